@@ -1,0 +1,86 @@
+"""Fixtures for the whole suite: a real Redis, two organizations of the same shape, their people."""
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+import redis
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from crewops.redis import server_command
+from crews.models import Agent, Crew, Membership, Organization, Role, Task
+from runs.models import Run, Worker
+
+PASSWORD = "correct horse battery"
+HELLO = [{"tool": "script", "params": {"interpreter": "bash", "code": "echo hello"}}]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def redis_server() -> Iterator[redis.Redis]:
+    """A private Redis for the session, where the settings expect it."""
+    process = subprocess.Popen(server_command(settings.VAR_DIR), stdout=subprocess.DEVNULL)
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        while process.poll() is None:
+            try:
+                client.ping()
+                break
+            except (redis.ConnectionError, redis.BusyLoadingError):
+                continue
+        yield client
+    process.terminate()
+    process.wait()
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """An organization with a crew of two agents, a person in each role, and a run."""
+
+    organization: Organization
+    crew: Crew
+    admin: User
+    operator: User
+    viewer: User
+
+    def start_run(self) -> Run:
+        """A running run of the crew, held by worker ``w``."""
+        run = Run.objects.create(crew=self.crew, started_by=self.operator)
+        run.start(worker="w")
+        return run
+
+
+def make_tenant(slug: str) -> Tenant:
+    organization = Organization.objects.create(name=slug.title(), slug=slug)
+    crew = Crew.objects.create(organization=organization, name=f"{slug.title()} crew", slug="crew")
+    for order, name in enumerate(("Orion", "Vega")):
+        agent = Agent.objects.create(crew=crew, name=name, slug=name.lower(), order=order)
+        Task.objects.create(crew=crew, agent=agent, name=f"{name} works", order=order, steps=HELLO)
+    people = {}
+    for role in Role.values:
+        people[role] = User.objects.create_user(f"{slug}-{role}", password=PASSWORD)
+        Membership.objects.create(organization=organization, user=people[role], role=role)
+    crew.refresh_from_db()
+    return Tenant(organization, crew, **people)
+
+
+@pytest.fixture
+def worker_alive(db) -> None:
+    """A worker that has just been heard from, so crews are not offline."""
+    Worker.objects.beat("w")
+
+
+@pytest.fixture
+def acme(db) -> Tenant:
+    return make_tenant("acme")
+
+
+@pytest.fixture
+def globex(db) -> Tenant:
+    """The other organization; its people are the outsiders of every access test."""
+    return make_tenant("globex")
+
+
+@pytest.fixture
+def superuser(db) -> User:
+    return User.objects.create_superuser("root", password=PASSWORD)

@@ -1,0 +1,277 @@
+"""Settings, all of them from the environment, with defaults that work on a developer's machine.
+
+With ``DEBUG`` off nothing is guessed: what is missing stops the start and says what to set.
+`.env.example` lists every variable.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONCE, NONE, SELF, UNSAFE_INLINE
+from django.core.exceptions import ImproperlyConfigured
+
+from crewops.redis import default_redis_url
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+
+DEBUG = env.bool("DEBUG", default=True)
+PORT = env.int("PORT", default=8000)
+VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
+VAR_DIR.mkdir(parents=True, exist_ok=True)
+
+
+def required(name: str, development: str, hint: str) -> str:
+    """The variable; in development a default, in production an error that says what to set."""
+    if DEBUG:
+        return env.str(name, default=development)
+    value = env.str(name, default="")
+    if not value:
+        raise ImproperlyConfigured(f"{name} is not set. With DEBUG off, set {name}: {hint}")
+    return value
+
+
+# -- Who may talk to us -------------------------------------------------------------------------
+
+SECRET_KEY = required(
+    "SECRET_KEY",
+    "development-only-key-never-used-with-debug-off-0123456789",
+    "a long random text, the same for every process of the deployment.",
+)
+ALLOWED_HOSTS = required(
+    "ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]", "host names, comma-separated: crewops.example.com"
+).split(",")
+# Exact scheme, host and port of every page that may open our sockets or post our forms.
+ALLOWED_ORIGINS = required(
+    "ALLOWED_ORIGINS",
+    f"http://localhost:{PORT},http://127.0.0.1:{PORT}",
+    "origins with scheme, comma-separated: https://crewops.example.com",
+).split(",")
+for origin in ALLOWED_ORIGINS:
+    if urlsplit(origin).scheme not in ("http", "https") or not urlsplit(origin).netloc:
+        raise ImproperlyConfigured(
+            f"ALLOWED_ORIGINS: {origin!r} is no origin. Write scheme://host[:port], comma-separated."
+        )
+CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
+
+# -- Applications -------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "daphne",
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "csp",
+    "django_filters",
+    "rest_framework",
+    "rest_framework_simplejwt",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_standardized_errors",
+    "crews",
+    "runs",
+    "realtime",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "crewops.urls"
+ASGI_APPLICATION = "crewops.asgi.application"
+WSGI_APPLICATION = None
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+            ],
+        },
+    },
+]
+
+# -- Data ---------------------------------------------------------------------------------------
+
+DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'crewops.sqlite3'}")}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["OPTIONS"] = {
+        # A write transaction takes the lock when it begins, so it never fails half-way.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,  # seconds to wait for another writer
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)  # seconds
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.str("REDIS_URL", default=default_redis_url(VAR_DIR))
+
+# -- Real time ----------------------------------------------------------------------------------
+
+CHANNEL_LAYERS = {
+    "default": {"BACKEND": "realtime.layers.StreamLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+}
+REALTIME_HEARTBEAT_S = env.float("REALTIME_HEARTBEAT_S", default=45.0)
+REALTIME_SWEEP_S = env.float("REALTIME_SWEEP_S", default=1.0)
+# An expired token is answered 4401 between its expiry and this much later.
+REALTIME_TOKEN_GRACE_S = env.float("REALTIME_TOKEN_GRACE_S", default=15.0)
+
+# -- The work -----------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = (
+    REDIS_URL.replace("unix://", "redis+socket://", 1)
+    if REDIS_URL.startswith("unix://")
+    else REDIS_URL
+)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "runs"
+CELERY_TASK_ACKS_LATE = False  # the message is a doorbell; the reaper rings again when one is lost
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)  # runs at once per worker
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 5}  # seconds
+
+CREWS_STEPS_VALIDATOR = "runs.tools.validate_steps"
+RUN_LEASE_S = env.float("RUN_LEASE_S", default=30.0)
+RUN_HEARTBEAT_S = env.float("RUN_HEARTBEAT_S", default=10.0)
+WORKER_HEARTBEAT_S = env.float("WORKER_HEARTBEAT_S", default=5.0)
+WORKER_ALIVE_S = env.float("WORKER_ALIVE_S", default=20.0)  # without a heartbeat: not alive
+REAPER_INTERVAL_S = env.float("REAPER_INTERVAL_S", default=5.0)
+
+WORKSPACES_DIR = Path(env.str("WORKSPACES_DIR", default=str(VAR_DIR / "workspaces")))
+WORKSPACE_RETENTION_H = env.float("WORKSPACE_RETENTION_H", default=24.0)
+
+# -- Signing in ---------------------------------------------------------------------------------
+
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "dashboard"
+LOGOUT_REDIRECT_URL = "login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator")
+]
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.int("ACCESS_TOKEN_MINUTES", default=15)),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=env.int("REFRESH_TOKEN_DAYS", default=7)),
+    "ROTATE_REFRESH_TOKENS": True,
+    "CHECK_REVOKE_TOKEN": True,  # a changed password ends every token
+    "UPDATE_LAST_LOGIN": True,
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "CrewOps",
+    "DESCRIPTION": "Mission control for crews of AI agents.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# -- Browsers -----------------------------------------------------------------------------------
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+NODE_MODULES = BASE_DIR / "node_modules"
+STATICFILES_DIRS = [
+    (prefix, NODE_MODULES / package)
+    for prefix, package in (
+        ("vendor/tabler", "@tabler/core/dist"),
+        ("vendor/cytoscape", "cytoscape/dist"),
+        ("vendor/dagre", "@dagrejs/dagre/dist"),
+    )
+    if (NODE_MODULES / package).is_dir()
+]
+WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_AUTOREFRESH = DEBUG
+
+CONTENT_SECURITY_POLICY = {
+    "EXCLUDE_URL_PREFIXES": ("/admin/", "/api/docs/"),
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF, UNSAFE_INLINE],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    },
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+SESSION_COOKIE_HTTPONLY = True
+# The proxy in front ends TLS and says so here.
+SECURE_PROXY_SSL_HEADER = None if DEBUG else ("HTTP_X_FORWARDED_PROTO", "https")
+
+# -- Language, time, logs -----------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "{asctime} {levelname:7} {name}: {message}", "style": "{"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+}
+
+# -- Tools --------------------------------------------------------------------------------------
+
+TOOLS_TIME_LIMITS_S = env.json("TOOLS_TIME_LIMITS_S", default={})  # {tool name: seconds}
+TOOLS_OUTPUT_LIMIT_BYTES = env.int("TOOLS_OUTPUT_LIMIT_BYTES", default=4 * 1024 * 1024)
+TOOLS_PYTHON = env.str("TOOLS_PYTHON", default="")  # the interpreter of tools; empty: our own
+# What git_clone may reach. "*" allows every host with a public address.
+TOOLS_GIT_ALLOWED_SCHEMES = env.list("TOOLS_GIT_ALLOWED_SCHEMES", default=["https"])
+TOOLS_GIT_ALLOWED_HOSTS = env.list(
+    "TOOLS_GIT_ALLOWED_HOSTS",
+    default=["github.com", "gitlab.com", "bitbucket.org", "codeberg.org"],
+)
+# Repositories on this machine may be cloned from below this directory; empty: none.
+TOOLS_GIT_LOCAL_ROOT = env.str("TOOLS_GIT_LOCAL_ROOT", default=str(VAR_DIR) if DEBUG else "")

@@ -1,0 +1,9 @@
+"""Who exists: organizations, their members, crews, agents and tasks."""
+
+from crews.models.agent import Agent
+from crews.models.crew import Crew
+from crews.models.membership import Membership, Role
+from crews.models.organization import Organization
+from crews.models.task import Task
+
+__all__ = ["Agent", "Crew", "Membership", "Organization", "Role", "Task"]

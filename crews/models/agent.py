@@ -1,0 +1,32 @@
+from django.db import models
+
+from crews.scoping import ScopedQuerySet
+
+
+class AgentQuerySet(ScopedQuerySet):
+    organization_path = "crew__organization"
+
+
+class Agent(models.Model):
+    """A member of a crew. On the wire its ``agent_id`` is the slug."""
+
+    crew = models.ForeignKey("crews.Crew", on_delete=models.CASCADE, related_name="agents")
+    name = models.CharField(max_length=60)
+    slug = models.SlugField(max_length=50)
+    role = models.CharField(max_length=100, blank=True)
+    order = models.PositiveSmallIntegerField(default=0)
+
+    objects = AgentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["crew", "order", "slug"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["crew", "slug"],
+                name="agent_slug_unique",
+                violation_error_message="The crew has an agent with this slug already.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

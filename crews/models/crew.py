@@ -1,0 +1,80 @@
+import uuid
+
+from django.db import models
+from django.urls import reverse
+
+from crews.tracking import TrackedModel, TrackedQuerySet
+
+
+class Crew(TrackedModel):
+    """A team of agents and the tasks they carry out, in order, on each run."""
+
+    class Status(models.TextChoices):
+        OFFLINE = "offline", "Offline"
+        AVAILABLE = "available", "Available"
+        BUSY = "busy", "Busy"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(
+        "crews.Organization", on_delete=models.CASCADE, related_name="crews"
+    )
+    name = models.CharField(max_length=100)
+    slug = models.SlugField(max_length=50)
+    description = models.CharField(max_length=300, blank=True)
+    is_active = models.BooleanField(
+        default=True, help_text="A crew that is not active is offline and starts no run."
+    )
+    # What the crew's runs and the workers make of it; kept up to date by runs.presence.
+    activity = models.CharField(
+        max_length=10, choices=Status, default=Status.OFFLINE, editable=False
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = TrackedQuerySet.as_manager()
+
+    class Meta(TrackedModel.Meta):
+        abstract = False
+        ordering = ["organization", "name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "slug"],
+                name="crew_slug_unique",
+                violation_error_message="The organization has a crew with this slug already.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def status(self) -> str:
+        """``offline`` (deactivated, or no worker alive), ``busy`` (a run is active) or ``available``."""
+        return str(self.activity if self.is_active else self.Status.OFFLINE)
+
+    def plan(self) -> dict:
+        """The crew as a run freezes it: later edits change no run that has been asked for.
+
+        ``{"crew": name, "agents": [{"agent_id", "name", "role"}],
+        "tasks": [{"task_id", "name", "agent_id", "continue_on_error", "steps"}]}``
+        """
+        tasks = self.tasks.select_related("agent")
+        return {
+            "crew": self.name,
+            "agents": [
+                {"agent_id": agent.slug, "name": agent.name, "role": agent.role}
+                for agent in self.agents.all()
+            ],
+            "tasks": [
+                {
+                    "task_id": str(task.pk),
+                    "name": task.name,
+                    "agent_id": task.agent.slug,
+                    "continue_on_error": task.continue_on_error,
+                    "steps": task.steps,
+                }
+                for task in tasks
+            ],
+        }
+
+    def get_absolute_url(self) -> str:
+        return reverse("crew", args=[self.pk])

@@ -1,0 +1,48 @@
+import uuid
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.module_loading import import_string
+
+from crews.scoping import ScopedQuerySet
+
+
+def validate_steps(steps: list) -> None:
+    """Refuse steps that no tool could carry out; the tools are wired in by ``CREWS_STEPS_VALIDATOR``."""
+    import_string(settings.CREWS_STEPS_VALIDATOR)(steps)
+
+
+class TaskQuerySet(ScopedQuerySet):
+    organization_path = "crew__organization"
+
+
+class Task(models.Model):
+    """Work for one agent: a list of tool calls, ``[{"tool": name, "params": {...}}]``."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    crew = models.ForeignKey("crews.Crew", on_delete=models.CASCADE, related_name="tasks")
+    agent = models.ForeignKey("crews.Agent", on_delete=models.CASCADE, related_name="tasks")
+    name = models.CharField(max_length=100)
+    order = models.PositiveSmallIntegerField(default=0)
+    continue_on_error = models.BooleanField(
+        default=False, help_text="Go on with the next task when this one fails."
+    )
+    steps = models.JSONField(
+        default=list,
+        validators=[validate_steps],
+        help_text='Tool calls in order: [{"tool": "script", "params": {"interpreter": "bash", "code": "ls"}}]',
+    )
+
+    objects = TaskQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["crew", "order", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        super().clean()
+        if self.agent_id and self.crew_id and self.agent.crew_id != self.crew_id:
+            raise ValidationError({"agent": "Choose an agent of the same crew."})

@@ -1,0 +1,97 @@
+"""Models whose every saved change is an event: they remember the state they were loaded with."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn, Self
+
+from django.db import models, transaction
+
+from crews.scoping import ScopedQuerySet
+
+
+class IllegalMove(Exception):
+    """A state change that the record's present state does not allow. The message says which and why."""
+
+
+class TrackedQuerySet(ScopedQuerySet):
+    """Refuses what would change rows without ``post_save``, so that no change goes unseen."""
+
+    def update(self, **kwargs: Any) -> NoReturn:
+        self._refuse("update()")
+
+    def bulk_create(self, *args: Any, **kwargs: Any) -> NoReturn:
+        self._refuse("bulk_create()")
+
+    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
+        self._refuse("bulk_update()")
+
+    def _refuse(self, call: str) -> NoReturn:
+        raise TypeError(
+            f"{self.model.__name__}: {call} sends no signals, so nobody would see the change. "
+            "Call a verb of the model, or save() each instance."
+        )
+
+
+class TrackedModel(models.Model):
+    """Keeps ``loaded``: the field values last read from or written to the database, by attname."""
+
+    loaded: dict[str, Any]
+
+    class Meta:
+        abstract = True
+        # Look-ups through relations too must not offer update().
+        base_manager_name = "objects"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.loaded = {}
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Any, values: Any) -> Self:
+        instance = super().from_db(db, field_names, values)
+        instance._remember()
+        return instance
+
+    def refresh_from_db(self, using: Any = None, fields: Any = None, **kwargs: Any) -> None:
+        super().refresh_from_db(using, fields, **kwargs)
+        self._remember(fields)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        super().save(*args, **kwargs)  # receivers of post_save compare with `loaded`
+        self._remember(kwargs.get("update_fields"))
+
+    def changed(self, update_fields: Any = None) -> set[str]:
+        """Names of the fields whose saved value differs from the loaded one, for use in ``post_save``."""
+        return {
+            field.name
+            for field in self._fields(update_fields)
+            if self.loaded.get(field.attname) != getattr(self, field.attname)
+        }
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """A transaction that holds this row's lock; the instance is brought up to date first.
+
+        Relations stay cached: no verb moves a row to another parent.
+        """
+        own = [field.attname for field in self._meta.concrete_fields if not field.is_relation]
+        with transaction.atomic():
+            self.refresh_from_db(
+                fields=own, from_queryset=type(self)._base_manager.select_for_update()
+            )
+            yield
+
+    def _remember(self, update_fields: Any = None) -> None:
+        deferred = self.get_deferred_fields()
+        for field in self._fields(update_fields):
+            if field.attname not in deferred:
+                self.loaded[field.attname] = getattr(self, field.attname)
+
+    def _fields(self, update_fields: Any) -> list[models.Field]:
+        return [
+            field
+            for field in self._meta.concrete_fields
+            if update_fields is None
+            or field.name in update_fields
+            or field.attname in update_fields
+        ]

@@ -1,0 +1,6 @@
+"""The event log. Only ``realtime.log`` writes these tables."""
+
+from realtime.models.event import Event
+from realtime.models.stream import Stream
+
+__all__ = ["Event", "Stream"]

@@ -1,0 +1,20 @@
+"""Handing runs to the workers. The message carries a run's id and is only a doorbell."""
+
+import logging
+
+from kombu.exceptions import OperationalError
+
+from runs.models import Run
+
+logger = logging.getLogger(__name__)
+
+
+def ring(run: Run) -> None:
+    """Tell the workers of a queued run; where that fails the reaper rings again."""
+    from runs.tasks import execute_run
+
+    try:
+        execute_run.apply_async([str(run.pk)], retry=False)
+        Run.objects.note_announced(run)
+    except OperationalError as error:
+        logger.warning("Run %s waits: the broker did not take its message (%s)", run.pk, error)

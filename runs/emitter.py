@@ -1,0 +1,127 @@
+"""How a tool tells the world what it does: the one way from a tool into the models."""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from runs.models import TaskExecution, ToolExecution
+from runs.redaction import StreamRedactor, redact, redact_params, secrets_in
+from runs.tools.base import Outcome
+
+EVENTS_PER_SECOND = 20  # of one execution, at most
+# Of the text of one event as JSON; with message and ids it stays below an event's 64 KiB.
+OUTPUT_BYTES = 56 * 1024
+
+logger = logging.getLogger(__name__)
+
+
+class ToolEventEmitter:
+    """Writes one `ToolExecution`: start, any number of progress reports, end.
+
+    Reports closer together than `EVENTS_PER_SECOND` allows are merged: the last message and progress
+    count, and output is joined, so that it arrives whole and in order. Everything is redacted;
+    `secrets` are values known to be secret, to which those found in the parameters are added.
+    `cancelled` says whether the tool is to stop.
+    """
+
+    def __init__(
+        self,
+        task_execution: TaskExecution,
+        *,
+        cancelled: Callable[[], bool],
+        secrets: Iterable[str] = (),
+    ) -> None:
+        self._task_execution = task_execution
+        self._is_cancelled = cancelled
+        self._secrets = set(secrets)
+        self._message: str | None = None
+        self._progress: float | None = None
+        self._output = ""
+        self._due_at = 0.0
+
+    def start(self, tool: str, params: dict[str, Any]) -> ToolExecution:
+        """Create the execution; raises IllegalMove when its task is not running."""
+        self._secrets |= secrets_in(params)
+        self._redactor = StreamRedactor(self._secrets)
+        self._execution = ToolExecution.objects.start(
+            task_execution=self._task_execution,
+            tool=tool,
+            params=redact_params(params, self._redactor.secrets),
+        )
+        logger.info("tool_start %s %s", tool, self._execution.pk)
+        return self._execution
+
+    def progress(
+        self,
+        *,
+        message: str | None = None,
+        progress: float | None = None,
+        output: str | None = None,
+    ) -> None:
+        """Report any of: what is going on, how far (0..1), output since the last call.
+
+        Raises IllegalMove once the execution has been ended by somebody else.
+        """
+        if message is not None:
+            self._message = redact(message, self._redactor.secrets)
+        if progress is not None:
+            self._progress = progress
+        if output:
+            self._output += self._redactor.feed(output)
+        self._report_if_due()
+
+    def cancelled(self) -> bool:
+        """Whether the tool is to stop. Also reports what had to wait."""
+        self._output += self._redactor.idle()
+        self._report_if_due()
+        return self._is_cancelled()
+
+    def end(self, outcome: Outcome) -> None:
+        """Report the rest, then the end."""
+        self._output += self._redactor.finish()
+        while self._pending():
+            time.sleep(max(0.0, self._due_at - time.monotonic()))
+            self._report_if_due()
+        self._execution.end(
+            outcome.status,
+            exit_code=outcome.exit_code,
+            message=redact(outcome.message, self._redactor.secrets),
+        )
+        logger.info(
+            "tool_end %s %s: %s, exit code %s",
+            self._execution.tool,
+            self._execution.pk,
+            outcome.status,
+            outcome.exit_code,
+        )
+
+    def _pending(self) -> bool:
+        return bool(self._output) or self._message is not None or self._progress is not None
+
+    def _report_if_due(self) -> None:
+        now = time.monotonic()
+        if now < self._due_at or not self._pending():
+            return
+        self._due_at = now + 1 / EVENTS_PER_SECOND
+        message, progress, output = self._message, self._progress, _first(self._output)
+        self._message = self._progress = None
+        self._output = self._output[len(output) :]
+        self._execution.report(message=message, progress=progress, output=output)
+        logger.debug(
+            "tool_progress %s %s: %s, progress %s, %d characters of output",
+            self._execution.tool,
+            self._execution.pk,
+            message,
+            progress,
+            len(output),
+        )
+
+
+def _first(text: str) -> str:
+    """As much of the beginning of `text` as fits into one event."""
+    piece = text[:OUTPUT_BYTES]
+    while len(json.dumps(piece)) > OUTPUT_BYTES:
+        piece = piece[: len(piece) * 3 // 4]
+    return piece

@@ -1,0 +1,87 @@
+"""Carries out a claimed run: its tasks in order, each step through its tool."""
+
+import logging
+from pathlib import Path
+
+from django.conf import settings
+
+from crews.tracking import IllegalMove
+from runs import tools
+from runs.emitter import ToolEventEmitter
+from runs.lease import Lease, LeaseLost
+from runs.models import Run, TaskExecution, ToolExecution
+
+logger = logging.getLogger(__name__)
+
+
+def workspace_of(run: Run) -> Path:
+    """The run's own directory, shared by its tools and by nobody else."""
+    return settings.WORKSPACES_DIR / str(run.pk)
+
+
+def execute(run: Run) -> None:
+    """Bring a running run, claimed by this process, to its end. Never raises for what a run does."""
+    workspace = workspace_of(run)
+    workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        with Lease(run) as lease:
+            failed = [task for task in run.plan["tasks"] if not _carry_out(run, task, lease)]
+        if failed:
+            names = ", ".join(task["name"] for task in failed)
+            run.finish(Run.Status.FAILED, reason="task_failed", message=f"Failed: {names}")
+        else:
+            run.finish(Run.Status.SUCCEEDED)
+    except _Stopped as stopped:
+        run.finish(stopped.status, reason=stopped.reason, message=str(stopped))
+    except (LeaseLost, IllegalMove) as lost:
+        # Somebody else has ended this run; whatever there was to say has been said.
+        logger.warning("Run %s was taken away from this worker: %s", run.pk, lost)
+    except Exception:
+        logger.exception("Run %s failed for a reason of ours", run.pk)
+        run.finish(
+            Run.Status.FAILED,
+            reason="internal_error",
+            message="CrewOps failed while carrying out the run; the worker's log says how.",
+        )
+
+
+class _Stopped(Exception):
+    """The run ends here: it was cancelled, or a task failed that must not."""
+
+    def __init__(self, status: str, reason: str, message: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+
+
+def _carry_out(run: Run, task: dict, lease: Lease) -> bool:
+    """Whether the task succeeded. Raises ``_Stopped`` where the run ends with it."""
+    execution = TaskExecution.objects.start(run=run, task=task)
+    for number, step in enumerate(task["steps"], start=1):
+        outcome = _call(execution, step, workspace_of(run), lease)
+        if lease.cancelled:
+            execution.finish(TaskExecution.Status.CANCELLED, reason="cancelled")
+            raise _Stopped(Run.Status.CANCELLED, "cancelled")
+        if outcome.status != ToolExecution.Status.SUCCESS:
+            what = f"Step {number}, {step['tool']}: {outcome.message or 'failed'}"
+            execution.finish(TaskExecution.Status.FAILED, reason="tool_failed", message=what)
+            if not task["continue_on_error"]:
+                raise _Stopped(Run.Status.FAILED, "task_failed", f"{task['name']}. {what}")
+            return False
+    execution.finish(TaskExecution.Status.SUCCEEDED)
+    return True
+
+
+def _call(execution: TaskExecution, step: dict, workspace: Path, lease: Lease) -> tools.Outcome:
+    tool = tools.get(step["tool"])
+    emitter = ToolEventEmitter(execution, cancelled=lease.check)
+    emitter.start(tool.name, step.get("params", {}))
+    try:
+        outcome = tool.run(tool.clean(step.get("params", {})), workspace, emitter)
+    except (LeaseLost, IllegalMove):
+        raise
+    except Exception as error:
+        logger.exception("Tool %s failed for a reason of ours", tool.name)
+        outcome = tools.Outcome(status="error", exit_code=None, message=f"{type(error).__name__}")
+    emitter.end(outcome)
+    return outcome

@@ -1,0 +1,83 @@
+"""A worker's hold on a run: renewed while it works, and the ear for cancellation."""
+
+import logging
+import threading
+from types import TracebackType
+from typing import Self
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from runs.models import Run
+
+POLL_S = 0.5  # how often the database is asked whether the run was cancelled
+
+logger = logging.getLogger(__name__)
+
+
+class LeaseLost(Exception):
+    """This worker does not hold the run any more, so it must stop and write nothing."""
+
+
+class Lease:
+    """Context manager round the work on a run.
+
+    A thread of its own renews the lease every ``RUN_HEARTBEAT_S`` seconds and looks every half second
+    whether the run has been cancelled or taken away. A database that does not answer ends nothing
+    before the lease itself has run out: the reaper decides by the database's clock.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._over = threading.Event()
+        self._cancelled = threading.Event()
+        self._lost = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name=f"lease-{run.pk}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
+    def check(self) -> bool:
+        """Whether the run is to be cancelled. Raises ``LeaseLost`` when it is not ours any more."""
+        if self._lost.is_set():
+            raise LeaseLost(f"the lease of attempt {self._run.attempt} is gone")
+        return self.cancelled
+
+    def _keep(self) -> None:
+        polls_per_heartbeat = max(1, round(settings.RUN_HEARTBEAT_S / POLL_S))
+        polls = 0
+        try:
+            while not self._over.wait(POLL_S) and not self._lost.is_set():
+                polls += 1
+                try:
+                    self._look()
+                    if polls % polls_per_heartbeat == 0 and not Run.objects.renew_lease(self._run):
+                        self._lost.set()
+                except DatabaseError as error:
+                    logger.warning("Run %s: the database did not answer (%s)", self._run.pk, error)
+                    connection.close()
+        finally:
+            connection.close()
+
+    def _look(self) -> None:
+        attempt, status, cancel_requested = Run.objects.values_list(
+            "attempt", "status", "cancel_requested"
+        ).get(pk=self._run.pk)
+        if attempt != self._run.attempt or status != Run.Status.RUNNING:
+            self._lost.set()
+        elif cancel_requested:
+            self._cancelled.set()

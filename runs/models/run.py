@@ -1,0 +1,208 @@
+import uuid
+from datetime import timedelta
+from typing import Self
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models.functions import Now
+from django.urls import reverse
+from django.utils import timezone
+
+from crews.models import Crew
+from crews.tracking import IllegalMove, TrackedModel, TrackedQuerySet
+from runs.models.timespan import TimeSpan
+
+
+class RunQuerySet(TrackedQuerySet):
+    organization_path = "crew__organization"
+
+    def readable_by(self, user) -> Self:
+        """What ``user``, who may be anonymous, may open: the visible runs and the shared ones."""
+        return self.visible_to(user) | self.filter(is_public=True)
+
+    def active(self) -> Self:
+        return self.filter(status__in=Run.ACTIVE)
+
+    def request(self, *, crew: Crew, user=None, idempotency_key: str = "") -> "Run":
+        """Ask for a run of ``crew``; a key that the same user gave before returns that run.
+
+        Raises ``IllegalMove`` for a crew that is deactivated or has no task.
+        """
+        from runs import dispatch
+
+        with transaction.atomic():
+            crew = Crew.objects.select_for_update().get(pk=crew.pk)  # one at a time per crew
+            if idempotency_key:
+                asked = self.filter(crew=crew, started_by=user, idempotency_key=idempotency_key)
+                if run := asked.first():
+                    return run
+            if not crew.is_active:
+                raise IllegalMove(f"Crew {crew} is deactivated. Activate it to start a run.")
+            if not crew.tasks.exists():
+                raise IllegalMove(f"Crew {crew} has no task. Add one to start a run.")
+            run = self.create(crew=crew, started_by=user, idempotency_key=idempotency_key or None)
+            transaction.on_commit(lambda: dispatch.ring(run))
+        return run
+
+    def claim(self, pk: uuid.UUID, *, worker: str) -> "Run | None":
+        """The queued run, now running under a lease of ``worker``; ``None`` when it is not to be had."""
+        with transaction.atomic():
+            run = self.select_for_update().filter(pk=pk, status=Run.Status.QUEUED).first()
+            if run:
+                run.start(worker=worker)
+        return run
+
+    def renew_lease(self, run: "Run") -> bool:
+        """Extend the lease in database time; ``False`` when this attempt does not hold it any more."""
+        held = self.filter(pk=run.pk, attempt=run.attempt, status=Run.Status.RUNNING)
+        # No event tells of leases, so nothing is bypassed here.
+        return bool(models.QuerySet.update(held, lease_until=_lease_end()))
+
+    def waiting(self, longer_than: timedelta) -> Self:
+        """Queued runs that no worker has taken although the last message about them is that old."""
+        due = Now() - longer_than
+        return self.filter(status=Run.Status.QUEUED, created_at__lt=due).exclude(
+            announced_at__gte=due
+        )
+
+    def note_announced(self, run: "Run") -> None:
+        models.QuerySet.update(self.filter(pk=run.pk), announced_at=Now())
+
+    def lease_expired(self) -> Self:
+        return self.filter(status=Run.Status.RUNNING, lease_until__lt=Now())
+
+
+class Run(TrackedModel, TimeSpan):
+    """One execution of a crew's plan, from the request to its one ``done``."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        SUCCEEDED = "succeeded", "Succeeded"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    ACTIVE = (Status.QUEUED, Status.RUNNING)
+    TERMINAL = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    crew = models.ForeignKey("crews.Crew", on_delete=models.CASCADE, related_name="runs")
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="runs",
+    )
+    status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
+    plan = models.JSONField(editable=False, help_text="The crew as it was: see Crew.plan().")
+    reason = models.CharField(max_length=40, blank=True)  # task_failed, worker_lost, ...
+    message = models.CharField(max_length=500, blank=True)  # the reason, for a person
+    is_public = models.BooleanField(default=False, help_text="Anyone with the link may watch.")
+    idempotency_key = models.CharField(  # noqa: DJ001  without a key it is NULL, which is never equal
+        max_length=200, null=True, blank=True, editable=False
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    attempt = models.PositiveIntegerField(default=0)
+    worker = models.CharField(max_length=200, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)  # by the database's clock
+    cancel_requested = models.BooleanField(default=False)
+    announced_at = models.DateTimeField(null=True, blank=True)  # when a worker was last told
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta(TrackedModel.Meta):
+        abstract = False
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            models.Index(fields=["crew", "-created_at"]),
+            models.Index(fields=["status", "lease_until"]),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["crew", "started_by", "idempotency_key"], name="run_idempotent"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    status="queued", started_at=None, ended_at=None, lease_until=None
+                )
+                | models.Q(
+                    status="running",
+                    started_at__isnull=False,
+                    ended_at=None,
+                    lease_until__isnull=False,
+                )
+                | models.Q(
+                    status__in=["succeeded", "failed", "cancelled"],
+                    ended_at__isnull=False,
+                    lease_until=None,
+                ),
+                name="run_times_match_status",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.plan['crew']} {str(self.pk)[:8]}"
+
+    def save(self, *args, **kwargs) -> None:
+        if self._state.adding and not self.plan:
+            self.plan = self.crew.plan()
+        super().save(*args, **kwargs)
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in self.TERMINAL
+
+    def get_absolute_url(self) -> str:
+        return reverse("run", args=[self.pk])
+
+    def start(self, *, worker: str) -> None:
+        """Queued → running, under a new attempt and lease."""
+        with self.locked():
+            if self.status != self.Status.QUEUED:
+                raise IllegalMove(f"Run {self.pk} is {self.status}; only a queued run starts.")
+            self.status = self.Status.RUNNING
+            self.started_at = timezone.now()
+            self.attempt += 1
+            self.worker = worker
+            self.lease_until = _lease_end()
+            self.save(update_fields=["status", "started_at", "attempt", "worker", "lease_until"])
+
+    def cancel(self) -> None:
+        """End a queued run at once; ask the worker of a running one to. Repeating it is harmless."""
+        with self.locked():
+            if self.status == self.Status.QUEUED:
+                self.finish(self.Status.CANCELLED, reason="cancelled")
+            elif self.status == self.Status.RUNNING:
+                self.cancel_requested = True
+                self.save(update_fields=["cancel_requested"])
+
+    def finish(self, status: str, *, reason: str = "", message: str = "") -> None:
+        """End the run and whatever of it is still open. An ended run keeps its first ending."""
+        with self.locked():
+            if self.is_over:
+                return
+            if status not in self.TERMINAL:
+                raise IllegalMove(f"A run cannot finish as {status!r}.")
+            if self.status == self.Status.QUEUED and status == self.Status.SUCCEEDED:
+                raise IllegalMove(f"Run {self.pk} has not started, so it cannot succeed.")
+            for task in self.task_executions.filter(status="running"):
+                task.finish(
+                    "cancelled" if status == self.Status.CANCELLED else "failed", reason=reason
+                )
+            self.status = status
+            self.reason, self.message = reason, message[:500]
+            self.ended_at = timezone.now()
+            self.lease_until = None
+            self.save(update_fields=["status", "reason", "message", "ended_at", "lease_until"])
+
+    def share(self, public: bool) -> None:
+        """Open the run to anyone who has its link, or close it again."""
+        with self.locked():
+            self.is_public = public
+            self.save(update_fields=["is_public"])
+
+
+def _lease_end() -> models.expressions.Combinable:
+    return Now() + timedelta(seconds=settings.RUN_LEASE_S)

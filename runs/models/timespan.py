@@ -1,0 +1,22 @@
+from datetime import timedelta
+
+from django.db import models
+from django.utils import timezone
+
+
+class TimeSpan(models.Model):
+    """When something began and ended."""
+
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from start to end, or until now; 0 for what never started. Never negative."""
+        if not self.started_at:
+            return 0.0
+        elapsed = (self.ended_at or timezone.now()) - self.started_at
+        return round(max(elapsed, timedelta()).total_seconds(), 3)

@@ -1,0 +1,124 @@
+import uuid
+
+from django.db import models, transaction
+from django.utils import timezone
+
+from crews.tracking import IllegalMove, TrackedModel, TrackedQuerySet
+from runs.models.output_chunk import OutputChunk
+from runs.models.task_execution import TaskExecution
+from runs.models.timespan import TimeSpan
+
+MESSAGE_LIMIT = 500  # characters
+
+
+class ToolExecutionQuerySet(TrackedQuerySet):
+    organization_path = "task_execution__run__crew__organization"
+
+    def start(self, *, task_execution: TaskExecution, tool: str, params: dict) -> "ToolExecution":
+        """Begin a tool call of a running task. ``params`` must be redacted already."""
+        with transaction.atomic(), task_execution.locked():
+            if task_execution.status != TaskExecution.Status.RUNNING:
+                raise IllegalMove(f"Task {task_execution} is {task_execution.status}.")
+            return self.create(task_execution=task_execution, tool=tool, params=params)
+
+
+class ToolExecution(TrackedModel, TimeSpan):
+    """One call of a tool. Creating, saving and ending it emit ``tool_start``, ``_progress``, ``_end``."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running", "Running"
+        SUCCESS = "success", "Success"
+        ERROR = "error", "Error"
+        COMPLETED_WITH_ERRORS = "completed_with_errors", "Completed with errors"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    task_execution = models.ForeignKey(
+        "runs.TaskExecution", on_delete=models.CASCADE, related_name="tool_executions"
+    )
+    tool = models.CharField(max_length=40)
+    params = models.JSONField(default=dict)
+    status = models.CharField(max_length=25, choices=Status, default=Status.RUNNING)
+    message = models.CharField(max_length=MESSAGE_LIMIT, blank=True)
+    progress = models.FloatField(null=True, blank=True)  # 0..1
+    exit_code = models.IntegerField(null=True, blank=True)
+    output_length = models.PositiveIntegerField(default=0)  # characters
+
+    objects = ToolExecutionQuerySet.as_manager()
+
+    # Output since the last save: save() stores it as chunks, its receivers send it on.
+    fresh_output = ""
+
+    class Meta(TrackedModel.Meta):
+        abstract = False
+        ordering = ["started_at", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(progress=None) | models.Q(progress__range=(0, 1)),
+                name="tool_execution_progress_range",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status="running", ended_at=None)
+                | models.Q(
+                    status__in=["success", "error", "completed_with_errors"],
+                    ended_at__isnull=False,
+                ),
+                name="tool_execution_end_matches_status",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tool} ({self.status})"
+
+    def save(self, *args, **kwargs) -> None:
+        self.started_at = self.started_at or timezone.now()
+        if not self.fresh_output:
+            return super().save(*args, **kwargs)
+        chunk = OutputChunk(execution=self, offset=self.output_length, text=self.fresh_output)
+        self.output_length += len(self.fresh_output)
+        if update_fields := kwargs.get("update_fields"):
+            kwargs["update_fields"] = {*update_fields, "output_length"}
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            chunk.save(force_insert=True)
+        self.fresh_output = ""
+
+    @property
+    def agent_id(self) -> str:
+        return self.task_execution.agent_id
+
+    @property
+    def output(self) -> str:
+        """All the tool has written so far."""
+        return "".join(self.output_chunks.values_list("text", flat=True))
+
+    def report(
+        self, *, message: str | None = None, progress: float | None = None, output: str = ""
+    ) -> None:
+        """Tell how far the tool has got; ``output`` is what it wrote since the last report.
+
+        Raises ``IllegalMove`` once the tool has ended, which is how a worker that lost its run
+        learns that it has.
+        """
+        with self.locked():
+            if self.status != self.Status.RUNNING:
+                raise IllegalMove(f"{self.tool} {self.pk} has ended as {self.status}.")
+            if message is not None:
+                self.message = message[:MESSAGE_LIMIT]
+            if progress is not None:
+                self.progress = min(max(progress, 0.0), 1.0)
+            self.fresh_output = output
+            self.save(update_fields=["message", "progress"])
+
+    def end(self, status: str, *, exit_code: int | None = None, message: str | None = None) -> None:
+        """End the call. An ended call keeps its first ending."""
+        with self.locked():
+            if self.status != self.Status.RUNNING:
+                return
+            if status not in self.Status.values or status == self.Status.RUNNING:
+                raise IllegalMove(f"A tool cannot end as {status!r}.")
+            self.status = status
+            self.exit_code = exit_code
+            if message is not None:
+                self.message = message[:MESSAGE_LIMIT]
+            self.ended_at = timezone.now()
+            self.save(update_fields=["status", "exit_code", "message", "ended_at"])

@@ -1,0 +1,31 @@
+from datetime import timedelta
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+
+
+class WorkerQuerySet(models.QuerySet):
+    def alive(self) -> Self:
+        """Workers heard from within ``WORKER_ALIVE_S`` seconds, by the database's clock."""
+        return self.filter(last_seen__gte=Now() - timedelta(seconds=settings.WORKER_ALIVE_S))
+
+    def beat(self, name: str) -> None:
+        """Note that the worker is alive now."""
+        self.update_or_create(name=name, defaults={"last_seen": Now()})
+
+
+class Worker(models.Model):
+    """A process that carries out runs, known by its heartbeat. It belongs to no organization."""
+
+    name = models.CharField(max_length=200, primary_key=True)
+    last_seen = models.DateTimeField()
+
+    objects = WorkerQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,48 @@
+"""What a crew is doing, from its runs and the workers alive; kept on the crew for all to read."""
+
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.signals import post_save
+from django.dispatch import receiver
+
+from crews.models import Crew
+from runs.models import Run, Worker
+
+
+def refresh(crew_id: UUID) -> None:
+    """Bring ``Crew.activity`` up to date; the save emits the ``signal`` where it changed.
+
+    The crew's row is locked before the runs are counted, so of two runs that end together the
+    second one sees that the first has ended.
+    """
+    with transaction.atomic():
+        crew = Crew.objects.select_for_update().get(pk=crew_id)
+        if not Worker.objects.alive().exists():
+            activity = Crew.Status.OFFLINE
+        elif Run.objects.active().filter(crew=crew).exists():
+            activity = Crew.Status.BUSY
+        else:
+            activity = Crew.Status.AVAILABLE
+        if crew.activity != activity:
+            crew.activity = activity
+            crew.save(update_fields=["activity"])
+
+
+def refresh_all() -> None:
+    """Bring every crew up to date, each in its own transaction."""
+    for crew_id in Crew.objects.values_list("pk", flat=True):
+        refresh(crew_id)
+
+
+@receiver(post_save, sender=Run)
+def run_saved(instance: Run, update_fields: frozenset[str] | None, **kwargs) -> None:
+    if "status" in instance.changed(update_fields):
+        refresh(instance.crew_id)
+
+
+@receiver(post_save, sender=Crew)
+def crew_saved(instance: Crew, update_fields: frozenset[str] | None, **kwargs) -> None:
+    # A new crew, or a form that wrote back what it had read a while ago.
+    if update_fields is None or "is_active" in update_fields:
+        refresh(instance.pk)

@@ -1,0 +1,53 @@
+"""Ends what nobody carries on with: one sweep over runs, workers and workspaces."""
+
+import logging
+import shutil
+import time
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models.functions import Now
+
+from runs import dispatch, presence
+from runs.models import Run, Worker
+
+ANNOUNCE_AGAIN_AFTER = timedelta(seconds=15)
+FORGET_WORKER_AFTER = timedelta(days=1)
+
+logger = logging.getLogger(__name__)
+
+
+def sweep() -> dict[str, int]:
+    """One sweep. Returns how many runs were ended as ``worker_lost`` and how many announced again."""
+    lost = [_end_lost(run) for run in Run.objects.lease_expired()]
+    waiting = list(Run.objects.waiting(longer_than=ANNOUNCE_AGAIN_AFTER))
+    for run in waiting:
+        dispatch.ring(run)
+    Worker.objects.filter(last_seen__lt=Now() - FORGET_WORKER_AFTER).delete()
+    presence.refresh_all()
+    _remove_old_workspaces()
+    return {"worker_lost": sum(lost), "announced_again": len(waiting)}
+
+
+def _end_lost(run: Run) -> bool:
+    with run.locked():
+        # Looked at again under the lock: its worker may have renewed or ended it meanwhile.
+        if not Run.objects.lease_expired().filter(pk=run.pk).exists():
+            return False
+        run.finish(
+            Run.Status.FAILED,
+            reason="worker_lost",
+            message=f"Worker {run.worker} stopped answering, so the run was ended.",
+        )
+    logger.warning("Run %s: worker %s was lost", run.pk, run.worker)
+    return True
+
+
+def _remove_old_workspaces() -> None:
+    oldest = time.time() - settings.WORKSPACE_RETENTION_H * 3600
+    if not settings.WORKSPACES_DIR.is_dir():
+        return
+    for workspace in settings.WORKSPACES_DIR.iterdir():
+        in_use = Run.objects.active().filter(pk=workspace.name)
+        if workspace.stat().st_mtime < oldest and not in_use.exists():
+            shutil.rmtree(workspace)

@@ -1,0 +1,52 @@
+"""Celery's door to the runs: one task, which claims the run and carries it out."""
+
+import socket
+import time
+
+from celery import current_task, shared_task
+from celery.signals import heartbeat_sent, worker_ready, worker_shutdown
+from django.conf import settings
+from django.db import close_old_connections
+
+from runs import presence
+from runs.executor import execute
+from runs.models import Run, Worker
+
+
+@shared_task
+def execute_run(run_id: str) -> None:
+    """Carry out the run; nothing happens where it is not queued any more or another has claimed it."""
+    worker = current_task.request.hostname or socket.gethostname()
+    if run := Run.objects.claim(run_id, worker=worker):
+        execute(run)
+
+
+class _Heartbeat:
+    """Tells the database, through Celery's own heartbeat, that this worker is alive."""
+
+    last = float("-inf")  # seconds, monotonic
+
+    def ready(self, sender, **kwargs) -> None:
+        self.beat(sender)
+        presence.refresh_all()
+
+    def beat(self, sender, **kwargs) -> None:
+        if time.monotonic() - self.last >= settings.WORKER_HEARTBEAT_S:
+            self.last = time.monotonic()
+            close_old_connections()
+            Worker.objects.beat(_name(sender))
+
+    def shutdown(self, sender, **kwargs) -> None:
+        close_old_connections()
+        Worker.objects.filter(name=_name(sender)).delete()
+        presence.refresh_all()
+
+
+def _name(sender) -> str:
+    return getattr(sender, "hostname", None) or sender.eventer.hostname
+
+
+_heartbeat = _Heartbeat()
+worker_ready.connect(_heartbeat.ready)
+heartbeat_sent.connect(_heartbeat.beat)
+worker_shutdown.connect(_heartbeat.shutdown)

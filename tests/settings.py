@@ -1,0 +1,22 @@
+"""The project's settings over a private directory, so that tests touch no data of the checkout.
+
+``DATABASE_URL`` chooses the database the suite runs on; it is the one variable taken over.
+"""
+
+import os
+import shutil
+import tempfile
+from atexit import register
+
+for name in ("REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "ALLOWED_ORIGINS", "DEBUG", "PORT"):
+    os.environ.pop(name, None)
+os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="crewops-tests-")
+register(shutil.rmtree, os.environ["VAR_DIR"], ignore_errors=True)
+
+from crewops.settings import *  # noqa: E402, F403
+from crewops.settings import DATABASES, VAR_DIR  # noqa: E402
+
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # A file, as in production: threads and processes share it.
+    DATABASES["default"]["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
