@@ -1,0 +1,139 @@
+"""The git_clone tool against real repositories."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from runs import tools
+from runs.tests.tools.recorder import Recorder
+from runs.tools import Outcome, Status
+from runs.tools.git_address import parse
+from runs.tools.git_clone import Percentages, argv
+
+
+def git(*arguments: str, cwd: Path) -> None:
+    identity = ["-c", "user.name=Orion", "-c", "user.email=orion@example.com"]
+    subprocess.run(["git", *identity, *arguments], cwd=cwd, check=True, capture_output=True)
+
+
+@pytest.fixture
+def origin(tmp_path: Path, settings) -> Path:
+    """A repository of 300 files, three commits and a branch, where local clones are allowed."""
+    settings.TOOLS_GIT_LOCAL_ROOT = str(tmp_path)
+    path = tmp_path / "origin"
+    path.mkdir()
+    git("init", "--initial-branch=main", cwd=path)
+    for number in range(300):
+        (path / f"{number}.txt").write_text(f"{number}\n" * 100)
+    git("add", ".", cwd=path)
+    for number in range(3):
+        git("commit", "--allow-empty", "-m", f"Commit {number}", cwd=path)
+    git("branch", "release/2.0", cwd=path)
+    return path
+
+
+def clone(workspace: Path, emitter: Recorder, **params) -> Outcome:
+    git_clone = tools.get("git_clone")
+    return git_clone.run(git_clone.clean(params), workspace, emitter)
+
+
+def test_clones_with_gits_own_percentages(workspace, emitter, origin):
+    assert clone(workspace, emitter, url=str(origin)) == Outcome(
+        Status.SUCCESS, 0, "Cloned into repo."
+    )
+    assert (workspace / "repo/299.txt").is_file()
+    assert emitter.values == sorted(emitter.values)
+    assert emitter.values[-1] == 1.0
+    assert len(set(emitter.values)) > 50
+    assert "Receiving objects: 100%" in emitter.messages
+    assert "Cloning into 'repo'..." in emitter.output
+
+
+def test_branch_and_depth(workspace, emitter, origin):
+    clone(workspace, emitter, url=f"file://{origin}", branch="release/2.0", depth=1)
+    head = (workspace / "repo/.git/HEAD").read_text()
+    assert head == "ref: refs/heads/release/2.0\n"
+    assert (workspace / "repo/.git/shallow").read_text().count("\n") == 1
+
+
+def test_without_depth_the_whole_history(workspace, emitter, origin):
+    clone(workspace, emitter, url=str(origin))
+    assert not (workspace / "repo/.git/shallow").exists()
+
+
+def test_a_second_clone_needs_another_directory(workspace, emitter, origin):
+    clone(workspace, emitter, url=str(origin))
+    outcome = clone(workspace, emitter, url=str(origin))
+    assert outcome.status == Status.ERROR
+    assert outcome.message == "repo exists already: give this clone another directory."
+    assert clone(workspace, emitter, url=str(origin), directory="second").status == Status.SUCCESS
+
+
+def test_does_not_clone_through_a_symbolic_link(workspace, emitter, origin, tmp_path):
+    (workspace / "way-out").symlink_to(tmp_path)
+    outcome = clone(workspace, emitter, url=str(origin), directory="way-out/clone")
+    assert outcome.status == Status.ERROR
+    assert not (tmp_path / "clone").exists()
+
+
+def test_a_failed_clone_leaves_nothing(workspace, emitter, origin):
+    outcome = clone(workspace, emitter, url=str(origin), branch="missing")
+    assert outcome == Outcome(Status.ERROR, 128, "git ended with exit code 128.")
+    assert "Remote branch missing not found" in emitter.output
+    assert not (workspace / "repo").exists()
+
+
+def test_hooks_and_symbolic_links_of_a_repository_stay_harmless(workspace, emitter, origin):
+    (origin / "link").symlink_to("/etc/passwd")
+    git("add", "link", cwd=origin)
+    git("commit", "-m", "Link", cwd=origin)
+    clone(workspace, emitter, url=str(origin))
+    assert not (workspace / "repo/link").is_symlink()
+    assert not list((workspace / "repo/.git").glob("hooks/*"))
+
+
+def test_percentages_never_go_back(emitter):
+    percentages = Percentages(emitter)
+    for text in ("Receiving objects:  50% (1/2)\rRecei", "ving objects: 100%", " (2/2)\rremote: "):
+        percentages.read(text)
+    percentages.read("Counting objects: 100% (9/9)\rResolving deltas:  50% (1/2)\r")
+    assert emitter.values == pytest.approx([0.45, 0.8, 0.8, 0.85])
+
+
+def test_a_long_line_is_not_kept(emitter):
+    percentages = Percentages(emitter)
+    for _ in range(100):
+        percentages.read("x" * 100_000)
+    assert len(percentages._tail) <= 200
+
+
+def test_credentials_stand_in_no_argument(settings):
+    settings.TOOLS_GIT_ALLOWED_HOSTS = ["example.com"]
+    address = parse("https://orion:canary%40word@example.com/a.git")
+    assert (address.username, address.password) == ("orion", "canary@word")
+    command = argv(address, {"directory": "repo"})
+    assert command[-3:] == ["--", "https://example.com/a.git", "repo"]
+    assert not [argument for argument in command if "canary" in argument or "orion" in argument]
+
+
+def clone_with_an_option_as_address(
+    workspace: Path, origin: Path, *, without: str | None = None
+) -> bool:
+    """Whether git executed the command hidden in the "address"."""
+    canary = workspace / "canary"
+    command = argv(parse(str(origin)), {"directory": str(origin)})
+    command[command.index("--") + 1] = f"--upload-pack=touch {canary}; git-upload-pack"
+    if without:
+        command.remove(without)
+    environment = {"PATH": "/usr/bin:/bin", "GIT_ALLOW_PROTOCOL": "file"}
+    subprocess.run(command, cwd=workspace, env=environment, capture_output=True, check=False)
+    return canary.exists()
+
+
+def test_an_option_as_address_is_not_executed(workspace, origin):
+    assert not clone_with_an_option_as_address(workspace, origin)
+
+
+def test_control_without_the_dashes_it_is(workspace, origin):
+    assert clone_with_an_option_as_address(workspace, origin, without="--")

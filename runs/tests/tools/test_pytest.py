@@ -1,0 +1,100 @@
+"""The pytest tool against real suites."""
+
+from pathlib import Path
+
+import pytest
+
+from runs import tools
+from runs.tests.tools.recorder import Recorder
+from runs.tools import Outcome, Status
+from runs.tools.pytest import Counts
+
+PASSING = (
+    "import pytest\n@pytest.mark.parametrize('n', range(10))\ndef test_one(n): assert n >= 0\n"
+)
+
+
+def suite(workspace: Path, code: str, name: str = "test_it.py") -> None:
+    (workspace / name).write_text(code)
+    # The suite of this project must not be taken for the root of that one.
+    (workspace / "pytest.ini").write_text("[pytest]\n")
+
+
+def run(workspace: Path, emitter: Recorder, **params) -> Outcome:
+    tool = tools.get("pytest")
+    return tool.run(tool.clean(params), workspace, emitter)
+
+
+def test_all_pass(workspace, emitter):
+    suite(workspace, PASSING)
+    assert run(workspace, emitter) == Outcome(Status.SUCCESS, 0, "10 of 10 tests done.")
+    assert emitter.values == pytest.approx([n / 10 for n in range(11)])
+    assert emitter.messages[5] == "5 of 10 tests done"
+    assert "10 passed" in emitter.output
+    assert "total 10" not in emitter.output
+
+
+def test_failed_tests_are_completed_with_errors(workspace, emitter):
+    suite(workspace, PASSING + "def test_other(): assert False\n")
+    assert run(workspace, emitter) == Outcome(
+        Status.COMPLETED_WITH_ERRORS, 1, "Some tests failed. 11 of 11 tests done."
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "params", "exit_code", "words"),
+    [
+        ("import missing_module", {}, 2, "collecting"),
+        (PASSING, {"args": ["--no-such-option"]}, 4, "path and args"),
+        (PASSING, {"path": "missing"}, 4, "path and args"),
+        ("", {}, 5, "No tests were found"),
+    ],
+)
+def test_what_keeps_pytest_from_running_tests_is_an_error(
+    workspace, emitter, code, params, exit_code, words
+):
+    suite(workspace, code)
+    outcome = run(workspace, emitter, **params)
+    assert (outcome.status, outcome.exit_code) == (Status.ERROR, exit_code)
+    assert words in outcome.message
+
+
+def test_path_and_args(workspace, emitter):
+    suite(workspace, PASSING)
+    suite(workspace, "def test_b(): pass\ndef test_c(): pass\n", "test_other.py")
+    outcome = run(workspace, emitter, path="test_other.py", args=["-k", "test_b"])
+    assert outcome == Outcome(Status.SUCCESS, 0, "1 of 1 tests done.")
+
+
+@pytest.mark.parametrize("path", ["/etc", "../x", "a/../../x", "-x", ""])
+def test_refuses_a_path_outside_the_workspace(path):
+    faults = tools._faults({"tool": "pytest", "params": {"path": path}})
+    assert len(faults) == 1
+    assert faults[0].startswith(" (pytest): path: ")
+
+
+def test_a_suite_that_runs_pytest_itself_counts_once(workspace, emitter):
+    suite(
+        workspace,
+        "import subprocess, sys\n"
+        "def test_inner(tmp_path):\n"
+        "    (tmp_path / 'test_x.py').write_text('def test_x(): pass\\n' * 1)\n"
+        "    subprocess.run([sys.executable, '-m', 'pytest', tmp_path], check=True)\n",
+    )
+    assert run(workspace, emitter).message == "1 of 1 tests done."
+
+
+def test_output_arrives_while_tests_are_going_on(workspace):
+    go_on = workspace / "go-on"
+    emitter = Recorder(on_output=lambda text: "test session starts" in text and go_on.touch())
+    suite(
+        workspace,
+        "import os, time\ndef test_wait():\n    while not os.path.exists('go-on'): time.sleep(0.01)\n",
+    )
+    assert run(workspace, emitter).status == Status.SUCCESS
+
+
+@pytest.mark.parametrize("line", ["total x", "done -1", "done 99999999999", "total", "", "done ²"])
+def test_a_line_that_is_not_the_plugins_is_ignored(emitter, line):
+    Counts(emitter).note(line)
+    assert emitter.values == []

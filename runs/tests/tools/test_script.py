@@ -1,0 +1,192 @@
+"""The script tool, and through it how every process of a tool is run and ended."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from runs import tools
+from runs.tests.tools.recorder import Recorder
+from runs.tools import Outcome, Status
+
+
+def run(
+    workspace: Path, emitter: Recorder, code: str, interpreter: str = "bash", **more
+) -> Outcome:
+    script = tools.get("script")
+    params = script.clean({"interpreter": interpreter, "code": code, **more})
+    return script.run(params, workspace, emitter)
+
+
+def processes_with(marker: str) -> list[str]:
+    """Command lines of live processes that contain `marker`."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if marker in line:
+                found.append(line)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("interpreter", "code"),
+    [
+        ("bash", 'echo "out"; echo "err" >&2'),
+        ("python", "import os; print('out'); os.write(2, b'err\\n')"),
+    ],
+)
+def test_output_is_as_written(workspace, emitter, interpreter, code):
+    assert run(workspace, emitter, code, interpreter) == Outcome(Status.SUCCESS, 0)
+    assert emitter.output == "out\nerr\n"
+
+
+@pytest.mark.parametrize("interpreter", ["bash", "python"])
+def test_exit_code_of_a_failure(workspace, emitter, interpreter):
+    outcome = run(
+        workspace, emitter, "exit(3)" if interpreter == "python" else "exit 3", interpreter
+    )
+    assert outcome == Outcome(Status.ERROR, 3, "The script ended with exit code 3.")
+
+
+def test_a_signal_is_an_exit_code_as_in_a_shell(workspace, emitter):
+    assert run(workspace, emitter, "kill -KILL $$").exit_code == 137
+
+
+@pytest.mark.parametrize("interpreter", ["bash", "python"])
+def test_output_arrives_while_the_script_is_going_on(workspace, interpreter):
+    """The script waits for a file that is made only once its first line has been handed on."""
+    go_on = workspace / "go-on"
+    emitter = Recorder(on_output=lambda text: go_on.touch())
+    code = {
+        "bash": "echo first; until [ -e go-on ]; do sleep 0.01; done; echo second",
+        "python": "import os, time\nprint('first')\nwhile not os.path.exists('go-on'): time.sleep(0.01)\nprint('second')",
+    }[interpreter]
+    assert run(workspace, emitter, code, interpreter).status == Status.SUCCESS
+    assert emitter.output == "first\nsecond\n"
+
+
+def test_nothing_of_the_workers_environment(workspace, emitter, monkeypatch):
+    monkeypatch.setenv("SECRET_KEY", "canary-of-the-worker")
+    run(workspace, emitter, "env")
+    assert "canary" not in emitter.output
+    names = {line.partition("=")[0] for line in emitter.output.splitlines()}
+    assert names == {"PATH", "HOME", "TMPDIR", "LANG", "PYTHONUNBUFFERED", "PWD", "SHLVL", "_"}
+
+
+def test_standard_input_is_empty(workspace, emitter):
+    assert run(workspace, emitter, "cat").exit_code == 0
+
+
+def test_characters_split_over_reads_stay_whole(workspace, emitter):
+    code = r"printf 'na\303'; sleep 0.2; printf '\257ve \377 \000.'"
+    run(workspace, emitter, code)
+    assert emitter.output == "naïve \ufffd \ufffd."
+
+
+def test_starts_in_the_checkout_if_there_is_one(workspace, emitter):
+    run(workspace, emitter, "pwd")
+    (workspace / "repo").mkdir()
+    (workspace / "other").mkdir()
+    run(workspace, emitter, "pwd")
+    run(workspace, emitter, "pwd", directory="other")
+    assert emitter.output.split() == [str(workspace / name) for name in ("", "repo", "other")]
+
+
+def test_refuses_a_directory_outside_the_workspace(workspace, emitter):
+    (workspace / "way-out").symlink_to("/")
+    outcome = run(workspace, emitter, "pwd", directory="way-out")
+    assert outcome.status == Status.ERROR
+    assert "'way-out'" in outcome.message
+
+
+def test_output_is_cut_and_the_exit_status_stays_true(workspace, emitter, settings):
+    settings.TOOLS_OUTPUT_LIMIT_BYTES = 10_000
+    outcome = run(workspace, emitter, "head -c 50000000 /dev/zero | tr '\\0' x; exit 7")
+    assert outcome.exit_code == 7
+    kept, notice = emitter.output.split("\n", 1)
+    assert kept == "x" * 10_000
+    assert notice == "[Output beyond 10,000 bytes was cut; the exit status is still true.]\n"
+
+
+def test_output_up_to_the_limit_is_whole(workspace, emitter, settings):
+    settings.TOOLS_OUTPUT_LIMIT_BYTES = 10_000
+    run(workspace, emitter, "head -c 10000 /dev/zero | tr '\\0' x")
+    assert emitter.output == "x" * 10_000
+
+
+ESCAPES = {
+    "child": "sleep {n} & sleep {n}",
+    "own session": "setsid sleep {n} & sleep {n}",
+    "double fork": "(setsid sh -c 'sleep {n} & exit' &); sleep {n}",
+    "ignored SIGTERM": "trap '' TERM; sleep {n} & while :; do sleep {n}; done",
+    "closed output": "setsid sleep {n} >/dev/null 2>&1 & sleep {n}",
+}
+
+
+@pytest.mark.parametrize("code", ESCAPES.values(), ids=ESCAPES)
+def test_the_time_limit_ends_every_process(workspace, emitter, settings, code):
+    settings.TOOLS_TIME_LIMITS_S = {"script": 0.5}
+    number = f"98765.{os.getpid()}"
+    outcome = run(workspace, emitter, code.format(n=number))
+    assert outcome.status == Status.ERROR
+    assert outcome.message == "Stopped: over the time limit of 0.5 s."
+    assert not processes_with(number)
+
+
+@pytest.mark.parametrize("code", ESCAPES.values(), ids=ESCAPES)
+def test_cancelling_ends_every_process_within_two_seconds(workspace, code):
+    number = f"98764.{os.getpid()}"
+    asked_at = None
+
+    def stop() -> bool:
+        nonlocal asked_at
+        if asked_at is None and processes_with(f"sleep {number}"):
+            asked_at = time.monotonic()
+        return asked_at is not None
+
+    outcome = run(workspace, Recorder(stop=stop), code.format(n=number))
+    assert time.monotonic() - asked_at < 2
+    assert outcome.status == Status.ERROR
+    assert outcome.message == "Cancelled."
+    assert not processes_with(number)
+
+
+def test_nothing_is_left_of_a_script_that_ended_by_itself(workspace, emitter):
+    number = f"98763.{os.getpid()}"
+    outcome = run(workspace, emitter, f"setsid sleep {number} & echo done")
+    assert outcome == Outcome(Status.SUCCESS, 0)
+    assert not processes_with(number)
+
+
+def test_a_script_may_clean_up_when_it_is_stopped(workspace):
+    emitter = Recorder()
+    emitter.stop = lambda: "ready" in emitter.output
+    run(
+        workspace,
+        emitter,
+        "trap 'echo cleaned up; exit' TERM; echo ready; while :; do sleep 0.1; done",
+    )
+    assert "cleaned up" in emitter.output
+
+
+def test_an_emitter_that_fails_leaves_no_process(workspace):
+    number = f"98762.{os.getpid()}"
+
+    def lost() -> bool:
+        raise RuntimeError("the run belongs to somebody else now")
+
+    with pytest.raises(RuntimeError, match="somebody else"):
+        run(workspace, Recorder(stop=lost), f"sleep {number}")
+    assert not processes_with(number)
+
+
+def test_no_descriptor_is_left_open(workspace, emitter):
+    run(workspace, emitter, "echo warm-up")
+    before = os.listdir("/proc/self/fd")
+    run(workspace, emitter, "echo again")
+    assert len(os.listdir("/proc/self/fd")) == len(before)

@@ -1,0 +1,108 @@
+"""Which repositories may be cloned: checked before git sees the address.
+
+git executes commands that are hidden in addresses (`--upload-pack=...`, `ext::sh -c ...`,
+`ssh://-oProxyCommand=...`), so what is not known to be harmless is refused.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from django.conf import settings
+
+REMOTE_SCHEMES = ("https", "http")  # those that run no command on this machine
+MAX_URL_CHARS = 2000
+HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?%@!$&'()*+,;=-]+")
+PATH_CHARACTERS = re.compile(r"[\w./ +=@~-]+")
+
+# git-check-ref-format(1)
+REF_CHARACTERS = re.compile(r"[^\x00-\x20\x7f~^:?*\[\\]+")
+MAX_REF_BYTES = 244  # a file name of 255, less the longest lock suffix
+
+
+class Refused(ValueError):
+    """An address or a branch that is not handed to git; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A repository that may be cloned. `url` holds no credentials."""
+
+    url: str
+    scheme: str  # https, http or file
+    host: str = ""
+    port: int = 0
+    username: str = ""
+    password: str = ""
+
+
+def parse(text: str) -> Address:
+    """The address in `text`; raises Refused."""
+    if len(text) > MAX_URL_CHARS:
+        raise Refused(f"An address has at most {MAX_URL_CHARS} characters.")
+    if text.startswith("/") or text.startswith("file://"):
+        return _local(text)
+    return _remote(text)
+
+
+def check_branch(name: str) -> str:
+    """`name`, if git would take it for a branch or tag and not for an option; raises Refused."""
+    parts = name.split("/")
+    if (
+        name.startswith("-")
+        or name == "@"
+        or not REF_CHARACTERS.fullmatch(name)
+        or ".." in name
+        or "@{" in name
+        or name.endswith(".")
+        or any(not part or part.startswith(".") or part.endswith(".lock") for part in parts)
+        or len(name.encode(errors="replace")) > MAX_REF_BYTES
+    ):
+        raise Refused("Write the name of a branch or tag, such as main or release/2.0.")
+    return name
+
+
+def _remote(text: str) -> Address:
+    schemes = [name for name in settings.TOOLS_GIT_ALLOWED_SCHEMES if name in REMOTE_SCHEMES]
+    example = f"{schemes[0] if schemes else 'https'}://host/path/repository.git"
+    if not URL_CHARACTERS.fullmatch(text):
+        raise Refused(f"Write the address as {example}; other characters as %XX.")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise Refused(f"Write the address as {example}.") from None
+    if parts.scheme not in schemes or not text.startswith(f"{parts.scheme}://"):
+        raise Refused(f"Write the address as {example}. Allowed: {', '.join(schemes) or 'none'}.")
+    host = parts.hostname or ""
+    if not HOST.fullmatch(host) or port == 0:
+        raise Refused("Write the host by its name, such as github.com.")
+    if host not in settings.TOOLS_GIT_ALLOWED_HOSTS and "*" not in settings.TOOLS_GIT_ALLOWED_HOSTS:
+        allowed = ", ".join(settings.TOOLS_GIT_ALLOWED_HOSTS) or "none"
+        raise Refused(f"The host {host} is not allowed here (TOOLS_GIT_ALLOWED_HOSTS: {allowed}).")
+    if parts.query or parts.fragment or not parts.path.strip("/"):
+        raise Refused(f"Write the address as {example}, without ? and #.")
+    return Address(
+        url=f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}",
+        scheme=parts.scheme,
+        host=host,
+        port=port or {"https": 443, "http": 80}[parts.scheme],
+        username=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+    )
+
+
+def _local(text: str) -> Address:
+    root = settings.TOOLS_GIT_LOCAL_ROOT
+    if not root:
+        raise Refused("Local repositories are not allowed here (TOOLS_GIT_LOCAL_ROOT).")
+    path = Path(text.removeprefix("file://"))
+    if not PATH_CHARACTERS.fullmatch(str(path)) or not path.is_absolute():
+        raise Refused("Write a local repository as an absolute path of plain characters.")
+    root = Path(root).resolve()
+    # Resolved, because neither `..` nor a symbolic link may lead out.
+    if not (resolved := path.resolve()).is_relative_to(root) or resolved == root:
+        raise Refused(f"Only repositories below {root} may be cloned.")
+    return Address(url=f"file://{resolved}", scheme="file")

@@ -1,0 +1,92 @@
+"""The process tree below the launcher: adopting, reaping and ending all of it.
+
+`killpg` misses a child that called `setsid`, and a double fork loses its parent. A subreaper loses
+neither: an orphan below it becomes its own child, so everything started is found by walking /proc.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import time
+
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+POLL_S = 0.02
+LAST_WAIT_S = (
+    2.0  # for killed processes to be gone; one in an uninterruptible sleep may take longer
+)
+
+reaped: dict[int, int] = {}  # wait statuses of ended children by process id
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant that loses its own."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def reap() -> None:
+    """Collect every child that has ended."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not pid:
+            return
+        reaped[pid] = status
+
+
+def end(grace_s: float) -> None:
+    """End every descendant: with a grace by SIGTERM first, then by SIGKILL."""
+    if grace_s:
+        _signal(_descendants(), signal.SIGTERM)
+        _gone_within(grace_s)
+    # A process that forks faster than it is found is stopped first: stopped ones fork no more,
+    # so each round finds fewer new ones.
+    stopped: set[int] = set()
+    while new := _descendants() - stopped:
+        _signal(new, signal.SIGSTOP)
+        stopped |= new
+    _signal(stopped, signal.SIGKILL)
+    _gone_within(LAST_WAIT_S)
+
+
+def _gone_within(seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while True:
+        reap()
+        if not _descendants():
+            return True
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_S)
+
+
+def _signal(pids: set[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _descendants() -> set[int]:
+    children: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit() and (parent := _parent(int(name))):
+            children.setdefault(parent, []).append(int(name))
+    found: set[int] = set()
+    queue = [os.getpid()]
+    while queue:
+        fresh = children.get(queue.pop(), [])
+        found.update(fresh)
+        queue += fresh
+    return found
+
+
+def _parent(pid: int) -> int | None:
+    """The parent's process id; None when the process is gone. A zombie counts until it is reaped:
+    its first thread may have ended while others live on."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
+            return int(stat.read().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return None

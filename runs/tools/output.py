@@ -1,0 +1,83 @@
+"""What a process writes: read without ever making it wait, decoded, bounded, handed on in order."""
+
+import codecs
+import os
+import selectors
+import threading
+from collections import deque
+
+READ_BYTES = 64 * 1024
+NOTES_KEPT = 256  # lines; each supersedes the ones before it
+NOTE_BYTES = 256  # a longer line is no note
+
+
+class Output:
+    """Drains a pipe on a thread of its own, so that a slow database never blocks the tool.
+
+    Keeps at most `limit` bytes (of UTF-8) of text; what comes after is read and dropped, and a last
+    line says so. A NUL, which the database cannot store, becomes U+FFFD like any undecodable byte.
+    `notes`, if given, is a second pipe of short lines that are never part of the output.
+    """
+
+    def __init__(self, pipe: int, *, limit: int, notes: int | None = None) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._limit = self._left = limit
+        self._text: list[str] = []
+        self._notes: deque[str] = deque(maxlen=NOTES_KEPT)
+        self._changed = threading.Condition()
+        self._ended = False
+        self._cut = False
+        self._thread = threading.Thread(target=self._drain, args=(pipe, notes), daemon=True)
+        self._thread.start()
+
+    def take(self, timeout: float) -> tuple[str, list[str], bool]:
+        """New text, new notes and whether that was all; waits up to `timeout` seconds for any."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._text or self._notes or self._ended, timeout)
+            text, notes = "".join(self._text), list(self._notes)
+            self._text.clear()
+            self._notes.clear()
+            return text, notes, self._ended
+
+    def _drain(self, pipe: int, notes: int | None) -> None:
+        partial = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(pipe, selectors.EVENT_READ)
+            if notes is not None:
+                selector.register(notes, selectors.EVENT_READ)
+            while selector.get_map():
+                for key, _ in selector.select():
+                    chunk = os.read(key.fd, READ_BYTES)
+                    if not chunk:
+                        selector.unregister(key.fd)
+                        os.close(key.fd)
+                    if key.fd == pipe:
+                        self._append(chunk)
+                    else:
+                        *lines, partial = (partial + chunk).split(b"\n")
+                        partial = partial[-NOTE_BYTES:]
+                        self._note(lines)
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def _append(self, chunk: bytes) -> None:
+        """Add a chunk; an empty one is the end."""
+        if self._cut:
+            return
+        text = self._decoder.decode(chunk, final=not chunk).replace("\0", "\ufffd")
+        if (size := len(encoded := text.encode())) > self._left:
+            self._cut = True
+            text = encoded[: self._left].decode(errors="ignore")
+            text += (
+                f"\n[Output beyond {self._limit:,} bytes was cut; the exit status is still true.]\n"
+            )
+        self._left -= size
+        with self._changed:
+            self._text.append(text)
+            self._changed.notify_all()
+
+    def _note(self, lines: list[bytes]) -> None:
+        with self._changed:
+            self._notes.extend(line.decode(errors="replace") for line in lines if line)
+            self._changed.notify_all()

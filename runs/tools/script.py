@@ -1,0 +1,60 @@
+"""The `script` tool: a few lines of bash or Python."""
+
+from pathlib import Path
+from typing import Any
+
+from rest_framework import serializers
+
+from runs.tools import process
+from runs.tools.base import (
+    Emitter,
+    Outcome,
+    Params,
+    RelativePath,
+    Status,
+    Tool,
+    working_directory,
+)
+
+MAX_CODE_CHARS = 64 * 1024  # one argument of a command may be 128 KiB (Linux, MAX_ARG_STRLEN)
+
+
+class ScriptParams(Params):
+    interpreter = serializers.ChoiceField(choices=["bash", "python"])
+    code = serializers.CharField(max_length=MAX_CODE_CHARS, trim_whitespace=False)
+    directory = RelativePath(required=False)
+
+
+class Script(Tool):
+    """Runs `code`, from the checkout if there is one; exit code 0 is success, any other an error."""
+
+    name = "script"
+    params = ScriptParams
+
+    def run(self, params: dict[str, Any], workspace: Path, emitter: Emitter) -> Outcome:
+        try:
+            cwd = working_directory(workspace, params.get("directory"))
+        except NotADirectoryError as error:
+            return Outcome(Status.ERROR, message=str(error))
+        finished = process.run(
+            _argv(params["interpreter"], params["code"]),
+            workspace=workspace,
+            cwd=cwd,
+            emitter=emitter,
+            time_limit=self.time_limit,
+        )
+        if finished.fault:
+            return Outcome(Status.ERROR, finished.exit_code, finished.fault)
+        if finished.exit_code == 0:
+            return Outcome(Status.SUCCESS, 0)
+        return Outcome(
+            Status.ERROR,
+            finished.exit_code,
+            f"The script ended with exit code {finished.exit_code}.",
+        )
+
+
+def _argv(interpreter: str, code: str) -> list[str]:
+    if interpreter == "bash":
+        return ["bash", "--noprofile", "--norc", "-c", code]
+    return [process.python(), "-u", "-c", code]
