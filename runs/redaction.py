@@ -8,6 +8,7 @@ import base64
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
@@ -39,30 +40,59 @@ _USER = r"""[^\s/?#"'<>]{1,1000}"""
 # Values that are no secrets, so that code and counts stay readable.
 _PLAIN = r"(?!(?:true|false|none|null|str|int|bytes|\d{1,4})(?![\w-]))"
 
-PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Text to replace. One of the `hints` is in every (lower-case) text that matches: looking for
+    them first makes common text, which has none, fifty times cheaper."""
+
+    hints: tuple[str, ...]
+    regex: re.Pattern[str]
+    replacement: str
+
+
+PATTERNS = (
     # A private key, or what has come of it so far.
-    (
-        re.compile(r"(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----)[^-]*(?:-----END[A-Z ]{0,40}-----)?"),
-        rf"\1{REDACTED}",
-    ),
-    # scheme://user:password@host
-    (re.compile(rf"(://)(?!git@){_USER}@"), rf"\1{REDACTED}@"),
-    # Authorization: Bearer ..., Cookie: a=b; c=d
-    (
+    Pattern(
+        ("private key-----",),
         re.compile(
-            rf"""(?i)((?:{"|".join(HEADERS)})["']?[ \t]*:[ \t]*["']?)[^\r\n"'\[][^\r\n"']*"""
+            r"(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----)(?!\[redacted\])"
+            r"(?:[^-]|-(?!----))*(?:-----END[A-Z ]{0,40}-----)?"
         ),
         rf"\1{REDACTED}",
     ),
-    (re.compile(rf"(?i)((?<![a-z])(?:bearer|basic)[ \t]{{1,3}}){_VALUE}{{8,}}"), rf"\1{REDACTED}"),
+    # scheme://user:password@host
+    Pattern(("://",), re.compile(rf"(://)(?!git@){_USER}@"), rf"\1{REDACTED}@"),
+    # Authorization: Bearer ..., Cookie: a=b; c=d
+    Pattern(
+        HEADERS,
+        re.compile(
+            rf"""(?i)((?:{"|".join(HEADERS)})["']?[ \t]*+:[ \t]*+["']?)(?!\[redacted\])[^\r\n"']+"""
+        ),
+        rf"\1{REDACTED}",
+    ),
+    Pattern(
+        ("bearer", "basic"),
+        re.compile(rf"(?i)((?<![a-z])(?:bearer|basic)[ \t]{{1,3}}){_VALUE}{{8,}}"),
+        rf"\1{REDACTED}",
+    ),
     # name = value, "name": "value", ?name=value&, --name=value
-    (re.compile(rf"""(?i)({_NAME}{_IS}\\?")[^"\\\r\n]+"""), rf"\1{REDACTED}"),
-    (re.compile(rf"""(?i)({_NAME}{_IS}\\?')[^'\\\r\n]+"""), rf"\1{REDACTED}"),
-    (re.compile(rf"(?i)({_NAME}{_IS}){_PLAIN}{_VALUE}+"), rf"\1{REDACTED}"),
+    Pattern(
+        ("pass", "pwd", "auth", *WORDS),
+        re.compile(
+            rf"""(?i)({_NAME}{_IS})(?:(\\?")[^"\\\r\n]+|(\\?')[^'\\\r\n]+|{_PLAIN}{_VALUE}+)"""
+        ),
+        rf"\1\2\3{REDACTED}",
+    ),
     # --name value
-    (re.compile(rf"(?i)(--{_NAME}[ \t]{{1,3}})(?!-){_VALUE}+"), rf"\1{REDACTED}"),
+    Pattern(
+        ("--",),
+        re.compile(rf"(?i)(--[\w-]{{0,30}}?{_NAME}[ \t]{{1,3}})(?!-){_VALUE}+"),
+        rf"\1{REDACTED}",
+    ),
     # Shapes that are secrets wherever they stand.
-    (
+    Pattern(
+        tuple(marker.lower() for marker in MARKERS),
         re.compile(
             r"(?<![A-Za-z0-9])(?:"
             r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*"  # JSON Web Token
@@ -92,8 +122,10 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """`text` without anything that looks like a secret, and without any of the known `secrets`."""
     for secret in secrets:
         text = text.replace(secret, REDACTED)
-    for pattern, replacement in PATTERNS:
-        text = pattern.sub(replacement, text)
+    lowered = text.lower()
+    for pattern in PATTERNS:
+        if any(hint in lowered for hint in pattern.hints):
+            text = pattern.regex.sub(pattern.replacement, text)
     return text
 
 
