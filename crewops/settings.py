@@ -109,6 +109,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
+                "runs.context_processors.workers",
             ],
         },
     },
@@ -176,6 +177,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator")
 ]
+# Of the accounts that seed_demo makes; with DEBUG off there is none unless it is set.
+DEMO_PASSWORD = env.str("DEMO_PASSWORD", default="crewops-demo" if DEBUG else "")
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.int("ACCESS_TOKEN_MINUTES", default=15)),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=env.int("REFRESH_TOKEN_DAYS", default=7)),
@@ -214,6 +217,7 @@ STATICFILES_DIRS = [
     (prefix, NODE_MODULES / package)
     for prefix, package in (
         ("vendor/tabler", "@tabler/core/dist"),
+        ("vendor/icons", "bootstrap-icons/font"),
         ("vendor/cytoscape", "cytoscape/dist"),
         ("vendor/dagre", "@dagrejs/dagre/dist"),
     )

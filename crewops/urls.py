@@ -7,4 +7,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("crews.urls")),
     path("", include("runs.urls")),
+    path("", include("realtime.urls")),
 ]

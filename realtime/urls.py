@@ -1,0 +1,9 @@
+"""The live pages."""
+
+from django.urls import path
+
+from realtime import views
+
+urlpatterns = [
+    path("", views.dashboard, name="dashboard"),
+]

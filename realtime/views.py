@@ -1,0 +1,62 @@
+"""The live pages: complete when they are served, kept up to date by the sockets.
+
+With the header ``X-Fragment`` a page answers only the part of it that changes; the browser puts that
+in place of what it shows. So a page and its updates come from one view, one template and one check of
+who may see it.
+"""
+
+from datetime import timedelta
+
+from django.contrib.auth.decorators import login_required
+from django.db.models import Count, Prefetch, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from crews.models import Crew
+from runs.models import Run
+
+RUNS_SHOWN = 12
+
+
+def live_page(view):
+    """For signed-in people only, read-only, and never shown from a cache after signing out."""
+    return require_safe(login_required(never_cache(vary_on_headers("X-Fragment")(view))))
+
+
+@live_page
+def dashboard(request: HttpRequest) -> HttpResponse:
+    crews = Crew.objects.visible_to(request.user).select_related("organization")
+    crews = crews.annotate(
+        agent_count=Count("agents", distinct=True), task_count=Count("tasks", distinct=True)
+    ).prefetch_related(Prefetch("runs", Run.objects.all()[:1], to_attr="last_run"))
+    runs = Run.objects.visible_to(request.user)
+    context = {
+        "crews": crews,
+        "several_organizations": len({crew.organization_id for crew in crews}) > 1,
+        "operable": set(Crew.objects.operable_by(request.user).values_list("pk", flat=True)),
+        "runs": with_progress(runs)[:RUNS_SHOWN],
+        "busy": sum(crew.status == Crew.Status.BUSY for crew in crews),
+        "failing": sum(
+            run.status == Run.Status.FAILED for crew in crews for run in crew.last_run
+        ),
+        "today": runs.filter(created_at__gte=timezone.now() - timedelta(days=1)).aggregate(
+            runs=Count("pk"), failed=Count("pk", filter=Q(status=Run.Status.FAILED))
+        ),
+    }
+    return render_live(request, "dashboard", context)
+
+
+def with_progress(runs):
+    """Runs as a row shows them: ``tasks_ended`` of the planned ones, and who asked for them."""
+    return runs.select_related("crew", "started_by").annotate(
+        tasks_ended=Count("task_executions", filter=Q(task_executions__ended_at__isnull=False))
+    )
+
+
+def render_live(request: HttpRequest, page: str, context: dict) -> HttpResponse:
+    fragment = "X-Fragment" in request.headers
+    return render(request, f"_{page}.html" if fragment else f"{page}.html", context)
