@@ -1,0 +1,144 @@
+"""What the demo consists of. The repositories' files are under ``sources/``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from crews.demo.repository import Commit, Repository
+from crews.models import Role
+
+SCRIPTS = Path(__file__).parent / "scripts"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoCrew:
+    """A crew of scout, tester and reporter, in this order, that works on ``branch``."""
+
+    slug: str
+    name: str
+    description: str
+    agents: tuple[str, str, str]
+    report: tuple[str, str]  # interpreter, file under scripts/
+    branch: str = "main"
+
+    def tasks(self, repository: Path) -> list[tuple[str, dict]]:
+        """Name and only step of each agent's task."""
+        clone = {"url": str(repository)}
+        if self.branch != "main":
+            clone["branch"] = self.branch
+        interpreter, file = self.report
+        report = {"interpreter": interpreter, "code": (SCRIPTS / file).read_text()}
+        return [
+            ("Fetch the sources", {"tool": "git_clone", "params": clone}),
+            ("Run the test suite", {"tool": "pytest", "params": {"args": ["-v"]}}),
+            ("Write the report", {"tool": "script", "params": report}),
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOrganization:
+    slug: str
+    name: str
+    users: dict[str, str]  # user name: role
+    repository: Repository
+    crews: tuple[DemoCrew, ...]
+
+
+SUPERUSER = "admin"
+ROLES = ("Scout", "Tester", "Reporter")
+
+PARCELS = Repository(
+    "parcels",
+    (
+        Commit(
+            "Begin the package",
+            "Ada",
+            ("README.md", "pyproject.toml", ".gitignore", "parcels/__init__.py"),
+        ),
+        Commit(
+            "Price parcels by weight and zone",
+            "Ada",
+            ("parcels/rates.py", "tests/test_rates.py"),
+        ),
+        Commit(
+            "Limit the calls to a carrier",
+            "Blaise",
+            ("parcels/limiter.py", "tests/test_limiter.py"),
+        ),
+        Commit("Keep quotes while they hold", "Ada", ("parcels/quotes.py", "tests/test_quotes.py")),
+        Commit(
+            "Ask again after a pause that grows",
+            "Blaise",
+            ("parcels/retry.py", "tests/test_retry.py"),
+        ),
+        Commit("Count prices in cents", "Chuck", ("parcels/rates.py",), branch="rewrite"),
+        Commit("Simplify the limiter", "Chuck", ("parcels/limiter.py",), branch="rewrite"),
+    ),
+)
+TURBINES = Repository(
+    "turbines",
+    (
+        Commit(
+            "Begin the package",
+            "Grace",
+            ("README.md", "pyproject.toml", ".gitignore", "turbines/__init__.py"),
+        ),
+        Commit(
+            "Take the mean of the last seconds",
+            "Grace",
+            ("turbines/window.py", "tests/test_window.py"),
+        ),
+        Commit(
+            "Raise an alarm on silence", "Hedy", ("turbines/watchdog.py", "tests/test_watchdog.py")
+        ),
+        Commit(
+            "Read sensors at a steady pace",
+            "Grace",
+            ("turbines/sampler.py", "tests/test_sampler.py"),
+        ),
+    ),
+)
+
+ORGANIZATIONS = (
+    DemoOrganization(
+        slug="acme",
+        name="Acme",
+        users={
+            "acme-admin": Role.ADMIN,
+            "acme-operator": Role.OPERATOR,
+            "acme-viewer": Role.VIEWER,
+        },
+        repository=PARCELS,
+        crews=(
+            DemoCrew(
+                slug="demo",
+                name="Parcel release",
+                description="Fetches the parcels package, tests it and reports on it.",
+                agents=("Orion", "Vega", "Lyra"),
+                report=("python", "report.py"),
+            ),
+            DemoCrew(
+                slug="flaky",
+                name="Parcel rewrite",
+                description="The same on the branch rewrite, whose tests fail.",
+                agents=("Orion", "Vega", "Lyra"),
+                report=("python", "report.py"),
+                branch="rewrite",
+            ),
+        ),
+    ),
+    DemoOrganization(
+        slug="globex",
+        name="Globex",
+        users={"globex-admin": Role.ADMIN},
+        repository=TURBINES,
+        crews=(
+            DemoCrew(
+                slug="turbines",
+                name="Turbine watch",
+                description="Fetches the turbines package, tests it and reports on it.",
+                agents=("Castor", "Nova", "Rhea"),
+                report=("bash", "report.sh"),
+            ),
+        ),
+    ),
+)

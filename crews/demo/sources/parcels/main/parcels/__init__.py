@@ -1,0 +1,1 @@
+"""Prices for parcels, and a careful client for carriers."""

@@ -1,0 +1,42 @@
+"""``manage.py issue_token``: a JWT access token for a user, for scripts and trials."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rest_framework_simplejwt.tokens import AccessToken
+
+LONGEST_MIN = 365 * 24 * 60
+
+
+class Command(BaseCommand):
+    help = "Prints a JWT access token for USER, and nothing else."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("user", metavar="USER", help="user name")
+        parser.add_argument(
+            "--minutes", type=float, metavar="N", help="life of the token (ACCESS_TOKEN_MINUTES)"
+        )
+
+    def handle(self, *args: Any, user: str, minutes: float | None, **options: Any) -> None:
+        token = AccessToken.for_user(active_user(user))
+        if minutes is not None:
+            if not 0 < minutes <= LONGEST_MIN:
+                raise CommandError(f"--minutes: give a number above 0, at most {LONGEST_MIN}.")
+            token.set_exp(lifetime=timedelta(minutes=minutes))
+        self.stdout.write(str(token))
+
+
+def active_user(username: str) -> Any:
+    """The user of that name. Raises ``CommandError`` for one who could not sign in."""
+    users = get_user_model().objects
+    user = users.filter(username=username).first()
+    if user is None:
+        raise CommandError(
+            f"There is no user {username!r}. Create one in the admin or with createsuperuser, "
+            "or make the demo's with seed_demo."
+        )
+    if not user.is_active:
+        raise CommandError(f"User {username!r} is deactivated. Activate the account in the admin.")
+    return user

@@ -1,0 +1,53 @@
+"""``manage.py reap_runs``: ends runs whose worker was lost, and rings again for those that wait."""
+
+import logging
+import signal
+import threading
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import Error, close_old_connections, connection
+
+from runs import reaper
+
+logger = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    help = (
+        "One sweep: ends runs whose worker was lost, tells the workers again of runs that wait, "
+        "brings the crews' status up to date and removes old workspaces."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--loop",
+            action="store_true",
+            help=f"sweep every {settings.REAPER_INTERVAL_S:g} s (REAPER_INTERVAL_S) until SIGTERM",
+        )
+
+    def handle(self, *args: Any, loop: bool, **options: Any) -> None:
+        if loop:
+            self._loop()
+        else:
+            done = reaper.sweep()
+            self.stdout.write(
+                f"Ended as worker_lost: {done['worker_lost']}. "
+                f"Announced again: {done['announced_again']}."
+            )
+
+    def _loop(self) -> None:
+        over = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: over.set())
+        logger.info("Sweeping every %g s", settings.REAPER_INTERVAL_S)
+        while not over.is_set():
+            try:
+                close_old_connections()
+                reaper.sweep()
+            except Error as error:
+                logger.warning("The sweep failed, the database did not answer: %s", error)
+                connection.close()
+            over.wait(settings.REAPER_INTERVAL_S)
+        logger.info("Stopped")

@@ -1,0 +1,120 @@
+"""``manage.py run_crew``: starts a run of a crew, and with ``--wait`` follows it to its end."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from crews.models import Crew
+from crews.tracking import IllegalMove
+from runs.models import Run, TaskExecution, ToolExecution, Worker
+
+POLL_S = 0.25
+
+
+class Command(BaseCommand):
+    help = "Starts a run of CREW and prints its id."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("crew", metavar="CREW", help="id, slug or organization/slug")
+        parser.add_argument(
+            "--wait", action="store_true", help="follow the run; exit 0 only if it succeeded"
+        )
+        parser.add_argument(
+            "--timeout",
+            type=float,
+            metavar="S",
+            help="with --wait: give up waiting after S seconds",
+        )
+
+    def handle(
+        self, *args: Any, crew: str, wait: bool, timeout: float | None, **options: Any
+    ) -> None:
+        try:
+            run = Run.objects.request(crew=find_crew(crew))
+        except IllegalMove as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(str(run.pk))
+        self.stdout.flush()
+        if not Worker.objects.alive().exists():
+            self._say(
+                "No worker is alive, so the run is queued until there is one. "
+                "Start one: celery -A crewops worker",
+                self.style.WARNING,
+            )
+        if wait:
+            try:
+                self._follow(run, timeout)
+            except KeyboardInterrupt:
+                raise CommandError(f"Run {run.pk} goes on.", returncode=130) from None
+
+    def _follow(self, run: Run, timeout: float | None) -> None:
+        """Tell what happens until the run is over. Raises ``CommandError`` unless it succeeded."""
+        deadline = time.monotonic() + timeout if timeout is not None else float("inf")
+        told: set[tuple[UUID, str]] = set()
+        while True:
+            run.refresh_from_db()
+            self._tell(run, told)
+            if run.is_over:
+                break
+            if time.monotonic() > deadline:
+                raise CommandError(f"Run {run.pk} is {run.status} after {timeout:g} s; it goes on.")
+            time.sleep(POLL_S)
+        ending = f"Run {run.pk} {run.status} after {run.duration_s:.1f} s"
+        if run.status != Run.Status.SUCCEEDED:
+            raise CommandError(_why(run, ending))
+        self._say(f"{ending}.")
+
+    def _tell(self, run: Run, told: set[tuple[UUID, str]]) -> None:
+        """What has happened since the last call, a line each."""
+        for task in run.task_executions.all():
+            if (task.pk, "running") not in told:
+                told.add((task.pk, "running"))
+                self._say(f"{task.agent_id}: {task.name}")
+            for tool in task.tool_executions.exclude(status=ToolExecution.Status.RUNNING):
+                if (tool.pk, tool.status) not in told:
+                    told.add((tool.pk, tool.status))
+                    self._say(f"  {tool.tool}: {tool.status}, {tool.duration_s:.1f} s")
+
+    def _say(self, text: str, style: Callable[[str], str] = str) -> None:
+        self.stderr.write(text, style)
+        self.stderr.flush()
+
+
+def find_crew(text: str) -> Crew:
+    """The crew with that id, slug or organization/slug. Raises ``CommandError`` with the choices."""
+    crews = Crew.objects.select_related("organization")
+    organization, slash, slug = text.rpartition("/")
+    try:
+        found = list(crews.filter(pk=UUID(text)))
+    except ValueError:
+        found = list(crews.filter(slug=slug))
+        if slash:
+            found = [crew for crew in found if crew.organization.slug == organization]
+    if len(found) == 1:
+        return found[0]
+    choices = sorted(f"{crew.organization.slug}/{crew.slug}" for crew in found or crews)
+    if found:
+        raise CommandError(f"Several crews are called {text!r}. Write one of: {', '.join(choices)}")
+    if choices:
+        raise CommandError(f"There is no crew {text!r}. There are: {', '.join(choices)}")
+    raise CommandError("There is no crew yet. Make the demo's with: manage.py seed_demo")
+
+
+def _why(run: Run, ending: str) -> str:
+    """The ending with reason, message and the tools that failed."""
+    lines = [f"{ending}: {run.reason or 'no reason given'}. {run.message}".rstrip()]
+    failed = ToolExecution.objects.filter(
+        task_execution__run=run,
+        task_execution__status=TaskExecution.Status.FAILED,
+        status__in=(ToolExecution.Status.ERROR, ToolExecution.Status.COMPLETED_WITH_ERRORS),
+    )
+    for tool in failed.select_related("task_execution"):
+        exit_code = "no exit code" if tool.exit_code is None else f"exit code {tool.exit_code}"
+        task = tool.task_execution
+        lines.append(
+            f"  {tool.tool} ({task.agent_id}, {task.name}): {tool.status}, {exit_code}. {tool.message}"
+        )
+    return "\n".join(lines)
