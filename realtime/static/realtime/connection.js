@@ -1,0 +1,182 @@
+import { renewalDelay } from "./token.js";
+
+/** @import {Frame} from "./frames.js"; */
+/** @import {WebSocketLike} from "./options.js"; */
+/** @import {Token, TokenAnswer} from "./token.js"; */
+
+const GREETING_TIMEOUT_MS = 20_000;
+const SILENCE_HEARTBEATS = 2;
+const SILENCE_GRACE_MS = 5_000;
+const OPEN = 1;
+
+/**
+ * @typedef {object} Loss
+ * @property {number} [code]  of the close frame; none where there was none
+ * @property {string} reason
+ * @property {boolean} [impossible]  no attempt like this one can succeed
+ */
+
+/**
+ * One connection from its token to its end: answers pings, notices silence, replaces the token
+ * before it expires. After `drop()`, or once it is lost, nothing of it is heard again.
+ */
+export class Connection {
+  #url;
+  #token;
+  #WebSocket;
+  #renewing;
+  #handlers;
+  /** @type {WebSocketLike | undefined} */
+  #socket;
+  /** @type {string | undefined} */
+  #jwt;
+  #dropped = false;
+  #silenceMs = GREETING_TIMEOUT_MS;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #silenceTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #renewalTimer;
+
+  /**
+   * @param {object} to
+   * @param {string} to.url
+   * @param {Token | null | undefined} to.token
+   * @param {boolean} to.renew  the last token was refused
+   * @param {new (url: string, protocols?: string[]) => WebSocketLike} to.WebSocket
+   * @param {object} handlers
+   * @param {(frame: Frame) => void} handlers.onFrame
+   * @param {(loss: Loss) => void} handlers.onLost
+   * @param {(message: string, error?: unknown) => void} handlers.log
+   */
+  constructor({ url, token, renew, WebSocket }, handlers) {
+    this.#url = url;
+    this.#token = token;
+    this.#renewing = renew;
+    this.#WebSocket = WebSocket;
+    this.#handlers = handlers;
+  }
+
+  open() {
+    if (this.#dropped) return;
+    this.#heard();
+    if (typeof this.#token !== "function") {
+      this.#dial(this.#token);
+    } else {
+      this.#askToken(this.#renewing).then(
+        (token) => this.#dial(token),
+        (error) => this.#lose({ reason: `no token: ${error}` }),
+      );
+    }
+  }
+
+  /** @param {string} token */
+  authenticate(token) {
+    this.#jwt = token;
+    this.#send({ type: "auth", token });
+  }
+
+  drop() {
+    this.#dropped = true;
+    clearTimeout(this.#silenceTimer);
+    clearTimeout(this.#renewalTimer);
+    if (!this.#socket) return;
+    this.#socket.onmessage = null;
+    this.#socket.onclose = null;
+    this.#socket.close(1000);
+    this.#socket = undefined;
+  }
+
+  /** @param {TokenAnswer} token */
+  #dial(token) {
+    if (this.#dropped) return;
+    this.#jwt = token ?? undefined;
+    try {
+      this.#socket = token
+        ? new this.#WebSocket(this.#url, ["token", token])
+        : new this.#WebSocket(this.#url);
+    } catch (error) {
+      this.#lose({ reason: String(error), impossible: true });
+      return;
+    }
+    this.#socket.onmessage = (event) => this.#receive(event.data);
+    this.#socket.onclose = ({ code, reason }) => this.#lose({ code, reason });
+  }
+
+  /** @param {unknown} data */
+  #receive(data) {
+    this.#heard();
+    const frame = this.#parse(data);
+    if (!frame) return;
+    if (frame.type === "hello") {
+      this.#silenceMs = frame.heartbeat_s * 1000 * SILENCE_HEARTBEATS + SILENCE_GRACE_MS;
+      this.#heard();
+      this.#scheduleRenewal();
+    } else if (frame.type === "ping") {
+      this.#send({ type: "pong" });
+    } else if (frame.type === "auth_ok") {
+      this.#scheduleRenewal();
+    }
+    this.#handlers.onFrame(frame);
+  }
+
+  /**
+   * @param {unknown} data
+   * @returns {Frame | undefined}
+   */
+  #parse(data) {
+    try {
+      const frame = JSON.parse(String(data));
+      if (typeof frame?.type === "string") return frame;
+      throw new TypeError("a frame is an object with a type");
+    } catch (error) {
+      this.#handlers.log("Not a frame", error);
+      return undefined;
+    }
+  }
+
+  /** A connection can die without a sign; the server is never silent for two heartbeats. */
+  #heard() {
+    clearTimeout(this.#silenceTimer);
+    this.#silenceTimer = setTimeout(
+      () => this.#lose({ reason: `nothing heard for ${this.#silenceMs / 1000} s` }),
+      this.#silenceMs,
+    );
+  }
+
+  #scheduleRenewal() {
+    clearTimeout(this.#renewalTimer);
+    if (typeof this.#token !== "function" || !this.#jwt) return;
+    const delay = renewalDelay(this.#jwt);
+    if (delay !== undefined) this.#renewalTimer = setTimeout(() => this.#renew(), delay);
+  }
+
+  async #renew() {
+    try {
+      const token = await this.#askToken(true);
+      if (token && !this.#dropped) this.authenticate(token);
+    } catch (error) {
+      // The server closes with 4401 when the old token expires; the next attempt asks again.
+      this.#handlers.log("No fresh token", error);
+    }
+  }
+
+  /**
+   * @param {boolean} renew
+   * @returns {Promise<TokenAnswer>}
+   */
+  async #askToken(renew) {
+    return typeof this.#token === "function" ? this.#token({ renew }) : this.#token;
+  }
+
+  /** @param {object} frame */
+  #send(frame) {
+    if (this.#socket?.readyState === OPEN) this.#socket.send(JSON.stringify(frame));
+  }
+
+  /** @param {Loss} loss */
+  #lose(loss) {
+    if (this.#dropped) return;
+    this.drop();
+    this.#handlers.onLost(loss);
+  }
+}

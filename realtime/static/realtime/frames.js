@@ -1,0 +1,140 @@
+/**
+ * The frames of the three sockets, as types. Nothing here runs.
+ *
+ * Every event has `type`, `seq` (1, 2, 3 … in its stream, without a hole), `timestamp` (ISO 8601,
+ * UTC, with a `Z`) and `crew_id`. `duration_s` is in seconds, `progress` is 0 to 1.
+ */
+
+/** @typedef {{seq: number, timestamp: string, crew_id: string, truncated?: true}} EventBase */
+/** @typedef {EventBase & {run_id: string}} RunEventBase */
+
+/** @typedef {"succeeded" | "failed" | "cancelled"} RunOutcome */
+/** @typedef {"success" | "error" | "completed_with_errors"} ToolOutcome */
+/** @typedef {"offline" | "available" | "busy"} CrewStatus */
+
+/**
+ * @typedef {RunEventBase & {
+ *   type: "boot",
+ *   crew: string,
+ *   agents: {agent_id: string, name: string, role: string}[],
+ *   tasks: {task_id: string, name: string, agent_id: string}[],
+ * }} BootEvent
+ */
+/** @typedef {RunEventBase & {type: "agent_start", agent_id: string}} AgentStartEvent */
+/** @typedef {RunEventBase & {type: "agent_end", agent_id: string, status: string}} AgentEndEvent */
+/**
+ * @typedef {RunEventBase & {type: "task_start", task_id: string, name: string, agent_id: string}}
+ *   TaskStartEvent
+ */
+/**
+ * @typedef {RunEventBase & {
+ *   type: "task_end",
+ *   task_id: string,
+ *   agent_id: string,
+ *   status: string,
+ *   duration_s: number,
+ * }} TaskEndEvent
+ */
+/**
+ * Not terminal by itself: a `done` follows.
+ * @typedef {RunEventBase & {
+ *   type: "error",
+ *   message: string,
+ *   reason: string,
+ *   agent_id?: string,
+ *   task_id?: string,
+ * }} ErrorEvent
+ */
+/**
+ * The last event of a run.
+ * @typedef {RunEventBase & {
+ *   type: "done",
+ *   status: RunOutcome,
+ *   duration_s: number,
+ *   reason?: string,
+ * }} DoneEvent
+ */
+/**
+ * @typedef {BootEvent | AgentStartEvent | AgentEndEvent | TaskStartEvent | TaskEndEvent
+ *   | ErrorEvent | DoneEvent} RunEvent
+ */
+
+/**
+ * @typedef {RunEventBase & {
+ *   agent_id: string,
+ *   execution_id: string,
+ *   tool: string,
+ * }} ToolEventBase
+ */
+/**
+ * @typedef {ToolEventBase & {type: "tool_start", params: Record<string, unknown>}} ToolStartEvent
+ */
+/**
+ * `output` is what the tool wrote since the previous event; joined they are its whole output.
+ * @typedef {ToolEventBase & {
+ *   type: "tool_progress",
+ *   message: string,
+ *   progress?: number,
+ *   output?: string,
+ * }} ToolProgressEvent
+ */
+/**
+ * @typedef {ToolEventBase & {
+ *   type: "tool_end",
+ *   duration_s: number,
+ *   exit_code: number | null,
+ *   status: ToolOutcome,
+ * }} ToolEndEvent
+ */
+/** @typedef {ToolStartEvent | ToolProgressEvent | ToolEndEvent} ToolEvent */
+
+/**
+ * @typedef {EventBase & {
+ *   type: "signal",
+ *   payload: {status: CrewStatus, crewId: string},
+ * }} SignalEvent
+ */
+
+/**
+ * The first frame of every stream on an accepted socket. `head` is the stream's newest `seq`.
+ * @typedef {{type: "hello", stream: string, epoch: string, head: number, heartbeat_s: number}}
+ *   HelloFrame
+ */
+/**
+ * A crew's graph as it was after event `seq`; what came before is in it, what comes after follows.
+ * @typedef {{
+ *   type: "snapshot",
+ *   stream: string,
+ *   seq: number,
+ *   agents: ({agent_id: string} & Record<string, unknown>)[],
+ *   executions: ({execution_id: string} & Record<string, unknown>)[],
+ * }} SnapshotFrame
+ */
+/**
+ * The server does not know our position: forget what this stream told, it starts anew.
+ * @typedef {{
+ *   type: "reset",
+ *   stream: string,
+ *   reason: "epoch_changed" | "pruned" | "ahead",
+ *   epoch: string,
+ *   head: number,
+ * }} ResetFrame
+ */
+/** @typedef {{type: "ping", timestamp: string, heads: Record<string, number>}} PingFrame */
+/** @typedef {{type: "pong"}} PongFrame */
+/** @typedef {{type: "auth_ok", expires_at: string}} AuthOkFrame */
+/** @typedef {{type: "error_message", code: number | string, detail: string}} ErrorMessageFrame */
+
+/**
+ * What the listeners of each class get.
+ * @typedef {RunEvent | ResetFrame} RunMessage
+ * @typedef {ToolEvent | SnapshotFrame | ResetFrame} GraphMessage
+ * @typedef {SignalEvent | ResetFrame} MissionMessage
+ */
+/**
+ * Every frame a server sends.
+ * @typedef {RunMessage | GraphMessage | MissionMessage | HelloFrame | PingFrame | PongFrame
+ *   | AuthOkFrame | ErrorMessageFrame} Frame
+ */
+
+export {};

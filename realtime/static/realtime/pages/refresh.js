@@ -1,0 +1,65 @@
+/** Fetches what the server would show now, and puts it in place of what has changed. */
+
+import { morph } from "./morph.js";
+import { localTimes } from "./times.js";
+
+const DEBOUNCE_MS = 250;
+const AT_MOST_EVERY_MS = 1_000;
+const CLOCK_MS = 15_000;
+
+/**
+ * Keeps the page's live parts fresh: on request, soon but not often, and every 15 s while somebody
+ * looks at it, for what no event tells (a second run of a busy crew, a worker that went away).
+ * @param {() => void} onChange  called after the page has changed
+ * @returns {() => void} asks for an update
+ */
+export function refreshing(onChange) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  let last = 0;
+  let running = false;
+
+  const refresh = async () => {
+    timer = undefined;
+    running = true;
+    last = Date.now();
+    try {
+      if (await update()) onChange();
+    } finally {
+      running = false;
+    }
+  };
+  const request = () => {
+    if (timer || document.hidden) return;
+    const earliest = Math.max(last + AT_MOST_EVERY_MS - Date.now(), DEBOUNCE_MS);
+    timer = setTimeout(() => (running ? ((timer = undefined), request()) : refresh()), earliest);
+  };
+  setInterval(() => {
+    localTimes(document.body);
+    request();
+  }, CLOCK_MS);
+  document.addEventListener("visibilitychange", request);
+  return request;
+}
+
+/** @returns {Promise<boolean>} whether the page was brought up to date */
+async function update() {
+  let response;
+  try {
+    response = await fetch(location.href, { headers: { "X-Fragment": "live" } });
+  } catch {
+    return false; // No connection: the live mark says so, and the next tick asks again.
+  }
+  if (response.redirected || response.status === 404) {
+    location.reload(); // Signed out, or not ours any more: the server says it better.
+    return false;
+  }
+  if (!response.ok) return false;
+  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  for (const element of [...fresh.body.children]) {
+    const current = element.id && document.getElementById(element.id);
+    if (current) morph(current, element);
+  }
+  localTimes(document.body);
+  return true;
+}

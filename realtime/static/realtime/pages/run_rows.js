@@ -1,0 +1,61 @@
+/** Follows the runs that a page lists while they are active, each over its own run socket. */
+
+import { RunWebSocket } from "../websocket.js";
+
+/** @import {RunMessage} from "../frames.js"; */
+
+const ACTIVE = '[data-run]:is([data-status="queued"], [data-status="running"])';
+const MOST_SOCKETS = 8;
+
+/**
+ * @param {object} on
+ * @param {(runId: string, message: RunMessage) => void} [on.message]  every event of every run
+ * @param {() => void} on.ended  a run is over: the list has changed
+ * @returns {() => void} to be called when the list may have changed
+ */
+export function followRuns({ message, ended }) {
+  /** @type {Map<string, RunWebSocket>} */
+  const sockets = new Map();
+
+  /** @param {string} id */
+  const follow = (id) => {
+    const socket = new RunWebSocket(id, null, { autoReconnect: true, log: null });
+    const tasksEnded = new Set();
+    socket.subscribe((event) => {
+      if (event.type === "reset") tasksEnded.clear();
+      if (event.type === "task_end") tasksEnded.add(event.task_id);
+      showProgress(id, tasksEnded.size);
+      message?.(id, event);
+      if (event.type === "done") ended();
+    });
+    sockets.set(id, socket);
+    socket.connect();
+  };
+
+  return () => {
+    const active = [...document.querySelectorAll(ACTIVE)].slice(0, MOST_SOCKETS);
+    const ids = new Set(active.map((row) => row.getAttribute("data-run") ?? ""));
+    for (const [id, socket] of sockets) {
+      if (ids.has(id)) continue;
+      socket.disconnect();
+      sockets.delete(id);
+    }
+    for (const id of ids) if (!sockets.has(id)) follow(id);
+  };
+}
+
+/**
+ * @param {string} id
+ * @param {number} ended
+ */
+function showProgress(id, ended) {
+  const row = document.getElementById(`run-${id}`);
+  const planned = Number(row?.dataset.planned);
+  const meter = row?.querySelector(".meter");
+  if (!row || !meter) return;
+  meter.setAttribute("aria-valuenow", String(ended));
+  const bar = meter.firstElementChild;
+  if (bar instanceof HTMLElement) bar.style.setProperty("--progress", `${(100 * ended) / planned}%`);
+  const tasks = row.querySelector("[data-tasks]");
+  if (tasks) tasks.textContent = `${ended} of ${planned} task${planned === 1 ? "" : "s"}`;
+}

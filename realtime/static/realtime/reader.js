@@ -1,0 +1,99 @@
+import { Positions } from "./positions.js";
+
+/** @import {Frame, RunEvent, SignalEvent, ToolEvent} from "./frames.js"; */
+
+// The server itself finds within 2 s what Redis lost; only what it misses is asked for again.
+const MISSING_GRACE_MS = 3_000;
+
+/** Passes every event on in order and once, and notices when one is missing. */
+export class Reader {
+  #kind;
+  #handlers;
+  #positions;
+  #events = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #missingTimer;
+
+  /**
+   * @param {"run" | "graph" | "mission"} kind  of the streams
+   * @param {object} handlers
+   * @param {(frame: Frame) => void} handlers.onMessage  an event, a snapshot or a reset
+   * @param {(reason: string) => void} handlers.onMissing  only a new connection can bring it
+   */
+  constructor(kind, handlers) {
+    this.#kind = kind;
+    this.#handlers = handlers;
+    // A run is replayed from its first event; elsewhere the server sets the position.
+    this.#positions = new Positions(kind === "run" ? 0 : undefined);
+  }
+
+  get caughtUp() {
+    return this.#positions.caughtUp;
+  }
+
+  get resumeQuery() {
+    return this.#positions.resumeQuery;
+  }
+
+  /** How many events followed on what was known: it grows when a new connection helps. */
+  get events() {
+    return this.#events;
+  }
+
+  /** @param {Frame} frame */
+  read(frame) {
+    switch (frame.type) {
+      case "hello":
+        this.#positions.greet(frame);
+        break;
+      case "ping":
+        this.#positions.raise(frame.heads);
+        this.#awaitMissing();
+        break;
+      case "snapshot":
+        this.#positions.jump(frame);
+        this.#handlers.onMessage(frame);
+        break;
+      case "reset":
+        this.#positions.reset(frame);
+        this.#handlers.onMessage(frame);
+        break;
+      default:
+        if ("seq" in frame) this.#take(frame);
+    }
+  }
+
+  /** Between connections: nothing is awaited. */
+  pause() {
+    clearTimeout(this.#missingTimer);
+    this.#missingTimer = undefined;
+  }
+
+  /** Forgets every position: the next connection sets them. */
+  forget() {
+    this.#positions.clear();
+  }
+
+  /** @param {RunEvent | ToolEvent | SignalEvent} event */
+  #take(event) {
+    const id = this.#kind === "run" && "run_id" in event ? event.run_id : event.crew_id;
+    const place = this.#positions.advance(`${this.#kind}:${id}`, event.seq);
+    if (place === "hole") {
+      this.#handlers.onMissing(`events before ${event.seq} are missing`);
+    } else if (place !== "seen") {
+      if (place === "next") this.#events += 1;
+      this.#handlers.onMessage(event);
+    }
+  }
+
+  /** The server told of events that we have not: wait while they arrive, no longer. */
+  #awaitMissing() {
+    if (this.caughtUp || this.#missingTimer !== undefined) return;
+    const before = this.#events;
+    this.#missingTimer = setTimeout(() => {
+      this.#missingTimer = undefined;
+      if (this.#events > before) this.#awaitMissing();
+      else if (!this.caughtUp) this.#handlers.onMissing("the newest events are missing");
+    }, MISSING_GRACE_MS);
+  }
+}
