@@ -9,8 +9,11 @@ the commit: a reader that asks for "greater than the last" would skip the slower
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import starmap
+from typing import NamedTuple
 
 from django.db import connection, transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from realtime.events import Event, encode
@@ -27,14 +30,12 @@ class StreamClosed(Exception):
     """The stream has had its last event; nothing follows it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """An event in the log: its place and its text."""
+class Entry(NamedTuple):
+    """An event in the log: its place, its type and its text."""
 
-    stream: str
     seq: int
     type: str
-    body: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Position:
         return None
 
 
-def append(stream: str, events: Sequence[Event]) -> list[Appended]:
+def append(stream: str, events: Sequence[Event]) -> list[Entry]:
     """Append ``events`` in order, within the caller's transaction or one of their own.
 
     Take it last in the transaction: it holds the stream's lock until the commit. Several streams go
@@ -69,17 +70,17 @@ def append(stream: str, events: Sequence[Event]) -> list[Appended]:
     closes = events[-1].type == LAST_TYPE
     with transaction.atomic():
         first = _move_head(stream, len(events), closed_at=now if closes else None)
-        appended = [
-            Appended(stream, seq, event.type, encode(event, seq=seq, timestamp=now))
+        entries = [
+            Entry(seq, event.type, encode(event, seq=seq, timestamp=now))
             for seq, event in enumerate(events, start=first)
         ]
         LoggedEvent.objects.bulk_create(
             LoggedEvent(
-                stream_id=stream, seq=entry.seq, type=entry.type, body=entry.body, created_at=now
+                stream_id=stream, seq=entry.seq, type=entry.type, body=entry.text, created_at=now
             )
-            for entry in appended
+            for entry in entries
         )
-    return appended
+    return entries
 
 
 def _move_head(stream: str, count: int, *, closed_at: datetime | None) -> int:
@@ -108,19 +109,26 @@ def position(stream: str) -> Position:
     return Position(row.epoch, row.head, row.floor, row.closed_at is not None)
 
 
-def heads(streams: Iterable[str]) -> dict[str, int]:
-    """Heads of those of the streams that have any event, in one query."""
-    return dict(Stream.objects.filter(name__in=list(streams)).values_list("name", "head"))
+def heads(streams: Iterable[str]) -> dict[str, tuple[str, int]]:
+    """``{stream: (epoch, head)}`` of those of the streams that exist, in one query."""
+    rows = Stream.objects.filter(name__in=list(streams)).values_list("name", "epoch", "head")
+    return {name: (epoch, head) for name, epoch, head in rows}
 
 
-def read(stream: str, since: int, *, limit: int = PAGE_EVENTS) -> list[tuple[int, str]]:
-    """``(seq, text)`` after ``since``, in order, a page at most: 500 events or 256 KB."""
+def newest(stream: str) -> Entry | None:
+    """The stream's last event."""
+    row = LoggedEvent.objects.filter(stream_id=stream).order_by("-seq")
+    return next(starmap(Entry, row.values_list("seq", "type", "body")[:1]), None)
+
+
+def read(stream: str, since: int, *, limit: int = PAGE_EVENTS) -> list[Entry]:
+    """The events after ``since``, in order, a page at most: 500 events or 256 KB."""
     rows = LoggedEvent.objects.filter(stream_id=stream, seq__gt=since).order_by("seq")
-    page: list[tuple[int, str]] = []
+    page: list[Entry] = []
     size = 0
-    for seq, body in rows.values_list("seq", "body")[:limit].iterator(chunk_size=100):
-        page.append((seq, body))
-        size += len(body)
+    for row in rows.values_list("seq", "type", "body")[:limit].iterator(chunk_size=100):
+        page.append(Entry(*row))
+        size += len(page[-1].text)
         if size >= PAGE_BYTES:
             break
     return page
@@ -129,7 +137,8 @@ def read(stream: str, since: int, *, limit: int = PAGE_EVENTS) -> list[tuple[int
 def prune(*, older_than: datetime) -> int:
     """Delete events older than that and raise their streams' floors; how many were deleted.
 
-    Each stream in a transaction of its own: a reader sees the events or the floor above them.
+    Each stream in a transaction of its own: a reader sees the events or the floor above them. The
+    newest event of an open stream stays: on a mission stream it is the crew's present status.
     """
     old = LoggedEvent.objects.filter(created_at__lt=older_than)
     pruned = 0
@@ -137,8 +146,10 @@ def prune(*, older_than: datetime) -> int:
         with transaction.atomic():
             stream = Stream.objects.select_for_update().get(name=name)
             # Numbers and times can disagree between clocks: the floor follows the numbers.
-            last = old.filter(stream_id=name).order_by("-seq").values_list("seq", flat=True).first()
-            if last is None:
+            last = old.filter(stream_id=name).aggregate(last=Max("seq"))["last"]
+            if last == stream.head and stream.closed_at is None:
+                last -= 1
+            if last is None or last <= stream.floor:
                 continue
             stream.floor = last
             stream.save(update_fields=["floor"])

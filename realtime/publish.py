@@ -16,7 +16,7 @@ from django.db import transaction
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from realtime.log import Appended
+from realtime.log import Entry
 
 TIMEOUT_S = 0.05
 OPEN_S = 1.0  # how long a failure keeps the circuit open
@@ -37,13 +37,13 @@ class Publisher:
         )
         self._open_until = float("-inf")  # seconds, monotonic
 
-    def publish(self, entries: Sequence[Appended]) -> None:
+    def publish(self, stream: str, entries: Sequence[Entry]) -> None:
         """One ``PUBLISH`` an event, the batch in one round trip."""
         if time.monotonic() < self._open_until:
             return
         pipeline = self._redis.pipeline(transaction=False)
         for entry in entries:
-            pipeline.publish(entry.stream, entry.body)
+            pipeline.publish(stream, entry.text)
         try:
             pipeline.execute(raise_on_error=False)
         except redis.RedisError as error:
@@ -51,14 +51,14 @@ class Publisher:
             logger.warning("Redis took no event (%s); readers get them from the log", error)
 
 
-def on_commit(entries: Sequence[Appended]) -> None:
+def on_commit(stream: str, entries: Sequence[Entry]) -> None:
     """Publish ``entries`` once the transaction has committed; a rollback publishes nothing."""
     if entries:
-        transaction.on_commit(partial(_publish, entries))
+        transaction.on_commit(partial(_publish, stream, entries))
 
 
-def _publish(entries: Sequence[Appended]) -> None:
-    _publisher(os.getpid(), settings.REDIS_URL).publish(entries)
+def _publish(stream: str, entries: Sequence[Entry]) -> None:
+    _publisher(os.getpid(), settings.REDIS_URL).publish(stream, entries)
 
 
 @cache

@@ -96,7 +96,7 @@ def crew_saved(instance: Crew, created: bool, update_fields=None, **kwargs) -> N
 
 
 def _emit(stream: str, events: list[Event]) -> None:
-    publish.on_commit(log.append(stream, events))
+    publish.on_commit(stream, log.append(stream, events))
 
 
 def _run_event(run: Run, type: str, **data) -> Event:

@@ -30,19 +30,17 @@ def live_page(view):
 @live_page
 def dashboard(request: HttpRequest) -> HttpResponse:
     crews = Crew.objects.visible_to(request.user).select_related("organization")
-    crews = crews.annotate(
-        agent_count=Count("agents", distinct=True), task_count=Count("tasks", distinct=True)
-    ).prefetch_related(Prefetch("runs", Run.objects.all()[:1], to_attr="last_run"))
+    crews = crews.annotate(task_count=Count("tasks")).prefetch_related(
+        "agents", Prefetch("runs", Run.objects.all()[:1], to_attr="last_run")
+    )
     runs = Run.objects.visible_to(request.user)
     context = {
         "crews": crews,
-        "several_organizations": len({crew.organization_id for crew in crews}) > 1,
+        "has_organization": request.user.memberships.exists(),
         "operable": set(Crew.objects.operable_by(request.user).values_list("pk", flat=True)),
         "runs": with_progress(runs)[:RUNS_SHOWN],
         "busy": sum(crew.status == Crew.Status.BUSY for crew in crews),
-        "failing": sum(
-            run.status == Run.Status.FAILED for crew in crews for run in crew.last_run
-        ),
+        "failing": sum(run.status == Run.Status.FAILED for crew in crews for run in crew.last_run),
         "today": runs.filter(created_at__gte=timezone.now() - timedelta(days=1)).aggregate(
             runs=Count("pk"), failed=Count("pk", filter=Q(status=Run.Status.FAILED))
         ),
@@ -58,5 +56,5 @@ def with_progress(runs):
 
 
 def render_live(request: HttpRequest, page: str, context: dict) -> HttpResponse:
-    fragment = "X-Fragment" in request.headers
-    return render(request, f"_{page}.html" if fragment else f"{page}.html", context)
+    template = "_fragment.html" if "X-Fragment" in request.headers else f"{page}.html"
+    return render(request, template, context | {"live_template": f"_{page}.html"})

@@ -1,0 +1,124 @@
+"""Taking access away from open sockets: who may see what, asked again once a second.
+
+One pass of three queries answers for every socket of the process, whatever changed the database:
+the API, the admin, a shell. It needs no Redis.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.db import Error as DatabaseError
+
+from crews.models import Crew, Membership
+from realtime.threads import in_thread
+from runs.models import Run
+
+RECHECK_S = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What one user may see now. ``credential`` changes with the password."""
+
+    active: bool
+    credential: str
+    crews: frozenset[UUID]
+
+
+NOTHING = Grant(active=False, credential="", crews=frozenset())
+
+
+class Watcher(Protocol):
+    """A socket whose access is looked at again and again."""
+
+    user_id: int | None
+    run_id: UUID | None
+
+    def access_checked(self, grant: Grant, shared: bool) -> None:
+        """``grant`` of its user; ``shared``: whether its run may be watched by anyone."""
+
+
+def grants(user_ids: Iterable[int]) -> dict[int, Grant]:
+    """What each of the users may see, in three queries."""
+    users = {user.pk: user for user in get_user_model().objects.filter(pk__in=user_ids)}
+    organizations = defaultdict(set)
+    for user_id, organization_id in Membership.objects.filter(user__in=users).values_list(
+        "user", "organization"
+    ):
+        organizations[user_id].add(organization_id)
+    crews = Crew.objects.all()
+    if not any(user.is_superuser for user in users.values()):
+        crews = crews.filter(organization__in=set().union(*organizations.values()))
+    of_organization = defaultdict(set)
+    for crew_id, organization_id in crews.values_list("pk", "organization"):
+        of_organization[organization_id].add(crew_id)
+    return {
+        user.pk: Grant(
+            active=user.is_active,
+            credential=user.password,
+            crews=frozenset().union(
+                *(
+                    of_organization[organization]
+                    for organization in (
+                        of_organization if user.is_superuser else organizations[user.pk]
+                    )
+                )
+            ),
+        )
+        for user in users.values()
+    }
+
+
+class AccessCheck:
+    """Asks for all watchers of this event loop, every ``RECHECK_S`` seconds while there are any."""
+
+    def __init__(self) -> None:
+        self._watchers: set[Watcher] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, watcher: Watcher) -> None:
+        self._watchers.add(watcher)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="access check")
+
+    def discard(self, watcher: Watcher) -> None:
+        self._watchers.discard(watcher)
+
+    async def close(self) -> None:
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while self._watchers:
+            await asyncio.sleep(RECHECK_S)
+            try:
+                await self._check()
+            except DatabaseError as error:
+                logger.warning("Access could not be checked (%s)", error)
+
+    async def _check(self) -> None:
+        watchers = tuple(self._watchers)
+        granted, shared = await in_thread(
+            _ask,
+            {w.user_id for w in watchers if w.user_id is not None},
+            {w.run_id for w in watchers if w.run_id is not None},
+        )
+        for watcher in watchers:
+            if watcher in self._watchers:
+                watcher.access_checked(
+                    granted.get(watcher.user_id, NOTHING), watcher.run_id in shared
+                )
+
+
+def _ask(user_ids: set[int], run_ids: set[UUID]) -> tuple[dict[int, Grant], set[UUID]]:
+    shared = Run.objects.filter(pk__in=run_ids, is_public=True).values_list("pk", flat=True)
+    return grants(user_ids), set(shared)

@@ -1,0 +1,53 @@
+from urllib.parse import parse_qs
+from uuid import UUID
+
+from crews.models import Crew
+from realtime import log, snapshots, streams
+from realtime.access import Grant
+from realtime.close_codes import CloseCode
+from realtime.consumers.base import (
+    NO_SUCH_ID,
+    NOT_FOUND,
+    UNAUTHENTICATED,
+    Refusal,
+    StreamConsumer,
+)
+from realtime.events import dump
+
+
+class GraphConsumer(StreamConsumer):
+    """``/ws/graph?crew_id=`` or ``/ws/graph/{crew_id}``: a crew's tools; without a crew, all crews'."""
+
+    def admit(self) -> set[str]:
+        user = self.identity.user
+        if user.is_anonymous:
+            raise Refusal(*UNAUTHENTICATED)
+        crews = Crew.objects.visible_to(user)
+        self._crew_id = self._asked_for()
+        if self._crew_id is not None:
+            crews = crews.filter(pk=self._crew_id)
+        found = set(map(streams.graph, crews.values_list("pk", flat=True)))
+        if self._crew_id is not None and not found:
+            raise Refusal(*NOT_FOUND)
+        return found
+
+    def begin(self, stream: str, position: log.Position) -> tuple[int, list[str]]:
+        snapshot = snapshots.graph(stream)
+        return snapshot["seq"], [dump(snapshot)]
+
+    def allowed(self, grant: Grant, shared: bool) -> set[str]:
+        if self._crew_id is None:
+            return set(map(streams.graph, grant.crews))
+        if self._crew_id not in grant.crews:
+            raise Refusal(CloseCode.ACCESS_REMOVED, "Access to this crew was removed.")
+        return {streams.graph(self._crew_id)}
+
+    def _asked_for(self) -> UUID | None:
+        query = parse_qs(self.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        given = self.scope["url_route"]["kwargs"].get("crew_id") or query.get("crew_id", [None])[0]
+        if given is None:
+            return None
+        try:
+            return UUID(given)
+        except ValueError:
+            return NO_SUCH_ID

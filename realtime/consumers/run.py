@@ -1,0 +1,41 @@
+from uuid import UUID
+
+from realtime import log, streams
+from realtime.access import Grant
+from realtime.close_codes import CloseCode
+from realtime.consumers.base import (
+    NO_SUCH_ID,
+    NOT_FOUND,
+    UNAUTHENTICATED,
+    Refusal,
+    StreamConsumer,
+)
+from runs.models import Run
+
+
+class RunConsumer(StreamConsumer):
+    """``/ws/runs/{run_id}``: the run from its ``boot`` on; closes 1000 after its ``done``."""
+
+    def admit(self) -> set[str]:
+        try:
+            run_id = UUID(self.scope["url_route"]["kwargs"]["run_id"])
+        except ValueError:
+            run_id = NO_SUCH_ID
+        user = self.identity.user
+        run = Run.objects.readable_by(user).filter(pk=run_id).values("crew_id").first()
+        if run is None:
+            raise Refusal(*(UNAUTHENTICATED if user.is_anonymous else NOT_FOUND))
+        self.run_id, self._crew_id = run_id, run["crew_id"]
+        return {streams.run(run_id)}
+
+    def begin(self, stream: str, position: log.Position) -> tuple[int, list[str]]:
+        return position.floor, []
+
+    def allowed(self, grant: Grant, shared: bool) -> set[str]:
+        if not shared and self._crew_id not in grant.crews:
+            raise Refusal(CloseCode.ACCESS_REMOVED, "Access to this run was removed.")
+        return {streams.run(self.run_id)}
+
+    def sent(self, entry: log.Entry) -> None:
+        if entry.type == log.LAST_TYPE:
+            self._soon(self.close(CloseCode.COMPLETE, "The run is complete."))

@@ -1,0 +1,109 @@
+"""One socket's place in one stream."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from realtime import log
+from realtime.threads import in_thread
+from realtime.writers import Writer, frame_of
+
+if TYPE_CHECKING:
+    from realtime.hub import Feed
+
+STUCK_S = 30.0  # a socket that takes nothing for this long is given up
+
+
+class TooSlow(Exception):
+    """The socket has taken nothing for ``STUCK_S`` seconds."""
+
+
+class Follower:
+    """Sends a stream to a socket from a position on: from the log until it is level with the feed,
+    then directly.
+
+    A socket that takes no more falls back to the log, so what waits for it is a number, not a
+    queue. ``on_sent(entry)`` is called for each event written, ``on_reset(reason)`` when the
+    position means nothing any more, ``on_failure(error)`` when the socket cannot be served.
+    """
+
+    def __init__(
+        self,
+        feed: "Feed",
+        writer: Writer,
+        *,
+        on_sent: Callable[[log.Entry], None],
+        on_reset: Callable[[str], None],
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self.feed = feed
+        self.position = 0
+        self._writer = writer
+        self._on_sent = on_sent
+        self._on_reset = on_reset
+        self._on_failure = on_failure
+        self._level = False  # with the feed: its next event is ours too
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, position: int) -> None:
+        """Send everything after ``position``."""
+        self.position = position
+        self.feed.followers.add(self)
+        self._catch_up()
+
+    def deliver(self, entry: log.Entry, frame: bytes) -> None:
+        """The feed's newest event."""
+        if not self._level or entry.seq <= self.position:
+            return
+        if entry.seq == self.position + 1 and self._writer.write(entry.text, frame):
+            self._sent(entry)
+        else:
+            self._catch_up()
+
+    def reset(self, reason: str) -> None:
+        self.stop()
+        self._on_reset(reason)
+
+    def stop(self) -> None:
+        self.feed.followers.discard(self)
+        self._level = False
+        if self._task and self._task is not asyncio.current_task():
+            self._task.cancel()
+        self._task = None
+
+    def _catch_up(self) -> None:
+        self._level = False
+        if self.position >= self.feed.head:
+            self._level = True
+            return
+        self._task = asyncio.create_task(self._read_log(), name=f"catch up {self.feed.stream}")
+        self._task.add_done_callback(self._caught_up)
+
+    async def _read_log(self) -> None:
+        while self.position < self.feed.head:
+            page = await in_thread(log.read, self.feed.stream, self.position)
+            if not page or page[0].seq != self.position + 1:
+                self.reset("pruned")
+                return
+            for entry in page:
+                frame = frame_of(entry.text)
+                while not self._writer.write(entry.text, frame):
+                    await self._drained()
+                self._sent(entry)
+        # Nothing is awaited between the last comparison and this, so no event falls between.
+        self._level = True
+
+    async def _drained(self) -> None:
+        try:
+            async with asyncio.timeout(STUCK_S):
+                await self._writer.drained()
+        except TimeoutError:
+            raise TooSlow from None
+
+    def _sent(self, entry: log.Entry) -> None:
+        self.position = entry.seq
+        self._on_sent(entry)
+
+    def _caught_up(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            self._on_failure(error)

@@ -1,0 +1,141 @@
+"""Delivery within one process: one cursor per stream, holes filled from the log, sockets fed.
+
+Redis rings a doorbell that carries the letter along. An event that is the next one goes straight to
+the sockets; anything else (a hole, an inversion, a lost doorbell) is read from the log. A sweep
+compares heads once a second, so what Redis loses costs that second and nothing else.
+"""
+
+import asyncio
+import json
+import logging
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+
+from realtime import log
+from realtime.follower import Follower
+from realtime.threads import in_thread
+from realtime.writers import frame_of
+
+logger = logging.getLogger(__name__)
+
+
+class Feed:
+    """One stream in this process: how far it is known, and who follows it."""
+
+    def __init__(self, stream: str) -> None:
+        self.stream = stream
+        self.epoch = ""
+        self.head: int | None = None  # None until it has been read from the log
+        self.followers: set[Follower] = set()
+        self._rung = 0  # the newest seq a doorbell or a sweep spoke of
+        self._filling: asyncio.Task[None] | None = None
+
+    def start(self, position: log.Position) -> None:
+        """Take the stream's place from the log; a feed that has one keeps it."""
+        if self.head is None:
+            self.epoch, self.head = position.epoch, position.head
+        self.ring(position.head)
+
+    def receive(self, data: bytes) -> None:
+        """An event as published: deliver it if it is the next one, else see to what is missing."""
+        event = json.loads(data)
+        seq = event["seq"]
+        if self.head is not None and seq == self.head + 1:
+            self._deliver(log.Entry(seq, event["type"], data.decode()))
+        else:
+            self.ring(seq)
+
+    def ring(self, seq: int) -> None:
+        """The log has events up to ``seq`` at least."""
+        self._rung = max(self._rung, seq)
+        if self.head is not None and self._rung > self.head and self._filling is None:
+            self._filling = asyncio.create_task(self._fill(), name=f"fill {self.stream}")
+            self._filling.add_done_callback(self._filled)
+
+    def restart(self, epoch: str, head: int, reason: str) -> None:
+        """The log is another one than this feed knew: every follower starts afresh."""
+        self.epoch, self.head, self._rung = epoch, head, head
+        for follower in tuple(self.followers):
+            follower.reset(reason)
+
+    def close(self) -> None:
+        if self._filling:
+            self._filling.cancel()
+
+    def _deliver(self, entry: log.Entry) -> None:
+        self.head = entry.seq
+        frame = frame_of(entry.text)
+        for follower in tuple(self.followers):
+            follower.deliver(entry, frame)
+
+    async def _fill(self) -> None:
+        while self._rung > self.head:
+            page = await in_thread(log.read, self.stream, self.head)
+            # Doorbells may have delivered some of these while the log was read.
+            fresh = [entry for entry in page if entry.seq > self.head]
+            if not fresh:
+                return  # pruned meanwhile: the next sweep says where the stream stands
+            for entry in fresh:
+                self._deliver(entry)
+
+    def _filled(self, task: asyncio.Task[None]) -> None:
+        self._filling = None
+        if not task.cancelled() and (error := task.exception()):
+            # The next sweep rings again.
+            logger.warning("%s: the log could not be read (%s)", self.stream, error)
+
+
+class Hub:
+    """The feeds of this process, and the sweep that heals them."""
+
+    def __init__(self) -> None:
+        self.feeds: dict[str, Feed] = {}
+        self._sweep_now = asyncio.Event()
+        self._sweeper = asyncio.create_task(self._sweep_for_ever(), name="sweep")
+
+    def receive(self, stream: str, data: bytes) -> None:
+        """An event that Redis brought."""
+        if feed := self.feeds.get(stream):
+            try:
+                feed.receive(data)
+            except (ValueError, KeyError, TypeError) as error:
+                # Anyone with the Redis password can publish; only the log is believed.
+                logger.warning("%s: no event: %s", stream, error)
+
+    def sweep_soon(self) -> None:
+        self._sweep_now.set()
+
+    async def sweep(self) -> None:
+        """Compare every feed with the log, in one query."""
+        known = {name: feed.head for name, feed in self.feeds.items() if feed.head is not None}
+        if not known:
+            return
+        for name, (epoch, head) in (await in_thread(log.heads, known)).items():
+            if (feed := self.feeds.get(name)) is None:
+                continue
+            if epoch != feed.epoch:
+                feed.restart(epoch, head, "epoch_changed")
+            elif head < known[name]:
+                feed.restart(epoch, head, "ahead")
+            else:
+                feed.ring(head)
+
+    async def close(self) -> None:
+        self._sweeper.cancel()
+        await asyncio.gather(self._sweeper, return_exceptions=True)
+        for feed in self.feeds.values():
+            feed.close()
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(settings.REALTIME_SWEEP_S):
+                    await self._sweep_now.wait()
+            except TimeoutError:
+                pass
+            self._sweep_now.clear()
+            try:
+                await self.sweep()
+            except DatabaseError as error:
+                logger.warning("The log could not be swept (%s)", error)

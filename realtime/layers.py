@@ -1,0 +1,159 @@
+"""The channel layer: Channels' groups over one Redis subscription per process.
+
+A group that stands for a stream joins the hub, whose events come on the stream's own Redis channel
+as plain JSON. Every other group and channel works as in any channel layer. A new channel costs no
+round trip: its name says which process it lives in, and each process has one inbox.
+"""
+
+import asyncio
+import secrets
+from collections import defaultdict
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import msgpack
+import redis.asyncio as redis
+from channels.layers import BaseChannelLayer
+
+from realtime import streams
+from realtime.access import AccessCheck
+from realtime.hub import Feed, Hub
+from realtime.subscriber import Subscriber
+
+PREFIX = "asgi"
+CAPACITY = 100  # messages a channel holds; what comes then is dropped, as the specification allows
+
+
+class StreamLayer(BaseChannelLayer):
+    """``CHANNEL_LAYERS`` backend; ``CONFIG`` takes ``hosts``, a list of one Redis URL."""
+
+    extensions = ["groups", "flush"]
+
+    def __init__(self, hosts: list[str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        (self._url,) = hosts
+        self._members: WeakKeyDictionary[asyncio.AbstractEventLoop, _Member] = WeakKeyDictionary()
+
+    def feed(self, stream: str) -> Feed:
+        """The feed of a stream whose group a channel of this process has joined."""
+        return self._member().hub.feeds[stream]
+
+    @property
+    def access(self) -> AccessCheck:
+        """What looks after the access of this process's sockets."""
+        return self._member().access
+
+    async def new_channel(self, prefix: str = "specific") -> str:
+        return f"{prefix}.{self._member().name}!{secrets.token_hex(12)}"
+
+    async def send(self, channel: str, message: dict[str, Any]) -> None:
+        self.require_valid_channel_name(channel)
+        await self._publish(_inbox(channel), [channel, message])
+
+    async def receive(self, channel: str) -> dict[str, Any]:
+        return await self._member().receive(channel)
+
+    async def group_add(self, group: str, channel: str) -> None:
+        self.require_valid_group_name(group)
+        await self._member().join(group, channel)
+
+    async def group_discard(self, group: str, channel: str) -> None:
+        await self._member().leave(group, channel)
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        self.require_valid_group_name(group)
+        await self._publish(_group_channel(group), ["", message])
+
+    async def flush(self) -> None:
+        """Forget everything this process knows and close its connection."""
+        if member := self._members.pop(asyncio.get_running_loop(), None):
+            await member.close()
+
+    def _member(self) -> "_Member":
+        loop = asyncio.get_running_loop()
+        if loop not in self._members:
+            self._members[loop] = _Member(self._url)
+        return self._members[loop]
+
+    async def _publish(self, channel: str, payload: list) -> None:
+        # Rare beside events, which do not come this way; and the loop may be a passing one.
+        async with redis.Redis.from_url(self._url) as client:
+            await client.publish(channel, msgpack.packb(payload))
+
+
+class _Member:
+    """The layer within one event loop: the hub, the subscription, who is in which group."""
+
+    def __init__(self, url: str) -> None:
+        self.name = secrets.token_hex(8)
+        self.hub = Hub()
+        self.access = AccessCheck()
+        self._queues: dict[str, asyncio.Queue] = {}
+        self._groups: defaultdict[str, set[str]] = defaultdict(set)
+        self._inbox = f"{PREFIX}:inbox:{self.name}"
+        self._subscriber = Subscriber(
+            url,
+            home=self._inbox,
+            on_message=self._on_message,
+            on_connect=self.hub.sweep_soon,
+        )
+        self._subscriber.start()
+
+    async def receive(self, channel: str) -> dict[str, Any]:
+        try:
+            return await self._queue(channel).get()
+        except asyncio.CancelledError:  # the consumer has ended, and its channel with it
+            self._queues.pop(channel, None)
+            raise
+
+    async def join(self, group: str, channel: str) -> None:
+        self._groups[group].add(channel)
+        if len(self._groups[group]) > 1:
+            return
+        stream = streams.of_group(group)
+        if stream is None:
+            await self._subscriber.add(_group_channel(group))
+        else:
+            self.hub.feeds[stream] = Feed(stream)
+            await self._subscriber.add(stream, _group_channel(group))
+
+    async def leave(self, group: str, channel: str) -> None:
+        self._groups[group].discard(channel)
+        if self._groups[group]:
+            return
+        del self._groups[group]
+        stream = streams.of_group(group)
+        if stream is None:
+            await self._subscriber.remove(_group_channel(group))
+        else:
+            self.hub.feeds.pop(stream).close()
+            await self._subscriber.remove(stream, _group_channel(group))
+
+    async def close(self) -> None:
+        await self._subscriber.close()
+        await self.access.close()
+        await self.hub.close()
+
+    def _on_message(self, name: str, data: bytes) -> None:
+        if name in self.hub.feeds:
+            self.hub.receive(name, data)
+            return
+        channel, message = msgpack.unpackb(data)
+        group = name.removeprefix(_group_channel(""))
+        for member in [channel] if channel else self._groups.get(group, ()):
+            queue = self._queue(member)
+            if not queue.full():
+                queue.put_nowait(message)
+
+    def _queue(self, channel: str) -> asyncio.Queue:
+        if channel not in self._queues:
+            self._queues[channel] = asyncio.Queue(CAPACITY)
+        return self._queues[channel]
+
+
+def _inbox(channel: str) -> str:
+    return f"{PREFIX}:inbox:{channel.partition('!')[0].rpartition('.')[2]}"
+
+
+def _group_channel(group: str) -> str:
+    return f"{PREFIX}:group:{group}"

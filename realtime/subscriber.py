@@ -1,0 +1,122 @@
+"""This process's one subscription connection to Redis."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+
+import redis.asyncio as redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+CONFIRM_S = 0.25  # how long a new subscription is waited for; the sweep finds what it missed
+SILENCE_S = 2.0  # without a message Redis is asked whether it is there
+CONNECT_S = 2.0
+BACKOFF_S = (0.1, 1.0)  # between attempts to connect, doubling, with full jitter
+
+logger = logging.getLogger(__name__)
+
+
+class Subscriber:
+    """Keeps a set of channels subscribed, through any fault of Redis, and never raises for one.
+
+    ``on_message(channel, data)`` is called for each message, ``on_connect()`` after each connection:
+    what was published before it may have been missed.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        home: str,
+        on_message: Callable[[str, bytes], None],
+        on_connect: Callable[[], None],
+    ) -> None:
+        self._url = url
+        self._channels = {home}  # one channel at least, so that there is always a subscription
+        self._on_message = on_message
+        self._on_connect = on_connect
+        self._pubsub: redis.client.PubSub | None = None
+        self._confirmations: dict[str, asyncio.Future[None]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="redis-subscriber")
+
+    async def close(self) -> None:
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def add(self, *channels: str) -> None:
+        """Subscribe, and wait a moment for Redis to say that it has."""
+        self._channels.update(channels)
+        if self._pubsub is None:
+            return  # the next connection subscribes to everything wanted
+        confirmations = [
+            self._confirmations.setdefault(channel, asyncio.get_running_loop().create_future())
+            for channel in channels
+        ]
+        try:
+            async with asyncio.timeout(CONFIRM_S):
+                await self._pubsub.subscribe(*channels)
+                await asyncio.gather(*confirmations)
+        except (redis.RedisError, OSError, TimeoutError, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and asyncio.current_task().cancelling():
+                raise
+            logger.info("Redis did not confirm %s in time; the sweep covers it", channels)
+        finally:
+            for channel in channels:
+                self._confirmations.pop(channel, None)
+
+    async def remove(self, *channels: str) -> None:
+        self._channels.difference_update(channels)
+        if self._pubsub is not None:
+            try:
+                await self._pubsub.unsubscribe(*channels)
+            except (redis.RedisError, OSError):
+                logger.debug("Redis is away; the next connection asks only for what is wanted")
+
+    async def _run(self) -> None:
+        pause = BACKOFF_S[0]
+        while True:
+            try:
+                async with (
+                    redis.Redis.from_url(
+                        self._url,
+                        socket_connect_timeout=CONNECT_S,
+                        socket_timeout=CONNECT_S,
+                        retry=Retry(NoBackoff(), 0),
+                    ) as client,
+                    client.pubsub() as pubsub,
+                ):
+                    await pubsub.subscribe(*self._channels)
+                    self._pubsub = pubsub
+                    logger.info("Subscribed to Redis")
+                    self._on_connect()
+                    pause = BACKOFF_S[0]
+                    await self._listen(pubsub)
+            except (redis.RedisError, OSError, TimeoutError) as error:
+                logger.warning("Redis subscription lost (%s); events come from the log", error)
+            finally:
+                self._pubsub = None
+            await asyncio.sleep(random.uniform(0, pause))
+            pause = min(pause * 2, BACKOFF_S[1])
+
+    async def _listen(self, pubsub: redis.client.PubSub) -> None:
+        asked = False
+        while True:
+            message = await pubsub.get_message(timeout=SILENCE_S)
+            if message is None:
+                if asked:
+                    raise redis.ConnectionError("no answer to a ping")
+                await pubsub.ping()
+                asked = True
+                continue
+            asked = False
+            if message["type"] == "message":
+                self._on_message(message["channel"].decode(), message["data"])
+            elif message["type"] == "subscribe":
+                confirmation = self._confirmations.get(message["channel"].decode())
+                if confirmation and not confirmation.done():
+                    confirmation.set_result(None)

@@ -1,0 +1,34 @@
+"""Database work off the event loop, on threads of its own.
+
+Channels' ``database_sync_to_async`` runs everything of a process on one thread, where one slow query
+holds up every socket. This pool has several; each keeps its connection as long as Django allows.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from asgiref.sync import sync_to_async
+from django.db import close_old_connections
+
+POOL_THREADS = 8  # queries at once in this process, so also its database connections
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_pool = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="realtime")
+
+
+async def in_thread(work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run ``work``, which may query the database, on the pool and wait for it."""
+    return await sync_to_async(_with_connection, thread_sensitive=False, executor=_pool)(
+        work, *args, **kwargs
+    )
+
+
+def _with_connection(work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    close_old_connections()
+    try:
+        return work(*args, **kwargs)
+    finally:
+        close_old_connections()
