@@ -5,6 +5,8 @@ import { renewalDelay } from "./token.js";
 /** @import {Token, TokenAnswer} from "./token.js"; */
 
 const GREETING_TIMEOUT_MS = 20_000;
+// Of a server that has not told its own in a greeting.
+const HEARTBEAT_S = 45;
 const SILENCE_HEARTBEATS = 2;
 const SILENCE_GRACE_MS = 5_000;
 const OPEN = 1;
@@ -15,6 +17,14 @@ const OPEN = 1;
  * @property {string} reason
  * @property {boolean} [impossible]  no attempt like this one can succeed
  */
+
+/**
+ * @param {number} heartbeat  in seconds
+ * @returns {number} in milliseconds
+ */
+function silenceAllowed(heartbeat) {
+  return heartbeat * 1000 * SILENCE_HEARTBEATS + SILENCE_GRACE_MS;
+}
 
 /**
  * One connection from its token to its end: answers pings, notices silence, replaces the token
@@ -30,6 +40,7 @@ export class Connection {
   #socket;
   /** @type {string | undefined} */
   #jwt;
+  #accepted = false;
   #dropped = false;
   #silenceMs = GREETING_TIMEOUT_MS;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -44,6 +55,7 @@ export class Connection {
    * @param {boolean} to.renew  the last token was refused
    * @param {new (url: string, protocols?: string[]) => WebSocketLike} to.WebSocket
    * @param {object} handlers
+   * @param {() => void} handlers.onAccepted  before the first frame
    * @param {(frame: Frame) => void} handlers.onFrame
    * @param {(loss: Loss) => void} handlers.onLost
    * @param {(message: string, error?: unknown) => void} handlers.log
@@ -104,19 +116,22 @@ export class Connection {
 
   /** @param {unknown} data */
   #receive(data) {
-    this.#heard();
     const frame = this.#parse(data);
     if (!frame) return;
-    if (frame.type === "hello") {
-      this.#silenceMs = frame.heartbeat_s * 1000 * SILENCE_HEARTBEATS + SILENCE_GRACE_MS;
-      this.#heard();
-      this.#scheduleRenewal();
-    } else if (frame.type === "ping") {
-      this.#send({ type: "pong" });
-    } else if (frame.type === "auth_ok") {
-      this.#scheduleRenewal();
-    }
+    if (!this.#accepted) this.#accept();
+    if (frame.type === "hello") this.#silenceMs = silenceAllowed(frame.heartbeat_s);
+    if (frame.type === "ping") this.#send({ type: "pong" });
+    if (frame.type === "auth_ok") this.#scheduleRenewal();
+    this.#heard();
     this.#handlers.onFrame(frame);
+  }
+
+  /** A refused socket is closed without a frame, so any frame says that this one is not. */
+  #accept() {
+    this.#accepted = true;
+    this.#silenceMs = silenceAllowed(HEARTBEAT_S);
+    this.#scheduleRenewal();
+    this.#handlers.onAccepted();
   }
 
   /**

@@ -8,7 +8,7 @@
 /** @typedef {{seq: number, timestamp: string, crew_id: string, truncated?: true}} EventBase */
 /** @typedef {EventBase & {run_id: string}} RunEventBase */
 
-/** @typedef {"succeeded" | "failed" | "cancelled"} RunOutcome */
+/** @typedef {"succeeded" | "failed" | "cancelled"} Outcome */
 /** @typedef {"success" | "error" | "completed_with_errors"} ToolOutcome */
 /** @typedef {"offline" | "available" | "busy"} CrewStatus */
 
@@ -21,7 +21,9 @@
  * }} BootEvent
  */
 /** @typedef {RunEventBase & {type: "agent_start", agent_id: string}} AgentStartEvent */
-/** @typedef {RunEventBase & {type: "agent_end", agent_id: string, status: string}} AgentEndEvent */
+/**
+ * @typedef {RunEventBase & {type: "agent_end", agent_id: string, status: Outcome}} AgentEndEvent
+ */
 /**
  * @typedef {RunEventBase & {type: "task_start", task_id: string, name: string, agent_id: string}}
  *   TaskStartEvent
@@ -31,7 +33,7 @@
  *   type: "task_end",
  *   task_id: string,
  *   agent_id: string,
- *   status: string,
+ *   status: Outcome,
  *   duration_s: number,
  * }} TaskEndEvent
  */
@@ -49,7 +51,7 @@
  * The last event of a run.
  * @typedef {RunEventBase & {
  *   type: "done",
- *   status: RunOutcome,
+ *   status: Outcome,
  *   duration_s: number,
  *   reason?: string,
  * }} DoneEvent
@@ -101,13 +103,37 @@
  *   HelloFrame
  */
 /**
+ * @typedef {object} SnapshotAgent
+ * @property {string} agent_id
+ * @property {string} name
+ * @property {string} role
+ * @property {"idle" | "working" | "done" | "error"} state
+ */
+/**
+ * `output_length` counts the characters written so far: where the next event's output goes on.
+ * @typedef {object} SnapshotExecution
+ * @property {string} run_id
+ * @property {string} agent_id
+ * @property {string} execution_id
+ * @property {string} tool
+ * @property {Record<string, unknown>} params
+ * @property {"running" | ToolOutcome} status
+ * @property {string} message
+ * @property {number | null} progress
+ * @property {number | null} exit_code
+ * @property {string} started_at
+ * @property {number | null} duration_s
+ * @property {number} output_length
+ */
+/**
  * A crew's graph as it was after event `seq`; what came before is in it, what comes after follows.
+ * `executions`, oldest first, are those of the runs under way and of the newest run.
  * @typedef {{
  *   type: "snapshot",
  *   stream: string,
  *   seq: number,
- *   agents: ({agent_id: string} & Record<string, unknown>)[],
- *   executions: ({execution_id: string} & Record<string, unknown>)[],
+ *   agents: SnapshotAgent[],
+ *   executions: SnapshotExecution[],
  * }} SnapshotFrame
  */
 /**

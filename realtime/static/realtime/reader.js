@@ -2,8 +2,9 @@ import { Positions } from "./positions.js";
 
 /** @import {Frame, RunEvent, SignalEvent, ToolEvent} from "./frames.js"; */
 
-// The server itself finds within 2 s what Redis lost; only what it misses is asked for again.
-const MISSING_GRACE_MS = 3_000;
+// The server itself finds within 2 s what Redis lost, or later under load: a client that asks
+// too soon adds to that load.
+const MISSING_GRACE_MS = 10_000;
 
 /** Passes every event on in order and once, and notices when one is missing. */
 export class Reader {

@@ -35,7 +35,7 @@ export class LiveSocket {
   /** @type {Connection | undefined} */
   #connection;
   /** @type {number | undefined} */
-  #greetedAt;
+  #acceptedAt;
   /** @type {AbortController | undefined} */
   #life;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -133,6 +133,7 @@ export class LiveSocket {
     const connection = new Connection(
       { url: url.href, token: this.#token, renew: this.#tokenRefused, WebSocket: this.#WebSocket },
       {
+        onAccepted: () => this.#accepted(),
         onFrame: (frame) => this.#receive(frame),
         onLost: (loss) => this.#lose(loss),
         log: this.#log,
@@ -160,17 +161,19 @@ export class LiveSocket {
     this.#stateListeners.clear();
   }
 
+  #accepted() {
+    this.#acceptedAt = Date.now();
+    this.#log("Connected");
+  }
+
   /** @param {Frame} frame */
   #receive(frame) {
-    if (frame.type === "hello" && this.#greetedAt === undefined) {
-      this.#greetedAt = Date.now();
-      this.#log("Connected");
-    } else if (frame.type === "error_message") {
+    if (frame.type === "error_message") {
       this.#log(`The server objects: ${frame.detail} (${frame.code})`);
     }
     this.#reader.read(frame);
     // A listener may have dropped the connection that this frame came from.
-    if (this.#greetedAt !== undefined) this.#enter(this.#reader.caughtUp ? "live" : "catching_up");
+    if (this.#acceptedAt !== undefined) this.#enter(this.#reader.caughtUp ? "live" : "catching_up");
   }
 
   /** @param {Frame} frame */
@@ -258,14 +261,14 @@ export class LiveSocket {
     this.#reader.pause();
     this.#connection?.drop();
     this.#connection = undefined;
-    if (this.#greetedAt === undefined) return;
-    const stood = Date.now() - this.#greetedAt;
-    this.#greetedAt = undefined;
+    if (this.#acceptedAt === undefined) return;
+    const stood = Date.now() - this.#acceptedAt;
+    this.#acceptedAt = undefined;
     if (stood >= SETTLED_MS) {
       this.#eventsAtResync = undefined;
       this.#tokenRefused = false;
     }
-    // Greeted once more, and still without the missing events: that is no recovery.
+    // Accepted once more, and still without the missing events: that is no recovery.
     if (stood >= this.#policy.settleMs && !this.#resyncedInVain) this.#attempt = 0;
   }
 

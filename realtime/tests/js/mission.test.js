@@ -41,9 +41,16 @@ test("the first signal of each crew sets its place, whatever its number", () => 
 });
 
 test("a user without any crew is live", () => {
-  const { mission } = connectedMission();
-  FakeWebSocket.last.receive(hello("mission", 0));
+  const { mission, lines } = connectedMission();
+  FakeWebSocket.last.receive({ type: "ping", timestamp: "", heads: {} });
   assert.equal(mission.state, "live");
+  assert.deepEqual(lines, ["[MissionWS] Connected"]);
+  mock.timers.tick(45_000);
+  FakeWebSocket.last.receive({ type: "ping", timestamp: "", heads: {} });
+  mock.timers.tick(94_999);
+  assert.equal(mission.state, "live");
+  mock.timers.tick(1);
+  assert.equal(mission.state, "retrying");
 });
 
 test("a crew that appears is caught up with", () => {

@@ -116,7 +116,7 @@ test("a greeting ends the row of failures, an open connection without one does n
   }
   assert.equal(FakeWebSocket.all.length, 11);
   for (let loss = 0; loss < 3; loss += 1) {
-    FakeWebSocket.last.receive({ type: "pong" });
+    FakeWebSocket.last.receive();
     FakeWebSocket.last.lose(1006);
     mock.timers.tick(2000);
   }
