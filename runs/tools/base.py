@@ -84,7 +84,6 @@ class Tool(ABC):
     name: ClassVar[str]
     params: ClassVar[type[Params]]
     time_limit_s: ClassVar[float] = 600.0
-    network: ClassVar[bool] = False  # whether its processes may reach the network
 
     @abstractmethod
     def run(self, params: dict[str, Any], workspace: Path, emitter: Emitter) -> Outcome:

@@ -32,6 +32,7 @@ class Address:
 
     url: str
     scheme: str  # https, http or file
+    path: str = ""  # of a local one
     host: str = ""
     port: int = 0
     username: str = ""
@@ -105,4 +106,4 @@ def _local(text: str) -> Address:
     # Resolved, because neither `..` nor a symbolic link may lead out.
     if not (resolved := path.resolve()).is_relative_to(root) or resolved == root:
         raise Refused(f"Only repositories below {root} may be cloned.")
-    return Address(url=f"file://{resolved}", scheme="file")
+    return Address(url=f"file://{resolved}", scheme="file", path=str(resolved))

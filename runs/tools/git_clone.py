@@ -51,6 +51,8 @@ CREDENTIAL_HELPER = (
     '!answer() { echo "username=$CREWOPS_GIT_USERNAME"; echo "password=$CREWOPS_GIT_PASSWORD"; };'
     " answer"
 )
+# In its box git may be another user than the owner of a repository on this machine.
+ANY_OWNER = "git -c safe.directory='*' upload-pack"
 
 
 class GitCloneParams(Params):
@@ -76,7 +78,6 @@ class GitClone(Tool):
 
     name = "git_clone"
     params = GitCloneParams
-    network = True
 
     def run(self, params: dict[str, Any], workspace: Path, emitter: Emitter) -> Outcome:
         target = workspace / params["directory"]
@@ -91,6 +92,8 @@ class GitClone(Tool):
             argv(address, params),
             workspace=workspace,
             env=_environment(address),
+            readable=[Path(address.path)] if address.path else [],
+            network=bool(address.host),
             emitter=emitter,
             time_limit=self.time_limit,
             on_output=percentages.read,
@@ -112,6 +115,8 @@ def argv(address: Address, params: dict[str, Any]) -> list[str]:
     if address.username or address.password:
         command += ["-c", f"credential.helper={CREDENTIAL_HELPER}"]
     command += ["clone", "--progress", "--no-recurse-submodules", "--template="]
+    if address.path:
+        command.append(f"--upload-pack={ANY_OWNER}")
     if branch := params.get("branch"):
         command.append(f"--branch={branch}")
     if depth := params.get("depth"):

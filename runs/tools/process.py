@@ -1,24 +1,17 @@
-"""Running one command for a tool: streamed, limited, stoppable, and gone entirely afterwards."""
+"""Running one command for a tool: boxed, streamed, limited, stoppable, and gone entirely afterwards."""
 
-import contextlib
-import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
 
+from runs.tools import box
 from runs.tools.base import Emitter
-from runs.tools.output import Output
+from runs.tools.launch import Launched
 
-POLL_S = 0.1  # how often cancelling and the time limit are looked at
-STOP_S = 4.0  # the launcher ends a process tree well within this
-LAUNCHER = Path(__file__).parent / "launcher"
-NOTES_VARIABLE = "CREWOPS_NOTES_FD"
+POLL_S = 0.1  # how often cancelling and the limits in time are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +25,6 @@ class Finished:
     fault: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What the launcher is told, as one line of JSON."""
-
-    argv: list[str]
-    cwd: str
-    env: dict[str, str]
-
-
 def run(
     argv: Sequence[str],
     *,
@@ -49,6 +33,8 @@ def run(
     time_limit: float,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
+    readable: Sequence[Path] = (),
+    network: bool = False,
     on_output: Callable[[str], None] | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> Finished:
@@ -56,17 +42,31 @@ def run(
 
     Output, stdout and stderr as written, goes to `emitter` and to `on_output`. `time_limit` is in
     seconds. The command inherits nothing from the worker's environment; `env` adds to a minimal one.
+    In its box it sees its workspace, the system and `readable`; the network only if `network`.
     With `on_note` it finds the number of a descriptor in ``CREWOPS_NOTES_FD``, and every line
     written there is handed to `on_note`.
     """
-    order = Order(list(argv), str(cwd or workspace), environment(workspace) | dict(env or {}))
-    launched = _Launched(order, with_notes=on_note is not None)
-    deadline = time.monotonic() + time_limit
+    tier = box.tier()
+    if settings.TOOLS_REQUIRE_SANDBOX and not tier.is_sandbox:
+        return Finished(None, f"Not run: TOOLS_REQUIRE_SANDBOX is set. {tier.shortfall}")
+    order = box.order(
+        argv,
+        workspace=workspace,
+        cwd=cwd or workspace,
+        env=box.environment(workspace) | dict(env or {}),
+        in_tier=tier,
+        readable=readable,
+        network=network,
+    )
+    launched = Launched(order, with_notes=on_note is not None)
+    clock = _Clock(time_limit)
     fault = ""
     try:
         ended = False
         while not ended:
             text, notes, ended = launched.output.take(POLL_S)
+            if text or notes:
+                clock.heard()
             for note in notes:
                 if on_note:
                     on_note(note)
@@ -74,103 +74,30 @@ def run(
                 emitter.progress(output=text)
                 if on_output:
                     on_output(text)
-            if not fault and (fault := _reason_to_stop(emitter, deadline, time_limit)):
+            if not fault and (fault := "Cancelled." if emitter.cancelled() else clock.excess()):
                 launched.stop()
             # Should a process get away with the pipe, its output is not waited for.
             ended = ended or launched.overdue()
     finally:
         report = launched.finish()
-    return Finished(report.get("exit_code"), fault or report.get("error", ""))
+    fault = fault or report.get("stopped", "") or report.get("error", "")
+    return Finished(report.get("exit_code"), fault)
 
 
-def environment(workspace: Path) -> dict[str, str]:
-    """The whole environment of a command: nothing of the worker's own, which holds its secrets."""
-    home, temporary = workspace / ".home", workspace / ".tmp"
-    for directory in (home, temporary):
-        directory.mkdir(mode=0o700, exist_ok=True)
-    return {
-        "PATH": f"{Path(python()).parent}:/usr/local/bin:/usr/bin:/bin",
-        "HOME": str(home),
-        "TMPDIR": str(temporary),
-        "LANG": "C.UTF-8",
-        "PYTHONUNBUFFERED": "1",
-    }
+class _Clock:
+    """The limits in time: for the whole, and for silence."""
 
+    def __init__(self, time_limit: float) -> None:
+        self._started_at = self._heard_at = time.monotonic()
+        self._time_limit = time_limit
 
-def python() -> str:
-    """The interpreter tools run with: ``TOOLS_PYTHON``, by default the project's own."""
-    return settings.TOOLS_PYTHON or sys.executable
+    def heard(self) -> None:
+        self._heard_at = time.monotonic()
 
-
-def _reason_to_stop(emitter: Emitter, deadline: float, time_limit: float) -> str:
-    if emitter.cancelled():
-        return "Cancelled."
-    if time.monotonic() > deadline:
-        return f"Stopped: over the time limit of {time_limit:g} s."
-    return ""
-
-
-class _Launched:
-    """The launcher process, its pipes and its report."""
-
-    def __init__(self, order: Order, *, with_notes: bool) -> None:
-        report, report_writer = os.pipe()
-        output, output_writer = os.pipe()
-        theirs = [report_writer, output_writer]
-        notes = None
-        if with_notes:
-            notes, notes_writer = os.pipe()
-            theirs.append(notes_writer)
-            order.env[NOTES_VARIABLE] = str(notes_writer)
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(LAUNCHER), str(report_writer)],
-                stdin=subprocess.PIPE,
-                stdout=output_writer,
-                stderr=output_writer,
-                pass_fds=theirs,
-                env={},
-                start_new_session=True,
-            )
-        finally:
-            for descriptor in theirs:
-                os.close(descriptor)
-        self._stopped_at: float | None = None
-        self._report = report
-        self.output = Output(output, limit=settings.TOOLS_OUTPUT_LIMIT_BYTES, notes=notes)
-        self._send(order)
-
-    def _send(self, order: Order) -> None:
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(json.dumps(asdict(order)).encode() + b"\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # it died at once; finish() says how
-
-    def stop(self) -> None:
-        """End the whole process tree: SIGTERM, and after a grace SIGKILL."""
-        assert self._process.stdin is not None
-        self._stopped_at = self._stopped_at or time.monotonic()
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
-
-    def overdue(self) -> bool:
-        """Whether the launcher was stopped, or is dead, for longer than ending everything takes."""
-        if self._stopped_at is None and self._process.poll() is not None:
-            self._stopped_at = time.monotonic()
-        return self._stopped_at is not None and time.monotonic() - self._stopped_at > STOP_S
-
-    def finish(self) -> dict:
-        """Wait until nothing is left; the launcher's report, or an `error` when it made none."""
-        self.stop()
-        try:
-            self._process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        with os.fdopen(self._report, "rb") as report:
-            line = report.readline()
-        if line:
-            return json.loads(line)
-        return {"error": "The process that ran the tool was killed."}
+    def excess(self) -> str:
+        now = time.monotonic()
+        if now - self._started_at > self._time_limit:
+            return f"Stopped: over the time limit of {self._time_limit:g} s."
+        if now - self._heard_at > settings.TOOLS_IDLE_LIMIT_S:
+            return f"Stopped: no output for {settings.TOOLS_IDLE_LIMIT_S:g} s."
+        return ""

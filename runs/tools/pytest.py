@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from runs.tools import process
+from runs.tools import box, process
 from runs.tools.base import (
     Emitter,
     Outcome,
@@ -55,11 +55,12 @@ class Pytest(Tool):
             return Outcome(Status.ERROR, message=str(error))
         counts = Counts(emitter)
         finished = process.run(
-            [process.python(), "-m", "pytest", "-p", "crewops_progress", *params["args"]]
+            [box.python(), "-m", "pytest", "-p", "crewops_progress", *params["args"]]
             + ([params["path"]] if "path" in params else []),
             workspace=workspace,
             cwd=cwd,
             env={"PYTHONPATH": str(PLUGIN)},
+            readable=[PLUGIN],
             emitter=emitter,
             time_limit=self.time_limit,
             on_note=counts.note,

@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from runs.tools import process
+from runs.tools import box, process
 from runs.tools.base import (
     Emitter,
     Outcome,
@@ -57,4 +57,4 @@ class Script(Tool):
 def _argv(interpreter: str, code: str) -> list[str]:
     if interpreter == "bash":
         return ["bash", "--noprofile", "--norc", "-c", code]
-    return [process.python(), "-u", "-c", code]
+    return [box.python(), "-u", "-c", code]

@@ -3,7 +3,8 @@
 Stands between the worker and a tool's process, and imports neither Django nor the project.
 Standard input carries one line of JSON, the `Order` of runs/tools/process.py, and then stays open:
 its end, because the worker wants the command stopped or because the worker is dead, stops the command.
-The file descriptor named first in argv takes one line of JSON at the end: {"exit_code": n} or {"error": "..."}.
+The file descriptor named first in argv takes one line of JSON: {"exit_code": n}, with "stopped" when a
+limit was exceeded, or {"error": "..."} when the command could not be started.
 """
 
 import json
@@ -11,59 +12,57 @@ import os
 import select
 import signal
 import sys
+from functools import partial
 
+import command
+import namespaces
 import tree
+from usage import Usage
 
 GRACE_S = 1.0  # between SIGTERM and SIGKILL
-START_FAILED = 127  # exit code of the child that could not become the command, as in shells
+LOOK_S = 0.5
 
 
 def main() -> None:
-    report = int(sys.argv[1])
-    os.set_inheritable(report, False)
+    report_to = int(sys.argv[1])
+    os.set_inheritable(report_to, False)
+    report = partial(_report, report_to)
     order = json.loads(_read_line(0))
+    os.umask(0o022)
     tree.adopt_orphans()
+    _give(order["workspace"], order["uid"])
     wake = _wake_on_child()
-    pid = _start(order, report)
-    status = _wait(pid, wake)
-    tree.end(GRACE_S if status is None else 0)
-    if status is None:
-        status = tree.reaped.get(pid)
-    if status is not None:
-        code = os.waitstatus_to_exitcode(status)
-        _report(report, exit_code=code if code >= 0 else 128 - code)
+    start = namespaces.start if order["tier"] == "namespaces" else command.start
+    pid = start(order, report)
+    status, stopped = _wait(pid, wake, Usage(order["workspace"], order["limits"]))
+    tree.end(0 if status is not None else GRACE_S)
+    status = tree.reaped.get(pid, signal.SIGKILL)
+    code = os.waitstatus_to_exitcode(status)
+    report(exit_code=code if code >= 0 else 128 - code, stopped=stopped)
 
 
-def _start(order: dict, report: int) -> int:
-    """Fork and become the command in the child; what prevents it is reported in words."""
-    pid = os.fork()
-    if pid:
-        return pid
-    try:
-        os.setsid()
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.chdir(order["cwd"])
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        os.execvpe(order["argv"][0], order["argv"], order["env"])
-    except OSError as error:
-        _report(report, error=f"{order['argv'][0]} could not be started: {error.strerror}.")
-    finally:
-        os._exit(START_FAILED)
-
-
-def _wait(pid: int, wake: int) -> int | None:
-    """The command's wait status once it has ended; None when it is to be stopped first."""
+def _wait(pid: int, wake: int, usage: Usage) -> tuple[int | None, str]:
+    """The command's wait status once it has ended; None, and why, when it is to be stopped first."""
     while True:
-        ready, _, _ = select.select([0, wake], [], [])
+        ready, _, _ = select.select([0, wake], [], [], LOOK_S)
         if wake in ready:
             os.read(wake, 4096)
             tree.reap()
             if pid in tree.reaped:
-                return tree.reaped[pid]
+                return tree.reaped[pid], ""
         if 0 in ready and not os.read(0, 4096):
-            return None
+            return None, ""
+        if excess := usage.excess():
+            return None, excess
+
+
+def _give(workspace: str, uid: int | None) -> None:
+    """Make the workspace the user's whom the command runs as."""
+    if uid is None or os.lstat(workspace).st_uid == uid:
+        return
+    for directory, _, names in os.walk(workspace):
+        for name in (".", *names):
+            os.lchown(os.path.join(directory, name), uid, uid)
 
 
 def _wake_on_child() -> int:

@@ -5,23 +5,21 @@ neither: an orphan below it becomes its own child, so everything started is foun
 """
 
 import contextlib
-import ctypes
 import os
 import signal
 import time
 
-PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+import libc
+
 POLL_S = 0.02
-LAST_WAIT_S = (
-    2.0  # for killed processes to be gone; one in an uninterruptible sleep may take longer
-)
+LAST_WAIT_S = 2.0  # for killed processes to be gone; an uninterruptible sleep may last longer
 
 reaped: dict[int, int] = {}  # wait statuses of ended children by process id
 
 
 def adopt_orphans() -> None:
     """Become the parent of every descendant that loses its own."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    libc.prctl(libc.PR_SET_CHILD_SUBREAPER, 1)
 
 
 def reap() -> None:
@@ -39,36 +37,20 @@ def reap() -> None:
 def end(grace_s: float) -> None:
     """End every descendant: with a grace by SIGTERM first, then by SIGKILL."""
     if grace_s:
-        _signal(_descendants(), signal.SIGTERM)
+        _signal(descendants(), signal.SIGTERM)
         _gone_within(grace_s)
     # A process that forks faster than it is found is stopped first: stopped ones fork no more,
     # so each round finds fewer new ones.
     stopped: set[int] = set()
-    while new := _descendants() - stopped:
+    while new := descendants() - stopped:
         _signal(new, signal.SIGSTOP)
         stopped |= new
     _signal(stopped, signal.SIGKILL)
     _gone_within(LAST_WAIT_S)
 
 
-def _gone_within(seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while True:
-        reap()
-        if not _descendants():
-            return True
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(POLL_S)
-
-
-def _signal(pids: set[int], number: signal.Signals) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
-
-
-def _descendants() -> set[int]:
+def descendants() -> set[int]:
+    """Process ids of everything below this process, zombies included."""
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         if name.isdigit() and (parent := _parent(int(name))):
@@ -80,6 +62,21 @@ def _descendants() -> set[int]:
         found.update(fresh)
         queue += fresh
     return found
+
+
+def _gone_within(seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        reap()
+        if not descendants() or time.monotonic() > deadline:
+            return
+        time.sleep(POLL_S)
+
+
+def _signal(pids: set[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def _parent(pid: int) -> int | None:

@@ -1,0 +1,171 @@
+"""How well a tool's processes are kept apart from everything else. The best tier that works is used:
+
+- ``namespaces``: own users, processes, mounts and network (user namespaces, Linux 5.12 or newer).
+  A tool sees the system read-only, its workspace, and nothing else.
+- ``user``: the worker is root, and its tools are a user who cannot read what is private to root.
+- ``limits``: resource limits and an own session. A tool can do whatever the worker's user can.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from django.conf import settings
+
+from runs.tools.launch import Launched, Limits, Order
+
+# What a command needs of the system. Of /etc only what is known to hold no secret.
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+CONFIGURATION = (
+    *("alternatives", "ca-certificates", "ca-certificates.conf", "crypto-policies", "group"),
+    *("host.conf", "hosts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime"),
+    *("mime.types", "nsswitch.conf", "os-release", "passwd", "pki", "protocols", "resolv.conf"),
+    *("services", "ssl/certs", "ssl/openssl.cnf", "timezone"),
+)
+# Of a Python installation, which may be a checkout at the same time.
+INSTALLATION = ("bin", "include", "lib", "lib64", "pyvenv.cfg", "share")
+
+# The user of tools when the worker is root: 60578-61183 belong to nobody (systemd.io/UIDS-GIDS).
+TOOLS_UID = 60999
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """The tier in force. `shortfall` says why it is not a better one, "" for the best."""
+
+    name: str
+    uid: int | None = None
+    shortfall: str = ""
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether tools see no secret, no network and no other process."""
+        return self.name == "namespaces"
+
+
+@cache
+def tier() -> Tier:
+    """The best tier that works here, found by running a command in each; remembered."""
+    uid = TOOLS_UID if os.geteuid() == 0 else None
+    candidates = [Tier("namespaces", uid), Tier("limits")]
+    if uid:
+        candidates.insert(1, Tier("user", uid))
+    shortfalls: list[str] = []
+    for candidate in candidates:
+        found = Tier(candidate.name, candidate.uid, " ".join(shortfalls))
+        if not (fault := _try(found)):
+            return found
+        shortfalls.append(f"{candidate.name}: {fault}")
+    # Not even a plain command runs: the tools will say so themselves, one by one.
+    return Tier("limits", None, " ".join(shortfalls))
+
+
+def order(
+    argv: Sequence[str],
+    *,
+    workspace: Path,
+    cwd: Path,
+    env: dict[str, str],
+    in_tier: Tier,
+    readable: Sequence[Path] = (),
+    network: bool = False,
+) -> Order:
+    """The order to run `argv` in a box. `readable` are paths that it sees besides the system's."""
+    return Order(
+        argv=list(argv),
+        cwd=str(cwd),
+        env=env,
+        workspace=str(workspace),
+        tier=in_tier.name,
+        uid=in_tier.uid,
+        limits=limits(),
+        readable=[*_readable(python()), *map(str, readable)],
+        network=network,
+    )
+
+
+def environment(workspace: Path) -> dict[str, str]:
+    """The whole environment of a command: nothing of the worker's own, which holds its secrets."""
+    home, temporary = workspace / ".home", workspace / ".tmp"
+    for directory in (home, temporary):
+        directory.mkdir(mode=0o700, exist_ok=True)
+    return {
+        "PATH": f"{Path(python()).parent}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(home),
+        "TMPDIR": str(temporary),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def limits() -> Limits:
+    """The limits of one tool call, from the settings."""
+    return Limits(
+        cpu_s=settings.TOOLS_LIMIT_CPU_S,
+        memory_bytes=settings.TOOLS_LIMIT_MEMORY_BYTES,
+        file_bytes=settings.TOOLS_LIMIT_FILE_BYTES,
+        open_files=settings.TOOLS_LIMIT_OPEN_FILES,
+        processes=settings.TOOLS_LIMIT_PROCESSES,
+        workspace_bytes=settings.TOOLS_LIMIT_WORKSPACE_BYTES,
+        workspace_files=settings.TOOLS_LIMIT_WORKSPACE_FILES,
+    )
+
+
+def python() -> str:
+    """The interpreter tools run with: ``TOOLS_PYTHON``, by default the project's own."""
+    return settings.TOOLS_PYTHON or sys.executable
+
+
+@cache
+def _readable(interpreter: str) -> tuple[str, ...]:
+    """What of this machine a command sees, parents before what is below them."""
+    if interpreter == sys.executable:
+        prefixes = [sys.base_prefix, sys.prefix]
+    else:
+        show = "import sys; print(sys.base_prefix); print(sys.prefix)"
+        command = [interpreter, "-I", "-c", show]
+        prefixes = subprocess.run(
+            command, check=True, capture_output=True, text=True
+        ).stdout.splitlines()
+    return (
+        *SYSTEM,
+        *(f"/etc/{name}" for name in CONFIGURATION),
+        *(
+            f"{prefix}/{name}"
+            for prefix in dict.fromkeys(prefixes)
+            if not prefix.startswith("/usr")
+            for name in INSTALLATION
+        ),
+        *settings.TOOLS_READABLE_PATHS,
+    )
+
+
+def _try(candidate: Tier) -> str:
+    """What keeps the tools' interpreter from running in that tier; "" when nothing does."""
+    settings.WORKSPACES_DIR.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=settings.WORKSPACES_DIR, prefix=".box-") as directory:
+        workspace = Path(directory)
+        command = [python(), "-c", "import encodings, socket"]
+        launched = Launched(
+            order(
+                command,
+                workspace=workspace,
+                cwd=workspace,
+                env=environment(workspace),
+                in_tier=candidate,
+            )
+        )
+        ended, output = False, ""
+        while not ended:
+            text, _, ended = launched.output.take(timeout=1.0)
+            output += text
+            ended = ended or launched.overdue()
+        report = launched.finish()
+    if report.get("exit_code") == 0:
+        return ""
+    return report.get("error") or f"exit code {report['exit_code']}. {output.strip()}"

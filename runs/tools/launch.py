@@ -1,0 +1,107 @@
+"""Starting the launcher, which runs one command and leaves nothing of it behind."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from runs.tools.output import Output
+
+LAUNCHER = Path(__file__).parent / "launcher"
+NOTES_VARIABLE = "CREWOPS_NOTES_FD"
+STOP_S = 4.0  # the launcher ends a process tree well within this
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Kept by the kernel for each process or file, and by the launcher for all of them together."""
+
+    cpu_s: int
+    memory_bytes: int  # address space of a process; resident memory of all
+    file_bytes: int
+    open_files: int
+    processes: int
+    workspace_bytes: int
+    workspace_files: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the launcher is told, as one line of JSON. See box.py for `tier`, `uid` and `readable`."""
+
+    argv: list[str]
+    cwd: str
+    env: dict[str, str]
+    workspace: str
+    tier: str
+    uid: int | None
+    limits: Limits
+    readable: list[str]
+    network: bool
+
+
+class Launched:
+    """A running launcher, its pipes and its report."""
+
+    def __init__(self, order: Order, *, with_notes: bool = False) -> None:
+        self._report, report_writer = os.pipe()
+        output, output_writer = os.pipe()
+        theirs = [report_writer, output_writer]
+        notes = None
+        if with_notes:
+            notes, notes_writer = os.pipe()
+            theirs.append(notes_writer)
+            order.env[NOTES_VARIABLE] = str(notes_writer)
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(LAUNCHER), str(report_writer)],
+                stdin=subprocess.PIPE,
+                stdout=output_writer,
+                stderr=output_writer,
+                pass_fds=theirs,
+                env={},
+                start_new_session=True,
+            )
+        finally:
+            for descriptor in theirs:
+                os.close(descriptor)
+        self._stopped_at: float | None = None
+        self.output = Output(output, limit=settings.TOOLS_OUTPUT_LIMIT_BYTES, notes=notes)
+        assert self._process.stdin is not None
+        self._order_pipe = self._process.stdin
+        with contextlib.suppress(BrokenPipeError):  # it died at once; finish() says so
+            self._order_pipe.write(json.dumps(asdict(order)).encode() + b"\n")
+            self._order_pipe.flush()
+
+    def stop(self) -> None:
+        """End the whole process tree: SIGTERM, and after a grace SIGKILL."""
+        self._stopped_at = self._stopped_at or time.monotonic()
+        with contextlib.suppress(BrokenPipeError):
+            self._order_pipe.close()
+
+    def overdue(self) -> bool:
+        """Whether the launcher was stopped, or is dead, for longer than ending everything takes."""
+        if self._stopped_at is None and self._process.poll() is not None:
+            self._stopped_at = time.monotonic()
+        return self._stopped_at is not None and time.monotonic() - self._stopped_at > STOP_S
+
+    def finish(self) -> dict:
+        """Stop it if need be and wait for the end. The launcher's report: `exit_code` and `stopped`,
+        or `error` when the command did not start."""
+        self.stop()
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        with os.fdopen(self._report, "rb") as report:
+            line = report.readline()
+        if line:
+            return json.loads(line)
+        return {"error": "The process that ran the tool was killed."}

@@ -1,0 +1,59 @@
+"""Becoming the command: the last steps in its own process, with its rights and limits taken away."""
+
+import os
+import resource
+import signal
+
+import libc
+
+START_FAILED = 127  # exit code of a child that could not become the command, as in shells
+
+
+def start(order: dict, report) -> int:
+    """Fork; the child becomes the command. Returns the child's process id."""
+    pid = os.fork()
+    if pid == 0:
+        become(order, report)
+    return pid
+
+
+def become(order: dict, report) -> None:
+    """Replace this process by the command. Does not return: what prevents it is reported."""
+    try:
+        os.setsid()
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        _limit(order["limits"])
+        _drop_privileges(order["uid"])
+        os.chdir(order["cwd"])
+        os.execvpe(order["argv"][0], order["argv"], order["env"])
+    except OSError as error:
+        report(error=f"{order['argv'][0]} could not be started: {error.strerror} ({error.filename}).")
+    finally:
+        os._exit(START_FAILED)
+
+
+def _limit(limits: dict) -> None:
+    for name, value in {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_CPU: limits["cpu_s"],
+        resource.RLIMIT_AS: limits["memory_bytes"],
+        resource.RLIMIT_FSIZE: limits["file_bytes"],
+        resource.RLIMIT_NOFILE: limits["open_files"],
+        resource.RLIMIT_NPROC: limits["processes"],
+    }.items():
+        _, hard = resource.getrlimit(name)
+        if hard != resource.RLIM_INFINITY:
+            value = min(value, hard)
+        resource.setrlimit(name, (value, value))
+
+
+def _drop_privileges(uid: int | None) -> None:
+    """From here on no set-uid program, file capability or former right helps."""
+    libc.prctl(libc.PR_SET_NO_NEW_PRIVS, 1)
+    if uid is not None:
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
