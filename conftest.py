@@ -1,13 +1,15 @@
 """Fixtures for the whole suite: a real Redis, two organizations of the same shape, their people."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
 import redis
 from django.conf import settings
 from django.contrib.auth.models import User
+from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import AccessToken
 
 from crewops.redis import server_command
 from crews.models import Agent, Crew, Membership, Organization, Role, Task
@@ -84,3 +86,16 @@ def globex(db) -> Tenant:
 @pytest.fixture
 def superuser(db) -> User:
     return User.objects.create_superuser("root", password=PASSWORD)
+
+
+@pytest.fixture
+def api() -> Callable[[User | None], APIClient]:
+    """Makes a client of the HTTP API that sends an access token of the user, or none."""
+
+    def client_of(user: User | None) -> APIClient:
+        client = APIClient()
+        if user:
+            client.credentials(HTTP_AUTHORIZATION=f"Bearer {AccessToken.for_user(user)}")
+        return client
+
+    return client_of

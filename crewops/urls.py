@@ -3,8 +3,13 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from crewops import health
+
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("api/", include("crewops.api.urls")),
+    path("healthz", health.alive, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
     path("", include("crews.urls")),
     path("", include("runs.urls")),
     path("", include("realtime.urls")),

@@ -1,0 +1,143 @@
+"""Errors of the API as problem details (RFC 9457), with a message that a person understands.
+
+``{"type": "about:blank", "title": "Not Found", "status": 404, "code": "not_found", "detail": "..."}``
+as ``application/problem+json``; a refused input adds
+``"errors": [{"attr": field or null, "code": "required", "detail": "..."}]``.
+"""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import HttpResponse, JsonResponse
+from drf_standardized_errors.formatter import ExceptionFormatter
+from drf_standardized_errors.handler import ExceptionHandler
+from drf_standardized_errors.types import Error, ErrorResponse
+from rest_framework import exceptions, serializers
+from rest_framework.settings import api_settings
+
+from crews.tracking import IllegalMove
+
+MEDIA_TYPE = "application/problem+json"
+
+# What to say, and to do, where the libraries' own words help nobody.
+MESSAGES = {
+    "not_authenticated": (
+        "Sign in first: send the header `Authorization: Bearer <access token>`. "
+        "POST /api/token/ with username and password gives a token."
+    ),
+    "token_not_valid": (
+        "The token is malformed, has expired or is of the wrong kind. "
+        "Get fresh ones with POST /api/token/refresh/ or POST /api/token/."
+    ),
+    "no_active_account": "The username or the password is wrong, or the account is deactivated.",
+    "user_inactive": "The account is deactivated. Ask an administrator to activate it.",
+    "user_not_found": "The account of this token does not exist any more.",
+    "password_changed": "The password was changed after the token was made. Sign in again.",
+    "not_found": "There is nothing here, or you may not see it. Check the address and the id.",
+    "unsupported_media_type": "Send the body as JSON, with the header `Content-Type: application/json`.",
+    "error": "Something went wrong on the server. The server's log says what.",
+}
+
+
+class Conflict(exceptions.APIException):
+    status_code = HTTPStatus.CONFLICT
+    default_code = "conflict"
+
+
+class TooLarge(exceptions.APIException):
+    status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    default_code = "too_large"
+    default_detail = "The body of the request is too large."
+
+
+class Unavailable(exceptions.APIException):
+    status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    default_code = "unavailable"
+    default_detail = "The database does not answer. Try again in a moment."
+
+
+class Handler(ExceptionHandler):
+    """Turns exceptions into problems, whatever the client accepts."""
+
+    def convert_known_exceptions(self, exc: Exception) -> Exception:
+        if isinstance(exc, IllegalMove):
+            return Conflict(str(exc))
+        if isinstance(exc, RequestDataTooBig):
+            return TooLarge()
+        if isinstance(exc, SuspiciousOperation):
+            return exceptions.ParseError()
+        if isinstance(exc, OperationalError | InterfaceError):
+            return Unavailable()
+        return super().convert_known_exceptions(exc)
+
+    def get_response(self, exc: exceptions.APIException, data: dict) -> HttpResponse:
+        return JsonResponse(
+            data,
+            status=exc.status_code,
+            headers=self.get_headers(exc),
+            content_type=MEDIA_TYPE,
+            json_dumps_params={"ensure_ascii": False},
+        )
+
+
+class Formatter(ExceptionFormatter):
+    def format_error_response(self, error_response: ErrorResponse) -> dict[str, Any]:
+        status = HTTPStatus(self.exc.status_code)
+        errors = [_named(error) for error in error_response.errors]
+        problem = {
+            "type": "about:blank",
+            "title": status.phrase,
+            "status": status.value,
+            "code": "invalid" if self._is_validation else errors[0]["code"],
+            "detail": " ".join(map(_sentence, errors)),
+        }
+        return problem | ({"errors": errors} if self._is_validation else {})
+
+    def get_errors(self) -> list[Error]:
+        if self._is_validation:
+            return super().get_errors()
+        code = self._code()
+        detail = self.exc.detail
+        if isinstance(detail, dict):  # simplejwt's say it under "detail", with more beside it
+            detail = detail.get("detail", self.exc.default_detail)
+        return [Error(code, MESSAGES.get(code, str(detail)), None)]
+
+    @property
+    def _is_validation(self) -> bool:
+        return isinstance(self.exc, exceptions.ValidationError)
+
+    def _code(self) -> str:
+        codes = self.exc.get_codes()
+        return str(codes.get("detail", self.exc.default_code) if isinstance(codes, dict) else codes)
+
+
+class FieldErrorSerializer(serializers.Serializer):
+    attr = serializers.CharField(
+        allow_null=True, help_text="The field or parameter; null: the whole input."
+    )
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class ProblemSerializer(serializers.Serializer):
+    """Problem details, RFC 9457."""
+
+    type = serializers.CharField(default="about:blank")
+    title = serializers.CharField(help_text="The name of the status.")
+    status = serializers.IntegerField(help_text="The HTTP status.")
+    code = serializers.CharField(help_text="For programs: what went wrong.")
+    detail = serializers.CharField(help_text="For people: what went wrong and what to do.")
+    errors = FieldErrorSerializer(
+        many=True, required=False, help_text="Each fault of a refused input."
+    )
+
+
+def _named(error: Error) -> dict[str, str | None]:
+    attr = None if error.attr == api_settings.NON_FIELD_ERRORS_KEY else error.attr
+    return {"attr": attr, "code": error.code, "detail": error.detail}
+
+
+def _sentence(error: dict[str, str | None]) -> str:
+    return f"{error['attr']}: {error['detail']}" if error["attr"] else str(error["detail"])

@@ -1,0 +1,53 @@
+from rest_framework import serializers
+
+from realtime.log import PAGE_EVENTS
+
+SEQ_LIMIT = 2**63 - 1  # what the database's column holds
+EPOCH_LIMIT = 64  # characters, to be refused at once; ours are shorter
+
+
+class PositionSerializer(serializers.Serializer):
+    """Query parameters: where a reader stands in the stream."""
+
+    since = serializers.IntegerField(
+        min_value=0,
+        max_value=SEQ_LIMIT,
+        required=False,
+        help_text="Events after this seq; without it from the oldest that is kept.",
+    )
+    epoch = serializers.CharField(
+        max_length=EPOCH_LIMIT, required=False, help_text="The epoch that `since` was read in."
+    )
+    limit = serializers.IntegerField(
+        min_value=1, max_value=PAGE_EVENTS, default=PAGE_EVENTS, help_text="Events at most."
+    )
+
+
+class EventSerializer(serializers.Serializer):
+    """The fields that every event has; the others depend on its type."""
+
+    type = serializers.CharField()
+    seq = serializers.IntegerField()
+    timestamp = serializers.DateTimeField()
+    crew_id = serializers.UUIDField()
+    run_id = serializers.UUIDField()
+
+
+class EventPageSerializer(serializers.Serializer):
+    """Events of a stream in order. Ask again with ``since=next`` until ``next`` is ``head``."""
+
+    stream = serializers.CharField()
+    epoch = serializers.CharField(help_text="Another epoch means other numbers.")
+    head = serializers.IntegerField(help_text="seq of the newest event; 0: none yet.")
+    floor = serializers.IntegerField(help_text="Events up to this seq have been pruned.")
+    reset = serializers.ChoiceField(
+        choices=["epoch_changed", "pruned", "ahead"],
+        allow_null=True,
+        help_text=(
+            "Not null: the stream does not know the position. Forget what was read before; "
+            "this page begins anew with the oldest event that is kept."
+        ),
+    )
+    next = serializers.IntegerField(help_text="The `since` of the next page.")
+    closed = serializers.BooleanField(help_text="This was the last page: nothing will follow.")
+    events = EventSerializer(many=True)

@@ -1,0 +1,8 @@
+from django.urls import path
+
+from realtime.api.views import CrewEventsView, RunEventsView
+
+urlpatterns = [
+    path("runs/<uuid:pk>/events/", RunEventsView.as_view(), name="api-run-events"),
+    path("crews/<uuid:pk>/events/", CrewEventsView.as_view(), name="api-crew-events"),
+]

@@ -1,0 +1,49 @@
+from typing import ClassVar
+from uuid import UUID
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import get_object_or_404
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from crews.models import Crew
+from crews.scoping import ScopedQuerySet
+from realtime import streams
+from realtime.api import pages
+from realtime.api.serializers import EventPageSerializer, PositionSerializer
+from runs.models import Run
+
+
+class _EventsView(APIView):
+    owners: ClassVar[ScopedQuerySet]
+
+    @extend_schema(parameters=[PositionSerializer], responses=EventPageSerializer)
+    def get(self, request: Request, pk: UUID) -> HttpResponse:
+        owner = get_object_or_404(self.owners.visible_to(request.user), pk=pk)
+        position = PositionSerializer(data=request.query_params.dict())
+        position.is_valid(raise_exception=True)
+        asked = {"since": None, "epoch": None} | position.validated_data
+        page = pages.read(self.stream(owner.pk), **asked)
+        return HttpResponse(page.text(), content_type="application/json")
+
+    def stream(self, pk: UUID) -> str:
+        raise NotImplementedError
+
+
+class RunEventsView(_EventsView):
+    """The events of a run: `boot` first, `done` last."""
+
+    owners = Run.objects.all()
+
+    def stream(self, pk: UUID) -> str:
+        return streams.run(pk)
+
+
+class CrewEventsView(_EventsView):
+    """The events of the tools that the crew's runs use."""
+
+    owners = Crew.objects.all()
+
+    def stream(self, pk: UUID) -> str:
+        return streams.graph(pk)

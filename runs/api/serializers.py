@@ -1,0 +1,84 @@
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from crews.api.serializers import AgentSerializer
+from runs.models import Run, TaskExecution, ToolExecution
+
+PENDING = "pending"  # of a task that has not begun
+
+
+class ToolExecutionSerializer(serializers.ModelSerializer):
+    execution_id = serializers.UUIDField(source="id", read_only=True)
+    duration_s = serializers.FloatField(read_only=True)
+    output_length = serializers.IntegerField(
+        read_only=True, help_text="Characters of output so far."
+    )
+    output_url = serializers.HyperlinkedIdentityField(view_name="api-tool-output")
+
+    class Meta:
+        model = ToolExecution
+        fields = read_only_fields = [
+            "execution_id", "tool", "params", "status", "message", "progress", "exit_code",
+            "started_at", "ended_at", "duration_s", "output_length", "output_url",
+        ]  # fmt: skip
+
+
+class RunTaskSerializer(serializers.Serializer):
+    """A task of the run's plan and what has come of it."""
+
+    task_id = serializers.UUIDField()
+    name = serializers.CharField()
+    agent_id = serializers.SlugField()
+    status = serializers.ChoiceField(choices=[(PENDING, "Pending"), *TaskExecution.Status.choices])
+    reason = serializers.CharField(default="")
+    message = serializers.CharField(default="", help_text="The reason, for a person.")
+    started_at = serializers.DateTimeField(default=None, allow_null=True)
+    ended_at = serializers.DateTimeField(default=None, allow_null=True)
+    duration_s = serializers.FloatField(default=0.0)
+    tool_executions = ToolExecutionSerializer(many=True)
+
+
+class RunSerializer(serializers.ModelSerializer):
+    crew_id = serializers.UUIDField(read_only=True)
+    crew = serializers.CharField(
+        source="plan.crew", read_only=True, help_text="The crew's name at the time."
+    )
+    message = serializers.CharField(read_only=True, help_text="The reason, for a person.")
+    started_by = serializers.CharField(
+        source="started_by.username",
+        default=None,
+        read_only=True,
+        allow_null=True,
+        help_text="A username.",
+    )
+    duration_s = serializers.FloatField(read_only=True)
+
+    class Meta:
+        model = Run
+        fields = read_only_fields = [
+            "id", "crew_id", "crew", "status", "reason", "message", "cancel_requested", "is_public",
+            "started_by", "created_at", "started_at", "ended_at", "duration_s",
+        ]  # fmt: skip
+
+
+class RunDetailSerializer(RunSerializer):
+    """A run with every task of its plan; a task that has not begun is ``pending``."""
+
+    agents = serializers.SerializerMethodField()
+    tasks = serializers.SerializerMethodField()
+
+    class Meta(RunSerializer.Meta):
+        fields = read_only_fields = [*RunSerializer.Meta.fields, "agents", "tasks"]
+
+    @extend_schema_field(AgentSerializer(many=True))
+    def get_agents(self, run: Run) -> list[dict[str, str]]:
+        return run.plan["agents"]
+
+    @extend_schema_field(RunTaskSerializer(many=True))
+    def get_tasks(self, run: Run) -> list[dict[str, Any]]:
+        executions = {str(task.task_id): task for task in run.task_executions.all()}
+        pending = {"status": PENDING, "tool_executions": ()}
+        tasks = [executions.get(task["task_id"], task | pending) for task in run.plan["tasks"]]
+        return RunTaskSerializer(tasks, many=True, context=self.context).data
