@@ -1,0 +1,112 @@
+"""``manage.py watch``: follows a run, a crew's graph or all crews over the real socket."""
+
+import os
+import sys
+from functools import cache, partial
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
+from rest_framework_simplejwt.tokens import AccessToken
+from rich.console import Console
+
+from crews.management.commands.issue_token import active_user
+from crews.models import Crew
+from realtime.terminal.client import Refused
+from realtime.terminal.graph_view import GraphView
+from realtime.terminal.mission_view import MissionView
+from realtime.terminal.run_view import RunView
+from realtime.terminal.watching import Watching
+from runs.management.commands.run_crew import find_crew
+
+INTERRUPTED = 130  # what a shell reports after Ctrl-C
+
+
+class Command(BaseCommand):
+    help = (
+        "Draws a run, the graph of a crew (without ID: of every crew) or the mission as USER sees "
+        "it; with --json prints every frame on a line. Ends with the run, else with Ctrl-C."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("what", choices=["run", "graph", "mission"])
+        parser.add_argument(
+            "id", nargs="?", metavar="ID", help="of the run; id or slug of the crew"
+        )
+        parser.add_argument("--user", required=True, help="whose eyes to look through")
+        parser.add_argument("--since", type=int, metavar="N", help="only what follows event N")
+        parser.add_argument("--json", action="store_true", help="print frames, one JSON a line")
+        parser.add_argument(
+            "--url",
+            default=f"ws://localhost:{settings.PORT}",
+            help="where the server is (%(default)s)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        what, since = options["what"], options["since"]
+        path, resumable = _path(what, options["id"])
+        if since is not None and (since < 0 or not resumable):
+            raise CommandError("--since: give the number of an event, with one run or one crew.")
+        active_user(options["user"])
+        watching = Watching(options["url"].rstrip("/"), partial(_token, options["user"]))
+        watching.listen(path, since=since, resumable=resumable)
+        try:
+            if options["json"]:
+                watching.print(self.stdout, self.stderr)
+            else:
+                watching.draw(_view(what), Console(file=self.stdout))
+        except Refused as refused:
+            raise CommandError(f"watch {what}: {refused}") from refused
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
+        except BrokenPipeError:  # the reader, such as head, has had enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _path(what: str, identifier: str | None) -> tuple[str, bool]:
+    """The path of the socket, and whether it is one stream, which can be resumed."""
+    if what == "mission":
+        if identifier:
+            raise CommandError("The mission has no ID: it shows every crew.")
+        return "mission", False
+    if what == "graph":
+        if not identifier:
+            return "graph", False
+        return f"graph/{identifier if _is_uuid(identifier) else find_crew(identifier).pk}", True
+    if not identifier or not _is_uuid(identifier):
+        raise CommandError(
+            "Give the id of a run, as run_crew prints it and its page's address has."
+        )
+    return f"runs/{identifier}", True
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _view(what: str) -> Any:
+    name = cache(_crew_name)
+    return {
+        "run": RunView,
+        "graph": partial(GraphView, name),
+        "mission": partial(MissionView, name),
+    }[what]()
+
+
+def _crew_name(crew_id: str) -> str:
+    crew = Crew.objects.filter(pk=crew_id).first()
+    return crew.name if crew else crew_id
+
+
+def _token(username: str) -> str:
+    """A fresh token; called in a thread, whose connection is closed again."""
+    try:
+        return str(AccessToken.for_user(active_user(username)))
+    finally:
+        connection.close()

@@ -1,0 +1,146 @@
+"""Follows one socket: reconnects, resumes where it was, drops what it has seen."""
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
+
+from realtime.close_codes import CloseCode
+
+FRAME_LIMIT = 16 * 1024 * 1024  # bytes; a snapshot is the longest frame
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 20.0
+OVERLOAD_PAUSE_S = 30.0  # after 4429
+SETTLED_S = 5.0  # a connection that lived this long has recovered
+
+FINAL = {
+    CloseCode.MALFORMED: "the server did not understand what it was asked",
+    CloseCode.UNAUTHENTICATED: "the server did not accept the token",
+    CloseCode.ACCESS_REMOVED: "access was taken away",
+    CloseCode.NOT_FOUND: "it does not exist, or the user may not see it",
+}
+
+
+class Refused(Exception):
+    """The socket will not open, or closed for good. ``code`` is the close code where there was one."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Client:
+    """One socket at ``url``. ``token`` mints an access token; ``since`` is a seq to resume after.
+
+    ``note`` is told, in words, when the connection is lost and retried.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: Callable[[], str],
+        since: int | None = None,
+        resumable: bool = True,
+        note: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self._url = url
+        self._token = token
+        self._since = since
+        self._resumable = resumable
+        self._note = note
+        self._seen: dict[str, tuple[str, int]] = {}  # stream: epoch, seq
+        self._greeted = False  # by the present connection
+        self._ever_greeted = False
+
+    def frames(self) -> Iterator[str]:
+        """Every new frame as its text, until the server says 1000. Raises ``Refused``."""
+        failures = 0
+        while True:
+            begun = time.monotonic()
+            self._greeted = False
+            code = None
+            try:
+                with connect(
+                    self._address(),
+                    subprotocols=[Subprotocol("token"), Subprotocol(self._token())],
+                    max_size=FRAME_LIMIT,
+                    proxy=None,
+                ) as socket:
+                    try:
+                        for text in socket:
+                            if self._is_new(json.loads(text)):
+                                yield str(text)
+                    except ConnectionClosed:
+                        pass
+                    code = socket.close_code
+            except InvalidURI as error:
+                raise Refused(f"{self._url} is no address of a socket: ws://host:port") from error
+            except (OSError, InvalidHandshake) as error:
+                if not self._ever_greeted:
+                    raise Refused(
+                        f"Nothing answers at {self._url} ({error}). Is the server running?"
+                    ) from error
+            if code == CloseCode.COMPLETE:
+                return
+            self._give_up_on(code)
+            failures = 0 if time.monotonic() - begun > SETTLED_S else failures + 1
+            pause = _pause(code, failures)
+            self._note(f"Connection lost ({code or 'no answer'}), trying again in {pause:.1f} s")
+            time.sleep(pause)
+
+    def _address(self) -> str:
+        query: dict[str, Any] = {}
+        if self._resumable and self._seen:
+            ((epoch, seq),) = self._seen.values()
+            query = {"since": seq, "epoch": epoch}
+        elif self._since is not None:
+            query = {"since": self._since}
+        return f"{self._url}?{urlencode(query)}" if query else self._url
+
+    def _is_new(self, frame: dict[str, Any]) -> bool:
+        """Whether the frame is not one seen before the connection was lost; notes the position."""
+        kind = frame["type"]
+        if kind == "hello":
+            self._greeted = self._ever_greeted = True
+        if kind in ("hello", "reset"):
+            stream, epoch = frame["stream"], frame["epoch"]
+            if kind == "reset" or self._seen.get(stream, (epoch, 0))[0] != epoch:
+                self._seen[stream] = (epoch, 0)
+            else:
+                self._seen.setdefault(stream, (epoch, self._since or 0))
+        elif kind == "snapshot":
+            self._seen[frame["stream"]] = (self._seen[frame["stream"]][0], frame["seq"])
+        elif "seq" in frame:
+            stream = _stream(frame)
+            epoch, seq = self._seen[stream]
+            if frame["seq"] <= seq:
+                return False
+            self._seen[stream] = (epoch, frame["seq"])
+        return True
+
+    def _give_up_on(self, code: int | None) -> None:
+        # A token runs out on a connection that stood; one that is refused at once will be again.
+        if code not in FINAL or (code == CloseCode.UNAUTHENTICATED and self._greeted):
+            return
+        raise Refused(f"Closed with {int(code)}: {FINAL[CloseCode(code)]}.", code)
+
+
+def _stream(event: dict[str, Any]) -> str:
+    if event["type"] == "signal":
+        return f"mission:{event['crew_id']}"
+    if event["type"].startswith("tool_"):
+        return f"graph:{event['crew_id']}"
+    return f"run:{event['run_id']}"
+
+
+def _pause(code: int | None, failures: int) -> float:
+    if code == CloseCode.TOO_MANY:
+        return OVERLOAD_PAUSE_S * random.uniform(1, 2)
+    return random.uniform(0.5, 1) * min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**failures)

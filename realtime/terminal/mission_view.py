@@ -1,0 +1,37 @@
+"""The crews and what each is doing."""
+
+from collections.abc import Callable
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from realtime.terminal.drawing import mark, plain, word
+
+
+class MissionView:
+    """``name`` is asked for the name of a crew by its id."""
+
+    def __init__(self, name: Callable[[str], str]) -> None:
+        self.tools_of = None
+        self._name = name
+        self._crews: dict[str, dict[str, Any]] = {}
+
+    def feed(self, frame: dict[str, Any]) -> None:
+        """Take in a frame of the mission socket."""
+        if frame["type"] == "signal":
+            self._crews[frame["crew_id"]] = frame
+
+    def render(self) -> Table:
+        """The table as it is now."""
+        table = Table()
+        for column in ("Crew", "Status", "Since (UTC)"):
+            table.add_column(column)
+        for crew_id, frame in sorted(self._crews.items(), key=lambda crew: self._name(crew[0])):
+            status = frame["payload"]["status"]
+            table.add_row(
+                plain(self._name(crew_id)),
+                Text.assemble(mark(status), " ", word(status)),
+                plain(frame["timestamp"][:19].replace("T", " ")),
+            )
+        return table

@@ -1,0 +1,101 @@
+"""``manage.py emit_events``: a run that only tells, for trying clients and measuring delivery."""
+
+import os
+import socket
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from crews.tracking import IllegalMove
+from runs.lease import Lease, LeaseLost
+from runs.management.commands.run_crew import find_crew
+from runs.models import Run, TaskExecution, ToolExecution
+
+TOOL = "synthetic"
+NAP_S = 0.5  # how long a pause goes on before cancelling is looked at
+
+
+class Cancelled(Exception):
+    """Somebody cancelled the run."""
+
+
+class Command(BaseCommand):
+    help = (
+        "Writes a synthetic run of the crew through the models: its tasks in order, each with one "
+        "tool, whose progress messages begin with t=<unix time in nanoseconds>. No worker is used."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--crew", required=True, help="id, slug or organization/slug")
+        parser.add_argument("--rate", type=float, default=20, help="tool_progress events a second")
+        parser.add_argument("--seconds", type=float, default=10, help="length of the run")
+
+    def handle(self, *args: Any, crew: str, rate: float, seconds: float, **options: Any) -> None:
+        if not (0 < rate < float("inf") and 0 < seconds < float("inf")):
+            raise CommandError("--rate and --seconds: give numbers above 0.")
+        found = find_crew(crew)
+        if not found.tasks.exists():
+            raise CommandError(f"Crew {found} has no task. Add one.")
+        run = Run.objects.create(crew=found)  # nobody is told, so no worker takes it
+        run.start(worker=f"emit_events@{socket.gethostname()}:{os.getpid()}")
+        self.stdout.write(str(run.pk))
+        self.stdout.flush()
+        begun = time.monotonic()
+        synthetic = Synthetic(run, rate=rate, seconds=seconds)
+        try:
+            with Lease(run) as lease:
+                synthetic.tell(lease)
+            run.finish(Run.Status.SUCCEEDED)
+        except (KeyboardInterrupt, Cancelled):
+            run.finish(Run.Status.CANCELLED, reason="cancelled")
+        except (LeaseLost, IllegalMove) as lost:
+            raise CommandError(f"Somebody else has ended run {run.pk}: {lost}") from lost
+        took = time.monotonic() - begun
+        self.stdout.write(
+            f"{run.status}: {synthetic.told} tool_progress events in {took:.1f} s, "
+            f"{synthetic.told / took:.1f} a second"
+        )
+
+
+class Synthetic:
+    """The work of a run, its time shared out evenly among the tasks of its plan."""
+
+    def __init__(self, run: Run, *, rate: float, seconds: float) -> None:
+        self.told = 0  # tool_progress events
+        self._run = run
+        self._rate = rate
+        self._seconds = seconds
+
+    def tell(self, lease: Lease) -> None:
+        """Raises ``Cancelled``, and what a lease raises."""
+        begun = time.monotonic()
+        tasks = self._run.plan["tasks"]
+        for number, task in enumerate(tasks, start=1):
+            execution = TaskExecution.objects.start(run=self._run, task=task)
+            tool = ToolExecution.objects.start(
+                task_execution=execution, tool=TOOL, params={"rate": self._rate}
+            )
+            self._report(tool, begun, begun + self._seconds * number / len(tasks), lease)
+            tool.end(ToolExecution.Status.SUCCESS, exit_code=0)
+            execution.finish(TaskExecution.Status.SUCCEEDED)
+
+    def _report(self, tool: ToolExecution, begun: float, until: float, lease: Lease) -> None:
+        """Report at the rate until then; where the database is slower, as fast as it can."""
+        first, now = time.monotonic(), time.monotonic()
+        while (due := max(begun + self.told / self._rate, now)) < until:
+            while (pause := due - time.monotonic()) > 0:
+                time.sleep(min(pause, NAP_S))
+                _check(lease)
+            _check(lease)
+            now = time.monotonic()
+            self.told += 1
+            tool.report(
+                message=f"t={time.time_ns()} event {self.told}",
+                progress=(now - first) / (until - first),
+            )
+
+
+def _check(lease: Lease) -> None:
+    if lease.check():
+        raise Cancelled
