@@ -30,8 +30,10 @@ class GraphView:
             key = (frame["crew_id"], frame["agent_id"])
             self._agents.setdefault(key, {"name": frame["agent_id"], "role": ""})
 
-    def render(self) -> Table:
+    def render(self) -> Table | Text:
         """The table as it is now."""
+        if not self._agents:
+            return Text("No agent to see yet.", style="dim")
         table = Table(expand=True)
         table.add_column("Crew", no_wrap=True)
         table.add_column("Agent", no_wrap=True)

@@ -22,8 +22,10 @@ class MissionView:
         if frame["type"] == "signal":
             self._crews[frame["crew_id"]] = frame
 
-    def render(self) -> Table:
+    def render(self) -> Table | Text:
         """The table as it is now."""
+        if not self._crews:
+            return Text("No crew to see yet.", style="dim")
         table = Table()
         for column in ("Crew", "Status", "Since (UTC)"):
             table.add_column(column)

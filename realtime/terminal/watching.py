@@ -40,6 +40,7 @@ class Watching:
         self._base = base
         self._token = token
         self._heard: queue.Queue[Heard] = queue.Queue()
+        self._ended = False
 
     def listen(
         self, path: str, *, since: int | None = None, resumable: bool = True, main: bool = True
@@ -66,18 +67,30 @@ class Watching:
 
     def draw(self, view: View, console: Console) -> None:
         """Draw the view, until the end. Raises the error that ended it."""
-        with Live(view.render(), console=console, auto_refresh=False) as live:
-            until = float("inf")
-            while time.monotonic() < until:
+        first = self._heard.get()
+        if first.kind == "end":  # refused: there is nothing to draw
+            return _finish(first)
+        with Live(console=console, auto_refresh=False) as live:
+            self._show(view, first, live)
+            while not self._ended:
                 for heard in self._take(DRAW_S):
-                    if heard.kind == "frame":
-                        self._feed(view, json.loads(heard.value))
-                    elif heard.kind == "note":
-                        live.console.print(heard.value, style="yellow")
-                    else:
-                        _finish(heard)
-                        until = time.monotonic() + (LAST_WORDS_S if view.tools_of else 0)
+                    self._show(view, heard, live)
                 live.update(view.render(), refresh=True)
+            for heard in self._take(LAST_WORDS_S if view.tools_of else 0):
+                self._show(view, heard, live)
+            live.update(view.render(), refresh=True)
+
+    def _show(self, view: View, heard: Heard, live: Live) -> None:
+        if heard.kind == "end":
+            self._ended = True
+            _finish(heard)
+        elif heard.kind == "note":
+            live.console.print(heard.value, style="yellow")
+        else:
+            known = view.tools_of
+            view.feed(json.loads(heard.value))
+            if view.tools_of and not known:
+                self.listen(f"graph/{view.tools_of}", main=False)
 
     def _follow(self, client: Client, main: bool) -> None:
         error = None
@@ -97,12 +110,6 @@ class Watching:
                 yield self._heard.get(timeout=left)
             except queue.Empty:
                 return
-
-    def _feed(self, view: View, frame: dict[str, Any]) -> None:
-        known = view.tools_of
-        view.feed(frame)
-        if view.tools_of and not known:
-            self.listen(f"graph/{view.tools_of}", main=False)
 
 
 def _finish(end: Heard) -> None:
