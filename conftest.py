@@ -14,6 +14,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from crewops.redis import server_command
 from crews.models import Agent, Crew, Membership, Organization, Role, Task
 from runs.models import Run, Worker
+from tests.live import Process, Web, eventually
 
 PASSWORD = "correct horse battery"
 HELLO = [{"tool": "script", "params": {"interpreter": "bash", "code": "echo hello"}}]
@@ -99,3 +100,21 @@ def api() -> Callable[[User | None], APIClient]:
         return client
 
     return client_of
+
+
+@pytest.fixture(scope="session")
+def web(django_db_setup) -> Iterator[Web]:
+    """A live web process over the test database; its users use ``transactional_db``."""
+    process = Web(REALTIME_HEARTBEAT_S="1", REALTIME_TOKEN_GRACE_S="1")
+    yield process
+    assert process.running, process.log.read_text()
+    process.stop()
+
+
+@pytest.fixture
+def worker(transactional_db) -> Iterator[Process]:
+    """A live Celery worker over the test database, ready for runs."""
+    process = Process("-m", "celery", "-A", "crewops", "worker", "--concurrency", "2")
+    eventually(Worker.objects.alive().exists, within_s=30)
+    yield process
+    process.stop()

@@ -8,12 +8,13 @@ round trip: its name says which process it lives in, and each process has one in
 import asyncio
 import secrets
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import msgpack
 import redis.asyncio as redis
 from channels.layers import BaseChannelLayer
+from channels_redis.serializers import registry
 
 from realtime import streams
 from realtime.access import AccessCheck
@@ -25,13 +26,22 @@ CAPACITY = 100  # messages a channel holds; what comes then is dropped, as the s
 
 
 class StreamLayer(BaseChannelLayer):
-    """``CHANNEL_LAYERS`` backend; ``CONFIG`` takes ``hosts``, a list of one Redis URL."""
+    """``CHANNEL_LAYERS`` backend.
+
+    ``CONFIG`` takes ``hosts``, a list of one Redis URL, and ``symmetric_encryption_keys`` for what is
+    sent through the layer (events are never encrypted: other services read them).
+    """
 
     extensions = ["groups", "flush"]
 
-    def __init__(self, hosts: list[str], **kwargs: Any) -> None:
+    def __init__(
+        self, hosts: list[str], symmetric_encryption_keys: list[str] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         (self._url,) = hosts
+        self._serializer = registry.get_serializer(
+            "msgpack", symmetric_encryption_keys=symmetric_encryption_keys
+        )
         self._members: WeakKeyDictionary[asyncio.AbstractEventLoop, _Member] = WeakKeyDictionary()
 
     def feed(self, stream: str) -> Feed:
@@ -48,7 +58,7 @@ class StreamLayer(BaseChannelLayer):
 
     async def send(self, channel: str, message: dict[str, Any]) -> None:
         self.require_valid_channel_name(channel)
-        await self._publish(_inbox(channel), [channel, message])
+        await self._publish(_inbox(channel), {"channel": channel, "message": message})
 
     async def receive(self, channel: str) -> dict[str, Any]:
         return await self._member().receive(channel)
@@ -62,7 +72,7 @@ class StreamLayer(BaseChannelLayer):
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
         self.require_valid_group_name(group)
-        await self._publish(_group_channel(group), ["", message])
+        await self._publish(_group_channel(group), {"group": group, "message": message})
 
     async def flush(self) -> None:
         """Forget everything this process knows and close its connection."""
@@ -72,19 +82,20 @@ class StreamLayer(BaseChannelLayer):
     def _member(self) -> "_Member":
         loop = asyncio.get_running_loop()
         if loop not in self._members:
-            self._members[loop] = _Member(self._url)
+            self._members[loop] = _Member(self._url, self._serializer.deserialize)
         return self._members[loop]
 
-    async def _publish(self, channel: str, payload: list) -> None:
+    async def _publish(self, channel: str, envelope: dict[str, Any]) -> None:
         # Rare beside events, which do not come this way; and the loop may be a passing one.
         async with redis.Redis.from_url(self._url) as client:
-            await client.publish(channel, msgpack.packb(payload))
+            await client.publish(channel, self._serializer.serialize(envelope))
 
 
 class _Member:
     """The layer within one event loop: the hub, the subscription, who is in which group."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, deserialize: Callable[[bytes], dict[str, Any]]) -> None:
+        self._deserialize = deserialize
         self.name = secrets.token_hex(8)
         self.hub = Hub()
         self.access = AccessCheck()
@@ -138,12 +149,17 @@ class _Member:
         if name in self.hub.feeds:
             self.hub.receive(name, data)
             return
-        channel, message = msgpack.unpackb(data)
-        group = name.removeprefix(_group_channel(""))
-        for member in [channel] if channel else self._groups.get(group, ()):
-            queue = self._queue(member)
-            if not queue.full():
-                queue.put_nowait(message)
+        match self._deserialize(data):
+            case {"channel": channel, "message": message}:
+                self._put(channel, message)
+            case {"group": group, "message": message}:
+                for channel in self._groups.get(group, ()):
+                    self._put(channel, message)
+
+    def _put(self, channel: str, message: dict[str, Any]) -> None:
+        queue = self._queue(channel)
+        if not queue.full():
+            queue.put_nowait(message)
 
     def _queue(self, channel: str) -> asyncio.Queue:
         if channel not in self._queues:

@@ -1,6 +1,7 @@
 """The state of a crew's graph at one seq: applying the events after it gives the present state."""
 
 from typing import Any
+from uuid import UUID
 
 from django.db import connection, transaction
 
@@ -28,20 +29,22 @@ def graph(stream: str) -> dict[str, Any]:
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         position = log.position(stream)
-        runs = Run.objects.filter(crew=crew_id)
-        newest = runs.values_list("pk", flat=True)[:1]
-        shown = set(newest) | set(runs.active().values_list("pk", flat=True))
-        executions = list(
-            ToolExecution.objects.filter(task_execution__run__in=shown)
-            .select_related("task_execution")
-            .order_by("-started_at")[:EXECUTIONS_LIMIT]
-        )
-        agents = list(Agent.objects.filter(crew=crew_id))
-        states = _states(shown)
+        state = crew_state(crew_id)
+    return {"type": "snapshot", "stream": stream, "seq": position.head} | state
+
+
+def crew_state(crew_id: UUID | str) -> dict[str, list[dict[str, Any]]]:
+    """``agents`` and ``executions`` of the snapshot, as they are now."""
+    runs = Run.objects.filter(crew=crew_id)
+    newest = runs.values_list("pk", flat=True)[:1]
+    shown = set(newest) | set(runs.active().values_list("pk", flat=True))
+    executions = list(
+        ToolExecution.objects.filter(task_execution__run__in=shown)
+        .select_related("task_execution")
+        .order_by("-started_at")[:EXECUTIONS_LIMIT]
+    )
+    states = _states(shown)
     return {
-        "type": "snapshot",
-        "stream": stream,
-        "seq": position.head,
         "agents": [
             {
                 "agent_id": agent.slug,
@@ -49,7 +52,7 @@ def graph(stream: str) -> dict[str, Any]:
                 "role": agent.role,
                 "state": states.get(agent.slug, "idle"),
             }
-            for agent in agents
+            for agent in Agent.objects.filter(crew=crew_id)
         ],
         "executions": [_execution(execution) for execution in reversed(executions)],
     }

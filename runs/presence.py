@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models.signals import post_save
+from django.db.models.signals import post_save, pre_save
 from django.dispatch import receiver
 
 from crews.models import Crew
@@ -18,12 +18,7 @@ def refresh(crew_id: UUID) -> None:
     """
     with transaction.atomic():
         crew = Crew.objects.select_for_update().get(pk=crew_id)
-        if not Worker.objects.alive().exists():
-            activity = Crew.Status.OFFLINE
-        elif Run.objects.active().filter(crew=crew).exists():
-            activity = Crew.Status.BUSY
-        else:
-            activity = Crew.Status.AVAILABLE
+        activity = _activity(crew)
         if crew.activity != activity:
             crew.activity = activity
             crew.save(update_fields=["activity"])
@@ -41,8 +36,16 @@ def run_saved(instance: Run, update_fields: frozenset[str] | None, **kwargs) -> 
         refresh(instance.crew_id)
 
 
-@receiver(post_save, sender=Crew)
-def crew_saved(instance: Crew, update_fields: frozenset[str] | None, **kwargs) -> None:
-    # A new crew, or a form that wrote back what it had read a while ago.
-    if update_fields is None or "is_active" in update_fields:
-        refresh(instance.pk)
+@receiver(pre_save, sender=Crew)
+def crew_about_to_be_saved(instance: Crew, update_fields: frozenset[str] | None, **kwargs) -> None:
+    # A new crew, or a form that would write back what it read a while ago.
+    if update_fields is None:
+        instance.activity = _activity(instance)
+
+
+def _activity(crew: Crew) -> str:
+    if not Worker.objects.alive().exists():
+        return Crew.Status.OFFLINE
+    if Run.objects.active().filter(crew=crew).exists():
+        return Crew.Status.BUSY
+    return Crew.Status.AVAILABLE

@@ -122,7 +122,7 @@ class StreamConsumer(AsyncConsumer):
         if not self._closed:
             self._watch_expiry()
             self.channel_layer.access.add(self)
-            self._beat()
+            self._later("beat", settings.REALTIME_HEARTBEAT_S, self._beat)
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
         if self._closed:
@@ -184,7 +184,7 @@ class StreamConsumer(AsyncConsumer):
             self._soon(self.close(refusal.code, refusal.reason))
             return
         for stream in self.followers.keys() - allowed:
-            self._soon(self._unfollow(stream))
+            self._soon(self._drop(stream))
         if new := allowed - self.followers.keys():
             self._soon(self._follow(new))
 
@@ -216,6 +216,8 @@ class StreamConsumer(AsyncConsumer):
         for stream in sorted(followed):
             if stream not in self.followers:
                 self.followers[stream] = await self._join(stream)
+        if not self.followers:
+            await self.say(_hello(stream=None, epoch=None, head=0))
         starts = await in_thread(self._starts, sorted(followed), since, epoch)
         for stream, start in starts.items():
             if stream in self.followers and not self._closed:
@@ -248,7 +250,7 @@ class StreamConsumer(AsyncConsumer):
         follower = self.followers[stream]
         follower.feed.start(start.position)
         head = {"stream": stream, "epoch": start.position.epoch, "head": start.position.head}
-        await self.say({"type": "hello", **head, "heartbeat_s": settings.REALTIME_HEARTBEAT_S})
+        await self.say(_hello(**head))
         if start.reset:
             await self.say({"type": "reset", **head, "reason": start.reset})
         for frame in start.frames:
@@ -267,6 +269,10 @@ class StreamConsumer(AsyncConsumer):
             await self.say(frame)
         if stream in self.followers and not self._closed:
             self.followers[stream].start(start.seq)
+
+    async def _drop(self, stream: str) -> None:
+        await self._unfollow(stream)
+        await self.say({"type": "gone", "stream": stream})
 
     async def _unfollow(self, stream: str) -> None:
         if follower := self.followers.pop(stream, None):
@@ -340,3 +346,10 @@ class StreamConsumer(AsyncConsumer):
         self._stop()
         for stream in tuple(self.followers):
             await self._unfollow(stream)
+
+
+def _hello(*, stream: str | None, epoch: str | None, head: int) -> dict[str, Any]:
+    heartbeat_s = settings.REALTIME_HEARTBEAT_S
+    return {
+        "type": "hello", "stream": stream, "epoch": epoch, "head": head, "heartbeat_s": heartbeat_s
+    }  # fmt: skip

@@ -1,0 +1,155 @@
+"""Server processes for tests, over the database and the Redis that the test itself uses."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from django.conf import settings
+from rest_framework_simplejwt.tokens import AccessToken
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+PROJECT = Path(__file__).resolve().parent.parent
+READY_S = 30.0
+FRAME_S = 10.0  # how long a frame or a close is waited for
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def eventually(condition: Callable[[], Any], within_s: float = FRAME_S) -> Any:
+    """The first true value of ``condition``; fails when there is none in time."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"{condition} did not come true within {within_s} s")
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """What a process needs to work on this test's data."""
+    database = settings.DATABASES["default"]
+    if "sqlite3" in database["ENGINE"]:
+        url = f"sqlite:///{database['NAME']}"
+    else:
+        url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{database['NAME']}").geturl()
+    return os.environ | {
+        "DJANGO_SETTINGS_MODULE": "crewops.settings",
+        "VAR_DIR": str(settings.VAR_DIR),
+        "DATABASE_URL": url,
+        "PYTHONUNBUFFERED": "1",
+        **variables,
+    }
+
+
+class Process:
+    """A process of the deployment in a session of its own, its output in a file."""
+
+    def __init__(self, *argv: str, **variables: str) -> None:
+        self.log = settings.VAR_DIR / f"{argv[1].replace('.', '-')}-{time.monotonic_ns()}.log"
+        with self.log.open("wb") as output:
+            self._popen = subprocess.Popen(
+                [sys.executable, *argv],
+                cwd=PROJECT,
+                env=environment(**variables),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.pid = self._popen.pid
+
+    @property
+    def running(self) -> bool:
+        return self._popen.poll() is None
+
+    def stop(self, how: int = signal.SIGTERM) -> int:
+        """Send the signal and wait for the end; the exit status."""
+        if self.running:
+            self._popen.send_signal(how)
+        try:
+            return self._popen.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.pid, signal.SIGKILL)
+            raise
+
+
+class Web(Process):
+    """A web process on a port of its own."""
+
+    def __init__(self, **variables: str) -> None:
+        self.port = free_port()
+        self.origin = f"http://127.0.0.1:{self.port}"
+        super().__init__("-m", "crewops.web", PORT=str(self.port), **variables)
+        eventually(self._answers, READY_S)
+
+    def _answers(self) -> bool:
+        assert self.running, self.log.read_text()
+        try:
+            return httpx.get(f"{self.origin}/healthz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    @contextmanager
+    def socket(
+        self, path: str, user: Any = None, *, token: str | None = None, **options: Any
+    ) -> Iterator["Socket"]:
+        """A socket, with an access token of ``user`` or the token given, in the subprotocol."""
+        token = str(AccessToken.for_user(user)) if user else token
+        if token is not None:
+            options["subprotocols"] = ["token", token]
+        options = {"compression": None, "max_size": None, "open_timeout": FRAME_S} | options
+        with connect(f"ws://127.0.0.1:{self.port}{path}", **options) as connection:
+            yield Socket(connection)
+
+
+class Socket:
+    """A client's end, read frame by frame."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+        self.subprotocol = connection.subprotocol
+
+    def frame(self) -> dict[str, Any]:
+        return json.loads(self.connection.recv(timeout=FRAME_S))
+
+    def until(self, **fields: Any) -> list[dict[str, Any]]:
+        """The frames up to and with the first that has all these fields."""
+        frames = []
+        while not frames or any(frames[-1].get(k) != v for k, v in fields.items()):
+            frames.append(self.frame())
+        return frames
+
+    def rest(self) -> list[dict[str, Any]]:
+        """The frames up to the close."""
+        frames = []
+        try:
+            while True:
+                frames.append(self.frame())
+        except ConnectionClosed:
+            return frames
+
+    def close_code(self) -> int:
+        """The code the server closes with; any frame before that is a failure."""
+        assert self.rest() == []
+        return self.connection.protocol.close_code
+
+    @property
+    def code(self) -> int | None:
+        return self.connection.protocol.close_code
+
+    def send(self, frame: Any) -> None:
+        self.connection.send(frame if isinstance(frame, str | bytes) else json.dumps(frame))
