@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn, Self
+from typing import Any, ClassVar, NoReturn, Self
 
 from django.db import models, transaction
 
@@ -16,7 +16,9 @@ class IllegalMove(Exception):
 class TrackedQuerySet(ScopedQuerySet):
     """Refuses what would change rows without ``post_save``, so that no change goes unseen."""
 
-    def update(self, **kwargs: Any) -> NoReturn:
+    def update(self, **kwargs: Any) -> int:
+        if kwargs and self.model.UNTOLD.issuperset(kwargs):
+            return super().update(**kwargs)
         self._refuse("update()")
 
     def bulk_create(self, *args: Any, **kwargs: Any) -> NoReturn:
@@ -36,6 +38,9 @@ class TrackedModel(models.Model):
     """Keeps ``loaded``: the field values last read from or written to the database, by attname."""
 
     loaded: dict[str, Any]
+
+    # Fields that no event tells of. Deleting what they point at sets them to null with update().
+    UNTOLD: ClassVar[frozenset[str]] = frozenset()
 
     class Meta:
         abstract = True

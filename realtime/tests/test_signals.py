@@ -6,7 +6,7 @@ import pytest
 from django.db import transaction
 
 from realtime.models import Event
-from runs.models import TaskExecution, ToolExecution
+from runs.models import Run, TaskExecution, ToolExecution
 
 
 def events(stream: str) -> list[dict]:
@@ -118,3 +118,11 @@ def test_mission_tells_busy_and_available_again(run):
 def test_what_would_bypass_the_signals_is_refused(db, call):
     with pytest.raises(TypeError, match="sends no signals"):
         getattr(ToolExecution.objects, call)()
+
+
+def test_the_runs_of_a_deleted_user_stay(acme, run):
+    acme.operator.delete()
+    run.refresh_from_db()
+    assert run.started_by is None
+    with pytest.raises(TypeError, match="sends no signals"):
+        Run.objects.update(started_by=None, status="failed")

@@ -84,6 +84,7 @@ class Run(TrackedModel, TimeSpan):
 
     ACTIVE = (Status.QUEUED, Status.RUNNING)
     TERMINAL = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
+    UNTOLD = frozenset({"started_by"})
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     crew = models.ForeignKey("crews.Crew", on_delete=models.CASCADE, related_name="runs")
