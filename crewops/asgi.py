@@ -8,7 +8,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crewops.settings")
 http = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  needs the app registry
+from django.conf import settings  # noqa: E402
 
+from crewops.body_limit import BodyLimit  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
 
-application = ProtocolTypeRouter({"http": http, "websocket": URLRouter(websocket_urlpatterns)})
+application = ProtocolTypeRouter(
+    {
+        "http": BodyLimit(http, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE),
+        "websocket": URLRouter(websocket_urlpatterns),
+    }
+)

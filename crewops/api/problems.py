@@ -41,6 +41,18 @@ MESSAGES = {
 }
 
 
+def problem(status: int, *, code: str, detail: str) -> dict[str, Any]:
+    """The members of a problem. ``code`` is for programs, ``detail`` for people."""
+    title = HTTPStatus(status).phrase
+    return {
+        "type": "about:blank",
+        "title": title,
+        "status": int(status),
+        "code": code,
+        "detail": detail,
+    }
+
+
 class Conflict(exceptions.APIException):
     status_code = HTTPStatus.CONFLICT
     default_code = "conflict"
@@ -84,33 +96,25 @@ class Handler(ExceptionHandler):
 
 class Formatter(ExceptionFormatter):
     def format_error_response(self, error_response: ErrorResponse) -> dict[str, Any]:
-        status = HTTPStatus(self.exc.status_code)
         errors = [_named(error) for error in error_response.errors]
-        problem = {
-            "type": "about:blank",
-            "title": status.phrase,
-            "status": status.value,
-            "code": "invalid" if self._is_validation else errors[0]["code"],
-            "detail": " ".join(map(_sentence, errors)),
-        }
-        return problem | ({"errors": errors} if self._is_validation else {})
+        body = problem(
+            self.exc.status_code,
+            code="invalid" if self._is_validation else errors[0]["code"],
+            detail=" ".join(map(_sentence, errors)),
+        )
+        return body | ({"errors": errors} if self._is_validation else {})
 
     def get_errors(self) -> list[Error]:
         if self._is_validation:
             return super().get_errors()
-        code = self._code()
-        detail = self.exc.detail
-        if isinstance(detail, dict):  # simplejwt's say it under "detail", with more beside it
-            detail = detail.get("detail", self.exc.default_detail)
+        code, detail = self.exc.get_codes(), self.exc.detail
+        if isinstance(detail, dict):  # simplejwt's exceptions hold both, and more beside them
+            code, detail = str(detail["code"]), detail["detail"]
         return [Error(code, MESSAGES.get(code, str(detail)), None)]
 
     @property
     def _is_validation(self) -> bool:
         return isinstance(self.exc, exceptions.ValidationError)
-
-    def _code(self) -> str:
-        codes = self.exc.get_codes()
-        return str(codes.get("detail", self.exc.default_code) if isinstance(codes, dict) else codes)
 
 
 class FieldErrorSerializer(serializers.Serializer):

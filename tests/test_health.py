@@ -1,0 +1,63 @@
+"""Whether the deployment says truly that it is alive and ready."""
+
+import pytest
+from django.db import OperationalError, connection
+
+from runs.models import Worker
+
+
+@pytest.fixture
+def parts(client):
+    """What ``/readyz`` says of each part that is missing, once its status has been checked."""
+
+    def ask() -> dict[str, str]:
+        response = client.get("/readyz")
+        body = response.json()
+        missing = {name: part["message"] for name, part in body["parts"].items() if not part["ok"]}
+        assert set(body["parts"]) == {"database", "redis", "worker"}
+        assert response.status_code == (503 if missing else 200)
+        assert body["status"] == ("not ready" if missing else "ready")
+        return missing
+
+    return ask
+
+
+def test_alive_asks_nothing_of_the_database(client):
+    response = client.get("/healthz")
+    assert (response.status_code, response.json()) == (200, {"status": "alive"})
+    assert "no-store" in response.headers["Cache-Control"]
+
+
+def test_ready_with_database_redis_and_a_worker(parts, worker_alive):
+    assert parts() == {}
+
+
+def test_without_a_worker_it_says_how_to_start_one(parts, db):
+    missing = parts()
+    assert set(missing) == {"worker"}
+    assert "celery -A crewops worker" in missing["worker"]
+
+
+@pytest.mark.parametrize("url", ["redis://:hunter22@127.0.0.1:1/0", "unix:///nowhere/redis.sock"])
+def test_without_redis_it_says_so_and_keeps_the_password(parts, worker_alive, settings, url):
+    settings.REDIS_URL = url
+    missing = parts()
+    assert set(missing) == {"redis"}
+    assert "REDIS_URL" in missing["redis"]
+    assert "hunter22" not in str(missing)
+
+
+def test_without_a_database_it_says_so(parts, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(connection, "cursor", fail)
+    monkeypatch.setattr(Worker.objects, "alive", fail)
+    missing = parts()
+    assert set(missing) == {"database", "worker"}
+    assert "DATABASE_URL" in missing["database"]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_neither_is_changed_by_anyone(client, path):
+    assert client.post(path).status_code == 405

@@ -1,0 +1,80 @@
+"""The OpenAPI description says what the API does, and its page works offline."""
+
+import re
+
+import jsonschema
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.urls import reverse
+
+
+@pytest.fixture
+def schema(client) -> dict:
+    response = client.get("/api/schema/")
+    assert response.headers["Content-Type"] == "application/vnd.oai.openapi+json"
+    return response.json()
+
+
+def test_it_is_valid_and_generated_without_a_warning(tmp_path):
+    call_command("spectacular", validate=True, fail_on_warn=True, file=str(tmp_path / "schema"))
+    assert (tmp_path / "schema").stat().st_size
+
+
+def test_it_lists_the_calls_of_the_contract(schema):
+    calls = {
+        f"{method.upper()} {path}" for path, item in schema["paths"].items() for method in item
+    }
+    assert calls == {
+        "POST /api/token/",
+        "POST /api/token/refresh/",
+        "GET /api/crews/",
+        "GET /api/crews/{id}/",
+        "POST /api/crews/{id}/runs/",
+        "GET /api/crews/{id}/events/",
+        "GET /api/runs/",
+        "GET /api/runs/{id}/",
+        "POST /api/runs/{id}/cancel/",
+        "GET /api/runs/{id}/events/",
+        "GET /api/tool-executions/{id}/output/",
+    }
+
+
+def test_answers_are_as_described(schema, acme, api):
+    run = acme.start_run()
+    answers = {
+        "PaginatedCrewList": "/api/crews/",
+        "Crew": f"/api/crews/{acme.crew.pk}/",
+        "PaginatedRunList": "/api/runs/",
+        "RunDetail": f"/api/runs/{run.pk}/",
+        "EventPage": f"/api/runs/{run.pk}/events/",
+        "Problem": "/api/runs/?status=none",
+    }
+    for name, path in answers.items():
+        described = {"$ref": f"#/components/schemas/{name}", **_nullable(schema)}
+        jsonschema.validate(api(acme.viewer).get(path).json(), described)
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({}, described)
+
+
+def test_the_page_keeps_the_content_security_policy_and_needs_nobody_elses_server(client):
+    page = client.get(reverse("api-docs"))
+    assert page.status_code == 200
+    assert "script-src 'self'" in page.headers["Content-Security-Policy"]
+    scripts = re.findall(r"<script[^>]*>", page.content.decode())
+    assert len(scripts) == 3
+    for url in re.findall(r'(?:src|href)="([^"]*)"', page.content.decode()):
+        assert url.startswith((settings.STATIC_URL, "/api/docs/")), url
+    assert client.get("/api/docs/?script=").headers["Content-Type"].startswith("application/java")
+
+
+def _nullable(schema: dict) -> dict:
+    """OpenAPI 3.0 writes ``nullable``; JSON Schema a list of types."""
+    if isinstance(schema, list):
+        return [_nullable(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = {key: _nullable(value) for key, value in schema.items()}
+    if schema.pop("nullable", False) and "type" in schema:
+        schema["type"] = [schema["type"], "null"]
+    return schema

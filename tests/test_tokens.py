@@ -1,0 +1,107 @@
+"""Tokens: who gets them, and what ends them."""
+
+import pytest
+from django.contrib.auth.models import User
+from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
+
+from conftest import PASSWORD
+
+
+def post(path: str, **body: str):
+    return APIClient().post(path, body, format="json")
+
+
+@pytest.fixture
+def pair(acme) -> dict[str, str]:
+    response = post("/api/token/", username="acme-viewer", password=PASSWORD)
+    assert response.status_code == 200
+    assert "no-store" in response.headers["Cache-Control"]
+    return response.json()
+
+
+def opens(access: str) -> int:
+    client = APIClient(headers={"Authorization": f"Bearer {access}"})
+    return client.get("/api/crews/").status_code
+
+
+def renewed(refresh: str):
+    return post("/api/token/refresh/", refresh=refresh)
+
+
+def test_username_and_password_give_a_pair_that_works(pair):
+    assert set(pair) == {"access", "refresh"}
+    assert opens(pair["access"]) == 200
+    assert opens(pair["refresh"]) == 401
+
+
+def test_a_refresh_token_gives_a_new_pair_that_works(pair):
+    response = renewed(pair["refresh"])
+    assert response.status_code == 200
+    again = response.json()
+    assert set(again) == {"access", "refresh"}
+    assert again["refresh"] != pair["refresh"]
+    assert opens(again["access"]) == 200
+    assert renewed(again["refresh"]).status_code == 200
+    assert renewed(again["access"]).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("username", "password"), [("acme-viewer", "wrong"), ("nobody", PASSWORD), ("root\x00", "x")]
+)
+def test_wrong_credentials_give_nothing_and_do_not_say_which_is_wrong(acme, username, password):
+    response = post("/api/token/", username=username, password=password)
+    if "\x00" in username:
+        assert response.status_code == 400
+    else:
+        assert response.status_code == 401
+        assert response.json()["code"] == "no_active_account"
+
+
+def test_a_deactivated_user_gets_none_and_keeps_none(acme, pair):
+    User.objects.filter(pk=acme.viewer.pk).update(is_active=False)
+    assert post("/api/token/", username="acme-viewer", password=PASSWORD).status_code == 401
+    assert opens(pair["access"]) == 401
+    assert renewed(pair["refresh"]).status_code == 401
+
+
+def test_a_changed_password_ends_access_and_refresh(acme, pair):
+    acme.viewer.set_password("another horse battery")
+    acme.viewer.save()
+    assert opens(pair["access"]) == 401
+    response = renewed(pair["refresh"])
+    assert (response.status_code, response.json()["code"]) == (401, "password_changed")
+
+
+def test_tokens_of_a_deleted_user_are_refused(acme, pair):
+    acme.viewer.delete()
+    assert opens(pair["access"]) == 401
+    response = renewed(pair["refresh"])
+    assert (response.status_code, response.json()["code"]) == (401, "user_not_found")
+
+
+@pytest.mark.parametrize("kind", [AccessToken, RefreshToken])
+def test_an_expired_token_is_refused(acme, kind):
+    token = kind.for_user(acme.viewer)
+    token.set_exp(lifetime=-kind.lifetime)
+    assert opens(str(token)) == 401
+    response = renewed(str(token))
+    assert (response.status_code, response.json()["code"]) == (401, "token_not_valid")
+    assert "POST /api/token/" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("token", ["", "x", "a.b.c", "x" * 10_000])
+def test_garbage_is_refused(db, token):
+    assert renewed(token).status_code == (401 if token else 400)
+
+
+def test_a_session_works_too_and_keeps_its_csrf_check(acme):
+    client = APIClient(enforce_csrf_checks=True)
+    client.force_login(acme.operator)
+    url = f"/api/crews/{acme.crew.pk}/runs/"
+    assert client.get("/api/crews/").status_code == 200
+    refused = client.post(url)
+    assert (refused.status_code, refused.json()["code"]) == (403, "permission_denied")
+    assert "CSRF" in refused.json()["detail"]
+    client.cookies["csrftoken"] = "c" * 32
+    assert client.post(url, headers={"X-CSRFToken": "c" * 32}).status_code == 201
