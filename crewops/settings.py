@@ -306,5 +306,7 @@ TOOLS_GIT_ALLOWED_HOSTS = env.list(
     "TOOLS_GIT_ALLOWED_HOSTS",
     default=["github.com", "gitlab.com", "bitbucket.org", "codeberg.org"],
 )
+# Hosts of the list above, by name, that may have a private address.
+TOOLS_GIT_PRIVATE_HOSTS = env.list("TOOLS_GIT_PRIVATE_HOSTS", default=[])
 # Repositories on this machine may be cloned from below this directory; empty: none.
 TOOLS_GIT_LOCAL_ROOT = env.str("TOOLS_GIT_LOCAL_ROOT", default=str(VAR_DIR) if DEBUG else "")

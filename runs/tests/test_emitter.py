@@ -163,9 +163,9 @@ def test_an_execution_that_somebody_else_ended_takes_no_report(task_execution):
 
 def test_a_real_tool(task_execution, tmp_path: Path):
     emitter, execution = started(task_execution)
-    outcome = tools.get("script").run(
-        {"interpreter": "bash", "code": "echo one; echo token=canary; exit 3"}, tmp_path, emitter
-    )
+    script = tools.get("script")
+    params = {"interpreter": "bash", "code": "echo one; echo token=canary; exit 3"}
+    outcome = script.run(script.clean(params), tmp_path, emitter)
     emitter.end(outcome)
     execution.refresh_from_db()
     assert execution.output == "one\ntoken=[redacted]\n"

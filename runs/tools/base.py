@@ -78,6 +78,19 @@ class RelativePath(serializers.CharField):
         return value
 
 
+class NetworkSwitch(serializers.BooleanField):
+    """Whether the step wants the network, which an administrator must have allowed."""
+
+    default_error_messages = {
+        "forbidden": "Steps get no network here; an administrator can set TOOLS_ALLOW_NETWORK.",
+    }
+
+    def to_internal_value(self, data: Any) -> bool:
+        if (wanted := super().to_internal_value(data)) and not settings.TOOLS_ALLOW_NETWORK:
+            self.fail("forbidden")
+        return wanted
+
+
 class Tool(ABC):
     """One kind of work an agent can do. Stateless: one instance serves every run."""
 

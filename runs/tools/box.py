@@ -4,6 +4,8 @@
   A tool sees the system read-only, its workspace, and nothing else.
 - ``user``: the worker is root, and its tools are a user who cannot read what is private to root.
 - ``limits``: resource limits and an own session. A tool can do whatever the worker's user can.
+
+docs/box.md says what each tier holds back.
 """
 
 import os
@@ -91,13 +93,10 @@ def order(
 
 def environment(workspace: Path) -> dict[str, str]:
     """The whole environment of a command: nothing of the worker's own, which holds its secrets."""
-    home, temporary = workspace / ".home", workspace / ".tmp"
-    for directory in (home, temporary):
-        directory.mkdir(mode=0o700, exist_ok=True)
     return {
         "PATH": f"{Path(python()).parent}:/usr/local/bin:/usr/bin:/bin",
-        "HOME": str(home),
-        "TMPDIR": str(temporary),
+        "HOME": str(workspace / ".home"),
+        "TMPDIR": str(workspace / ".tmp"),
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
     }

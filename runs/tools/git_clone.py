@@ -2,14 +2,17 @@
 
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from rest_framework import serializers
 
 from runs.tools import process
 from runs.tools.base import CHECKOUT, Emitter, Outcome, Params, RelativePath, Status, Tool
 from runs.tools.git_address import Address, Refused, check_branch, parse
+from runs.tools.public_address import NotPublic, resolve
 
 MAX_DEPTH = 1_000_000
 
@@ -32,6 +35,7 @@ GUARDS = {
     "core.fsmonitor": "false",
     "core.symlinks": "false",
     "http.followRedirects": "false",
+    "transfer.bundleURI": "false",
     "submodule.recurse": "false",
     "fetch.recurseSubmodules": "false",
     "filter.lfs.smudge": "",
@@ -86,10 +90,14 @@ class GitClone(Tool):
             return Outcome(Status.ERROR, message=message)
         if not target.resolve().is_relative_to(workspace.resolve()):
             return Outcome(Status.ERROR, message=f"{params['directory']} is not in the workspace.")
-        percentages = Percentages(emitter)
         address = parse(params["url"])
+        try:
+            addresses = _resolve(address)
+        except NotPublic as error:
+            return Outcome(Status.ERROR, message=str(error))
+        percentages = Percentages(emitter)
         finished = process.run(
-            argv(address, params),
+            argv(address, params, addresses),
             workspace=workspace,
             env=_environment(address),
             readable=[Path(address.path)] if address.path else [],
@@ -106,12 +114,15 @@ class GitClone(Tool):
         return Outcome(Status.ERROR, finished.exit_code, message)
 
 
-def argv(address: Address, params: dict[str, Any]) -> list[str]:
-    """The command. Behind ``--`` git takes nothing for an option."""
+def argv(address: Address, params: dict[str, Any], addresses: Sequence[str] = ()) -> list[str]:
+    """The command. It connects to `addresses` only, and behind ``--`` it takes nothing for an option."""
     guards = GUARDS | {f"protocol.{address.scheme}.allow": "always"}
     command = ["git"]
     for name, value in guards.items():
         command += ["-c", f"{name}={value}"]
+    if addresses:
+        pinned = ",".join(f"[{ip}]" if ":" in ip else ip for ip in addresses)
+        command += ["-c", f"http.curloptResolve={address.host}:{address.port}:{pinned}"]
     if address.username or address.password:
         command += ["-c", f"credential.helper={CREDENTIAL_HELPER}"]
     command += ["clone", "--progress", "--no-recurse-submodules", "--template="]
@@ -122,6 +133,13 @@ def argv(address: Address, params: dict[str, Any]) -> list[str]:
     if depth := params.get("depth"):
         command.append(f"--depth={depth}")
     return [*command, "--", address.url, params["directory"]]
+
+
+def _resolve(address: Address) -> list[str]:
+    if not address.host:
+        return []
+    private_hosts = settings.TOOLS_GIT_PRIVATE_HOSTS
+    return resolve(address.host, address.port, private_hosts=private_hosts)
 
 
 def _environment(address: Address) -> dict[str, str]:

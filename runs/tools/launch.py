@@ -3,11 +3,13 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from secrets import token_hex
 
 from django.conf import settings
 
@@ -15,6 +17,7 @@ from runs.tools.output import Output
 
 LAUNCHER = Path(__file__).parent / "launcher"
 NOTES_VARIABLE = "CREWOPS_NOTES_FD"
+MARK_VARIABLE = "CREWOPS_BOX"  # in the environment of every process of one call
 STOP_S = 4.0  # the launcher ends a process tree well within this
 
 
@@ -52,24 +55,25 @@ class Launched:
     def __init__(self, order: Order, *, with_notes: bool = False) -> None:
         self._report, report_writer = os.pipe()
         output, output_writer = os.pipe()
-        theirs = [report_writer, output_writer]
+        inherited = [report_writer]
         notes = None
         if with_notes:
             notes, notes_writer = os.pipe()
-            theirs.append(notes_writer)
+            inherited.append(notes_writer)
             order.env[NOTES_VARIABLE] = str(notes_writer)
+        self._mark = order.env[MARK_VARIABLE] = token_hex(16)
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(LAUNCHER), str(report_writer)],
                 stdin=subprocess.PIPE,
                 stdout=output_writer,
                 stderr=output_writer,
-                pass_fds=theirs,
+                pass_fds=inherited,
                 env={},
                 start_new_session=True,
             )
         finally:
-            for descriptor in theirs:
+            for descriptor in (*inherited, output_writer):
                 os.close(descriptor)
         self._stopped_at: float | None = None
         self.output = Output(output, limit=settings.TOOLS_OUTPUT_LIMIT_BYTES, notes=notes)
@@ -104,4 +108,24 @@ class Launched:
             line = report.readline()
         if line:
             return json.loads(line)
+        # Only in the lowest tier a tool can kill its launcher, and so get away from it.
+        self._kill_marked()
         return {"error": "The process that ran the tool was killed."}
+
+    def _kill_marked(self) -> None:
+        mark = f"{MARK_VARIABLE}={self._mark}".encode()
+        deadline = time.monotonic() + STOP_S
+        while time.monotonic() < deadline:
+            marked = [entry for entry in Path("/proc").glob("[0-9]*") if _has(entry, mark)]
+            if not marked:
+                return
+            for entry in marked:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(entry.name), signal.SIGKILL)
+
+
+def _has(process: Path, variable: bytes) -> bool:
+    try:
+        return variable in (process / "environ").read_bytes().split(b"\0")
+    except OSError:  # gone, or another user's
+        return False

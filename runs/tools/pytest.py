@@ -8,6 +8,7 @@ from rest_framework import serializers
 from runs.tools import box, process
 from runs.tools.base import (
     Emitter,
+    NetworkSwitch,
     Outcome,
     Params,
     RelativePath,
@@ -36,6 +37,7 @@ class PytestParams(Params):
         child=serializers.CharField(max_length=1000), required=False, default=list, max_length=50
     )
     directory = RelativePath(required=False)
+    network = NetworkSwitch(required=False, default=False)
 
 
 class Pytest(Tool):
@@ -61,6 +63,7 @@ class Pytest(Tool):
             cwd=cwd,
             env={"PYTHONPATH": str(PLUGIN)},
             readable=[PLUGIN],
+            network=params["network"],
             emitter=emitter,
             time_limit=self.time_limit,
             on_note=counts.note,

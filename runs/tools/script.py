@@ -8,6 +8,7 @@ from rest_framework import serializers
 from runs.tools import box, process
 from runs.tools.base import (
     Emitter,
+    NetworkSwitch,
     Outcome,
     Params,
     RelativePath,
@@ -23,6 +24,7 @@ class ScriptParams(Params):
     interpreter = serializers.ChoiceField(choices=["bash", "python"])
     code = serializers.CharField(max_length=MAX_CODE_CHARS, trim_whitespace=False)
     directory = RelativePath(required=False)
+    network = NetworkSwitch(required=False, default=False)
 
 
 class Script(Tool):
@@ -40,6 +42,7 @@ class Script(Tool):
             _argv(params["interpreter"], params["code"]),
             workspace=workspace,
             cwd=cwd,
+            network=params["network"],
             emitter=emitter,
             time_limit=self.time_limit,
         )

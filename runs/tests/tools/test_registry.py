@@ -47,7 +47,7 @@ def test_good_steps():
         ),
         (
             {"tool": "pytest", "params": {"paht": "x"}},
-            "Step 2 (pytest): paht: Unknown parameter. Known: path, args, directory.",
+            "Step 2 (pytest): paht: Unknown parameter. Known: path, args, directory, network.",
         ),
         (
             {"tool": "pytest", "params": []},
@@ -64,6 +64,11 @@ def test_good_steps():
         (
             {"tool": "script", "params": {"interpreter": "bash", "code": "x" * 65537}},
             "Step 2 (script): code: Ensure this field has no more than 65536 characters.",
+        ),
+        (
+            {"tool": "pytest", "params": {"network": True}},
+            "Step 2 (pytest): network: Steps get no network here; "
+            "an administrator can set TOOLS_ALLOW_NETWORK.",
         ),
         (
             {"tool": "git_clone", "params": {"url": "https://github.com/a/b", "depth": 0}},
@@ -120,6 +125,11 @@ def test_adding_a_tool_is_one_class_and_one_line(monkeypatch, workspace, emitter
     outcome = tool.run(tool.clean({"text": "one two"}), workspace, emitter)
     assert outcome == Outcome(Status.SUCCESS, message="2 words.")
     assert (emitter.output, emitter.values) == ("one\ntwo\n", [0.5, 1.0])
+
+
+def test_the_network_where_it_is_allowed(settings):
+    settings.TOOLS_ALLOW_NETWORK = True
+    validate_steps([{"tool": "pytest", "params": {"network": True}}])
 
 
 def test_time_limits_by_setting(settings):

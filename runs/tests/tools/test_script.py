@@ -75,7 +75,8 @@ def test_nothing_of_the_workers_environment(workspace, emitter, monkeypatch):
     run(workspace, emitter, "env")
     assert "canary" not in emitter.output
     names = {line.partition("=")[0] for line in emitter.output.splitlines()}
-    assert names == {"PATH", "HOME", "TMPDIR", "LANG", "PYTHONUNBUFFERED", "PWD", "SHLVL", "_"}
+    ours = {"PATH", "HOME", "TMPDIR", "LANG", "PYTHONUNBUFFERED", "CREWOPS_BOX"}
+    assert names == ours | {"PWD", "SHLVL", "_"}
 
 
 def test_standard_input_is_empty(workspace, emitter):

@@ -29,11 +29,15 @@ def main() -> None:
     report = partial(_report, report_to)
     order = json.loads(_read_line(0))
     os.umask(0o022)
-    tree.adopt_orphans()
-    _give(order["workspace"], order["uid"])
-    wake = _wake_on_child()
-    start = namespaces.start if order["tier"] == "namespaces" else command.start
-    pid = start(order, report)
+    try:
+        tree.adopt_orphans()
+        _prepare(order)
+        wake = _wake_on_child()
+        start = namespaces.start if order["tier"] == "namespaces" else command.start
+        pid = start(order, report)
+    except OSError as error:
+        report(error=f"The box could not be built: {error}.")
+        return
     status, stopped = _wait(pid, wake, Usage(order["workspace"], order["limits"]))
     tree.end(0 if status is not None else GRACE_S)
     status = tree.reaped.get(pid, signal.SIGKILL)
@@ -56,13 +60,23 @@ def _wait(pid: int, wake: int, usage: Usage) -> tuple[int | None, str]:
             return None, excess
 
 
-def _give(workspace: str, uid: int | None) -> None:
-    """Make the workspace the user's whom the command runs as."""
-    if uid is None or os.lstat(workspace).st_uid == uid:
-        return
-    for directory, _, names in os.walk(workspace):
-        for name in (".", *names):
-            os.lchown(os.path.join(directory, name), uid, uid)
+def _prepare(order: dict) -> None:
+    """Make the workspace the user's whom the command runs as, and its private directories.
+
+    None of the run's processes is alive, so nothing here can be raced.
+    """
+    uid, workspace = order["uid"], order["workspace"]
+    if uid is not None and os.lstat(workspace).st_uid != uid:
+        for directory, _, files in os.walk(workspace):
+            for name in (".", *files):
+                os.lchown(os.path.join(directory, name), uid, uid)
+    for path in (order["env"]["HOME"], order["env"]["TMPDIR"]):
+        if os.path.islink(path) or os.path.isfile(path):
+            os.unlink(path)  # an earlier step has put it there
+        if not os.path.isdir(path):
+            os.mkdir(path, 0o700)
+            if uid is not None:
+                os.lchown(path, uid, uid)
 
 
 def _wake_on_child() -> int:

@@ -1,5 +1,6 @@
 """Becoming the command: the last steps in its own process, with its rights and limits taken away."""
 
+import contextlib
 import os
 import resource
 import signal
@@ -25,29 +26,46 @@ def become(order: dict, report) -> None:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
-        _limit(order["limits"])
+        _limit(
+            order["limits"], others=0 if order["tier"] == "namespaces" else _threads(order["uid"])
+        )
         _drop_privileges(order["uid"])
         os.chdir(order["cwd"])
         os.execvpe(order["argv"][0], order["argv"], order["env"])
     except OSError as error:
-        report(error=f"{order['argv'][0]} could not be started: {error.strerror} ({error.filename}).")
+        report(
+            error=f"{order['argv'][0]} could not be started: {error.strerror} ({error.filename})."
+        )
     finally:
         os._exit(START_FAILED)
 
 
-def _limit(limits: dict) -> None:
+def _limit(limits: dict, *, others: int) -> None:
+    """`others`: threads the kernel counts besides the command's own."""
     for name, value in {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_CPU: limits["cpu_s"],
         resource.RLIMIT_AS: limits["memory_bytes"],
         resource.RLIMIT_FSIZE: limits["file_bytes"],
         resource.RLIMIT_NOFILE: limits["open_files"],
-        resource.RLIMIT_NPROC: limits["processes"],
+        resource.RLIMIT_NPROC: limits["processes"] + others,
     }.items():
         _, hard = resource.getrlimit(name)
         if hard != resource.RLIM_INFINITY:
             value = min(value, hard)
         resource.setrlimit(name, (value, value))
+
+
+def _threads(uid: int | None) -> int:
+    """How many threads the user has: outside a user namespace all of them count as one."""
+    if uid is None:
+        uid = os.getuid()
+    count = 0
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            if os.stat(f"/proc/{name}").st_uid == uid:
+                count += len(os.listdir(f"/proc/{name}/task"))
+    return count
 
 
 def _drop_privileges(uid: int | None) -> None:
