@@ -95,7 +95,6 @@ export class Connection {
     this.#socket.onmessage = null;
     this.#socket.onclose = null;
     this.#socket.close(1000);
-    this.#socket = undefined;
   }
 
   /** @param {TokenAnswer} token */

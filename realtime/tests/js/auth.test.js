@@ -3,18 +3,9 @@ import { afterEach, beforeEach, mock, test } from "node:test";
 
 import { GraphWebSocket, RunWebSocket } from "../../static/realtime/websocket.js";
 import { FakeWebSocket, fakeOptions, hello, settled, stopTime } from "./fake_websocket.js";
-import { jwt } from "./jwt.js";
 
 beforeEach(stopTime);
 afterEach(() => mock.timers.reset());
-
-/**
- * A token that expires so many seconds from now.
- * @param {number} seconds
- */
-function token(seconds) {
-  return jwt({ exp: Date.now() / 1000 + seconds });
-}
 
 /** @param {import("../../static/realtime/token.js").Token | null} [token] */
 function run(token) {
@@ -159,72 +150,6 @@ test("greeted and refused in turn is no loop", async () => {
     FakeWebSocket.last.lose(4401);
   }
   assert.equal(socket.state, "failed");
-});
-
-test("a fresh token is sent before the old one expires, again and again", async () => {
-  /** @type {string[]} */
-  const tokens = [];
-  const { socket } = run(() => {
-    tokens.push(token(300));
-    return tokens[tokens.length - 1];
-  });
-  await settled();
-  FakeWebSocket.last.receive(hello("run:r1", 0));
-  for (const renewal of [1, 2, 3]) {
-    for (const ms of [80_000, 80_000, 79_999]) {
-      mock.timers.tick(ms);
-      FakeWebSocket.last.receive({ type: "pong" });
-    }
-    assert.equal(tokens.length, renewal);
-    mock.timers.tick(1);
-    await settled();
-    const sent = FakeWebSocket.last.sent.at(-1);
-    assert.deepEqual(sent, { type: "auth", token: tokens[renewal] });
-    FakeWebSocket.last.receive({ type: "auth_ok", expires_at: "" });
-  }
-  assert.equal(socket.state, "live");
-  assert.equal(FakeWebSocket.all.length, 1);
-  socket.disconnect();
-});
-
-test("no fresh token in time is logged; the socket lives on until it is refused", async () => {
-  let asked = 0;
-  const { socket, lines } = run(async () => {
-    asked += 1;
-    if (asked === 2) throw new Error("offline");
-    return token(60);
-  });
-  await settled();
-  FakeWebSocket.last.receive(hello("run:r1", 0));
-  mock.timers.tick(48_000);
-  await settled();
-  assert.equal(lines.at(-1), "[RunWS] No fresh token");
-  assert.equal(socket.state, "live");
-  FakeWebSocket.last.lose(4401, "expired");
-  await settled();
-  FakeWebSocket.last.receive(hello("run:r1", 0));
-  assert.equal(socket.state, "live");
-  socket.disconnect();
-});
-
-test("a fixed token is not renewed by itself", async () => {
-  const { socket } = run(token(60));
-  FakeWebSocket.last.receive(hello("run:r1", 0));
-  mock.timers.tick(59_000);
-  await settled();
-  assert.deepEqual(FakeWebSocket.last.sent, []);
-  socket.disconnect();
-});
-
-test("authenticate() replaces a fixed token, now and for the next connection", () => {
-  const { socket } = run("old");
-  FakeWebSocket.last.receive(hello("run:r1", 0));
-  socket.authenticate("new");
-  assert.deepEqual(FakeWebSocket.last.sent, [{ type: "auth", token: "new" }]);
-  FakeWebSocket.last.lose(1006);
-  mock.timers.tick(2000);
-  assert.deepEqual(FakeWebSocket.last.protocols, ["token", "new"]);
-  socket.disconnect();
 });
 
 test("a token that cannot be a subprotocol fails at once and says so", () => {
