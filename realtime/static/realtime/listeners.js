@@ -31,8 +31,4 @@ export class Listeners {
       }
     }
   }
-
-  clear() {
-    this.#listeners.clear();
-  }
 }

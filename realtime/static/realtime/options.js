@@ -13,7 +13,7 @@
  * @property {string | URL} [url]  the server's address; else VITE_WS_URL, else the page's origin
  * @property {boolean} [autoReconnect]  true: reconnect for ever, with exponential back-off, also
  *   where the class would stop (run) or wait for `reconnect()` (graph)
- * @property {AbortSignal} [signal]  ends the socket for good, with all its listeners
+ * @property {AbortSignal} [signal]  disconnects, and lets nothing connect again: a component's life
  * @property {(refusal: {code: number, reason: string}) => void} [onAuthFailed]  the server wants
  *   another login (4401) and no fresh token helped
  * @property {((message: string, error?: unknown) => void) | null | false} [log]  instead of the

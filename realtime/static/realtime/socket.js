@@ -152,13 +152,7 @@ export class LiveSocket {
     onReturn(() => {
       if (this.#state === "retrying" && !this.#overloaded) this.#open("connecting");
     }, signal);
-    this.#options.signal?.addEventListener("abort", () => this.#die(), { signal });
-  }
-
-  #die() {
-    this.disconnect();
-    this.#listeners.clear();
-    this.#stateListeners.clear();
+    this.#options.signal?.addEventListener("abort", () => this.disconnect(), { signal });
   }
 
   #accepted() {

@@ -53,6 +53,12 @@ test("a user without any crew is live", () => {
   assert.equal(mission.state, "retrying");
 });
 
+test("a crew is followed even where its greeting is missing", () => {
+  const { seen } = connectedMission();
+  FakeWebSocket.last.receive(signal("a", 4), signal("a", 4), signal("a", 5));
+  assert.deepEqual(seen, ["a:4", "a:5"]);
+});
+
 test("a crew that appears is caught up with", () => {
   const { mission, seen } = connectedMission();
   FakeWebSocket.last.receive(hello("mission:a", 1), signal("a", 1));

@@ -114,6 +114,19 @@ test("events that arrive soon after such a ping are waited for", () => {
   assert.equal(FakeWebSocket.all.length, 1);
 });
 
+test("a connection lost while waiting for missing events does not end the watch", () => {
+  const { run } = liveRun(1);
+  FakeWebSocket.last.receive(ping(3));
+  FakeWebSocket.last.lose(1006);
+  mock.timers.tick(2000);
+  FakeWebSocket.last.receive(hello(STREAM, 1), ping(3));
+  mock.timers.tick(9999);
+  assert.equal(FakeWebSocket.all.length, 2);
+  mock.timers.tick(1);
+  assert.equal(FakeWebSocket.all.length, 3);
+  run.disconnect();
+});
+
 test("a ping's other streams, and heads that we have, change nothing", () => {
   const { run } = liveRun(2);
   FakeWebSocket.last.receive({ type: "ping", timestamp: "", heads: { [STREAM]: 2, "run:r2": 9 } });
