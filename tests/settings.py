@@ -13,10 +13,18 @@ for name in ("REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "ALLOWED_ORIGINS", "DEB
 os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="crewops-tests-")
 register(shutil.rmtree, os.environ["VAR_DIR"], ignore_errors=True)
 
+from django.contrib.auth.hashers import PBKDF2PasswordHasher  # noqa: E402
+
 from crewops.settings import *  # noqa: E402, F403
 from crewops.settings import DATABASES, VAR_DIR  # noqa: E402
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A file, as in production: threads and processes share it.
     DATABASES["default"]["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+PASSWORD_HASHERS = ["tests.settings.QuickHasher"]
+
+
+class QuickHasher(PBKDF2PasswordHasher):
+    """One iteration. The live servers of the tests know the algorithm and check it as it is."""
+
+    iterations = 1
