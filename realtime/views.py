@@ -6,20 +6,24 @@ who may see it.
 """
 
 from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
 
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count, Prefetch, Q
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from crews.models import Crew
-from runs.models import Run
+from realtime.crew_page import CrewPage, start_refusal
+from runs.models import Run, Worker
 
-RUNS_SHOWN = 12
+RUNS_ON_DASHBOARD = 12
+RUNS_ON_CREW = 8
 
 
 def live_page(view):
@@ -30,15 +34,17 @@ def live_page(view):
 @live_page
 def dashboard(request: HttpRequest) -> HttpResponse:
     crews = Crew.objects.visible_to(request.user).select_related("organization")
-    crews = crews.annotate(task_count=Count("tasks")).prefetch_related(
-        "agents", Prefetch("runs", Run.objects.all()[:1], to_attr="last_run")
+    crews = (
+        crews.annotate(task_count=Count("tasks"))
+        .order_by("organization__name", "organization", "name", "pk")
+        .prefetch_related("agents", Prefetch("runs", Run.objects.all()[:1], to_attr="last_run"))
     )
     runs = Run.objects.visible_to(request.user)
     context = {
         "crews": crews,
         "has_organization": request.user.memberships.exists(),
         "operable": set(Crew.objects.operable_by(request.user).values_list("pk", flat=True)),
-        "runs": with_progress(runs)[:RUNS_SHOWN],
+        "runs": with_progress(runs)[:RUNS_ON_DASHBOARD],
         "busy": sum(crew.status == Crew.Status.BUSY for crew in crews),
         "failing": sum(run.status == Run.Status.FAILED for crew in crews for run in crew.last_run),
         "today": runs.filter(created_at__gte=timezone.now() - timedelta(days=1)).aggregate(
@@ -48,13 +54,38 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     return render_live(request, "dashboard", context)
 
 
-def with_progress(runs):
-    """Runs as a row shows them: ``tasks_ended`` of the planned ones, and who asked for them."""
-    return runs.select_related("crew", "started_by").annotate(
-        tasks_ended=Count("task_executions", filter=Q(task_executions__ended_at__isnull=False))
+@live_page
+def crew(request: HttpRequest, pk: UUID) -> HttpResponse:
+    crew = get_object_or_404(
+        Crew.objects.visible_to(request.user).select_related("organization"), pk=pk
     )
+    refusal = start_refusal(
+        crew,
+        may_operate=Crew.objects.operable_by(request.user).filter(pk=pk).exists(),
+        worker_alive=Worker.objects.alive().exists(),
+    )
+    context = {
+        "crew": crew,
+        "page": CrewPage(crew),
+        "runs": with_progress(Run.objects.visible_to(request.user).filter(crew=crew))[
+            :RUNS_ON_CREW
+        ],
+        "start_refusal": refusal,
+    }
+    return render_live(request, "crew", context)
 
 
-def render_live(request: HttpRequest, page: str, context: dict) -> HttpResponse:
+def with_progress(runs):
+    """Runs, newest first, as a row shows them: with ``tasks_ended``, and who asked for them."""
+    ended = Count("task_executions", filter=Q(task_executions__ended_at__isnull=False))
+    runs = runs.select_related("crew", "started_by").annotate(tasks_ended=ended)
+    return runs.order_by("-created_at", "-pk")
+
+
+def render_live(request: HttpRequest, page: str, context: dict[str, Any]) -> HttpResponse:
     template = "_fragment.html" if "X-Fragment" in request.headers else f"{page}.html"
-    return render(request, template, context | {"live_template": f"_{page}.html"})
+    context |= {
+        "live_template": f"_{page}.html",
+        "request_key": uuid4(),  # pressing Start twice on one page is one run
+    }
+    return render(request, template, context)

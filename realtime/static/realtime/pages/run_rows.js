@@ -52,7 +52,8 @@ function showProgress(id, ended) {
   const row = document.getElementById(`run-${id}`);
   const planned = Number(row?.dataset.planned);
   const meter = row?.querySelector(".meter");
-  if (!row || !meter) return;
+  // A replay begins at nothing; what has ended stays ended.
+  if (!row || !meter || ended <= Number(meter.getAttribute("aria-valuenow"))) return;
   meter.setAttribute("aria-valuenow", String(ended));
   const bar = meter.firstElementChild;
   if (bar instanceof HTMLElement) bar.style.setProperty("--progress", `${(100 * ended) / planned}%`);

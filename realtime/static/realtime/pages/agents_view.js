@@ -1,0 +1,114 @@
+/** Cards of the graph and rows of the table: both say what each agent does, in the same elements. */
+
+import { duration } from "./times.js";
+
+/** @import {AgentState, CrewState, Execution} from "./crew_state.js"; */
+
+/**
+ * Shows `state` in every `[data-agent]` element. Text of tools is text, whatever is in it.
+ * @param {CrewState} state
+ */
+export function showAgents(state) {
+  for (const element of document.querySelectorAll("[data-agent]")) {
+    const agent = element.getAttribute("data-agent") ?? "";
+    const tools = state.toolsOf(agent);
+    showState(element, state.stateOf(agent), tools);
+    showTools(element, tools);
+  }
+}
+
+/**
+ * @param {Element} element
+ * @param {AgentState} state
+ * @param {Execution[]} tools
+ */
+function showState(element, state, tools) {
+  const measured = tools.find(({ status, progress }) => status === "running" && progress != null);
+  element.classList.toggle("unmeasured", state === "working" && !measured);
+  if (element instanceof HTMLElement) {
+    element.style.setProperty("--progress", percent(measured?.progress ?? 0));
+  }
+  if (element.getAttribute("data-state") === state) return;
+  element.setAttribute("data-state", state);
+  const badge = element.querySelector('[data-slot="state"]');
+  badge?.setAttribute("data-state", state);
+  if (badge) badge.textContent = state;
+}
+
+/**
+ * @param {Element} element
+ * @param {Execution[]} tools
+ */
+function showTools(element, tools) {
+  const slot = element.querySelector('[data-slot="tools"]');
+  if (!slot) return;
+  const ids = new Set(tools.map(({ execution_id }) => execution_id));
+  for (const old of [...slot.children]) {
+    if (!ids.has(old.getAttribute("data-execution") ?? "")) old.remove();
+  }
+  for (const execution of tools) {
+    const old = [...slot.children].find(
+      (child) => child.getAttribute("data-execution") === execution.execution_id,
+    );
+    const tool = old ?? slot.appendChild(toolElement(execution));
+    updateTool(tool, execution);
+  }
+  if (tools.length > 1) slot.setAttribute("data-more", `+${tools.length - 1} more`);
+  else slot.removeAttribute("data-more");
+}
+
+/** @param {Execution} execution */
+function toolElement({ execution_id, tool }) {
+  const element = span("tool");
+  element.dataset.execution = execution_id;
+  const line = span("tool-line");
+  const name = document.createElement("b");
+  name.className = "tool-name";
+  name.textContent = tool;
+  line.append(name, span("tool-figure"));
+  const meter = span("meter");
+  meter.append(document.createElement("i"));
+  element.append(line, meter, span("tool-message"));
+  return element;
+}
+
+/**
+ * @param {Element} element
+ * @param {Execution} execution
+ */
+function updateTool(element, { status, progress, message, duration_s }) {
+  element.setAttribute("data-status", status);
+  const running = status === "running";
+  const figure = progress == null ? "" : percent(progress, " ");
+  write(element.querySelector(".tool-figure"), running ? figure : duration(duration_s ?? 0));
+  const meter = element.querySelector(".meter");
+  if (!running) {
+    meter?.remove();
+    element.querySelector(".tool-message")?.remove();
+    return;
+  }
+  meter?.classList.toggle("unknown", progress == null);
+  const bar = meter?.firstElementChild;
+  if (bar instanceof HTMLElement) bar.style.setProperty("--progress", percent(progress ?? 0));
+  write(element.querySelector(".tool-message"), message ?? "");
+}
+
+/** @param {string} name */
+function span(name) {
+  const element = document.createElement("span");
+  element.className = name;
+  return element;
+}
+
+/**
+ * @param {Element | null} element
+ * @param {string} text
+ */
+function write(element, text) {
+  if (element && element.textContent !== text) element.textContent = text;
+}
+
+/** @param {number} share */
+function percent(share, space = "") {
+  return `${Math.round(share * 100)}${space}%`;
+}

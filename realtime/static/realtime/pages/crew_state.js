@@ -1,0 +1,161 @@
+/** What a crew's agents are doing, from the graph socket and from the sockets of its runs. No DOM. */
+
+/** @import {GraphMessage, RunMessage} from "../frames.js"; */
+
+const EXECUTIONS_KEPT = 200;
+
+/**
+ * @typedef {"idle" | "working" | "done" | "error"} AgentState
+ * @typedef {object} Execution
+ * @property {string} run_id
+ * @property {string} agent_id
+ * @property {string} execution_id
+ * @property {string} tool
+ * @property {string} status  running, success, error or completed_with_errors
+ * @property {string} [message]
+ * @property {number | null} [progress]  0 to 1, where the tool tells
+ * @property {number | null} [duration_s]
+ * @typedef {{agent_id: string, status: string}} Task
+ */
+
+/** @type {Record<string, AgentState>} */
+const STATE_OF_TASK = { running: "working", succeeded: "done", failed: "error", cancelled: "idle" };
+
+/**
+ * An agent works while any of its tasks or tools runs, whichever the run; otherwise its last task
+ * tells. Shown are the runs under way and the newest one, as in the server's snapshot.
+ */
+export class CrewState {
+  /** @type {Map<string, Execution>} */
+  #executions = new Map();
+  /** Tasks by run and id, in the order of their start.
+   * @type {Map<string, {over: boolean, tasks: Map<string, Task>}>} */
+  #runs = new Map();
+  /** As told by snapshot and tools, where no run tells.
+   * @type {Map<string, AgentState>} */
+  #told = new Map();
+
+  /** @param {GraphMessage} message */
+  graph(message) {
+    switch (message.type) {
+      case "snapshot":
+        this.#snapshot(message);
+        break;
+      case "tool_start":
+        this.#begin({ ...message, status: "running" });
+        break;
+      case "tool_progress": {
+        const execution = this.#executions.get(message.execution_id);
+        // Without an own progress in this event the last one stands.
+        if (execution) Object.assign(execution, { message: message.message, progress: message.progress ?? execution.progress });
+        break;
+      }
+      case "tool_end": {
+        const { execution_id, agent_id, status, duration_s } = message;
+        const execution = this.#executions.get(execution_id);
+        if (execution) Object.assign(execution, { status, duration_s });
+        this.#told.set(agent_id, status === "success" ? "done" : "error");
+        break;
+      }
+    }
+  }
+
+  /**
+   * @param {string} runId
+   * @param {RunMessage} message
+   */
+  run(runId, message) {
+    switch (message.type) {
+      case "boot":
+      case "reset":
+        this.#enter(runId);
+        break;
+      case "task_start":
+        this.#runs.get(runId)?.tasks.set(message.task_id, { agent_id: message.agent_id, status: "running" });
+        break;
+      case "task_end": {
+        const task = this.#runs.get(runId)?.tasks.get(message.task_id);
+        if (task) task.status = message.status;
+        break;
+      }
+      case "done": {
+        const run = this.#runs.get(runId);
+        if (run) run.over = true;
+        break;
+      }
+    }
+  }
+
+  /**
+   * @param {string} agent
+   * @returns {AgentState}
+   */
+  stateOf(agent) {
+    if (this.#of(agent).some(({ status }) => status === "running")) return "working";
+    const tasks = [...this.#runs.values()].flatMap(({ tasks }) => [...tasks.values()]);
+    const own = tasks.filter(({ agent_id }) => agent_id === agent);
+    if (own.some(({ status }) => status === "running")) return "working";
+    const last = own.at(-1);
+    if (last) return STATE_OF_TASK[last.status] ?? "idle";
+    return this.#runs.size ? "idle" : (this.#told.get(agent) ?? "idle");
+  }
+
+  /**
+   * The agent's tools under way, else the last one that ended.
+   * @param {string} agent
+   */
+  toolsOf(agent) {
+    const own = this.#of(agent);
+    const running = own.filter(({ status }) => status === "running");
+    return running.length ? running : own.slice(-1);
+  }
+
+  /**
+   * @param {string} runId
+   * @returns {boolean}
+   */
+  knows(runId) {
+    return this.#runs.has(runId);
+  }
+
+  /** @param {Extract<GraphMessage, {type: "snapshot"}>} message */
+  #snapshot({ agents, executions }) {
+    this.#told = new Map(agents.map(({ agent_id, state }) => [agent_id, /** @type {AgentState} */ (state)]));
+    this.#executions = new Map(
+      executions.map((execution) => [execution.execution_id, /** @type {any} */ (execution)]),
+    );
+    for (const [id, { over }] of this.#runs) if (over) this.#runs.delete(id);
+  }
+
+  /** @param {Execution} execution */
+  #begin(execution) {
+    const known = [...this.#executions.values()].some(({ run_id }) => run_id === execution.run_id);
+    if (!known) this.#forgetEnded(execution.run_id);
+    this.#executions.set(execution.execution_id, execution);
+    const [oldest] = this.#executions.keys();
+    if (this.#executions.size > EXECUTIONS_KEPT) this.#executions.delete(oldest);
+  }
+
+  /** @param {string} runId */
+  #enter(runId) {
+    this.#forgetEnded(runId);
+    this.#runs.set(runId, { over: false, tasks: new Map() });
+  }
+
+  /**
+   * A run begins: what earlier ones have left is shown no more.
+   * @param {string} runId
+   */
+  #forgetEnded(runId) {
+    for (const [id, { over }] of this.#runs) if (over) this.#runs.delete(id);
+    const active = new Set([...this.#runs.keys(), runId]);
+    for (const { run_id, status } of this.#executions.values()) if (status === "running") active.add(run_id);
+    for (const [id, { run_id }] of this.#executions) if (!active.has(run_id)) this.#executions.delete(id);
+    this.#told.clear();
+  }
+
+  /** @param {string} agent */
+  #of(agent) {
+    return [...this.#executions.values()].filter(({ agent_id }) => agent_id === agent);
+  }
+}

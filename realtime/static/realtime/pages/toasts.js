@@ -1,0 +1,65 @@
+/** Notes in the corner: a tool starts, a tool has ended. Few at a time, and read out politely. */
+
+import { duration } from "./times.js";
+
+/** @import {ToolEndEvent, ToolStartEvent} from "../frames.js"; */
+
+const MOST = 4;
+const SHOWN_MS = 5_000;
+const TROUBLE_SHOWN_MS = 10_000;
+
+const SIGNS = { success: "✓", error: "✗", completed_with_errors: "!" };
+const WORDS = { success: "done in", error: "failed after", completed_with_errors: "ended with errors after" };
+
+/**
+ * @param {ToolStartEvent} event
+ * @param {string} agent  its name
+ */
+export function toolStarted({ execution_id, tool }, agent) {
+  put(execution_id, "running", "▸", tool, `${agent} starts it`, SHOWN_MS);
+}
+
+/**
+ * @param {ToolEndEvent} event
+ * @param {string} agent  its name
+ */
+export function toolEnded({ execution_id, tool, status, duration_s, exit_code }, agent) {
+  const code = status === "success" || exit_code === null ? "" : `, exit code ${exit_code}`;
+  const detail = `${agent}: ${WORDS[status]} ${duration(duration_s)}${code}`;
+  const shownMs = status === "success" ? SHOWN_MS : TROUBLE_SHOWN_MS;
+  put(execution_id, status, SIGNS[status], tool, detail, shownMs);
+}
+
+/**
+ * @param {string} id  of the execution: its end takes the place of its start
+ * @param {string} status
+ * @param {string} sign
+ * @param {string} title
+ * @param {string} detail
+ * @param {number} shownMs
+ */
+function put(id, status, sign, title, detail, shownMs) {
+  const area = document.getElementById("toasts");
+  if (!area) return;
+  const toast = document.createElement("div");
+  toast.className = "toast-note";
+  toast.dataset.status = status;
+  toast.dataset.execution = id;
+  const mark = document.createElement("span");
+  mark.className = "sign";
+  mark.textContent = sign;
+  const text = document.createElement("span");
+  const strong = document.createElement("strong");
+  strong.textContent = title;
+  const small = document.createElement("span");
+  small.className = "detail";
+  small.textContent = detail;
+  text.append(strong, small);
+  toast.append(mark, text);
+
+  const before = [...area.children].find((child) => child.getAttribute("data-execution") === id);
+  if (before) before.replaceWith(toast);
+  else area.append(toast);
+  while (area.children.length > MOST) area.firstElementChild?.remove();
+  setTimeout(() => toast.remove(), shownMs);
+}
