@@ -12,6 +12,7 @@ import environ
 from csp.constants import NONCE, NONE, SELF, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 
+from crewops.admin_look import UNFOLD  # noqa: F401  a setting
 from crewops.redis import default_redis_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -62,8 +63,8 @@ CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
 
 INSTALLED_APPS = [
     "daphne",
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "crewops.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -271,6 +272,7 @@ SECURE_PROXY_SSL_HEADER = None if DEBUG else ("HTTP_X_FORWARDED_PROTO", "https")
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
+DATETIME_FORMAT = "j M Y, H:i:s"
 USE_I18N = False
 USE_TZ = True
 

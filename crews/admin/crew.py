@@ -1,0 +1,117 @@
+"""A crew with its agents and its tasks on one page."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from unfold.admin import StackedInline, TabularInline
+from unfold.decorators import display
+from unfold.forms import PaginationInlineFormSet
+
+from crews.admin.scoped import ScopedAdmin, ScopedInline
+from crews.admin.steps import StepsField
+from crews.models import Agent, Crew, Task
+
+STATUS_COLOURS = {
+    Crew.Status.AVAILABLE: "success",
+    Crew.Status.BUSY: "warning",
+    Crew.Status.OFFLINE: "danger",
+}
+
+
+class AgentFormSet(PaginationInlineFormSet):
+    def clean(self) -> None:
+        """An agent's tasks would be deleted with it, some of them while they are being edited."""
+        super().clean()
+        for form in self.deleted_forms:
+            tasks = form.instance.tasks.values_list("name", flat=True)
+            if tasks:
+                raise ValidationError(
+                    f"{form.instance} still has tasks: {', '.join(tasks)}. Delete them or give "
+                    "them to another agent and save; then delete the agent."
+                )
+
+
+class AgentInline(ScopedInline, TabularInline):
+    model = Agent
+    formset = AgentFormSet
+    fields = ["name", "slug", "role", "order"]
+    prepopulated_fields = {"slug": ["name"]}
+
+
+class TaskInline(ScopedInline, StackedInline):
+    """``steps_help`` tells under each task's steps what may stand there."""
+
+    hide_title = False
+    model = Task
+    fields = [("name", "agent"), ("order", "continue_on_error"), "steps"]
+    steps_help = Task._meta.get_field("steps").help_text
+
+    def get_formset(self, request: HttpRequest, obj: Crew | None = None, **kwargs: Any) -> Any:
+        formset = super().get_formset(request, obj, **kwargs)
+        fields = formset.form.base_fields  # of a class made for this call
+        if "agent" in fields:
+            fields["agent"].queryset = Agent.objects.filter(crew=obj)
+        if "steps" in fields:
+            fields["steps"].help_text = self.steps_help
+        return formset
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "steps":
+            return db_field.formfield(form_class=StepsField)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+
+class CrewAdmin(ScopedAdmin):
+    """Registered by ``runs.admin``."""
+
+    list_display = ["name", "organization", "status_label", "agent_count", "task_count"]
+    list_filter = ["is_active", "activity", ("organization", admin.RelatedOnlyFieldListFilter)]
+    list_select_related = ["organization"]
+    search_fields = ["name", "slug", "organization__name"]
+    fields = [("organization", "is_active"), ("name", "slug"), "description"]
+    task_inline = TaskInline
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        counts = {
+            "agent_count": Count("agents", distinct=True),
+            "task_count": Count("tasks", distinct=True),
+        }
+        return super().get_queryset(request).annotate(**counts)
+
+    def get_inlines(self, request: HttpRequest, obj: Crew | None) -> list[Any]:
+        """A task needs an agent to choose, so tasks come after the crew has been saved."""
+        return [AgentInline, self.task_inline] if obj else [AgentInline]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Crew | None = None) -> list[str]:
+        return ["organization"] if obj else []  # its runs would move with it, out of sight
+
+    def get_prepopulated_fields(
+        self, request: HttpRequest, obj: Crew | None = None
+    ) -> dict[str, list[str]]:
+        return {} if obj else {"slug": ["name"]}
+
+    def response_add(
+        self, request: HttpRequest, obj: Crew, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        if "_addanother" in request.POST:
+            return super().response_add(request, obj, post_url_continue)
+        self.message_user(request, f"{obj} is there. Now give its agents tasks.", messages.SUCCESS)
+        return HttpResponseRedirect(
+            reverse(f"{self.admin_site.name}:crews_crew_change", args=[obj.pk])
+        )
+
+    @display(description="Status", label=STATUS_COLOURS)
+    def status_label(self, crew: Crew) -> str:
+        return crew.status
+
+    @display(description="Agents", ordering="agent_count")
+    def agent_count(self, crew: Crew) -> int:
+        return crew.agent_count
+
+    @display(description="Tasks", ordering="task_count")
+    def task_count(self, crew: Crew) -> int:
+        return crew.task_count

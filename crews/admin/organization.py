@@ -1,0 +1,44 @@
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from unfold.decorators import display
+
+from crews.admin.membership import MembershipInline
+from crews.admin.scoped import ScopedAdmin
+from crews.models import Organization
+
+
+@admin.register(Organization)
+class OrganizationAdmin(ScopedAdmin):
+    """Its admins rename it and look after its members; superusers create and delete it."""
+
+    list_display = ["name", "slug", "member_count", "crew_count", "created_at"]
+    search_fields = ["name", "slug"]
+    fields = ["name", "slug"]
+    inlines = [MembershipInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        counts = {
+            "member_count": Count("memberships", distinct=True),
+            "crew_count": Count("crews", distinct=True),
+        }
+        return super().get_queryset(request).annotate(**counts)
+
+    def get_prepopulated_fields(
+        self, request: HttpRequest, obj: Organization | None = None
+    ) -> dict[str, list[str]]:
+        return {} if obj else {"slug": ["name"]}
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_superuser
+
+    def has_delete_permission(self, request: HttpRequest, obj: Organization | None = None) -> bool:
+        return request.user.is_superuser
+
+    @display(description="Members", ordering="member_count")
+    def member_count(self, organization: Organization) -> int:
+        return organization.member_count
+
+    @display(description="Crews", ordering="crew_count")
+    def crew_count(self, organization: Organization) -> int:
+        return organization.crew_count

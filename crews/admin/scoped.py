@@ -1,0 +1,162 @@
+"""The admin through a member's eyes: roles decide, not the permissions of django.contrib.auth.
+
+Staff who are not superusers reach only records of their organizations: those they may watch are
+shown, those they manage can be edited. Whatever else is asked for answers like a missing record.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.contrib.admin.utils import NestedObjects
+from django.contrib.auth import get_user_model
+from django.db.models import ForeignKey, Model, QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from crews.models import Crew, Membership, Organization, Role
+from crews.scoping import ScopedQuerySet
+
+
+def roles_of(request: HttpRequest) -> set[str]:
+    """The user's roles in any organization; a superuser has each. Asked once per request."""
+    if not (request.user.is_active and request.user.is_staff):
+        return set()
+    if request.user.is_superuser:
+        return set(Role.values)
+    if not hasattr(request, "_crewops_roles"):
+        own = Membership.objects.filter(user=request.user)
+        request._crewops_roles = set(own.values_list("role", flat=True))
+    return request._crewops_roles
+
+
+def is_among(records: QuerySet, record: Model) -> bool:
+    return records.filter(pk=record.pk).exists()
+
+
+class ScopedForms:
+    """Offers in foreign keys only what the user manages."""
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any
+    ) -> forms.ModelChoiceField | None:
+        related = db_field.related_model
+        if related is get_user_model():
+            kwargs.setdefault("queryset", _colleagues(request))
+            if not request.user.is_superuser:
+                kwargs.setdefault("help_text", "Somebody new is added by a superuser.")
+        elif isinstance(related._default_manager.all(), ScopedQuerySet):
+            kwargs.setdefault("queryset", related._default_manager.managed_by(request.user))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+class ScopedAdmin(ScopedForms, ModelAdmin):
+    """A model whose QuerySet is a ``ScopedQuerySet``."""
+
+    # "View on site" would go through a view that looks records up unscoped.
+    view_on_site = False
+    list_filter_sheet = False
+    list_fullwidth = True
+    warn_unsaved_form = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).visible_to(request.user)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return bool(roles_of(request))
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        if obj is None:
+            return bool(roles_of(request))
+        return is_among(self.model._default_manager.visible_to(request.user), obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return Role.ADMIN in roles_of(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        if obj is None:
+            return Role.ADMIN in roles_of(request)
+        return is_among(self.model._default_manager.managed_by(request.user), obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self.has_change_permission(request, obj)
+
+    def get_deleted_objects(
+        self, objs: Iterable[Model], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """What goes with ``objs``, counted: a crew's runs have more pieces than a page can list.
+
+        A crew that is busy protects itself and its organization.
+        """
+        collector = NestedObjects(using=self.model._default_manager.db)
+        collector.collect(objs)
+        found = collector.model_objs
+        admins = {model: self.admin_site._registry.get(model) for model in found}
+        forbidden = {
+            str(model._meta.verbose_name)
+            for model, model_admin in admins.items()
+            if model_admin and not model_admin.has_delete_permission(request)
+        }
+        if not all(self.has_delete_permission(request, obj) for obj in objs):
+            forbidden.add(str(self.opts.verbose_name))
+        busy = [
+            f"{crew}, which is busy with a run"
+            for crew in found.get(Crew, ())
+            if crew.activity == Crew.Status.BUSY
+        ]
+        counts = {
+            str(model._meta.verbose_name_plural): len(records) for model, records in found.items()
+        }
+        return (
+            [str(obj) for obj in objs],
+            counts,
+            forbidden,
+            [*map(str, collector.protected), *busy],
+        )
+
+
+class ScopedInline(ScopedForms):
+    """Rows of a record: seen by those who see it, edited by those who manage it."""
+
+    extra = 0
+    hide_title = True
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self._may(request, obj, "visible_to")
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self._may(request, obj, "managed_by")
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self._may(request, obj, "managed_by")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self._may(request, obj, "managed_by")
+
+    def _may(self, request: HttpRequest, parent: Model | None, scope: str) -> bool:
+        if parent is None:
+            return (
+                bool(roles_of(request))
+                if scope == "visible_to"
+                else Role.ADMIN in roles_of(request)
+            )
+        return is_among(getattr(type(parent)._default_manager, scope)(request.user), parent)
+
+
+class ReadOnly:
+    """Never added to, nor changed."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+def _colleagues(request: HttpRequest) -> QuerySet:
+    """Users of the organizations the user manages; all for a superuser."""
+    users = get_user_model()._default_manager.all()
+    if request.user.is_superuser:
+        return users
+    managed = Organization.objects.managed_by(request.user)
+    return users.filter(memberships__organization__in=managed).distinct()

@@ -1,0 +1,49 @@
+"""Actions on one record. What changes something asks first, and does it in answer to a POST."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from unfold.decorators import action
+
+from crews.admin.scoped import roles_of
+from crews.models import Role
+
+
+class Acting:
+    """For a ``ScopedAdmin`` of records with pages: who may act, and the way there.
+
+    A record that is missing and one of another organization are refused alike.
+    """
+
+    def has_watch_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        if object_id is None:
+            return bool(roles_of(request))
+        return self._reaches(request, object_id, "visible_to")
+
+    def has_operate_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        if object_id is None:
+            return bool(roles_of(request) & {Role.OPERATOR, Role.ADMIN})
+        return self._reaches(request, object_id, "operable_by")
+
+    @action(description="Open live page", icon="open_in_new", permissions=["watch"])
+    def open_live_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return HttpResponseRedirect(
+            self.model._default_manager.get(pk=object_id).get_absolute_url()
+        )
+
+    def _reaches(self, request: HttpRequest, object_id: str, scope: str) -> bool:
+        try:
+            pk = UUID(object_id)
+        except ValueError:
+            return False
+        return getattr(self.model._default_manager, scope)(request.user).filter(pk=pk).exists()
+
+
+def forward(request: HttpRequest, view: str, *args: Any) -> HttpResponse:
+    """To a page of the admin, from a dialog or without one."""
+    url = reverse(f"admin:{view}", args=args)
+    if "HX-Request" in request.headers:  # a dialog: a redirect would be loaded into it
+        return HttpResponse(headers={"HX-Redirect": url})
+    return HttpResponseRedirect(url)

@@ -1,0 +1,137 @@
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from unfold.admin import TabularInline
+from unfold.dataclasses import ActionDialog, UnfoldAction
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+
+from crews.admin.scoped import ReadOnly, ScopedAdmin, ScopedInline
+from runs.admin.acting import Acting, forward
+from runs.admin.badge import badge
+from runs.admin.tool_execution import TOOL_COLOURS
+from runs.models import Run, TaskExecution, ToolExecution
+
+RUN_COLOURS = {
+    Run.Status.QUEUED: "info",
+    Run.Status.RUNNING: "warning",
+    Run.Status.SUCCEEDED: "success",
+    Run.Status.FAILED: "danger",
+    Run.Status.CANCELLED: "default",
+}
+
+
+class ToolInline(ReadOnly, ScopedInline, TabularInline):
+    """The tool calls of a task."""
+
+    model = ToolExecution
+    verbose_name_plural = "tools"
+    fields = readonly_fields = ["call", "status_label", "exit_code", "took", "message"]
+    can_delete = False
+
+    @display(description="Tool")
+    def call(self, execution: ToolExecution) -> str:
+        url = reverse("admin:runs_toolexecution_change", args=[execution.pk])
+        return format_html('<a href="{}" class="text-primary-600">{}</a>', url, execution.tool)
+
+    @display(description="Status")
+    def status_label(self, execution: ToolExecution) -> str:
+        return badge(execution, TOOL_COLOURS)
+
+    @display(description="Took")
+    def took(self, execution: ToolExecution) -> str:
+        return f"{execution.duration_s:.1f} s"
+
+
+class TaskInline(ReadOnly, ScopedInline, TabularInline):
+    """The tasks a run has come to."""
+
+    model = TaskExecution
+    verbose_name_plural = "tasks"
+    fields = readonly_fields = ["name", "agent_id", "status_label", "took", "message"]
+    can_delete = False
+    inlines = [ToolInline]
+
+    @display(description="Status")
+    def status_label(self, execution: TaskExecution) -> str:
+        return badge(execution, RUN_COLOURS)
+
+    @display(description="Took")
+    def took(self, execution: TaskExecution) -> str:
+        return f"{execution.duration_s:.1f} s"
+
+
+@admin.register(Run)
+class RunAdmin(ReadOnly, Acting, ScopedAdmin):
+    """To look at; a superuser may also delete a run that is over."""
+
+    list_display = ["__str__", "organization", "status_label", "starter", "created_at", "took"]
+    list_filter = [
+        "status",
+        "created_at",
+        ("crew", admin.RelatedOnlyFieldListFilter),
+        ("crew__organization", admin.RelatedOnlyFieldListFilter),
+    ]
+    list_select_related = ["crew__organization", "started_by"]
+    search_fields = ["id", "crew__name", "crew__slug", "message"]
+    fields = [
+        ("crew", "organization"),
+        ("status_label", "took"),
+        ("reason", "message"),
+        ("starter", "is_public"),
+        ("created_at", "worker"),
+        ("started_at", "ended_at"),
+    ]
+    readonly_fields = ["organization", "status_label", "took", "starter", "created_at"]
+    inlines = [TaskInline]
+    actions_row = ["cancel", "open_live_page"]
+    actions_detail = ["cancel", "open_live_page"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Run | None = None) -> bool:
+        return request.user.is_superuser and (obj is None or obj.is_over)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:
+        actions = super().get_actions_detail(request, object_id)
+        if Run.objects.active().filter(pk=object_id).exists():
+            return actions
+        return [offered for offered in actions if offered.path != "cancel"]
+
+    @action(
+        description="Cancel run",
+        icon="stop",
+        permissions=["operate"],
+        variant=ActionVariant.DANGER,
+        dialog=ActionDialog(
+            title="Cancel this run?",
+            description="The tool at work is stopped and no other is started.",
+            form_class=None,
+            form_submit_text="Cancel run",
+        ),
+    )
+    def cancel(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        run = Run.objects.get(pk=object_id)
+        run.cancel()
+        if run.is_over and run.status != Run.Status.CANCELLED:
+            messages.info(request, f"Run {run} had ended already: {run.get_status_display()}.")
+        else:
+            messages.success(request, f"Run {run} is cancelled, its worker stops within seconds.")
+        return forward(request, "runs_run_change", run.pk)
+
+    @display(description="Organization", ordering="crew__organization__name")
+    def organization(self, run: Run) -> str:
+        return str(run.crew.organization)
+
+    @display(description="Status", ordering="status")
+    def status_label(self, run: Run) -> str:
+        return badge(run, RUN_COLOURS)
+
+    @display(description="Started by", ordering="started_by__username")
+    def starter(self, run: Run) -> str:
+        return run.started_by.get_username() if run.started_by else ""
+
+    @display(description="Took")
+    def took(self, run: Run) -> str:
+        return f"{run.duration_s:.1f} s" if run.started_at else ""
