@@ -8,6 +8,7 @@ import { GraphView } from "./graph_view.js";
 import { showLive } from "./live_mark.js";
 import { refreshing } from "./refresh.js";
 import { followRuns } from "./run_rows.js";
+import { startingHere } from "./start_run.js";
 import { toolEnded, toolStarted } from "./toasts.js";
 
 const live = /** @type {HTMLElement} */ (document.getElementById("live"));
@@ -75,6 +76,9 @@ mission.subscribe((event) => {
   if (event.type === "signal") showStatus(event.payload);
   refresh();
 });
+
+const form = document.getElementById("start");
+if (form instanceof HTMLFormElement) startingHere(form, refresh);
 
 showLive(graph, mission);
 graph.connect();

@@ -1,0 +1,340 @@
+"""The live pages: what each person sees of them, and that nothing else reaches anyone."""
+
+import json
+import re
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from conftest import make_tenant
+from crews.models import Agent, Crew, Task
+from runs.models import Run, TaskExecution, ToolExecution, Worker
+
+FRAGMENT = {"X-Fragment": "live"}
+MOST_QUERIES = 18  # of a page, session and user included
+
+pytestmark = pytest.mark.django_db
+
+
+def get(user, path: str, **kwargs):
+    client = Client()
+    if user:
+        client.force_login(user)
+    return client.get(path, **kwargs)
+
+
+def queries(user, path: str) -> int:
+    client = Client()
+    client.force_login(user)
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(path).status_code == 200
+    return len(captured)
+
+
+def text(response) -> str:
+    """The page without what differs each time it is served."""
+    page = response.content.decode()
+    return re.sub(r'(nonce|value)="[^"]+"', "", page)
+
+
+def crew_path(tenant) -> str:
+    return f"/crews/{tenant.crew.pk}/"
+
+
+def tool_at_work(tenant, **report) -> ToolExecution:
+    run = tenant.start_run()
+    task = TaskExecution.objects.start(run=run, task=run.plan["tasks"][0])
+    execution = ToolExecution.objects.start(task_execution=task, tool="script", params={})
+    execution.report(**report)
+    return execution
+
+
+class TestDashboard:
+    def test_shows_every_role_its_organizations_crews_and_runs(self, acme, globex, worker_alive):
+        acme.start_run()
+        globex.start_run()
+        for person in (acme.viewer, acme.operator, acme.admin):
+            page = text(get(person, "/"))
+            assert "Acme crew" in page
+            assert "0 of 2 tasks" in page
+            assert "Globex" not in page
+            assert page.count('class="run-row"') == 1
+
+    def test_of_an_outsider_is_the_other_organizations(self, acme, globex):
+        page = text(get(globex.viewer, "/"))
+        assert "Globex crew" in page
+        assert "Acme" not in page
+
+    def test_of_a_superuser_names_each_organization(self, acme, globex, superuser):
+        page = text(get(superuser, "/"))
+        assert "All organizations" in page
+        assert re.findall('organization-title">(.*?)<', page) == ["Acme", "Globex"]
+
+    def test_sends_who_is_not_signed_in_to_the_sign_in_page(self, acme):
+        response = get(None, "/")
+        assert response.status_code == 302
+        assert response["Location"] == "/login/?next=/"
+        assert get(None, "/", headers=FRAGMENT).status_code == 302
+
+    def test_tells_a_person_without_organization_what_to_do(self, acme, django_user_model):
+        page = text(get(django_user_model.objects.create_user("newcomer"), "/"))
+        assert "You are not a member of any organization" in page
+        assert "<strong>newcomer</strong>" in page
+        assert "Acme" not in page
+
+    def test_of_an_organization_without_a_crew_says_so(self, acme):
+        Crew.objects.all().delete()
+        page = text(get(acme.viewer, "/"))
+        assert "Your organization has no crew yet" in page
+        assert "not a member" not in page
+
+    def test_offers_start_to_operators_only(self, acme, worker_alive):
+        action = f'action="/crews/{acme.crew.pk}/runs/"'
+        assert action in text(get(acme.operator, "/"))
+        assert action in text(get(acme.admin, "/"))
+        assert action not in text(get(acme.viewer, "/"))
+
+    @pytest.mark.parametrize("status", ["offline", "available", "busy"])
+    def test_shows_the_status_in_colour_and_in_words(self, acme, worker_alive, status):
+        if status == "offline":
+            acme.crew.is_active = False
+            acme.crew.save()
+        elif status == "busy":
+            acme.start_run()
+        else:
+            acme.crew.save()  # notices the worker
+        badge = f'class="status-badge" data-status="{status}">{status.capitalize()}<'
+        page = text(get(acme.viewer, "/"))
+        assert badge in page[page.index(f'id="crew-{acme.crew.pk}"') :]
+
+    def test_names_the_command_that_is_missing(self, acme):
+        assert "celery -A crewops worker" in text(get(acme.viewer, "/"))
+        Worker.objects.beat("w")
+        assert "celery -A crewops worker" not in text(get(acme.viewer, "/"))
+
+    def test_says_why_a_run_failed_and_counts_it(self, acme, worker_alive):
+        acme.start_run().finish(Run.Status.FAILED, reason="task_failed", message="3 tests failed")
+        page = text(get(acme.viewer, "/"))
+        assert '<span class="why">3 tests failed</span>' in page
+        assert "<b>1</b><span>crew failing" in page
+        assert "<b>1</b><span>of them failed" in page
+
+    def test_lists_the_newest_run_first(self, acme):
+        runs = [Run.objects.create(crew=acme.crew) for _ in range(3)]
+        shown = re.findall('data-run="(.*?)"', text(get(acme.viewer, "/")))
+        assert shown == [str(run.pk) for run in reversed(runs)]
+
+    def test_asks_the_same_number_of_questions_for_ten_crews(self, acme):
+        one = queries(acme.viewer, "/")
+        for number in range(9):
+            crew = Crew.objects.create(
+                organization=acme.organization, name=f"Crew {number}", slug=f"crew-{number}"
+            )
+            Agent.objects.create(crew=crew, name="Lyra", slug="lyra")
+            Run.objects.create(crew=crew, started_by=acme.operator)
+        assert queries(acme.viewer, "/") == one <= MOST_QUERIES
+
+
+class TestCrewPage:
+    def test_shows_every_role_agents_tasks_and_steps(self, acme, superuser, worker_alive):
+        for person in (acme.viewer, acme.operator, acme.admin, superuser):
+            page = text(get(person, crew_path(acme)))
+            assert "<h1>Acme crew" in page
+            assert page.count('class="agent-card"') == page.count("<tr data-agent=") == 2
+            assert "Orion works" in page
+            assert "<code>echo hello</code>" in page
+
+    def test_of_another_organization_is_like_one_that_does_not_exist(self, acme, globex):
+        foreign = get(globex.admin, crew_path(acme))
+        missing = get(globex.admin, f"/crews/{uuid4()}/")
+        assert foreign.status_code == missing.status_code == 404
+        assert text(foreign) == text(missing)
+        assert "Nothing here for you" in text(foreign)
+        assert get(acme.viewer, crew_path(acme)).status_code == 200
+
+    def test_sends_who_is_not_signed_in_to_the_sign_in_page_either_way(self, acme):
+        for path in (crew_path(acme), f"/crews/{uuid4()}/"):
+            assert get(None, path)["Location"] == f"/login/?next={path}"
+
+    def test_its_updates_are_refused_to_the_same_people(self, acme, globex):
+        assert get(globex.admin, crew_path(acme), headers=FRAGMENT).status_code == 404
+        assert get(None, crew_path(acme), headers=FRAGMENT).status_code == 302
+        assert get(acme.viewer, crew_path(acme), headers=FRAGMENT).status_code == 200
+
+    def test_its_update_is_the_part_that_changes(self, acme):
+        update = text(get(acme.viewer, crew_path(acme), headers=FRAGMENT))
+        page = text(get(acme.viewer, crew_path(acme)))
+        assert "<html" not in update
+        assert update.lstrip().startswith('<div id="worker-banner">')
+        assert update[update.index('<div class="container-xl" id="live"') :].strip() in page
+
+    def test_start_can_be_pressed_by_operators(self, acme, worker_alive):
+        assert "disabled" not in text(get(acme.operator, crew_path(acme)))
+
+    @pytest.mark.parametrize(
+        ("case", "reason"),
+        [
+            ("viewer", "You watch this crew."),
+            ("deactivated", "The crew is deactivated."),
+            ("no task", "The crew has no task yet."),
+            ("no worker", "No worker is running to carry it out."),
+        ],
+    )
+    def test_start_says_why_it_cannot_be_pressed(self, acme, case, reason):
+        if case != "no worker":
+            Worker.objects.beat("w")
+        if case == "deactivated":
+            acme.crew.is_active = False
+            acme.crew.save()
+        if case == "no task":
+            acme.crew.tasks.all().delete()
+        page = text(get(acme.viewer if case == "viewer" else acme.operator, crew_path(acme)))
+        assert 'disabled aria-describedby="start-refusal"' in page
+        assert f'id="start-refusal">{reason}' in page
+
+    def test_shows_the_tool_in_use_at_its_agent(self, acme, worker_alive):
+        execution = tool_at_work(acme, message="Receiving objects", progress=0.43)
+        page = text(get(acme.viewer, crew_path(acme)))
+        assert page.count(f'data-execution="{execution.pk}" data-status="running"') == 2
+        assert page.count("43 %") == 2
+        assert page.count("Receiving objects") == 2
+        assert page.count('data-agent="orion" data-state="working"') == 2
+        assert page.count('data-agent="vega" data-state="idle"') == 2
+
+    def test_shows_how_the_last_tool_ended(self, acme, worker_alive):
+        execution = tool_at_work(acme, progress=0.5)
+        execution.end("error", exit_code=1)
+        execution.task_execution.finish("failed")
+        page = text(get(acme.viewer, crew_path(acme)))
+        assert page.count(f'data-execution="{execution.pk}" data-status="error"') == 2
+        assert page.count('data-agent="orion" data-state="error"') == 2
+        assert "50 %" not in page
+
+    def test_shows_the_tools_of_two_runs_at_once(self, acme, worker_alive):
+        executions = [tool_at_work(acme, progress=share) for share in (0.1, 0.2)]
+        page = text(get(acme.viewer, crew_path(acme)))
+        for execution in executions:
+            assert page.count(f'data-execution="{execution.pk}"') == 2
+
+    def test_shows_nothing_of_another_crew(self, acme, globex, worker_alive):
+        execution = tool_at_work(globex, message="Receiving objects")
+        page = text(get(acme.viewer, crew_path(acme)))
+        assert str(execution.pk) not in page
+        assert "Receiving objects" not in page
+
+    def test_the_graph_has_an_edge_for_each_handing_over(self, acme):
+        orion, vega = acme.crew.agents.all()
+        for order, agent in enumerate((vega, orion, vega), start=2):
+            Task.objects.create(crew=acme.crew, agent=agent, name="More", order=order)
+        page = get(acme.viewer, crew_path(acme)).content.decode()
+        shape = re.search('id="graph-shape" type="application/json">(.*?)<', page)[1]
+        assert json.loads(shape) == {
+            "agents": ["orion", "vega"],
+            "edges": [["orion", "vega"], ["vega", "orion"]],
+        }
+
+    def test_its_shape_changes_with_the_agents_and_not_with_what_they_do(self, acme, worker_alive):
+        def shape() -> str:
+            page = get(acme.viewer, crew_path(acme), headers=FRAGMENT).content.decode()
+            return re.search('data-shape="(.+?)"', page)[1]
+
+        before = shape()
+        tool_at_work(acme, progress=0.5)
+        assert shape() == before
+        Agent.objects.create(crew=acme.crew, name="Lyra", slug="lyra")
+        assert shape() != before
+
+    def test_says_what_an_empty_crew_lacks(self, acme):
+        acme.crew.agents.all().delete()
+        page = text(get(acme.operator, crew_path(acme)))
+        assert "No agents yet" in page
+        assert "No tasks yet" in page
+        assert "Not run yet" in page
+
+    def test_markup_in_names_and_messages_is_text(self, acme, worker_alive):
+        attack = "<script>alert(1)</script>"
+        Agent.objects.filter(slug="orion").update(name=attack, role=attack)
+        Task.objects.update(name=attack, steps=[{"tool": attack, "params": {attack: attack}}])
+        tool_at_work(acme, message=attack)
+        for path in ("/", crew_path(acme)):
+            page = get(acme.viewer, path).content.decode()
+            assert "&lt;script&gt;alert(1)" in page
+            assert "<script>alert" not in page
+
+    def test_shows_no_secret_of_a_step(self, acme):
+        url = "https://robot:hunter2hunter2@example.com/repository"
+        Task.objects.update(steps=[{"tool": "git_clone", "params": {"url": url}}])
+        page = text(get(acme.admin, crew_path(acme)))
+        assert "example.com/repository" in page
+        assert "hunter2" not in page
+
+    def test_asks_the_same_number_of_questions_for_many_agents_and_runs(self, acme, worker_alive):
+        tool_at_work(acme)
+        few = queries(acme.viewer, crew_path(acme))
+        for number in range(9):
+            agent = Agent.objects.create(crew=acme.crew, name="X", slug=f"x-{number}")
+            Task.objects.create(crew=acme.crew, agent=agent, name="More", order=number)
+            tool_at_work(acme)
+        assert queries(acme.viewer, crew_path(acme)) == few <= MOST_QUERIES
+
+
+class TestEveryPage:
+    def paths(self, tenant) -> list[str]:
+        return ["/", crew_path(tenant), "/nowhere/"]
+
+    def test_allows_scripts_by_origin_and_nonce_alone(self, acme):
+        for path in self.paths(acme):
+            response = get(acme.viewer, path)
+            policy = response["Content-Security-Policy"]
+            scripts = next(rule for rule in policy.split("; ") if rule.startswith("script-src"))
+            nonce = re.search("'nonce-(.+?)'", scripts)[1]
+            page = response.content.decode()
+            assert "unsafe" not in scripts
+            for script in re.findall("<script[^>]*>", page):
+                assert "src=" in script or "application/json" in script or nonce in script
+            assert not re.search(r"\son\w+=|javascript:", page)
+
+    def test_is_kept_by_no_cache(self, acme):
+        for path in ("/", crew_path(acme)):
+            assert "no-store" in get(acme.viewer, path)["Cache-Control"]
+
+    def test_only_answers_to_reading(self, acme):
+        client = Client()
+        client.force_login(acme.admin)
+        for path in ("/", crew_path(acme)):
+            assert client.post(path).status_code == 405
+            assert client.get(path).status_code == 200
+
+    def test_links_the_admin_for_staff_only(self, acme, superuser):
+        assert 'href="/admin/"' in text(get(superuser, "/"))
+        assert 'href="/admin/"' not in text(get(acme.admin, "/"))
+
+    def test_is_gone_for_a_deactivated_user_and_a_former_member(self, acme):
+        client = Client()
+        client.force_login(acme.viewer)
+        assert client.get(crew_path(acme)).status_code == 200
+        acme.viewer.memberships.all().delete()
+        assert client.get(crew_path(acme)).status_code == 404
+        acme.viewer.is_active = False
+        acme.viewer.save()
+        assert client.get(crew_path(acme)).status_code == 302
+
+
+def test_two_organizations_of_one_person_are_both_shown(acme, globex):
+    globex.organization.memberships.create(user=acme.viewer, role="operator")
+    Worker.objects.beat("w")
+    page = text(get(acme.viewer, "/"))
+    assert "Acme crew" in page
+    assert "Globex crew" in page
+    # In each of them by the role there.
+    assert f'action="/crews/{globex.crew.pk}/runs/"' in page
+    assert f'action="/crews/{acme.crew.pk}/runs/"' not in page
+
+
+def test_a_third_organization_changes_nothing(acme):
+    before = text(get(acme.viewer, "/"))
+    make_tenant("initech")
+    assert text(get(acme.viewer, "/")) == before
