@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { CrewState } from "../../static/realtime/pages/crew_state.js";
+
+/**
+ * @param {"tool_start" | "tool_progress" | "tool_end"} type
+ * @param {string} run
+ * @param {string} agent
+ * @param {string} execution
+ * @param {object} [more]
+ * @returns {any}
+ */
+function tool(type, run, agent, execution, more) {
+  return { type, run_id: run, agent_id: agent, execution_id: execution, tool: "pytest", ...more };
+}
+
+/**
+ * @param {Record<string, string>} states
+ * @param {object[]} [executions]
+ * @returns {any}
+ */
+function snapshot(states, executions = []) {
+  const agents = Object.entries(states).map(([agent_id, state]) => ({ agent_id, state }));
+  return { type: "snapshot", stream: "graph:c", seq: 7, agents, executions };
+}
+
+/**
+ * A state that has been told these events of runs.
+ * @param {...[string, object]} events
+ */
+function afterRuns(...events) {
+  const state = new CrewState();
+  for (const [run, event] of events) state.run(run, /** @type {any} */ (event));
+  return state;
+}
+
+const boot = { type: "boot" };
+const done = { type: "done", status: "succeeded" };
+/** @param {string} agent @param {string} [task] */
+const starts = (agent, task = agent) => ({ type: "task_start", task_id: task, agent_id: agent });
+/** @param {string} agent @param {string} status @param {string} [task] */
+const ends = (agent, status, task = agent) => ({ type: "task_end", task_id: task, agent_id: agent, status });
+
+test("a snapshot tells states and tools", () => {
+  const state = new CrewState();
+  const running = { ...tool("tool_start", "r1", "orion", "e1"), status: "running", progress: 0.4 };
+  state.graph(snapshot({ orion: "working", vega: "error" }, [running]));
+  assert.equal(state.stateOf("orion"), "working");
+  assert.equal(state.stateOf("vega"), "error");
+  assert.equal(state.stateOf("unknown"), "idle");
+  assert.deepEqual(state.toolsOf("orion").map(({ progress }) => progress), [0.4]);
+});
+
+test("a tool moves from its start over its progress to its end", () => {
+  const state = new CrewState();
+  state.graph(tool("tool_start", "r1", "orion", "e1"));
+  assert.equal(state.stateOf("orion"), "working");
+  state.graph(tool("tool_progress", "r1", "orion", "e1", { message: "half", progress: 0.5 }));
+  state.graph(tool("tool_progress", "r1", "orion", "e1", { message: "and on" }));
+  assert.deepEqual(state.toolsOf("orion").map(({ message, progress }) => [message, progress]), [["and on", 0.5]]);
+  state.graph(tool("tool_end", "r1", "orion", "e1", { status: "success", duration_s: 2 }));
+  assert.equal(state.stateOf("orion"), "done");
+  assert.deepEqual(state.toolsOf("orion").map(({ status, duration_s }) => [status, duration_s]), [["success", 2]]);
+});
+
+for (const status of ["error", "completed_with_errors"]) {
+  test(`a tool that ends as ${status} leaves its agent in error`, () => {
+    const state = new CrewState();
+    state.graph(tool("tool_start", "r1", "orion", "e1"));
+    state.graph(tool("tool_end", "r1", "orion", "e1", { status, duration_s: 2 }));
+    assert.equal(state.stateOf("orion"), "error");
+  });
+}
+
+test("an agent works between two tools of one task", () => {
+  const state = afterRuns(["r1", boot], ["r1", starts("orion")]);
+  state.graph(tool("tool_start", "r1", "orion", "e1"));
+  state.graph(tool("tool_end", "r1", "orion", "e1", { status: "success" }));
+  assert.equal(state.stateOf("orion"), "working");
+  state.run("r1", /** @type {any} */ (ends("orion", "succeeded")));
+  assert.equal(state.stateOf("orion"), "done");
+});
+
+test("an agent's last task tells, unless another one still runs", () => {
+  const first = [["r1", boot], ["r1", starts("orion", "a")], ["r1", ends("orion", "failed", "a")]];
+  const failed = afterRuns(.../** @type {any} */ (first));
+  assert.equal(failed.stateOf("orion"), "error");
+  failed.run("r1", /** @type {any} */ (starts("orion", "b")));
+  assert.equal(failed.stateOf("orion"), "working");
+  failed.run("r1", /** @type {any} */ (ends("orion", "succeeded", "b")));
+  assert.equal(failed.stateOf("orion"), "done");
+});
+
+test("a cancelled task leaves its agent idle", () => {
+  const state = afterRuns(["r1", boot], ["r1", starts("orion")], ["r1", ends("orion", "cancelled")]);
+  assert.equal(state.stateOf("orion"), "idle");
+});
+
+test("two runs at once: an agent works as long as one of them has it work", () => {
+  const state = afterRuns(
+    ["r1", boot], ["r1", starts("orion")], ["r2", boot], ["r2", starts("orion")], ["r2", ends("orion", "failed")],
+  );
+  assert.equal(state.stateOf("orion"), "working");
+  state.run("r1", /** @type {any} */ (ends("orion", "succeeded")));
+  assert.equal(state.stateOf("orion"), "error");
+});
+
+test("two runs at once: each run's tool is kept apart", () => {
+  const state = new CrewState();
+  state.graph(tool("tool_start", "r1", "orion", "e1"));
+  state.graph(tool("tool_start", "r2", "orion", "e2"));
+  state.graph(tool("tool_progress", "r2", "orion", "e2", { message: "two", progress: 0.2 }));
+  assert.deepEqual(
+    state.toolsOf("orion").map(({ execution_id, progress }) => [execution_id, progress]),
+    [["e1", undefined], ["e2", 0.2]],
+  );
+  state.graph(tool("tool_end", "r1", "orion", "e1", { status: "success" }));
+  assert.deepEqual(state.toolsOf("orion").map(({ execution_id }) => execution_id), ["e2"]);
+  assert.equal(state.stateOf("orion"), "working");
+});
+
+test("a new run clears what an ended one has left", () => {
+  const state = afterRuns(["r1", boot], ["r1", starts("orion")], ["r1", ends("orion", "failed")], ["r1", done]);
+  state.graph(tool("tool_start", "r1", "orion", "e1"));
+  state.graph(tool("tool_end", "r1", "orion", "e1", { status: "error" }));
+  assert.equal(state.stateOf("orion"), "error");
+  state.run("r2", /** @type {any} */ (boot));
+  assert.equal(state.stateOf("orion"), "idle");
+  assert.deepEqual(state.toolsOf("orion"), []);
+  assert.equal(state.knows("r1"), false);
+  assert.equal(state.knows("r2"), true);
+});
+
+test("a new run leaves one that is under way alone", () => {
+  const state = afterRuns(["r1", boot], ["r1", starts("orion")]);
+  state.graph(tool("tool_start", "r1", "orion", "e1"));
+  state.run("r2", /** @type {any} */ (boot));
+  assert.equal(state.stateOf("orion"), "working");
+  assert.equal(state.toolsOf("orion").length, 1);
+});
+
+test("events of executions and runs that nobody has heard of do no harm", () => {
+  const state = new CrewState();
+  state.graph(tool("tool_progress", "r9", "orion", "e9", { message: "?" }));
+  state.run("r9", /** @type {any} */ (ends("orion", "failed")));
+  assert.equal(state.stateOf("orion"), "idle");
+  assert.deepEqual(state.toolsOf("orion"), []);
+});
