@@ -35,7 +35,11 @@ class ToolInline(ReadOnly, ScopedInline, TabularInline):
     @display(description="Tool")
     def call(self, execution: ToolExecution) -> str:
         url = reverse("admin:runs_toolexecution_change", args=[execution.pk])
-        return format_html('<a href="{}" class="text-primary-600">{}</a>', url, execution.tool)
+        return format_html(
+            '<a href="{}" class="text-primary-600 dark:text-primary-500">{}</a>',
+            url,
+            execution.tool,
+        )
 
     @display(description="Status")
     def status_label(self, execution: ToolExecution) -> str:

@@ -52,7 +52,9 @@ class ToolExecutionAdmin(ReadOnly, ScopedAdmin):
     def run(self, execution: ToolExecution) -> str:
         run = execution.task_execution.run
         url = reverse("admin:runs_run_change", args=[run.pk])
-        return format_html('<a href="{}" class="text-primary-600">{}</a>', url, run)
+        return format_html(
+            '<a href="{}" class="text-primary-600 dark:text-primary-500">{}</a>', url, run
+        )
 
     @display(description="Agent")
     def agent(self, execution: ToolExecution) -> str:

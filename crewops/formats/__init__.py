@@ -1,0 +1,1 @@
+"""How moments are written where a page says nothing else; the admin does not."""
