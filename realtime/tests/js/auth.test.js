@@ -117,7 +117,12 @@ test("a fixed token that is refused is final", () => {
 
 test("connect() after a login asks for a token again", async () => {
   let current = "stale";
-  const { socket } = run(async () => current);
+  /** @type {boolean[]} */
+  const asked = [];
+  const { socket } = run(async ({ renew }) => {
+    asked.push(renew);
+    return current;
+  });
   for (const _refusal of [1, 2]) {
     await settled();
     FakeWebSocket.last.lose(4401);
@@ -127,6 +132,7 @@ test("connect() after a login asks for a token again", async () => {
   socket.connect();
   await settled();
   assert.deepEqual(FakeWebSocket.last.protocols, ["token", "fresh"]);
+  assert.deepEqual(asked, [false, true, false]);
   socket.disconnect();
 });
 

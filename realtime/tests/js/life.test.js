@@ -180,6 +180,18 @@ test("the network's or the reader's return ends the wait", () => {
   }
 });
 
+test("a socket that was disconnected and connected again listens to the page again", () => {
+  const { options } = fakeOptions();
+  const run = new RunWebSocket("r1", null, options);
+  run.connect();
+  run.disconnect();
+  run.connect();
+  FakeWebSocket.last.lose(1006);
+  page.dispatchEvent(new Event("online"));
+  assert.equal(FakeWebSocket.all.length, 3);
+  run.disconnect();
+});
+
 test("the reader's leaving ends no wait", () => {
   const { options } = fakeOptions();
   const run = new RunWebSocket("r1", null, options);

@@ -22,7 +22,7 @@ function ping(head) {
 
 /** @param {number} [head] */
 function liveRun(head = 1) {
-  const { options } = fakeOptions();
+  const { options, lines } = fakeOptions();
   const run = new RunWebSocket("r1", null, options);
   /** @type {any[]} */
   const seen = [];
@@ -31,13 +31,14 @@ function liveRun(head = 1) {
   FakeWebSocket.last.receive(hello(STREAM, head));
   for (let seq = 1; seq <= head; seq += 1) FakeWebSocket.last.receive(event(seq));
   assert.equal(run.state, "live");
-  return { run, seen };
+  return { run, seen, lines };
 }
 
 test("what comes after a hole is not delivered: it is asked for again, at once", () => {
-  const { run, seen } = liveRun(2);
+  const { run, seen, lines } = liveRun(2);
   const before = FakeWebSocket.last;
   before.receive(event(4));
+  assert.equal(lines.at(-1), "[RunWS] Connecting again: events before 4 are missing");
   assert.equal(run.state, "catching_up");
   assert.equal(before.closedWith, 1000);
   assert.match(FakeWebSocket.last.url, /since=2&epoch=e1$/);
@@ -69,6 +70,16 @@ test("a hole that stays is asked for with delays, and not for ever", () => {
   }
   FakeWebSocket.last.receive(hello(STREAM, 3), event(3));
   assert.equal(run.state, "disconnected");
+});
+
+test("a hole long after one that stayed is asked for at once again", () => {
+  const { run } = liveRun(1);
+  FakeWebSocket.last.receive(event(3));
+  FakeWebSocket.last.receive(hello(STREAM, 1));
+  mock.timers.tick(5000);
+  FakeWebSocket.last.receive(event(3));
+  assert.equal(FakeWebSocket.all.length, 3);
+  assert.equal(run.state, "catching_up");
 });
 
 test("each hole that is filled may be followed by another", () => {
@@ -112,6 +123,19 @@ test("events that arrive soon after such a ping are waited for", () => {
   assert.equal(run.state, "live");
   mock.timers.tick(30_000);
   assert.equal(FakeWebSocket.all.length, 1);
+});
+
+test("once they stop arriving, the rest is asked for", () => {
+  liveRun(1);
+  FakeWebSocket.last.receive(ping(4));
+  mock.timers.tick(9000);
+  FakeWebSocket.last.receive(event(2));
+  mock.timers.tick(1000);
+  mock.timers.tick(9999);
+  assert.equal(FakeWebSocket.all.length, 1);
+  mock.timers.tick(1);
+  assert.equal(FakeWebSocket.all.length, 2);
+  assert.match(FakeWebSocket.last.url, /since=2/);
 });
 
 test("a connection lost while waiting for missing events does not end the watch", () => {

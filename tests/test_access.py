@@ -1,0 +1,222 @@
+"""Every route, method and socket, asked by everybody: the answers are those of the matrix."""
+
+import re
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import AccessToken
+
+from conftest import PASSWORD, Tenant
+from realtime.routing import websocket_urlpatterns
+from runs.models import Run, TaskExecution, ToolExecution
+from tests.access_matrix import HTTP, PEOPLE, SHARED, SHARED_SOCKETS, SOCKETS
+from tests.live import Web
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+ADMIN = "admin/"  # Has a test of its own below, and the admin's own tests.
+NOWHERE = {"api/": "nowhere/"}  # routes that match any path
+# What differs between two answers to the same request.
+RANDOM = re.compile(r'nonce="[^"]*"|name="csrfmiddlewaretoken" value="[^"]*"|csrftoken="[^"]*"')
+
+
+def rows(table: str, keys: int) -> dict[tuple[str, ...], dict[str, str]]:
+    """``{(route, method): {person: answer}}``; a row without a route is of the empty one."""
+    matrix = {}
+    for line in table.strip().splitlines()[1:]:
+        cells = line.split()
+        if not cells:
+            continue
+        key, answers = cells[: -len(PEOPLE)], cells[-len(PEOPLE) :]
+        key = [""] * (keys - len(key)) + key
+        for method in key.pop().split(",") if keys == 2 else [""]:
+            matrix[*key, method] = dict(zip(PEOPLE, answers, strict=True))
+    return matrix
+
+
+MATRIX = rows(HTTP, keys=2)
+
+
+def routes(patterns: list, prefix: str = "") -> Iterator[str]:
+    for pattern in patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLPattern):
+            yield route
+        elif isinstance(pattern, URLResolver) and route != ADMIN:
+            yield from routes(pattern.url_patterns, route)
+
+
+ROUTES = list(routes(get_resolver().url_patterns))
+
+
+class World:
+    """One organization's records, and addresses of them."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        self.run = tenant.start_run()
+        task = TaskExecution.objects.start(run=self.run, task=self.run.plan["tasks"][0])
+        tool = ToolExecution.objects.start(task_execution=task, tool="script", params={})
+        tool.report(output="a secret of theirs")
+        self.ids = {"crews": tenant.crew.pk, "runs": self.run.pk}
+        self.ids |= {"tools": tool.pk, "tool-executions": tool.pk}
+        self.names = [*map(str, self.ids.values()), tenant.crew.name, tenant.operator.username]
+        self.names += ["a secret of theirs"]
+
+    def path(self, route: str, *, ids: dict | None = None) -> str:
+        """The address of our own record, or of the one with other ``ids``."""
+        ids = ids or self.ids
+        path = re.sub(r"([\w-]+)/<uuid:\w+>", lambda m: f"{m[1]}/{ids[m[1]]}", route)
+        assert "<" not in path, f"{route}: say here which record it takes"
+        return f"/{path}{NOWHERE.get(route, '')}"
+
+
+@pytest.fixture
+def world(acme, worker_alive) -> World:
+    return World(acme)
+
+
+@pytest.fixture
+def client_of(acme, globex, superuser):
+    """A browser's client for pages and a program's for the API, of one of the people."""
+    people: dict[str, User | None] = {role: getattr(acme, role) for role in PEOPLE[:3]}
+    people |= {"outsider": globex.admin, "superuser": superuser, "anonymous": None}
+    people["homeless"] = User.objects.create_user("homeless", password=PASSWORD)
+
+    def make(person: str, route: str) -> Client:
+        user = people[person]
+        client = APIClient() if route.startswith("api/") else Client()
+        if user and route.startswith("api/"):
+            client.credentials(HTTP_AUTHORIZATION=f"Bearer {AccessToken.for_user(user)}")
+        elif user:
+            client.force_login(user)
+        return client
+
+    return make
+
+
+def answer(response) -> str:
+    if response.status_code == 302 and response.headers["Location"].startswith("/login/"):
+        return "login"
+    return str(response.status_code)
+
+
+def test_every_route_and_every_socket_is_in_the_matrix_and_nothing_else():
+    assert {route for route, _ in MATRIX} == set(ROUTES)
+    assert len(ROUTES) == len(set(ROUTES))
+    sockets = {str(pattern.pattern) for pattern in websocket_urlpatterns}
+    assert {route for route, _ in rows(SOCKETS, keys=1)} == sockets
+
+
+@pytest.mark.parametrize("person", PEOPLE)
+@pytest.mark.parametrize(("route", "method"), MATRIX, ids=lambda value: value or "/")
+def test_the_answer_is_that_of_the_matrix(world, client_of, route, method, person):
+    response = client_of(person, route).generic(method, world.path(route))
+    assert answer(response) == MATRIX[route, method][person]
+    if person in ("outsider", "homeless", "anonymous"):
+        assert not [name for name in world.names if name in response.content.decode()]
+
+
+@pytest.mark.parametrize("person", PEOPLE)
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route or "/")
+def test_methods_that_are_in_no_row_are_refused(world, client_of, route, person):
+    client, path = client_of(person, route), world.path(route)
+    for method in METHODS:
+        if (route, method) in MATRIX:
+            continue
+        response = client.generic(method, path)
+        if method == "HEAD" and (route, "GET") in MATRIX:
+            assert answer(response) == MATRIX[route, "GET"][person]
+        elif method == "OPTIONS" and response.status_code == 200:
+            assert not response.content
+        else:
+            assert answer(response) in ("401", "403", "404", "405", "login"), method
+            assert answer(response) == "405" or person == "anonymous" or route in NOWHERE, method
+
+
+@pytest.mark.parametrize("person", ["outsider", "homeless", "anonymous"])
+@pytest.mark.parametrize(
+    ("route", "method"), [key for key in MATRIX if "<" in key[0]], ids=lambda value: value
+)
+def test_another_organizations_object_answers_like_a_missing_one(
+    world, client_of, route, method, person
+):
+    missing = {kind: uuid.uuid4() for kind in world.ids}
+    client = client_of(person, route)
+    seen = []
+    for ids in (world.ids, missing):
+        response = client.generic(method, world.path(route, ids=ids))
+        text = RANDOM.sub("", response.content.decode())
+        headers = {k: v for k, v in response.headers.items() if k != "Content-Security-Policy"}
+        for kind, pk in ids.items():
+            text = text.replace(str(pk), kind)
+            headers = {name: value.replace(str(pk), kind) for name, value in headers.items()}
+        seen.append((response.status_code, headers, text))
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("person", ["outsider", "homeless", "anonymous"])
+def test_a_shared_run_opens_its_page_and_nothing_else(world, client_of, person):
+    world.run.share(True)
+    for (route, method), answers in MATRIX.items():
+        response = client_of(person, route).generic(method, world.path(route))
+        expected = "200" if route in SHARED and method == "GET" else answers[person]
+        assert answer(response) == expected, (route, method)
+
+
+@pytest.mark.parametrize("route", [route for route, method in MATRIX if method == "POST"])
+def test_a_form_of_another_site_changes_nothing(world, acme, route):
+    client = APIClient(enforce_csrf_checks=True)
+    client.force_login(acme.admin)
+    runs = Run.objects.count()
+    response = client.generic("POST", world.path(route))
+    # Signing in takes no notice of who is signed in, and its answer is for the sender's eyes only.
+    assert response.status_code == (400 if route.startswith("api/token/") else 403)
+    world.run.refresh_from_db()
+    assert (Run.objects.count(), world.run.cancel_requested, world.run.is_public) == (
+        runs, False, False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("person", ["admin", "viewer", "outsider", "anonymous"])
+def test_the_admin_is_for_staff(client_of, person):
+    client = client_of(person, ADMIN)
+    admin = next(p for p in get_resolver().url_patterns if str(p.pattern) == ADMIN)
+    paths = [re.sub(r"<[^>]*>|\(.*", "1", route) for route in routes(admin.url_patterns)]
+    assert len(paths) > 20
+    for path in paths:
+        response = client.get(f"/admin/{path}")
+        if path == "login/":
+            assert response.status_code == 200
+        elif path == "logout/":
+            assert response.status_code == 405
+        else:
+            assert response.status_code == 302, path
+            assert response.headers["Location"].startswith("/admin/login/"), path
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("person", PEOPLE)
+@pytest.mark.parametrize("shared", [False, True], ids=["private", "shared"])
+def test_sockets_answer_as_the_matrix_says(
+    web: Web, world, acme, globex, superuser, person, shared
+):
+    world.run.share(shared)
+    user = {
+        "outsider": globex.admin,
+        "superuser": superuser,
+        "homeless": User.objects.create_user("homeless"),
+        "anonymous": None,
+    }.get(person) or getattr(acme, person, None)
+    for (route, _), answers in rows(SOCKETS, keys=1).items():
+        expected = "open" if shared and route in SHARED_SOCKETS else answers[person]
+        path = re.sub(r"\(\?P<(\w+)_id>[^)]*\)", lambda m: str(world.ids[f"{m[1]}s"]), route)
+        path = "/" + path.strip("^$").replace("/?", "")
+        with web.socket(path if route else "/ws/nowhere", user) as socket:
+            if expected == "open":
+                assert socket.frame()["type"] == "hello", route
+            else:
+                assert socket.close_code() == int(expected), route

@@ -1,0 +1,162 @@
+"""The stack of `make run`: starts, heals whatever is killed, ends without leaving anything behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from django.conf import settings
+
+from crewops.stack import MARK
+from tests.live import eventually, free_port
+
+START_S = 90.0  # five processes that start at once on a busy machine
+HEAL_S = 45.0
+END_S = 40.0
+
+pytestmark = pytest.mark.timeout(300)
+
+
+class Stack:
+    """A stack on data of its own. ``output`` is the file that holds what it has printed."""
+
+    def __init__(self, var_dir: Path) -> None:
+        self.port = free_port()
+        self.var_dir = var_dir
+        self.output = var_dir / "output"
+        self.environment = {
+            **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+            "VAR_DIR": str(var_dir),
+            "PORT": str(self.port),
+            "DJANGO_SETTINGS_MODULE": "crewops.settings",
+        }
+        self.command("manage.py", "migrate", "--verbosity", "0", check=True)
+
+    def command(self, *arguments: str, **options) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *arguments],
+            env=self.environment,
+            cwd=settings.BASE_DIR,
+            text=True,
+            capture_output=True,
+            timeout=START_S,
+            **options,
+        )
+
+    @contextmanager
+    def running(self) -> Iterator[psutil.Popen]:
+        with self.output.open("w") as output:
+            supervisor = psutil.Popen(
+                [sys.executable, "-m", "crewops.stack"],
+                env=self.environment,
+                cwd=settings.BASE_DIR,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            eventually(lambda: "CrewOps is ready" in self.output.read_text(), START_S)
+            yield supervisor
+        finally:
+            if supervisor.poll() is None:
+                supervisor.terminate()
+                supervisor.wait(END_S)
+            print(self.output.read_text())
+
+    def processes(self) -> dict[str, list[psutil.Process]]:
+        """Every process with this stack's mark, by the program it belongs to, parents first."""
+        found: dict[str, list[psutil.Process]] = {}
+        for process in sorted(psutil.process_iter(), key=lambda process: process.pid):
+            try:
+                environment = process.environ()
+                if environment.get(MARK) == str(self.var_dir) and process.is_running():
+                    found.setdefault(environment["SUPERVISOR_PROCESS_NAME"], []).append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    def has(self, program: str, number: int) -> bool:
+        """Whether the program has this many processes, and the stack is ready."""
+        return len(self.processes().get(program, [])) == number and self.is_ready()
+
+    def is_ready(self) -> bool:
+        """Whether database, Redis and a worker are reached, through the web."""
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.port}/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with tempfile.TemporaryDirectory(prefix="crewops-stack-") as directory:
+        yield Stack(Path(directory))
+
+
+def test_whatever_is_killed_comes_back(stack):
+    with stack.running():
+        assert stack.is_ready()
+        eventually(lambda: set(stack.processes()) == {"redis", "web0", "worker", "scheduler"})
+        # The last of a program's processes is, for the worker, a child of its pool.
+        for program, place in (
+            ("redis", 0),
+            ("web0", 0),
+            ("worker", -1),
+            ("worker", 0),
+            ("scheduler", 0),
+        ):
+            before = stack.processes()[program]
+            before[place].kill()
+            before[place].wait(END_S)
+            eventually(partial(stack.has, program, len(before)), HEAL_S)
+            assert before[place] not in stack.processes()[program]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_every_process(stack, number):
+    with stack.running() as supervisor:
+        processes = [process for group in stack.processes().values() for process in group]
+        supervisor.send_signal(number)
+        assert supervisor.wait(END_S) == 0
+        assert not [process for process in processes if process.is_running()]
+        assert not stack.processes()
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"http://127.0.0.1:{stack.port}/healthz")
+
+
+def test_a_second_stack_on_the_same_data_is_refused(stack):
+    with stack.running():
+        second = stack.command("-m", "crewops.stack")
+        assert second.returncode == 1
+        assert second.stderr.startswith("CrewOps is already running on the data in")
+        assert stack.is_ready()
+
+
+def test_a_taken_port_is_named_with_its_holder(stack):
+    with socket.create_server(("127.0.0.1", stack.port)):
+        refused = stack.command("-m", "crewops.stack")
+    assert refused.returncode == 1
+    assert f"Port {stack.port} on 127.0.0.1 cannot be used" in refused.stderr
+    assert f"process {os.getpid()} " in refused.stderr
+    assert f"make run PORT={stack.port + 1}" in refused.stderr
+
+
+def test_what_a_killed_supervisor_left_behind_is_ended_by_the_next_stack(stack):
+    with stack.running() as supervisor:
+        supervisor.kill()
+        supervisor.wait()
+        left = [process for group in stack.processes().values() for process in group]
+        assert left
+    with stack.running():
+        assert "left over from a stack that was killed" in stack.output.read_text()
+        assert not [process for process in left if process.is_running()]
+        assert stack.is_ready()
