@@ -1,8 +1,11 @@
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from runs.tests.tools.recorder import Recorder
+from runs.tests.tools.scene import Scene, scene
+from runs.tools import box
 
 
 @pytest.fixture
@@ -15,3 +18,21 @@ def workspace(tmp_path: Path) -> Path:
     path = tmp_path / "workspace"
     path.mkdir()
     return path
+
+
+@pytest.fixture
+def loot(tmp_path: Path) -> Iterator[Scene]:
+    """Secrets within reach of the worker."""
+    with scene(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def in_tier(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Runs tools in that tier from here on; ``limits`` is the control without a box."""
+
+    def choose(name: str) -> None:
+        tier = box.Tier(name, box.tier().uid if name == "namespaces" else None)
+        monkeypatch.setattr(box, "tier", lambda: tier)
+
+    return choose

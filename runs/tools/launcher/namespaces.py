@@ -1,13 +1,14 @@
 """The box: own users, processes, mounts, network and IPC, so that nothing else is in sight.
 
-Three processes stand between the worker and the command. The launcher, outside, sees to the end of
-everything. The keeper has left the launcher's namespaces and only waits. Below it, process 1 of the new
-process namespace builds the file system and starts the command; when it ends, for whatever reason, the
-kernel kills every process of the namespace.
+Three processes stand between the worker and the command. The launcher, outside, waits and has the last
+word. The keeper has left the launcher's namespaces but cannot enter its own process namespace itself;
+it only holds the place. Its child is process 1 there: it builds the file system, starts the command and
+watches over it; when it ends, for whatever reason, the kernel kills every process of the namespace.
 """
 
 import fcntl
 import os
+import select
 import signal
 import socket
 import struct
@@ -16,8 +17,11 @@ from pathlib import Path
 import command
 import filesystem
 import libc
+import supervision
+import tree
 
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1  # linux/sockios.h, linux/if.h
+INTERFACE_REQUEST = "16sh14x"  # struct ifreq: name, flags
 NAMESPACES = (
     libc.CLONE_NEWUSER
     | libc.CLONE_NEWNS
@@ -25,10 +29,22 @@ NAMESPACES = (
     | libc.CLONE_NEWIPC
     | libc.CLONE_NEWUTS
 )
+LAST_WAIT_S = supervision.GRACE_S + 0.5  # for process 1 to end the command, once told to
 
 
-def start(order: dict, report) -> int:
-    """Start the command in its box; returns the keeper's process id, whose exit code is the command's."""
+def run(order: dict, report) -> None:
+    """Run the command in its box; process 1 of the box reports how it ended."""
+    tree.adopt_orphans()
+    keeper = _start(order, report)
+    ended = os.pidfd_open(keeper)
+    ready, _, _ = select.select([0, ended], [], [])
+    if ended not in ready:
+        select.select([ended], [], [], LAST_WAIT_S)
+    tree.end(0)
+
+
+def _start(order: dict, report) -> int:
+    """Fork the keeper and map its users; returns its process id."""
     unshared, tell_unshared = os.pipe()
     mapped, tell_mapped = os.pipe()
     keeper = os.fork()
@@ -46,19 +62,18 @@ def start(order: dict, report) -> int:
     return keeper
 
 
-def _keep(order: dict, report, tell_unshared: int, mapped: int) -> int:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the command is to have its grace
+def _keep(order: dict, report, tell_unshared: int, mapped: int) -> None:
     libc.unshare(NAMESPACES | (0 if order["network"] else libc.CLONE_NEWNET))
     os.write(tell_unshared, b"1")
     if not os.read(mapped, 1):
         raise OSError(0, "the users could not be mapped")
     pid = os.fork()
     if pid == 0:
-        _guarded(_init, order, report)
-    return _exit_code(os.waitpid(pid, 0)[1])
+        _guarded(_be_first, order, report)
+    os.waitpid(pid, 0)
 
 
-def _init(order: dict, report) -> int:
+def _be_first(order: dict, report) -> None:
     """Process 1. Keeps its capabilities, so that the command, which has none, cannot trace it."""
     libc.prctl(libc.PR_SET_PDEATHSIG, signal.SIGKILL)
     libc.prctl(libc.PR_SET_DUMPABLE, 0)
@@ -67,11 +82,7 @@ def _init(order: dict, report) -> int:
         _raise_loopback()
     # What the kernel offers to the root of a new user namespace is more than a tool needs to see.
     Path("/proc/sys/user/max_user_namespaces").write_text("0")
-    pid = command.start(order, report)
-    while True:
-        ended, status = os.waitpid(-1, 0)
-        if ended == pid:
-            return _exit_code(status)
+    supervision.run(order, report)
 
 
 def _map_users(keeper: int, uid: int | None) -> None:
@@ -87,22 +98,16 @@ def _map_users(keeper: int, uid: int | None) -> None:
 def _raise_loopback() -> None:
     """Tests talk to themselves on 127.0.0.1; there is no other interface."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        request = struct.pack("16sh14x", b"lo", 0)
-        (flags,) = struct.unpack_from("16xh", fcntl.ioctl(sock, SIOCGIFFLAGS, request))
-        fcntl.ioctl(sock, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | IFF_UP))
-
-
-def _exit_code(status: int) -> int:
-    code = os.waitstatus_to_exitcode(status)
-    return code if code >= 0 else 128 - code
+        answer = fcntl.ioctl(sock, SIOCGIFFLAGS, struct.pack(INTERFACE_REQUEST, b"lo", 0))
+        name, flags = struct.unpack(INTERFACE_REQUEST, answer)
+        fcntl.ioctl(sock, SIOCSIFFLAGS, struct.pack(INTERFACE_REQUEST, name, flags | IFF_UP))
 
 
 def _guarded(work, order: dict, report, *arguments: int) -> None:
-    """Run `work` in a forked process and end that with its exit code."""
-    code = command.START_FAILED
+    """Do `work` in a forked process and end that; what went wrong is reported."""
     try:
-        code = work(order, report, *arguments)
+        work(order, report, *arguments)
     except OSError as error:
         report(error=f"The box could not be built: {error.strerror or error}.")
     finally:
-        os._exit(code)
+        os._exit(command.START_FAILED)

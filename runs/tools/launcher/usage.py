@@ -1,5 +1,6 @@
 """What a tool uses of memory and disk, for limits the kernel keeps only for single processes and files."""
 
+import errno
 import os
 import stat
 import time
@@ -48,7 +49,11 @@ class Usage:
                         total += entry.stat(follow_symlinks=False).st_blocks * BLOCK_BYTES
                         if entry.is_dir(follow_symlinks=False):
                             pending.append(entry.path)
-            except OSError:
+            except OSError as error:
+                if error.errno == errno.ENAMETOOLONG:
+                    return (
+                        "Stopped: directories are nested too deep for the workspace to be measured."
+                    )
                 continue  # removed meanwhile
             if total > limit:
                 return f"Stopped: over the workspace limit of {_mebibytes(limit)}."

@@ -1,0 +1,227 @@
+"""Hostile scripts that want what is the worker's: each fails in its box, and succeeds without one."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from runs import tools
+from runs.tests.tools.recorder import Recorder
+from runs.tests.tools.scene import Scene
+
+CONNECT = """
+import socket
+s = socket.socket(socket.{family})
+s.settimeout(2)
+s.connect({address})
+print(s.recv(100).decode())
+"""
+
+READ = {
+    "environment of every process": "cat /proc/[0-9]*/environ | tr '\\0' '\\n'",
+    "arguments of every process": "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'",
+    "settings": "cat <project>/.env",
+    "settings by working directory": "cat /proc/[0-9]*/cwd/.env",
+    "settings by root directory": "cat /proc/[0-9]*/root/<project>/.env",
+    "settings by relative path": "cat ../../project/.env",
+    "settings by symbolic link": "ln -s <project>/.env link; cat link",
+    "settings by linked directory": "ln -s <project> dir; cat dir/.env",
+    "settings by hard link": "ln <project>/.env hard; cat hard",
+    "settings by search": "grep -rhs canary- $(dirname <project>)",
+    "database": "grep -ao 'canary-[0-9a-f]*' <database>",
+    "key of the user": "cat <home>/.ssh/id",
+    "workspace of another run": "cat <other_workspace>/result.txt",
+    "workspace next door": "cat ../*/result.txt",
+    "temporary file": "cat <temporary>",
+    "shared memory": "cat <shared_memory>",
+    "copy of everything": "tar -cf - <project> <home> | grep -ao 'canary-[0-9a-f]*'",
+}
+READ_BY_PYTHON = {
+    "database by SQL": "import sqlite3; print(sqlite3.connect('<database>').execute('SELECT * FROM secret').fetchall())",
+    "socket file": CONNECT.format(family="AF_UNIX", address="'<unix_socket>'"),
+    "abstract socket": CONNECT.format(family="AF_UNIX", address=r"'\0<abstract_socket>'"),
+    "TCP": CONNECT.format(family="AF_INET", address="('127.0.0.1', <tcp_port>)"),
+    "TCP by name": CONNECT.format(family="AF_INET", address="('localhost', <tcp_port>)"),
+    "TCP by any address": CONNECT.format(family="AF_INET", address="('0.0.0.0', <tcp_port>)"),
+    "TCP over IPv6": CONNECT.format(family="AF_INET6", address="('::1', <tcp6_port>)"),
+    "open file of the worker": "print(open('/proc/<pid>/fd/9').read())",
+}
+SCRIPTS = [("bash", name, code) for name, code in READ.items()] + [
+    ("python", name, code) for name, code in READ_BY_PYTHON.items()
+]
+each_script = pytest.mark.parametrize(
+    ("interpreter", "code"),
+    [script[::2] for script in SCRIPTS],
+    ids=[name for _, name, _ in SCRIPTS],
+)
+
+
+def run(scene: Scene, emitter: Recorder, code: str, interpreter: str = "bash") -> str:
+    """What the hostile script has written."""
+    script = tools.get("script")
+    params = script.clean({"interpreter": interpreter, "code": scene.fill(code)})
+    script.run(params, scene.workspace, emitter)
+    return emitter.output
+
+
+def steals(scene: Scene, emitter: Recorder, code: str, interpreter: str) -> bool:
+    """Whether the script got at a secret. Not its output, which a failing test would print."""
+    mark = "echo started; " if interpreter == "bash" else "print('started')\n"
+    output = run(scene, emitter, mark + code, interpreter)
+    assert output[:8] == "started\n"
+    return scene.canary in output
+
+
+@each_script
+def test_no_secret_is_read(loot, emitter, in_tier, interpreter, code):
+    in_tier("namespaces")
+    assert not steals(loot, emitter, code, interpreter)
+
+
+@each_script
+def test_control_without_the_box_it_is(loot, emitter, in_tier, interpreter, code):
+    in_tier("limits")
+    assert steals(loot, emitter, code, interpreter)
+
+
+WRITE = {
+    "settings": ("echo x >> <project>/.env", "<project>/.env"),
+    "key of the user": ("echo x >> <home>/.ssh/authorized_keys", "<home>/.ssh/authorized_keys"),
+    "workspace of another run": (
+        "echo x > <other_workspace>/result.txt",
+        "<other_workspace>/result.txt",
+    ),
+    "by symbolic link": ("ln -s <home> way; echo x > way/planted", "<home>/planted"),
+    "removal": ("rm -rf <project>", "<project>/.env"),
+    "database": ("echo x > <database>", "<database>"),
+}
+each_write = pytest.mark.parametrize(("code", "target"), WRITE.values(), ids=WRITE)
+
+
+def content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+@each_write
+def test_nothing_outside_the_workspace_is_written(loot, emitter, in_tier, code, target):
+    in_tier("namespaces")
+    before = content(path := Path(loot.fill(target)))
+    run(loot, emitter, code)
+    assert content(path) == before
+
+
+@each_write
+def test_control_without_the_box_everything_is(loot, emitter, in_tier, code, target):
+    in_tier("limits")
+    before = content(path := Path(loot.fill(target)))
+    run(loot, emitter, code)
+    assert content(path) != before
+
+
+def test_the_system_is_read_only(loot, emitter, in_tier):
+    in_tier("namespaces")
+    for directory in ("/", "/usr", "/usr/bin", "/etc", "/dev", Path(os.__file__).parent):
+        run(loot, emitter, f"touch {directory}/planted || echo refused")
+        assert not Path(directory, "planted").exists()
+    assert emitter.output.count("refused") == 6
+
+
+def test_the_worker_is_not_killed(loot, emitter, in_tier):
+    in_tier("namespaces")
+    run(loot, emitter, "kill -9 <pid>")
+    assert loot.worker.poll() is None
+
+
+def test_control_without_the_box_it_is_killed(loot, emitter, in_tier):
+    in_tier("limits")
+    run(loot, emitter, "kill -9 <pid>")
+    assert loot.worker.wait(timeout=5) == -9
+
+
+NAMESPACES = "for n in user pid mnt net ipc uts; do readlink /proc/self/ns/$n; done"
+
+
+@pytest.mark.parametrize(("tier", "shared"), [("namespaces", 0), ("limits", 6)])
+def test_every_namespace_is_its_own(loot, emitter, in_tier, tier, shared):
+    in_tier(tier)
+    ours = {
+        os.readlink(f"/proc/self/ns/{name}") for name in ("user", "pid", "mnt", "net", "ipc", "uts")
+    }
+    assert len(ours & set(run(loot, emitter, NAMESPACES).split())) == shared
+
+
+ESCALATE = {
+    "another user namespace": "unshare -Ur true",
+    "another mount": "mount -t tmpfs none .tmp",
+    "a device": "mknod device b 8 0",
+    "another root": "chroot / true",
+    "process 1": "cat /proc/1/environ /proc/1/maps /proc/1/mem",
+    "the root of process 1": "ls /proc/1/root/",
+    "the descriptors of process 1": "ls /proc/1/fd",
+    "the host name": "hostname planted",
+    "the kernel's settings": "echo 1 > /proc/sys/user/max_user_namespaces",
+    "the clock's settings": "echo 0 > /proc/sys/kernel/randomize_va_space",
+    "the users": "python3 -c 'import os; os.setuid(0)'",
+}
+
+
+@pytest.mark.parametrize("code", ESCALATE.values(), ids=ESCALATE)
+def test_no_rights_are_won(loot, emitter, in_tier, code):
+    in_tier("namespaces")
+    assert "won" not in run(loot, emitter, f"if {code}; then echo won; fi").split()
+
+
+def test_process_1_is_not_killed(loot, emitter, in_tier):
+    in_tier("namespaces")
+    assert run(loot, emitter, "kill -9 1; kill -15 1; sleep 0.2; echo still here").endswith(
+        "here\n"
+    )
+
+
+def test_no_capability_is_left(loot, emitter, in_tier):
+    in_tier("namespaces")
+    status = run(loot, emitter, "grep -E '^(Cap(Inh|Prm|Eff|Amb)|NoNewPrivs)' /proc/self/status")
+    assert [int(line.split()[1], 16) for line in status.splitlines()] == [0, 0, 0, 0, 1]
+
+
+def test_only_standard_descriptors_are_inherited(loot, emitter, in_tier):
+    for tier in ("namespaces", "limits"):
+        in_tier(tier)
+        run(loot, emitter, "import os; print(sorted(os.listdir('/proc/self/fd'))[:-1])", "python")
+    assert emitter.output == "['0', '1', '2']\n" * 2
+
+
+def test_a_test_suite_is_in_the_same_box(loot, emitter, in_tier):
+    """A conftest.py that does it all when it is imported."""
+    attacks = "\n".join(
+        f"subprocess.run({[interpreter, '-c', loot.fill(code)]!r})"
+        for interpreter, _, code in SCRIPTS
+    )
+    (loot.workspace / "pytest.ini").write_text("[pytest]\n")
+    (loot.workspace / "conftest.py").write_text(f"import subprocess\n{attacks}\n")
+    (loot.workspace / "test_it.py").write_text("def test_it(): pass\n")
+    tool = tools.get("pytest")
+    in_tier("namespaces")
+    tool.run(tool.clean({"args": ["-s"]}), loot.workspace, emitter)
+    in_tier("limits")
+    tool.run(tool.clean({"args": ["-s"]}), loot.workspace, control := Recorder())
+    stolen = [loot.canary in output for output in (emitter.output, control.output)]
+    assert stolen == [False, True]
+    assert "1 passed" in emitter.output
+
+
+def test_a_clone_sees_no_secret_either(loot, emitter, in_tier, settings):
+    """git may use the network, but what it sees of files and processes is as little."""
+    from runs.tools import process
+
+    in_tier("namespaces")
+    code = "cat /proc/[0-9]*/environ <project>/.env <unix_socket> <other_workspace>/*"
+    process.run(
+        ["bash", "-c", loot.fill(code)],
+        workspace=loot.workspace,
+        emitter=emitter,
+        time_limit=10,
+        network=True,
+    )
+    assert "No such file" in emitter.output
+    assert loot.canary not in emitter.output

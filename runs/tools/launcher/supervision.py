@@ -1,0 +1,48 @@
+"""Starting the command, watching over it, and ending it with everything it has started."""
+
+import os
+import select
+import signal
+
+import command
+import tree
+from usage import Usage
+
+GRACE_S = 1.0  # between SIGTERM and SIGKILL
+LOOK_S = 0.5
+
+
+def run(order: dict, report) -> None:
+    """Run the command to its end, or until standard input ends or a limit is exceeded; report it."""
+    tree.adopt_orphans()
+    wake = _wake_on_child()
+    pid = command.start(order, report)
+    stopped = _watch(pid, wake, Usage(order["workspace"], order["limits"]))
+    tree.end(0 if pid in tree.reaped else GRACE_S)
+    code = os.waitstatus_to_exitcode(tree.reaped.get(pid, signal.SIGKILL))
+    report(exit_code=code if code >= 0 else 128 - code, stopped=stopped)
+
+
+def _watch(pid: int, wake: int, usage: Usage) -> str:
+    """Return when the command has ended or is to be stopped; the limit it exceeded, or ""."""
+    while True:
+        ready, _, _ = select.select([0, wake], [], [], LOOK_S)
+        if wake in ready:
+            os.read(wake, 4096)
+            tree.reap()
+            if pid in tree.reaped:
+                return ""
+        if 0 in ready and not os.read(0, 4096):
+            return ""
+        if excess := usage.excess():
+            return excess
+
+
+def _wake_on_child() -> int:
+    """A descriptor that turns readable when a child ends, so that no end is slept through."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return reader
