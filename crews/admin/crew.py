@@ -72,6 +72,7 @@ class CrewAdmin(ScopedAdmin):
     list_filter = ["is_active", "activity", ("organization", admin.RelatedOnlyFieldListFilter)]
     list_select_related = ["organization"]
     search_fields = ["name", "slug", "organization__name"]
+    ordering = ["organization__name", "name"]
     fields = [("organization", "is_active"), ("name", "slug"), "description"]
     task_inline = TaskInline
 

@@ -14,6 +14,7 @@ class OrganizationAdmin(ScopedAdmin):
 
     list_display = ["name", "slug", "member_count", "crew_count", "created_at"]
     search_fields = ["name", "slug"]
+    ordering = ["name"]
     fields = ["name", "slug"]
     inlines = [MembershipInline]
 

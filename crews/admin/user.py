@@ -1,6 +1,7 @@
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -37,6 +38,11 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     ]
     readonly_fields = ["last_login", "date_joined"]
     inlines = [UserMembershipInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        # The history of a user who is there must answer like that of one who is not.
+        users = super().get_queryset(request)
+        return users if request.user.is_superuser else users.none()
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return request.user.is_superuser

@@ -1,0 +1,228 @@
+"""The admin through everybody's eyes: who gets which answer, and that nothing foreign is told."""
+
+import re
+import uuid
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import ForeignKey, Model
+
+from crews.models import Crew, Membership, Organization
+from runs.models import Run, ToolExecution
+from tests.admin import PEOPLE, RANDOM, World, answer, clients, url, views
+
+# Every view of every registered model, asked for with GET. A run that is active is deleted by nobody.
+MATRIX = """
+view                              superuser admin operator viewer outsider homeless civilian
+
+crews_organization_changelist     200       200   200      200    200      403      login
+crews_organization_add            200       403   403      403    403      403      login
+crews_organization_change         200       200   200      200    gone     403      login
+crews_organization_history        200       200   200      200    gone     gone     login
+crews_organization_delete         200       403   403      403    403      403      login
+
+crews_membership_changelist       200       200   200      200    200      403      login
+crews_membership_add              200       200   403      403    200      403      login
+crews_membership_change           200       200   200      200    gone     403      login
+crews_membership_history          200       200   200      200    gone     gone     login
+crews_membership_delete           200       200   403      403    gone     403      login
+
+crews_crew_changelist             200       200   200      200    200      403      login
+crews_crew_add                    200       200   403      403    200      403      login
+crews_crew_change                 200       200   200      200    gone     403      login
+crews_crew_history                200       200   200      200    gone     gone     login
+crews_crew_delete                 200       200   403      403    gone     403      login
+crews_crew_start_run              200       200   200      403    403      403      login
+crews_crew_open_live_page         302       302   302      302    403      403      login
+
+runs_run_changelist               200       200   200      200    200      403      login
+runs_run_add                      403       403   403      403    403      403      login
+runs_run_change                   200       200   200      200    gone     403      login
+runs_run_history                  200       200   200      200    gone     gone     login
+runs_run_delete                   403       403   403      403    403      403      login
+runs_run_cancel                   200       200   200      403    403      403      login
+runs_run_open_live_page           302       302   302      302    403      403      login
+
+runs_toolexecution_changelist     200       200   200      200    200      403      login
+runs_toolexecution_add            403       403   403      403    403      403      login
+runs_toolexecution_change         200       200   200      200    gone     403      login
+runs_toolexecution_history        200       200   200      200    gone     gone     login
+runs_toolexecution_delete         403       403   403      403    403      403      login
+
+auth_user_changelist              200       403   403      403    403      403      login
+auth_user_add                     200       403   403      403    403      403      login
+auth_user_change                  200       403   403      403    403      403      login
+auth_user_history                 200       gone  gone     gone   gone     gone     login
+auth_user_delete                  200       403   403      403    403      403      login
+auth_user_password_change         200       403   403      403    403      403      login
+"""
+ROWS = {
+    cells[0]: dict(zip(PEOPLE, cells[1:], strict=True))
+    for cells in map(str.split, MATRIX.strip().splitlines()[1:])
+    if cells
+}
+REGISTERED = {Organization, Membership, Crew, Run, ToolExecution, User}
+FOREIGN_KEYS = [
+    field
+    for model in apps.get_models()
+    if model._meta.app_label in ("crews", "runs", "auth")
+    for field in model._meta.fields
+    if isinstance(field, ForeignKey)
+]
+
+
+@pytest.fixture
+def world(acme, worker_alive) -> World:
+    return World(acme)
+
+
+@pytest.fixture
+def staff(acme, globex, superuser):
+    return clients(acme, globex, superuser)
+
+
+def address(world: World, view: str) -> str:
+    """The view's URL, of our record where it is of one."""
+    record = _record(world, view)
+    return url(view, record.pk) if record else url(view)
+
+
+def url_of_missing(world: World, view: str) -> str:
+    """The same for a record that there is not."""
+    record = _record(world, view)
+    if record is None:
+        return url(view)
+    return url(view, uuid.uuid4() if isinstance(record.pk, uuid.UUID) else 10**9)
+
+
+def _record(world: World, view: str) -> Model | None:
+    app, model, _ = view.split("_", 2)
+    of_one = (view, True) in views(apps.get_model(app, model))
+    return world.records[f"{app}.{model}"] if of_one else None
+
+
+def test_every_model_and_every_view_of_the_admin_is_in_the_matrix():
+    assert set(admin.site._registry) == REGISTERED
+    assert {name for model in REGISTERED for name, _ in views(model)} == set(ROWS)
+
+
+@pytest.mark.parametrize("person", PEOPLE)
+def test_every_view_answers_as_the_matrix_says(world, staff, person):
+    for view, answers in ROWS.items():
+        response = staff[person].get(address(world, view))
+        assert answer(response) == answers[person], view
+        if person in ("outsider", "homeless", "civilian"):
+            assert world.told(response) == [], view
+        elif answers[person] == "200" and view.endswith(("_change", "_changelist")):
+            assert world.told(response), view  # so these texts would give a leak away
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("person", ["outsider", "homeless", "civilian"])
+def test_another_organizations_record_answers_like_a_missing_one(world, staff, person, method):
+    for view in ROWS:
+        seen = []
+        for missing in (False, True):
+            path = url_of_missing(world, view) if missing else address(world, view)
+            response = getattr(staff[person], method)(
+                path, {"post": "yes", "_form_submitted": "on"}
+            )
+            index = staff[person].get(url("index")).content.decode()  # shows the message
+            text = response.content.decode() + response.headers.get("Location", "") + index
+            if pk := re.search(r"/([\w-]+)/\w+/$", path):
+                text = text.replace(f"/{pk[1]}/", "/pk/").replace(f"“{pk[1]}”", "“pk”")
+            seen.append((response.status_code, RANDOM.sub("", text)))
+        assert seen[0] == seen[1], view
+
+
+def test_to_those_who_may_see_it_a_record_answers_unlike_a_missing_one(world, staff):
+    for view, answers in ROWS.items():
+        if address(world, view) != url_of_missing(world, view) and answers["superuser"] != "403":
+            here = staff["superuser"].get(address(world, view))
+            gone = staff["superuser"].get(url_of_missing(world, view))
+            assert answer(here) != answer(gone), view
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?q=acme", "?_facets=True", "?e=1", "?q=Acme+crew&all=", "?p=1"]
+)
+def test_lists_filters_and_searches_tell_nothing_foreign(world, staff, query):
+    for view in ROWS:
+        if not view.endswith("_changelist") or view.startswith("auth"):
+            continue
+        response = staff["outsider"].get(url(view) + query, follow=True)
+        assert response.status_code == 200, view
+        assert world.told(response) == [], view
+        assert "acme-v" not in response.content.decode()
+
+
+def test_a_filter_on_a_foreign_record_finds_nothing(world, staff):
+    filters = {
+        "crews_crew": f"organization__id__exact={world.tenant.organization.pk}",
+        "crews_membership": f"organization__id__exact={world.tenant.organization.pk}",
+        "runs_run": f"crew__id__exact={world.tenant.crew.pk}",
+        "runs_toolexecution": f"task_execution__run__crew__id__exact={world.tenant.crew.pk}",
+    }
+    for model, query in filters.items():
+        path = f"{url(f'{model}_changelist')}?{query}"
+        assert world.told(staff["admin"].get(path)), model
+        assert world.told(staff["outsider"].get(path)) == [], model
+
+
+@pytest.mark.parametrize("field", FOREIGN_KEYS, ids=str)
+def test_autocompletes_offer_nothing_foreign(world, staff, field):
+    query = {
+        "app_label": field.model._meta.app_label,
+        "model_name": field.model._meta.model_name,
+        "field_name": field.name,
+    }
+    for person in PEOPLE:
+        response = staff[person].get(url("autocomplete"), query)
+        assert response.status_code in (200, 302, 403, 404)
+        if person in ("outsider", "homeless", "civilian"):
+            assert world.told(response) == []
+            assert "acme" not in response.content.decode().lower()
+    if field.related_model is User:
+        assert staff["superuser"].get(url("autocomplete"), query).status_code == 200
+        assert staff["admin"].get(url("autocomplete"), query).status_code == 403
+
+
+def test_the_index_the_search_and_the_rest_of_the_site_tell_nothing_foreign(world, staff):
+    pages = [url("index"), f"{url('search')}?s=acme&extended=1", url("jsi18n")]
+    pages += [url("app_list", app) for app in ("crews", "runs")]
+    for path in pages:
+        response = staff["outsider"].get(path)
+        assert response.status_code == 200
+        assert world.told(response) == []
+    assert staff["outsider"].get(url("app_list", "auth")).status_code == 404
+    assert staff["superuser"].get(url("app_list", "auth")).status_code == 200
+
+
+def test_there_is_no_view_that_forwards_to_any_record(world, staff):
+    for record in world.records.values():
+        kind = ContentType.objects.get_for_model(record)
+        for pk in (record.pk, uuid.uuid4()):
+            for person in ("superuser", "outsider"):
+                assert staff[person].get(f"/admin/r/{kind.pk}/{pk}/").status_code == 404
+
+
+def test_pages_of_the_admin_carry_a_policy_without_inline_scripts(world, staff, client):
+    pages = [client.get(url("login"))]
+    pages += [staff["superuser"].get(address(world, view)) for view in ROWS]
+    assert len(pages) > 30
+    for response in pages:
+        if response.status_code != 200:
+            continue
+        policy = response.headers["Content-Security-Policy"]
+        scripts = next(part for part in policy.split("; ") if part.startswith("script-src"))
+        assert scripts == "script-src 'self' 'unsafe-eval'"
+        assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=", response.content.decode())
+
+
+def test_the_sidebar_shows_users_to_superusers_alone(staff):
+    users = f'href="{url("auth_user_changelist")}"'
+    assert users in staff["superuser"].get(url("index")).content.decode()
+    assert users not in staff["admin"].get(url("index")).content.decode()

@@ -1,0 +1,88 @@
+"""Staff of two organizations at the admin, and a record of each kind for each organization."""
+
+import re
+from typing import Any
+from urllib.parse import unquote, unquote_plus
+
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db.models import Model
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+
+from conftest import PASSWORD, Tenant
+from crews.models import Membership
+from runs.models import TaskExecution, ToolExecution
+
+# superuser; acme's staff by role; globex's admin; staff of no organization; acme's admin, not staff.
+PEOPLE = ("superuser", "admin", "operator", "viewer", "outsider", "homeless", "civilian")
+SECRET = "written by a tool"
+# What differs between two answers to the same request.
+RANDOM = re.compile(
+    r'nonce="[^"]*"|csrftoken="[^"]*"|X-CSRFToken": "[^"]*"|middlewaretoken" [^>]*>'
+)
+
+
+class World:
+    """One organization's records by model, and the texts that would give a leak away."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        slug = tenant.organization.slug
+        self.run = tenant.start_run()
+        task = TaskExecution.objects.start(run=self.run, task=self.run.plan["tasks"][0])
+        tool = ToolExecution.objects.start(task_execution=task, tool="script", params={})
+        tool.report(message=f"{SECRET} of {slug}", output=f"{SECRET} of {slug}")
+        membership = Membership.objects.get(user=tenant.viewer)
+        self.tenant = tenant
+        self.records: dict[str, Model] = {
+            record._meta.label_lower: record
+            for record in (
+                tenant.organization, tenant.crew, tenant.viewer, membership, self.run, tool,
+            )
+        }  # fmt: skip
+        self.texts = [tenant.crew.name, f"{slug}-", str(tenant.crew.pk), str(self.run.pk)]
+        self.texts += [str(tool.pk), f">{tenant.organization.name}<", f"{SECRET} of {slug}"]
+
+    def told(self, response: HttpResponse) -> list[str]:
+        """Which of this organization's texts the response holds, but for those it was asked with."""
+        asked = unquote_plus(f"{response.request['PATH_INFO']}?{response.request['QUERY_STRING']}")
+        held = response.content.decode()
+        return [text for text in self.texts if text in held and text not in asked]
+
+
+def clients(acme: Tenant, globex: Tenant, superuser: User) -> dict[str, Client]:
+    """A signed-in client for each of ``PEOPLE``."""
+    users = {"superuser": superuser, "outsider": globex.admin}
+    users |= {role: getattr(acme, role) for role in ("admin", "operator", "viewer")}
+    users["homeless"] = User.objects.create_user("homeless", password=PASSWORD)
+    for user in users.values():
+        user.is_staff = True
+        user.save()
+    users["civilian"] = User.objects.create_user("civilian", password=PASSWORD)
+    Membership.objects.create(user=users["civilian"], organization=acme.organization, role="admin")
+    signed_in = {}
+    for person, user in users.items():
+        signed_in[person] = Client()
+        signed_in[person].force_login(user)
+    return signed_in
+
+
+def url(name: str, *args: Any) -> str:
+    return reverse(f"admin:{name}", args=args)
+
+
+def views(model: type[Model]) -> list[tuple[str, bool]]:
+    """Names of the URLs of a model's admin, and whether each is of one record."""
+    patterns = admin.site.get_model_admin(model).get_urls()
+    return [(p.name, "<" in str(p.pattern)) for p in patterns if p.name]
+
+
+def answer(response: HttpResponse) -> str:
+    """The status; ``login`` and ``gone`` are the redirects Django makes of no staff and no record."""
+    if response.status_code != 302:
+        return str(response.status_code)
+    location = unquote(response.headers["Location"])
+    if location.startswith(reverse("admin:login")):
+        return "login"
+    return "gone" if location == reverse("admin:index") else "302"
