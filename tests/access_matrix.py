@@ -60,6 +60,6 @@ route                                         admin operator viewer outsider hom
 ^ws/mission/?$                                open  open     open   open     open     4401      open
 ^ws/graph/?$                                  open  open     open   open     open     4401      open
 ^ws/graph/(?P<crew_id>[^/]+)/?$               open  open     open   4404     4404     4401      open
-                                              4404  4404     4404   4404     4404     4401      4404
+                                              4404  4404     4404   4404     4404     4404      4404
 """
 SHARED_SOCKETS = {r"^ws/runs/(?P<run_id>[^/]+)/?$"}
