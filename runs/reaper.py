@@ -1,7 +1,6 @@
 """Ends what nobody carries on with: one sweep over runs, workers and workspaces."""
 
 import logging
-import shutil
 import time
 from datetime import timedelta
 
@@ -10,6 +9,7 @@ from django.db.models.functions import Now
 
 from runs import dispatch, presence
 from runs.models import Run, Worker
+from runs.tools.removal import remove_tree
 
 ANNOUNCE_AGAIN_AFTER = timedelta(seconds=15)
 FORGET_WORKER_AFTER = timedelta(days=1)
@@ -50,4 +50,7 @@ def _remove_old_workspaces() -> None:
     for workspace in settings.WORKSPACES_DIR.iterdir():
         in_use = Run.objects.active().filter(pk=workspace.name)
         if workspace.stat().st_mtime < oldest and not in_use.exists():
-            shutil.rmtree(workspace)
+            try:
+                remove_tree(workspace)
+            except OSError:
+                logger.exception("Workspace %s could not be removed", workspace.name)

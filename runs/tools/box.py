@@ -4,6 +4,8 @@
   A tool sees the system read-only, its workspace, and nothing else.
 - ``user``: the worker is root, and its tools are a user who cannot read what is private to root.
 - ``limits``: resource limits and an own session. A tool can do whatever the worker's user can.
+- ``none``: no tool runs. The worker is root and could not become anyone else; root would be free of
+  most limits, and a fork bomb would take the machine with it.
 
 docs/box.md says what each tier holds back.
 """
@@ -11,15 +13,16 @@ docs/box.md says what each tier holds back.
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from uuid import uuid4
 
 from django.conf import settings
 
 from runs.tools.launch import Launched, Limits, Order
+from runs.tools.removal import remove_tree
 
 # What a command needs of the system. Of /etc only what is known to hold no secret.
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
@@ -49,22 +52,30 @@ class Tier:
         """Whether tools see no secret, no network and no other process."""
         return self.name == "namespaces"
 
+    @property
+    def refusal(self) -> str:
+        """Why no tool runs in this tier, "" if tools do."""
+        if settings.TOOLS_REQUIRE_SANDBOX and not self.is_sandbox:
+            return f"Tools do not run here: TOOLS_REQUIRE_SANDBOX is set. {self.shortfall}"
+        if self.name == "none":
+            return f"Tools do not run here: no way was found to box them. {self.shortfall}"
+        return ""
+
 
 @cache
 def tier() -> Tier:
     """The best tier that works here, found by running a command in each; remembered."""
-    uid = TOOLS_UID if os.geteuid() == 0 else None
-    candidates = [Tier("namespaces", uid), Tier("limits")]
-    if uid:
-        candidates.insert(1, Tier("user", uid))
+    if os.geteuid() == 0:
+        candidates = [Tier("namespaces", TOOLS_UID), Tier("user", TOOLS_UID)]
+    else:
+        candidates = [Tier("namespaces"), Tier("limits")]
     shortfalls: list[str] = []
     for candidate in candidates:
         found = Tier(candidate.name, candidate.uid, " ".join(shortfalls))
         if not (fault := _try(found)):
             return found
         shortfalls.append(f"{candidate.name}: {fault}")
-    # Not even a plain command runs: the tools will say so themselves, one by one.
-    return Tier("limits", None, " ".join(shortfalls))
+    return Tier("none", None, " ".join(shortfalls))
 
 
 def order(
@@ -146,18 +157,13 @@ def _readable(interpreter: str) -> tuple[str, ...]:
 
 def _try(candidate: Tier) -> str:
     """What keeps the tools' interpreter from running in that tier; "" when nothing does."""
-    settings.WORKSPACES_DIR.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=settings.WORKSPACES_DIR, prefix=".box-") as directory:
-        workspace = Path(directory)
+    workspace = settings.WORKSPACES_DIR / str(uuid4())  # named like any other, should it be left
+    workspace.mkdir(parents=True, mode=0o700)
+    try:
         command = [python(), "-c", "import encodings, socket"]
+        env = environment(workspace)
         launched = Launched(
-            order(
-                command,
-                workspace=workspace,
-                cwd=workspace,
-                env=environment(workspace),
-                in_tier=candidate,
-            )
+            order(command, workspace=workspace, cwd=workspace, env=env, in_tier=candidate)
         )
         ended, output = False, ""
         while not ended:
@@ -165,6 +171,8 @@ def _try(candidate: Tier) -> str:
             output += text
             ended = ended or launched.overdue()
         report = launched.finish()
+    finally:
+        remove_tree(workspace)
     if report.get("exit_code") == 0:
         return ""
-    return report.get("error") or f"exit code {report['exit_code']}. {output.strip()}"
+    return report.get("error") or f"exit code {report['exit_code']}. {output.strip()[-500:]}"

@@ -1,7 +1,6 @@
 """The `git_clone` tool: a clone in the workspace, with git's own percentages as progress."""
 
 import re
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from runs.tools import process
 from runs.tools.base import CHECKOUT, Emitter, Outcome, Params, RelativePath, Status, Tool
 from runs.tools.git_address import Address, Refused, check_branch, parse
 from runs.tools.public_address import NotPublic, resolve
+from runs.tools.removal import remove_tree
 
 MAX_DEPTH = 1_000_000
 
@@ -109,7 +109,7 @@ class GitClone(Tool):
         if not finished.fault and finished.exit_code == 0:
             emitter.progress(progress=1.0)
             return Outcome(Status.SUCCESS, 0, f"Cloned into {params['directory']}.")
-        shutil.rmtree(target, ignore_errors=True)  # half a clone would stand in the next try's way
+        remove_tree(target)  # half a clone would stand in the next try's way
         message = finished.fault or f"git ended with exit code {finished.exit_code}."
         return Outcome(Status.ERROR, finished.exit_code, message)
 

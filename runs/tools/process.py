@@ -47,8 +47,8 @@ def run(
     written there is handed to `on_note`.
     """
     tier = box.tier()
-    if settings.TOOLS_REQUIRE_SANDBOX and not tier.is_sandbox:
-        return Finished(None, f"Not run: TOOLS_REQUIRE_SANDBOX is set. {tier.shortfall}")
+    if tier.refusal:
+        return Finished(None, tier.refusal)
     order = box.order(
         argv,
         workspace=workspace,

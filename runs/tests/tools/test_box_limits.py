@@ -9,6 +9,7 @@ from runs import tools
 from runs.tests.tools.recorder import Recorder
 from runs.tests.tools.test_script import processes_with
 from runs.tools import Outcome, Status
+from runs.tools.removal import remove_tree
 
 MIB = 2**20
 HELD = "\nimport time; time.sleep({seconds})"  # long enough to be looked at
@@ -112,6 +113,7 @@ def test_directories_too_deep_to_be_measured(workspace, emitter, in_tier):
         "import os\nfor n in range(3000): os.mkdir('d'); os.chdir('d')\nimport time; time.sleep(9)"
     )
     assert "nested too deep" in run(workspace, emitter, code).message
+    remove_tree(workspace)
 
 
 @pytest.mark.parametrize("directory", ["/dev/shm", "/tmp"])

@@ -7,6 +7,7 @@ The file descriptor named first in argv takes one line of JSON: {"exit_code": n,
 or {"error": "..."} when the command could not be started.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -43,9 +44,9 @@ def _prepare(order: dict) -> None:
             for name in (".", *files):
                 os.lchown(os.path.join(directory, name), uid, uid)
     for path in (order["env"]["HOME"], order["env"]["TMPDIR"]):
-        if os.path.islink(path) or os.path.isfile(path):
-            os.unlink(path)  # an earlier step has put it there
-        if not os.path.isdir(path):
+        if os.path.islink(path) or not os.path.isdir(path):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)  # an earlier step has put it there
             os.mkdir(path, 0o700)
             if uid is not None:
                 os.lchown(path, uid, uid)
