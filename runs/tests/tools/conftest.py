@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from runs.tests.tools.recorder import Recorder
+from runs.tests.tools.repositories import make_repository
 from runs.tests.tools.scene import Scene, scene
 from runs.tools import box
 
@@ -18,6 +19,13 @@ def workspace(tmp_path: Path) -> Path:
     path = tmp_path / "workspace"
     path.mkdir()
     return path
+
+
+@pytest.fixture
+def origin(tmp_path: Path, settings) -> Path:
+    """A repository, where local clones are allowed."""
+    settings.TOOLS_GIT_LOCAL_ROOT = str(tmp_path)
+    return make_repository(tmp_path / "origin")
 
 
 @pytest.fixture

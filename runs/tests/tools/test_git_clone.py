@@ -5,44 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from runs import tools
-from runs.tests.tools.recorder import Recorder
+from runs.tests.tools.repositories import clone, git
 from runs.tools import Outcome, Status
 from runs.tools.git_address import parse
 from runs.tools.git_clone import Percentages, argv
-
-
-def git(*arguments: str, cwd: Path) -> None:
-    identity = ["-c", "user.name=Orion", "-c", "user.email=orion@example.com"]
-    subprocess.run(["git", *identity, *arguments], cwd=cwd, check=True, capture_output=True)
-
-
-@pytest.fixture
-def origin(tmp_path: Path, settings) -> Path:
-    """A repository of 300 files, three commits and a branch, where local clones are allowed."""
-    settings.TOOLS_GIT_LOCAL_ROOT = str(tmp_path)
-    path = tmp_path / "origin"
-    path.mkdir()
-    git("init", "--initial-branch=main", cwd=path)
-    for number in range(300):
-        (path / f"{number}.txt").write_text(f"{number}\n" * 100)
-    git("add", ".", cwd=path)
-    for number in range(3):
-        git("commit", "--allow-empty", "-m", f"Commit {number}", cwd=path)
-    git("branch", "release/2.0", cwd=path)
-    return path
-
-
-def clone(workspace: Path, emitter: Recorder, **params) -> Outcome:
-    git_clone = tools.get("git_clone")
-    return git_clone.run(git_clone.clean(params), workspace, emitter)
 
 
 def test_clones_with_gits_own_percentages(workspace, emitter, origin):
     assert clone(workspace, emitter, url=str(origin)) == Outcome(
         Status.SUCCESS, 0, "Cloned into repo."
     )
-    assert (workspace / "repo/299.txt").is_file()
+    assert (workspace / "repo/119.txt").is_file()
     assert emitter.values == sorted(emitter.values)
     assert emitter.values[-1] == 1.0
     assert len(set(emitter.values)) > 50
