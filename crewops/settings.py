@@ -4,6 +4,7 @@ With ``DEBUG`` off nothing is guessed: what is missing stops the start and says 
 `.env.example` lists every variable.
 """
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,7 +22,9 @@ env = environ.Env()
 environ.Env.read_env(BASE_DIR / ".env")
 
 DEBUG = env.bool("DEBUG", default=True)
+HOST = env.str("HOST", default="127.0.0.1")  # the address `make run` listens on
 PORT = env.int("PORT", default=8000)
+WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", default=1)  # web processes
 VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
 VAR_DIR.mkdir(parents=True, exist_ok=True)
 
@@ -131,7 +134,8 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env.str("REDIS_URL", default=default_redis_url(VAR_DIR))
+REDIS_IS_PRIVATE = not env.str("REDIS_URL", default="")
+REDIS_URL = default_redis_url(VAR_DIR) if REDIS_IS_PRIVATE else env.str("REDIS_URL")
 
 # -- Real time ----------------------------------------------------------------------------------
 
@@ -230,7 +234,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes of a request's body, files ap
 # -- Browsers -----------------------------------------------------------------------------------
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
 NODE_MODULES = BASE_DIR / "node_modules"
 STATICFILES_DIRS = [
     (prefix, NODE_MODULES / package)
@@ -275,14 +279,21 @@ FORMAT_MODULE_PATH = ["crewops.formats"]
 USE_I18N = False
 USE_TZ = True
 
+# Under the process manager all processes share a terminal, so each line names its process.
+PROCESS = f"{os.environ.get('SUPERVISOR_PROCESS_NAME', ''):9} ".lstrip()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "{asctime} {levelname:7} {name}: {message}", "style": "{"},
+        "line": {
+            "format": f"{{asctime}} {PROCESS}{{levelname:7}} {{name}}: {{message}}",
+            "style": "{",
+        },
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # Below warnings uvicorn logs each socket with its query string.
+    "loggers": {"uvicorn.error": {"level": "WARNING"}, "django": {"handlers": []}},
 }
 
 # -- Tools --------------------------------------------------------------------------------------

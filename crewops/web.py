@@ -1,33 +1,57 @@
 """The web process: ``python -m crewops.web`` runs uvicorn with our WebSocket protocol.
 
-``HOST``, ``PORT`` and ``WEB_CONCURRENCY`` (processes) come from the environment.
+``HOST``, ``PORT`` and ``WEB_CONCURRENCY`` (processes) come from the environment. Where standard input
+is a listening socket, as it is under `supervisord.conf`, one process serves that socket instead.
 """
 
 import os
+import socket
+import stat
+import sys
 
 import uvicorn
 
+APPLICATION = "crewops.asgi:application"
 INBOUND_LIMIT = 64 * 1024  # bytes; beyond it the server closes 1009, from 16 KiB on we say why
 PING_S = 40.0  # a peer that is gone without a word is found within twice this
 GRACE_S = 10  # seconds that requests under way get when the process is asked to stop
+OPTIONS = {
+    "ws": "realtime.server:FrameProtocol",
+    "ws_max_size": INBOUND_LIMIT,
+    "ws_ping_interval": PING_S,
+    "ws_ping_timeout": PING_S,
+    "ws_per_message_deflate": False,  # a prepared frame is the same for all; and see CRIME
+    "access_log": False,  # it would log query strings
+    "log_config": None,  # Django's logging is in force
+    "lifespan": "off",
+    "timeout_graceful_shutdown": GRACE_S,
+}
 
 
 def main() -> None:
-    uvicorn.run(
-        "crewops.asgi:application",
-        host=os.environ.get("HOST", "127.0.0.1"),
-        port=int(os.environ.get("PORT", "8000")),
-        workers=int(os.environ.get("WEB_CONCURRENCY", "1")),
-        ws="realtime.server:FrameProtocol",
-        ws_max_size=INBOUND_LIMIT,
-        ws_ping_interval=PING_S,
-        ws_ping_timeout=PING_S,
-        ws_per_message_deflate=False,  # a prepared frame is the same for all; and see CRIME
-        access_log=False,  # it would log query strings
-        log_config=None,  # Django's logging is in force
-        lifespan="off",
-        timeout_graceful_shutdown=GRACE_S,
-    )
+    if listener := _given_socket():
+        config = uvicorn.Config(APPLICATION, workers=1, **OPTIONS)
+        config.load_app()
+        uvicorn.Server(config).run(sockets=[listener])
+    else:
+        uvicorn.run(
+            APPLICATION,
+            host=os.environ.get("HOST", "127.0.0.1"),
+            port=int(os.environ.get("PORT", "8000")),
+            workers=int(os.environ.get("WEB_CONCURRENCY", "1")),
+            **OPTIONS,
+        )
+
+
+def _given_socket() -> socket.socket | None:
+    """Standard input, where it is a listening socket."""
+    if not sys.stdin or not stat.S_ISSOCK(os.fstat(0).st_mode):
+        return None
+    given = socket.socket(fileno=os.dup(0))  # finds out the family: uvicorn's --fd assumes AF_UNIX
+    if given.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        return given
+    given.close()
+    return None
 
 
 if __name__ == "__main__":

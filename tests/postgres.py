@@ -38,8 +38,8 @@ def binaries() -> Path:
 
 
 @contextmanager
-def cluster() -> Iterator[str]:
-    """The ``DATABASE_URL`` of a private cluster that is up."""
+def cluster(options: str = OPTIONS) -> Iterator[str]:
+    """The ``DATABASE_URL`` of a private cluster that is up; ``options`` as for ``postgres``."""
     directory = tempfile.mkdtemp(prefix="crewops-postgres-")
     owner = _unprivileged() if os.geteuid() == 0 else None
     if owner:
@@ -60,7 +60,7 @@ def cluster() -> Iterator[str]:
     try:
         call("initdb", "-D", data, "-U", "crewops", "--auth=trust", "--encoding=UTF8", "--no-sync")
         log = os.path.join(directory, "log")
-        call("pg_ctl", "start", "-w", "-D", data, "-l", log, "-o", f"{OPTIONS} -k {directory}")
+        call("pg_ctl", "start", "-w", "-D", data, "-l", log, "-o", f"{options} -k {directory}")
         try:
             yield f"postgres://crewops@{quote(directory, safe='')}/postgres"
         finally:

@@ -10,18 +10,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 import httpx
 import psutil
 import pytest
 from django.conf import settings
 
-from crewops.stack import MARK
+from crewops import leftovers
 from tests.live import eventually, free_port
 
 START_S = 90.0  # five processes that start at once on a busy machine
 HEAL_S = 45.0
 END_S = 40.0
+READY = "CrewOps is ready"
+PROGRAMS = {"redis", "web0", "worker", "scheduler"}
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -54,35 +57,37 @@ class Stack:
 
     @contextmanager
     def running(self) -> Iterator[psutil.Popen]:
-        with self.output.open("w") as output:
-            supervisor = psutil.Popen(
-                [sys.executable, "-m", "crewops.stack"],
-                env=self.environment,
-                cwd=settings.BASE_DIR,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        """The supervisor of a stack that is ready, its output in the file ``output``."""
+        with self.output.open("w") as output, self.started(output) as supervisor:
+            try:
+                eventually(lambda: READY in self.output.read_text(), START_S)
+                yield supervisor
+            finally:
+                print(self.output.read_text())
+
+    @contextmanager
+    def started(self, output: IO[str]) -> Iterator[psutil.Popen]:
+        supervisor = psutil.Popen(
+            [sys.executable, "-m", "crewops.stack"],
+            env=self.environment,
+            cwd=settings.BASE_DIR,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
         try:
-            eventually(lambda: "CrewOps is ready" in self.output.read_text(), START_S)
             yield supervisor
         finally:
             if supervisor.poll() is None:
                 supervisor.terminate()
                 supervisor.wait(END_S)
-            print(self.output.read_text())
 
     def processes(self) -> dict[str, list[psutil.Process]]:
-        """Every process with this stack's mark, by the program it belongs to, parents first."""
-        found: dict[str, list[psutil.Process]] = {}
-        for process in sorted(psutil.process_iter(), key=lambda process: process.pid):
-            try:
-                environment = process.environ()
-                if environment.get(MARK) == str(self.var_dir) and process.is_running():
-                    found.setdefault(environment["SUPERVISOR_PROCESS_NAME"], []).append(process)
-            except psutil.Error:
-                continue
-        return found
+        """The processes of each program, its main one first."""
+        return {
+            program: [process, *process.children(recursive=True)]
+            for program, process in leftovers.running(self.var_dir).items()
+        }
 
     def has(self, program: str, number: int) -> bool:
         """Whether the program has this many processes, and the stack is ready."""
@@ -105,7 +110,7 @@ def stack() -> Iterator[Stack]:
 def test_whatever_is_killed_comes_back(stack):
     with stack.running():
         assert stack.is_ready()
-        eventually(lambda: set(stack.processes()) == {"redis", "web0", "worker", "scheduler"})
+        eventually(lambda: set(stack.processes()) == PROGRAMS)
         # The last of a program's processes is, for the worker, a child of its pool.
         for program, place in (
             ("redis", 0),
@@ -124,13 +129,28 @@ def test_whatever_is_killed_comes_back(stack):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_every_process(stack, number):
     with stack.running() as supervisor:
-        processes = [process for group in stack.processes().values() for process in group]
+        processes = supervisor.children(recursive=True)
+        assert len(processes) > len(PROGRAMS)
         supervisor.send_signal(number)
         assert supervisor.wait(END_S) == 0
         assert not [process for process in processes if process.is_running()]
-        assert not stack.processes()
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"http://127.0.0.1:{stack.port}/healthz")
+
+
+def test_a_closed_terminal_ends_every_process(stack):
+    """Also where nobody passes its SIGHUP on, as `make` does not to its children."""
+    terminal, end = os.openpty()
+    with os.fdopen(end, "w") as output, stack.started(output) as supervisor:
+        output.close()
+        said = b""
+        while READY.encode() not in said:
+            said += os.read(terminal, 65536)
+        processes = supervisor.children(recursive=True)
+        assert len(processes) > len(PROGRAMS)
+        os.close(terminal)
+        assert supervisor.wait(END_S) == 0
+        assert not [process for process in processes if process.is_running()]
 
 
 def test_a_second_stack_on_the_same_data_is_refused(stack):
@@ -152,11 +172,11 @@ def test_a_taken_port_is_named_with_its_holder(stack):
 
 def test_what_a_killed_supervisor_left_behind_is_ended_by_the_next_stack(stack):
     with stack.running() as supervisor:
+        left = supervisor.children(recursive=True)
         supervisor.kill()
         supervisor.wait()
-        left = [process for group in stack.processes().values() for process in group]
-        assert left
+        assert [process for process in left if process.is_running()]
     with stack.running():
-        assert "left over from a stack that was killed" in stack.output.read_text()
+        assert "web0 of a stack that was killed" in stack.output.read_text()
         assert not [process for process in left if process.is_running()]
         assert stack.is_ready()

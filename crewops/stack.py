@@ -1,0 +1,125 @@
+"""``python -m crewops.stack``: every process of one machine, under one supervisor, in the foreground.
+
+`supervisord.conf` says what is started. Here is what comes before it: one stack a data directory, a
+free port, nothing left over from a stack that was killed. SIGINT, SIGTERM and a closed terminal
+(SIGHUP) end all of it.
+"""
+
+import fcntl
+import os
+import pwd
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import IO, TextIO
+
+from django.conf import settings
+from supervisor import events
+from supervisor.options import ServerOptions
+from supervisor.supervisord import go
+
+from crewops import leftovers, port
+
+
+class AlreadyRunning(Exception):
+    """Says which data are in use, and how to have a second stack."""
+
+
+def main() -> None:
+    os.chdir(settings.BASE_DIR)
+    try:
+        held = lock(settings.VAR_DIR)
+        leftovers.end(settings.VAR_DIR)
+        port.refuse_taken(settings.HOST, settings.PORT)
+    except (AlreadyRunning, port.Taken) as reason:
+        sys.exit(str(reason))
+    os.environ.update(environment())
+    with held:
+        options = Options()
+        options.realize(["--configuration", "supervisord.conf"])
+        options.first, options.test = True, False
+        go(options)
+
+
+def lock(var_dir: Path) -> IO[str]:
+    """The lock of the data directory; it is given back when this process ends, however it ends."""
+    file = (var_dir / "stack.lock").open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise AlreadyRunning(
+            f"CrewOps is already running on the data in {var_dir}, started from another terminal. "
+            "A second one needs a port and data of its own: make run PORT=8001 VAR_DIR=/elsewhere"
+        ) from error
+    return file
+
+
+def environment() -> dict[str, str]:
+    """What `supervisord.conf` reads as ``%(ENV_...)s``; the settings decide, so `.env` counts."""
+    return {
+        "STACK_HOST": settings.HOST,
+        "STACK_PORT": str(settings.PORT),
+        "STACK_PYTHON": sys.executable,
+        "STACK_REDIS": str(settings.REDIS_IS_PRIVATE),
+        "STACK_USER": pwd.getpwuid(os.getuid()).pw_name,
+        "STACK_VAR_DIR": str(settings.VAR_DIR),
+        "STACK_WEB_PROCESSES": str(settings.WEB_CONCURRENCY),
+    }
+
+
+class Options(ServerOptions):
+    """supervisord's, but a closed terminal ends it, and it notes which processes run."""
+
+    def make_logger(self) -> None:
+        super().make_logger()
+        if sys.stdout.isatty():
+            sys.stderr = Forgiving(sys.stderr)
+
+    def write_pidfile(self) -> None:
+        super().write_pidfile()
+        events.subscribe(events.ProcessStateRunningEvent, self._started)
+        if sys.stdout.isatty():
+            events.subscribe(events.Tick5Event, self._look_at_terminal)
+
+    def setsignals(self) -> None:
+        super().setsignals()
+        # supervisord would start everything anew.
+        signal.signal(signal.SIGHUP, lambda number, frame: self._end(frame))
+
+    def _started(self, event: events.ProcessStateRunningEvent) -> None:
+        leftovers.note(settings.VAR_DIR, event.process.config.name, event.process.pid)
+
+    def _look_at_terminal(self, event: events.Tick5Event) -> None:
+        """A terminal that is gone sends SIGHUP to its session's leader, which may not pass it on."""
+        if not sys.stdout.isatty():
+            self._end()
+
+    def _end(self, frame: FrameType | None = None) -> None:
+        self.signal_receiver.receive(signal.SIGTERM, frame)
+
+
+class Forgiving:
+    """A stream on a terminal that may be gone: what cannot be written is dropped.
+
+    supervisord reports there what it could not log; failing at that too it would die, and leave its
+    processes behind.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crewops.settings")
+    main()

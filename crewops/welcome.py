@@ -1,0 +1,63 @@
+"""``python -m crewops.welcome``: waits until the stack is ready, then says where to go."""
+
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import django
+from django.conf import settings
+
+PATIENCE_S = 60.0
+POLL_S = 0.25
+
+
+def main() -> None:
+    """Print the welcome; exits with status 1 where the stack is not ready in time."""
+    django.setup()
+    address = f"http://localhost:{settings.PORT}"
+    deadline = time.monotonic() + PATIENCE_S
+    while not (_web_answers() and _worker_is_alive()):
+        if time.monotonic() > deadline:
+            sys.exit(
+                f"{address} is not ready after {PATIENCE_S:g} s. The log above and "
+                f"{address}/readyz say what is missing."
+            )
+        time.sleep(POLL_S)
+    print(_welcome(address), flush=True)
+
+
+def _web_answers() -> bool:
+    host = "127.0.0.1" if settings.HOST == "0.0.0.0" else settings.HOST
+    try:
+        urllib.request.urlopen(f"http://{host}:{settings.PORT}/healthz", timeout=PATIENCE_S).close()
+    except urllib.error.HTTPError:
+        return True  # with DEBUG off, this host name is one that is refused
+    except OSError:
+        return False
+    return True
+
+
+def _worker_is_alive() -> bool:
+    from runs.models import Worker
+
+    return Worker.objects.alive().exists()
+
+
+def _welcome(address: str) -> str:
+    lines = [f"CrewOps is ready: {address}"]
+    if settings.DEBUG:
+        lines += [
+            f"Sign in as acme-operator with password {settings.DEMO_PASSWORD}, then press Start run.",
+            "Others, same password: acme-viewer, acme-admin, globex-admin, admin (everything).",
+        ]
+    lines.append("Ctrl-C ends everything.")
+    width = max(map(len, lines))
+    edge = "+-" + "-" * width + "-+"
+    return "\n".join(["", edge, *(f"| {line:{width}} |" for line in lines), edge, ""])
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crewops.settings")
+    main()
