@@ -44,7 +44,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "crews": crews,
         "has_organization": request.user.memberships.exists(),
         "operable": set(Crew.objects.operable_by(request.user).values_list("pk", flat=True)),
-        "runs": with_progress(runs)[:RUNS_ON_DASHBOARD],
+        "runs": runs.with_progress()[:RUNS_ON_DASHBOARD],
         "busy": sum(crew.status == Crew.Status.BUSY for crew in crews),
         "failing": sum(run.status == Run.Status.FAILED for crew in crews for run in crew.last_run),
         "today": runs.filter(created_at__gte=timezone.now() - timedelta(days=1)).aggregate(
@@ -67,19 +67,12 @@ def crew(request: HttpRequest, pk: UUID) -> HttpResponse:
     context = {
         "crew": crew,
         "page": CrewPage(crew),
-        "runs": with_progress(Run.objects.visible_to(request.user).filter(crew=crew))[
-            :RUNS_ON_CREW
-        ],
+        "runs": Run.objects.visible_to(request.user)
+        .filter(crew=crew)
+        .with_progress()[:RUNS_ON_CREW],
         "start_refusal": refusal,
     }
     return render_live(request, "crew", context)
-
-
-def with_progress(runs):
-    """Runs, newest first, as a row shows them: with ``tasks_ended``, and who asked for them."""
-    ended = Count("task_executions", filter=Q(task_executions__ended_at__isnull=False))
-    runs = runs.select_related("crew", "started_by").annotate(tasks_ended=ended)
-    return runs.order_by("-created_at", "-pk")
 
 
 def render_live(request: HttpRequest, page: str, context: dict[str, Any]) -> HttpResponse:

@@ -23,6 +23,14 @@ class RunQuerySet(TrackedQuerySet):
     def active(self) -> Self:
         return self.filter(status__in=Run.ACTIVE)
 
+    def with_progress(self) -> Self:
+        """Newest first, as a list shows them: with ``tasks_ended``, the crew, and who asked."""
+        ended = models.Count(
+            "task_executions", filter=models.Q(task_executions__ended_at__isnull=False)
+        )
+        runs = self.select_related("crew", "started_by").annotate(tasks_ended=ended)
+        return runs.order_by("-created_at", "-pk")
+
     def request(self, *, crew: Crew, user=None, idempotency_key: str = "") -> "Run":
         """Ask for a run of ``crew``; a key that the same user gave before returns that run.
 

@@ -1,0 +1,92 @@
+/**
+ * The run page. The server renders what the page shows, here as at first; this script tells it when
+ * to do so again, and shows at once what comes too fast for that: output, progress and the clock.
+ *
+ * No gap between the page and the sockets, however long the one is old when the others open:
+ * - Structure (tasks, tools, events) is only ever taken from the server. The run socket replays the
+ *   whole run when it opens, and every event asks for a new look, so the last look is later than the
+ *   last event.
+ * - Output has places. The graph socket's snapshot tells how long each tool's output was at its
+ *   position, and each later chunk follows on; what lies before the first chunk is fetched. So a
+ *   chunk that the page has already is recognized, and one that it lacks is noticed.
+ * Whoever reads a shared run without signing in has the run socket only, and looks every two seconds.
+ */
+
+import { GraphWebSocket, RunWebSocket } from "../websocket.js";
+import { EventList } from "./event_list.js";
+import { askBeforeSubmitting, copyOnClick } from "./run_forms.js";
+import { liveMark } from "./run_mark.js";
+import { refresher } from "./run_refresh.js";
+import { RunTools } from "./run_tools.js";
+import { Timeline } from "./timeline.js";
+import { duration } from "./times.js";
+
+const TICK_MS = 250;
+const LOOK_MS = 2_000;
+const LOOK_WHEN_LIVE_MS = 15_000; // for what no event tells: a request to cancel, a worker that is gone
+
+const root = /** @type {HTMLElement} */ (document.getElementById("run"));
+const { run: runId = "", crewId, liveUrl = "" } = root.dataset;
+const isOver = () => document.getElementById("run-live")?.hasAttribute("data-over") ?? false;
+
+let renderedAt = performance.now();
+let lookedAt = renderedAt;
+const sinceRendered = () => (performance.now() - renderedAt) / 1000;
+
+const timeline = new Timeline(root, sinceRendered);
+const events = new EventList(root);
+const tools = new RunTools(root, runId);
+askBeforeSubmitting();
+copyOnClick();
+
+const runSocket = new RunWebSocket(runId, null, { autoReconnect: true });
+const graphSocket = crewId ? new GraphWebSocket(crewId, null, { autoReconnect: true }) : null;
+const sockets = graphSocket ? [runSocket, graphSocket] : [runSocket];
+const showMark = liveMark(sockets, isOver);
+
+const look = refresher(liveUrl, () => {
+  renderedAt = performance.now();
+  document.title = document.getElementById("run-live")?.dataset.title ?? document.title;
+  timeline.layout();
+  events.update();
+  tools.update();
+  if (isOver()) end();
+});
+
+/** @type {ReturnType<typeof setInterval> | undefined} */
+let ticking;
+if (!isOver()) begin();
+
+function begin() {
+  runSocket.subscribe(look);
+  graphSocket?.subscribe((message) => {
+    if (tools.receive(message)) look();
+  });
+  for (const socket of sockets) {
+    // A refusal means that the page has ended for this reader: the server says why.
+    socket.onStateChange(({ state }) => state === "failed" && look());
+    socket.connect();
+  }
+  ticking = setInterval(tick, TICK_MS);
+}
+
+function end() {
+  clearInterval(ticking);
+  for (const socket of sockets) socket.disconnect();
+  showMark();
+}
+
+function tick() {
+  const isLive = graphSocket?.state === "live" && runSocket.state === "live";
+  const due = isLive ? LOOK_WHEN_LIVE_MS : LOOK_MS;
+  if (performance.now() - lookedAt > due) {
+    lookedAt = performance.now();
+    look();
+  }
+  if (document.hidden) return;
+  const passed = sinceRendered();
+  for (const element of root.querySelectorAll("[data-ticking]")) {
+    element.textContent = duration(Number(element.getAttribute("data-ticking")) + passed);
+  }
+  if (timeline.isGrowing) timeline.layout();
+}

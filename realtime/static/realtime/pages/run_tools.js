@@ -1,0 +1,134 @@
+/** The tools of the run: their output and progress from the graph socket, and which one is open. */
+
+import { codePoints } from "./output_buffer.js";
+import { ToolOutput } from "./tool_output.js";
+
+/** @import {GraphMessage} from "../websocket.js"; */
+/** @import {ToolProgressEvent} from "../frames.js"; */
+
+export class RunTools {
+  #root;
+  #runId;
+  /** @type {Map<string, ToolOutput>} */
+  #outputs = new Map();
+  /** Where in each tool's output its next chunk stands. @type {Map<string, number>} */
+  #places = new Map();
+  /** What the socket told last of each running tool. @type {Map<string, ToolProgressEvent>} */
+  #progress = new Map();
+  /** @type {HTMLDetailsElement | undefined} */
+  #opened;
+
+  /**
+   * @param {HTMLElement} root  the run page
+   * @param {string} runId
+   */
+  constructor(root, runId) {
+    this.#root = root;
+    this.#runId = runId;
+    root.addEventListener("click", ({ target }) => {
+      const link = target instanceof Element ? target.closest('a[href^="#tool-"]') : null;
+      this.#open(link?.getAttribute("href")?.slice(1));
+    });
+    this.#opened = this.#cards.find(({ open }) => open);
+    this.#open(location.hash.slice(1));
+    this.update();
+  }
+
+  /** Looks after the cards that are there now; to be called when the server has renewed the page. */
+  update() {
+    for (const card of this.#cards) {
+      const id = card.dataset.execution ?? "";
+      const output = this.#outputs.get(id);
+      if (output) {
+        output.update();
+      } else {
+        if (this.#outputs.size && !this.#follows) card.open = false;
+        this.#outputs.set(id, new ToolOutput(card));
+      }
+    }
+    this.#follow();
+    for (const event of this.#progress.values()) this.#showProgress(event);
+  }
+
+  /**
+   * @param {GraphMessage} message
+   * @returns {boolean} whether the page has to be brought up to date
+   */
+  receive(message) {
+    if (message.type === "reset") {
+      this.#places.clear();
+      return false;
+    }
+    if (message.type === "snapshot") {
+      for (const { execution_id, output_length } of message.executions) {
+        this.#places.set(execution_id, Number(output_length));
+      }
+      return true;
+    }
+    if (message.run_id !== this.#runId) return false;
+    const { execution_id: id } = message;
+    if (message.type === "tool_progress") return this.#take(message);
+    if (message.type === "tool_start") this.#places.set(id, 0);
+    this.#progress.delete(id);
+    return true;
+  }
+
+  /**
+   * @param {ToolProgressEvent} event
+   * @returns {boolean} whether only the server can tell what it means
+   */
+  #take(event) {
+    const { execution_id: id, output } = event;
+    this.#progress.set(id, event);
+    this.#showProgress(event);
+    // What was cut out of the event has a length too, but not one that is known here.
+    if (event.truncated) this.#places.delete(id);
+    if (!output) return Boolean(event.truncated);
+    const place = this.#places.get(id);
+    if (place === undefined) return true;
+    this.#places.set(id, place + codePoints(output));
+    this.#outputs.get(id)?.receive(place, output);
+    return false;
+  }
+
+  /** @param {ToolProgressEvent} event */
+  #showProgress({ execution_id: id, message, progress }) {
+    const card = document.getElementById(`tool-${id}`);
+    if (card?.dataset.status !== "running") return;
+    const text = card.querySelector("[data-message]");
+    if (text && text.textContent !== message) text.textContent = message;
+    if (progress === undefined) return;
+    const share = `${Math.round(progress * 100)}%`;
+    const meter = card.querySelector("[data-meter]");
+    meter?.classList.remove("unknown");
+    if (meter?.firstElementChild instanceof HTMLElement) {
+      meter.firstElementChild.style.setProperty("--progress", share);
+    }
+    document.querySelector(`[id="bar-tool-${id}"] .bar-progress`)?.setAttribute("width", share);
+  }
+
+  /** Opens the tool at work, and closes the one that was opened so before. */
+  #follow() {
+    if (!this.#follows) return;
+    const running = this.#cards.filter(({ dataset }) => dataset.status === "running").pop();
+    if (!running || running === this.#opened) return;
+    if (this.#opened?.dataset.status === "success") this.#opened.open = false;
+    running.open = true;
+    this.#opened = running;
+  }
+
+  /** @param {string | undefined} id  of a card */
+  #open(id) {
+    const card = id && document.getElementById(id);
+    if (card instanceof HTMLDetailsElement) card.open = true;
+  }
+
+  get #follows() {
+    const box = this.#root.querySelector("#follow-run input");
+    return box instanceof HTMLInputElement && box.checked;
+  }
+
+  get #cards() {
+    return /** @type {HTMLDetailsElement[]} */ ([...this.#root.querySelectorAll(".tool")]);
+  }
+}
