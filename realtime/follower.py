@@ -83,7 +83,7 @@ class Follower:
         while self.position < self.feed.head:
             page = await in_thread(log.read, self.feed.stream, self.position)
             if not page or page[0].seq != self.position + 1:
-                self.reset("pruned")
+                await self._start_afresh()
                 return
             for entry in page:
                 frame = frame_of(entry.text)
@@ -92,6 +92,14 @@ class Follower:
                 self._sent(entry)
         # Nothing is awaited between the last comparison and this, so no event falls between.
         self._level = True
+
+    async def _start_afresh(self) -> None:
+        """What comes next is not in the log: it was pruned, or what was published was never logged."""
+        stands = await in_thread(log.position, self.feed.stream)
+        if self.position < stands.floor:
+            self.reset("pruned")
+        else:
+            self.feed.restart(stands.epoch, stands.head, "ahead")
 
     async def _drained(self) -> None:
         try:

@@ -56,6 +56,7 @@ class StreamConsumer(AsyncConsumer):
     """One socket. Subclasses say which streams it follows and where a fresh one starts."""
 
     resumable = True  # whether ``?since=`` is heeded
+    since: int | None = None  # the position of a socket that names none; ``None``: `begin` decides
 
     def admit(self) -> set[str]:
         """The streams the user may follow here; queries. Raises ``Refusal``."""
@@ -115,10 +116,7 @@ class StreamConsumer(AsyncConsumer):
         )
         self._writer = writer_for(self.scope, self.base_send)
         followed = await in_thread(self._authorise)
-        since, epoch = (
-            self._resume_from() if self.resumable and len(followed) == 1 else (None, None)
-        )
-        await self._follow(followed, since=since, epoch=epoch)
+        await self._follow(followed, *self._resume_from(len(followed)))
         if not self._closed:
             self._watch_expiry()
             self.channel_layer.access.add(self)
@@ -200,17 +198,17 @@ class StreamConsumer(AsyncConsumer):
         self.user_id = self.identity.user.pk
         return self.admit()
 
-    def _resume_from(self) -> tuple[int | None, str | None]:
+    def _resume_from(self, followed: int) -> tuple[int | None, str | None]:
         query = parse_qs(self.scope["query_string"].decode("latin-1"))
         since = query.get("since", [""])[0]
-        if not since:
-            return None, None
+        if not since or not self.resumable or followed != 1:
+            return self.since, None
         if not since.isascii() or not since.isdigit() or len(since) > 18:
             raise Refusal(CloseCode.MALFORMED, "since is a whole number.")
         return int(since), query.get("epoch", [None])[0]
 
     async def _follow(
-        self, followed: set[str], *, since: int | None = None, epoch: str | None = None
+        self, followed: set[str], since: int | None = None, epoch: str | None = None
     ) -> None:
         """Join first, then read where to start: what is published in between is not missed."""
         for stream in sorted(followed):

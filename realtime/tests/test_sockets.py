@@ -126,12 +126,13 @@ def test_an_unknown_position_is_reset_and_replayed(web, acme, run, query, reason
     assert [event["seq"] for event in events] == list(range(1, 11))
 
 
-def test_a_pruned_position_is_reset_to_what_is_left(web, acme, run):
+@pytest.mark.parametrize("query", ["", "?since=2"])
+def test_a_pruned_position_is_reset_to_what_is_left(web, acme, run, query):
     finish(run)
     old = timezone.now() - timedelta(days=9)
     Event.objects.filter(seq__lte=4).update(created_at=old)
     log.prune(older_than=timezone.now() - timedelta(days=1))
-    with web.socket(f"/ws/runs/{run.pk}?since=2", acme.viewer) as socket:
+    with web.socket(f"/ws/runs/{run.pk}{query}", acme.viewer) as socket:
         _, reset, *events = socket.rest()
     assert reset["reason"] == "pruned"
     assert [event["seq"] for event in events] == list(range(5, 11))
