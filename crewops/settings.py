@@ -310,6 +310,9 @@ TOOLS_LIMIT_WORKSPACE_BYTES = env.int("TOOLS_LIMIT_WORKSPACE_BYTES", default=102
 TOOLS_LIMIT_WORKSPACE_FILES = env.int("TOOLS_LIMIT_WORKSPACE_FILES", default=100_000)
 # Without user namespaces tools are hardly kept apart; with this they do not run then.
 TOOLS_REQUIRE_SANDBOX = env.bool("TOOLS_REQUIRE_SANDBOX", default=False)
+# A worker that is root, without user namespaces and in a directory other users may not enter, runs
+# its tools as root, without a limit of processes; or not at all.
+TOOLS_ALLOW_UNBOXED_ROOT = env.bool("TOOLS_ALLOW_UNBOXED_ROOT", default=DEBUG)
 TOOLS_READABLE_PATHS = env.list("TOOLS_READABLE_PATHS", default=[])  # for tools, besides the system
 TOOLS_ALLOW_NETWORK = env.bool("TOOLS_ALLOW_NETWORK", default=False)  # may steps ask for it
 TOOLS_PYTHON = env.str("TOOLS_PYTHON", default="")  # the interpreter of tools; empty: our own

@@ -4,8 +4,8 @@
   A tool sees the system read-only, its workspace, and nothing else.
 - ``user``: the worker is root, and its tools are a user who cannot read what is private to root.
 - ``limits``: resource limits and an own session. A tool can do whatever the worker's user can.
-- ``none``: no tool runs. The worker is root and could not become anyone else; root would be free of
-  most limits, and a fork bomb would take the machine with it.
+- ``none``: no tool runs. The worker is root and its tools could not become anyone else: the kernel sets
+  root no limit of processes. ``TOOLS_ALLOW_UNBOXED_ROOT`` makes this the tier ``limits``.
 
 docs/box.md says what each tier holds back.
 """
@@ -67,6 +67,8 @@ def tier() -> Tier:
     """The best tier that works here, found by running a command in each; remembered."""
     if os.geteuid() == 0:
         candidates = [Tier("namespaces", TOOLS_UID), Tier("user", TOOLS_UID)]
+        if settings.TOOLS_ALLOW_UNBOXED_ROOT:
+            candidates.append(Tier("limits"))
     else:
         candidates = [Tier("namespaces"), Tier("limits")]
     shortfalls: list[str] = []

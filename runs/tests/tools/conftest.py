@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -38,9 +39,13 @@ def loot(tmp_path: Path) -> Iterator[Scene]:
 @pytest.fixture
 def in_tier(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Runs tools in that tier from here on; ``limits`` is the control without a box."""
+    found = box.tier()
 
     def choose(name: str) -> None:
-        tier = box.Tier(name, box.tier().uid if name == "namespaces" else None)
+        if name == "namespaces" and not found.is_sandbox:
+            # CI must have user namespaces; elsewhere what cannot be tried is said.
+            (pytest.fail if "CI" in os.environ else pytest.skip)(found.shortfall)
+        tier = found if name == found.name else box.Tier(name)
         monkeypatch.setattr(box, "tier", lambda: tier)
 
     return choose

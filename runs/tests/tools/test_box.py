@@ -35,18 +35,18 @@ def test_the_best_tier_that_works_is_chosen(monkeypatch, uid):
     assert lesser.shortfall == "namespaces: it failed."
     assert not lesser.is_sandbox
     assert detect(monkeypatch).name == "none"
+    assert "it failed." in detect(monkeypatch).refusal
 
 
-def test_root_never_runs_tools_as_root(monkeypatch):
+def test_root_runs_tools_as_root_only_where_that_is_allowed(monkeypatch, settings):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
+    settings.TOOLS_ALLOW_UNBOXED_ROOT = False
     for works in (("namespaces",), ("user",), ("limits",), ()):
         found = detect(monkeypatch, *works)
         assert found.uid or found.refusal
-
-
-def test_a_sandbox_is_found_here():
-    """Every other test of the box relies on it."""
-    assert box.tier().is_sandbox, box.tier().shortfall
+    settings.TOOLS_ALLOW_UNBOXED_ROOT = True
+    assert detect(monkeypatch, "limits").name == "limits"
+    assert detect(monkeypatch, "user", "limits").uid == box.TOOLS_UID
 
 
 def test_a_tier_that_fails_says_why(monkeypatch):
@@ -78,7 +78,8 @@ def test_refuses_to_run(workspace, emitter, settings, monkeypatch, tier, require
     assert words in error.msg
 
 
-def test_runs_in_a_sandbox_that_is_required(workspace, emitter, settings):
+def test_runs_in_a_sandbox_that_is_required(workspace, emitter, settings, in_tier):
+    in_tier("namespaces")
     settings.TOOLS_REQUIRE_SANDBOX = True
     assert run(workspace, emitter, "touch ran").status == Status.SUCCESS
     assert tools_are_boxed() == []

@@ -132,14 +132,21 @@ def test_what_is_in_memory_is_small(workspace, emitter, in_tier, directory):
 BOMB = "{name}() {{ [ $1 = 0 ] || {{ {name} $(($1 - 1)) & {name} $(($1 - 1)) & }}; sleep 9; }}; {name} 10"
 
 
+@pytest.mark.parametrize(
+    ("tier", "message"),
+    [
+        ("namespaces", "Stopped: over the time limit of 1 s."),
+        # There only the launcher limits the processes of root, as soon as it sees too many.
+        ("limits", "Stopped: over the"),
+    ],
+)
 def test_processes_that_double_are_gone_when_they_are_stopped(
-    workspace, emitter, settings, in_tier
+    workspace, emitter, settings, in_tier, tier, message
 ):
-    in_tier("namespaces")
+    in_tier(tier)
     settings.TOOLS_TIME_LIMITS_S = {"script": 1}
     settings.TOOLS_LIMIT_PROCESSES = 50
     name = f"bomb_{os.getpid()}"
     outcome = run(workspace, emitter, BOMB.format(name=name), "bash")
-    assert outcome.message == "Stopped: over the time limit of 1 s."
-    assert "Resource temporarily unavailable" in emitter.output
+    assert outcome.message.startswith(message)
     assert not processes_with(name)

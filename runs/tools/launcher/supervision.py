@@ -9,7 +9,7 @@ import tree
 from usage import Usage
 
 GRACE_S = 1.0  # between SIGTERM and SIGKILL
-LOOK_S = 0.5
+LOOK_S = 0.25  # between two looks at what is used
 
 
 def run(order: dict, report) -> None:
@@ -18,7 +18,7 @@ def run(order: dict, report) -> None:
     wake = _wake_on_child()
     pid = command.start(order, report)
     stopped = _watch(pid, wake, Usage(order["workspace"], order["limits"]))
-    tree.end(0 if pid in tree.reaped else GRACE_S)
+    tree.end(0 if pid in tree.reaped or stopped else GRACE_S)
     code = os.waitstatus_to_exitcode(tree.reaped.get(pid, signal.SIGKILL))
     report(exit_code=code if code >= 0 else 128 - code, stopped=stopped)
 

@@ -7,14 +7,14 @@ import time
 
 import tree
 
-PAUSE_S = 0.5  # between two looks
+PAUSE_S = 0.5  # between two looks at memory and disk
 MAX_SHARE = 0.1  # of the time that looking may take: a large workspace is looked at less often
 BLOCK_BYTES = 512  # of stat's st_blocks, always
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class Usage:
-    """Looks now and then; `excess` says what is over its limit."""
+    """Looks when it is called; `excess` says what is over its limit."""
 
     def __init__(self, workspace: str, limits: dict) -> None:
         self._workspace = workspace
@@ -22,7 +22,9 @@ class Usage:
         self._due_at = 0.0
 
     def excess(self) -> str:
-        """The reason to stop the command, or "" (also when it is too early to look again)."""
+        """The reason to stop the command, or ""."""
+        if reason := self._processes():
+            return reason
         now = time.monotonic()
         if now < self._due_at:
             return ""
@@ -30,6 +32,12 @@ class Usage:
         taken = time.monotonic() - now
         self._due_at = now + taken + max(PAUSE_S, taken / MAX_SHARE)
         return reason
+
+    def _processes(self) -> str:
+        """The kernel keeps this limit before we do, but not for root. Looked at each time."""
+        limit = self._limits["processes"]
+        too_many = len(tree.descendants()) > limit
+        return f"Stopped: over the limit of {limit} processes." if too_many else ""
 
     def _memory(self) -> str:
         """Resident memory of all processes together; what they share counts for each of them."""
