@@ -152,7 +152,7 @@ class TestCrewPage:
         missing = get(globex.admin, f"/crews/{uuid4()}/")
         assert foreign.status_code == missing.status_code == 404
         assert text(foreign) == text(missing)
-        assert "Nothing here for you" in text(foreign)
+        assert "<h1>Not found</h1>" in text(foreign)
         assert get(acme.viewer, crew_path(acme)).status_code == 200
 
     def test_sends_who_is_not_signed_in_to_the_sign_in_page_either_way(self, acme):

@@ -26,7 +26,9 @@ export function followRuns({ message, ended }) {
       if (event.type === "task_end") tasksEnded.add(event.task_id);
       showProgress(id, tasksEnded.size);
       message?.(id, event);
-      if (event.type === "done") ended();
+      if (event.type !== "done") return;
+      showEnd(id, event.status);
+      ended();
     });
     sockets.set(id, socket);
     socket.connect();
@@ -59,4 +61,18 @@ function showProgress(id, ended) {
   if (bar instanceof HTMLElement) bar.style.setProperty("--progress", `${(100 * ended) / planned}%`);
   const tasks = row.querySelector("[data-tasks]");
   if (tasks) tasks.textContent = `${ended} of ${planned} task${planned === 1 ? "" : "s"}`;
+}
+
+/**
+ * At once; the rest of the row follows from the server.
+ * @param {string} id
+ * @param {string} status
+ */
+function showEnd(id, status) {
+  const row = document.getElementById(`run-${id}`);
+  row?.setAttribute("data-status", status);
+  row?.querySelector(".meter")?.remove();
+  const badge = row?.querySelector(".status-badge");
+  badge?.setAttribute("data-status", status);
+  if (badge) badge.textContent = status[0].toUpperCase() + status.slice(1);
 }

@@ -5,11 +5,16 @@ import { duration } from "./times.js";
 /** @import {ToolEndEvent, ToolStartEvent} from "../frames.js"; */
 
 const MOST = 4;
+const BURST = 10;
+const BURST_MS = 2_000;
 const SHOWN_MS = 5_000;
 const TROUBLE_SHOWN_MS = 10_000;
 
-const SIGNS = { success: "✓", error: "✗", completed_with_errors: "!" };
+const SIGNS = { success: "✓", error: "✗", completed_with_errors: "✗" };
 const WORDS = { success: "done in", error: "failed after", completed_with_errors: "ended with errors after" };
+
+/** @type {number[]} */
+let times = [];
 
 /**
  * @param {ToolStartEvent} event
@@ -41,6 +46,11 @@ export function toolEnded({ execution_id, tool, status, duration_s, exit_code },
 function put(id, status, sign, title, detail, shownMs) {
   const area = document.getElementById("toasts");
   if (!area) return;
+  const before = [...area.children].find((child) => child.getAttribute("data-execution") === id);
+  if (status !== "error" && isBurst()) {
+    before?.remove();
+    return;
+  }
   const toast = document.createElement("div");
   toast.className = "toast-note";
   toast.dataset.status = status;
@@ -57,9 +67,16 @@ function put(id, status, sign, title, detail, shownMs) {
   text.append(strong, small);
   toast.append(mark, text);
 
-  const before = [...area.children].find((child) => child.getAttribute("data-execution") === id);
   if (before) before.replaceWith(toast);
   else area.append(toast);
   while (area.children.length > MOST) area.firstElementChild?.remove();
   setTimeout(() => toast.remove(), shownMs);
+}
+
+/** Whether so many tools come and go that nobody could read or hear it; failures are told anyway. */
+function isBurst() {
+  const now = Date.now();
+  times = times.filter((time) => now - time < BURST_MS);
+  times.push(now);
+  return times.length > BURST;
 }
