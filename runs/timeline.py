@@ -24,8 +24,8 @@ TICKS_S = (
     43200, 86400,
 )  # fmt: skip
 TICKS_AT_MOST = 9
-SLOT = 9.0  # percent of the width for a task that has not begun
-SLOTS_AT_MOST = 40.0  # percent for all of them
+SLOT = 14.0  # percent of the width for a task that has not begun
+SLOTS_AT_MOST = 42.0  # percent for all of them
 THINNEST = 0.4  # percent: a bar that can still be seen and clicked
 TOOL_ROWS = 6  # tools that run at once get a row each, up to this many
 

@@ -31,19 +31,19 @@ export class RunTools {
     });
     this.#opened = this.#cards.find(({ open }) => open);
     this.#open(location.hash.slice(1));
-    this.update();
+    for (const card of this.#cards) this.#add(card);
+    this.#follow();
   }
 
   /** Looks after the cards that are there now; to be called when the server has renewed the page. */
   update() {
     for (const card of this.#cards) {
-      const id = card.dataset.execution ?? "";
-      const output = this.#outputs.get(id);
+      const output = this.#outputs.get(card.dataset.execution ?? "");
       if (output) {
         output.update();
       } else {
-        if (this.#outputs.size && !this.#follows) card.open = false;
-        this.#outputs.set(id, new ToolOutput(card));
+        card.open &&= this.#follows; // The reader is somewhere else.
+        this.#add(card);
       }
     }
     this.#follow();
@@ -105,6 +105,11 @@ export class RunTools {
       meter.firstElementChild.style.setProperty("--progress", share);
     }
     document.querySelector(`[id="bar-tool-${id}"] .bar-progress`)?.setAttribute("width", share);
+  }
+
+  /** @param {HTMLDetailsElement} card */
+  #add(card) {
+    this.#outputs.set(card.dataset.execution ?? "", new ToolOutput(card));
   }
 
   /** Opens the tool at work, and closes the one that was opened so before. */

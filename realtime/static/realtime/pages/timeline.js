@@ -178,7 +178,9 @@ function putLabels(bars, width) {
     for (const [number, where] of labels(row, width).entries()) {
       const { bar, x, width: length } = row[number];
       bar.dataset.labelled = where;
-      bar.querySelector(".bar-aside")?.setAttribute("x", String(x + length));
+      const aside = bar.querySelector(".bar-aside");
+      aside?.setAttribute("x", String(where === "before" ? x : x + length));
+      aside?.setAttribute("dx", where === "before" ? "-6" : "6");
     }
   }
 }

@@ -56,17 +56,25 @@ export function place({ start, end }, { span, share }) {
 }
 
 /**
- * Where each label of a row has room: in its bar, else in the gap after it, else nowhere.
+ * Where each label of a row has room: in its bar, else in the gap after or before it, else nowhere.
  * @param {{x: number, width: number, label: string}[]} bars  of one row, from left to right, in pixels
  * @param {number} width  of the row, in pixels
- * @returns {("inside" | "aside" | "none")[]}
+ * @returns {("inside" | "after" | "before" | "none")[]}
  */
 export function labels(bars, width) {
+  let taken = 0; // up to where the row is full
   return bars.map((bar, number) => {
     const text = bar.label.length * LABEL_PX.char;
+    const aside = text + LABEL_PX.aside;
+    const end = bar.x + bar.width;
+    const free = bar.x - taken;
+    taken = end;
     if (text + LABEL_PX.inside <= bar.width) return "inside";
-    const next = bars[number + 1]?.x ?? width;
-    if (text + LABEL_PX.aside <= next - bar.x - bar.width) return "aside";
+    if (aside <= (bars[number + 1]?.x ?? width) - end) {
+      taken = end + aside;
+      return "after";
+    }
+    if (aside <= free) return "before";
     return bar.width > LABEL_PX.inside * 2 ? "inside" : "none";
   });
 }
