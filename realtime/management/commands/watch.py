@@ -19,9 +19,7 @@ from realtime.terminal.graph_view import GraphView
 from realtime.terminal.mission_view import MissionView
 from realtime.terminal.run_view import RunView
 from realtime.terminal.watching import Watching
-from runs.management.commands.run_crew import find_crew
-
-INTERRUPTED = 130  # what a shell reports after Ctrl-C
+from runs.management.commands.run_crew import INTERRUPTED, find_crew
 
 
 class Command(BaseCommand):

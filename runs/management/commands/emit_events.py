@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import time
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from crews.tracking import IllegalMove
 from runs.lease import Lease, LeaseLost
-from runs.management.commands.run_crew import find_crew
+from runs.management.commands.run_crew import INTERRUPTED, find_crew
 from runs.models import Run, TaskExecution, ToolExecution
 
 TOOL = "synthetic"
@@ -43,11 +44,13 @@ class Command(BaseCommand):
         self.stdout.flush()
         begun = time.monotonic()
         synthetic = Synthetic(run, rate=rate, seconds=seconds)
+        interrupted = False
         try:
             with Lease(run) as lease:
                 synthetic.tell(lease)
             run.finish(Run.Status.SUCCEEDED)
-        except (KeyboardInterrupt, Cancelled):
+        except (KeyboardInterrupt, Cancelled) as reason:
+            interrupted = isinstance(reason, KeyboardInterrupt)
             run.finish(Run.Status.CANCELLED, reason="cancelled")
         except (LeaseLost, IllegalMove) as lost:
             raise CommandError(f"Somebody else has ended run {run.pk}: {lost}") from lost
@@ -56,6 +59,8 @@ class Command(BaseCommand):
             f"{run.status}: {synthetic.told} tool_progress events in {took:.1f} s, "
             f"{synthetic.told / took:.1f} a second"
         )
+        if interrupted:
+            sys.exit(INTERRUPTED)
 
 
 class Synthetic:
@@ -82,13 +87,12 @@ class Synthetic:
 
     def _report(self, tool: ToolExecution, begun: float, until: float, lease: Lease) -> None:
         """Report at the rate until then; where the database is slower, as fast as it can."""
-        first, now = time.monotonic(), time.monotonic()
-        while (due := max(begun + self.told / self._rate, now)) < until:
-            while (pause := due - time.monotonic()) > 0:
-                time.sleep(min(pause, NAP_S))
-                _check(lease)
-            _check(lease)
+        first = time.monotonic()
+        while True:
+            _sleep(min(begun + self.told / self._rate, until), lease)
             now = time.monotonic()
+            if now >= until:
+                return
             self.told += 1
             tool.report(
                 message=f"t={time.time_ns()} event {self.told}",
@@ -96,6 +100,11 @@ class Synthetic:
             )
 
 
-def _check(lease: Lease) -> None:
-    if lease.check():
-        raise Cancelled
+def _sleep(until: float, lease: Lease) -> None:
+    """Until then, or not at all. Raises ``Cancelled``, and what a lease raises."""
+    while not lease.check():
+        pause = until - time.monotonic()
+        if pause <= 0:
+            return
+        time.sleep(min(pause, NAP_S))
+    raise Cancelled

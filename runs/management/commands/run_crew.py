@@ -12,6 +12,7 @@ from crews.tracking import IllegalMove
 from runs.models import Run, TaskExecution, ToolExecution, Worker
 
 POLL_S = 0.25
+INTERRUPTED = 130  # what a shell reports after Ctrl-C
 
 
 class Command(BaseCommand):
@@ -48,7 +49,7 @@ class Command(BaseCommand):
             try:
                 self._follow(run, timeout)
             except KeyboardInterrupt:
-                raise CommandError(f"Run {run.pk} goes on.", returncode=130) from None
+                raise CommandError(f"Run {run.pk} goes on.", returncode=INTERRUPTED) from None
 
     def _follow(self, run: Run, timeout: float | None) -> None:
         """Tell what happens until the run is over. Raises ``CommandError`` unless it succeeded."""
