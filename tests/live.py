@@ -88,12 +88,15 @@ class Process:
 
 
 class Web(Process):
-    """A web process on a port of its own."""
+    """A web process on a port of its own: ours, or Daphne's."""
 
-    def __init__(self, **variables: str) -> None:
+    def __init__(self, *, daphne: bool = False, **variables: str) -> None:
         self.port = free_port()
         self.origin = f"http://127.0.0.1:{self.port}"
-        super().__init__("-m", "crewops.web", PORT=str(self.port), **variables)
+        argv = ["-m", "crewops.web"]
+        if daphne:
+            argv = ["-m", "daphne", "-p", str(self.port), "crewops.asgi:application"]
+        super().__init__(*argv, PORT=str(self.port), **variables)
         eventually(self._answers, READY_S)
 
     def _answers(self) -> bool:

@@ -166,7 +166,7 @@ class StreamConsumer(AsyncConsumer):
         self._closed = True
         self._stop()
         try:
-            await self._writer.close(code, reason)
+            await self._writer.close(int(code), reason)  # Daphne takes no IntEnum
         except OSError:
             logger.debug("The client was gone before it could be told %s", code.name)
 

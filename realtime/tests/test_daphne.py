@@ -1,0 +1,47 @@
+"""The sockets under Daphne, which serves ``manage.py runserver`` and knows nothing of our writer."""
+
+import signal
+
+import pytest
+
+from runs.models import TaskExecution, ToolExecution
+from tests.live import Web
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(scope="module")
+def daphne(django_db_setup):
+    process = Web(daphne=True, REALTIME_HEARTBEAT_S="1")
+    yield process
+    process.stop(signal.SIGTERM)
+
+
+def test_a_run_is_replayed_followed_and_closed(daphne, acme):
+    run = acme.start_run()
+    with daphne.socket(f"/ws/runs/{run.pk}", acme.viewer) as socket:
+        socket.until(type="boot")
+        socket.until(type="ping")
+        run.finish("cancelled", reason="cancelled")
+        assert [f["type"] for f in socket.rest() if f["type"] != "ping"] == ["done"]
+        assert socket.code == 1000
+
+
+def test_a_thousand_events_arrive_in_order(daphne, acme):
+    run = acme.start_run()
+    task = TaskExecution.objects.start(run=run, task=run.plan["tasks"][0])
+    execution = ToolExecution.objects.start(task_execution=task, tool="script", params={})
+    with daphne.socket(f"/ws/graph/{acme.crew.pk}", acme.viewer) as socket:
+        socket.until(type="snapshot")
+        for number in range(1000):
+            execution.report(message=str(number))
+        seen = [f["message"] for f in socket.until(message="999") if f["type"] == "tool_progress"]
+    assert seen == [str(number) for number in range(1000)]
+
+
+@pytest.mark.parametrize(
+    ("path", "code"), [("/ws/mission", 4401), ("/ws/graph/none", 4401), ("/ws/nowhere", 4404)]
+)
+def test_refusals_reach_the_client(daphne, acme, path, code):
+    with daphne.socket(path) as socket:
+        assert socket.close_code() == code
