@@ -101,10 +101,12 @@ export class RunTools {
     const share = `${Math.round(progress * 100)}%`;
     const meter = card.querySelector("[data-meter]");
     meter?.classList.remove("unknown");
-    if (meter?.firstElementChild instanceof HTMLElement) {
-      meter.firstElementChild.style.setProperty("--progress", share);
+    const bar = document.querySelector(`[id="bar-tool-${id}"] .bar-progress`);
+    for (const shown of [meter?.firstElementChild, bar]) {
+      if (shown instanceof HTMLElement || shown instanceof SVGElement) {
+        shown.style.setProperty("--progress", share);
+      }
     }
-    document.querySelector(`[id="bar-tool-${id}"] .bar-progress`)?.setAttribute("width", share);
   }
 
   /** @param {HTMLDetailsElement} card */
