@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.db.models.signals import post_save, pre_save
 from django.dispatch import receiver
 
@@ -25,8 +26,14 @@ def refresh(crew_id: UUID) -> None:
 
 
 def refresh_all() -> None:
-    """Bring every crew up to date, each in its own transaction."""
-    for crew_id in Crew.objects.values_list("pk", flat=True):
+    """Bring the crews up to date that are not, each in its own transaction."""
+    stale = Crew.objects.annotate(at_work=Exists(Run.objects.active().filter(crew=OuterRef("pk"))))
+    if Worker.objects.alive().exists():
+        stale = stale.exclude(at_work=True, activity=Crew.Status.BUSY)
+        stale = stale.exclude(at_work=False, activity=Crew.Status.AVAILABLE)
+    else:
+        stale = stale.exclude(activity=Crew.Status.OFFLINE)
+    for crew_id in stale.values_list("pk", flat=True):
         refresh(crew_id)
 
 
