@@ -1,0 +1,409 @@
+"""The run pages: what each person sees and may do, and that what tools print stays text."""
+
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils.html import escape
+
+from runs.models import Run, TaskExecution, ToolExecution
+
+MOST_QUERIES = 18  # of a page, session and user included
+MARKUP = "<script>alert('x')</script>"
+
+pytestmark = pytest.mark.django_db
+
+
+def client_of(user: User | None) -> Client:
+    client = Client()
+    if user:
+        client.force_login(user)
+    return client
+
+
+def get(user: User | None, path: str):
+    return client_of(user).get(path)
+
+
+def page_of(user: User | None, run: Run, part: str = "") -> str:
+    response = get(user, f"/runs/{run.pk}/{part}")
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def messages(response) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
+
+
+def work(run: Run, *, output: str = "", tools: int = 1) -> ToolExecution:
+    """Begins the run's first task with so many tools at work, and returns the last of them."""
+    task = TaskExecution.objects.start(run=run, task=run.plan["tasks"][0])
+    for _ in range(tools):
+        tool = ToolExecution.objects.start(task_execution=task, tool="script", params={})
+    if output:
+        tool.report(output=output)
+    return tool
+
+
+def fail(run: Run) -> ToolExecution:
+    tool = work(run, output="Traceback …")
+    tool.end("error", exit_code=3)
+    tool.task_execution.finish("failed", message="It broke.")
+    run.finish("failed", reason="task_failed", message="Orion works: it broke.")
+    return tool
+
+
+@pytest.fixture
+def people(acme, globex, superuser) -> dict[str, User | None]:
+    return {
+        "admin": acme.admin,
+        "operator": acme.operator,
+        "viewer": acme.viewer,
+        "outsider": globex.admin,
+        "superuser": superuser,
+        "anonymous": None,
+    }
+
+
+class TestReading:
+    @pytest.mark.parametrize("person", ["admin", "operator", "viewer", "superuser"])
+    def test_members_read_the_run_and_its_output(self, acme, people, person):
+        run = acme.start_run()
+        tool = work(run, output="forty-two")
+        page = page_of(people[person], run)
+        assert "Running" in page
+        assert "Acme crew" in page
+        assert "Orion works" in page
+        assert "forty-two" in page
+        assert f'data-crew-id="{acme.crew.pk}"' in page
+        assert "Orion works" in page_of(people[person], run, "live/")
+        assert page_of(people[person], run, f"tools/{tool.pk}/output/") == "forty-two"
+
+    @pytest.mark.parametrize("part", ["", "live/", "tools/{tool}/output/"])
+    def test_an_outsider_gets_the_answer_of_a_missing_run(self, acme, globex, part):
+        run = acme.start_run()
+        part = part.format(tool=work(run).pk)
+        answers = [get(globex.admin, f"/runs/{pk}/{part}") for pk in (run.pk, uuid4())]
+        assert [answer.status_code for answer in answers] == [404, 404]
+
+    def test_who_is_not_signed_in_is_asked_to_for_any_run(self, acme):
+        for pk in (acme.start_run().pk, uuid4()):
+            response = get(None, f"/runs/{pk}/")
+            assert response.headers["Location"] == f"/login/?next=/runs/{pk}/"
+
+    @pytest.mark.parametrize("person", ["outsider", "anonymous"])
+    def test_a_shared_run_is_read_by_all_who_learn_nothing_else(self, acme, people, person):
+        run = acme.start_run()
+        tool = work(run, output="forty-two")
+        run.share(True)
+        page = page_of(people[person], run)
+        assert "forty-two" in page
+        assert page_of(people[person], run, f"tools/{tool.pk}/output/") == "forty-two"
+        for secret in (str(acme.crew.pk), acme.operator.username, "Cancel", "Stop sharing"):
+            assert secret not in page
+        run.share(False)
+        assert get(people[person], f"/runs/{run.pk}/").status_code in (302, 404)
+        assert get(people[person], f"/runs/{run.pk}/live/").status_code == 404
+
+    def test_a_tool_is_reached_through_its_own_run_only(self, acme, globex):
+        run = globex.start_run()
+        run.share(True)
+        tool = work(acme.start_run(), output="secret")
+        response = get(globex.admin, f"/runs/{run.pk}/tools/{tool.pk}/output/")
+        assert response.status_code == 404
+
+    def test_pages_are_not_kept_by_caches_and_not_found_by_search_engines(self, acme):
+        run = acme.start_run()
+        run.share(True)
+        response = get(None, f"/runs/{run.pk}/")
+        assert "no-store" in response.headers["Cache-Control"]
+        assert '<meta name="robots" content="noindex">' in response.content.decode()
+
+
+class TestStates:
+    def test_a_queued_run_says_what_it_waits_for(self, acme):
+        run = Run.objects.create(crew=acme.crew)
+        page = page_of(acme.viewer, run)
+        assert "no worker is running" in page
+        assert "Waiting for" in page
+        assert 'data-status="pending"' in page
+
+    def test_a_queued_run_waits_for_a_worker_that_is_busy(self, acme, worker_alive):
+        page = page_of(acme.viewer, Run.objects.create(crew=acme.crew))
+        assert "Waiting for a free worker" in page
+        assert "no worker is running" not in page
+
+    def test_a_failed_run_says_why_and_opens_the_tool_that_failed(self, acme):
+        run = acme.start_run()
+        tool = fail(run)
+        page = page_of(acme.viewer, run)
+        assert "A task failed." in page
+        assert "Orion works: it broke." in page
+        assert "exit 3" in page
+        assert f'href="#tool-{tool.pk}" class="alert-link' in page
+        assert 'data-status="skipped"' in page  # the second task
+        assert "data-over" in page
+
+    def test_a_cancelled_run_says_so(self, acme):
+        run = Run.objects.create(crew=acme.crew)
+        run.cancel()
+        assert "before it had started" in page_of(acme.viewer, run)
+
+    def test_the_part_that_is_fetched_again_leaves_the_output_out(self, acme):
+        run = acme.start_run()
+        tool = work(run, output="forty-two")
+        part = page_of(acme.viewer, run, "live/")
+        assert "forty-two" not in part
+        assert "<html" not in part
+        assert f'data-execution="{tool.pk}"' in part
+        assert 'data-length="9"' in part
+
+
+class TestText:
+    def test_names_messages_and_output_never_become_markup(self, acme):
+        acme.crew.tasks.update(name=MARKUP)
+        acme.crew.agents.update(name=MARKUP, role=MARKUP)
+        run = acme.start_run()
+        tool = work(run, output=MARKUP)
+        tool.report(message=MARKUP)
+        ToolExecution.objects.start(
+            task_execution=tool.task_execution, tool=MARKUP, params={MARKUP: MARKUP}
+        )
+        for part in ("", "live/"):
+            page = page_of(acme.viewer, run, part)
+            assert MARKUP not in page
+            assert escape(MARKUP) in page
+
+    def test_output_is_served_as_plain_text_that_no_browser_guesses_about(self, acme):
+        run = acme.start_run()
+        tool = work(run, output=MARKUP)
+        response = get(acme.viewer, f"/runs/{run.pk}/tools/{tool.pk}/output/")
+        assert response.content.decode() == MARKUP
+        assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+    def test_scripts_run_from_files_and_with_a_nonce_only(self, acme):
+        response = get(acme.viewer, f"/runs/{acme.start_run().pk}/")
+        policy = response.headers["Content-Security-Policy"]
+        scripts = next(rule for rule in policy.split("; ") if rule.startswith("script-src"))
+        assert "'nonce-" in scripts
+        assert "unsafe" not in scripts
+
+
+class TestOutput:
+    def test_continues_anywhere_counted_in_characters(self, acme):
+        run = acme.start_run()
+        tool = work(run, output="añ🚀b")
+        tool.report(output="ç🚀d")
+        whole = "añ🚀bç🚀d"
+        for start in range(len(whole) + 2):
+            response = get(acme.viewer, f"/runs/{run.pk}/tools/{tool.pk}/output/?from={start}")
+            assert response.content.decode() == whole[start:]
+            assert response.headers["X-Output-Begin"] == str(min(start, len(whole)))
+            assert response.headers["X-Output-End"] == str(len(whole))
+
+    def test_of_a_long_one_the_end_comes(self, acme, monkeypatch):
+        monkeypatch.setattr("runs.views.OUTPUT_AT_MOST", 4)
+        run = acme.start_run()
+        tool = work(run, output="0123456789")
+        path = f"/runs/{run.pk}/tools/{tool.pk}/output/"
+        response = get(acme.viewer, f"{path}?from=2")
+        assert response.content.decode() == "6789"
+        assert response.headers["X-Output-Begin"] == "6"
+        assert get(acme.viewer, f"{path}?from=8").content.decode() == "89"
+        assert get(acme.viewer, path).content.decode() == "0123456789"
+
+    @pytest.mark.parametrize("start", ["-1", "x", "1.5", "", "9" * 30])
+    def test_a_place_that_is_no_number_is_refused_with_a_reason(self, acme, start):
+        run = acme.start_run()
+        path = f"/runs/{run.pk}/tools/{work(run).pk}/output/"
+        response = get(acme.viewer, f"{path}?from={start}")
+        assert response.status_code == 400
+        assert "give a number of characters" in response.content.decode()
+
+
+class TestStarting:
+    def test_an_operator_starts_one_run_however_often_the_form_is_sent(self, acme):
+        client, key = client_of(acme.operator), str(uuid4())
+        path = f"/crews/{acme.crew.pk}/runs/"
+        answers = [client.post(path, {"idempotency_key": key}) for _ in range(2)]
+        run = Run.objects.get()
+        assert [a.headers["Location"] for a in answers] == [f"/runs/{run.pk}/"] * 2
+        assert run.started_by == acme.operator
+        client.post(path, {"idempotency_key": str(uuid4())})
+        assert Run.objects.count() == 2
+
+    def test_run_again_is_offered_with_a_key_to_who_may_start(self, acme):
+        run = acme.start_run()
+        fail(run)
+        assert 'name="idempotency_key"' in page_of(acme.operator, run)
+        assert 'name="idempotency_key"' not in page_of(acme.viewer, run)
+
+    def test_a_refusal_is_told_on_the_crew_page(self, acme):
+        acme.crew.is_active = False
+        acme.crew.save()
+        response = client_of(acme.operator).post(f"/crews/{acme.crew.pk}/runs/", follow=True)
+        assert response.request["PATH_INFO"] == f"/crews/{acme.crew.pk}/"
+        assert "deactivated" in messages(response)[0]
+        assert not Run.objects.exists()
+
+    def test_a_key_too_long_is_refused(self, acme):
+        response = client_of(acme.operator).post(
+            f"/crews/{acme.crew.pk}/runs/", {"idempotency_key": "x" * 201}, follow=True
+        )
+        assert "Reload the page" in messages(response)[0]
+        assert not Run.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("person", "status"), [("viewer", 403), ("outsider", 404), ("anonymous", 302)]
+    )
+    def test_nobody_else_starts_runs(self, acme, people, person, status):
+        response = client_of(people[person]).post(f"/crews/{acme.crew.pk}/runs/")
+        assert response.status_code == status
+        assert not Run.objects.exists()
+
+
+class TestCancelling:
+    @pytest.mark.parametrize("person", ["operator", "admin", "superuser"])
+    def test_operators_cancel(self, acme, people, person):
+        queued = Run.objects.create(crew=acme.crew)
+        running = acme.start_run()
+        for run in (queued, running):
+            response = client_of(people[person]).post(f"/runs/{run.pk}/cancel/")
+            assert response.headers["Location"] == f"/runs/{run.pk}/"
+            run.refresh_from_db()
+        assert queued.status == Run.Status.CANCELLED
+        assert running.cancel_requested
+        assert "Being cancelled" in page_of(acme.viewer, running)
+
+    def test_a_run_that_has_ended_stays_as_it_is(self, acme):
+        run = acme.start_run()
+        fail(run)
+        response = client_of(acme.operator).post(f"/runs/{run.pk}/cancel/", follow=True)
+        assert messages(response) == ["The run had already ended: failed."]
+        run.refresh_from_db()
+        assert run.status == Run.Status.FAILED
+
+    @pytest.mark.parametrize(
+        ("person", "status"), [("viewer", 403), ("outsider", 404), ("anonymous", 302)]
+    )
+    def test_nobody_else_cancels_not_even_a_shared_run(self, acme, people, person, status):
+        run = acme.start_run()
+        run.share(True)
+        response = client_of(people[person]).post(f"/runs/{run.pk}/cancel/")
+        assert response.status_code == status
+        run.refresh_from_db()
+        assert not run.cancel_requested
+
+    def test_the_button_is_shown_to_who_may_press_it(self, acme):
+        run = acme.start_run()
+        assert f"/runs/{run.pk}/cancel/" in page_of(acme.operator, run)
+        assert f"/runs/{run.pk}/cancel/" not in page_of(acme.viewer, run)
+
+
+class TestSharing:
+    def test_an_admin_shares_and_stops(self, acme):
+        run = acme.start_run()
+        client = client_of(acme.admin)
+        client.post(f"/runs/{run.pk}/share/", {"public": "on"})
+        run.refresh_from_db()
+        assert run.is_public
+        assert f"http://testserver/runs/{run.pk}/" in page_of(acme.viewer, run)
+        client.post(f"/runs/{run.pk}/share/")
+        run.refresh_from_db()
+        assert not run.is_public
+        assert "Public link" not in page_of(acme.viewer, run)
+
+    @pytest.mark.parametrize(
+        ("person", "status"),
+        [("operator", 403), ("viewer", 403), ("outsider", 404), ("anonymous", 302)],
+    )
+    def test_nobody_else_shares_or_stops(self, acme, people, person, status):
+        run = acme.start_run()
+        for public in (False, True):
+            run.share(public)
+            asked = {} if public else {"public": "on"}
+            response = client_of(people[person]).post(f"/runs/{run.pk}/share/", asked)
+            assert response.status_code == status
+            run.refresh_from_db()
+            assert run.is_public is public
+
+    def test_the_button_is_shown_to_who_may_press_it(self, acme):
+        run = acme.start_run()
+        assert f"/runs/{run.pk}/share/" in page_of(acme.admin, run)
+        assert f"/runs/{run.pk}/share/" not in page_of(acme.operator, run)
+
+
+@pytest.mark.parametrize("act", ["cancel", "share"])
+def test_forms_need_the_pages_token_and_a_post(acme, act):
+    run = acme.start_run()
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(acme.admin)
+    assert client.post(f"/runs/{run.pk}/{act}/", {"public": "on"}).status_code == 403
+    assert client.get(f"/runs/{run.pk}/{act}/").status_code == 405
+    run.refresh_from_db()
+    assert not run.is_public
+    assert not run.cancel_requested
+
+
+class TestList:
+    def test_shows_the_own_runs_newest_first(self, acme, globex, superuser):
+        first, second, foreign = acme.start_run(), acme.start_run(), globex.start_run()
+        foreign.share(True)
+        page = get(acme.viewer, "/runs/").content.decode()
+        assert page.index(str(second.pk)) < page.index(str(first.pk))
+        assert str(foreign.pk) not in page
+        assert str(foreign.pk) in get(superuser, "/runs/").content.decode()
+
+    def test_is_narrowed_by_crew_and_status(self, acme):
+        failed, running = acme.start_run(), acme.start_run()
+        fail(failed)
+        page = get(acme.viewer, f"/runs/?crew={acme.crew.pk}&status=failed").content.decode()
+        assert str(failed.pk) in page
+        assert str(running.pk) not in page
+        assert "No run matches" in get(acme.viewer, "/runs/?status=cancelled").content.decode()
+
+    def test_a_foreign_crew_is_no_choice_and_answers_like_a_missing_one(self, acme, globex):
+        acme.start_run()
+        pages = []
+        for pk in (globex.crew.pk, uuid4()):
+            page = get(acme.viewer, f"/runs/?crew={pk}").content.decode()
+            assert "There is no such crew that you can see." in page
+            assert globex.crew.name not in page
+            pages.append(page.replace(str(pk), "").count("run-row"))
+        assert pages[0] == pages[1] > 0
+
+    def test_comes_in_pages_that_keep_the_filter(self, acme, monkeypatch):
+        monkeypatch.setattr("runs.views.RUNS_PER_PAGE", 2)
+        for _ in range(3):
+            acme.start_run()
+        page = get(acme.viewer, "/runs/?status=running").content.decode()
+        assert page.count('class="run-row"') == 2
+        assert "?status=running&amp;page=2" in page
+        last = get(acme.viewer, "/runs/?status=running&page=2").content.decode()
+        assert last.count('class="run-row"') == 1
+
+    def test_says_what_to_do_when_there_is_none(self, acme):
+        assert "Nothing has run yet" in get(acme.viewer, "/runs/").content.decode()
+
+
+def test_the_number_of_queries_does_not_grow_with_the_run(acme, worker_alive):
+    def queries(path: str) -> int:
+        client = client_of(acme.admin)
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get(path).status_code == 200
+        return len(captured)
+
+    small, large = acme.start_run(), acme.start_run()
+    work(small, output="x")
+    work(large, output="x", tools=30)
+    for part in ("", "live/"):
+        few, many = (queries(f"/runs/{run.pk}/{part}") for run in (small, large))
+        assert few == many <= MOST_QUERIES
+    before = queries("/runs/")
+    for _ in range(10):
+        acme.start_run()
+    assert queries("/runs/") == before <= MOST_QUERIES
