@@ -9,12 +9,12 @@ import pytest
 
 from runs.tools.removal import remove_tree
 
-DEEP = "import os\nfor n in range(3000): os.mkdir('d'); os.chdir('d')"
+DEEP = "import os\nfor n in range(1200): os.mkdir('d'); os.chdir('d')"
 
 
 @pytest.fixture
 def deep(tmp_path: Path) -> Path:
-    """A tree of 3000 levels."""
+    """A tree of 1200 levels."""
     path = tmp_path / "deep"
     path.mkdir()
     subprocess.run([sys.executable, "-c", DEEP], cwd=path, check=True)
