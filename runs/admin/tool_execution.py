@@ -29,6 +29,7 @@ class ToolExecutionAdmin(ReadOnly, ScopedAdmin):
         ("task_execution__run__crew", admin.RelatedOnlyFieldListFilter),
     ]
     list_select_related = ["task_execution__run__crew"]
+    ordering = ["-started_at", "-id"]
     search_fields = ["id", "tool", "message", "task_execution__name"]
     fields = [
         ("tool", "run"),
