@@ -5,13 +5,8 @@ from crews.models import Crew
 from realtime import log, snapshots, streams
 from realtime.access import Grant
 from realtime.close_codes import CloseCode
-from realtime.consumers.base import (
-    NO_SUCH_ID,
-    NOT_FOUND,
-    UNAUTHENTICATED,
-    Refusal,
-    StreamConsumer,
-)
+from realtime.consumers.base import NO_SUCH_ID, StreamConsumer
+from realtime.consumers.socket import NOT_FOUND, UNAUTHENTICATED, Refusal
 from realtime.events import dump
 
 

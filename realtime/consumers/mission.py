@@ -1,7 +1,8 @@
 from crews.models import Crew
 from realtime import log, streams
 from realtime.access import Grant
-from realtime.consumers.base import UNAUTHENTICATED, Refusal, StreamConsumer
+from realtime.consumers.base import StreamConsumer
+from realtime.consumers.socket import UNAUTHENTICATED, Refusal
 
 
 class MissionConsumer(StreamConsumer):

@@ -3,13 +3,8 @@ from uuid import UUID
 from realtime import log, streams
 from realtime.access import Grant
 from realtime.close_codes import CloseCode
-from realtime.consumers.base import (
-    NO_SUCH_ID,
-    NOT_FOUND,
-    UNAUTHENTICATED,
-    Refusal,
-    StreamConsumer,
-)
+from realtime.consumers.base import NO_SUCH_ID, StreamConsumer
+from realtime.consumers.socket import NOT_FOUND, UNAUTHENTICATED, Refusal
 from runs.models import Run
 
 
@@ -40,4 +35,4 @@ class RunConsumer(StreamConsumer):
 
     def sent(self, entry: log.Entry) -> None:
         if entry.type == log.LAST_TYPE:
-            self._soon(self.close(CloseCode.COMPLETE, "The run is complete."))
+            self.soon(self.close(CloseCode.COMPLETE, "The run is complete."))

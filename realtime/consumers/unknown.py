@@ -1,4 +1,5 @@
-from realtime.consumers.base import NOT_FOUND, Refusal, StreamConsumer
+from realtime.consumers.base import StreamConsumer
+from realtime.consumers.socket import NOT_FOUND, Refusal
 
 
 class UnknownConsumer(StreamConsumer):

@@ -1,0 +1,224 @@
+"""What every socket does: be accepted and identified, hear the client, beat, and end cleanly."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Any
+
+from channels.consumer import AsyncConsumer, get_handler_name
+from channels.exceptions import StopConsumer
+from django.conf import settings
+from django.utils import timezone
+
+from realtime import auth
+from realtime.close_codes import CloseCode
+from realtime.consumers.inbound import MALFORMED_LIMIT, Malformed, RateLimit, parse
+from realtime.events import dump, stamp
+from realtime.follower import STUCK_S, TooSlow
+from realtime.threads import in_thread
+from realtime.writers import frame_of, writer_for
+
+logger = logging.getLogger(__name__)
+
+
+class Refusal(Exception):
+    """The socket is closed with this code."""
+
+    def __init__(self, code: CloseCode, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+NOT_FOUND = (CloseCode.NOT_FOUND, "Not found.")
+UNAUTHENTICATED = (CloseCode.UNAUTHENTICATED, "Sign in, or send a valid access token.")
+
+
+class SocketConsumer(AsyncConsumer):
+    """One socket's life, whatever it carries."""
+
+    async def open(self) -> None:
+        """The socket is accepted and its user identified: begin. May raise ``Refusal``."""
+        raise NotImplementedError
+
+    def heads(self) -> dict[str, int]:
+        """What a heartbeat tells of the streams."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """The socket closes: send nothing more."""
+        raise NotImplementedError
+
+    async def leave(self) -> None:
+        """The socket is gone: leave every group."""
+        raise NotImplementedError
+
+    async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
+        self.user_id: int | None = None
+        self.closed = False
+        self._malformed = 0
+        self._rate = RateLimit()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._tasks: set[asyncio.Task] = set()
+        self.writer = None
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._end()
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        # Channels' own closes old database connections here, a thread hop per message; our queries
+        # run on a pool that looks after its connections itself.
+        handler = getattr(self, get_handler_name(message), None)
+        if handler is None:
+            raise ValueError(f"No handler for message type {message['type']}")
+        try:
+            await handler(message)
+        except Refusal as refusal:
+            await self.close(refusal.code, refusal.reason)
+        except TooSlow:
+            await self.close(CloseCode.TOO_SLOW, "Too slow to keep up.")
+        except OSError:
+            logger.debug("The client went away in mid-sentence")
+        except StopConsumer:
+            raise
+        except Exception:
+            logger.exception("%s failed", type(self).__name__)
+            await self.close(CloseCode.SERVER_ERROR, "Server error.")
+
+    async def websocket_connect(self, message: dict[str, Any]) -> None:
+        await self.base_send(
+            {"type": "websocket.accept", "subprotocol": auth.selected_subprotocol(self.scope)}
+        )
+        self.writer = writer_for(self.scope, self.base_send)
+        self.identity = await in_thread(self._identify)
+        self.user_id = self.identity.user.pk
+        await self.open()
+        if not self.closed:
+            self._watch_expiry()
+            self._later("beat", settings.REALTIME_HEARTBEAT_S, self._beat)
+
+    async def websocket_receive(self, message: dict[str, Any]) -> None:
+        if self.closed:
+            return
+        if not self._rate.allows():
+            raise Refusal(CloseCode.TOO_MANY, "Too many messages.")
+        try:
+            frame = parse(message)
+            match frame["type"]:
+                case "ping":
+                    await self.say({"type": "pong"})
+                case "pong":
+                    pass
+                case "auth":
+                    await self._reauthenticate(frame.get("token"))
+                case _:
+                    raise Malformed("Send ping, pong or auth.")
+        except Malformed as error:
+            self._malformed += 1
+            await self.say({"type": "error_message", "code": "malformed", "detail": str(error)})
+            if self._malformed >= MALFORMED_LIMIT:
+                raise Refusal(CloseCode.MALFORMED, "Malformed messages.") from None
+
+    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        raise StopConsumer
+
+    async def say(self, frame: dict[str, Any] | str) -> None:
+        """Write a frame, given as its text or as an object. Raises ``TooSlow``."""
+        text = frame if isinstance(frame, str) else dump(frame)
+        while not self.writer.write(text, frame_of(text)):
+            try:
+                async with asyncio.timeout(STUCK_S):
+                    await self.writer.drained()
+            except TimeoutError:
+                raise TooSlow from None
+
+    async def close(self, code: CloseCode, reason: str) -> None:
+        """Close the socket; no event follows. Repeating it is harmless."""
+        if self.closed:
+            return
+        self.closed = True
+        self._stop_all()
+        try:
+            await self.writer.close(int(code), reason)  # Daphne takes no IntEnum
+        except OSError:
+            logger.debug("The client was gone before it could be told %s", code.name)
+
+    def soon(self, work: Coroutine) -> None:
+        """Do that beside what the socket does; it ends with the socket."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def failed(self, error: BaseException) -> None:
+        """Close, as the socket cannot be served."""
+        if isinstance(error, Refusal):
+            self.soon(self.close(error.code, error.reason))
+        elif isinstance(error, TooSlow):
+            self.soon(self.close(CloseCode.TOO_SLOW, "Too slow to keep up."))
+        else:
+            logger.error("%s: delivery failed", type(self).__name__, exc_info=error)
+            self.soon(self.close(CloseCode.SERVER_ERROR, "Server error."))
+
+    def _identify(self) -> auth.Identity:
+        try:
+            return auth.identify(self.scope)
+        except auth.Refused as refused:
+            raise Refusal(CloseCode.UNAUTHENTICATED, str(refused)) from None
+        except auth.ForeignOrigin:
+            raise Refusal(CloseCode.ACCESS_REMOVED, "This origin is not allowed.") from None
+
+    async def _reauthenticate(self, token: Any) -> None:
+        if not isinstance(token, str):
+            raise Malformed('Send {"type": "auth", "token": "<access token>"}.')
+        try:
+            identity = await in_thread(auth.of_token, token)
+        except auth.Refused as refused:
+            raise Refusal(CloseCode.UNAUTHENTICATED, str(refused)) from None
+        if identity.user.pk != self.user_id:
+            raise Refusal(CloseCode.UNAUTHENTICATED, "The token is another user's.")
+        self.identity = identity
+        self._watch_expiry()
+        expires_at = stamp(datetime.fromtimestamp(identity.expires_at, UTC))
+        await self.say({"type": "auth_ok", "expires_at": expires_at})
+
+    def _beat(self) -> None:
+        ping = {"type": "ping", "timestamp": stamp(timezone.now()), "heads": self.heads()}
+        text = dump(ping)
+        self.writer.write(text, frame_of(text))
+        self._later("beat", settings.REALTIME_HEARTBEAT_S, self._beat)
+
+    def _expired(self) -> None:
+        self.soon(self.close(CloseCode.UNAUTHENTICATED, "The token has expired."))
+
+    def _watch_expiry(self) -> None:
+        if self.identity.expires_at is not None:
+            delay = self.identity.expires_at - time.time() + settings.REALTIME_TOKEN_GRACE_S
+            self._later("expiry", max(delay, 0), self._expired)
+
+    def _later(self, name: str, delay_s: float, call: Callable[[], None]) -> None:
+        if name in self._timers:
+            self._timers[name].cancel()
+        self._timers[name] = asyncio.get_running_loop().call_later(delay_s, call)
+
+    def _done(self, task: asyncio.Task) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self.failed(error)
+
+    def _stop_all(self) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
+        self.stop()
+
+    async def _end(self) -> None:
+        """Whatever happened, nothing of this socket stays behind."""
+        self.closed = True
+        if self.writer:
+            self.writer.stop()
+        for task in tuple(self._tasks):
+            task.cancel()
+        self._stop_all()
+        await self.leave()
