@@ -37,16 +37,19 @@ export class RunTools {
 
   /** Looks after the cards that are there now; to be called when the server has renewed the page. */
   update() {
+    /** @type {HTMLDetailsElement | undefined} */
+    let latest;
     for (const card of this.#cards) {
       const output = this.#outputs.get(card.dataset.execution ?? "");
       if (output) {
         output.update();
       } else {
-        card.open &&= this.#follows; // The reader is somewhere else.
+        card.open &&= this.#follows; // Else the reader is somewhere else.
+        if (card.open) latest = card;
         this.#add(card);
       }
     }
-    this.#follow();
+    this.#follow(latest);
     for (const event of this.#progress.values()) this.#showProgress(event);
   }
 
@@ -114,14 +117,18 @@ export class RunTools {
     this.#outputs.set(card.dataset.execution ?? "", new ToolOutput(card));
   }
 
-  /** Opens the tool at work, and closes the one that was opened so before. */
-  #follow() {
+  /**
+   * Opens the tool at work, and closes the one that was opened so before.
+   * @param {HTMLDetailsElement} [latest]  that the server opened, if it is over already
+   */
+  #follow(latest) {
     if (!this.#follows) return;
     const running = this.#cards.filter(({ dataset }) => dataset.status === "running").pop();
-    if (!running || running === this.#opened) return;
+    const wanted = running ?? latest;
+    if (!wanted || wanted === this.#opened) return;
     if (this.#opened?.dataset.status === "success") this.#opened.open = false;
-    running.open = true;
-    this.#opened = running;
+    wanted.open = true;
+    this.#opened = wanted;
   }
 
   /** @param {string | undefined} id  of a card */
