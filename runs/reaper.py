@@ -47,9 +47,9 @@ def _remove_old_workspaces() -> None:
     oldest = time.time() - settings.WORKSPACE_RETENTION_H * 3600
     if not settings.WORKSPACES_DIR.is_dir():
         return
+    in_use = {str(pk) for pk in Run.objects.active().values_list("pk", flat=True)}
     for workspace in settings.WORKSPACES_DIR.iterdir():
-        in_use = Run.objects.active().filter(pk=workspace.name)
-        if workspace.stat().st_mtime < oldest and not in_use.exists():
+        if workspace.stat().st_mtime < oldest and workspace.name not in in_use:
             try:
                 remove_tree(workspace)
             except OSError:

@@ -8,7 +8,8 @@ import pytest
 
 from runs import tools
 from runs.tests.tools.recorder import Recorder
-from runs.tools import Outcome, Status
+from runs.tools import Outcome, Status, process
+from runs.tools.launcher import supervision
 
 
 def run(
@@ -140,7 +141,7 @@ def test_the_time_limit_ends_every_process(workspace, emitter, settings, code):
 
 
 @pytest.mark.parametrize("code", ESCAPES.values(), ids=ESCAPES)
-def test_cancelling_ends_every_process_within_two_seconds(workspace, code):
+def test_cancelling_ends_every_process(workspace, code):
     number = f"98764.{os.getpid()}"
     asked_at = None
 
@@ -150,8 +151,10 @@ def test_cancelling_ends_every_process_within_two_seconds(workspace, code):
             asked_at = time.monotonic()
         return asked_at is not None
 
+    # Asked to end, then made to: within two seconds together, to which a busy machine adds its own.
+    assert process.POLL_S + supervision.GRACE_S < 2
     outcome = run(workspace, Recorder(stop=stop), code.format(n=number))
-    assert time.monotonic() - asked_at < 2
+    assert time.monotonic() - asked_at < 5
     assert outcome.status == Status.ERROR
     assert outcome.message == "Cancelled."
     assert not processes_with(number)
