@@ -8,8 +8,7 @@ import pytest
 
 from runs import tools
 from runs.tests.tools.recorder import Recorder
-from runs.tools import Outcome, Status, process
-from runs.tools.launcher import supervision
+from runs.tools import Outcome, Status
 
 
 def run(
@@ -151,8 +150,7 @@ def test_cancelling_ends_every_process(workspace, code):
             asked_at = time.monotonic()
         return asked_at is not None
 
-    # Asked to end, then made to: within two seconds together, to which a busy machine adds its own.
-    assert process.POLL_S + supervision.GRACE_S < 2
+    # A second between asking and making them end, and a busy machine's own.
     outcome = run(workspace, Recorder(stop=stop), code.format(n=number))
     assert time.monotonic() - asked_at < 5
     assert outcome.status == Status.ERROR
