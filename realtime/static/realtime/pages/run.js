@@ -58,7 +58,8 @@ let ticking;
 if (!isOver()) begin();
 
 function begin() {
-  runSocket.subscribe(look);
+  // The tab's title tells the end to somebody who is elsewhere.
+  runSocket.subscribe(({ type }) => look(type === "done"));
   graphSocket?.subscribe((message) => {
     if (tools.receive(message)) look();
   });

@@ -8,23 +8,27 @@ const AT_MOST_EVERY_MS = 300;
 /**
  * @param {string} url  of the part of the page that changes
  * @param {() => void} onChange  called after each update
- * @returns {() => void} asks for an update; what is asked for during one is done after it
+ * @returns {(evenHidden?: boolean) => void} asks for an update; what is asked for during one is done
+ *   after it, and what is asked for in a hidden tab when it is seen again, unless it is urgent
  */
 export function refresher(url, onChange) {
   let wanted = false;
+  let urgent = false;
   let busy = false;
 
   const run = async () => {
     busy = true;
-    while (wanted && !document.hidden) {
+    while (wanted && (urgent || !document.hidden)) {
       wanted = false;
+      urgent = false;
       if (await update(url)) onChange();
       await new Promise((resolve) => setTimeout(resolve, AT_MOST_EVERY_MS));
     }
     busy = false;
   };
-  const request = () => {
+  const request = (evenHidden = false) => {
     wanted = true;
+    urgent ||= evenHidden;
     if (!busy) run();
   };
   document.addEventListener("visibilitychange", () => {
