@@ -16,7 +16,7 @@ NODE_IS_NEW_ENOUGH := const [a, b] = process.versions.node.split("."); process.e
 PYTEST ?= $(RUN) -m pytest --numprocesses auto --dist loadfile
 
 .DELETE_ON_ERROR:
-.PHONY: help run serve setup setup-dev test test-postgres lint test-js test-python bench format constraints clean
+.PHONY: help run serve setup setup-dev test test-postgres lint test-js test-python bench chaos format constraints clean
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -57,6 +57,9 @@ test-postgres: setup-dev ## the Python suite on a private PostgreSQL made from t
 
 bench: setup .venv/.installed-bench ## ours beside its peers in one run: tables and a plot in benchmarks/results (ARGS=--help)
 	$(RUN) -m benchmarks $(ARGS)
+
+chaos: setup-dev ## faults while events flow, again and again (ROUNDS=20, SEED= to repeat a round)
+	CHAOS_ROUNDS=$(or $(ROUNDS),20) CHAOS_SEED=$(or $(SEED),0) $(RUN) -m pytest --capture=no --timeout 600 tests/test_chaos.py tests/chaos $(ARGS)
 
 format: setup-dev ## put the Python files into shape
 	$(RUN) -m ruff check --fix .

@@ -1,0 +1,1 @@
+"""Faults while events flow, and clients that must end with every event once, in order."""
