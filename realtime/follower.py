@@ -23,23 +23,35 @@ class Follower:
     then directly.
 
     A socket that takes no more falls back to the log, so what waits for it is a number, not a
-    queue. ``on_sent(entry)`` is called for each event written, ``on_reset(reason)`` when the
-    position means nothing any more, ``on_failure(error)`` when the socket cannot be served.
+    queue. ``on_last()`` is called when the stream's last event has been written,
+    ``on_reset(reason)`` when the position means nothing any more, ``on_failure(error)`` when the
+    socket cannot be served.
     """
+
+    __slots__ = (
+        "_level",
+        "_on_failure",
+        "_on_last",
+        "_on_reset",
+        "_task",
+        "_writer",
+        "feed",
+        "position",
+    )
 
     def __init__(
         self,
         feed: "Feed",
         writer: Writer,
         *,
-        on_sent: Callable[[log.Entry], None],
+        on_last: Callable[[], None],
         on_reset: Callable[[str], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self.feed = feed
         self.position = 0
         self._writer = writer
-        self._on_sent = on_sent
+        self._on_last = on_last
         self._on_reset = on_reset
         self._on_failure = on_failure
         self._level = False  # with the feed: its next event is ours too
@@ -52,11 +64,13 @@ class Follower:
         self._catch_up()
 
     def deliver(self, entry: log.Entry, frame: bytes) -> None:
-        """The feed's newest event."""
+        """The feed's newest event. This runs for every event and socket: it allocates nothing."""
         if not self._level or entry.seq <= self.position:
             return
         if entry.seq == self.position + 1 and self._writer.write(entry.text, frame):
-            self._sent(entry)
+            self.position = entry.seq
+            if entry.type == log.LAST_TYPE:
+                self._on_last()
         else:
             self._catch_up()
 
@@ -89,7 +103,9 @@ class Follower:
                 frame = frame_of(entry.text)
                 while not self._writer.write(entry.text, frame):
                     await self._drained()
-                self._sent(entry)
+                self.position = entry.seq
+                if entry.type == log.LAST_TYPE:
+                    self._on_last()
         # Nothing is awaited between the last comparison and this, so no event falls between.
         self._level = True
 
@@ -107,10 +123,6 @@ class Follower:
                 await self._writer.drained()
         except TimeoutError:
             raise TooSlow from None
-
-    def _sent(self, entry: log.Entry) -> None:
-        self.position = entry.seq
-        self._on_sent(entry)
 
     def _caught_up(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):

@@ -21,6 +21,7 @@ class FrameProtocol(WebSocketsSansIOProtocol):
     """uvicorn's protocol, and a `realtime.writers.Writer`."""
 
     _abort_timer: TimerHandle | None = None
+    _full = False  # the transport asks for no more
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -37,22 +38,29 @@ class FrameProtocol(WebSocketsSansIOProtocol):
             self.scope["extensions"][EXTENSION] = self
 
     def write(self, text: str, frame: bytes) -> bool:
-        if not self.writable.is_set():
+        # Once for every event and socket.
+        if self._full:
             return False
         if not self.close_sent and not self.transport.is_closing():
             self.transport.write(frame)
         return True
+
+    def pause_writing(self) -> None:
+        self._full = True
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._full = False
+        super().resume_writing()
 
     async def drained(self) -> None:
         await self.writable.wait()
 
     async def close(self, code: int, reason: str) -> None:
         """Close now, also where the peer does not read: after a moment the connection is dropped."""
-        if self.writable.is_set():
-            await self.send({"type": "websocket.close", "code": code, "reason": reason})
-            return
-        self._abort_timer = self.loop.call_later(FAREWELL_S, self.transport.abort)
-        self.writable.set()  # lets the close frame into the full buffer
+        if self._full:
+            self._abort_timer = self.loop.call_later(FAREWELL_S, self.transport.abort)
+            self.writable.set()  # lets the close frame into the full buffer
         await self.send({"type": "websocket.close", "code": code, "reason": reason})
 
     def stop(self) -> None:
@@ -60,7 +68,7 @@ class FrameProtocol(WebSocketsSansIOProtocol):
 
     def handle_ping(self) -> None:
         # A peer that sends pings and reads nothing must not fill the buffer with our pongs.
-        if self.writable.is_set():
+        if not self._full:
             super().handle_ping()
         else:
             self.conn.data_to_send()

@@ -90,8 +90,12 @@ class Subscriber:
                     ) as client,
                     client.pubsub() as pubsub,
                 ):
-                    await pubsub.subscribe(*self._channels)
+                    known = set(self._channels)
+                    await pubsub.subscribe(*known)
                     self._pubsub = pubsub
+                    # Added while the connection was being made, when nobody could ask for them.
+                    if added := self._channels - known:
+                        await pubsub.subscribe(*added)
                     logger.info("Subscribed to Redis")
                     self._on_connect()
                     pause = BACKOFF_S[0]

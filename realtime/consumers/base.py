@@ -46,9 +46,6 @@ class StreamConsumer(SocketConsumer):
         """The streams the socket may follow now. Raises ``Refusal`` where it may not stay."""
         raise NotImplementedError
 
-    def sent(self, entry: log.Entry) -> None:
-        """An event was written."""
-
     async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
         self.followers: dict[str, Follower] = {}
         self.run_id: UUID | None = None
@@ -117,7 +114,7 @@ class StreamConsumer(SocketConsumer):
         return Follower(
             self.channel_layer.feed(stream),
             self.writer,
-            on_sent=self.sent,
+            on_last=self._complete,
             on_reset=lambda reason: self.soon(self._restart(stream, reason)),
             on_failure=self.failed,
         )
@@ -146,7 +143,10 @@ class StreamConsumer(SocketConsumer):
             await self.say(frame)
         follower.start(start.seq)
         if start.position.closed and start.seq >= start.position.head:
-            await self.close(CloseCode.COMPLETE, "The run is complete.")
+            self._complete()
+
+    def _complete(self) -> None:
+        self.soon(self.close(CloseCode.COMPLETE, "The run is complete."))
 
     async def _restart(self, stream: str, reason: str) -> None:
         """The position means nothing any more: say so, then as a fresh socket."""

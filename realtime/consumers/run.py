@@ -32,7 +32,3 @@ class RunConsumer(StreamConsumer):
         if not shared and self._crew_id not in grant.crews:
             raise Refusal(CloseCode.ACCESS_REMOVED, "Access to this run was removed.")
         return {streams.run(self.run_id)}
-
-    def sent(self, entry: log.Entry) -> None:
-        if entry.type == log.LAST_TYPE:
-            self.soon(self.close(CloseCode.COMPLETE, "The run is complete."))
