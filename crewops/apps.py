@@ -1,5 +1,14 @@
+from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig as DjangoAdminConfig
 
 
 class AdminConfig(DjangoAdminConfig):
     default_site = "crewops.admin_site.CrewOpsAdminSite"
+
+
+class CrewOpsConfig(AppConfig):
+    name = "crewops"
+    verbose_name = "CrewOps"
+
+    def ready(self) -> None:
+        from crewops import checks  # noqa: F401  connects its checks

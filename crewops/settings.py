@@ -84,6 +84,7 @@ INSTALLED_APPS = [
     "crews",
     "runs",
     "realtime",
+    "crewops.apps.CrewOpsConfig",
 ]
 
 MIDDLEWARE = [
@@ -238,18 +239,27 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes of a request's body, files ap
 STATIC_URL = "static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
 NODE_MODULES = BASE_DIR / "node_modules"
+FRONT_END = {  # directory below NODE_MODULES: the prefix it is served under
+    "@tabler/core/dist/css": "vendor/tabler/css",
+    "bootstrap-icons/font": "vendor/icons",
+    "cytoscape/dist": "vendor/cytoscape",
+    "@dagrejs/dagre/dist": "vendor/dagre",
+}
 STATICFILES_DIRS = [
-    (prefix, NODE_MODULES / package)
-    for prefix, package in (
-        ("vendor/tabler", "@tabler/core/dist"),
-        ("vendor/icons", "bootstrap-icons/font"),
-        ("vendor/cytoscape", "cytoscape/dist"),
-        ("vendor/dagre", "@dagrejs/dagre/dist"),
-    )
-    if (NODE_MODULES / package).is_dir()
+    (prefix, NODE_MODULES / directory)
+    for directory, prefix in FRONT_END.items()
+    if (NODE_MODULES / directory).is_dir()
 ]
 WHITENOISE_USE_FINDERS = DEBUG
 WHITENOISE_AUTOREFRESH = DEBUG
+# Modules import each other by their plain names, so names carry no hash. A browser asks each time
+# whether its copy is fresh, and so never mixes the modules of two versions.
+WHITENOISE_MAX_AGE = 0  # seconds
+if not DEBUG:
+    STORAGES = {
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+    }
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -1,0 +1,82 @@
+"""System checks of the deployment: what would fail later, or only for visitors.
+
+Those that ask another server run with ``manage.py check --deploy`` alone.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.core.checks import CheckMessage, Tags, Warning, register
+
+TIMEOUT_S = 2.0  # for Redis to answer
+SENTINEL = "realtime/websocket.js"  # a file that is there once static files were collected
+
+
+@register
+def front_end_packages_are_installed(**kwargs: Any) -> list[CheckMessage]:
+    missing = [name for name in settings.FRONT_END if not (settings.NODE_MODULES / name).is_dir()]
+    if not missing or not settings.DEBUG:
+        return []
+    return [
+        Warning(
+            f"Front-end packages are missing, so pages have no looks: {', '.join(missing)}",
+            hint="Run `make run`, or `npm ci --omit=dev` in the project's directory.",
+            id="crewops.W001",
+        )
+    ]
+
+
+@register
+def static_files_are_collected(**kwargs: Any) -> list[CheckMessage]:
+    if settings.DEBUG or (Path(settings.STATIC_ROOT) / SENTINEL).is_file():
+        return []
+    return [
+        Warning(
+            f"With DEBUG off static files are served from {settings.STATIC_ROOT}, which has none.",
+            hint="Run `npm ci --omit=dev`, then `python manage.py collectstatic`.",
+            id="crewops.W002",
+        )
+    ]
+
+
+@register(Tags.database, deploy=True)
+def database_takes_several_machines(**kwargs: Any) -> list[CheckMessage]:
+    if settings.DATABASES["default"]["ENGINE"] != "django.db.backends.sqlite3":
+        return []
+    return [
+        Warning(
+            "SQLite takes one writer at a time, and all processes on one machine.",
+            hint="Set DATABASE_URL to a PostgreSQL: postgres://user:password@host/crewops",
+            id="crewops.W003",
+        )
+    ]
+
+
+@register(deploy=True)
+def redis_keeps_what_it_is_given(**kwargs: Any) -> list[CheckMessage]:
+    if settings.REDIS_IS_PRIVATE:
+        return []  # started by the stack, without eviction
+    try:
+        with redis.Redis.from_url(
+            settings.REDIS_URL, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S
+        ) as client:
+            policy = client.info("memory")["maxmemory_policy"]
+    except redis.RedisError as error:
+        return [
+            Warning(
+                f"Redis does not answer: {error}",
+                hint="Start it, or correct REDIS_URL. Without it runs start late and events are slow.",
+                id="crewops.W004",
+            )
+        ]
+    if policy == "noeviction":
+        return []
+    return [
+        Warning(
+            f"Redis forgets the messages to workers when its memory is full (policy {policy}).",
+            hint="Give CrewOps a Redis of its own with `maxmemory-policy noeviction`.",
+            id="crewops.W005",
+        )
+    ]

@@ -1,0 +1,67 @@
+"""Settings: what is missing in production stops the start, and every variable is documented."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
+
+PRODUCTION = {
+    "DEBUG": "0",
+    "SECRET_KEY": "a-key-of-this-test-" * 4,
+    "ALLOWED_HOSTS": "crewops.example.com",
+    "ALLOWED_ORIGINS": "https://crewops.example.com",
+}
+
+
+def start(**variables: str) -> subprocess.CompletedProcess[str]:
+    """Load the settings in a process with these variables and no others of ours."""
+    return subprocess.run(
+        [sys.executable, "-c", "from django.conf import settings; print(settings.ALLOWED_HOSTS)"],
+        env={
+            "PATH": os.environ["PATH"],
+            "DJANGO_SETTINGS_MODULE": "crewops.settings",
+            "VAR_DIR": str(settings.VAR_DIR),
+            **variables,
+        },
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_production_starts_with_all_it_needs():
+    started = start(**PRODUCTION)
+    assert started.returncode == 0, started.stderr
+    assert started.stdout.strip() == "['crewops.example.com']"
+
+
+def test_development_starts_with_nothing():
+    started = start()
+    assert started.returncode == 0, started.stderr
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "ALLOWED_HOSTS", "ALLOWED_ORIGINS"])
+def test_production_without_it_stops_and_says_what_to_set(name):
+    refused = start(**PRODUCTION | {name: ""})
+    assert refused.returncode == 1
+    last = refused.stderr.strip().splitlines()[-1]
+    assert f"{name} is not set. With DEBUG off, set {name}: " in last
+
+
+@pytest.mark.parametrize("origin", ["crewops.example.com", "*", "https://", "ftp://example.com"])
+def test_an_origin_that_is_none_is_named(origin):
+    refused = start(**PRODUCTION | {"ALLOWED_ORIGINS": f"https://crewops.example.com,{origin}"})
+    assert refused.returncode == 1
+    assert f"ALLOWED_ORIGINS: {origin!r} is no origin. Write scheme://host[:port]" in refused.stderr
+
+
+def test_the_example_lists_every_variable_and_no_other():
+    source = (settings.BASE_DIR / "crewops" / "settings.py").read_text()
+    read = set(re.findall(r'(?:env(?:\.\w+)?|required)\(\s*"([A-Z_]+)"', source))
+    example = (settings.BASE_DIR / ".env.example").read_text()
+    assert set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE)) == read
+    assert "SECRET_KEY" in read
+    assert "DATABASE_URL" in read
