@@ -1,0 +1,148 @@
+"""A site with DEBUG off, as a browser behind the TLS proxy sees it, and the checks of a deployment."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+import pytest
+from django.conf import settings
+
+from crewops import checks
+from tests.live import Web
+from tests.test_settings import PRODUCTION
+
+HOST = PRODUCTION["ALLOWED_HOSTS"]
+# Apps whose pages are not looked at here; compressing their files takes half a minute.
+ELSEWHERE = [
+    f"--ignore={app}" for app in ("admin", "unfold", "rest_framework", "drf_spectacular_sidecar")
+]
+REFERENCE = re.compile(
+    r"""(?:src|href)="(/static/[^"]+)"|"(/static/[^"]+\.m?js)"|"""
+    r"""(?:from\s*|import\s*)["'](\.{1,2}/[^"']+)["']|url\(["']?([^"')#]+)"""
+)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, django_db_setup) -> Iterator[httpx.Client]:
+    """A client of a web process with DEBUG off, through what a proxy would add."""
+    variables = PRODUCTION | {
+        "ALLOWED_HOSTS": f"{HOST},127.0.0.1",
+        "STATIC_ROOT": str(tmp_path_factory.mktemp("static")),
+    }
+    subprocess.run(
+        [
+            sys.executable,
+            "manage.py",
+            "collectstatic",
+            "--no-input",
+            "--verbosity",
+            "0",
+            *ELSEWHERE,
+        ],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "crewops.settings", **variables},
+        check=True,
+    )
+    web = Web(**variables)
+    with httpx.Client(
+        base_url=web.origin, headers={"Host": HOST, "X-Forwarded-Proto": "https"}
+    ) as client:
+        yield client
+    web.stop()
+
+
+def references(text: str, address: str) -> set[str]:
+    """Addresses of static files that a page, a module or a style sheet names."""
+    found = {
+        urlsplit(urljoin(address, next(filter(None, match.groups())))).path
+        for match in REFERENCE.finditer(text)
+        if not next(filter(None, match.groups())).startswith("data:")
+    }
+    return {path for path in found if path.startswith("/static/")}
+
+
+def test_every_file_a_page_needs_is_served_with_its_type(site):
+    waiting, seen = {"/login/"}, {}
+    while waiting:
+        address = waiting.pop()
+        response = site.get(address)
+        assert response.status_code == 200, address
+        seen[address] = response
+        ours = address.startswith(("/login/", "/static/realtime/", "/static/vendor/icons/"))
+        if ours and response.headers["content-type"].startswith("text/"):
+            waiting |= references(response.text, address) - seen.keys()
+    modules = [path for path in seen if path.endswith((".js", ".mjs"))]
+    assert len(modules) > 3
+    assert {seen[path].headers["content-type"] for path in modules} == {
+        'text/javascript; charset="utf-8"'
+    }
+    assert any(path.endswith(".css") for path in seen)
+
+
+def test_static_files_are_compressed_and_asked_for_again_only_when_changed(site):
+    address = "/static/realtime/websocket.js"
+    first = site.get(address, headers={"Accept-Encoding": "br"})
+    assert first.headers["content-encoding"] == "br"
+    assert "max-age=0" in first.headers["cache-control"]
+    again = site.get(address, headers={"If-Modified-Since": first.headers["last-modified"]})
+    assert again.status_code == 304
+
+
+def test_a_missing_file_and_a_missing_page_are_404_without_a_trace(site):
+    for address in ("/static/realtime/none.js", "/none/"):
+        missing = site.get(address)
+        assert missing.status_code == 404
+        assert "Traceback" not in missing.text
+        assert "crewops.settings" not in missing.text
+
+
+def test_cookies_go_over_tls_only(site):
+    assert "Secure" in site.get("/login/").headers["set-cookie"]
+
+
+def test_another_host_name_is_refused(site):
+    assert site.get("/login/").status_code == 200
+    assert site.get("/login/", headers={"Host": "evil.example.com"}).status_code == 400
+
+
+def test_missing_front_end_packages_are_told(settings, tmp_path):
+    settings.DEBUG = True
+    assert checks.front_end_packages_are_installed() == []
+    settings.NODE_MODULES = tmp_path
+    (warning,) = checks.front_end_packages_are_installed()
+    assert warning.id == "crewops.W001"
+    assert "npm ci" in warning.hint
+
+
+def test_static_files_that_were_not_collected_are_told(settings, tmp_path):
+    settings.DEBUG = False
+    settings.STATIC_ROOT = tmp_path
+    (warning,) = checks.static_files_are_collected()
+    assert warning.id == "crewops.W002"
+    collected = Path(tmp_path) / checks.SENTINEL
+    collected.parent.mkdir()
+    collected.touch()
+    assert checks.static_files_are_collected() == []
+
+
+def test_a_redis_that_evicts_is_told(settings, redis_server):
+    settings.REDIS_IS_PRIVATE = False
+    assert checks.redis_keeps_what_it_is_given() == []
+    redis_server.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        (warning,) = checks.redis_keeps_what_it_is_given()
+        assert warning.id == "crewops.W005"
+    finally:
+        redis_server.config_set("maxmemory-policy", "noeviction")
+
+
+def test_a_redis_that_does_not_answer_is_told(settings, tmp_path):
+    settings.REDIS_IS_PRIVATE = False
+    settings.REDIS_URL = f"unix://{tmp_path}/none.sock"
+    (warning,) = checks.redis_keeps_what_it_is_given()
+    assert warning.id == "crewops.W004"
