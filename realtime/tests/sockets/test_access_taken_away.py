@@ -1,0 +1,82 @@
+"""Open sockets whose user loses access, on a live server."""
+
+import time
+from datetime import timedelta
+
+import pytest
+from rest_framework_simplejwt.tokens import AccessToken
+
+from conftest import PASSWORD
+from crews.models import Membership
+from realtime import streams
+from realtime.tests.sockets.acting import finish
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize("template", ["/ws/runs/{run}", "/ws/graph/{crew}"])
+def test_a_removed_member_is_closed_out_within_two_seconds(web, acme, run, template):
+    with web.socket(template.format(run=run.pk, crew=acme.crew.pk), acme.viewer) as socket:
+        socket.frame()
+        Membership.objects.filter(user=acme.viewer).delete()
+        removed = time.monotonic()
+        socket.rest()
+        assert socket.code == 4403
+        assert time.monotonic() - removed < 2
+
+
+def test_mission_narrows_to_what_is_left(web, acme, globex):
+    Membership.objects.create(user=acme.viewer, organization=globex.organization)
+    with web.socket("/ws/mission", acme.viewer) as socket:
+        for _ in range(2):
+            socket.until(type="signal")
+        Membership.objects.filter(user=acme.viewer, organization=globex.organization).delete()
+        gone = socket.until(type="gone")[-1]
+        assert gone == {"type": "gone", "stream": streams.mission(globex.crew.pk)}
+        globex.start_run()
+        acme.start_run()
+        assert socket.until(type="signal")[-1]["crew_id"] == str(acme.crew.pk)
+
+
+@pytest.mark.parametrize("change", ["deactivated", "password"])
+def test_a_deactivated_user_or_a_new_password_closes_the_sockets(web, acme, path, change):
+    with web.socket(path, acme.viewer) as socket:
+        socket.frame()
+        if change == "deactivated":
+            acme.viewer.is_active = False
+        else:
+            acme.viewer.set_password(PASSWORD + "!")
+        acme.viewer.save()
+        socket.rest()
+        assert socket.code == 4401
+
+
+def test_an_expired_token_closes_the_socket(web, acme, path):
+    token = AccessToken.for_user(acme.viewer)
+    token.set_exp(lifetime=timedelta(seconds=2))
+    with web.socket(path, token=str(token)) as socket:
+        socket.frame()
+        socket.rest()
+        assert socket.code == 4401
+        assert 0 <= time.time() - token["exp"] < 25
+
+
+def test_a_fresh_token_keeps_the_socket_open(web, acme, run):
+    token = AccessToken.for_user(acme.viewer)
+    token.set_exp(lifetime=timedelta(seconds=1))
+    fresh = AccessToken.for_user(acme.viewer)
+    with web.socket(f"/ws/runs/{run.pk}", token=str(token)) as socket:
+        socket.send({"type": "auth", "token": str(fresh)})
+        answer = socket.until(type="auth_ok")[-1]
+        assert answer["expires_at"].endswith("Z")
+        for _ in range(5):  # heartbeats, past the first token's expiry and its grace
+            socket.until(type="ping")
+        finish(run)
+        assert socket.rest()[-1]["type"] == "done"
+
+
+def test_another_users_token_closes_the_socket(web, acme, path):
+    with web.socket(path, acme.viewer) as socket:
+        socket.send({"type": "auth", "token": str(AccessToken.for_user(acme.admin))})
+        socket.rest()
+        assert socket.code == 4401
