@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import ClassVar
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from runs.models import Run
 
 class _EventsView(APIView):
     owners: ClassVar[ScopedQuerySet]
+    stream: ClassVar[Callable[[UUID], str]]  # the name of an owner's stream
 
     @extend_schema(parameters=[PositionSerializer], responses=EventPageSerializer)
     def get(self, request: Request, pk: UUID) -> HttpResponse:
@@ -27,23 +29,16 @@ class _EventsView(APIView):
         page = pages.read(self.stream(owner.pk), **asked)
         return HttpResponse(page.text(), content_type="application/json")
 
-    def stream(self, pk: UUID) -> str:
-        raise NotImplementedError
-
 
 class RunEventsView(_EventsView):
     """The events of a run: `boot` first, `done` last."""
 
     owners = Run.objects.all()
-
-    def stream(self, pk: UUID) -> str:
-        return streams.run(pk)
+    stream = staticmethod(streams.run)
 
 
 class CrewEventsView(_EventsView):
     """The events of the tools that the crew's runs use."""
 
     owners = Crew.objects.all()
-
-    def stream(self, pk: UUID) -> str:
-        return streams.graph(pk)
+    stream = staticmethod(streams.graph)

@@ -1,5 +1,6 @@
 """What the three sockets share beyond being sockets: join groups → catch up → relay."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -34,17 +35,17 @@ class StreamConsumer(SocketConsumer):
     resumable = True  # whether ``?since=`` is heeded
     since: int | None = None  # the position of a socket that names none; ``None``: `begin` decides
 
+    @abstractmethod
     def admit(self) -> set[str]:
         """The streams the user may follow here; queries. Raises ``Refusal``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def begin(self, stream: str, position: log.Position) -> tuple[int, list[str]]:
         """The position a fresh socket starts from and the frames that lead up to it; queries."""
-        raise NotImplementedError
 
+    @abstractmethod
     def allowed(self, grant: Grant, shared: bool) -> set[str]:
         """The streams the socket may follow now. Raises ``Refusal`` where it may not stay."""
-        raise NotImplementedError
 
     async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
         self.followers: dict[str, Follower] = {}

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
@@ -36,24 +37,24 @@ NOT_FOUND = (CloseCode.NOT_FOUND, "Not found.")
 UNAUTHENTICATED = (CloseCode.UNAUTHENTICATED, "Sign in, or send a valid access token.")
 
 
-class SocketConsumer(AsyncConsumer):
+class SocketConsumer(AsyncConsumer, ABC):
     """One socket's life, whatever it carries."""
 
+    @abstractmethod
     async def open(self) -> None:
         """The socket is accepted and its user identified: begin. May raise ``Refusal``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def heads(self) -> dict[str, int]:
         """What a heartbeat tells of the streams."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stop(self) -> None:
         """The socket closes: send nothing more."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def leave(self) -> None:
         """The socket is gone: leave every group."""
-        raise NotImplementedError
 
     async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
         self.user_id: int | None = None

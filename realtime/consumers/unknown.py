@@ -1,9 +1,17 @@
-from realtime.consumers.base import StreamConsumer
-from realtime.consumers.socket import NOT_FOUND, Refusal
+from realtime.consumers.socket import NOT_FOUND, Refusal, SocketConsumer
 
 
-class UnknownConsumer(StreamConsumer):
+class UnknownConsumer(SocketConsumer):
     """Any other path: refused like a record that is not there."""
 
-    def admit(self) -> set[str]:
+    async def open(self) -> None:
         raise Refusal(*NOT_FOUND)
+
+    def heads(self) -> dict[str, int]:
+        return {}
+
+    def stop(self) -> None:
+        """There is nothing to stop."""
+
+    async def leave(self) -> None:
+        """There is nothing to leave."""

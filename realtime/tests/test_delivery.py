@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from realtime import auth, follower, hub, log, streams
+from realtime.access import Grant
 from realtime.auth import NOBODY
 from realtime.consumers import base, socket
 from realtime.consumers.base import StreamConsumer
@@ -123,6 +124,9 @@ class Probe(StreamConsumer):
 
     def begin(self, stream: str, position: log.Position) -> tuple[int, list[str]]:
         return position.floor, []
+
+    def allowed(self, grant: Grant, shared: bool) -> set[str]:
+        return {self.stream}
 
 
 class Delivery(RuleBasedStateMachine):
