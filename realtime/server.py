@@ -30,6 +30,7 @@ class FrameProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._abort_timer:
             self._abort_timer.cancel()
+        self._full = False  # what is written now goes nowhere, so nobody need wait
         super().connection_lost(exc)
 
     def handle_connect(self, event: Request) -> None:
@@ -60,6 +61,7 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         """Close now, also where the peer does not read: after a moment the connection is dropped."""
         if self._full:
             self._abort_timer = self.loop.call_later(FAREWELL_S, self.transport.abort)
+            self._full = False
             self.writable.set()  # lets the close frame into the full buffer
         await self.send({"type": "websocket.close", "code": code, "reason": reason})
 
