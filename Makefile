@@ -27,9 +27,9 @@ run: setup ## set everything up, with demo data, and serve on http://localhost:8
 	@exec $(RUN) -m crewops.stack
 
 serve: setup ## the same as a small production site: settings from .env, DEBUG off, no demo data
-	@$(RUN) manage.py check --deploy --fail-level ERROR
-	@$(RUN) manage.py migrate --no-input
 	@$(RUN) manage.py collectstatic --no-input --verbosity 0
+	@$(RUN) manage.py check --deploy --fail-level ERROR
+	@$(RUN) manage.py migrate --no-input --skip-checks
 	@exec $(RUN) -m crewops.stack
 
 test: lint test-js test-python ## set everything up and run every check and test
