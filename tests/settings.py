@@ -5,8 +5,12 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from atexit import register
+
+# Whoever runs the suite in the background ignores SIGINT, and so would every process the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 for name in ("REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "ALLOWED_ORIGINS", "DEBUG", "PORT"):
     os.environ.pop(name, None)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -84,10 +84,11 @@ class Stack:
 
     def processes(self) -> dict[str, list[psutil.Process]]:
         """The processes of each program, its main one first."""
-        return {
-            program: [process, *process.children(recursive=True)]
-            for program, process in leftovers.running(self.var_dir).items()
-        }
+        found = {}
+        for program, process in leftovers.running(self.var_dir).items():
+            with suppress(psutil.NoSuchProcess):  # it ended as we looked
+                found[program] = [process, *process.children(recursive=True)]
+        return found
 
     def has(self, program: str, number: int) -> bool:
         """Whether the program has this many processes, and the stack is ready."""
