@@ -13,7 +13,10 @@ CHROMIUM := $(shell for name in chromium chromium-browser google-chrome google-c
 endif
 export CHROMIUM
 NODE_IS_NEW_ENOUGH := const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)
-PYTEST ?= $(RUN) -m pytest --numprocesses auto --dist loadfile
+PYTEST ?= $(RUN) -m pytest
+# These load the machine and measure it, so no other test runs beside them.
+ALONE := tests/test_chaos.py tests/chaos
+TOGETHER := --numprocesses auto --dist loadfile $(ALONE:%=--ignore=%)
 
 .DELETE_ON_ERROR:
 .PHONY: help run serve setup setup-dev test test-postgres lint test-js test-python bench chaos format constraints clean
@@ -47,13 +50,15 @@ test-js: setup-dev ## the browser client's tests
 test-python: setup-dev ## the Python suite; browser tests where a Chromium is found (CHROMIUM=)
 ifeq ($(CHROMIUM),)
 	@echo "No Chromium found: the browser tests do NOT run. Install one, or name it: CHROMIUM=/path/to/chrome"
-	$(PYTEST) -m "not browser" $(ARGS)
+	$(PYTEST) $(TOGETHER) -m "not browser" $(ARGS)
 else
-	$(PYTEST) $(ARGS)
+	$(PYTEST) $(TOGETHER) $(ARGS)
 endif
+	$(PYTEST) $(ALONE) $(ARGS)
 
 test-postgres: setup-dev ## the Python suite on a private PostgreSQL made from the installed binaries
-	$(RUN) -m tests.postgres $(PYTEST) -m "not browser" $(ARGS)
+	$(RUN) -m tests.postgres $(PYTEST) $(TOGETHER) -m "not browser" $(ARGS)
+	$(RUN) -m tests.postgres $(PYTEST) $(ALONE) $(ARGS)
 
 bench: setup .venv/.installed-bench ## ours beside its peers in one run: tables and a plot in benchmarks/results (ARGS=--help)
 	$(RUN) -m benchmarks $(ARGS)
