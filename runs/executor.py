@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 
 from crews.tracking import IllegalMove
 from runs import tools
@@ -77,11 +78,15 @@ def _call(execution: TaskExecution, step: dict, workspace: Path, lease: Lease) -
     emitter = ToolEventEmitter(execution, cancelled=lease.check)
     emitter.start(tool.name, step.get("params", {}))
     try:
+        tools.validate_steps([step])
         outcome = tool.run(tool.clean(step.get("params", {})), workspace, emitter)
     except (LeaseLost, IllegalMove):
         raise
+    except ValidationError as refused:  # the settings have changed since the step was written
+        faults = [message.partition(": ")[2] for message in refused.messages]
+        outcome = tools.Outcome(tools.Status.ERROR, message=" ".join(faults))
     except Exception as error:
         logger.exception("Tool %s failed for a reason of ours", tool.name)
-        outcome = tools.Outcome(status="error", exit_code=None, message=f"{type(error).__name__}")
+        outcome = tools.Outcome(tools.Status.ERROR, message=type(error).__name__)
     emitter.end(outcome)
     return outcome

@@ -1,0 +1,88 @@
+"""Carrying out a run with real tools: order, failure, going on, cancelling, a lost lease."""
+
+import threading
+
+import pytest
+from django.db import connection
+
+from crews.models import Task
+from runs.executor import execute, workspace_of
+from runs.models import Run, TaskExecution, ToolExecution
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("worker_alive"),
+]
+
+
+def bash(code: str) -> list[dict]:
+    return [{"tool": "script", "params": {"interpreter": "bash", "code": code}}]
+
+
+@pytest.fixture
+def carry_out(acme):
+    """Carries out a run of the crew whose two tasks have these steps."""
+
+    def run_with(first: list[dict], second: list[dict], **of_the_first) -> Run:
+        for task, steps in zip(acme.crew.tasks.all(), (first, second), strict=True):
+            Task.objects.filter(pk=task.pk).update(steps=steps)
+        Task.objects.filter(pk=acme.crew.tasks.first().pk).update(**of_the_first, order=0)
+        run = Run.objects.create(crew=acme.crew)
+        execute(Run.objects.claim(run.pk, worker="w"))
+        run.refresh_from_db()
+        return run
+
+    return run_with
+
+
+def statuses(run: Run) -> list[str]:
+    return list(run.task_executions.values_list("status", flat=True))
+
+
+def test_tasks_follow_each_other_in_one_workspace(carry_out):
+    run = carry_out(bash("echo made > x"), bash("cat x"))
+    assert (run.status, statuses(run)) == ("succeeded", ["succeeded", "succeeded"])
+    assert ToolExecution.objects.get(task_execution__order=1).output == "made\n"
+    assert (workspace_of(run) / "x").is_file()
+
+
+def test_a_task_that_fails_ends_the_run(carry_out):
+    run = carry_out(bash("exit 3"), bash("echo never"))
+    assert (run.status, run.reason, statuses(run)) == ("failed", "task_failed", ["failed"])
+    assert "Step 1, script" in run.message
+
+
+def test_a_task_that_may_fail_does_not_end_the_run_but_fails_it(carry_out):
+    run = carry_out(bash("exit 3"), bash("echo still"), continue_on_error=True)
+    assert (run.status, statuses(run)) == ("failed", ["failed", "succeeded"])
+
+
+def test_a_step_that_is_not_valid_any_more_says_why(carry_out):
+    run = carry_out([{"tool": "script", "params": {"interpreter": "perl", "code": "1"}}], [])
+    assert run.reason == "task_failed"
+    assert "interpreter" in run.message
+    assert "perl" in run.message
+
+
+@pytest.mark.parametrize("how", ["cancelled", "taken away"])
+def test_a_run_that_is_stopped_from_outside_stops_its_tool(acme, carry_out, how):
+    def stop() -> None:
+        try:
+            running = ToolExecution.objects.filter(status="running")
+            while not running.exists():
+                pass
+            run = Run.objects.get()
+            run.cancel() if how == "cancelled" else run.finish("failed", reason="worker_lost")
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    run = carry_out(bash("echo begun; sleep 60"), bash("echo never"))
+    thread.join()
+    assert run.duration_s < 30
+    assert TaskExecution.objects.count() == 1
+    if how == "cancelled":
+        assert (run.status, statuses(run)) == ("cancelled", ["cancelled"])
+    else:
+        assert (run.status, run.reason) == ("failed", "worker_lost")
