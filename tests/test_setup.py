@@ -27,13 +27,14 @@ def normal(package: str) -> str:
     return re.sub(r"[-_.]+", "-", package).lower()
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
-def test_every_requirement_is_pinned_for_a_reason_and_as_in_the_constraints(name):
+@pytest.mark.parametrize("kind", ["", "-dev", "-bench"])
+def test_every_requirement_is_pinned_for_a_reason_and_as_in_the_constraints(kind):
     lines = (settings.BASE_DIR / "constraints.txt").read_text().splitlines()
     constraints = dict(line.split("==") for line in lines if not line.startswith("#"))
     constraints = {normal(package): version for package, version in constraints.items()}
-    assert pins(name)
-    for package, version in pins(name).items():
+    wanted = pins(f"requirements{kind}.txt")
+    assert wanted
+    for package, version in wanted.items():
         assert constraints[package] == version, package
 
 
