@@ -3,7 +3,6 @@
 import os
 import sys
 import time
-import urllib.error
 import urllib.request
 
 import django
@@ -29,11 +28,14 @@ def main() -> None:
 
 
 def _web_answers() -> bool:
-    host = "127.0.0.1" if settings.HOST == "0.0.0.0" else settings.HOST
+    address = "127.0.0.1" if settings.HOST == "0.0.0.0" else settings.HOST
+    host = settings.ALLOWED_HOSTS[0].lstrip(".")
+    request = urllib.request.Request(
+        f"http://{address}:{settings.PORT}/healthz",
+        headers={"Host": "localhost" if host == "*" else host},
+    )
     try:
-        urllib.request.urlopen(f"http://{host}:{settings.PORT}/healthz", timeout=PATIENCE_S).close()
-    except urllib.error.HTTPError:
-        return True  # with DEBUG off, this host name is one that is refused
+        urllib.request.urlopen(request, timeout=PATIENCE_S).close()
     except OSError:
         return False
     return True
