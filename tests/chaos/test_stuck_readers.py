@@ -17,7 +17,7 @@ from tests.live import Web, eventually
 STUCK = HEALTHY = 100
 RATE = 20  # events a second
 OUTPUT = "x" * 50_000  # characters of each event while the buffers are filled
-FILL_BYTES = 4 * 1024 * 1024  # for each socket: more than its kernel and its server hold
+FILL_BYTES = 8 * 1024 * 1024  # for each socket: twice what the kernel lets a send buffer grow to
 BUFFERED_KB = 64  # what the server holds for a stuck reader at least, or it is not stuck
 MEMORY_KB = 1024  # for each stuck reader, at most
 CLOSED_WITHIN_S = 10.0  # of the time that a stuck reader is given
