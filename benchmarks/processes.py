@@ -72,12 +72,13 @@ class Process:
             self._popen.wait()
 
     def cpu_s(self) -> float:
-        """CPU seconds, user and system, of it and its children so far."""
-        return sum(sum(process.cpu_times()[:2]) for process in self._family())
+        """CPU seconds, user and system, of all threads it has; to the nanosecond, as Linux counts."""
+        threads = Path(f"/proc/{self._popen.pid}/task").glob("*/schedstat")
+        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
     def rss_kb(self) -> float:
-        """Resident memory of it and its children."""
-        return sum(process.memory_info().rss for process in self._family()) / 1024
+        """Resident memory."""
+        return psutil.Process(self._popen.pid).memory_info().rss / 1024
 
     def peak_kb(self) -> float:
         """The most resident memory its own process has had since ``forget_peak``."""
@@ -86,10 +87,6 @@ class Process:
 
     def forget_peak(self) -> None:
         Path(f"/proc/{self._popen.pid}/clear_refs").write_text("5")
-
-    def _family(self) -> list[psutil.Process]:
-        own = psutil.Process(self._popen.pid)
-        return [own, *own.children(recursive=True)]
 
 
 def _group_lives(group: int) -> bool:

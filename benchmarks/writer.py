@@ -9,6 +9,7 @@ import os
 import random
 import time
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import django
@@ -58,6 +59,7 @@ def report(*, execution: str, rate: float, warm: float, seconds: float) -> None:
     """Progress reports at the rate; the moment of publishing is the commit, before the publish."""
     tool = ToolExecution.objects.select_related("task_execution__run").get(pk=execution)
     committed = 0
+    numbers = count(1)
 
     def note() -> None:
         nonlocal committed
@@ -66,7 +68,7 @@ def report(*, execution: str, rate: float, warm: float, seconds: float) -> None:
     def send(t: int) -> int:
         with transaction.atomic():
             transaction.on_commit(note)  # called before the one that publishes
-            tool.report(message=f"t={t}")
+            tool.report(message=f"t={t} {next(numbers)}")  # the same message twice is no event
         return committed
 
     publish(send, rate=rate, warm_s=warm, seconds=seconds)
