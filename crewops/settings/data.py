@@ -1,0 +1,24 @@
+"""The database and Redis."""
+
+from urllib.parse import unquote
+
+from crewops.redis import default_redis_url
+from crewops.settings.environment import VAR_DIR, env
+
+DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'crewops.sqlite3'}")}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["OPTIONS"] = {
+        # A write transaction takes the lock when it begins, so it never fails half-way.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,  # seconds to wait for another writer
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+else:
+    # A directory of a unix socket is written %2Fvar%2Frun in a URL.
+    DATABASES["default"]["HOST"] = unquote(DATABASES["default"]["HOST"])
+    DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)  # seconds
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_IS_PRIVATE = not env.str("REDIS_URL", default="")
+REDIS_URL = default_redis_url(VAR_DIR) if REDIS_IS_PRIVATE else env.str("REDIS_URL")
