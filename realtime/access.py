@@ -1,7 +1,7 @@
 """Taking access away from open sockets: who may see what, asked again once a second.
 
-One pass of three queries answers for every socket of the process, whatever changed the database:
-the API, the admin, a shell. It needs no Redis.
+One pass of five queries at most answers for every socket of the process, whatever changed the
+database: the API, the admin, a shell. It needs no Redis.
 """
 
 import asyncio
@@ -13,7 +13,9 @@ from typing import Protocol
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
+from django.contrib.sessions.models import Session
 from django.db import Error as DatabaseError
+from django.utils import timezone
 
 from crews.models import Crew, Membership
 from realtime.threads import in_thread
@@ -41,9 +43,12 @@ class Watcher(Protocol):
 
     user_id: int | None
     run_id: UUID | None
+    session_key: str | None  # of the session that it was opened with
 
-    def access_checked(self, grant: Grant, shared: bool) -> None:
-        """``grant`` of its user; ``shared``: whether its run may be watched by anyone."""
+    def access_checked(self, grant: Grant, *, shared: bool, signed_out: bool) -> None:
+        """``grant`` of its user; ``shared``: whether its run may be watched by anyone;
+        ``signed_out``: whether its session has ended.
+        """
 
 
 def grants(user_ids: Iterable[int]) -> dict[int, Grant]:
@@ -107,18 +112,26 @@ class AccessCheck:
 
     async def _check(self) -> None:
         watchers = tuple(self._watchers)
-        granted, shared = await in_thread(
+        sessions = {w.session_key for w in watchers if w.session_key is not None}
+        granted, shared, alive = await in_thread(
             _ask,
             {w.user_id for w in watchers if w.user_id is not None},
             {w.run_id for w in watchers if w.run_id is not None},
+            sessions,
         )
         for watcher in watchers:
             if watcher in self._watchers:
                 watcher.access_checked(
-                    granted.get(watcher.user_id, NOTHING), watcher.run_id in shared
+                    granted.get(watcher.user_id, NOTHING),
+                    shared=watcher.run_id in shared,
+                    # One that came meanwhile was not asked for.
+                    signed_out=watcher.session_key in sessions - alive,
                 )
 
 
-def _ask(user_ids: set[int], run_ids: set[UUID]) -> tuple[dict[int, Grant], set[UUID]]:
+def _ask(
+    user_ids: set[int], run_ids: set[UUID], sessions: set[str]
+) -> tuple[dict[int, Grant], set[UUID], set[str]]:
     shared = Run.objects.filter(pk__in=run_ids, is_public=True).values_list("pk", flat=True)
-    return grants(user_ids), set(shared)
+    alive = Session.objects.filter(pk__in=sessions, expire_date__gt=timezone.now())
+    return grants(user_ids), set(shared), set(alive.values_list("pk", flat=True))

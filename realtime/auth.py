@@ -7,9 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest
-from django.utils.module_loading import import_string
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import TokenError
@@ -28,10 +27,11 @@ class ForeignOrigin(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A user, and until when: seconds since the epoch, or ``None`` for a session or nobody."""
+    """A user, and what that hangs on: a token's expiry, seconds since the epoch, or a session."""
 
     user: AbstractBaseUser | AnonymousUser
     expires_at: float | None = None
+    session_key: str | None = None
 
 
 NOBODY = Identity(AnonymousUser())
@@ -88,9 +88,6 @@ def _of_session(cookie_header: str) -> Identity:
     if cookie is None:
         return NOBODY
     request = HttpRequest()
-    request.session = _session_store()(cookie.value)
-    return Identity(get_user(request))
-
-
-def _session_store() -> type[SessionBase]:
-    return import_string(f"{settings.SESSION_ENGINE}.SessionStore")
+    request.session = SessionStore(cookie.value)
+    user = get_user(request)
+    return NOBODY if user.is_anonymous else Identity(user, session_key=request.session.session_key)

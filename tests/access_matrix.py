@@ -13,6 +13,7 @@ route                                         method           admin operator vi
 
 api/token/                                    POST             400   400      400    400      400      400       400
 api/token/refresh/                            POST             400   400      400    400      400      400       400
+api/token/revoke/                             POST             400   400      400    400      400      400       400
 api/crews/                                    GET              200   200      200    200      200      401       200
 api/crews/<uuid:pk>/                          GET              200   200      200    404      404      401       200
 api/crews/<uuid:pk>/runs/                     POST             201   201      403    404      404      401       201

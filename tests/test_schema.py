@@ -28,6 +28,7 @@ def test_it_lists_the_calls_of_the_contract(schema):
     assert calls == {
         "POST /api/token/",
         "POST /api/token/refresh/",
+        "POST /api/token/revoke/",
         "GET /api/crews/",
         "GET /api/crews/{id}/",
         "POST /api/crews/{id}/runs/",

@@ -1,8 +1,14 @@
 """Tokens: who gets them, and what ends them."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.utils import timezone
 from rest_framework.test import APIClient
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from conftest import PASSWORD
@@ -44,6 +50,58 @@ def test_a_refresh_token_gives_a_new_pair_that_works(pair):
     assert opens(again["access"]) == 200
     assert renewed(again["refresh"]).status_code == 200
     assert renewed(again["access"]).status_code == 401
+
+
+def test_a_refresh_token_works_once(pair):
+    again = renewed(pair["refresh"]).json()
+    used = renewed(pair["refresh"])
+    assert (used.status_code, used.json()["code"]) == (401, "token_not_valid")
+    assert "access" not in used.json()
+    assert renewed(again["refresh"]).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_uses_at_once_one_succeeds(web, acme):
+    pair = post("/api/token/", username="acme-viewer", password=PASSWORD).json()
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(
+            pool.map(
+                lambda _: (
+                    httpx.post(
+                        f"{web.origin}/api/token/refresh/", json={"refresh": pair["refresh"]}
+                    ).status_code
+                ),
+                range(20),
+            )
+        )
+    assert sorted(answers) == [200] + [401] * 19
+
+
+def test_a_revoked_refresh_token_works_no_more(acme, pair):
+    other = post("/api/token/", username="acme-viewer", password=PASSWORD).json()
+    revoked = post("/api/token/revoke/", refresh=pair["refresh"])
+    assert (revoked.status_code, revoked.content) == (204, b"")
+    assert renewed(pair["refresh"]).status_code == 401
+    assert post("/api/token/revoke/", refresh=pair["refresh"]).status_code == 401
+    assert renewed(other["refresh"]).status_code == 200  # another sign-in of the same user
+    assert post("/api/token/revoke/", refresh=other["access"]).status_code == 401
+
+
+def test_the_database_holds_no_token_that_works(acme, pair):
+    again = renewed(pair["refresh"]).json()
+    post("/api/token/revoke/", refresh=again["refresh"])
+    assert [*OutstandingToken.objects.values_list("token", flat=True)] == ["", ""]
+    RefreshToken.for_user(acme.viewer)  # as the library keeps it
+    assert OutstandingToken.objects.exclude(token="").exists()
+
+
+def test_what_is_kept_of_used_tokens_goes_when_they_expire(acme, pair):
+    renewed(pair["refresh"])
+    call_command("flushexpiredtokens")
+    assert OutstandingToken.objects.count() == 1
+    OutstandingToken.objects.update(expires_at=timezone.now())
+    call_command("flushexpiredtokens")
+    assert OutstandingToken.objects.count() == 0
 
 
 @pytest.mark.parametrize(

@@ -71,11 +71,16 @@ class StreamConsumer(SocketConsumer):
         for stream in tuple(self.followers):
             await self._unfollow(stream)
 
-    def access_checked(self, grant: Grant, shared: bool) -> None:
+    @property
+    def session_key(self) -> str | None:
+        return self.identity.session_key
+
+    def access_checked(self, grant: Grant, *, shared: bool, signed_out: bool) -> None:
         """Called once a second with what the user may see now."""
         try:
-            if self.user_id is not None and (
-                not grant.active or grant.credential != self.identity.user.password
+            if signed_out or (
+                self.user_id is not None
+                and (not grant.active or grant.credential != self.identity.user.password)
             ):
                 raise Refusal(*UNAUTHENTICATED)
             allowed = self.allowed(grant, shared)

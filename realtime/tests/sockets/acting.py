@@ -1,6 +1,16 @@
 """What happens in a run while its sockets are watched."""
 
+from django.contrib.auth.models import User
+from django.test import Client
+
 from runs.models import Run, TaskExecution, ToolExecution
+
+
+def browser_of(user: User) -> tuple[Client, dict[str, str]]:
+    """A browser that is signed in, and the header its sockets carry."""
+    browser = Client()
+    browser.force_login(user)
+    return browser, {"Cookie": f"sessionid={browser.cookies['sessionid'].value}"}
 
 
 def work(run: Run, entry: dict) -> ToolExecution:

@@ -4,12 +4,14 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.contrib.sessions.models import Session
+from django.utils import timezone
 from rest_framework_simplejwt.tokens import AccessToken
 
 from conftest import PASSWORD
 from crews.models import Membership
 from realtime import streams
-from realtime.tests.sockets.acting import finish
+from realtime.tests.sockets.acting import browser_of, finish
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,6 +38,34 @@ def test_mission_narrows_to_what_is_left(web, acme, globex):
         globex.start_run()
         acme.start_run()
         assert socket.until(type="signal")[-1]["crew_id"] == str(acme.crew.pk)
+
+
+@pytest.mark.parametrize("change", ["signed out", "expired", "deleted"])
+def test_the_end_of_a_session_closes_its_sockets_and_no_others(web, acme, path, change):
+    browser, cookie = browser_of(acme.viewer)
+    _, other = browser_of(acme.viewer)
+    options = {"origin": web.origin}
+    with (
+        web.socket(path, additional_headers=other, **options) as staying,
+        web.socket(path, acme.viewer) as with_a_token,
+        web.socket(path, additional_headers=cookie, **options) as socket,
+    ):
+        socket.frame()
+        session = Session.objects.filter(pk=browser.session.session_key)
+        match change:
+            case "signed out":
+                assert browser.post("/logout/").status_code == 302
+            case "expired":
+                session.update(expire_date=timezone.now())
+            case "deleted":
+                session.delete()
+        ended = time.monotonic()
+        socket.rest()
+        assert socket.code == 4401
+        assert time.monotonic() - ended < 2
+        for alive in (staying, with_a_token):
+            alive.until(type="ping")
+            alive.until(type="ping")  # a check or two later
 
 
 @pytest.mark.parametrize("change", ["deactivated", "password"])

@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.sessions.backends.db import SessionStore
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
+
+from realtime.tests.sockets.acting import browser_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,22 +26,15 @@ def test_the_token_may_stand_first_and_is_never_echoed(web, acme, path):
         assert socket.connection.response.headers["Sec-WebSocket-Protocol"] == "token"
 
 
-def cookie_of(user) -> dict[str, str]:
-    session = SessionStore()
-    session["_auth_user_id"] = str(user.pk)
-    session["_auth_user_backend"] = "django.contrib.auth.backends.ModelBackend"
-    session["_auth_user_hash"] = user.get_session_auth_hash()
-    session.create()
-    return {"Cookie": f"sessionid={session.session_key}"}
-
-
 def test_a_session_opens_sockets_from_our_own_pages(web, acme, path):
-    with web.socket(path, additional_headers=cookie_of(acme.viewer), origin=web.origin) as socket:
+    _, cookie = browser_of(acme.viewer)
+    with web.socket(path, additional_headers=cookie, origin=web.origin) as socket:
         assert socket.frame()["type"] == "hello"
 
 
 def test_a_session_without_an_origin_counts_for_nothing(web, acme, path):
-    with web.socket(path, additional_headers=cookie_of(acme.viewer)) as socket:
+    _, cookie = browser_of(acme.viewer)
+    with web.socket(path, additional_headers=cookie) as socket:
         assert socket.close_code() == 4401
 
 
@@ -58,7 +52,7 @@ def test_a_session_without_an_origin_counts_for_nothing(web, acme, path):
     ],
 )
 def test_another_origin_is_refused_whatever_the_credentials(web, acme, path, origin):
-    headers = cookie_of(acme.viewer)
+    _, headers = browser_of(acme.viewer)
     given = origin.format(port=web.port)
     with web.socket(path, acme.viewer, additional_headers=headers | {"Origin": given}) as socket:
         assert socket.close_code() == 4403
