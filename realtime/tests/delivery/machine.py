@@ -1,15 +1,11 @@
-"""Whatever happens between the log and the sockets, every socket sees the list.
+"""The machine: appends, doorbells, sockets, sweeps and prunes in any order, against a plain list.
 
-A stateful test drives the real consumer, hub and log against a plain list. Every database call of the
-delivery is held at two points, before it reads and before its result is used, and doorbells are
-lost, doubled and reordered, so all interleavings of an event loop come up. Each guarantee has a
-control: with its guard taken away, the same test fails.
+Every database call of the delivery is held at two points, before it reads and before its result is
+used, and doorbells are lost, doubled and reordered, so all interleavings of an event loop come up.
 """
 
 import asyncio
-import json
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -17,17 +13,16 @@ import hypothesis.strategies as st
 import pytest
 from django.db import transaction
 from django.test import override_settings
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from realtime import auth, follower, hub, log, streams
-from realtime.access import Grant
+from realtime import auth, follower, hub, log
 from realtime.auth import NOBODY
 from realtime.consumers import base, socket
-from realtime.consumers.base import StreamConsumer
 from realtime.events import Event
 from realtime.models import Event as LoggedEvent
 from realtime.models import Stream
+from realtime.tests.delivery.parts import Call, Client, Layer, Probe
 from realtime.writers import EXTENSION
 
 EXAMPLES = settings(
@@ -36,97 +31,7 @@ EXAMPLES = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-# Short stories: what comes later would heal the fault.
-CONTROL = settings(
-    EXAMPLES, max_examples=2000, stateful_step_count=8, database=None, phases=[Phase.generate]
-)
-
-
-class Call:
-    """A database call of the delivery, held before it is made and before its result is used."""
-
-    def __init__(self, work: Callable[[], Any]) -> None:
-        self._work = work
-        self._made = False
-        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-
-    def step(self) -> bool:
-        """Make the call, or hand its result on; whether that was all."""
-        if not self._made:
-            self._result, self._made = self._work(), True
-            return False
-        if not self.future.done():
-            self.future.set_result(self._result)
-        return True
-
-
-class Client:
-    """A socket's far end, which may stop reading; it is the writer the server would offer."""
-
-    def __init__(self, since: int | None) -> None:
-        self.since = since
-        self.frames: list[dict[str, Any]] = []
-        self.closed: int | None = None
-        self.reading = asyncio.Event()
-        self.reading.set()
-
-    def write(self, text: str, frame: bytes) -> bool:
-        if self.reading.is_set() and self.closed is None:
-            self.frames.append(json.loads(text))
-        return self.reading.is_set()
-
-    async def drained(self) -> None:
-        await self.reading.wait()
-
-    async def close(self, code: int, reason: str) -> None:
-        self.closed = code
-
-    def stop(self) -> None:
-        pass
-
-    def events(self) -> list[dict[str, Any]]:
-        """What it was sent since it last had to start afresh."""
-        events: list[dict[str, Any]] = []
-        for frame in self.frames:
-            if frame["type"] == "reset":
-                events = []
-            elif "seq" in frame:
-                events.append(frame)
-        return events
-
-
-class Layer:
-    """The channel layer without Redis: the test rings the doorbells."""
-
-    def __init__(self) -> None:
-        self.hub = hub.Hub()
-        self.access = SimpleNamespace(add=lambda _: None, discard=lambda _: None)
-
-    def feed(self, stream: str) -> hub.Feed:
-        return self.hub.feeds[stream]
-
-    async def group_add(self, group: str, channel: str) -> None:
-        stream = streams.of_group(group)
-        self.hub.feeds.setdefault(stream, hub.Feed(stream))
-
-    async def group_discard(self, group: str, channel: str) -> None:
-        pass
-
-
-class Probe(StreamConsumer):
-    """The consumer under test, on one stream that anyone may follow."""
-
-    def __init__(self, stream: str) -> None:
-        self.stream = stream
-
-    def admit(self) -> set[str]:
-        return {self.stream}
-
-    def begin(self, stream: str, position: log.Position) -> tuple[int, list[str]]:
-        return position.floor, []
-
-    def allowed(self, grant: Grant, shared: bool) -> set[str]:
-        return {self.stream}
+REST_STEPS = 500  # database calls after the last rule, in which everything has come to rest
 
 
 class Delivery(RuleBasedStateMachine):
@@ -142,6 +47,7 @@ class Delivery(RuleBasedStateMachine):
         self.model: list[int] = []  # the committed events, by their number in the test
         self.doorbells: list[bytes] = []
         self.calls: list[Call] = []
+        self.writers: list[tuple[list[Event], int | None]] = []  # transactions under way
         self.clients: list[Client] = []
         self.tasks: list[asyncio.Task] = []
         self.made = 0
@@ -169,15 +75,22 @@ class Delivery(RuleBasedStateMachine):
         for _ in range(30):
             self.run(asyncio.sleep(0))
 
-    @rule(count=st.integers(1, 3), committed=st.booleans())
-    def append(self, count: int, committed: bool) -> None:
+    @rule(count=st.integers(1, 3))
+    def begin(self, count: int) -> None:
+        """A writer opens its transaction; others may end theirs before it does."""
         events = []
         for _ in range(count):
             self.made += 1
             events.append(Event("task_start", "crew", data={"number": self.made}))
+        self.writers.append((events, self.take(count)))
+
+    @precondition(lambda self: self.writers)
+    @rule(which=st.integers(0, 5), committed=st.booleans())
+    def end(self, which: int, committed: bool) -> None:
+        events, first = self.writers.pop(which % len(self.writers))
         try:
             with transaction.atomic():
-                entries = log.append(self.stream, events)
+                entries = self.write(events, first)
                 if self.publishes_early:
                     self.doorbells += [entry.text.encode() for entry in entries]
                 if not committed:
@@ -187,6 +100,19 @@ class Delivery(RuleBasedStateMachine):
         self.model += [event.data["number"] for event in events]
         if not self.publishes_early:
             self.doorbells += [entry.text.encode() for entry in entries]
+
+    def take(self, count: int) -> int | None:
+        """The first number, for numbers that are handed out before the last step of a transaction."""
+        return None
+
+    def write(self, events: list[Event], first: int | None) -> list[log.Entry]:
+        """The last step. The stream's row is locked from here to the commit: for others it is one."""
+        return log.append(self.stream, events)
+
+    def append(self, count: int) -> None:
+        """One writer from beginning to commit."""
+        self.begin(count)
+        self.end(-1, committed=True)
 
     @precondition(lambda self: self.doorbells)
     @rule(which=st.integers(0, 5), fate=st.sampled_from(["ring", "ring", "twice", "lose"]))
@@ -279,8 +205,10 @@ class Delivery(RuleBasedStateMachine):
             client.reading.set()
         self.settle()
         for _ in range(3):
-            while self.calls:
-                self.step(0)
+            for _ in range(REST_STEPS):
+                if self.calls:
+                    self.step(0)
+            assert not self.calls, "it never comes to rest"
             while self.doorbells:
                 self.ring(self.doorbells.pop(0))
             if self.faults:
@@ -289,6 +217,8 @@ class Delivery(RuleBasedStateMachine):
     def check(self, client: Client) -> None:
         assert client.frames, "the socket was told nothing"
         assert client.frames[0]["type"] == "hello"
+        if client.since is None and not self.faults:
+            assert client.resets() == [], "sent back to the start without a reason"
         events = client.events()
         for event in events:
             assert self.model[event["seq"] - 1] == event["number"], "not what was committed"
@@ -298,66 +228,11 @@ class Delivery(RuleBasedStateMachine):
             assert max(head, client.since or 0) >= len(self.model), "the socket was left behind"
             return
         assert seqs == list(range(seqs[0], len(self.model) + 1)), "a hole, a double or a tail lost"
-        if client.since is not None and not any(f["type"] == "reset" for f in client.frames):
+        if client.since is not None and not client.resets():
             assert seqs[0] == client.since + 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_every_socket_sees_the_list():
-    run_state_machine_as_test(Delivery, settings=EXAMPLES)
-
-
-class JoinsLast(Probe):
-    """Reads where to start before it has joined."""
-
-    async def _follow(
-        self, followed: set[str], since: int | None = None, epoch: str | None = None
-    ) -> None:
-        starts = await base.in_thread(self._starts, sorted(followed), since, epoch)
-        for stream in followed:
-            self.followers[stream] = await self._join(stream)
-            await self._start(stream, starts[stream])
 
 
 class OnlyDoorbells(Delivery):
     """Nothing is lost and nothing is swept: joining first alone must do."""
 
     faults = False
-
-
-class JoinedLast(OnlyDoorbells):
-    consumer = JoinsLast
-
-
-class PublishedEarly(OnlyDoorbells):
-    publishes_early = True
-
-
-@pytest.mark.django_db(transaction=True)
-def test_without_a_fault_no_sweep_is_needed():
-    run_state_machine_as_test(OnlyDoorbells, settings=EXAMPLES)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_control_published_before_the_commit_the_list_is_not_seen():
-    with pytest.raises((AssertionError, IndexError)):
-        run_state_machine_as_test(PublishedEarly, settings=CONTROL)
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("machine", [OnlyDoorbells, JoinedLast])
-def test_an_event_between_reading_and_starting(machine):
-    """The story that joining first is for; without it the event is missed for good."""
-    story = machine()
-    story.connect(None)
-    for _ in range(2):  # who it is, what it may follow
-        story.step(0)
-        story.step(0)
-    story.step(0)  # where it starts: read now
-    story.append(1, committed=True)
-    story.ring(story.doorbells.pop())
-    if machine is OnlyDoorbells:
-        story.teardown()
-    else:
-        with pytest.raises(AssertionError, match="left behind"):
-            story.teardown()

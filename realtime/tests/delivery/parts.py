@@ -1,0 +1,101 @@
+"""What the stateful test puts in the place of database calls, the socket's far end and Redis."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from realtime import hub, log, streams
+from realtime.access import Grant
+from realtime.consumers.base import StreamConsumer
+
+
+class Call:
+    """A database call of the delivery, held before it is made and before its result is used."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self._work = work
+        self._made = False
+        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def step(self) -> bool:
+        """Make the call, or hand its result on; whether that was all."""
+        if not self._made:
+            self._result, self._made = self._work(), True
+            return False
+        if not self.future.done():
+            self.future.set_result(self._result)
+        return True
+
+
+class Client:
+    """A socket's far end, which may stop reading; it is the writer the server would offer."""
+
+    def __init__(self, since: int | None) -> None:
+        self.since = since
+        self.frames: list[dict[str, Any]] = []
+        self.closed: int | None = None
+        self.reading = asyncio.Event()
+        self.reading.set()
+
+    def write(self, text: str, frame: bytes) -> bool:
+        if self.reading.is_set() and self.closed is None:
+            self.frames.append(json.loads(text))
+        return self.reading.is_set()
+
+    async def drained(self) -> None:
+        await self.reading.wait()
+
+    async def close(self, code: int, reason: str) -> None:
+        self.closed = code
+
+    def stop(self) -> None:
+        pass
+
+    def events(self) -> list[dict[str, Any]]:
+        """What it was sent since it last had to start afresh."""
+        events: list[dict[str, Any]] = []
+        for frame in self.frames:
+            if frame["type"] == "reset":
+                events = []
+            elif "seq" in frame:
+                events.append(frame)
+        return events
+
+    def resets(self) -> list[dict[str, Any]]:
+        return [frame for frame in self.frames if frame["type"] == "reset"]
+
+
+class Layer:
+    """The channel layer without Redis: the test rings the doorbells."""
+
+    def __init__(self) -> None:
+        self.hub = hub.Hub()
+        self.access = SimpleNamespace(add=lambda _: None, discard=lambda _: None)
+
+    def feed(self, stream: str) -> hub.Feed:
+        return self.hub.feeds[stream]
+
+    async def group_add(self, group: str, channel: str) -> None:
+        stream = streams.of_group(group)
+        self.hub.feeds.setdefault(stream, hub.Feed(stream))
+
+    async def group_discard(self, group: str, channel: str) -> None:
+        pass
+
+
+class Probe(StreamConsumer):
+    """The consumer under test, on one stream that anyone may follow."""
+
+    def __init__(self, stream: str) -> None:
+        self.stream = stream
+
+    def admit(self) -> set[str]:
+        return {self.stream}
+
+    def begin(self, stream: str, position: log.Position) -> tuple[int, list[str]]:
+        return position.floor, []
+
+    def allowed(self, grant: Grant, shared: bool) -> set[str]:
+        return {self.stream}

@@ -1,0 +1,127 @@
+"""Each guarantee with its guard taken away: the test that sees the list then fails.
+
+And the story that each guard is for, told with the guard and without.
+"""
+
+import pytest
+from hypothesis import Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from realtime import log
+from realtime.consumers import base
+from realtime.events import Event
+from realtime.models import Stream
+from realtime.tests.delivery.machine import EXAMPLES, OnlyDoorbells
+from realtime.tests.delivery.parts import Probe
+
+# Short stories: what comes later would heal the fault.
+CONTROL = settings(
+    EXAMPLES, max_examples=2000, stateful_step_count=8, database=None, phases=[Phase.generate]
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class JoinsLast(Probe):
+    """Reads where to start before it has joined."""
+
+    async def _follow(
+        self, followed: set[str], since: int | None = None, epoch: str | None = None
+    ) -> None:
+        starts = await base.in_thread(self._starts, sorted(followed), since, epoch)
+        for stream in followed:
+            self.followers[stream] = await self._join(stream)
+            await self._start(stream, starts[stream])
+
+
+class JoinedLast(OnlyDoorbells):
+    consumer = JoinsLast
+
+
+class PublishedEarly(OnlyDoorbells):
+    publishes_early = True
+
+
+class Autoincremented(OnlyDoorbells):
+    """Numbers are handed out before the commit, as an autoincrement column does."""
+
+    last = 0
+
+    def take(self, count: int) -> int:
+        self.last += count
+        return self.last - count + 1
+
+    def write(self, events: list[Event], first: int) -> list[log.Entry]:
+        stream, _ = Stream.objects.get_or_create(name=self.stream)
+        Stream.objects.filter(pk=stream.pk).update(head=first - 1)
+        entries = log.append(self.stream, events)
+        Stream.objects.filter(pk=stream.pk).update(head=max(stream.head, entries[-1].seq))
+        return entries
+
+
+@pytest.mark.parametrize("machine", [PublishedEarly, Autoincremented])
+def test_without_its_guard_the_list_is_not_seen(machine):
+    with pytest.raises((AssertionError, IndexError)):
+        run_state_machine_as_test(machine, settings=CONTROL)
+
+
+@pytest.mark.parametrize("machine", [OnlyDoorbells, JoinedLast])
+def test_an_event_between_reading_and_starting(machine):
+    """The story that joining first is for; without it the event is missed for good."""
+    story = machine()
+    story.connect(None)
+    for _ in range(2):  # who it is, what it may follow
+        story.step(0)
+        story.step(0)
+    story.step(0)  # where it starts: read now
+    story.append(1)
+    story.ring(story.doorbells.pop())
+    if machine is OnlyDoorbells:
+        story.teardown()
+    else:
+        with pytest.raises(AssertionError, match="left behind"):
+            story.teardown()
+
+
+@pytest.mark.parametrize("machine", [OnlyDoorbells, Autoincremented])
+def test_the_later_of_two_writers_commits_first(machine):
+    """The story that numbers in the order of commits are for; otherwise the first comes too late."""
+    story = machine()
+    story.connect(None)
+    story.come_to_rest()
+    for _ in range(2):
+        story.begin(1)
+    for which in (1, 0):
+        story.end(which, committed=True)
+        story.ring(story.doorbells.pop())
+        for _ in range(4):  # the two calls that a hole costs, if there is one
+            if story.calls:
+                story.step(0)
+    story.come_to_rest()
+    (client,) = story.clients
+    if machine is OnlyDoorbells:
+        assert [event["number"] for event in client.events()] == [2, 1]
+        story.teardown()
+    else:
+        assert client.resets(), "what came first could not be the first"
+        with pytest.raises(AssertionError, match="without a reason"):
+            story.teardown()
+
+
+@pytest.mark.parametrize("machine", [OnlyDoorbells, Autoincremented])
+def test_a_writer_that_rolls_back_beside_one_that_commits(machine):
+    """The story that numbers taken under the lock are for; otherwise a hole stays for ever."""
+    story = machine()
+    story.connect(None)
+    story.come_to_rest()
+    for _ in range(2):
+        story.begin(1)
+    story.end(0, committed=False)
+    story.end(0, committed=True)
+    if machine is OnlyDoorbells:
+        story.come_to_rest()
+        assert [event["number"] for event in story.clients[0].events()] == [2]
+        story.teardown()
+    else:
+        with pytest.raises(AssertionError, match="never comes to rest"):
+            story.teardown()

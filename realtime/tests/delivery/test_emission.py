@@ -1,0 +1,82 @@
+"""Worker processes that write one stream: gapless, in order, and all of it published."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import pytest
+from redis import Redis
+from redis.client import PubSub
+
+from crews.models import Crew, Task
+from realtime import streams
+from realtime.models import Event
+from tests.chaos.writer import REPORTS
+from tests.live import Process
+
+WORKERS = 4
+TASKS = 40  # of each run; a tool for each
+RATE = 200.0  # events a second that each worker tries to write
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+
+
+@pytest.fixture
+def published(redis_server: Redis) -> Iterator[PubSub]:
+    """Everything published, as any service can read it."""
+    with redis_server.pubsub() as pubsub:
+        pubsub.psubscribe("graph:*", "run:*")
+        pubsub.get_message(timeout=5)
+        yield pubsub
+
+
+@pytest.fixture
+def crew(acme) -> Crew:
+    template = acme.crew.tasks.first()
+    for order in range(acme.crew.tasks.count(), TASKS):
+        Task.objects.create(
+            crew=acme.crew, agent=template.agent, name=f"{order}", order=order, steps=template.steps
+        )
+    return acme.crew
+
+
+def test_workers_on_one_crew(acme, crew, published):
+    runs = [acme.start_run() for _ in range(WORKERS)]
+    workers = [
+        Process("-m", "tests.chaos.writer", "--run", str(run.pk), "--rate", str(RATE))
+        for run in runs
+    ]
+    heard = texts(published, until=lambda: not any(worker.running for worker in workers))
+    assert [worker.stop() for worker in workers] == [0] * WORKERS
+    graph = streams.graph(crew.pk)
+    for stream in (graph, *(streams.run(run.pk) for run in runs)):
+        logged = Event.objects.filter(stream=stream).order_by("seq")
+        assert [event.seq for event in logged] == list(range(1, len(logged) + 1))
+        # Two processes may publish in another order than they committed in; readers mend that.
+        assert sorted(heard[stream], key=_seq) == [event.body for event in logged]
+
+    told = [json.loads(text) for text in sorted(heard[graph], key=_seq)]
+    assert len(told) == WORKERS * TASKS * (REPORTS + 2)
+    turns = sum(one["run_id"] != next_one["run_id"] for one, next_one in pairwise(told))
+    assert turns > WORKERS * 10, "the workers did not write at the same time"
+    of_execution = defaultdict(list)
+    for event in told:
+        of_execution[event["execution_id"]].append(event.get("message", event["type"]))
+    whole = ["tool_start", *map(str, range(REPORTS)), "tool_end"]
+    assert all(events == whole for events in of_execution.values())
+
+
+def texts(pubsub: PubSub, until: Callable[[], bool]) -> dict[str, list[str]]:
+    """What is published until then, and a moment longer, by channel, in the order of arrival."""
+    heard: defaultdict[str, list[str]] = defaultdict(list)
+    over = False
+    while (message := pubsub.get_message(timeout=0.5)) or not over:
+        over = until()
+        if message and message["type"] == "pmessage":
+            heard[message["channel"].decode()].append(message["data"].decode())
+    return heard
+
+
+def _seq(text: str) -> int:
+    return json.loads(text)["seq"]
