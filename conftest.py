@@ -70,7 +70,7 @@ def make_tenant(slug: str) -> Tenant:
 @pytest.fixture
 def worker_alive(db) -> None:
     """A worker that has just been heard from, so crews are not offline."""
-    Worker.objects.beat("w")
+    Worker.objects.beat("w", tier="namespaces")
 
 
 @pytest.fixture

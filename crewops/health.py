@@ -1,7 +1,9 @@
 """Whether the deployment is alive, and whether it is ready to carry out runs."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import redis
 from django.conf import settings
@@ -11,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from runs.models import Worker
+from runs.tools import box
 
 TIMEOUT_S = 1.0  # for Redis to answer
 
@@ -18,7 +21,11 @@ logger = logging.getLogger(__name__)
 
 
 class NotReady(Exception):
-    """A part is missing; the message says what to do."""
+    """A part is missing; the message says what to do, ``details`` are shown beside it."""
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.details = details
 
 
 @never_cache
@@ -33,9 +40,11 @@ def alive(request: HttpRequest) -> JsonResponse:
 def ready(request: HttpRequest) -> JsonResponse:
     """200 when database, Redis and a worker can be reached, else 503.
 
-    ``{"status": "ready" | "not ready", "parts": {"database": {"ok": bool, "message"?: what to do}, ...}}``
+    ``{"status": "ready" | "not ready", "parts": {"database": {"ok": bool, "message"?: what to do}, ...}}``;
+    ``tools`` has ``tiers`` too: ``{tier of the tools' box: how many workers alive}``. A lesser tier than
+    the sandbox is said, and is a failure only where ``TOOLS_REQUIRE_SANDBOX`` is set.
     """
-    checks = {"database": _database, "redis": _redis, "worker": _worker}
+    checks = {"database": _database, "redis": _redis, "worker": _worker, "tools": _tools}
     parts = {name: _state(check) for name, check in checks.items()}
     is_ready = all(part["ok"] for part in parts.values())
     return JsonResponse(
@@ -44,13 +53,12 @@ def ready(request: HttpRequest) -> JsonResponse:
     )
 
 
-def _state(check: Callable[[], None]) -> dict[str, bool | str]:
+def _state(check: Callable[[], dict[str, Any] | None]) -> dict[str, Any]:
     try:
-        check()
+        return {"ok": True, **(check() or {})}
     except NotReady as missing:
         logger.warning("Not ready: %s (%s)", missing, missing.__cause__)
-        return {"ok": False, "message": str(missing)}
-    return {"ok": True}
+        return {"ok": False, "message": str(missing), **missing.details}
 
 
 def _database() -> None:
@@ -86,3 +94,20 @@ def _worker() -> None:
             "No worker is alive, so runs wait. Start one: `celery -A crewops worker`. "
             "One that runs must use the same DATABASE_URL."
         )
+
+
+def _tools() -> dict[str, Any]:
+    try:
+        tiers = Counter(Worker.objects.alive().values_list("tier", flat=True))
+    except DatabaseError as error:
+        raise NotReady("The workers cannot be asked how they box their tools.") from error
+    lesser = {tier: number for tier, number in tiers.items() if tier != box.SANDBOX}
+    if not lesser:
+        return {"tiers": tiers}
+    message = (
+        f"{sum(lesser.values())} of {tiers.total()} workers do not run tools in the sandbox, but in "
+        f"the tier {' or '.join(sorted(lesser))}. `manage.py check` on their machines says why."
+    )
+    if settings.TOOLS_REQUIRE_SANDBOX:
+        raise NotReady(message, tiers=tiers)
+    return {"tiers": tiers, "message": message}

@@ -13,6 +13,7 @@ from runs import transcript
 from runs.history import Entry, entries
 from runs.models import Run, TaskExecution, ToolExecution, Worker
 from runs.timeline import Timeline
+from runs.tools.box import WEAKNESS
 
 TOOLS_AT_MOST = 500  # the newest; a page of more is of use to nobody
 TAIL_CHARS = 20_000  # of a tool's output, in the page as it is first sent
@@ -114,6 +115,11 @@ class RunPage:
     def again_key(self) -> str:
         """Makes the form that runs the crew again start one run, however often it is sent."""
         return str(uuid4())
+
+    @property
+    def weakness(self) -> str:
+        """What the box of the run's tools lacked, "" where nothing did or nobody knows."""
+        return WEAKNESS.get(self.run.tools_tier, "")
 
     @cached_property
     def worker_alive(self) -> bool:

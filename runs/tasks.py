@@ -11,13 +11,14 @@ from django.db import close_old_connections
 from runs import presence
 from runs.executor import execute
 from runs.models import Run, Worker
+from runs.tools import box
 
 
 @shared_task
 def execute_run(run_id: str) -> None:
     """Carry out the run; nothing happens where it is not queued any more or another has claimed it."""
     worker = current_task.request.hostname or socket.gethostname()
-    if run := Run.objects.claim(run_id, worker=worker):
+    if run := Run.objects.claim(run_id, worker=worker, tier=box.tier().name):
         execute(run)
 
 
@@ -34,7 +35,7 @@ class _Heartbeat:
         if time.monotonic() - self.last >= settings.WORKER_HEARTBEAT_S:
             self.last = time.monotonic()
             close_old_connections()
-            Worker.objects.beat(_name(sender))
+            Worker.objects.beat(_name(sender), tier=box.tier().name)
 
     def shutdown(self, sender, **kwargs) -> None:
         close_old_connections()

@@ -164,12 +164,15 @@ def test_the_demo_run_from_sign_in_to_done(web, worker, settings):
     from django.core.management import call_command
 
     from crews.models import Crew
+    from runs.models import Run, Worker
+    from runs.tools import box
     from tests.live import eventually
 
     settings.DEBUG = True
     call_command("seed_demo", stdout=io.StringIO())
     eventually(Crew.objects.filter(slug=CREW, activity="available").exists)
     check(walk(web.origin, "acme-operator", settings.DEMO_PASSWORD))
+    assert Run.objects.get().tools_tier == Worker.objects.get().tier == box.tier().name
 
 
 def main() -> int:

@@ -1,7 +1,10 @@
 """Whether the deployment says truly that it is alive and ready."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import OperationalError, connection
+from django.utils import timezone
 
 from runs.models import Worker
 
@@ -14,7 +17,7 @@ def parts(client):
         response = client.get("/readyz")
         body = response.json()
         missing = {name: part["message"] for name, part in body["parts"].items() if not part["ok"]}
-        assert set(body["parts"]) == {"database", "redis", "worker"}
+        assert set(body["parts"]) == {"database", "redis", "worker", "tools"}
         assert response.status_code == (503 if missing else 200)
         assert body["status"] == ("not ready" if missing else "ready")
         return missing
@@ -54,8 +57,46 @@ def test_without_a_database_it_says_so(parts, monkeypatch):
     monkeypatch.setattr(connection, "cursor", fail)
     monkeypatch.setattr(Worker.objects, "alive", fail)
     missing = parts()
-    assert set(missing) == {"database", "worker"}
+    assert set(missing) == {"database", "worker", "tools"}
     assert "DATABASE_URL" in missing["database"]
+
+
+@pytest.mark.django_db
+class TestTools:
+    """How the workers box their tools."""
+
+    @pytest.fixture
+    def tools(self, client):
+        return lambda: client.get("/readyz").json()["parts"]["tools"]
+
+    def test_all_in_the_sandbox_is_nothing_to_say(self, tools):
+        Worker.objects.beat("a", tier="namespaces")
+        Worker.objects.beat("b", tier="namespaces")
+        assert tools() == {"ok": True, "tiers": {"namespaces": 2}}
+
+    def test_a_lesser_tier_is_said_and_stops_nothing(self, tools, client):
+        Worker.objects.beat("a", tier="namespaces")
+        Worker.objects.beat("b", tier="limits")
+        said = tools()
+        assert (said["ok"], said["tiers"]) == (True, {"namespaces": 1, "limits": 1})
+        assert "1 of 2 workers do not run tools in the sandbox" in said["message"]
+        assert client.get("/readyz").status_code == 200
+
+    def test_where_the_sandbox_is_required_a_lesser_tier_is_a_failure(
+        self, tools, client, settings
+    ):
+        settings.TOOLS_REQUIRE_SANDBOX = True
+        Worker.objects.beat("a", tier="namespaces")
+        assert client.get("/readyz").status_code == 200
+        Worker.objects.beat("b", tier="user")
+        said = tools()
+        assert (said["ok"], said["tiers"]) == (False, {"namespaces": 1, "user": 1})
+        assert client.get("/readyz").status_code == 503
+
+    def test_a_dead_worker_does_not_count(self, tools):
+        Worker.objects.beat("a", tier="limits")
+        Worker.objects.update(last_seen=timezone.now() - timedelta(minutes=1))
+        assert tools() == {"ok": True, "tiers": {}}
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])

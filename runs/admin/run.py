@@ -86,8 +86,8 @@ class RunAdmin(ReadOnly, Acting, ScopedAdmin):
         ("status_label", "took"),
         ("reason", "message"),
         ("starter", "is_public"),
-        ("created_at", "worker"),
-        ("started_at", "ended_at"),
+        ("created_at", "started_at", "ended_at"),
+        ("worker", "tools_tier"),
     ]
     readonly_fields = ["organization", "status_label", "took", "starter", "created_at"]
     inlines = [TaskInline]

@@ -54,12 +54,16 @@ class RunSerializer(serializers.ModelSerializer):
         help_text="A username.",
     )
     duration_s = serializers.FloatField(read_only=True)
+    tools_tier = serializers.CharField(
+        read_only=True,
+        help_text="The box its tools run in: namespaces, user, limits, none; empty until it starts.",
+    )
 
     class Meta:
         model = Run
         fields = read_only_fields = [
             "id", "crew_id", "crew", "status", "reason", "message", "cancel_requested", "is_public",
-            "started_by", "created_at", "started_at", "ended_at", "duration_s",
+            "started_by", "created_at", "started_at", "ended_at", "duration_s", "tools_tier",
         ]  # fmt: skip
 
 

@@ -52,12 +52,15 @@ class RunQuerySet(TrackedQuerySet):
             transaction.on_commit(lambda: dispatch.ring(run))
         return run
 
-    def claim(self, pk: uuid.UUID, *, worker: str) -> "Run | None":
-        """The queued run, now running under a lease of ``worker``; ``None`` when it is not to be had."""
+    def claim(self, pk: uuid.UUID, *, worker: str, tier: str = "") -> "Run | None":
+        """The queued run, now running under a lease of ``worker``; ``None`` when it is not to be had.
+
+        ``tier`` names the box that the worker's tools run in.
+        """
         with transaction.atomic():
             run = self.select_for_update().filter(pk=pk, status=Run.Status.QUEUED).first()
             if run:
-                run.start(worker=worker)
+                run.start(worker=worker, tier=tier)
         return run
 
     def renew_lease(self, run: "Run") -> bool:
@@ -115,6 +118,9 @@ class Run(TrackedModel, TimeSpan):
 
     attempt = models.PositiveIntegerField(default=0)
     worker = models.CharField(max_length=200, blank=True)
+    tools_tier = models.CharField(  # of the worker's box: see runs.tools.box
+        "tools' box", max_length=20, blank=True
+    )
     lease_until = models.DateTimeField(null=True, blank=True)  # by the database's clock
     cancel_requested = models.BooleanField(default=False)
     announced_at = models.DateTimeField(null=True, blank=True)  # when a worker was last told
@@ -166,7 +172,7 @@ class Run(TrackedModel, TimeSpan):
     def get_absolute_url(self) -> str:
         return reverse("run", args=[self.pk])
 
-    def start(self, *, worker: str) -> None:
+    def start(self, *, worker: str, tier: str = "") -> None:
         """Queued → running, under a new attempt and lease."""
         with self.locked():
             if self.status != self.Status.QUEUED:
@@ -175,8 +181,13 @@ class Run(TrackedModel, TimeSpan):
             self.started_at = timezone.now()
             self.attempt += 1
             self.worker = worker
+            self.tools_tier = tier
             self.lease_until = _lease_end()
-            self.save(update_fields=["status", "started_at", "attempt", "worker", "lease_until"])
+            self.save(
+                update_fields=[
+                    "status", "started_at", "attempt", "worker", "tools_tier", "lease_until",
+                ]
+            )  # fmt: skip
 
     def cancel(self) -> None:
         """End a queued run at once; ask the worker of a running one to. Repeating it is harmless."""

@@ -11,9 +11,9 @@ class WorkerQuerySet(models.QuerySet):
         """Workers heard from within ``WORKER_ALIVE_S`` seconds, by the database's clock."""
         return self.filter(last_seen__gte=Now() - timedelta(seconds=settings.WORKER_ALIVE_S))
 
-    def beat(self, name: str) -> None:
-        """Note that the worker is alive now."""
-        self.update_or_create(name=name, defaults={"last_seen": Now()})
+    def beat(self, name: str, *, tier: str = "") -> None:
+        """Note that the worker is alive now, and the tier of its tools' box."""
+        self.update_or_create(name=name, defaults={"last_seen": Now(), "tier": tier})
 
 
 class Worker(models.Model):
@@ -21,6 +21,7 @@ class Worker(models.Model):
 
     name = models.CharField(max_length=200, primary_key=True)
     last_seen = models.DateTimeField()
+    tier = models.CharField(max_length=20, blank=True)  # of its box: see runs.tools.box
 
     objects = WorkerQuerySet.as_manager()
 

@@ -35,6 +35,7 @@ def test_an_operator_starts_a_run(acme, api, runs_url):
         "started_at": None,
         "ended_at": None,
         "duration_s": 0.0,
+        "tools_tier": "",
         "agents": run.plan["agents"],
         "tasks": body["tasks"],
     }

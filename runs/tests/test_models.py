@@ -34,6 +34,15 @@ def test_only_one_worker_claims_a_run(acme):
     assert Run.objects.claim(run.pk, worker="b") is None
 
 
+def test_a_run_keeps_the_tier_of_the_worker_that_took_it(acme):
+    run = Run.objects.create(crew=acme.crew)
+    assert run.tools_tier == ""
+    Run.objects.claim(run.pk, worker="a", tier="limits")
+    Run.objects.claim(run.pk, worker="b", tier="namespaces")
+    run.refresh_from_db()
+    assert run.tools_tier == "limits"
+
+
 def test_a_run_keeps_the_plan_it_was_asked_for_with(acme, run):
     acme.crew.tasks.all().delete()
     run.refresh_from_db()

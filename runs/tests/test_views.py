@@ -9,6 +9,7 @@ from django.utils.html import escape
 
 from runs.models import Run, ToolExecution
 from runs.tests.scene import client_of, fail, get, page_of, work
+from runs.tools.box import WEAKNESS
 
 MOST_QUERIES = 18  # of a page, session and user included
 MARKUP = "<script>alert('x')</script>"
@@ -69,6 +70,27 @@ class TestReading:
         response = get(None, f"/runs/{run.pk}/")
         assert "no-store" in response.headers["Cache-Control"]
         assert '<meta name="robots" content="noindex">' in response.content.decode()
+
+
+class TestTier:
+    """The box of the run's tools, on its page."""
+
+    @pytest.mark.parametrize("tier", ["user", "limits", "none"])
+    def test_members_are_told_of_a_lesser_one(self, acme, globex, tier):
+        run = self._run_in(acme, tier)
+        run.share(True)
+        for part in ("", "live/"):
+            assert escape(WEAKNESS[tier]) in page_of(acme.viewer, run, part)
+            assert escape(WEAKNESS[tier]) not in page_of(globex.admin, run, part)
+
+    @pytest.mark.parametrize("tier", ["namespaces", ""])
+    def test_the_sandbox_is_nothing_to_say(self, acme, tier):
+        assert "Tools' box" not in page_of(acme.viewer, self._run_in(acme, tier))
+
+    def _run_in(self, acme, tier: str) -> Run:
+        run = Run.objects.create(crew=acme.crew)
+        run.start(worker="w", tier=tier)
+        return run
 
 
 class TestStates:

@@ -35,8 +35,17 @@ CONFIGURATION = (
 # Of a Python installation, which may be a checkout at the same time.
 INSTALLATION = ("bin", "include", "lib", "lib64", "pyvenv.cfg", "share")
 
+SANDBOX = "namespaces"  # the tier in which tools see no secret, no network and no other process
+
 # The user of tools when the worker is root: 60578-61183 belong to nobody (systemd.io/UIDS-GIDS).
 TOOLS_UID = 60999
+
+# What the lesser tiers lack, for people.
+WEAKNESS = {
+    "user": "Tools have a user of their own, but share network and files with the worker's machine.",
+    "limits": "Tools have limits, but can do and read whatever their worker can.",
+    "none": "No tool runs: the worker has found no way to box it.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,7 @@ class Tier:
     @property
     def is_sandbox(self) -> bool:
         """Whether tools see no secret, no network and no other process."""
-        return self.name == "namespaces"
+        return self.name == SANDBOX
 
     @property
     def refusal(self) -> str:
@@ -66,11 +75,11 @@ class Tier:
 def tier() -> Tier:
     """The best tier that works here, found by running a command in each; remembered."""
     if os.geteuid() == 0:
-        candidates = [Tier("namespaces", TOOLS_UID), Tier("user", TOOLS_UID)]
+        candidates = [Tier(SANDBOX, TOOLS_UID), Tier("user", TOOLS_UID)]
         if settings.TOOLS_ALLOW_UNBOXED_ROOT:
             candidates.append(Tier("limits"))
     else:
-        candidates = [Tier("namespaces"), Tier("limits")]
+        candidates = [Tier(SANDBOX), Tier("limits")]
     shortfalls: list[str] = []
     for candidate in candidates:
         found = Tier(candidate.name, candidate.uid, " ".join(shortfalls))
