@@ -14,6 +14,7 @@ from realtime.writers import EXTENSION
 
 # A socket that holds this much unsent takes no more: with one event on top it stays below 256 KiB.
 BUFFER_LIMIT = 128 * 1024  # bytes
+UNREADABLE = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 FAREWELL_S = 2.0  # how long a socket that does not read gets to take its close frame
 
 
@@ -32,6 +33,14 @@ class FrameProtocol(WebSocketsSansIOProtocol):
             self._abort_timer.cancel()
         self._full = False  # what is written now goes nowhere, so nobody need wait
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.handshake_exc and not self.handshake_initiated:
+            # Headers beyond what websockets reads: uvicorn would leave the peer waiting for ever.
+            self.handshake_initiated = self.close_sent = True
+            self.transport.write(UNREADABLE)
+            self.transport.close()
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)

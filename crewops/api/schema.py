@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.contrib.rest_framework_simplejwt import SimpleJWTScheme
 from drf_spectacular.openapi import AutoSchema as BaseAutoSchema
 from drf_spectacular.utils import OpenApiResponse
 
@@ -27,3 +28,9 @@ class AutoSchema(BaseAutoSchema):
             serializer = OpenApiResponse(ProblemSerializer, serializer.description)
             media_types = [MEDIA_TYPE]
         return super()._get_response_for_code(serializer, status_code, media_types, direction)
+
+
+class AccessTokenScheme(SimpleJWTScheme):
+    """Our authentication is described like the library's."""
+
+    target_class = "crews.tokens.AccessTokenAuthentication"

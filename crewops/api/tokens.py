@@ -11,7 +11,6 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_simplejwt import tokens, views
-from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.serializers import (
     TokenBlacklistSerializer,
@@ -20,6 +19,8 @@ from rest_framework_simplejwt.serializers import (
 )
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.utils import datetime_from_epoch
+
+from crews.tokens import AccessTokenAuthentication, read
 
 
 class RefreshToken(tokens.RefreshToken):
@@ -65,13 +66,17 @@ class RefreshSerializer(TokenRefreshSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         # The library checks the password claim of access tokens only.
-        JWTAuthentication().get_user(self.token_class(attrs["refresh"]))
+        AccessTokenAuthentication().get_user(read(self.token_class, attrs["refresh"]))
         return super().validate(attrs)
 
 
 @extend_schema_serializer(component_name="TokenRevoke")
 class RevokeSerializer(TokenBlacklistSerializer):
     token_class = RefreshToken
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
+        read(self.token_class, attrs["refresh"])
+        return super().validate(attrs)
 
 
 @extend_schema(responses=TokenPairSerializer, auth=[])
