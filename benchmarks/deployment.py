@@ -34,6 +34,9 @@ class Deployment:
             "ALLOWED_ORIGINS": "http://127.0.0.1",
             "ACCESS_TOKEN_MINUTES": "240",
             "PYTHONUNBUFFERED": "1",
+            # All the load is one user's, from one address.
+            "SOCKETS_PER_USER": "100000",
+            "SOCKETS_PER_ADDRESS": "100000",
         }
         self.seed: dict[str, str] = {}
 

@@ -5,17 +5,20 @@ is a listening socket, as it is under `supervisord.conf`, one process serves tha
 """
 
 import os
+import resource
 import socket
 import stat
 import sys
 
 import uvicorn
+from django.conf import settings
 
 APPLICATION = "crewops.asgi:application"
 INBOUND_LIMIT = 64 * 1024  # bytes; beyond it the server closes 1009, from 16 KiB on we say why
 PING_S = 40.0  # a peer that is gone without a word is found within twice this
 GRACE_S = 10  # seconds that requests under way get when the process is asked to stop
 OPTIONS = {
+    "http": "crewops.http_protocol:HttpProtocol",
     "ws": "realtime.server:FrameProtocol",
     "ws_max_size": INBOUND_LIMIT,
     "ws_ping_interval": PING_S,
@@ -29,8 +32,10 @@ OPTIONS = {
 
 
 def main() -> None:
+    allow_open_files()
+    options = OPTIONS | {"forwarded_allow_ips": settings.TRUSTED_PROXIES}
     if listener := _given_socket():
-        config = uvicorn.Config(APPLICATION, workers=1, **OPTIONS)
+        config = uvicorn.Config(APPLICATION, workers=1, **options)
         config.load_app()
         uvicorn.Server(config).run(sockets=[listener])
     else:
@@ -39,8 +44,14 @@ def main() -> None:
             host=os.environ.get("HOST", "127.0.0.1"),
             port=int(os.environ.get("PORT", "8000")),
             workers=int(os.environ.get("WEB_CONCURRENCY", "1")),
-            **OPTIONS,
+            **options,
         )
+
+
+def allow_open_files() -> None:
+    """As many as the system lets us: each socket is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _given_socket() -> socket.socket | None:
@@ -55,4 +66,5 @@ def _given_socket() -> socket.socket | None:
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crewops.settings")
     main()

@@ -6,6 +6,7 @@ round trip: its name says which process it lives in, and each process has one in
 """
 
 import asyncio
+import logging
 import secrets
 from collections import defaultdict
 from collections.abc import Callable
@@ -19,10 +20,17 @@ from channels_redis.serializers import registry
 from realtime import streams
 from realtime.access import AccessCheck
 from realtime.hub import Feed, Hub
+from realtime.places import Places
 from realtime.subscriber import Subscriber
 
 PREFIX = "asgi"
+PLACES = (
+    f"{PREFIX}:places"  # the Redis channel on which processes tell each other who holds how many
+)
+PUBLISH_S = 1.0  # for Redis to take what this process tells
 CAPACITY = 100  # messages a channel holds; what comes then is dropped, as the specification allows
+
+logger = logging.getLogger(__name__)
 
 
 class StreamLayer(BaseChannelLayer):
@@ -52,6 +60,11 @@ class StreamLayer(BaseChannelLayer):
     def access(self) -> AccessCheck:
         """What looks after the access of this process's sockets."""
         return self._member().access
+
+    @property
+    def places(self) -> Places:
+        """Who holds how many sockets."""
+        return self._member().places
 
     async def new_channel(self, prefix: str = "specific") -> str:
         return f"{prefix}.{self._member().name}!{secrets.token_hex(12)}"
@@ -99,12 +112,14 @@ class _Member:
         self.name = secrets.token_hex(8)
         self.hub = Hub()
         self.access = AccessCheck()
+        self.places = Places(self.name, self._tell)
+        self._redis = redis.Redis.from_url(url)
         self._queues: dict[str, asyncio.Queue] = {}
         self._groups: defaultdict[str, set[str]] = defaultdict(set)
         self._inbox = f"{PREFIX}:inbox:{self.name}"
         self._subscriber = Subscriber(
             url,
-            home=self._inbox,
+            homes=[self._inbox, PLACES],
             on_message=self._on_message,
             on_connect=self.hub.sweep_soon,
         )
@@ -143,11 +158,23 @@ class _Member:
     async def close(self) -> None:
         await self._subscriber.close()
         await self.access.close()
+        await self.places.close()
         await self.hub.close()
+        await self._redis.aclose()
+
+    async def _tell(self, text: bytes) -> None:
+        try:
+            async with asyncio.timeout(PUBLISH_S):
+                await self._redis.publish(PLACES, text)
+        except (redis.RedisError, OSError):  # a TimeoutError among them
+            logger.debug("The other processes hear nothing of the places taken here")
 
     def _on_message(self, name: str, data: bytes) -> None:
         if name in self.hub.feeds:
             self.hub.receive(name, data)
+            return
+        if name == PLACES:
+            self.places.heard(data)
             return
         match self._deserialize(data):
             case {"channel": channel, "message": message}:

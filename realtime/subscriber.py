@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
@@ -28,12 +28,12 @@ class Subscriber:
         self,
         url: str,
         *,
-        home: str,
+        homes: Collection[str],
         on_message: Callable[[str, bytes], None],
         on_connect: Callable[[], None],
     ) -> None:
         self._url = url
-        self._channels = {home}  # one channel at least, so that there is always a subscription
+        self._channels = set(homes)  # one at least, so that there is always a subscription
         self._on_message = on_message
         self._on_connect = on_connect
         self._pubsub: redis.client.PubSub | None = None

@@ -52,6 +52,9 @@ def environment(**variables: str) -> dict[str, str]:
         "VAR_DIR": str(settings.VAR_DIR),
         "DATABASE_URL": url,
         "PYTHONUNBUFFERED": "1",
+        # Few users open many sockets, all from one address.
+        "SOCKETS_PER_USER": "1000",
+        "SOCKETS_PER_ADDRESS": "1000",
         **variables,
     }
 

@@ -10,6 +10,7 @@ from crewops.settings.applications import *
 from crewops.settings.browsers import *
 from crewops.settings.data import *
 from crewops.settings.environment import *
+from crewops.settings.limits import *
 from crewops.settings.logs import *
 from crewops.settings.realtime import *
 from crewops.settings.signing_in import *

@@ -33,6 +33,8 @@ def parse(message: dict[str, Any]) -> dict[str, Any]:
 class RateLimit:
     """A token bucket."""
 
+    __slots__ = ("_at", "_tokens")
+
     def __init__(self) -> None:
         self._tokens = BURST
         self._at = time.monotonic()

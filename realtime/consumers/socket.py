@@ -5,6 +5,7 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from realtime import auth
+from realtime.addresses import counted
 from realtime.close_codes import CloseCode
 from realtime.consumers.inbound import MALFORMED_LIMIT, Malformed, RateLimit, parse
 from realtime.events import dump, stamp
@@ -31,6 +33,14 @@ class Refusal(Exception):
         super().__init__(reason)
         self.code = code
         self.reason = reason
+
+
+class TooMany(Refusal):
+    """Refused with 4429, and told why before: ``told`` is the code of an ``error_message``."""
+
+    def __init__(self, told: str, reason: str) -> None:
+        super().__init__(CloseCode.TOO_MANY, reason)
+        self.told = told
 
 
 NOT_FOUND = (CloseCode.NOT_FOUND, "Not found.")
@@ -64,6 +74,7 @@ class SocketConsumer(AsyncConsumer, ABC):
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task] = set()
         self.writer = None
+        self._give_back = ExitStack()
         try:
             await super().__call__(scope, receive, send)
         finally:
@@ -77,6 +88,9 @@ class SocketConsumer(AsyncConsumer, ABC):
             raise ValueError(f"No handler for message type {message['type']}")
         try:
             await handler(message)
+        except TooMany as refusal:
+            self._tell({"type": "error_message", "code": refusal.told, "detail": str(refusal)})
+            await self.close(refusal.code, refusal.reason)
         except Refusal as refusal:
             await self.close(refusal.code, refusal.reason)
         except TooSlow:
@@ -94,8 +108,13 @@ class SocketConsumer(AsyncConsumer, ABC):
             {"type": "websocket.accept", "subprotocol": auth.selected_subprotocol(self.scope)}
         )
         self.writer = writer_for(self.scope, self.base_send)
+        host, *_ = self.scope.get("client") or [None]
+        self._take_place("address", counted(host), settings.SOCKETS_PER_ADDRESS)
+        self._enter()
         self.identity = await in_thread(self._identify)
         self.user_id = self.identity.user.pk
+        if self.user_id is not None:
+            self._take_place("user", str(self.user_id), settings.SOCKETS_PER_USER)
         await self.open()
         if not self.closed:
             self._watch_expiry()
@@ -105,7 +124,7 @@ class SocketConsumer(AsyncConsumer, ABC):
         if self.closed:
             return
         if not self._rate.allows():
-            raise Refusal(CloseCode.TOO_MANY, "Too many messages.")
+            raise TooMany("too_many_messages", "Too many messages.")
         try:
             frame = parse(message)
             match frame["type"]:
@@ -163,6 +182,21 @@ class SocketConsumer(AsyncConsumer, ABC):
             logger.error("%s: delivery failed", type(self).__name__, exc_info=error)
             self.soon(self.close(CloseCode.SERVER_ERROR, "Server error."))
 
+    def _take_place(self, kind: str, holder: str, limit: int) -> None:
+        places = self.channel_layer.places
+        if not places.take(f"{kind} {holder}", limit):
+            raise TooMany(
+                "too_many_connections",
+                f"This {kind} has {limit} sockets open. Close some of them first.",
+            )
+        self._give_back.callback(places.give_back, f"{kind} {holder}")
+
+    def _enter(self) -> None:
+        places = self.channel_layer.places
+        if not places.enter():
+            raise TooMany("too_many_connections", "This server is full. Try again later.")
+        self._give_back.callback(places.leave)
+
     def _identify(self) -> auth.Identity:
         try:
             return auth.identify(self.scope)
@@ -186,10 +220,13 @@ class SocketConsumer(AsyncConsumer, ABC):
         await self.say({"type": "auth_ok", "expires_at": expires_at})
 
     def _beat(self) -> None:
-        ping = {"type": "ping", "timestamp": stamp(timezone.now()), "heads": self.heads()}
-        text = dump(ping)
-        self.writer.write(text, frame_of(text))
+        self._tell({"type": "ping", "timestamp": stamp(timezone.now()), "heads": self.heads()})
         self._later("beat", settings.REALTIME_HEARTBEAT_S, self._beat)
+
+    def _tell(self, frame: dict[str, Any]) -> None:
+        """Write a frame, if the socket takes one now."""
+        text = dump(frame)
+        self.writer.write(text, frame_of(text))
 
     def _expired(self) -> None:
         self.soon(self.close(CloseCode.UNAUTHENTICATED, "The token has expired."))
@@ -222,4 +259,5 @@ class SocketConsumer(AsyncConsumer, ABC):
         for task in tuple(self._tasks):
             task.cancel()
         self._stop_all()
+        self._give_back.close()
         await self.leave()

@@ -16,7 +16,7 @@ class Ear:
         self.connected = asyncio.Event()
         self.subscriber = Subscriber(
             settings.REDIS_URL,
-            home="test:home",
+            homes=["test:home"],
             on_message=lambda channel, data: self.heard.put_nowait((channel, data)),
             on_connect=self.connected.set,
         )
