@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
 
 from crewops.redis import server_command
-from crews.models import Agent, Crew, Membership, Organization, Role, Task
+from crews.models import Agent, Crew, Membership, Organization, Role, Secret, Task
 from runs.models import Run, Worker
 from tests.live import Process, Web, eventually
 
@@ -51,6 +51,13 @@ class Tenant:
         run = Run.objects.create(crew=self.crew, started_by=self.operator)
         run.start(worker="w")
         return run
+
+    def keep_secret(self, value: str = "canary-of-a-secret", **fields: str) -> Secret:
+        """A secret of the organization, by default one for github.com."""
+        fields = {"name": f"{self.organization.slug}-deploy", "host": "github.com"} | fields
+        secret = Secret(organization=self.organization, **fields)
+        secret.store(value, by=self.admin)
+        return secret
 
 
 def make_tenant(slug: str) -> Tenant:

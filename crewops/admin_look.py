@@ -62,6 +62,7 @@ UNFOLD = {
                     _list("crews", "organization", "Organizations", "domain"),
                     _list("crews", "membership", "Members", "group"),
                     _list("crews", "crew", "Crews", "smart_toy"),
+                    _list("crews", "secret", "Secrets", "key"),
                 ],
             },
             {

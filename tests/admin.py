@@ -39,6 +39,7 @@ class World:
             record._meta.label_lower: record
             for record in (
                 tenant.organization, tenant.crew, tenant.viewer, membership, self.run, tool,
+                tenant.keep_secret(),
             )
         }  # fmt: skip
         self.texts = [tenant.crew.name, f"{slug}-", str(tenant.crew.pk), str(self.run.pk)]

@@ -12,7 +12,10 @@ from atexit import register
 # Whoever runs the suite in the background ignores SIGINT, and so would every process the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-for name in ("REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "ALLOWED_ORIGINS", "DEBUG", "PORT"):
+for name in (
+    *("REDIS_URL", "SECRET_KEY", "SECRETS_KEYS", "ALLOWED_HOSTS", "ALLOWED_ORIGINS"),
+    *("DEBUG", "PORT"),
+):
     os.environ.pop(name, None)
 os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="crewops-tests-")
 register(shutil.rmtree, os.environ["VAR_DIR"], ignore_errors=True)

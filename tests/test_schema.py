@@ -33,6 +33,11 @@ def test_it_lists_the_calls_of_the_contract(schema):
         "GET /api/crews/{id}/",
         "POST /api/crews/{id}/runs/",
         "GET /api/crews/{id}/events/",
+        "GET /api/organizations/{slug}/secrets/",
+        "POST /api/organizations/{slug}/secrets/",
+        "GET /api/organizations/{slug}/secrets/{name}/",
+        "PUT /api/organizations/{slug}/secrets/{name}/",
+        "DELETE /api/organizations/{slug}/secrets/{name}/",
         "GET /api/runs/",
         "GET /api/runs/{id}/",
         "POST /api/runs/{id}/cancel/",
@@ -43,9 +48,12 @@ def test_it_lists_the_calls_of_the_contract(schema):
 
 def test_answers_are_as_described(schema, acme, api):
     run = acme.start_run()
+    acme.keep_secret()
     answers = {
         "PaginatedCrewList": "/api/crews/",
         "Crew": f"/api/crews/{acme.crew.pk}/",
+        "PaginatedSecretList": "/api/organizations/acme/secrets/",
+        "Secret": "/api/organizations/acme/secrets/acme-deploy/",
         "PaginatedRunList": "/api/runs/",
         "RunDetail": f"/api/runs/{run.pk}/",
         "EventPage": f"/api/runs/{run.pk}/events/",
@@ -53,7 +61,7 @@ def test_answers_are_as_described(schema, acme, api):
     }
     for name, path in answers.items():
         described = {"$ref": f"#/components/schemas/{name}", **_nullable(schema)}
-        jsonschema.validate(api(acme.viewer).get(path).json(), described)
+        jsonschema.validate(api(acme.admin).get(path).json(), described)
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({}, described)
 

@@ -66,3 +66,14 @@ def test_the_example_lists_every_variable_and_no_other():
     assert set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE)) == read
     assert "SECRET_KEY" in read
     assert "DATABASE_URL" in read
+
+
+@pytest.mark.parametrize("key", ["too-short", "ü", "x" * 44])
+def test_a_key_that_is_none_is_named_by_its_place_alone(key):
+    good = "A" * 43 + "="
+    assert start(**PRODUCTION | {"SECRETS_KEYS": good}).returncode == 0
+    refused = start(**PRODUCTION | {"SECRETS_KEYS": f"{good},{key}"})
+    assert refused.returncode == 1
+    last = refused.stderr.strip().splitlines()[-1]
+    assert "SECRETS_KEYS: entry 2 is no key. Make one with: python3 -c" in last
+    assert key not in last.partition("Make one")[0]

@@ -13,6 +13,7 @@ from crewops.settings.environment import *
 from crewops.settings.limits import *
 from crewops.settings.logs import *
 from crewops.settings.realtime import *
+from crewops.settings.secrets import *
 from crewops.settings.signing_in import *
 from crewops.settings.static import *
 from crewops.settings.tools import *

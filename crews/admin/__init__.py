@@ -6,9 +6,10 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 
 from crews.admin.membership import MembershipAdmin
 from crews.admin.organization import OrganizationAdmin
+from crews.admin.secret import SecretAdmin
 from crews.admin.user import UserAdmin
 
 admin.site.unregister(Group)  # roles in an organization decide, not groups
 admin.site.unregister([BlacklistedToken, OutstandingToken])  # bookkeeping; nothing to do by hand
 
-__all__ = ["MembershipAdmin", "OrganizationAdmin", "UserAdmin"]
+__all__ = ["MembershipAdmin", "OrganizationAdmin", "SecretAdmin", "UserAdmin"]

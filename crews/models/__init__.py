@@ -4,6 +4,7 @@ from crews.models.agent import Agent
 from crews.models.crew import Crew
 from crews.models.membership import Membership, Role
 from crews.models.organization import Organization
+from crews.models.secret import Secret
 from crews.models.task import Task
 
-__all__ = ["Agent", "Crew", "Membership", "Organization", "Role", "Task"]
+__all__ = ["Agent", "Crew", "Membership", "Organization", "Role", "Secret", "Task"]

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import ForeignKey, Model
 
-from crews.models import Crew, Membership, Organization
+from crews.models import Crew, Membership, Organization, Secret
 from runs.models import Run, ToolExecution
 from tests.admin import PEOPLE, RANDOM, World, answer, clients, url, views
 
@@ -38,6 +38,12 @@ crews_crew_delete                 200       200   403      403    gone     403  
 crews_crew_start_run              200       200   200      403    403      403      login
 crews_crew_open_live_page         302       302   302      302    403      403      login
 
+crews_secret_changelist           200       200   403      403    200      403      login
+crews_secret_add                  200       200   403      403    200      403      login
+crews_secret_change               200       200   403      403    gone     403      login
+crews_secret_history              200       200   gone     gone   gone     gone     login
+crews_secret_delete               200       200   403      403    gone     403      login
+
 runs_run_changelist               200       200   200      200    200      403      login
 runs_run_add                      403       403   403      403    403      403      login
 runs_run_change                   200       200   200      200    gone     403      login
@@ -64,7 +70,7 @@ ROWS = {
     for cells in map(str.split, MATRIX.strip().splitlines()[1:])
     if cells
 }
-REGISTERED = {Organization, Membership, Crew, Run, ToolExecution, User}
+REGISTERED = {Organization, Membership, Crew, Secret, Run, ToolExecution, User}
 FOREIGN_KEYS = [
     field
     for model in apps.get_models()
@@ -163,6 +169,7 @@ def test_a_filter_on_a_foreign_record_finds_nothing(world, staff):
     filters = {
         "crews_crew": f"organization__id__exact={world.tenant.organization.pk}",
         "crews_membership": f"organization__id__exact={world.tenant.organization.pk}",
+        "crews_secret": f"organization__id__exact={world.tenant.organization.pk}",
         "runs_run": f"crew__id__exact={world.tenant.crew.pk}",
         "runs_toolexecution": f"task_execution__run__crew__id__exact={world.tenant.crew.pk}",
     }

@@ -1,0 +1,62 @@
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from unfold.widgets import UnfoldAdminPasswordWidget
+
+from crews.admin.scoped import ScopedAdmin, is_among, roles_of
+from crews.models import Role, Secret
+from crews.models.secret import MAX_VALUE_CHARS, MIN_VALUE_CHARS, validate_value
+
+
+class SecretForm(forms.ModelForm):
+    """The value goes in and never comes out, not even when another field is refused."""
+
+    value = forms.CharField(
+        min_length=MIN_VALUE_CHARS,
+        max_length=MAX_VALUE_CHARS,
+        validators=[validate_value],
+        widget=UnfoldAdminPasswordWidget({"autocomplete": "new-password"}, render_value=False),
+        help_text="A password or token. It is stored encrypted and never shown again; "
+        "to change anything here is to enter it anew.",
+    )
+
+
+@admin.register(Secret)
+class SecretAdmin(ScopedAdmin):
+    """For the admins of an organization alone; other members do not see that there are any."""
+
+    form = SecretForm
+    list_display = ["name", "organization", "host", "updated_at", "updated_by", "last_used_at"]
+    list_filter = [("organization", admin.RelatedOnlyFieldListFilter)]
+    list_select_related = ["organization", "updated_by"]
+    search_fields = ["name", "host", "organization__name"]
+    ordering = ["organization__name", "name"]
+    fields = [("organization", "name"), ("host", "username"), "value"]
+    dates = [("created_at", "created_by"), ("updated_at", "updated_by"), "last_used_at"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).managed_by(request.user)
+
+    def get_fields(self, request: HttpRequest, obj: Secret | None = None) -> list[Any]:
+        return [*self.fields, *self.dates] if obj else self.fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Secret | None = None) -> list[str]:
+        """Steps refer to the name; another organization would get what is not its own."""
+        if obj is None:
+            return []
+        dates = ["created_at", "created_by", "updated_at", "updated_by", "last_used_at"]
+        return ["organization", "name", *dates]
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return Role.ADMIN in roles_of(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        if obj is None:
+            return Role.ADMIN in roles_of(request)
+        return is_among(Secret.objects.managed_by(request.user), obj)
+
+    def save_model(self, request: HttpRequest, obj: Secret, form: SecretForm, change: bool) -> None:
+        obj.store(form.cleaned_data["value"], by=request.user)

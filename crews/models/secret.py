@@ -1,0 +1,114 @@
+import re
+import uuid
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models.functions import Now
+
+from crews import sealing
+from crews.scoping import ScopedQuerySet, User
+
+MIN_VALUE_CHARS = 8  # a shorter one could not be taken out of output without harm to common text
+MAX_VALUE_CHARS = 4096
+HOST = re.compile(
+    r"(?!.*:443$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:[1-9]\d{0,4})?"
+)
+USERNAME = re.compile(r"[\w.@+-]+", re.ASCII)
+
+
+def validate_host(host: str) -> None:
+    if not HOST.fullmatch(host) or int(host.partition(":")[2] or 443) > 65535:
+        raise ValidationError(
+            "Write the host as github.com or git.example.com:8443, "
+            "in lower case, without https:// and path; 443 is left out."
+        )
+
+
+def validate_username(username: str) -> None:
+    if not USERNAME.fullmatch(username):
+        raise ValidationError("Write a user name of letters, digits and . @ + - _.")
+
+
+def validate_value(value: str) -> None:
+    """Refuse what no password or token is. The message never repeats it."""
+    if not MIN_VALUE_CHARS <= len(value) <= MAX_VALUE_CHARS or not value.isprintable():
+        raise ValidationError(
+            f"Write {MIN_VALUE_CHARS} to {MAX_VALUE_CHARS} characters on one line."
+        )
+
+
+class Secret(models.Model):
+    """A password or token of an organization, which steps use by its name and nobody can read.
+
+    It is sent to its `host` alone. To change anything is to enter the value anew: who may
+    edit a secret must not be able to send another's value elsewhere.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(
+        "crews.Organization", on_delete=models.CASCADE, related_name="secrets"
+    )
+    name = models.SlugField(max_length=50, help_text="Steps use the secret by this name.")
+    host = models.CharField(
+        max_length=261,
+        validators=[validate_host],
+        help_text="The only host it is sent to, over https: github.com, git.example.com:8443.",
+    )
+    username = models.CharField(
+        max_length=100,
+        default="git",
+        validators=[validate_username],
+        help_text="Sent with the value. With a token, most hosts take any name.",
+    )
+    sealed = models.TextField(editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+    updated_at = models.DateTimeField(auto_now=True)
+    updated_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+    last_used_at = models.DateTimeField(null=True, editable=False)
+
+    objects = ScopedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["organization", "name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "name"],
+                name="secret_name_unique",
+                violation_error_message="The organization has a secret with this name already.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def store(self, value: str, *, by: User) -> None:
+        """Save the secret with `value`, sealed for its host, in place of any it had."""
+        self.sealed = sealing.seal(value, bound_to=self._bond)
+        if self._state.adding:
+            self.created_by = by
+        self.updated_by = by
+        self.save()
+
+    def use(self) -> str:
+        """The value, to be sent to the host now; raises ``sealing.Unreadable``."""
+        value = sealing.unseal(self.sealed, bound_to=self._bond)
+        Secret.objects.filter(pk=self.pk).update(last_used_at=Now())
+        return value
+
+    def reseal(self) -> None:
+        """Encrypt it with the first key; raises ``sealing.Unreadable``.
+
+        A value that was stored meanwhile is sealed with that key already and stays.
+        """
+        held = Secret.objects.filter(pk=self.pk, sealed=self.sealed)
+        held.update(sealed=sealing.reseal(self.sealed))
+
+    @property
+    def _bond(self) -> str:
+        return f"{self.organization_id} {self.pk} {self.host}"
