@@ -62,7 +62,9 @@ class TrackedModel(models.Model):
         self._remember(fields)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        super().save(*args, **kwargs)  # receivers of post_save compare with `loaded`
+        # What receivers of post_save write and what is saved here are one change: both or neither.
+        with transaction.atomic(savepoint=False):
+            super().save(*args, **kwargs)  # receivers of post_save compare with `loaded`
         self._remember(kwargs.get("update_fields"))
 
     def changed(self, update_fields: Any = None) -> set[str]:

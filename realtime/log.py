@@ -4,6 +4,10 @@
 stays locked until that commits. So the order of ``seq`` is the order of commits, no number is ever
 left out, and a rollback leaves no hole. (Numbers from an autoincrement column are handed out before
 the commit: a reader that asks for "greater than the last" would skip the slower writer's.)
+
+What is written in the name of an attempt passes its fence in the statement that moves the head. The
+fence's row stays shared until that commits, so no other attempt begins meanwhile, and afterwards
+nothing of the old one gets in. Locks are taken in the order fence, graph, run, mission.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +22,7 @@ from django.utils import timezone
 
 from realtime.events import Event, encode
 from realtime.models import Event as LoggedEvent
-from realtime.models import Stream
+from realtime.models import Fence, Stream
 from realtime.models.stream import new_epoch
 
 PAGE_EVENTS = 500  # events read at once
@@ -28,6 +32,17 @@ LAST_TYPE = "done"  # the event that closes its stream
 
 class StreamClosed(Exception):
     """The stream has had its last event; nothing follows it."""
+
+
+class StaleWriter(Exception):
+    """Another attempt has begun, or none ever did; this one writes nothing."""
+
+
+class Attempt(NamedTuple):
+    """In whose name events are written: an attempt, by its number, at what ``stream`` tells of."""
+
+    stream: str
+    number: int
 
 
 class Entry(NamedTuple):
@@ -58,18 +73,33 @@ class Position:
         return None
 
 
-def append(stream: str, events: Sequence[Event]) -> list[Entry]:
+def begin(attempt: Attempt) -> None:
+    """From this transaction's commit on nobody writes for ``attempt.stream`` but this attempt.
+
+    Waits for writes of the attempt before that are under way: they come first.
+    """
+    Fence.objects.bulk_create(
+        [Fence(stream_id=attempt.stream, attempt=attempt.number)],
+        update_conflicts=True,
+        unique_fields=["stream"],
+        update_fields=["attempt"],
+    )
+
+
+def append(stream: str, events: Sequence[Event], *, by: Attempt | None = None) -> list[Entry]:
     """Append ``events`` in order, within the caller's transaction or one of their own.
 
     Take it last in the transaction: it holds the stream's lock until the commit. Several streams go
-    in the order graph, run, mission. Raises ``StreamClosed`` after a ``done``.
+    in the order graph, run, mission. Raises ``StreamClosed`` after a ``done`` and ``StaleWriter``
+    when ``by`` is not the attempt that has begun last; then the caller's transaction is over, too.
     """
     if not events:
         return []
     now = timezone.now()
     closes = events[-1].type == LAST_TYPE
-    with transaction.atomic():
-        first = _move_head(stream, len(events), closed_at=now if closes else None)
+    # No savepoint: it would cost every event two round trips, and nothing goes on after a refusal.
+    with transaction.atomic(savepoint=False):
+        first = _move_head(stream, len(events), by, closed_at=now if closes else None)
         entries = [
             Entry(seq, event.type, encode(event, seq=seq, timestamp=now))
             for seq, event in enumerate(events, start=first)
@@ -83,24 +113,43 @@ def append(stream: str, events: Sequence[Event]) -> list[Entry]:
     return entries
 
 
-def _move_head(stream: str, count: int, *, closed_at: datetime | None) -> int:
+def _move_head(stream: str, count: int, by: Attempt | None, *, closed_at: datetime | None) -> int:
     """Take the stream's row and the next ``count`` numbers; the first of them."""
     table = connection.ops.quote_name(Stream._meta.db_table)
+    source, who = _allowed(by)
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            INSERT INTO {table} (name, epoch, head, floor, closed_at) VALUES (%s, %s, %s, 0, %s)
+            INSERT INTO {table} (name, epoch, head, floor, closed_at)
+                SELECT %s, %s, %s, 0, %s {source}
             ON CONFLICT (name) DO UPDATE
                 SET head = {table}.head + %s, closed_at = excluded.closed_at
                 WHERE {table}.closed_at IS NULL
             RETURNING head
             """,
-            [stream, new_epoch(), count, closed_at, count],
+            [stream, new_epoch(), count, closed_at, *who, count],
         )
         row = cursor.fetchone()
     if row is None:
-        raise StreamClosed(f"{stream} is closed: nothing follows its {LAST_TYPE}.")
+        raise _refusal(stream, by)
     return row[0] - count + 1
+
+
+def _allowed(by: Attempt | None) -> tuple[str, Sequence[str | int]]:
+    """One row to select from if ``by`` may write, else none; and its parameters."""
+    if by is None:
+        return "WHERE true", ()
+    fence = connection.ops.quote_name(Fence._meta.db_table)
+    # A look without a lock would see the attempt from before the one that is just beginning. On
+    # SQLite, which has no such lock, there is one writer at a time.
+    lock = "FOR SHARE" if connection.features.has_select_for_update else ""
+    return f"FROM {fence} WHERE stream_id = %s AND attempt = %s {lock}", by
+
+
+def _refusal(stream: str, by: Attempt | None) -> Exception:
+    if by and not Fence.objects.filter(stream_id=by.stream, attempt=by.number).exists():
+        return StaleWriter(f"Attempt {by.number} at {by.stream} is over, it writes nothing more.")
+    return StreamClosed(f"{stream} is closed: nothing follows its {LAST_TYPE}.")
 
 
 def position(stream: str) -> Position:

@@ -13,12 +13,14 @@ from django.dispatch import receiver
 from crews.models import Crew
 from realtime import log, publish, streams
 from realtime.events import Event
-from runs.models import Run, TaskExecution, ToolExecution
+from runs.models import Run, StaleAttempt, TaskExecution, ToolExecution
 
 
 @receiver(post_save, sender=Run)
 def run_saved(instance: Run, created: bool, update_fields=None, **kwargs) -> None:
     changed = instance.changed(update_fields)
+    if "attempt" in changed:
+        log.begin(_attempt(instance))
     events = []
     if created:
         events.append(_run_event(instance, "boot", **_boot(instance.plan)))
@@ -33,7 +35,7 @@ def run_saved(instance: Run, created: bool, update_fields=None, **kwargs) -> Non
         if instance.reason:
             ending["reason"] = instance.reason
         events.append(_run_event(instance, "done", **ending))
-    _emit(streams.run(instance.pk), events)
+    _emit(streams.run(instance.pk), events, run=instance)
 
 
 @receiver(post_save, sender=TaskExecution)
@@ -58,7 +60,7 @@ def task_saved(instance: TaskExecution, created: bool, update_fields=None, **kwa
         statuses = list(_tasks_of_agent(instance).values_list("status", flat=True))
         if len(statuses) == planned and TaskExecution.Status.RUNNING not in statuses:
             events.append(_agent_end(run, instance.agent_id, statuses))
-    _emit(streams.run(run.pk), events)
+    _emit(streams.run(run.pk), events, run=run)
 
 
 @receiver(post_save, sender=ToolExecution)
@@ -81,7 +83,8 @@ def tool_saved(instance: ToolExecution, created: bool, update_fields=None, **kwa
                 status=instance.status,
             )
         )
-    _emit(streams.graph(instance.task_execution.run.crew_id), events)
+    run = instance.task_execution.run
+    _emit(streams.graph(run.crew_id), events, run=run)
 
 
 @receiver(post_save, sender=Crew)
@@ -95,8 +98,17 @@ def crew_saved(instance: Crew, created: bool, update_fields=None, **kwargs) -> N
         _emit(streams.mission(instance.pk), [event])
 
 
-def _emit(stream: str, events: list[Event]) -> None:
-    publish.on_commit(stream, log.append(stream, events))
+def _emit(stream: str, events: list[Event], *, run: Run | None = None) -> None:
+    """Append and publish ``events``; those of a ``run`` in the name of the attempt it is held by."""
+    try:
+        entries = log.append(stream, events, by=run and _attempt(run))
+    except log.StaleWriter as refused:
+        raise StaleAttempt(f"Run {run.pk} was taken away: {refused}") from refused
+    publish.on_commit(stream, entries)
+
+
+def _attempt(run: Run) -> log.Attempt:
+    return log.Attempt(streams.run(run.pk), run.own_attempt)
 
 
 def _run_event(run: Run, type: str, **data) -> Event:

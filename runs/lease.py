@@ -54,7 +54,7 @@ class Lease:
     def check(self) -> bool:
         """Whether the run is to be cancelled. Raises ``LeaseLost`` when it is not ours any more."""
         if self._lost.is_set():
-            raise LeaseLost(f"the lease of attempt {self._run.attempt} is gone")
+            raise LeaseLost(f"the lease of attempt {self._run.own_attempt} is gone")
         return self.cancelled
 
     def _keep(self) -> None:
@@ -77,7 +77,7 @@ class Lease:
         attempt, status, cancel_requested = Run.objects.values_list(
             "attempt", "status", "cancel_requested"
         ).get(pk=self._run.pk)
-        if attempt != self._run.attempt or status != Run.Status.RUNNING:
+        if attempt != self._run.own_attempt or status != Run.Status.RUNNING:
             self._lost.set()
         elif cancel_requested:
             self._cancelled.set()

@@ -2,9 +2,17 @@
 
 from crews.tracking import IllegalMove
 from runs.models.output_chunk import OutputChunk
-from runs.models.run import Run
+from runs.models.run import Run, StaleAttempt
 from runs.models.task_execution import TaskExecution
 from runs.models.tool_execution import ToolExecution
 from runs.models.worker import Worker
 
-__all__ = ["IllegalMove", "OutputChunk", "Run", "TaskExecution", "ToolExecution", "Worker"]
+__all__ = [
+    "IllegalMove",
+    "OutputChunk",
+    "Run",
+    "StaleAttempt",
+    "TaskExecution",
+    "ToolExecution",
+    "Worker",
+]

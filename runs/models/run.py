@@ -1,6 +1,6 @@
 import uuid
 from datetime import timedelta
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.db import models, transaction
@@ -11,6 +11,13 @@ from django.utils import timezone
 from crews.models import Crew
 from crews.tracking import IllegalMove, TrackedModel, TrackedQuerySet
 from runs.models.timespan import TimeSpan
+
+if TYPE_CHECKING:
+    from runs.models.task_execution import TaskExecution
+
+
+class StaleAttempt(IllegalMove):
+    """The run was taken away from this attempt, which can write nothing more in its name."""
 
 
 class RunQuerySet(TrackedQuerySet):
@@ -65,7 +72,7 @@ class RunQuerySet(TrackedQuerySet):
 
     def renew_lease(self, run: "Run") -> bool:
         """Extend the lease in database time; ``False`` when this attempt does not hold it any more."""
-        held = self.filter(pk=run.pk, attempt=run.attempt, status=Run.Status.RUNNING)
+        held = self.filter(pk=run.pk, attempt=run.own_attempt, status=Run.Status.RUNNING)
         # No event tells of leases, so nothing is bypassed here.
         return bool(models.QuerySet.update(held, lease_until=_lease_end()))
 
@@ -127,6 +134,9 @@ class Run(TrackedModel, TimeSpan):
 
     objects = RunQuerySet.as_manager()
 
+    # Of the instance that started the run, for good: the attempt its worker holds.
+    held_attempt: int | None = None
+
     class Meta(TrackedModel.Meta):
         abstract = False
         ordering = ["-created_at", "-id"]
@@ -169,6 +179,11 @@ class Run(TrackedModel, TimeSpan):
     def is_over(self) -> bool:
         return self.status in self.TERMINAL
 
+    @property
+    def own_attempt(self) -> int:
+        """The attempt in whose name this instance writes: the one it holds, else the one it has read."""
+        return self.attempt if self.held_attempt is None else self.held_attempt
+
     def get_absolute_url(self) -> str:
         return reverse("run", args=[self.pk])
 
@@ -183,6 +198,7 @@ class Run(TrackedModel, TimeSpan):
             self.worker = worker
             self.tools_tier = tier
             self.lease_until = _lease_end()
+            self.held_attempt = self.attempt
             self.save(
                 update_fields=[
                     "status", "started_at", "attempt", "worker", "tools_tier", "lease_until",
@@ -199,7 +215,10 @@ class Run(TrackedModel, TimeSpan):
                 self.save(update_fields=["cancel_requested"])
 
     def finish(self, status: str, *, reason: str = "", message: str = "") -> None:
-        """End the run and whatever of it is still open. An ended run keeps its first ending."""
+        """End the run and whatever of it is still open. An ended run keeps its first ending.
+
+        Whoever ends a running run without holding it takes it away from its worker.
+        """
         with self.locked():
             if self.is_over:
                 return
@@ -207,7 +226,10 @@ class Run(TrackedModel, TimeSpan):
                 raise IllegalMove(f"A run cannot finish as {status!r}.")
             if self.status == self.Status.QUEUED and status == self.Status.SUCCEEDED:
                 raise IllegalMove(f"Run {self.pk} has not started, so it cannot succeed.")
-            for task in self.task_executions.filter(status="running"):
+            tasks = list(self.task_executions.select_for_update().filter(status="running"))
+            if self.status == self.Status.RUNNING and self.held_attempt is None:
+                self._take_away(tasks)
+            for task in tasks:
                 task.finish(
                     "cancelled" if status == self.Status.CANCELLED else "failed", reason=reason
                 )
@@ -216,6 +238,16 @@ class Run(TrackedModel, TimeSpan):
             self.ended_at = timezone.now()
             self.lease_until = None
             self.save(update_fields=["status", "reason", "message", "ended_at", "lease_until"])
+
+    def _take_away(self, tasks: "list[TaskExecution]") -> None:
+        """End the worker's attempt, whatever it still believes: its writes are refused from here on.
+
+        It holds a tool's row while it writes, so these are locked before the attempt.
+        """
+        for task in tasks:
+            list(task.tool_executions.select_for_update().filter(status="running"))
+        self.attempt += 1
+        self.save(update_fields=["attempt"])
 
     def share(self, public: bool) -> None:
         """Open the run to anyone who has its link, or close it again."""

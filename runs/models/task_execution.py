@@ -69,7 +69,8 @@ class TaskExecution(TrackedModel, TimeSpan):
                 return
             if status not in self.Status.values or status == self.Status.RUNNING:
                 raise IllegalMove(f"A task cannot finish as {status!r}.")
-            for execution in self.tool_executions.filter(status="running"):
+            # All are locked before the first event, as whoever writes for one locks it before.
+            for execution in self.tool_executions.select_for_update().filter(status="running"):
                 execution.end("error", message=reason)
             self.status = status
             self.reason, self.message = reason, message[:500]

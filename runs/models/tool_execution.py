@@ -77,9 +77,9 @@ class ToolExecution(TrackedModel, TimeSpan):
         self.output_length += len(self.fresh_output)
         if update_fields := kwargs.get("update_fields"):
             kwargs["update_fields"] = {*update_fields, "output_length"}
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
+            chunk.save(force_insert=True)  # before the event, which takes the log's lock
             super().save(*args, **kwargs)
-            chunk.save(force_insert=True)
         self.fresh_output = ""
 
     @property
