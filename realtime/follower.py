@@ -20,7 +20,7 @@ class TooSlow(Exception):
 
 class Follower:
     """Sends a stream to a socket from a position on: from the log until it is level with the feed,
-    then directly.
+    which from then on writes to the socket itself.
 
     A socket that takes no more falls back to the log, so what waits for it is a number, not a
     queue. ``on_last()`` is called when the stream's last event has been written,
@@ -28,16 +28,7 @@ class Follower:
     socket cannot be served.
     """
 
-    __slots__ = (
-        "_level",
-        "_on_failure",
-        "_on_last",
-        "_on_reset",
-        "_task",
-        "_writer",
-        "feed",
-        "position",
-    )
+    __slots__ = ("_on_failure", "_on_reset", "_position", "_task", "_writer", "feed", "on_last")
 
     def __init__(
         self,
@@ -49,30 +40,24 @@ class Follower:
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self.feed = feed
-        self.position = 0
+        self.on_last = on_last
+        self._position = 0  # up to here it has been sent; means nothing while it is level
         self._writer = writer
-        self._on_last = on_last
         self._on_reset = on_reset
         self._on_failure = on_failure
-        self._level = False  # with the feed: its next event is ours too
         self._task: asyncio.Task[None] | None = None
 
     def start(self, position: int) -> None:
         """Send everything after ``position``."""
-        self.position = position
+        self._position = position
         self.feed.followers.add(self)
         self._catch_up()
 
-    def deliver(self, entry: log.Entry, frame: bytes) -> None:
-        """The feed's newest event. This runs for every event and socket: it allocates nothing."""
-        if not self._level or entry.seq <= self.position:
-            return
-        if entry.seq == self.position + 1 and self._writer.write(entry.text, frame):
-            self.position = entry.seq
-            if entry.type == log.LAST_TYPE:
-                self._on_last()
-        else:
-            self._catch_up()
+    def fall_behind(self, position: int) -> None:
+        """The socket was sent nothing after ``position``: the rest comes from the log."""
+        self._position = max(position, self._position)  # it may be ahead of the feed
+        del self.feed.level[self]
+        self._catch_up()
 
     def reset(self, reason: str) -> None:
         self.stop()
@@ -80,39 +65,48 @@ class Follower:
 
     def stop(self) -> None:
         self.feed.followers.discard(self)
-        self._level = False
+        self.feed.level.pop(self, None)
         if self._task and self._task is not asyncio.current_task():
             self._task.cancel()
         self._task = None
 
     def _catch_up(self) -> None:
-        self._level = False
-        if self.position >= self.feed.head:
-            self._level = True
+        if self._position >= self.feed.head:
+            self._level()
             return
         self._task = asyncio.create_task(self._read_log(), name=f"catch up {self.feed.stream}")
         self._task.add_done_callback(self._caught_up)
 
+    def _level(self) -> None:
+        ahead = self._position > self.feed.head
+        self.feed.level[self] = self._skip if ahead else self._writer.write
+
+    def _skip(self, text: str, frame: bytes) -> bool:
+        """It has had this event: what it started from was read when the feed had not come so far."""
+        if self.feed.head >= self._position:
+            self.feed.level[self] = self._writer.write
+        return True
+
     async def _read_log(self) -> None:
-        while self.position < self.feed.head:
-            page = await in_thread(log.read, self.feed.stream, self.position)
-            if not page or page[0].seq != self.position + 1:
+        while self._position < self.feed.head:
+            page = await in_thread(log.read, self.feed.stream, self._position)
+            if not page or page[0].seq != self._position + 1:
                 await self._start_afresh()
                 return
             for entry in page:
                 frame = frame_of(entry.text)
                 while not self._writer.write(entry.text, frame):
                     await self._drained()
-                self.position = entry.seq
+                self._position = entry.seq
                 if entry.type == log.LAST_TYPE:
-                    self._on_last()
+                    self.on_last()
         # Nothing is awaited between the last comparison and this, so no event falls between.
-        self._level = True
+        self._level()
 
     async def _start_afresh(self) -> None:
         """What comes next is not in the log: it was pruned, or what was published was never logged."""
         stands = await in_thread(log.position, self.feed.stream)
-        if self.position < stands.floor:
+        if self._position < stands.floor:
             self.reset("pruned")
         else:
             self.feed.restart(stands.epoch, stands.head, "ahead")

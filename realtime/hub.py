@@ -15,7 +15,7 @@ from django.db import Error as DatabaseError
 from realtime import log
 from realtime.follower import Follower
 from realtime.threads import in_thread
-from realtime.writers import frame_of
+from realtime.writers import Write, frame_of
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ class Feed:
         self.epoch = ""
         self.head: int | None = None  # None until it has been read from the log
         self.followers: set[Follower] = set()
+        self.level: dict[Follower, Write] = {}  # those who have had everything up to the head
         self._rung = 0  # the newest seq a doorbell or a sweep spoke of
         self._filling: asyncio.Task[None] | None = None
 
@@ -64,10 +65,18 @@ class Feed:
             self._filling.cancel()
 
     def _deliver(self, entry: log.Entry) -> None:
-        self.head = entry.seq
-        frame = frame_of(entry.text)
-        for follower in tuple(self.followers):
-            follower.deliver(entry, frame)
+        before, self.head = self.head, entry.seq
+        text, frame = entry.text, frame_of(entry.text)
+        if entry.seq == before + 1:
+            # For every event and socket: nothing but the write.
+            behind = [follower for follower, write in self.level.items() if not write(text, frame)]
+        else:  # what lies between is not in the log any more
+            behind = list(self.level)
+        for follower in behind:
+            follower.fall_behind(before)
+        if entry.type == log.LAST_TYPE:
+            for follower in self.level:
+                follower.on_last()
 
     async def _fill(self) -> None:
         while self._rung > self.head:

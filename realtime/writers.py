@@ -15,6 +15,7 @@ QUEUE_FRAMES = 64
 QUEUE_CHARS = 256 * 1024
 
 Send = Callable[[dict], Awaitable[None]]
+Write = Callable[[str, bytes], bool]
 
 
 class Writer(Protocol):
