@@ -9,12 +9,14 @@ from runs.models import Run
 logger = logging.getLogger(__name__)
 
 
-def ring(run: Run) -> None:
-    """Tell the workers of a queued run; where that fails the reaper rings again."""
+def ring(run: Run) -> bool:
+    """Tell the workers of a queued run, and whether that worked; if not, the reaper rings again."""
     from runs.tasks import execute_run
 
     try:
         execute_run.apply_async([str(run.pk)], retry=False)
-        Run.objects.note_announced(run)
     except OperationalError as error:
         logger.warning("Run %s waits: the broker did not take its message (%s)", run.pk, error)
+        return False
+    Run.objects.note_announced(run)
+    return True

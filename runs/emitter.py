@@ -5,8 +5,10 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
+from uuid import uuid4
 
 from runs.models import TaskExecution, ToolExecution
+from runs.patience import patiently
 from runs.redaction import StreamRedactor, redact, redact_params, secrets_in
 from runs.tools.base import Outcome
 
@@ -39,13 +41,16 @@ class ToolEventEmitter:
         self._message: str | None = None
         self._progress: float | None = None
         self._output = ""
+        self._reported = 0  # characters of output
         self._due_at = 0.0
 
     def start(self, tool: str, params: dict[str, Any]) -> ToolExecution:
         """Create the execution; raises IllegalMove when its task is not running."""
         self._secrets |= secrets_in(params)
         self._redactor = StreamRedactor(self._secrets)
-        self._execution = ToolExecution.objects.start(
+        self._execution = patiently(
+            ToolExecution.objects.start,
+            id=uuid4(),
             task_execution=self._task_execution,
             tool=tool,
             params=redact_params(params, self._redactor.secrets),
@@ -84,7 +89,8 @@ class ToolEventEmitter:
         while self._pending():
             time.sleep(max(0.0, self._due_at - time.monotonic()))
             self._report_if_due()
-        self._execution.end(
+        patiently(
+            self._execution.end,
             outcome.status,
             exit_code=outcome.exit_code,
             message=redact(outcome.message, self._redactor.secrets),
@@ -108,7 +114,14 @@ class ToolEventEmitter:
         message, progress, output = self._message, self._progress, _first(self._output)
         self._message = self._progress = None
         self._output = self._output[len(output) :]
-        self._execution.report(message=message, progress=progress, output=output)
+        patiently(
+            self._execution.report,
+            message=message,
+            progress=progress,
+            output=output,
+            offset=self._reported,
+        )
+        self._reported += len(output)
         logger.debug(
             "tool_progress %s %s: %s, progress %s, %d characters of output",
             self._execution.tool,

@@ -11,6 +11,7 @@ from runs import tools
 from runs.emitter import ToolEventEmitter
 from runs.lease import Lease, LeaseLost
 from runs.models import Run, TaskExecution, ToolExecution
+from runs.patience import patiently
 
 logger = logging.getLogger(__name__)
 
@@ -22,24 +23,24 @@ def workspace_of(run: Run) -> Path:
 
 def execute(run: Run) -> None:
     """Bring a running run, claimed by this process, to its end. Never raises for what a run does."""
-    workspace = workspace_of(run)
-    workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         with Lease(run) as lease:
+            workspace_of(run).mkdir(parents=True, exist_ok=True, mode=0o700)
             failed = [task for task in run.plan["tasks"] if not _carry_out(run, task, lease)]
         if failed:
             names = ", ".join(task["name"] for task in failed)
-            run.finish(Run.Status.FAILED, reason="task_failed", message=f"Failed: {names}")
+            _finish(run, Run.Status.FAILED, reason="task_failed", message=f"Failed: {names}")
         else:
-            run.finish(Run.Status.SUCCEEDED)
+            _finish(run, Run.Status.SUCCEEDED)
     except _Stopped as stopped:
-        run.finish(stopped.status, reason=stopped.reason, message=str(stopped))
+        _finish(run, stopped.status, reason=stopped.reason, message=str(stopped))
     except (LeaseLost, IllegalMove) as lost:
         # Somebody else has ended this run; whatever there was to say has been said.
         logger.warning("Run %s was taken away from this worker: %s", run.pk, lost)
     except Exception:
         logger.exception("Run %s failed for a reason of ours", run.pk)
-        run.finish(
+        _finish(
+            run,
             Run.Status.FAILED,
             reason="internal_error",
             message="CrewOps failed while carrying out the run; the worker's log says how.",
@@ -57,19 +58,19 @@ class _Stopped(Exception):
 
 def _carry_out(run: Run, task: dict, lease: Lease) -> bool:
     """Whether the task succeeded. Raises ``_Stopped`` where the run ends with it."""
-    execution = TaskExecution.objects.start(run=run, task=task)
+    execution = patiently(TaskExecution.objects.start, run=run, task=task)
     for number, step in enumerate(task["steps"], start=1):
         outcome = _call(execution, step, workspace_of(run), lease)
         if lease.cancelled:
-            execution.finish(TaskExecution.Status.CANCELLED, reason="cancelled")
+            _finish(execution, TaskExecution.Status.CANCELLED, reason="cancelled")
             raise _Stopped(Run.Status.CANCELLED, "cancelled")
         if outcome.status != ToolExecution.Status.SUCCESS:
             what = f"Step {number}, {step['tool']}: {outcome.message or 'failed'}"
-            execution.finish(TaskExecution.Status.FAILED, reason="tool_failed", message=what)
+            _finish(execution, TaskExecution.Status.FAILED, reason="tool_failed", message=what)
             if not task["continue_on_error"]:
                 raise _Stopped(Run.Status.FAILED, "task_failed", f"{task['name']}. {what}")
             return False
-    execution.finish(TaskExecution.Status.SUCCEEDED)
+    _finish(execution, TaskExecution.Status.SUCCEEDED)
     return True
 
 
@@ -88,5 +89,10 @@ def _call(execution: TaskExecution, step: dict, workspace: Path, lease: Lease) -
     except Exception as error:
         logger.exception("Tool %s failed for a reason of ours", tool.name)
         outcome = tools.Outcome(tools.Status.ERROR, message=type(error).__name__)
+    lease.check()  # whoever lost the run writes nothing more, and says so in the log
     emitter.end(outcome)
     return outcome
+
+
+def _finish(what: Run | TaskExecution, status: str, *, reason: str = "", message: str = "") -> None:
+    patiently(what.finish, status, reason=reason, message=message)

@@ -2,11 +2,12 @@
 
 import logging
 import threading
+import time
 from types import TracebackType
 from typing import Self
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from runs.models import Run
 
@@ -23,12 +24,13 @@ class Lease:
     """Context manager round the work on a run.
 
     A thread of its own renews the lease every ``RUN_HEARTBEAT_S`` seconds and looks every half second
-    whether the run has been cancelled or taken away. A database that does not answer ends nothing
-    before the lease itself has run out: the reaper decides by the database's clock.
+    whether the run has been cancelled or taken away. A database that does not answer, or a worker
+    that was frozen, ends nothing before the lease itself has run out.
     """
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._renewed_at = time.monotonic()
         self._over = threading.Event()
         self._cancelled = threading.Event()
         self._lost = threading.Event()
@@ -53,21 +55,23 @@ class Lease:
 
     def check(self) -> bool:
         """Whether the run is to be cancelled. Raises ``LeaseLost`` when it is not ours any more."""
-        if self._lost.is_set():
-            raise LeaseLost(f"the lease of attempt {self._run.own_attempt} is gone")
+        held_s = time.monotonic() - self._renewed_at
+        # The database's clock decides for everybody else; ours only makes us give up in time.
+        if self._lost.is_set() or held_s > settings.RUN_LEASE_S:
+            raise LeaseLost(
+                f"the lease of attempt {self._run.own_attempt} is gone, renewed {held_s:.0f} s ago"
+            )
         return self.cancelled
 
     def _keep(self) -> None:
-        polls_per_heartbeat = max(1, round(settings.RUN_HEARTBEAT_S / POLL_S))
-        polls = 0
         try:
             while not self._over.wait(POLL_S) and not self._lost.is_set():
-                polls += 1
                 try:
                     self._look()
-                    if polls % polls_per_heartbeat == 0 and not Run.objects.renew_lease(self._run):
-                        self._lost.set()
-                except DatabaseError as error:
+                    self._renew_if_due()
+                except Run.DoesNotExist:
+                    self._lost.set()
+                except Error as error:
                     logger.warning("Run %s: the database did not answer (%s)", self._run.pk, error)
                     connection.close()
         finally:
@@ -81,3 +85,12 @@ class Lease:
             self._lost.set()
         elif cancel_requested:
             self._cancelled.set()
+
+    def _renew_if_due(self) -> None:
+        asked_at = time.monotonic()
+        if self._lost.is_set() or asked_at - self._renewed_at < settings.RUN_HEARTBEAT_S:
+            return
+        if Run.objects.renew_lease(self._run):
+            self._renewed_at = asked_at
+        else:
+            self._lost.set()

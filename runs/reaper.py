@@ -3,8 +3,10 @@
 import logging
 import time
 from datetime import timedelta
+from itertools import takewhile
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.db.models.functions import Now
 
 from runs import dispatch, presence
@@ -20,25 +22,33 @@ logger = logging.getLogger(__name__)
 def sweep() -> dict[str, int]:
     """One sweep. Returns how many runs were ended as ``worker_lost`` and how many announced again."""
     lost = [_end_lost(run) for run in Run.objects.lease_expired()]
-    waiting = list(Run.objects.waiting(longer_than=ANNOUNCE_AGAIN_AFTER))
-    for run in waiting:
-        dispatch.ring(run)
+    # A broker that takes one message slowly or not at all is not asked to take the others.
+    rung = takewhile(dispatch.ring, Run.objects.waiting(longer_than=ANNOUNCE_AGAIN_AFTER))
+    done = {"worker_lost": sum(lost), "announced_again": sum(1 for _ in rung)}
     Worker.objects.filter(last_seen__lt=Now() - FORGET_WORKER_AFTER).delete()
     presence.refresh_all()
     _remove_old_workspaces()
-    return {"worker_lost": sum(lost), "announced_again": len(waiting)}
+    return done
 
 
 def _end_lost(run: Run) -> bool:
-    with run.locked():
-        # Looked at again under the lock: its worker may have renewed or ended it meanwhile.
-        if not Run.objects.lease_expired().filter(pk=run.pk).exists():
-            return False
-        run.finish(
-            Run.Status.FAILED,
-            reason="worker_lost",
-            message=f"Worker {run.worker} stopped answering, so the run was ended.",
-        )
+    try:
+        with run.locked():
+            # Looked at again under the lock: its worker may have renewed or ended it meanwhile.
+            if not Run.objects.lease_expired().filter(pk=run.pk).exists():
+                return False
+            run.finish(
+                Run.Status.FAILED,
+                reason="worker_lost",
+                message=f"Worker {run.worker} stopped answering, so the run was ended.",
+            )
+    except Run.DoesNotExist:
+        return False
+    except (OperationalError, InterfaceError):  # of the others none could be ended either
+        raise
+    except Exception:
+        logger.exception("Run %s, whose worker %s was lost, could not be ended", run.pk, run.worker)
+        return False
     logger.warning("Run %s: worker %s was lost", run.pk, run.worker)
     return True
 
@@ -49,8 +59,10 @@ def _remove_old_workspaces() -> None:
         return
     in_use = {str(pk) for pk in Run.objects.active().values_list("pk", flat=True)}
     for workspace in settings.WORKSPACES_DIR.iterdir():
-        if workspace.stat().st_mtime < oldest and workspace.name not in in_use:
-            try:
+        try:
+            if workspace.stat().st_mtime < oldest and workspace.name not in in_use:
                 remove_tree(workspace)
-            except OSError:
-                logger.exception("Workspace %s could not be removed", workspace.name)
+        except FileNotFoundError:
+            continue  # another sweep was faster
+        except OSError:
+            logger.exception("Workspace %s could not be removed", workspace.name)

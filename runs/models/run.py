@@ -79,8 +79,10 @@ class RunQuerySet(TrackedQuerySet):
     def waiting(self, longer_than: timedelta) -> Self:
         """Queued runs that no worker has taken although the last message about them is that old."""
         due = Now() - longer_than
-        return self.filter(status=Run.Status.QUEUED, created_at__lt=due).exclude(
-            announced_at__gte=due
+        # The clock of whoever asked for the run may be ahead of the database's.
+        just_made = models.Q(created_at__range=(due, Now()))
+        return self.filter(status=Run.Status.QUEUED).exclude(
+            just_made | models.Q(announced_at__gte=due)
         )
 
     def note_announced(self, run: "Run") -> None:

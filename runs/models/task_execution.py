@@ -12,11 +12,15 @@ class TaskExecutionQuerySet(TrackedQuerySet):
     organization_path = "run__crew__organization"
 
     def start(self, *, run: Run, task: dict) -> "TaskExecution":
-        """Begin ``task``, an entry of ``run.plan["tasks"]``; refused once the run is over."""
+        """Begin ``task``, an entry of ``run.plan["tasks"]``; refused once the run is over.
+
+        Repeated while the task runs it returns what has begun.
+        """
         with transaction.atomic(), run.locked():
             if run.status != Run.Status.RUNNING:
                 raise IllegalMove(f"Run {run.pk} is {run.status}; it starts no task.")
-            return self.create(
+            begun = run.task_executions.filter(task_id=task["task_id"], status="running")
+            return begun.first() or self.create(
                 run=run,
                 task_id=task["task_id"],
                 name=task["name"],

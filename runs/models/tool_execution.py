@@ -14,12 +14,26 @@ MESSAGE_LIMIT = 500  # characters
 class ToolExecutionQuerySet(TrackedQuerySet):
     organization_path = "task_execution__run__crew__organization"
 
-    def start(self, *, task_execution: TaskExecution, tool: str, params: dict) -> "ToolExecution":
-        """Begin a tool call of a running task. ``params`` must be redacted already."""
+    def start(
+        self,
+        *,
+        task_execution: TaskExecution,
+        tool: str,
+        params: dict,
+        id: uuid.UUID | None = None,
+    ) -> "ToolExecution":
+        """Begin a tool call of a running task. ``params`` must be redacted already.
+
+        Repeated with the same ``id`` it returns the call that has begun.
+        """
         with transaction.atomic(), task_execution.locked():
+            if begun := task_execution.tool_executions.filter(pk=id).first():
+                return begun
             if task_execution.status != TaskExecution.Status.RUNNING:
                 raise IllegalMove(f"Task {task_execution} is {task_execution.status}.")
-            return self.create(task_execution=task_execution, tool=tool, params=params)
+            return self.create(
+                id=id or uuid.uuid4(), task_execution=task_execution, tool=tool, params=params
+            )
 
 
 class ToolExecution(TrackedModel, TimeSpan):
@@ -92,10 +106,16 @@ class ToolExecution(TrackedModel, TimeSpan):
         return "".join(self.output_chunks.values_list("text", flat=True))
 
     def report(
-        self, *, message: str | None = None, progress: float | None = None, output: str = ""
+        self,
+        *,
+        message: str | None = None,
+        progress: float | None = None,
+        output: str = "",
+        offset: int | None = None,
     ) -> None:
         """Tell how far the tool has got; ``output`` is what it wrote since the last report.
 
+        With ``offset``, the place of ``output`` in the whole, a repeated report adds nothing.
         Raises ``IllegalMove`` once the tool has ended, which is how a worker that lost its run
         learns that it has.
         """
@@ -106,7 +126,8 @@ class ToolExecution(TrackedModel, TimeSpan):
                 self.message = message[:MESSAGE_LIMIT]
             if progress is not None:
                 self.progress = min(max(progress, 0.0), 1.0)
-            self.fresh_output = output
+            stored = 0 if offset is None else self.output_length - offset
+            self.fresh_output = output[stored:]
             self.save(update_fields=["message", "progress"])
 
     def end(self, status: str, *, exit_code: int | None = None, message: str | None = None) -> None:

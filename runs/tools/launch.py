@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from secrets import token_hex
 
@@ -19,6 +19,8 @@ LAUNCHER = Path(__file__).parent / "launcher"
 NOTES_VARIABLE = "CREWOPS_NOTES_FD"
 MARK_VARIABLE = "CREWOPS_BOX"  # in the environment of every process of one call
 STOP_S = 4.0  # the launcher ends a process tree well within this
+SIGN_S = 1.0  # between two signs of life to the launcher
+SPARE_S = 5.0  # a worker may be silent for a lease and this, which is waiting for the database
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Order:
     limits: Limits
     readable: list[str]
     network: bool
+    silence_s: float = field(default_factory=lambda: settings.RUN_LEASE_S + SPARE_S)
 
 
 class Launched:
@@ -76,12 +79,21 @@ class Launched:
             for descriptor in (*inherited, output_writer):
                 os.close(descriptor)
         self._stopped_at: float | None = None
+        self._sign_at = time.monotonic()
         self.output = Output(output, limit=settings.TOOLS_OUTPUT_LIMIT_BYTES, notes=notes)
         assert self._process.stdin is not None
         self._order_pipe = self._process.stdin
         with contextlib.suppress(BrokenPipeError):  # it died at once; finish() says so
             self._order_pipe.write(json.dumps(asdict(order)).encode() + b"\n")
             self._order_pipe.flush()
+
+    def give_sign(self) -> None:
+        """Tell the launcher that somebody still watches; without that it ends the command in the end."""
+        if self._stopped_at is None and time.monotonic() - self._sign_at > SIGN_S:
+            self._sign_at = time.monotonic()
+            with contextlib.suppress(BrokenPipeError):
+                self._order_pipe.write(b"\n")
+                self._order_pipe.flush()
 
     def stop(self) -> None:
         """End the whole process tree: SIGTERM, and after a grace SIGKILL."""

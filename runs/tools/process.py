@@ -65,6 +65,7 @@ def run(
         ended = False
         while not ended:
             text, notes, ended = launched.output.take(POLL_S)
+            launched.give_sign()
             if text or notes:
                 clock.heard()
             for note in notes:

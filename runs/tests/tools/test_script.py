@@ -8,7 +8,7 @@ import pytest
 
 from runs import tools
 from runs.tests.tools.recorder import Recorder
-from runs.tools import Outcome, Status
+from runs.tools import Outcome, Status, box, launch
 
 
 def run(
@@ -192,3 +192,24 @@ def test_no_descriptor_is_left_open(workspace, emitter):
     before = os.listdir("/proc/self/fd")
     run(workspace, emitter, "echo again")
     assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
+@pytest.mark.parametrize("tier", ["namespaces", "limits"])
+@pytest.mark.parametrize("watched", [False, True], ids=["silent", "control: watched"])
+def test_a_worker_that_gives_no_sign_keeps_no_tool(workspace, in_tier, settings, tier, watched):
+    in_tier(tier)
+    settings.RUN_LEASE_S = 2.0 - launch.SPARE_S  # two seconds of silence
+    number = f"98762.{os.getpid()}"
+    stopped = "Stopped: the worker gave no sign for 2 s."
+    command = ["bash", "-c", f"setsid sleep {number} & sleep 4"]
+    env, chosen = box.environment(workspace), box.tier()
+    launched = launch.Launched(
+        box.order(command, workspace=workspace, cwd=workspace, env=env, in_tier=chosen)
+    )
+    ended = False
+    while not ended:
+        _, _, ended = launched.output.take(timeout=0.1)
+        if watched:
+            launched.give_sign()
+    assert launched.finish().get("stopped") == ("" if watched else stopped)
+    assert not processes_with(number)

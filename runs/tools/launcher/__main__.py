@@ -1,8 +1,9 @@
 """Runs one command and sees to it that nothing of it is left. Started as `python -I -S launcher/`.
 
 Stands between the worker and a tool's process, and imports neither Django nor the project.
-Standard input carries one line of JSON, the `Order` of runs/tools/launch.py, and then stays open:
-its end, because the worker wants the command stopped or because the worker is dead, stops the command.
+Standard input carries one line of JSON, the `Order` of runs/tools/launch.py, and then stays open: its
+end, because the worker wants the command stopped or is dead, stops the command. So does silence there
+for longer than `silence_s`, because a worker that is alive writes an empty line now and then.
 The file descriptor named first in argv takes one line of JSON: {"exit_code": n, "stopped": why or ""},
 or {"error": "..."} when the command could not be started.
 """

@@ -37,8 +37,10 @@ def run(order: dict, report) -> None:
     tree.adopt_orphans()
     keeper = _start(order, report)
     ended = os.pidfd_open(keeper)
-    ready, _, _ = select.select([0, ended], [], [])
-    if ended not in ready:
+    ends = select.poll()
+    ends.register(0, 0)  # its end alone: what is written there is for process 1
+    ends.register(ended, select.POLLIN)
+    if ended not in dict(ends.poll()):
         select.select([ended], [], [], LAST_WAIT_S)
     tree.end(0)
 

@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import time
 
 import command
 import tree
@@ -17,14 +18,16 @@ def run(order: dict, report) -> None:
     tree.adopt_orphans()
     wake = _wake_on_child()
     pid = command.start(order, report)
-    stopped = _watch(pid, wake, Usage(order["workspace"], order["limits"]))
+    usage = Usage(order["workspace"], order["limits"])
+    stopped = _watch(pid, wake, usage, order["silence_s"])
     tree.end(0 if pid in tree.reaped or stopped else GRACE_S)
     code = os.waitstatus_to_exitcode(tree.reaped.get(pid, signal.SIGKILL))
     report(exit_code=code if code >= 0 else 128 - code, stopped=stopped)
 
 
-def _watch(pid: int, wake: int, usage: Usage) -> str:
+def _watch(pid: int, wake: int, usage: Usage, silence_s: float) -> str:
     """Return when the command has ended or is to be stopped; the limit it exceeded, or ""."""
+    heard_at = time.monotonic()
     while True:
         ready, _, _ = select.select([0, wake], [], [], LOOK_S)
         if wake in ready:
@@ -32,8 +35,13 @@ def _watch(pid: int, wake: int, usage: Usage) -> str:
             tree.reap()
             if pid in tree.reaped:
                 return ""
-        if 0 in ready and not os.read(0, 4096):
-            return ""
+        if 0 in ready:
+            heard_at = time.monotonic()
+            if not os.read(0, 4096):
+                return ""
+        # A worker that is frozen closes no pipe, and its run is not its own any more.
+        if time.monotonic() - heard_at > silence_s:
+            return f"Stopped: the worker gave no sign for {silence_s:g} s."
         if excess := usage.excess():
             return excess
 

@@ -1,0 +1,90 @@
+"""A sweep gets through, whatever one of the runs, the broker or another sweep does."""
+
+from datetime import timedelta
+
+import pytest
+from django.db.models import QuerySet
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from runs import reaper
+from runs.models import Run
+from runs.tasks import execute_run
+
+LONG_AGO = timedelta(minutes=10)
+
+
+@pytest.fixture
+def lost(acme, worker_alive) -> list[Run]:
+    """Three runs whose leases ran out."""
+    runs = [acme.start_run() for _ in range(3)]
+    QuerySet.update(Run.objects.all(), lease_until=timezone.now() - LONG_AGO)
+    return runs
+
+
+@pytest.fixture
+def broker(monkeypatch) -> list[str]:
+    """Ids of the runs of which a message was sent; an ``OperationalError`` in it is raised once."""
+    sent: list = []
+
+    def send(args: list[str], **options) -> None:
+        if sent and isinstance(sent[-1], Exception):
+            raise sent[-1]
+        sent.append(args[0])
+
+    monkeypatch.setattr(execute_run, "apply_async", send)
+    return sent
+
+
+def test_a_run_that_cannot_be_ended_keeps_no_other_from_its_end(lost, monkeypatch, caplog):
+    finish = Run.finish
+
+    def fail(run: Run, *args, **kwargs) -> None:
+        if run.pk == lost[1].pk:
+            raise ValueError("poison")
+        finish(run, *args, **kwargs)
+
+    monkeypatch.setattr(Run, "finish", fail)
+    assert reaper.sweep()["worker_lost"] == 2
+    assert [run.pk for run in Run.objects.active()] == [lost[1].pk]
+    assert f"Run {lost[1].pk}, whose worker w was lost, could not be ended" in caplog.text
+    assert f"Run {lost[0].pk}: worker w was lost" in caplog.text
+
+
+def test_a_broker_that_takes_no_message_is_asked_once_a_sweep(acme, broker, caplog):
+    for _ in range(5):
+        Run.objects.create(crew=acme.crew)
+    QuerySet.update(Run.objects.all(), created_at=timezone.now() - LONG_AGO)
+    broker.append(OperationalError("timed out"))
+    assert reaper.sweep()["announced_again"] == 0
+    assert caplog.text.count("the broker did not take its message (timed out)") == 1
+    broker.clear()
+    assert reaper.sweep()["announced_again"] == 5
+    assert len(set(broker)) == 5
+
+
+@pytest.mark.parametrize("ahead", [-LONG_AGO, LONG_AGO], ids=["behind", "ahead"])
+def test_a_lost_message_is_sent_again_whatever_the_clock_of_the_web_process(acme, broker, ahead):
+    run = Run.objects.create(crew=acme.crew)
+    QuerySet.update(Run.objects.all(), created_at=timezone.now() + ahead)
+    assert reaper.sweep()["announced_again"] == 1
+    assert broker == [str(run.pk)]
+    assert reaper.sweep()["announced_again"] == 0
+
+
+def test_a_workspace_that_another_sweep_removes_is_nobodys_fault(
+    db, settings, tmp_path, monkeypatch, caplog
+):
+    settings.WORKSPACES_DIR, settings.WORKSPACE_RETENTION_H = tmp_path, -1.0
+    for name in "abc":
+        (tmp_path / name).mkdir()
+    remove = reaper.remove_tree
+
+    def remove_all(workspace) -> None:
+        for other in tmp_path.iterdir():
+            remove(other)
+
+    monkeypatch.setattr(reaper, "remove_tree", remove_all)
+    reaper.sweep()
+    assert not list(tmp_path.iterdir())
+    assert not caplog.text
