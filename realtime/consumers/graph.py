@@ -1,6 +1,8 @@
 from urllib.parse import parse_qs
 from uuid import UUID
 
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
 from crews.models import Crew
 from realtime import log, snapshots, streams
 from realtime.access import Grant
@@ -13,8 +15,7 @@ from realtime.events import dump
 class GraphConsumer(StreamConsumer):
     """``/ws/graph?crew_id=`` or ``/ws/graph/{crew_id}``: a crew's tools; without a crew, all crews'."""
 
-    def admit(self) -> set[str]:
-        user = self.identity.user
+    def admit(self, user: AbstractBaseUser | AnonymousUser) -> set[str]:
         if user.is_anonymous:
             raise Refusal(*UNAUTHENTICATED)
         crews = Crew.objects.visible_to(user)

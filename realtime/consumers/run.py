@@ -1,5 +1,7 @@
 from uuid import UUID
 
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
 from realtime import log, streams
 from realtime.access import Grant
 from realtime.close_codes import CloseCode
@@ -13,12 +15,11 @@ class RunConsumer(StreamConsumer):
 
     since = 0  # from the boot on; a run whose first events were pruned says so with a reset
 
-    def admit(self) -> set[str]:
+    def admit(self, user: AbstractBaseUser | AnonymousUser) -> set[str]:
         try:
             run_id = UUID(self.scope["url_route"]["kwargs"]["run_id"])
         except ValueError:
             run_id = NO_SUCH_ID
-        user = self.identity.user
         run = Run.objects.readable_by(user).filter(pk=run_id).values("crew_id").first()
         if run is None:
             raise Refusal(*(UNAUTHENTICATED if user.is_anonymous else NOT_FOUND))
