@@ -11,11 +11,14 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  needs 
 from django.conf import settings  # noqa: E402
 
 from crewops.body_limit import BodyLimit  # noqa: E402
+from crewops.request_context import RequestContext  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
 
-application = ProtocolTypeRouter(
-    {
-        "http": BodyLimit(http, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE),
-        "websocket": URLRouter(websocket_urlpatterns),
-    }
+application = RequestContext(
+    ProtocolTypeRouter(
+        {
+            "http": BodyLimit(http, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE),
+            "websocket": URLRouter(websocket_urlpatterns),
+        }
+    )
 )

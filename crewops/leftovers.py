@@ -5,6 +5,7 @@ holds ``{program: [pid, time of its start]}``; the time tells a process from a l
 """
 
 import json
+import logging
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,8 @@ import psutil
 
 FILE = "stack.json"
 END_S = 5.0  # what a process gets to end by itself
+
+logger = logging.getLogger(__name__)
 
 
 def note(var_dir: Path, program: str, pid: int) -> None:
@@ -41,7 +44,7 @@ def end(var_dir: Path) -> None:
     """End the noted processes and their groups. Only for who holds the stack's lock."""
     groups = set()
     for program, process in running(var_dir).items():
-        print(f"Ending process {process.pid}, {program} of a stack that was killed.", flush=True)
+        logger.warning("Ending process %d, %s of a stack that was killed", process.pid, program)
         groups.add(process.pid)
     members = [process for process in psutil.process_iter() if _group(process) in groups]
     for process in members:

@@ -6,6 +6,7 @@ free port, nothing left over from a stack that was killed. SIGINT, SIGTERM and a
 """
 
 import fcntl
+import logging
 import os
 import pwd
 import signal
@@ -16,7 +17,8 @@ from types import FrameType
 from typing import IO, TextIO
 
 from django.conf import settings
-from supervisor import events
+from django.utils.log import configure_logging
+from supervisor import events, loggers
 from supervisor.options import ServerOptions
 from supervisor.supervisord import go
 
@@ -29,6 +31,7 @@ class AlreadyRunning(Exception):
 
 def main() -> None:
     os.chdir(settings.BASE_DIR)
+    configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
     try:
         held = lock(settings.VAR_DIR)
         leftovers.end(settings.VAR_DIR)
@@ -73,7 +76,12 @@ class Options(ServerOptions):
     """supervisord's, but a closed terminal ends it, and it notes which processes run."""
 
     def make_logger(self) -> None:
-        super().make_logger()
+        self.logger = loggers.getLogger(self.loglevel)
+        self.logger.addHandler(Formatted(self.logfile))
+        for message in self.parse_criticals + self.parse_warnings:
+            self.logger.warn(message)
+        for message in self.parse_infos:
+            self.logger.info(message)
         if sys.stdout.isatty():
             sys.stderr = Forgiving(sys.stderr)
 
@@ -98,6 +106,18 @@ class Options(ServerOptions):
 
     def _end(self, frame: FrameType | None = None) -> None:
         self.signal_receiver.receive(signal.SIGTERM, frame)
+
+
+class Formatted(loggers.FileHandler):
+    """supervisord's log where it wants it, in the form of everybody's."""
+
+    def emit(self, record: loggers.LogRecord) -> None:
+        # The levels of the two have the same numbers.
+        line = logging.LogRecord(
+            "supervisor", record.level, "", 0, "%s", (record.asdict()["message"],), None
+        )
+        formatter = logging.getLogger().handlers[0].formatter
+        super().emit(loggers.LogRecord(record.level, formatter.format(line) + "\n"))
 
 
 class Forgiving:

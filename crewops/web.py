@@ -10,6 +10,7 @@ import socket
 import stat
 import sys
 
+import django
 import uvicorn
 from django.conf import settings
 
@@ -32,6 +33,9 @@ OPTIONS = {
 
 
 def main() -> None:
+    # Where several processes are asked for, this one only watches them, and would log in a form of its own.
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crewops.settings")
+    django.setup()
     allow_open_files()
     options = OPTIONS | {"forwarded_allow_ips": settings.TRUSTED_PROXIES}
     if listener := _given_socket():

@@ -1,5 +1,6 @@
 """``python -m crewops.welcome``: waits until the stack is ready, then says where to go."""
 
+import logging
 import os
 import sys
 import time
@@ -10,6 +11,8 @@ from django.conf import settings
 
 PATIENCE_S = 60.0
 POLL_S = 0.25
+
+logger = logging.getLogger("crewops.welcome")
 
 
 def main() -> None:
@@ -24,7 +27,10 @@ def main() -> None:
                 f"{address}/readyz say what is missing."
             )
         time.sleep(POLL_S)
-    print(_welcome(address), flush=True)
+    if settings.LOG_FORMAT == "json":
+        logger.info("CrewOps is ready: %s", address)
+    else:
+        print(_welcome(address), flush=True)
 
 
 def _web_answers() -> bool:

@@ -7,6 +7,7 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, Token
+from structlog.contextvars import bind_contextvars
 
 TOKEN_LIMIT = 8 * 1024  # characters; ours are below 500
 INVALID = "The token is invalid or has expired."
@@ -42,4 +43,6 @@ class AccessTokenAuthentication(JWTAuthentication):
         claim = validated_token.get(api_settings.USER_ID_CLAIM)
         if not isinstance(claim, str) or not claim.isascii() or not claim.isdigit():
             raise InvalidToken("The token names no user.")
-        return super().get_user(validated_token)
+        user = super().get_user(validated_token)
+        bind_contextvars(user_id=user.pk)
+        return user

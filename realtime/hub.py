@@ -8,6 +8,7 @@ compares heads once a second, so what Redis loses costs that second and nothing 
 import asyncio
 import json
 import logging
+from contextvars import Context
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -51,7 +52,9 @@ class Feed:
         """The log has events up to ``seq`` at least."""
         self._rung = max(self._rung, seq)
         if self.head is not None and self._rung > self.head and self._filling is None:
-            self._filling = asyncio.create_task(self._fill(), name=f"fill {self.stream}")
+            self._filling = asyncio.create_task(
+                self._fill(), name=f"fill {self.stream}", context=Context()
+            )
             self._filling.add_done_callback(self._filled)
 
     def restart(self, epoch: str, head: int, reason: str) -> None:
@@ -101,7 +104,8 @@ class Hub:
     def __init__(self) -> None:
         self.feeds: dict[str, Feed] = {}
         self._sweep_now = asyncio.Event()
-        self._sweeper = asyncio.create_task(self._sweep_for_ever(), name="sweep")
+        # Made by the first socket, but of no socket in particular: nor are its log lines.
+        self._sweeper = asyncio.create_task(self._sweep_for_ever(), name="sweep", context=Context())
 
     def receive(self, stream: str, data: bytes) -> None:
         """An event that Redis brought."""

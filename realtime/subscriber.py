@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Collection
+from contextvars import Context
 
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
@@ -41,7 +42,7 @@ class Subscriber:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="redis-subscriber")
+        self._task = asyncio.create_task(self._run(), name="redis-subscriber", context=Context())
 
     async def close(self) -> None:
         if self._task:

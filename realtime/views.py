@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
+from structlog.contextvars import bind_contextvars
 
 from crews.models import Crew
 from realtime.crew_page import CrewPage, start_refusal
@@ -59,6 +60,7 @@ def crew(request: HttpRequest, pk: UUID) -> HttpResponse:
     crew = get_object_or_404(
         Crew.objects.visible_to(request.user).select_related("organization"), pk=pk
     )
+    bind_contextvars(**crew.log_ids)
     refusal = start_refusal(
         crew,
         may_operate=Crew.objects.operable_by(request.user).filter(pk=pk).exists(),

@@ -3,6 +3,7 @@
 import logging
 
 from kombu.exceptions import OperationalError
+from structlog.contextvars import get_contextvars
 
 from runs.models import Run
 
@@ -14,7 +15,8 @@ def ring(run: Run) -> bool:
     from runs.tasks import execute_run
 
     try:
-        execute_run.apply_async([str(run.pk)], retry=False)
+        asked_by = get_contextvars().get("request_id")
+        execute_run.apply_async([str(run.pk)], retry=False, headers={"request_id": asked_by})
     except OperationalError as error:
         logger.warning("Run %s waits: the broker did not take its message (%s)", run.pk, error)
         return False

@@ -3,6 +3,8 @@
 import logging
 import threading
 import time
+from contextvars import copy_context
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -34,7 +36,8 @@ class Lease:
         self._over = threading.Event()
         self._cancelled = threading.Event()
         self._lost = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name=f"lease-{run.pk}", daemon=True)
+        keep = partial(copy_context().run, self._keep)  # its log lines are about the run, too
+        self._thread = threading.Thread(target=keep, name=f"lease-{run.pk}", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()

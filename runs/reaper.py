@@ -2,12 +2,14 @@
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import takewhile
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.db.models.functions import Now
+from structlog.contextvars import bound_contextvars
 
 from runs import dispatch, presence
 from runs.models import Run, Worker
@@ -21,14 +23,22 @@ logger = logging.getLogger(__name__)
 
 def sweep() -> dict[str, int]:
     """One sweep. Returns how many runs were ended as ``worker_lost`` and how many announced again."""
-    lost = [_end_lost(run) for run in Run.objects.lease_expired()]
+    expired = Run.objects.lease_expired().select_related("crew")
+    lost = [_about(run, _end_lost) for run in expired]
     # A broker that takes one message slowly or not at all is not asked to take the others.
-    rung = takewhile(dispatch.ring, Run.objects.waiting(longer_than=ANNOUNCE_AGAIN_AFTER))
+    waiting = Run.objects.waiting(longer_than=ANNOUNCE_AGAIN_AFTER).select_related("crew")
+    rung = takewhile(lambda run: _about(run, dispatch.ring), waiting)
     done = {"worker_lost": sum(lost), "announced_again": sum(1 for _ in rung)}
     Worker.objects.filter(last_seen__lt=Now() - FORGET_WORKER_AFTER).delete()
     presence.refresh_all()
     _remove_old_workspaces()
     return done
+
+
+def _about(run: Run, act: Callable[[Run], bool]) -> bool:
+    """``act``, with the run's ids on its log lines."""
+    with bound_contextvars(**run.log_ids):
+        return act(run)
 
 
 def _end_lost(run: Run) -> bool:

@@ -1,5 +1,6 @@
 """Celery's door to the runs: one task, which claims the run and carries it out."""
 
+import logging
 import socket
 import time
 
@@ -7,11 +8,14 @@ from celery import current_task, shared_task
 from celery.signals import heartbeat_sent, worker_ready, worker_shutdown
 from django.conf import settings
 from django.db import close_old_connections
+from structlog.contextvars import bound_contextvars
 
 from runs import presence
 from runs.executor import execute
 from runs.models import Run, Worker
 from runs.tools import box
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task
@@ -19,7 +23,11 @@ def execute_run(run_id: str) -> None:
     """Carry out the run; nothing happens where it is not queued any more or another has claimed it."""
     worker = current_task.request.hostname or socket.gethostname()
     if run := Run.objects.claim(run_id, worker=worker, tier=box.tier().name):
-        execute(run)
+        asked = {"request_id": current_task.request.get("request_id"), "user_id": run.started_by_id}
+        with bound_contextvars(**asked, **run.log_ids):
+            logger.info("Run %s started, attempt %d", run.pk, run.attempt)
+            execute(run)
+            logger.info("Run %s is done with: %s", run.pk, run.status)
 
 
 class _Heartbeat:

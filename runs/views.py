@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadReque
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
+from structlog.contextvars import bind_contextvars
 
 from crews.models import Crew
 from crews.scoping import ScopedQuerySet
@@ -45,6 +46,7 @@ def run(request: HttpRequest, pk: UUID) -> HttpResponse:
         if request.user.is_anonymous:
             return redirect_to_login(request.get_full_path())
         raise Http404("There is no run with this id that you can see.")
+    bind_contextvars(**record.log_ids)
     context = _context(request, RunPage(record, with_output=True))
     return render(request, "run.html", context)
 
@@ -53,7 +55,7 @@ def run(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_safe
 def run_live(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What changes on the run page, without the tools' output, for the page to bring itself up to date."""
-    record = get_object_or_404(_readable(request), pk=pk)
+    record = _found(request, pk)
     return render(request, "_run_live.html", _context(request, RunPage(record)))
 
 
@@ -68,7 +70,7 @@ def run_output(request: HttpRequest, pk: UUID, execution_id: UUID) -> HttpRespon
     start = request.GET.get("from", "0")
     if not start.isdecimal() or len(start) > 9:
         return HttpResponseBadRequest("from: give a number of characters, 0 or more.")
-    record = get_object_or_404(_readable(request), pk=pk)
+    record = _found(request, pk)
     execution = get_object_or_404(
         ToolExecution.objects.filter(task_execution__run=record), pk=execution_id
     )
@@ -136,6 +138,12 @@ def _readable(request: HttpRequest) -> QuerySet[Run]:
     )
 
 
+def _found(request: HttpRequest, pk: UUID) -> Run:
+    record = get_object_or_404(_readable(request), pk=pk)
+    bind_contextvars(**record.log_ids)
+    return record
+
+
 def _context(request: HttpRequest, page: RunPage) -> dict[str, Any]:
     return {
         "page": page,
@@ -147,6 +155,7 @@ def _context(request: HttpRequest, page: RunPage) -> dict[str, Any]:
 def _permitted(request: HttpRequest, objects: ScopedQuerySet, scope: str, pk: UUID, act: str):
     """The object, if the user's role allows it: 404 for what is not theirs to see, else 403."""
     if record := getattr(objects, scope)(request.user).filter(pk=pk).first():
+        bind_contextvars(**record.log_ids)
         return record
     get_object_or_404(objects.visible_to(request.user), pk=pk)
     raise PermissionDenied(

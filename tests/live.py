@@ -98,7 +98,7 @@ class Web(Process):
         self.origin = f"http://127.0.0.1:{self.port}"
         argv = ["-m", "crewops.web"]
         if daphne:
-            argv = ["-m", "daphne", "-p", str(self.port), "crewops.asgi:application"]
+            argv = ["-m", "daphne", "-v", "0", "-p", str(self.port), "crewops.asgi:application"]
         super().__init__(*argv, PORT=str(self.port), **variables)
         eventually(self._answers, READY_S)
 

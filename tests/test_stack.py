@@ -1,11 +1,14 @@
 """The stack of `make run`: starts, heals whatever is killed, ends without leaving anything behind."""
 
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -24,6 +27,8 @@ START_S = 90.0  # five processes that start at once on a busy machine
 HEAL_S = 45.0
 END_S = 40.0
 READY = "CrewOps is ready"
+# Redis writes in its own form; Celery's farewell comes from a signal handler.
+NOT_OURS = re.compile(r"\d+:[CMS] |worker: |\s|$")
 PROGRAMS = {"redis", "web0", "worker", "scheduler"}
 
 pytestmark = pytest.mark.timeout(300)
@@ -152,6 +157,20 @@ def test_a_closed_terminal_ends_every_process(stack):
         os.close(terminal)
         assert supervisor.wait(END_S) == 0
         assert not [process for process in processes if process.is_running()]
+
+
+def test_with_json_every_line_is_an_object_but_those_of_redis(stack, monkeypatch):
+    monkeypatch.setitem(stack.environment, "LOG_FORMAT", "json")
+    with stack.running():
+        eventually(lambda: "Sweeping every" in stack.output.read_text(), HEAL_S)
+    said = defaultdict(list)
+    for line in stack.output.read_text().splitlines():
+        if not NOT_OURS.match(line):
+            entry = json.loads(line)
+            said[entry["logger"]].append(entry)
+    assert [entry for entry in said["supervisor"] if "spawned: 'web0'" in entry["message"]]
+    assert {e["process"] for e in said["runs.management.commands.reap_runs"]} == {"scheduler"}
+    assert said["crewops.welcome"]
 
 
 def test_a_second_stack_on_the_same_data_is_refused(stack):

@@ -1,5 +1,6 @@
 from django.db.models import Prefetch, QuerySet
 from rest_framework import generics
+from structlog.contextvars import bind_contextvars
 
 from crews.api.serializers import CrewSerializer
 from crews.models import Crew, Task
@@ -27,3 +28,8 @@ class CrewListView(_Crews, generics.ListAPIView):
 
 class CrewView(_Crews, generics.RetrieveAPIView):
     """One crew with its agents and tasks."""
+
+    def get_object(self) -> Crew:
+        crew = super().get_object()
+        bind_contextvars(**crew.log_ids)
+        return crew

@@ -51,6 +51,11 @@ class Crew(TrackedModel):
         """``offline`` (deactivated, or no worker alive), ``busy`` (a run is active) or ``available``."""
         return str(self.activity if self.is_active else self.Status.OFFLINE)
 
+    @property
+    def log_ids(self) -> dict[str, str]:
+        """What log lines about the crew carry."""
+        return {"crew_id": str(self.pk), "organization_id": str(self.organization_id)}
+
     def plan(self) -> dict:
         """The crew as a run freezes it: later edits change no run that has been asked for.
 

@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.views import APIView
+from structlog.contextvars import bind_contextvars
 
 from crews.models import Crew
 from crews.scoping import ScopedQuerySet
@@ -23,6 +24,7 @@ class _EventsView(APIView):
     @extend_schema(parameters=[PositionSerializer], responses=EventPageSerializer)
     def get(self, request: Request, pk: UUID) -> HttpResponse:
         owner = get_object_or_404(self.owners.visible_to(request.user), pk=pk)
+        bind_contextvars(**owner.log_ids)
         position = PositionSerializer(data=request.query_params.dict())
         position.is_valid(raise_exception=True)
         asked = {"since": None, "epoch": None} | position.validated_data
@@ -33,7 +35,7 @@ class _EventsView(APIView):
 class RunEventsView(_EventsView):
     """The events of a run: `boot` first, `done` last."""
 
-    owners = Run.objects.all()
+    owners = Run.objects.select_related("crew")
     stream = staticmethod(streams.run)
 
 

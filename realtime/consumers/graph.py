@@ -1,7 +1,7 @@
 from urllib.parse import parse_qs
 from uuid import UUID
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from structlog.contextvars import bind_contextvars
 
 from crews.models import Crew
 from realtime import log, snapshots, streams
@@ -15,17 +15,20 @@ from realtime.events import dump
 class GraphConsumer(StreamConsumer):
     """``/ws/graph?crew_id=`` or ``/ws/graph/{crew_id}``: a crew's tools; without a crew, all crews'."""
 
-    def admit(self, user: AbstractBaseUser | AnonymousUser) -> set[str]:
+    def admit(self) -> set[str]:
+        user = self.identity.user
         if user.is_anonymous:
             raise Refusal(*UNAUTHENTICATED)
         crews = Crew.objects.visible_to(user)
         self._crew_id = self._asked_for()
         if self._crew_id is not None:
             crews = crews.filter(pk=self._crew_id)
-        found = set(map(streams.graph, crews.values_list("pk", flat=True)))
-        if self._crew_id is not None and not found:
-            raise Refusal(*NOT_FOUND)
-        return found
+        found = list(crews.only("organization"))
+        if self._crew_id is not None:
+            if not found:
+                raise Refusal(*NOT_FOUND)
+            bind_contextvars(**found[0].log_ids)
+        return {streams.graph(crew.pk) for crew in found}
 
     def begin(self, stream: str, position: log.Position) -> tuple[int, list[str]]:
         snapshot = snapshots.graph(stream)

@@ -1,5 +1,3 @@
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-
 from crews.models import Crew
 from realtime import log, streams
 from realtime.access import Grant
@@ -12,10 +10,10 @@ class MissionConsumer(StreamConsumer):
 
     resumable = False
 
-    def admit(self, user: AbstractBaseUser | AnonymousUser) -> set[str]:
-        if user.is_anonymous:
+    def admit(self) -> set[str]:
+        if self.identity.user.is_anonymous:
             raise Refusal(*UNAUTHENTICATED)
-        crews = Crew.objects.visible_to(user).values_list("pk", flat=True)
+        crews = Crew.objects.visible_to(self.identity.user).values_list("pk", flat=True)
         return set(map(streams.mission, crews))
 
     def begin(self, stream: str, position: log.Position) -> tuple[int, list[str]]:

@@ -1,6 +1,6 @@
 from uuid import UUID
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from structlog.contextvars import bind_contextvars
 
 from realtime import log, streams
 from realtime.access import Grant
@@ -15,15 +15,18 @@ class RunConsumer(StreamConsumer):
 
     since = 0  # from the boot on; a run whose first events were pruned says so with a reset
 
-    def admit(self, user: AbstractBaseUser | AnonymousUser) -> set[str]:
+    def admit(self) -> set[str]:
         try:
             run_id = UUID(self.scope["url_route"]["kwargs"]["run_id"])
         except ValueError:
             run_id = NO_SUCH_ID
-        run = Run.objects.readable_by(user).filter(pk=run_id).values("crew_id").first()
+        user = self.identity.user
+        found = Run.objects.readable_by(user).filter(pk=run_id).select_related("crew")
+        run = found.only("crew__organization").first()
         if run is None:
             raise Refusal(*(UNAUTHENTICATED if user.is_anonymous else NOT_FOUND))
-        self.run_id, self._crew_id = run_id, run["crew_id"]
+        bind_contextvars(**run.log_ids)
+        self.run_id, self._crew_id = run_id, run.crew_id
         return {streams.run(run_id)}
 
     def begin(self, stream: str, position: log.Position) -> tuple[int, list[str]]:

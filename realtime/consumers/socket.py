@@ -2,17 +2,19 @@
 
 import asyncio
 import logging
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
+from contextvars import copy_context
 from datetime import UTC, datetime
 from typing import Any
 
 from channels.consumer import AsyncConsumer, get_handler_name
 from channels.exceptions import StopConsumer
-from channels.layers import get_channel_layer
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.utils import timezone
+from structlog.contextvars import bind_contextvars
 
 from realtime import auth
 from realtime.addresses import counted
@@ -51,7 +53,7 @@ class SocketConsumer(AsyncConsumer, ABC):
     """One socket's life, whatever it carries."""
 
     @abstractmethod
-    async def open(self, user: AbstractBaseUser | AnonymousUser) -> None:
+    async def open(self) -> None:
         """The socket is accepted and its user identified: begin. May raise ``Refusal``."""
 
     @abstractmethod
@@ -67,24 +69,19 @@ class SocketConsumer(AsyncConsumer, ABC):
         """The socket is gone: leave every group."""
 
     async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
-        # In place of Channels' own, which keeps two tasks and a queue for each socket that waits.
-        self.scope, self.base_send = scope, send
-        self.channel_layer = get_channel_layer(self.channel_layer_alias)
-        self.channel_name = await self.channel_layer.new_channel()
         self.user_id: int | None = None
         self.closed = False
+        self._code: int | None = None
+        self._begun = time.monotonic()
+        self._context = copy_context()
         self._malformed = 0
         self._rate = RateLimit()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task] = set()
         self.writer = None
-        self._places: list[str] = []  # whose places this socket takes
-        self._entered = False
-        self.channel_layer.listen(self.channel_name, self._hear)
+        self._give_back = ExitStack()
         try:
-            while True:
-                await self.dispatch(await receive())
-        except StopConsumer:
-            pass
+            await super().__call__(scope, receive, send)
         finally:
             await self._end()
 
@@ -119,16 +116,16 @@ class SocketConsumer(AsyncConsumer, ABC):
         host, *_ = self.scope.get("client") or [None]
         self._take_place("address", counted(host), settings.SOCKETS_PER_ADDRESS)
         self._enter()
-        identity = await in_thread(self._identify)
-        self._forget_handshake()
-        self.user_id = identity.user.pk
-        self.session_key = identity.session_key
-        self._believe(identity)
+        self.identity = await in_thread(self._identify)
+        self.user_id = self.identity.user.pk
+        bind_contextvars(user_id=self.user_id)
         if self.user_id is not None:
             self._take_place("user", str(self.user_id), settings.SOCKETS_PER_USER)
-        await self.open(identity.user)
+        await self.open()
+        self._context = copy_context()
         if not self.closed:
-            self.channel_layer.heartbeat.add(self)
+            self._watch_expiry()
+            self._later("beat", settings.REALTIME_HEARTBEAT_S, self._beat)
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
         if self.closed:
@@ -153,6 +150,7 @@ class SocketConsumer(AsyncConsumer, ABC):
                 raise Refusal(CloseCode.MALFORMED, "Malformed messages.") from None
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        self._code = self._code or message.get("code")
         raise StopConsumer
 
     async def say(self, frame: dict[str, Any] | str) -> None:
@@ -165,15 +163,12 @@ class SocketConsumer(AsyncConsumer, ABC):
             except TimeoutError:
                 raise TooSlow from None
 
-    def beat(self) -> None:
-        """Say that the connection lives, and how far the streams have come."""
-        self._tell({"type": "ping", "timestamp": stamp(timezone.now()), "heads": self.heads()})
-
     async def close(self, code: CloseCode, reason: str) -> None:
         """Close the socket; no event follows. Repeating it is harmless."""
         if self.closed:
             return
         self.closed = True
+        self._code = int(code)
         self._stop_all()
         try:
             await self.writer.close(int(code), reason)  # Daphne takes no IntEnum
@@ -182,7 +177,8 @@ class SocketConsumer(AsyncConsumer, ABC):
 
     def soon(self, work: Coroutine) -> None:
         """Do that beside what the socket does; it ends with the socket."""
-        task = asyncio.create_task(work)
+        # Called from everywhere, but what it logs is about this socket.
+        task = asyncio.create_task(work, context=self._context.copy())
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
@@ -193,21 +189,24 @@ class SocketConsumer(AsyncConsumer, ABC):
         elif isinstance(error, TooSlow):
             self.soon(self.close(CloseCode.TOO_SLOW, "Too slow to keep up."))
         else:
-            logger.error("%s: delivery failed", type(self).__name__, exc_info=error)
+            say = self._context.copy().run
+            say(logger.error, "%s: delivery failed", type(self).__name__, exc_info=error)
             self.soon(self.close(CloseCode.SERVER_ERROR, "Server error."))
 
     def _take_place(self, kind: str, holder: str, limit: int) -> None:
-        if not self.channel_layer.places.take(f"{kind} {holder}", limit):
+        places = self.channel_layer.places
+        if not places.take(f"{kind} {holder}", limit):
             raise TooMany(
                 "too_many_connections",
                 f"This {kind} has {limit} sockets open. Close some of them first.",
             )
-        self._places.append(f"{kind} {holder}")
+        self._give_back.callback(places.give_back, f"{kind} {holder}")
 
     def _enter(self) -> None:
-        self._entered = self.channel_layer.places.enter()
-        if not self._entered:
+        places = self.channel_layer.places
+        if not places.enter():
             raise TooMany("too_many_connections", "This server is full. Try again later.")
+        self._give_back.callback(places.leave)
 
     def _identify(self) -> auth.Identity:
         try:
@@ -216,15 +215,6 @@ class SocketConsumer(AsyncConsumer, ABC):
             raise Refusal(CloseCode.UNAUTHENTICATED, str(refused)) from None
         except auth.ForeignOrigin:
             raise Refusal(CloseCode.ACCESS_REMOVED, "This origin is not allowed.") from None
-
-    def _forget_handshake(self) -> None:
-        """It has served; a socket that lives for days need not keep its token and 3 KB of headers."""
-        self.scope["headers"].clear()
-        self.scope.get("subprotocols", []).clear()
-
-    def _believe(self, identity: auth.Identity) -> None:
-        self.expires_at = identity.expires_at
-        self.credential = identity.user.password if self.user_id is not None else ""
 
     async def _reauthenticate(self, token: Any) -> None:
         if not isinstance(token, str):
@@ -235,18 +225,32 @@ class SocketConsumer(AsyncConsumer, ABC):
             raise Refusal(CloseCode.UNAUTHENTICATED, str(refused)) from None
         if identity.user.pk != self.user_id:
             raise Refusal(CloseCode.UNAUTHENTICATED, "The token is another user's.")
-        self._believe(identity)
+        self.identity = identity
+        self._watch_expiry()
         expires_at = stamp(datetime.fromtimestamp(identity.expires_at, UTC))
         await self.say({"type": "auth_ok", "expires_at": expires_at})
+
+    def _beat(self) -> None:
+        self._tell({"type": "ping", "timestamp": stamp(timezone.now()), "heads": self.heads()})
+        self._later("beat", settings.REALTIME_HEARTBEAT_S, self._beat)
 
     def _tell(self, frame: dict[str, Any]) -> None:
         """Write a frame, if the socket takes one now."""
         text = dump(frame)
         self.writer.write(text, frame_of(text))
 
-    def _hear(self, message: dict[str, Any]) -> None:
-        """A message that came through the channel layer."""
-        self.soon(self.dispatch(message))
+    def _expired(self) -> None:
+        self.soon(self.close(CloseCode.UNAUTHENTICATED, "The token has expired."))
+
+    def _watch_expiry(self) -> None:
+        if self.identity.expires_at is not None:
+            delay = self.identity.expires_at - time.time() + settings.REALTIME_TOKEN_GRACE_S
+            self._later("expiry", max(delay, 0), self._expired)
+
+    def _later(self, name: str, delay_s: float, call: Callable[[], None]) -> None:
+        if name in self._timers:
+            self._timers[name].cancel()
+        self._timers[name] = asyncio.get_running_loop().call_later(delay_s, call)
 
     def _done(self, task: asyncio.Task) -> None:
         self._tasks.discard(task)
@@ -254,7 +258,8 @@ class SocketConsumer(AsyncConsumer, ABC):
             self.failed(error)
 
     def _stop_all(self) -> None:
-        self.channel_layer.heartbeat.discard(self)
+        for timer in self._timers.values():
+            timer.cancel()
         self.stop()
 
     async def _end(self) -> None:
@@ -265,9 +270,8 @@ class SocketConsumer(AsyncConsumer, ABC):
         for task in tuple(self._tasks):
             task.cancel()
         self._stop_all()
-        self.channel_layer.listen(self.channel_name, None)
-        for holder in self._places:
-            self.channel_layer.places.give_back(holder)
-        if self._entered:
-            self.channel_layer.places.leave()
+        self._give_back.close()
         await self.leave()
+        seconds = round(time.monotonic() - self._begun, 3)
+        facts = {"code": self._code, "seconds": seconds, "path": self.scope["path"]}
+        logger.info("%s closed %s", type(self).__name__, self._code, extra=facts)

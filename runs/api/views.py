@@ -9,6 +9,7 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
+from structlog.contextvars import bind_contextvars
 
 from crews.models import Crew
 from crews.scoping import ScopedQuerySet
@@ -43,9 +44,14 @@ class _RunDetail(generics.GenericAPIView):
     def get_queryset(self) -> QuerySet[Run]:
         return (
             Run.objects.visible_to(self.request.user)
-            .select_related("started_by")
+            .select_related("started_by", "crew")
             .prefetch_related("task_executions__tool_executions")
         )
+
+    def get_object(self) -> Run:
+        run = super().get_object()
+        bind_contextvars(**run.log_ids)
+        return run
 
 
 class RunView(_RunDetail, generics.RetrieveAPIView):
@@ -115,6 +121,7 @@ class ToolOutputView(generics.GenericAPIView):
 def _operable(queryset: ScopedQuerySet, request: Request, pk: UUID):
     """The object when the user may operate it: 404 when it is not theirs to see, 403 for a viewer."""
     found = generics.get_object_or_404(queryset.visible_to(request.user), pk=pk)
+    bind_contextvars(**found.log_ids)
     if not queryset.operable_by(request.user).filter(pk=pk).exists():
         raise PermissionDenied(
             "You may watch this crew but not start or cancel its runs. "

@@ -186,6 +186,11 @@ class Run(TrackedModel, TimeSpan):
         """The attempt in whose name this instance writes: the one it holds, else the one it has read."""
         return self.attempt if self.held_attempt is None else self.held_attempt
 
+    @property
+    def log_ids(self) -> dict[str, str]:
+        """What log lines about the run carry."""
+        return {"run_id": str(self.pk), **self.crew.log_ids}
+
     def get_absolute_url(self) -> str:
         return reverse("run", args=[self.pk])
 
