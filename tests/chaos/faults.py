@@ -58,6 +58,10 @@ class RedisServer:
     def cut_subscriptions(self) -> int:
         return self._client.client_kill_filter(_type="pubsub")
 
+    def waiting(self, queue: str) -> int:
+        """Messages that no worker has fetched from a queue."""
+        return self._client.llen(queue)
+
     def flush(self) -> None:
         self._client.flushall()
 

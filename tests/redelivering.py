@@ -1,0 +1,19 @@
+"""The project's settings with a queue that delivers again what takes longer than four seconds."""
+
+from celery.signals import task_received
+
+from crewops.settings import *  # noqa: F403
+from crewops.settings import CELERY_BROKER_TRANSPORT_OPTIONS
+
+RECEIVED = "A message was received."
+
+CELERY_TASK_ACKS_LATE = True  # else a message is gone as soon as a worker has it
+CELERY_BROKER_TRANSPORT_OPTIONS = CELERY_BROKER_TRANSPORT_OPTIONS | {
+    "visibility_timeout": 4,  # seconds
+    "unacked_restore_interval": 1,
+}
+
+
+@task_received.connect
+def tell(**kwargs) -> None:
+    print(RECEIVED, flush=True)
