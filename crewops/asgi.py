@@ -14,11 +14,9 @@ from crewops.body_limit import BodyLimit  # noqa: E402
 from crewops.request_context import RequestContext  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
 
-application = RequestContext(
-    ProtocolTypeRouter(
-        {
-            "http": BodyLimit(http, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE),
-            "websocket": URLRouter(websocket_urlpatterns),
-        }
-    )
+application = ProtocolTypeRouter(
+    {
+        "http": RequestContext(BodyLimit(http, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)),
+        "websocket": URLRouter(websocket_urlpatterns),
+    }
 )

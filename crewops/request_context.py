@@ -1,20 +1,16 @@
-"""The id of each request, from the edge of the site to the last log line about it."""
+"""What is known of a request, from the edge of the site to its last log line. Sockets do so themselves."""
 
 import logging
-import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponse
 from structlog.contextvars import bind_contextvars, bound_contextvars
 
-HEADER = b"x-request-id"
-GIVEN = re.compile(
-    r"[A-Za-z0-9._-]{8,64}"
-)  # what a proxy's id may look like; any other is replaced
+from realtime import request_id
+
 SELDOM_OF_INTEREST = ("/healthz", "/readyz", "/metrics", "/static/")
 
 Scope = dict[str, Any]
@@ -24,49 +20,28 @@ logger = logging.getLogger("crewops.requests")
 
 
 class RequestContext:
-    """ASGI middleware round everything: takes over or makes ``X-Request-ID``, binds it to the context,
-    answers with it, and logs each HTTP request when it has been answered, without its query.
+    """ASGI middleware for HTTP: takes over or makes ``X-Request-ID``, binds it to the context, answers
+    with it, and logs each request when it has been answered, without its query.
     """
 
     def __init__(self, application: Callable) -> None:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: Callable, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
-            return await self._application(scope, receive, send)
-        request_id = _given(scope) or uuid4().hex
-        answer = _Answer(scope, send, request_id)
-        with bound_contextvars(request_id=request_id):
-            await self._application(scope, receive, answer.send)
+        begun = time.monotonic()
+        status = 0
 
+        async def answer(message: dict[str, Any]) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message = {**message, "headers": [*message["headers"], request_id.header()]}
+            await send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                _log(scope, status, time.monotonic() - begun)
 
-class _Answer:
-    """The way out of one request. A socket keeps it for as long as it is open."""
-
-    __slots__ = ("_begun", "_header", "_scope", "_send", "_status")
-
-    def __init__(self, scope: Scope, send: Send, request_id: str) -> None:
-        self._scope = scope
-        self._send = send
-        self._header = (HEADER, request_id.encode())
-        self._begun = time.monotonic()
-        self._status = 0
-
-    async def send(self, message: dict[str, Any]) -> None:
-        if message["type"] in ("http.response.start", "websocket.accept"):
-            headers = [pair for pair in message.get("headers", ()) if pair[0].lower() != HEADER]
-            message = {**message, "headers": [*headers, self._header]}
-            self._status = message.get("status", 0)
-        await self._send(message)
-        if message["type"] == "http.response.body" and not message.get("more_body"):
-            self._log()
-
-    def _log(self) -> None:
-        method, path = self._scope["method"], quote(self._scope["path"])
-        level = logging.DEBUG if path.startswith(SELDOM_OF_INTEREST) else logging.INFO
-        took_ms = round((time.monotonic() - self._begun) * 1000, 1)
-        facts = {"method": method, "path": path, "status": self._status, "duration_ms": took_ms}
-        logger.log(level, "%s %s %s", method, path, self._status, extra=facts)
+        with bound_contextvars(request_id=request_id.of(scope)):
+            await self._application(scope, receive, answer)
 
 
 class UserContext:
@@ -83,8 +58,9 @@ class UserContext:
             bind_contextvars(user_id=request.user.pk)
 
 
-def _given(scope: Scope) -> str | None:
-    for name, value in scope["headers"]:
-        if name == HEADER and GIVEN.fullmatch(text := value.decode("latin-1")):
-            return text
-    return None
+def _log(scope: Scope, status: int, took_s: float) -> None:
+    method, path = scope["method"], quote(scope["path"])
+    level = logging.DEBUG if path.startswith(SELDOM_OF_INTEREST) else logging.INFO
+    facts = {"method": method, "path": path, "status": status}
+    facts["duration_ms"] = round(took_s * 1000, 1)
+    logger.log(level, "%s %s %s", method, path, status, extra=facts)

@@ -6,6 +6,7 @@ database: the API, the admin, a shell. It needs no Redis.
 
 import asyncio
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 from contextvars import Context
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.db import Error as DatabaseError
@@ -45,6 +47,10 @@ class Watcher(Protocol):
     user_id: int | None
     run_id: UUID | None
     session_key: str | None  # of the session that it was opened with
+    expires_at: float | None  # of its token, seconds since the epoch
+
+    def expired(self) -> None:
+        """Its token has expired and was not replaced in time."""
 
     def access_checked(self, grant: Grant, *, shared: bool, signed_out: bool) -> None:
         """``grant`` of its user; ``shared``: whether its run may be watched by anyone;
@@ -54,14 +60,15 @@ class Watcher(Protocol):
 
 def grants(user_ids: Iterable[int]) -> dict[int, Grant]:
     """What each of the users may see, in three queries."""
-    users = {user.pk: user for user in get_user_model().objects.filter(pk__in=user_ids)}
+    users = get_user_model().objects.filter(pk__in=user_ids)
+    users = users.values_list("pk", "is_active", "password", "is_superuser", named=True)
     organizations = defaultdict(set)
-    for user_id, organization_id in Membership.objects.filter(user__in=users).values_list(
+    for user_id, organization_id in Membership.objects.filter(user__in=user_ids).values_list(
         "user", "organization"
     ):
         organizations[user_id].add(organization_id)
     crews = Crew.objects.all()
-    if not any(user.is_superuser for user in users.values()):
+    if not any(user.is_superuser for user in users):
         crews = crews.filter(organization__in=set().union(*organizations.values()))
     of_organization = defaultdict(set)
     for crew_id, organization_id in crews.values_list("pk", "organization"):
@@ -79,15 +86,19 @@ def grants(user_ids: Iterable[int]) -> dict[int, Grant]:
                 )
             ),
         )
-        for user in users.values()
+        for user in users
     }
 
 
 class AccessCheck:
-    """Asks for all watchers of this event loop, every ``RECHECK_S`` seconds while there are any."""
+    """Asks for all watchers of this event loop, every ``RECHECK_S`` seconds while there are any.
+
+    A grant that is as it was is handed on as the same object.
+    """
 
     def __init__(self) -> None:
         self._watchers: set[Watcher] = set()
+        self._granted: dict[int, Grant] = {}
         self._task: asyncio.Task[None] | None = None
 
     def add(self, watcher: Watcher) -> None:
@@ -106,10 +117,17 @@ class AccessCheck:
     async def _run(self) -> None:
         while self._watchers:
             await asyncio.sleep(RECHECK_S)
+            self._look_for_expired()
             try:
                 await self._check()
             except DatabaseError as error:
                 logger.warning("Access could not be checked (%s)", error)
+
+    def _look_for_expired(self) -> None:
+        latest = time.time() - settings.REALTIME_TOKEN_GRACE_S
+        for watcher in tuple(self._watchers):
+            if watcher.expires_at is not None and watcher.expires_at < latest:
+                watcher.expired()
 
     async def _check(self) -> None:
         watchers = tuple(self._watchers)
@@ -120,13 +138,17 @@ class AccessCheck:
             {w.run_id for w in watchers if w.run_id is not None},
             sessions,
         )
+        self._granted = {
+            user_id: before if (before := self._granted.get(user_id)) == grant else grant
+            for user_id, grant in granted.items()
+        }
+        ended = sessions - alive
         for watcher in watchers:
             if watcher in self._watchers:
                 watcher.access_checked(
-                    granted.get(watcher.user_id, NOTHING),
+                    self._granted.get(watcher.user_id, NOTHING),
                     shared=watcher.run_id in shared,
-                    # One that came meanwhile was not asked for.
-                    signed_out=watcher.session_key in sessions - alive,
+                    signed_out=watcher.session_key in ended,
                 )
 
 

@@ -19,16 +19,17 @@ from channels_redis.serializers import registry
 
 from realtime import streams
 from realtime.access import AccessCheck
+from realtime.heartbeat import Heartbeat
 from realtime.hub import Feed, Hub
 from realtime.places import Places
 from realtime.subscriber import Subscriber
 
 PREFIX = "asgi"
-PLACES = (
-    f"{PREFIX}:places"  # the Redis channel on which processes tell each other who holds how many
-)
+PLACES = f"{PREFIX}:places"  # where processes tell each other who holds how many sockets
 PUBLISH_S = 1.0  # for Redis to take what this process tells
 CAPACITY = 100  # messages a channel holds; what comes then is dropped, as the specification allows
+
+Hear = Callable[[dict[str, Any]], None]
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,15 @@ class StreamLayer(BaseChannelLayer):
     def places(self) -> Places:
         """Who holds how many sockets."""
         return self._member().places
+
+    @property
+    def heartbeat(self) -> Heartbeat:
+        """What lets this process's sockets beat."""
+        return self._member().heartbeat
+
+    def listen(self, channel: str, hear: Hear | None) -> None:
+        """Hand messages of a channel of this process to ``hear``, in place of ``receive``."""
+        self._member().listen(channel, hear)
 
     async def new_channel(self, prefix: str = "specific") -> str:
         return f"{prefix}.{self._member().name}!{secrets.token_hex(12)}"
@@ -114,6 +124,8 @@ class _Member:
         self.access = AccessCheck()
         self.places = Places(self.name, self._tell)
         self._redis = redis.Redis.from_url(url)
+        self.heartbeat = Heartbeat()
+        self._listeners: dict[str, Hear] = {}
         self._queues: dict[str, asyncio.Queue] = {}
         self._groups: defaultdict[str, set[str]] = defaultdict(set)
         self._inbox = f"{PREFIX}:inbox:{self.name}"
@@ -131,6 +143,12 @@ class _Member:
         except asyncio.CancelledError:  # the consumer has ended, and its channel with it
             self._queues.pop(channel, None)
             raise
+
+    def listen(self, channel: str, hear: Hear | None) -> None:
+        if hear is None:
+            self._listeners.pop(channel, None)
+        else:
+            self._listeners[channel] = hear
 
     async def join(self, group: str, channel: str) -> None:
         self._groups[group].add(channel)
@@ -157,6 +175,7 @@ class _Member:
 
     async def close(self) -> None:
         await self._subscriber.close()
+        self.heartbeat.close()
         await self.access.close()
         await self.places.close()
         await self.hub.close()
@@ -184,6 +203,9 @@ class _Member:
                     self._put(channel, message)
 
     def _put(self, channel: str, message: dict[str, Any]) -> None:
+        if hear := self._listeners.get(channel):
+            hear(message)
+            return
         queue = self._queue(channel)
         if not queue.full():
             queue.put_nowait(message)

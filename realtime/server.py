@@ -65,6 +65,11 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         if self.response.status_code == 101:
             self.scope["extensions"][EXTENSION] = self
 
+    def start_keepalive(self) -> None:
+        """Called once the handshake is over."""
+        del self.request, self.response  # a socket that waits need not keep 3 KB of headers
+        super().start_keepalive()
+
     def write(self, text: str, frame: bytes) -> bool:
         # Once for every event and socket.
         if self._full:

@@ -4,11 +4,13 @@ Channels' ``database_sync_to_async`` runs everything of a process on one thread,
 holds up every socket. This pool has several; each keeps its connection as long as Django allows.
 """
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from typing import ParamSpec, TypeVar
 
-from asgiref.sync import sync_to_async
 from django.db import close_old_connections
 
 POOL_THREADS = 8  # queries at once in this process, so also its database connections
@@ -21,9 +23,8 @@ _pool = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="realtime")
 
 async def in_thread(work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Run ``work``, which may query the database, on the pool and wait for it."""
-    return await sync_to_async(_with_connection, thread_sensitive=False, executor=_pool)(
-        work, *args, **kwargs
-    )
+    call = partial(copy_context().run, _with_connection, work, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_pool, call)
 
 
 def _with_connection(work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:

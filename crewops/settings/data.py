@@ -16,8 +16,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 else:
     # A directory of a unix socket is written %2Fvar%2Frun in a URL.
     DATABASES["default"]["HOST"] = unquote(DATABASES["default"]["HOST"])
-    DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)  # seconds
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)  # seconds
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_IS_PRIVATE = not env.str("REDIS_URL", default="")

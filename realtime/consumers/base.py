@@ -3,11 +3,13 @@
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from structlog.contextvars import bind_contextvars
 
 from realtime import log, streams
 from realtime.access import Grant
@@ -29,6 +31,13 @@ class Start:
     frames: list[str]
 
 
+class Admission(NamedTuple):
+    """The streams a user may follow on a socket, and the ids its log lines carry from then on."""
+
+    streams: set[str]
+    log_ids: dict[str, str] = {}
+
+
 class StreamConsumer(SocketConsumer):
     """A socket that follows streams. Subclasses say which streams it follows and where a fresh one starts."""
 
@@ -36,8 +45,8 @@ class StreamConsumer(SocketConsumer):
     since: int | None = None  # the position of a socket that names none; ``None``: `begin` decides
 
     @abstractmethod
-    def admit(self) -> set[str]:
-        """The streams the user may follow here; queries. Raises ``Refusal``."""
+    def admit(self, user: AbstractBaseUser | AnonymousUser) -> Admission:
+        """What ``user`` may follow here; queries. Raises ``Refusal``."""
 
     @abstractmethod
     def begin(self, stream: str, position: log.Position) -> tuple[int, list[str]]:
@@ -51,10 +60,13 @@ class StreamConsumer(SocketConsumer):
         self.followers: dict[str, Follower] = {}
         self.run_id: UUID | None = None
         self._widening = False
+        self._grant: Grant | None = None  # as it was when last looked at
+        self._shared = False
         await super().__call__(scope, receive, send)
 
-    async def open(self) -> None:
-        followed = await in_thread(self.admit)
+    async def open(self, user: AbstractBaseUser | AnonymousUser) -> None:
+        followed, log_ids = await in_thread(self.admit, user)
+        bind_contextvars(**log_ids)
         await self._follow(followed, *self._resume_from(len(followed)))
         if not self.closed:
             self.channel_layer.access.add(self)
@@ -71,16 +83,18 @@ class StreamConsumer(SocketConsumer):
         for stream in tuple(self.followers):
             await self._unfollow(stream)
 
-    @property
-    def session_key(self) -> str | None:
-        return self.identity.session_key
+    def expired(self) -> None:
+        self.failed(Refusal(CloseCode.UNAUTHENTICATED, "The token has expired."))
 
     def access_checked(self, grant: Grant, *, shared: bool, signed_out: bool) -> None:
         """Called once a second with what the user may see now."""
+        if grant is self._grant and shared == self._shared and not signed_out:
+            return  # all is as it was a second ago
+        self._grant, self._shared = grant, shared
         try:
             if signed_out or (
                 self.user_id is not None
-                and (not grant.active or grant.credential != self.identity.user.password)
+                and (not grant.active or grant.credential != self.credential)
             ):
                 raise Refusal(*UNAUTHENTICATED)
             allowed = self.allowed(grant, shared)
@@ -89,8 +103,10 @@ class StreamConsumer(SocketConsumer):
             return
         for stream in self.followers.keys() - allowed:
             self.soon(self._drop(stream))
-        if (new := allowed - self.followers.keys()) and not self._widening:
-            self.soon(self._widen(new))
+        if new := allowed - self.followers.keys():
+            self._grant = None  # to be looked at again: it is not what the socket has
+            if not self._widening:
+                self.soon(self._widen(new))
 
     def _resume_from(self, followed: int) -> tuple[int | None, str | None]:
         query = parse_qs(self.scope["query_string"].decode("latin-1"))

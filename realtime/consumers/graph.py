@@ -1,13 +1,13 @@
 from urllib.parse import parse_qs
 from uuid import UUID
 
-from structlog.contextvars import bind_contextvars
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 from crews.models import Crew
 from realtime import log, snapshots, streams
 from realtime.access import Grant
 from realtime.close_codes import CloseCode
-from realtime.consumers.base import NO_SUCH_ID, StreamConsumer
+from realtime.consumers.base import NO_SUCH_ID, Admission, StreamConsumer
 from realtime.consumers.socket import NOT_FOUND, UNAUTHENTICATED, Refusal
 from realtime.events import dump
 
@@ -15,8 +15,7 @@ from realtime.events import dump
 class GraphConsumer(StreamConsumer):
     """``/ws/graph?crew_id=`` or ``/ws/graph/{crew_id}``: a crew's tools; without a crew, all crews'."""
 
-    def admit(self) -> set[str]:
-        user = self.identity.user
+    def admit(self, user: AbstractBaseUser | AnonymousUser) -> Admission:
         if user.is_anonymous:
             raise Refusal(*UNAUTHENTICATED)
         crews = Crew.objects.visible_to(user)
@@ -24,11 +23,11 @@ class GraphConsumer(StreamConsumer):
         if self._crew_id is not None:
             crews = crews.filter(pk=self._crew_id)
         found = list(crews.only("organization"))
-        if self._crew_id is not None:
-            if not found:
-                raise Refusal(*NOT_FOUND)
-            bind_contextvars(**found[0].log_ids)
-        return {streams.graph(crew.pk) for crew in found}
+        if self._crew_id is None:
+            return Admission({streams.graph(crew.pk) for crew in found})
+        if not found:
+            raise Refusal(*NOT_FOUND)
+        return Admission({streams.graph(self._crew_id)}, found[0].log_ids)
 
     def begin(self, stream: str, position: log.Position) -> tuple[int, list[str]]:
         snapshot = snapshots.graph(stream)

@@ -1,7 +1,9 @@
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
 from crews.models import Crew
 from realtime import log, streams
 from realtime.access import Grant
-from realtime.consumers.base import StreamConsumer
+from realtime.consumers.base import Admission, StreamConsumer
 from realtime.consumers.socket import UNAUTHENTICATED, Refusal
 
 
@@ -10,11 +12,11 @@ class MissionConsumer(StreamConsumer):
 
     resumable = False
 
-    def admit(self) -> set[str]:
-        if self.identity.user.is_anonymous:
+    def admit(self, user: AbstractBaseUser | AnonymousUser) -> Admission:
+        if user.is_anonymous:
             raise Refusal(*UNAUTHENTICATED)
-        crews = Crew.objects.visible_to(self.identity.user).values_list("pk", flat=True)
-        return set(map(streams.mission, crews))
+        crews = Crew.objects.visible_to(user).values_list("pk", flat=True)
+        return Admission(set(map(streams.mission, crews)))
 
     def begin(self, stream: str, position: log.Position) -> tuple[int, list[str]]:
         newest = log.newest(stream)

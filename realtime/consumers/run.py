@@ -1,11 +1,11 @@
 from uuid import UUID
 
-from structlog.contextvars import bind_contextvars
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 from realtime import log, streams
 from realtime.access import Grant
 from realtime.close_codes import CloseCode
-from realtime.consumers.base import NO_SUCH_ID, StreamConsumer
+from realtime.consumers.base import NO_SUCH_ID, Admission, StreamConsumer
 from realtime.consumers.socket import NOT_FOUND, UNAUTHENTICATED, Refusal
 from runs.models import Run
 
@@ -15,19 +15,17 @@ class RunConsumer(StreamConsumer):
 
     since = 0  # from the boot on; a run whose first events were pruned says so with a reset
 
-    def admit(self) -> set[str]:
+    def admit(self, user: AbstractBaseUser | AnonymousUser) -> Admission:
         try:
             run_id = UUID(self.scope["url_route"]["kwargs"]["run_id"])
         except ValueError:
             run_id = NO_SUCH_ID
-        user = self.identity.user
         found = Run.objects.readable_by(user).filter(pk=run_id).select_related("crew")
         run = found.only("crew__organization").first()
         if run is None:
             raise Refusal(*(UNAUTHENTICATED if user.is_anonymous else NOT_FOUND))
-        bind_contextvars(**run.log_ids)
         self.run_id, self._crew_id = run_id, run.crew_id
-        return {streams.run(run_id)}
+        return Admission({streams.run(run_id)}, run.log_ids)
 
     def begin(self, stream: str, position: log.Position) -> tuple[int, list[str]]:
         return position.floor, []

@@ -5,18 +5,19 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
-from contextlib import ExitStack
 from contextvars import copy_context
 from datetime import UTC, datetime
 from typing import Any
 
 from channels.consumer import AsyncConsumer, get_handler_name
 from channels.exceptions import StopConsumer
+from channels.layers import get_channel_layer
 from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.utils import timezone
 from structlog.contextvars import bind_contextvars
 
-from realtime import auth
+from realtime import auth, request_id
 from realtime.addresses import counted
 from realtime.close_codes import CloseCode
 from realtime.consumers.inbound import MALFORMED_LIMIT, Malformed, RateLimit, parse
@@ -53,7 +54,7 @@ class SocketConsumer(AsyncConsumer, ABC):
     """One socket's life, whatever it carries."""
 
     @abstractmethod
-    async def open(self) -> None:
+    async def open(self, user: AbstractBaseUser | AnonymousUser) -> None:
         """The socket is accepted and its user identified: begin. May raise ``Refusal``."""
 
     @abstractmethod
@@ -69,19 +70,28 @@ class SocketConsumer(AsyncConsumer, ABC):
         """The socket is gone: leave every group."""
 
     async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
+        # In place of Channels' own, which keeps two tasks and a queue for each socket that waits.
+        self.scope, self.base_send = scope, send
+        self.channel_layer = get_channel_layer(self.channel_layer_alias)
+        self.channel_name = await self.channel_layer.new_channel()
         self.user_id: int | None = None
         self.closed = False
         self._code: int | None = None
         self._begun = time.monotonic()
-        self._context = copy_context()
         self._malformed = 0
         self._rate = RateLimit()
-        self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task] = set()
         self.writer = None
-        self._give_back = ExitStack()
+        self._places: list[str] = []  # whose places this socket takes
+        self._entered = False
+        self.channel_layer.listen(self.channel_name, self._hear)
+        bind_contextvars(request_id=request_id.of(scope))
+        self._context = copy_context()  # with the ids that this socket's log lines carry
         try:
-            await super().__call__(scope, receive, send)
+            while True:
+                await self.dispatch(await receive())
+        except StopConsumer:
+            pass
         finally:
             await self._end()
 
@@ -109,23 +119,24 @@ class SocketConsumer(AsyncConsumer, ABC):
             await self.close(CloseCode.SERVER_ERROR, "Server error.")
 
     async def websocket_connect(self, message: dict[str, Any]) -> None:
-        await self.base_send(
-            {"type": "websocket.accept", "subprotocol": auth.selected_subprotocol(self.scope)}
-        )
+        accept = {"type": "websocket.accept", "headers": [request_id.header()]}
+        await self.base_send(accept | {"subprotocol": auth.selected_subprotocol(self.scope)})
         self.writer = writer_for(self.scope, self.base_send)
         host, *_ = self.scope.get("client") or [None]
         self._take_place("address", counted(host), settings.SOCKETS_PER_ADDRESS)
         self._enter()
-        self.identity = await in_thread(self._identify)
-        self.user_id = self.identity.user.pk
+        identity = await in_thread(self._identify)
+        self._forget_handshake()
+        self.user_id = identity.user.pk
+        self.session_key = identity.session_key
+        self._believe(identity)
         bind_contextvars(user_id=self.user_id)
         if self.user_id is not None:
             self._take_place("user", str(self.user_id), settings.SOCKETS_PER_USER)
-        await self.open()
+        await self.open(identity.user)
         self._context = copy_context()
         if not self.closed:
-            self._watch_expiry()
-            self._later("beat", settings.REALTIME_HEARTBEAT_S, self._beat)
+            self.channel_layer.heartbeat.add(self)
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
         if self.closed:
@@ -163,6 +174,10 @@ class SocketConsumer(AsyncConsumer, ABC):
             except TimeoutError:
                 raise TooSlow from None
 
+    def beat(self) -> None:
+        """Say that the connection lives, and how far the streams have come."""
+        self._tell({"type": "ping", "timestamp": stamp(timezone.now()), "heads": self.heads()})
+
     async def close(self, code: CloseCode, reason: str) -> None:
         """Close the socket; no event follows. Repeating it is harmless."""
         if self.closed:
@@ -194,19 +209,17 @@ class SocketConsumer(AsyncConsumer, ABC):
             self.soon(self.close(CloseCode.SERVER_ERROR, "Server error."))
 
     def _take_place(self, kind: str, holder: str, limit: int) -> None:
-        places = self.channel_layer.places
-        if not places.take(f"{kind} {holder}", limit):
+        if not self.channel_layer.places.take(f"{kind} {holder}", limit):
             raise TooMany(
                 "too_many_connections",
                 f"This {kind} has {limit} sockets open. Close some of them first.",
             )
-        self._give_back.callback(places.give_back, f"{kind} {holder}")
+        self._places.append(f"{kind} {holder}")
 
     def _enter(self) -> None:
-        places = self.channel_layer.places
-        if not places.enter():
+        self._entered = self.channel_layer.places.enter()
+        if not self._entered:
             raise TooMany("too_many_connections", "This server is full. Try again later.")
-        self._give_back.callback(places.leave)
 
     def _identify(self) -> auth.Identity:
         try:
@@ -215,6 +228,15 @@ class SocketConsumer(AsyncConsumer, ABC):
             raise Refusal(CloseCode.UNAUTHENTICATED, str(refused)) from None
         except auth.ForeignOrigin:
             raise Refusal(CloseCode.ACCESS_REMOVED, "This origin is not allowed.") from None
+
+    def _forget_handshake(self) -> None:
+        """It has served; a socket that lives for days need not keep its token and 3 KB of headers."""
+        self.scope["headers"].clear()
+        self.scope.get("subprotocols", []).clear()
+
+    def _believe(self, identity: auth.Identity) -> None:
+        self.expires_at = identity.expires_at
+        self.credential = identity.user.password if self.user_id is not None else ""
 
     async def _reauthenticate(self, token: Any) -> None:
         if not isinstance(token, str):
@@ -225,32 +247,18 @@ class SocketConsumer(AsyncConsumer, ABC):
             raise Refusal(CloseCode.UNAUTHENTICATED, str(refused)) from None
         if identity.user.pk != self.user_id:
             raise Refusal(CloseCode.UNAUTHENTICATED, "The token is another user's.")
-        self.identity = identity
-        self._watch_expiry()
+        self._believe(identity)
         expires_at = stamp(datetime.fromtimestamp(identity.expires_at, UTC))
         await self.say({"type": "auth_ok", "expires_at": expires_at})
-
-    def _beat(self) -> None:
-        self._tell({"type": "ping", "timestamp": stamp(timezone.now()), "heads": self.heads()})
-        self._later("beat", settings.REALTIME_HEARTBEAT_S, self._beat)
 
     def _tell(self, frame: dict[str, Any]) -> None:
         """Write a frame, if the socket takes one now."""
         text = dump(frame)
         self.writer.write(text, frame_of(text))
 
-    def _expired(self) -> None:
-        self.soon(self.close(CloseCode.UNAUTHENTICATED, "The token has expired."))
-
-    def _watch_expiry(self) -> None:
-        if self.identity.expires_at is not None:
-            delay = self.identity.expires_at - time.time() + settings.REALTIME_TOKEN_GRACE_S
-            self._later("expiry", max(delay, 0), self._expired)
-
-    def _later(self, name: str, delay_s: float, call: Callable[[], None]) -> None:
-        if name in self._timers:
-            self._timers[name].cancel()
-        self._timers[name] = asyncio.get_running_loop().call_later(delay_s, call)
+    def _hear(self, message: dict[str, Any]) -> None:
+        """A message that came through the channel layer."""
+        self.soon(self.dispatch(message))
 
     def _done(self, task: asyncio.Task) -> None:
         self._tasks.discard(task)
@@ -258,8 +266,7 @@ class SocketConsumer(AsyncConsumer, ABC):
             self.failed(error)
 
     def _stop_all(self) -> None:
-        for timer in self._timers.values():
-            timer.cancel()
+        self.channel_layer.heartbeat.discard(self)
         self.stop()
 
     async def _end(self) -> None:
@@ -270,7 +277,11 @@ class SocketConsumer(AsyncConsumer, ABC):
         for task in tuple(self._tasks):
             task.cancel()
         self._stop_all()
-        self._give_back.close()
+        self.channel_layer.listen(self.channel_name, None)
+        for holder in self._places:
+            self.channel_layer.places.give_back(holder)
+        if self._entered:
+            self.channel_layer.places.leave()
         await self.leave()
         seconds = round(time.monotonic() - self._begun, 3)
         facts = {"code": self._code, "seconds": seconds, "path": self.scope["path"]}

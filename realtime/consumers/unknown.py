@@ -1,10 +1,12 @@
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
 from realtime.consumers.socket import NOT_FOUND, Refusal, SocketConsumer
 
 
 class UnknownConsumer(SocketConsumer):
     """Any other path: refused like a record that is not there."""
 
-    async def open(self) -> None:
+    async def open(self, user: AbstractBaseUser | AnonymousUser) -> None:
         raise Refusal(*NOT_FOUND)
 
     def heads(self) -> dict[str, int]:

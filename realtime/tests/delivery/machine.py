@@ -139,23 +139,22 @@ class Delivery(RuleBasedStateMachine):
     async def open(self, since: int | None) -> None:
         client = Client(since)
         consumer = self.consumer(self.stream)
-        consumer.channel_layer, consumer.channel_name = self.layer, "probe"
         scope = {
+            "headers": [],
+            "path": "/",
             "type": "websocket",
             "query_string": b"" if since is None else f"since={since}".encode(),
             "extensions": {EXTENSION: client},
         }
         inbox: asyncio.Queue = asyncio.Queue()
         inbox.put_nowait({"type": "websocket.connect"})
-        self.patch.setattr("channels.consumer.get_channel_layer", lambda alias: None)
+        self.patch.setattr(socket, "get_channel_layer", lambda alias: self.layer)
 
         async def send(message: dict) -> None:
             assert message["type"] == "websocket.accept"
 
         self.clients.append(client)
         self.tasks.append(asyncio.create_task(consumer(scope, inbox.get, send)))
-        await asyncio.sleep(0)
-        consumer.channel_layer, consumer.channel_name = self.layer, "probe"
 
     @precondition(lambda self: self.calls)
     @rule(which=st.integers(0, 5))

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
+
 from realtime import hub, log, streams
 from realtime.access import Grant
-from realtime.consumers.base import StreamConsumer
+from realtime.consumers.base import Admission, StreamConsumer
 
 
 class Call:
@@ -67,12 +69,25 @@ class Client:
         return [frame for frame in self.frames if frame["type"] == "reset"]
 
 
+def nothing(*_: object) -> None:
+    """What a part does that this test is not about."""
+
+
 class Layer:
     """The channel layer without Redis: the test rings the doorbells."""
 
     def __init__(self) -> None:
         self.hub = hub.Hub()
-        self.access = SimpleNamespace(add=lambda _: None, discard=lambda _: None)
+        self.access = self.heartbeat = SimpleNamespace(add=nothing, discard=nothing)
+        self.places = SimpleNamespace(
+            enter=lambda: True, leave=nothing, take=lambda *_: True, give_back=nothing
+        )
+
+    async def new_channel(self) -> str:
+        return "probe"
+
+    def listen(self, channel: str, hear: object) -> None:
+        """No message comes through this layer."""
 
     def feed(self, stream: str) -> hub.Feed:
         return self.hub.feeds[stream]
@@ -91,8 +106,8 @@ class Probe(StreamConsumer):
     def __init__(self, stream: str) -> None:
         self.stream = stream
 
-    def admit(self) -> set[str]:
-        return {self.stream}
+    def admit(self, user: AnonymousUser) -> Admission:
+        return Admission({self.stream})
 
     def begin(self, stream: str, position: log.Position) -> tuple[int, list[str]]:
         return position.floor, []
