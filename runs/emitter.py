@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -83,18 +84,14 @@ class ToolEventEmitter:
         self._report_if_due()
         return self._is_cancelled()
 
-    def end(self, outcome: Outcome) -> None:
-        """Report the rest, then the end."""
+    def end(self, outcome: Outcome) -> Outcome:
+        """Report the rest, then the end; the outcome as it may be told."""
+        told = replace(outcome, message=redact(outcome.message, self._redactor.secrets))
         self._output += self._redactor.finish()
         while self._pending():
             time.sleep(max(0.0, self._due_at - time.monotonic()))
             self._report_if_due()
-        patiently(
-            self._execution.end,
-            outcome.status,
-            exit_code=outcome.exit_code,
-            message=redact(outcome.message, self._redactor.secrets),
-        )
+        patiently(self._execution.end, told.status, exit_code=told.exit_code, message=told.message)
         logger.info(
             "tool_end %s %s: %s, exit code %s",
             self._execution.tool,
@@ -102,6 +99,7 @@ class ToolEventEmitter:
             outcome.status,
             outcome.exit_code,
         )
+        return told
 
     def _pending(self) -> bool:
         return bool(self._output) or self._message is not None or self._progress is not None

@@ -2,16 +2,18 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from crews.tracking import IllegalMove
-from runs import tools
+from runs import credentials, tools
 from runs.emitter import ToolEventEmitter
 from runs.lease import Lease, LeaseLost
 from runs.models import Run, TaskExecution, ToolExecution
 from runs.patience import patiently
+from runs.tools.base import Credential
 
 logger = logging.getLogger(__name__)
 
@@ -76,22 +78,44 @@ def _carry_out(run: Run, task: dict, lease: Lease) -> bool:
 
 def _call(execution: TaskExecution, step: dict, workspace: Path, lease: Lease) -> tools.Outcome:
     tool = tools.get(step["tool"])
-    emitter = ToolEventEmitter(execution, cancelled=lease.check)
+    params, secrets, refusal = _prepared(tool, step, execution.run)
+    emitter = ToolEventEmitter(
+        execution,
+        cancelled=lease.check,
+        secrets=[credential.password for credential in secrets.values()],
+    )
     emitter.start(tool.name, step.get("params", {}))
+    if refusal:
+        return emitter.end(tools.Outcome(tools.Status.ERROR, message=refusal))
     try:
-        tools.validate_steps([step])
-        outcome = tool.run(tool.clean(step.get("params", {})), workspace, emitter)
+        outcome = tool.run(params | secrets, workspace, emitter)
     except (LeaseLost, IllegalMove):
         raise
-    except ValidationError as refused:  # the settings have changed since the step was written
-        faults = [message.partition(": ")[2] for message in refused.messages]
-        outcome = tools.Outcome(tools.Status.ERROR, message=" ".join(faults))
     except Exception as error:
         logger.exception("Tool %s failed for a reason of ours", tool.name)
         outcome = tools.Outcome(tools.Status.ERROR, message=type(error).__name__)
     lease.check()  # whoever lost the run writes nothing more, and says so in the log
-    emitter.end(outcome)
-    return outcome
+    return emitter.end(outcome)
+
+
+def _prepared(
+    tool: tools.Tool, step: dict, run: Run
+) -> tuple[dict[str, Any], dict[str, Credential], str]:
+    """The step's clean parameters, the secrets that some of them name, and why it cannot be
+    carried out: settings and secrets may have changed since it was written."""
+    try:
+        tools.validate_steps([step])
+        params = tool.clean(step.get("params", {}))
+        return params, patiently(_secrets, tool, params, run), ""
+    except ValidationError as refused:
+        faults = [message.partition(": ")[2] for message in refused.messages]
+        return {}, {}, " ".join(faults)
+    except credentials.Refused as refused:
+        return {}, {}, str(refused)
+
+
+def _secrets(tool: tools.Tool, params: dict[str, Any], run: Run) -> dict[str, Credential]:
+    return credentials.open_for(tool, params, run.crew.organization_id)
 
 
 def _finish(what: Run | TaskExecution, status: str, *, reason: str = "", message: str = "") -> None:

@@ -23,6 +23,7 @@ WORDS = (
     "private_key", "private-key", "privatekey", "session_id", "session-id", "sessionid",
     "authorization",
 )  # fmt: skip
+NAMES = {"credential"}  # parameters that name a secret and are none
 HEADERS = ("authorization", "cookie", "x-api-key", "x-auth-token")
 MARKERS = (
     "://", "eyJ", "AKIA", "ASIA", "AIza", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_",
@@ -135,7 +136,7 @@ def redact_params(params: Any, secrets: Iterable[str] = ()) -> Any:
     if isinstance(params, Mapping):
         return {
             key: REDACTED
-            if value and SECRET_NAME.search(str(key)) and not isinstance(value, Mapping)
+            if value and _is_secret(key) and not isinstance(value, Mapping)
             else redact_params(value, secrets)
             for key, value in params.items()
         }
@@ -148,9 +149,7 @@ def secrets_in(params: Any) -> set[str]:
     """The secrets in JSON-like `params`: user names and passwords of URLs, values with a secret's name."""
     if isinstance(params, Mapping):
         named = {
-            value
-            for key, value in params.items()
-            if isinstance(value, str) and SECRET_NAME.search(str(key))
+            value for key, value in params.items() if isinstance(value, str) and _is_secret(key)
         }
         return named.union(*map(secrets_in, params.values()))
     if isinstance(params, list | tuple):
@@ -163,6 +162,11 @@ def secrets_in(params: Any) -> set[str]:
         secret = password if colon else user  # https://token@host
         found |= {secret, unquote(secret)} - {"git"}
     return found
+
+
+def _is_secret(key: Any) -> bool:
+    """Whether the value of a parameter of that name is a secret."""
+    return key not in NAMES and bool(SECRET_NAME.search(str(key)))
 
 
 def forms(secrets: Iterable[str]) -> tuple[str, ...]:

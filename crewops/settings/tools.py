@@ -17,6 +17,8 @@ TOOLS_REQUIRE_SANDBOX = env.bool("TOOLS_REQUIRE_SANDBOX", default=False)
 # A worker that is root, without user namespaces and in a directory other users may not enter, runs
 # its tools as root, without a limit of processes; or not at all.
 TOOLS_ALLOW_UNBOXED_ROOT = env.bool("TOOLS_ALLOW_UNBOXED_ROOT", default=DEBUG)
+# Where tools are not in the sandbox, those of other runs can read what a tool is handed.
+TOOLS_ALLOW_UNBOXED_SECRETS = env.bool("TOOLS_ALLOW_UNBOXED_SECRETS", default=DEBUG)
 TOOLS_READABLE_PATHS = env.list("TOOLS_READABLE_PATHS", default=[])  # for tools, besides the system
 TOOLS_ALLOW_NETWORK = env.bool("TOOLS_ALLOW_NETWORK", default=False)  # may steps ask for it
 TOOLS_PYTHON = env.str("TOOLS_PYTHON", default="")  # the interpreter of tools; empty: our own
@@ -28,5 +30,7 @@ TOOLS_GIT_ALLOWED_HOSTS = env.list(
 )
 # Hosts of the list above, by name, that may have a private address.
 TOOLS_GIT_PRIVATE_HOSTS = env.list("TOOLS_GIT_PRIVATE_HOSTS", default=[])
+# A file of the certificate authorities that git_clone trusts instead of the system's.
+TOOLS_GIT_CA_FILE = env.str("TOOLS_GIT_CA_FILE", default="")
 # Repositories on this machine may be cloned from below this directory; empty: none.
 TOOLS_GIT_LOCAL_ROOT = env.str("TOOLS_GIT_LOCAL_ROOT", default=str(VAR_DIR) if DEBUG else "")

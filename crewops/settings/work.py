@@ -21,6 +21,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout"
 
 CREWS_STEPS_VALIDATOR = "runs.tools.validate_steps"
 CREWS_STEPS_REDACTOR = "runs.api.steps.redacted"
+CREWS_SECRETS_VALIDATOR = "runs.credentials.validate"
 RUN_LEASE_S = env.float("RUN_LEASE_S", default=30.0)
 RUN_HEARTBEAT_S = env.float("RUN_HEARTBEAT_S", default=10.0)
 WORKER_HEARTBEAT_S = env.float("WORKER_HEARTBEAT_S", default=5.0)

@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from unfold.admin import StackedInline, TabularInline
 from unfold.decorators import display
 from unfold.forms import PaginationInlineFormSet
@@ -56,13 +57,22 @@ class TaskInline(ScopedInline, StackedInline):
         if "agent" in fields:
             fields["agent"].queryset = Agent.objects.filter(crew=obj)
         if "steps" in fields:
-            fields["steps"].help_text = self.steps_help
+            fields["steps"].help_text = format_html("{} {}", self.steps_help, _secrets_of(obj))
         return formset
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "steps":
             return db_field.formfield(form_class=StepsField)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+
+def _secrets_of(crew: Crew) -> str:
+    """For those who edit steps: what a parameter that names a secret may say."""
+    secrets = crew.organization.secrets.values_list("name", "host")
+    if not secrets:
+        return "The organization has no secret to name yet."
+    listed = format_html_join(", ", "<code>{}</code> (for {})", secrets)
+    return format_html("Secrets to name as credential: {}.", listed)
 
 
 class CrewAdmin(ScopedAdmin):

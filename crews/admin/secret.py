@@ -8,15 +8,13 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from crews.admin.scoped import ScopedAdmin, is_among, roles_of
 from crews.models import Role, Secret
-from crews.models.secret import MAX_VALUE_CHARS, MIN_VALUE_CHARS, validate_value
+from crews.models.secret import validate_value
 
 
 class SecretForm(forms.ModelForm):
     """The value goes in and never comes out, not even when another field is refused."""
 
     value = forms.CharField(
-        min_length=MIN_VALUE_CHARS,
-        max_length=MAX_VALUE_CHARS,
         validators=[validate_value],
         widget=UnfoldAdminPasswordWidget({"autocomplete": "new-password"}, render_value=False),
         help_text="A password or token. It is stored encrypted and never shown again; "

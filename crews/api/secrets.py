@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crews.models import Organization, Secret
-from crews.models.secret import MAX_VALUE_CHARS, MIN_VALUE_CHARS, validate_value
+from crews.models.secret import validate_value
 
 MEMBER_REFUSED = OpenApiResponse(description="You are not an admin of the organization.")
 
@@ -19,8 +19,6 @@ MEMBER_REFUSED = OpenApiResponse(description="You are not an admin of the organi
 class SecretSerializer(serializers.ModelSerializer):
     value = serializers.CharField(
         write_only=True,
-        min_length=MIN_VALUE_CHARS,
-        max_length=MAX_VALUE_CHARS,
         validators=[validate_value],
         help_text="A password or token. No answer ever holds it.",
     )

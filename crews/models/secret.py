@@ -4,13 +4,13 @@ import uuid
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models.functions import Now
+from django.utils import timezone
 
 from crews import sealing
 from crews.scoping import ScopedQuerySet, User
 
 MIN_VALUE_CHARS = 8  # a shorter one could not be taken out of output without harm to common text
-MAX_VALUE_CHARS = 4096
+MAX_VALUE_BYTES = 2048  # with the user name it fits into any pipe, so a tool is given it at once
 HOST = re.compile(
     r"(?!.*:443$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:[1-9]\d{0,4})?"
 )
@@ -32,9 +32,14 @@ def validate_username(username: str) -> None:
 
 def validate_value(value: str) -> None:
     """Refuse what no password or token is. The message never repeats it."""
-    if not MIN_VALUE_CHARS <= len(value) <= MAX_VALUE_CHARS or not value.isprintable():
+    if (
+        len(value) < MIN_VALUE_CHARS
+        or not value.isprintable()
+        or len(value.encode()) > MAX_VALUE_BYTES
+    ):
         raise ValidationError(
-            f"Write {MIN_VALUE_CHARS} to {MAX_VALUE_CHARS} characters on one line."
+            f"Write one line of at least {MIN_VALUE_CHARS} characters and at most "
+            f"{MAX_VALUE_BYTES} bytes."
         )
 
 
@@ -98,7 +103,7 @@ class Secret(models.Model):
     def use(self) -> str:
         """The value, to be sent to the host now; raises ``sealing.Unreadable``."""
         value = sealing.unseal(self.sealed, bound_to=self._bond)
-        Secret.objects.filter(pk=self.pk).update(last_used_at=Now())
+        Secret.objects.filter(pk=self.pk).update(last_used_at=timezone.now())
         return value
 
     def reseal(self) -> None:

@@ -5,12 +5,21 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.module_loading import import_string
 
+from crews.models.crew import Crew
 from crews.scoping import ScopedQuerySet
 
 
 def validate_steps(steps: list) -> None:
     """Refuse steps that no tool could carry out; the tools are wired in by ``CREWS_STEPS_VALIDATOR``."""
     import_string(settings.CREWS_STEPS_VALIDATOR)(steps)
+
+
+def validate_secrets(steps: list, crew: Crew) -> None:
+    """Refuse steps that name secrets which the crew's organization does not have."""
+    try:
+        import_string(settings.CREWS_SECRETS_VALIDATOR)(steps, crew.organization_id)
+    except ValidationError as refused:
+        raise ValidationError({"steps": refused.messages}) from None
 
 
 class TaskQuerySet(ScopedQuerySet):
@@ -46,3 +55,5 @@ class Task(models.Model):
         super().clean()
         if self.agent_id and self.crew_id and self.agent.crew_id != self.crew_id:
             raise ValidationError({"agent": "Choose an agent of the same crew."})
+        if self.crew_id:
+            validate_secrets(self.steps, self.crew)

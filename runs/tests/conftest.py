@@ -1,7 +1,13 @@
-"""Fixtures for the tests of the run pages."""
+"""Fixtures for the tests of runs: the people who look at them, and a git host."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+
+from runs.tests.tools.forge import ELSEWHERE, HERE, NAMES, Forge, serving
 
 
 @pytest.fixture
@@ -14,3 +20,13 @@ def people(acme, globex, superuser) -> dict[str, User | None]:
         "superuser": superuser,
         "anonymous": None,
     }
+
+
+@pytest.fixture
+def forge(tmp_path: Path, settings) -> Iterator[Forge]:
+    """A git host that may be cloned from, with a canary for the password of `/private.git`."""
+    settings.TOOLS_GIT_ALLOWED_HOSTS = [HERE, ELSEWHERE, *NAMES]
+    settings.TOOLS_GIT_PRIVATE_HOSTS = [HERE, ELSEWHERE]
+    with serving(tmp_path / "forge", f"canary-{uuid.uuid4().hex}/&") as (forge, authority):
+        settings.TOOLS_GIT_CA_FILE = str(authority)
+        yield forge

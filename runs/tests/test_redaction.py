@@ -97,6 +97,14 @@ def test_params():
     assert params["api_key"] == "canary"
 
 
+def test_the_name_of_a_secret_is_none():
+    params = {"credential": "deploy", "credentials": "canary"}
+    assert redact_params(params) == {"credential": "deploy", "credentials": "[redacted]"}
+    assert secrets_in(params) == {"canary"}
+    token = {"credential": "ghp_0123456789abcdefghij0123456789abcdef"}  # pasted by mistake
+    assert redact_params(token) == {"credential": "[redacted]"}
+
+
 def test_secrets_in_params():
     params = {"url": "https://u:can%40ary@host/x", "x": [{"token": "abc"}], "y": "ssh://git@host"}
     assert secrets_in(params) == {"can%40ary", "can@ary", "abc"}

@@ -5,7 +5,7 @@ Nothing here imports a model, so steps can be validated before the application r
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Protocol
@@ -31,6 +31,16 @@ class Outcome:
     status: Status
     exit_code: int | None = None
     message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What the name of a secret stands for while a tool runs; for `host` and nobody else."""
+
+    name: str
+    host: str  # host or host:port
+    username: str
+    password: str = field(repr=False)
 
 
 class Emitter(Protocol):
@@ -78,6 +88,10 @@ class RelativePath(serializers.CharField):
         return value
 
 
+class SecretName(serializers.SlugField):
+    """The name of a secret of the organization. `Tool.run` gets the `Credential` in its place."""
+
+
 class NetworkSwitch(serializers.BooleanField):
     """Whether the step wants the network, which an administrator must have allowed."""
 
@@ -108,6 +122,11 @@ class Tool(ABC):
         serializer = self.params(data=params)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
+
+    def destination(self, params: dict[str, Any]) -> str:
+        """Where a call with these clean `params` sends the secrets they name: ``host`` or, with a
+        port that is not https' own, ``host:port``. A tool that takes secrets says it."""
+        raise NotImplementedError
 
     @property
     def time_limit(self) -> float:

@@ -70,6 +70,16 @@ class Tier:
             return f"Tools do not run here: no way was found to box them. {self.shortfall}"
         return ""
 
+    @property
+    def secrets_refusal(self) -> str:
+        """Why no tool gets a secret in this tier, "" if tools do."""
+        if self.is_sandbox or settings.TOOLS_ALLOW_UNBOXED_SECRETS:
+            return ""
+        return (
+            f"No secret is handed over in the tier {self.name!r}, in which other tools could read "
+            "it. See docs/box.md, or set TOOLS_ALLOW_UNBOXED_SECRETS."
+        )
+
 
 @cache
 def tier() -> Tier:

@@ -7,11 +7,11 @@ git executes commands that are hidden in addresses (`--upload-pack=...`, `ext::s
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
-REMOTE_SCHEMES = ("https", "http")  # those that run no command on this machine
+PORTS = {"https": 443, "http": 80}  # of the schemes that run no command on this machine
 MAX_URL_CHARS = 2000
 HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?%@!$&'()*+,;=-]+")
@@ -28,15 +28,18 @@ class Refused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A repository that may be cloned. `url` holds no credentials."""
+    """A repository that may be cloned."""
 
     url: str
     scheme: str  # https, http or file
     path: str = ""  # of a local one
     host: str = ""
     port: int = 0
-    username: str = ""
-    password: str = ""
+
+    @property
+    def destination(self) -> str:
+        """The host, with its port where that is not the scheme's own."""
+        return self.host if self.port == PORTS.get(self.scheme) else f"{self.host}:{self.port}"
 
 
 def parse(text: str) -> Address:
@@ -66,7 +69,7 @@ def check_branch(name: str) -> str:
 
 
 def _remote(text: str) -> Address:
-    schemes = [name for name in settings.TOOLS_GIT_ALLOWED_SCHEMES if name in REMOTE_SCHEMES]
+    schemes = [name for name in settings.TOOLS_GIT_ALLOWED_SCHEMES if name in PORTS]
     example = f"{schemes[0] if schemes else 'https'}://host/path/repository.git"
     if not URL_CHARACTERS.fullmatch(text):
         raise Refused(f"Write the address as {example}; other characters as %XX.")
@@ -83,15 +86,18 @@ def _remote(text: str) -> Address:
     if host not in settings.TOOLS_GIT_ALLOWED_HOSTS and "*" not in settings.TOOLS_GIT_ALLOWED_HOSTS:
         allowed = ", ".join(settings.TOOLS_GIT_ALLOWED_HOSTS) or "none"
         raise Refused(f"The host {host} is not allowed here (TOOLS_GIT_ALLOWED_HOSTS: {allowed}).")
+    if "@" in parts.netloc:
+        raise Refused(
+            "Write the address without user name, password and token, where many can read them: "
+            "store them as a secret of the organization, and name that as the credential."
+        )
     if parts.query or parts.fragment or not parts.path.strip("/"):
         raise Refused(f"Write the address as {example}, without ? and #.")
     return Address(
         url=f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}",
         scheme=parts.scheme,
         host=host,
-        port=port or {"https": 443, "http": 80}[parts.scheme],
-        username=unquote(parts.username or ""),
-        password=unquote(parts.password or ""),
+        port=port or PORTS[parts.scheme],
     )
 
 

@@ -9,7 +9,17 @@ from django.conf import settings
 from rest_framework import serializers
 
 from runs.tools import process
-from runs.tools.base import CHECKOUT, Emitter, Outcome, Params, RelativePath, Status, Tool
+from runs.tools.base import (
+    CHECKOUT,
+    Credential,
+    Emitter,
+    Outcome,
+    Params,
+    RelativePath,
+    SecretName,
+    Status,
+    Tool,
+)
 from runs.tools.git_address import Address, Refused, check_branch, parse
 from runs.tools.public_address import NotPublic, resolve
 from runs.tools.removal import remove_tree
@@ -50,17 +60,19 @@ ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_LFS_SKIP_SMUDGE": "1",
 }
-# Reads the credentials from its environment, so that they stand in no argument list.
-CREDENTIAL_HELPER = (
-    '!answer() { echo "username=$CREWOPS_GIT_USERNAME"; echo "password=$CREWOPS_GIT_PASSWORD"; };'
-    " answer"
-)
+ASKPASS = Path(__file__).parent / "askpass"
 # In its box git may be another user than the owner of a repository on this machine.
 ANY_OWNER = "git -c safe.directory='*' upload-pack"
 
 
+# What git says, in its last lines, when a host does not let it in.
+NOT_LET_IN = re.compile(r"Authentication failed for|could not read (?:Username|Password) for")
+MAX_LAST_CHARS = 4000
+
+
 class GitCloneParams(Params):
     url = serializers.CharField()
+    credential = SecretName(required=False)
     branch = serializers.CharField(required=False)
     depth = serializers.IntegerField(required=False, min_value=1, max_value=MAX_DEPTH)
     directory = RelativePath(required=False, default=CHECKOUT)
@@ -76,12 +88,22 @@ class GitCloneParams(Params):
             raise serializers.ValidationError("Write the name of a directory to make.")
         return value
 
+    def validate(self, params: dict[str, Any]) -> dict[str, Any]:
+        if "credential" in params and parse(params["url"]).scheme != "https":
+            raise serializers.ValidationError(
+                {"url": "A credential is sent over https only. Write https://, or leave it out."}
+            )
+        return params
+
 
 class GitClone(Tool):
     """Clones into `directory`, by default `repo`, where the steps that follow start."""
 
     name = "git_clone"
     params = GitCloneParams
+
+    def destination(self, params: dict[str, Any]) -> str:
+        return parse(params["url"]).destination
 
     def run(self, params: dict[str, Any], workspace: Path, emitter: Emitter) -> Outcome:
         target = workspace / params["directory"]
@@ -95,13 +117,15 @@ class GitClone(Tool):
             addresses = _resolve(address)
         except NotPublic as error:
             return Outcome(Status.ERROR, message=str(error))
+        credential: Credential | None = params.get("credential")
         percentages = Percentages(emitter)
         finished = process.run(
             argv(address, params, addresses),
             workspace=workspace,
-            env=_environment(address),
-            readable=[Path(address.path)] if address.path else [],
+            env=_environment(address, credential),
+            readable=_readable(address, credential),
             network=bool(address.host),
+            secrets=[credential.username, credential.password] if credential else [],
             emitter=emitter,
             time_limit=self.time_limit,
             on_output=percentages.read,
@@ -111,6 +135,8 @@ class GitClone(Tool):
             return Outcome(Status.SUCCESS, 0, f"Cloned into {params['directory']}.")
         remove_tree(target)  # half a clone would stand in the next try's way
         message = finished.fault or f"git ended with exit code {finished.exit_code}."
+        if not finished.fault and NOT_LET_IN.search(percentages.last):
+            message = _not_let_in(address, credential)
         return Outcome(Status.ERROR, finished.exit_code, message)
 
 
@@ -123,8 +149,6 @@ def argv(address: Address, params: dict[str, Any], addresses: Sequence[str] = ()
     if addresses:
         pinned = ",".join(f"[{ip}]" if ":" in ip else ip for ip in addresses)
         command += ["-c", f"http.curloptResolve={address.host}:{address.port}:{pinned}"]
-    if address.username or address.password:
-        command += ["-c", f"credential.helper={CREDENTIAL_HELPER}"]
     command += ["clone", "--progress", "--no-recurse-submodules", "--template="]
     if address.path:
         command.append(f"--upload-pack={ANY_OWNER}")
@@ -142,24 +166,46 @@ def _resolve(address: Address) -> list[str]:
     return resolve(address.host, address.port, private_hosts=private_hosts)
 
 
-def _environment(address: Address) -> dict[str, str]:
+def _environment(address: Address, credential: Credential | None) -> dict[str, str]:
     environment = ENVIRONMENT | {"GIT_ALLOW_PROTOCOL": address.scheme}
-    if address.username or address.password:
-        environment["CREWOPS_GIT_USERNAME"] = address.username
-        environment["CREWOPS_GIT_PASSWORD"] = address.password
+    if settings.TOOLS_GIT_CA_FILE:
+        environment["GIT_SSL_CAINFO"] = settings.TOOLS_GIT_CA_FILE
+    if credential:
+        environment["GIT_ASKPASS"] = str(ASKPASS)
+        environment["CREWOPS_SECRETS_HOST"] = credential.host
     return environment
 
 
+def _readable(address: Address, credential: Credential | None) -> list[Path]:
+    paths = (address.path, settings.TOOLS_GIT_CA_FILE, credential and ASKPASS)
+    return [Path(path) for path in paths if path]
+
+
+def _not_let_in(address: Address, credential: Credential | None) -> str:
+    if credential:
+        return (
+            f"{address.host} did not accept the secret {credential.name}. Check that its value is "
+            "still valid there and may read this repository, and enter it anew if not."
+        )
+    return (
+        f"{address.host} asks for a user name and a password. Store them as a secret of the "
+        "organization, and name that as the credential of this step."
+    )
+
+
 class Percentages:
-    """git's percentages as one progress from 0 to 1 that never goes back."""
+    """git's percentages as one progress from 0 to 1 that never goes back; `last` is the end of all
+    that git wrote."""
 
     def __init__(self, emitter: Emitter) -> None:
         self._emitter = emitter
         self._tail = ""
         self._progress = 0.0
+        self.last = ""
 
     def read(self, text: str) -> None:
         """Take in what git wrote; lines of progress end with a carriage return."""
+        self.last = (self.last + text)[-MAX_LAST_CHARS:]
         *lines, tail = re.split(r"[\r\n]", self._tail + text)
         self._tail = tail[-MAX_TAIL_CHARS:]
         for line in lines:

@@ -3,10 +3,12 @@
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from secrets import token_hex
@@ -17,6 +19,7 @@ from runs.tools.output import Output
 
 LAUNCHER = Path(__file__).parent / "launcher"
 NOTES_VARIABLE = "CREWOPS_NOTES_FD"
+SECRETS_VARIABLE = "CREWOPS_SECRETS_FD"
 MARK_VARIABLE = "CREWOPS_BOX"  # in the environment of every process of one call
 STOP_S = 4.0  # the launcher ends a process tree well within this
 SIGN_S = 1.0  # between two signs of life to the launcher
@@ -55,7 +58,9 @@ class Order:
 class Launched:
     """A running launcher, its pipes and its report."""
 
-    def __init__(self, order: Order, *, with_notes: bool = False) -> None:
+    def __init__(
+        self, order: Order, *, with_notes: bool = False, secrets: Sequence[str] = ()
+    ) -> None:
         self._report, report_writer = os.pipe()
         output, output_writer = os.pipe()
         inherited = [report_writer]
@@ -64,6 +69,9 @@ class Launched:
             notes, notes_writer = os.pipe()
             inherited.append(notes_writer)
             order.env[NOTES_VARIABLE] = str(notes_writer)
+        if secrets:
+            inherited.append(_pipe_with(secrets))
+            order.env[SECRETS_VARIABLE] = str(inherited[-1])
         self._mark = order.env[MARK_VARIABLE] = token_hex(16)
         try:
             self._process = subprocess.Popen(
@@ -134,6 +142,16 @@ class Launched:
             for entry in marked:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(int(entry.name), signal.SIGKILL)
+
+
+def _pipe_with(lines: Sequence[str]) -> int:
+    """The read end of a pipe that holds the lines and nothing after them: read once, they are gone."""
+    text = "".join(f"{line}\n" for line in lines).encode()
+    assert len(text) <= select.PIPE_BUF  # so that writing never waits for a reader
+    reader, writer = os.pipe()
+    os.write(writer, text)
+    os.close(writer)
+    return reader
 
 
 def _has(process: Path, variable: bytes) -> bool:

@@ -35,6 +35,7 @@ def run(
     env: Mapping[str, str] | None = None,
     readable: Sequence[Path] = (),
     network: bool = False,
+    secrets: Sequence[str] = (),
     on_output: Callable[[str], None] | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> Finished:
@@ -43,12 +44,16 @@ def run(
     Output, stdout and stderr as written, goes to `emitter` and to `on_output`. `time_limit` is in
     seconds. The command inherits nothing from the worker's environment; `env` adds to a minimal one.
     In its box it sees its workspace, the system and `readable`; the network only if `network`.
+    `secrets` are lines that it can read, once, from the descriptor whose number it finds in
+    ``CREWOPS_SECRETS_FD``; they stand in no argument, variable or file.
     With `on_note` it finds the number of a descriptor in ``CREWOPS_NOTES_FD``, and every line
     written there is handed to `on_note`.
     """
     tier = box.tier()
     if tier.refusal:
         return Finished(None, tier.refusal)
+    if secrets and tier.secrets_refusal:
+        return Finished(None, tier.secrets_refusal)
     order = box.order(
         argv,
         workspace=workspace,
@@ -58,7 +63,7 @@ def run(
         readable=readable,
         network=network,
     )
-    launched = Launched(order, with_notes=on_note is not None)
+    launched = Launched(order, with_notes=on_note is not None, secrets=secrets)
     clock = _Clock(time_limit)
     fault = ""
     try:

@@ -24,7 +24,6 @@ def _allowed(settings, tmp_path):
     [
         ("https://example.com/a/b.git", "https://example.com/a/b.git"),
         ("https://EXAMPLE.com:8443/a", "https://example.com:8443/a"),
-        ("https://user:pass@example.com/a", "https://example.com/a"),
         ("https://example.com/a%20b", "https://example.com/a%20b"),
     ],
 )
@@ -52,6 +51,9 @@ REFUSED = [
     "https://-oProxyCommand=x/a",
     "https://other.example/a",
     "https://example.com.evil.example/a",
+    "https://user:pass@example.com/a",
+    "https://token@example.com/a",
+    "https://@example.com/a",
     "https://example.com@evil.example/a",
     "https://evil.example\\@example.com/a",
     "https://example.com\n/a",

@@ -81,15 +81,6 @@ def test_a_long_line_is_not_kept(emitter):
     assert len(percentages._tail) <= 200
 
 
-def test_credentials_stand_in_no_argument(settings):
-    settings.TOOLS_GIT_ALLOWED_HOSTS = ["example.com"]
-    address = parse("https://orion:canary%40word@example.com/a.git")
-    assert (address.username, address.password) == ("orion", "canary@word")
-    command = argv(address, {"directory": "repo"})
-    assert command[-3:] == ["--", "https://example.com/a.git", "repo"]
-    assert not [argument for argument in command if "canary" in argument or "orion" in argument]
-
-
 def clone_with_an_option_as_address(
     workspace: Path, origin: Path, *, without: str | None = None
 ) -> bool:

@@ -1,0 +1,251 @@
+"""git_clone with a secret: it reaches its own host, and nothing else ever holds it."""
+
+import os
+from pathlib import Path
+
+import pytest
+from rest_framework.exceptions import ValidationError
+
+from runs import tools
+from runs.tests.tools.forge import ELSEWHERE, HERE, Forge
+from runs.tests.tools.recorder import Recorder
+from runs.tests.tools.repositories import git
+from runs.tools import Outcome, Status, box, git_clone, process
+from runs.tools.base import Credential
+
+CANARY = b"canary-"
+
+
+def credential(forge: Forge, *, host: str = HERE, password: str = "") -> Credential:
+    return Credential("deploy", f"{host}:{forge.port}", "git", password or forge.password)
+
+
+def clone(
+    workspace: Path,
+    emitter: Recorder,
+    forge: Forge,
+    path: str = "/private.git",
+    opened: Credential | None = None,
+) -> Outcome:
+    """Clone as a step with the secret `deploy` would, once that is opened."""
+    tool = tools.get("git_clone")
+    params = tool.clean({"url": forge.url(path), "credential": "deploy"})
+    return tool.run(params | {"credential": opened or credential(forge)}, workspace, emitter)
+
+
+def processes_with_a_canary() -> set[str]:
+    """What anybody may see of the processes of this machine, and root may see of any."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        for name in ("cmdline", "environ"):
+            try:
+                if CANARY in (entry / name).read_bytes():
+                    found.add(name)
+            except OSError:  # it has ended
+                continue
+    return found
+
+
+def files_with_a_canary(root: Path) -> list[str]:
+    files = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
+    return [path.name for path in files if CANARY in path.read_bytes()]
+
+
+@pytest.fixture
+def seen(forge) -> set[str]:
+    """Where a canary was seen while git talked to its host."""
+    found: set[str] = set()
+    forge.during = lambda: found.update(processes_with_a_canary())
+    return found
+
+
+@pytest.mark.parametrize("tier", ["namespaces", "limits"])
+def test_the_secret_opens_the_repository_and_is_left_nowhere(
+    workspace, emitter, forge, seen, in_tier, tier
+):
+    in_tier(tier)
+    assert clone(workspace, emitter, forge).status == Status.SUCCESS
+    assert set(forge.told) == {f"git:{forge.password}"}
+    assert seen == set()
+    assert "canary" not in emitter.output + "".join(emitter.messages)
+    assert (workspace / "repo/.git/config").is_file()
+    assert files_with_a_canary(workspace) == []
+
+
+def test_control_what_stands_in_an_argument_a_variable_or_a_file_is_seen(
+    workspace, emitter, forge, seen, monkeypatch
+):
+    environment, argv = git_clone._environment, git_clone.argv
+
+    def leaking_argv(*arguments) -> list[str]:
+        command = argv(*arguments)
+        option = ["-c", f"clone.defaultRemoteName={forge.password.rstrip('/&')}"]
+        return [command[0], *option, *command[1:]]
+
+    monkeypatch.setattr(git_clone, "argv", leaking_argv)
+    monkeypatch.setattr(
+        git_clone, "_environment", lambda *given: environment(*given) | {"LEAK": forge.password}
+    )
+    assert clone(workspace, emitter, forge).status == Status.SUCCESS
+    assert seen == {"cmdline", "environ"}
+    assert "config" in files_with_a_canary(workspace)
+
+
+def test_a_value_that_the_host_does_not_accept_is_told(workspace, emitter, forge):
+    outcome = clone(workspace, emitter, forge, opened=credential(forge, password="canary-wrong"))
+    assert (outcome.status, outcome.exit_code) == (Status.ERROR, 128)
+    assert outcome.message == (
+        "127.0.0.1 did not accept the secret deploy. Check that its value is still valid there "
+        "and may read this repository, and enter it anew if not."
+    )
+    assert "canary" not in emitter.output
+    assert list(workspace.glob("repo")) == []
+
+
+def test_a_repository_that_asks_for_nothing_is_not_told(workspace, emitter, forge):
+    assert clone(workspace, emitter, forge, "/open.git").status == Status.SUCCESS
+    assert forge.told == []
+
+
+class TestAnotherHost:
+    """A redirect to it, which git is kept from following; were it followed, git would ask again."""
+
+    @pytest.fixture
+    def moved(self, forge, monkeypatch):
+        forge.moved_to = forge.url("/private.git", host=ELSEWHERE)
+
+        def allow(*guards: str) -> None:
+            if "redirects" in guards:
+                monkeypatch.setitem(git_clone.GUARDS, "http.followRedirects", "true")
+            if "host" in guards:
+                gullible = forge.root / "askpass"
+                script = git_clone.ASKPASS.read_text().replace("exit 1", "")
+                gullible.write_text(script)
+                gullible.chmod(0o755)
+                monkeypatch.setattr(git_clone, "ASKPASS", gullible)
+
+        return allow
+
+    def test_is_not_asked(self, workspace, emitter, forge, moved):
+        assert clone(workspace, emitter, forge, "/moved.git").status == Status.ERROR
+        assert forge.requests == ["/moved.git/info/refs"]
+
+    def test_is_told_nothing_even_if_asked(self, workspace, emitter, forge, moved):
+        moved("redirects")
+        assert clone(workspace, emitter, forge, "/moved.git").status == Status.ERROR
+        assert "/private.git/info/refs" in forge.requests
+        assert forge.told == []
+
+    def test_control_without_both_guards_it_is_told(self, workspace, emitter, forge, moved):
+        moved("redirects", "host")
+        assert clone(workspace, emitter, forge, "/moved.git").status == Status.SUCCESS
+        assert f"git:{forge.password}" in forge.told
+
+
+class TestAnEarlierStep:
+    """It may have left anything in the workspace, where the clone then works."""
+
+    @pytest.fixture
+    def thief(self, workspace) -> Path:
+        """A command that keeps what it is told in the workspace."""
+        path = workspace / "thief"
+        path.write_text(f"#!/bin/sh\n{{ echo $@; cat; env; }} >> {workspace}/loot\n")
+        path.chmod(0o755)
+        return path
+
+    @pytest.fixture
+    def configured(self, workspace, thief) -> list[str]:
+        """Options by which git would hand its thoughts to the thief."""
+        return [
+            f"credential.helper=!{thief}",
+            f"core.askPass={thief}",
+            f"core.pager={thief}",
+            f"core.fsmonitor={thief}",
+            f"url.http://{HERE}:1/.insteadOf=https://",
+            "http.proxy=http://127.0.0.1:1",
+            "http.sslVerify=false",
+        ]
+
+    def test_cannot_turn_the_clone(self, workspace, emitter, forge, configured, thief):
+        for home in (workspace, workspace / ".home"):
+            home.mkdir(exist_ok=True)
+            git("init", "--quiet", cwd=home)
+            for option in configured:
+                git("config", *option.split("=", 1), cwd=home)
+            (home / ".gitconfig").write_bytes((home / ".git/config").read_bytes())
+            (home / ".netrc").write_text(f"machine {HERE} login thief password of-a-thief\n")
+        assert clone(workspace, emitter, forge).status == Status.SUCCESS
+        assert set(forge.told) <= {f"git:{forge.password}", "thief:of-a-thief"}
+        assert not (workspace / "loot").exists()
+
+    def test_control_the_thief_would_be_told(self, workspace, emitter, forge, thief, monkeypatch):
+        monkeypatch.setitem(git_clone.GUARDS, "credential.helper", f"!{thief}")
+        assert clone(workspace, emitter, forge).status == Status.SUCCESS
+        assert CANARY in (workspace / "loot").read_bytes()
+
+
+STEAL = """
+cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline | tr '\\0' '\\n' | grep -ao 'canary-[0-9a-f]*'
+grep -rhaos 'canary-[0-9a-f]*' "$HOME" "$TMPDIR" /tmp /dev/shm {workspace}
+for fd in 3 4 5 6 7 8 9 10 11 12; do timeout 1 cat <&$fd; done 2> /dev/null
+env; echo searched
+"""
+
+
+def test_a_hostile_step_that_follows_finds_nothing(workspace, emitter, forge, in_tier):
+    in_tier("namespaces")
+    assert clone(workspace, emitter, forge).status == Status.SUCCESS
+    script = tools.get("script")
+    code = STEAL.format(workspace=workspace)
+    params = script.clean({"interpreter": "bash", "code": code, "directory": "."})
+    script.run(params, workspace, emitter)
+    canary = forge.password.rstrip("/&")
+    assert "searched" in emitter.output
+    assert canary not in emitter.output
+    (workspace / "repo/.git/left-behind").write_text(canary)
+    script.run(params, workspace, control := Recorder())
+    assert canary in control.output
+
+
+@pytest.mark.parametrize("tier", ["namespaces", "limits"])
+def test_a_secret_is_read_once(workspace, emitter, in_tier, tier):
+    in_tier(tier)
+    read = "import os; print(os.read(int(os.environ['CREWOPS_SECRETS_FD']), 100), flush=True)\n"
+    finished = process.run(
+        [box.python(), "-c", read * 2],
+        workspace=workspace,
+        secrets=["first", "second"],
+        emitter=emitter,
+        time_limit=10,
+    )
+    assert finished.exit_code == 0, emitter.output
+    assert emitter.output == "b'first\\nsecond\\n'\nb''\n"
+
+
+@pytest.mark.parametrize("tier", ["user", "limits"])
+def test_without_a_sandbox_secrets_are_for_those_who_allow_it(
+    workspace, emitter, forge, in_tier, settings, tier
+):
+    in_tier(tier)
+    settings.TOOLS_ALLOW_UNBOXED_SECRETS = False
+    outcome = clone(workspace, emitter, forge)
+    assert outcome.message.startswith(f"No secret is handed over in the tier '{tier}'")
+    assert forge.requests == []
+    settings.TOOLS_ALLOW_UNBOXED_SECRETS = True
+    assert clone(workspace, emitter, forge).status == Status.SUCCESS
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1/a.git", "{origin}"])
+def test_a_secret_goes_over_https_only(origin, settings, url):
+    settings.TOOLS_GIT_ALLOWED_HOSTS = ["127.0.0.1"]
+    settings.TOOLS_GIT_ALLOWED_SCHEMES = ["https", "http"]
+    params = {"url": url.format(origin=origin)}
+    tool = tools.get("git_clone")
+    tool.clean(params)
+    with pytest.raises(ValidationError, match="A credential is sent over https only"):
+        tool.clean(params | {"credential": "deploy"})
+
+
+def test_a_credential_is_not_printed(forge):
+    assert "canary" not in repr(credential(forge))
+    assert os.access(git_clone.ASKPASS, os.X_OK)
