@@ -74,7 +74,10 @@ UNFOLD = {
             },
             {
                 "title": "Access",
-                "items": [_list("auth", "user", "Users", "person")],
+                "items": [
+                    _list("auth", "user", "Users", "person"),
+                    _list("axes", "accessattempt", "Failed sign-ins", "lock"),
+                ],
             },
         ],
     },

@@ -4,6 +4,7 @@ import re
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
+from axes.models import AccessAttempt
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db.models import Model
@@ -34,12 +35,15 @@ class World:
         tool = ToolExecution.objects.start(task_execution=task, tool="script", params={})
         tool.report(message=f"{SECRET} of {slug}", output=f"{SECRET} of {slug}")
         membership = Membership.objects.get(user=tenant.viewer)
+        failed = AccessAttempt.objects.create(
+            username=f"{slug}-viewer", ip_address="192.0.2.1", failures_since_start=1
+        )
         self.tenant = tenant
         self.records: dict[str, Model] = {
             record._meta.label_lower: record
             for record in (
                 tenant.organization, tenant.crew, tenant.viewer, membership, self.run, tool,
-                tenant.keep_secret(),
+                tenant.keep_secret(), failed,
             )
         }  # fmt: skip
         self.texts = [tenant.crew.name, f"{slug}-", str(tenant.crew.pk), str(self.run.pk)]

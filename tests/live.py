@@ -91,14 +91,17 @@ class Process:
 
 
 class Web(Process):
-    """A web process on a port of its own: ours, or Daphne's."""
+    """A web process on a port of its own: ours, Daphne's, or uvicorn's as it comes."""
 
-    def __init__(self, *, daphne: bool = False, **variables: str) -> None:
+    def __init__(self, *, daphne: bool = False, stock: bool = False, **variables: str) -> None:
         self.port = free_port()
         self.origin = f"http://127.0.0.1:{self.port}"
         argv = ["-m", "crewops.web"]
         if daphne:
             argv = ["-m", "daphne", "-v", "0", "-p", str(self.port), "crewops.asgi:application"]
+        if stock:
+            argv = ["-m", "uvicorn", "--ws", "websockets-sansio", "--port", str(self.port)]
+            argv += ["crewops.asgi:application"]
         super().__init__(*argv, PORT=str(self.port), **variables)
         eventually(self._answers, READY_S)
 

@@ -3,6 +3,7 @@
 from typing import Any, Self
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.signals import user_logged_in
 from django.db import transaction
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
@@ -56,6 +57,12 @@ class TokenPairSerializer(serializers.Serializer):
 
 class ObtainSerializer(TokenObtainPairSerializer):
     token_class = RefreshToken
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
+        pair = super().validate(attrs)
+        # As any other way to sign in: forgets failures, notes when it was.
+        user_logged_in.send(type(self.user), request=self.context["request"], user=self.user)
+        return pair
 
 
 @extend_schema_serializer(component_name="TokenRefresh")

@@ -4,6 +4,7 @@ import re
 import uuid
 
 import pytest
+from axes.models import AccessAttempt
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import User
@@ -64,13 +65,19 @@ auth_user_change                  200       403   403      403    403      403  
 auth_user_history                 200       gone  gone     gone   gone     gone     login
 auth_user_delete                  200       403   403      403    403      403      login
 auth_user_password_change         200       403   403      403    403      403      login
+
+axes_accessattempt_changelist     200       403   403      403    403      403      login
+axes_accessattempt_add            403       403   403      403    403      403      login
+axes_accessattempt_change         200       403   403      403    403      403      login
+axes_accessattempt_history        200       gone  gone     gone   gone     gone     login
+axes_accessattempt_delete         200       403   403      403    403      403      login
 """
 ROWS = {
     cells[0]: dict(zip(PEOPLE, cells[1:], strict=True))
     for cells in map(str.split, MATRIX.strip().splitlines()[1:])
     if cells
 }
-REGISTERED = {Organization, Membership, Crew, Secret, Run, ToolExecution, User}
+REGISTERED = {Organization, Membership, Crew, Secret, Run, ToolExecution, User, AccessAttempt}
 FOREIGN_KEYS = [
     field
     for model in apps.get_models()
@@ -157,7 +164,7 @@ def test_to_those_who_may_see_it_a_record_answers_unlike_a_missing_one(world, st
 )
 def test_lists_filters_and_searches_tell_nothing_foreign(world, staff, query):
     for view in ROWS:
-        if not view.endswith("_changelist") or view.startswith("auth"):
+        if not view.endswith("_changelist") or view.startswith(("auth", "axes")):
             continue
         response = staff["outsider"].get(url(view) + query, follow=True)
         assert response.status_code == 200, view

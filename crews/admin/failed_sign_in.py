@@ -1,0 +1,48 @@
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from crews.admin.scoped import ReadOnly
+
+
+@admin.register(AccessAttempt)
+class FailedSignInAdmin(ReadOnly, ModelAdmin):
+    """For superusers alone, because it names users of all organizations. Deleting one unlocks."""
+
+    list_display = ["username", "ip_address", "failures", "locked", "attempt_time", "user_agent"]
+    search_fields = ["username", "ip_address"]
+    list_fullwidth = True
+    fields = ["username", "ip_address", "failures", "attempt_time", "path_info", "user_agent"]
+    readonly_fields = ["failures"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AccessAttempt]:
+        attempts = super().get_queryset(request)
+        if not request.user.is_superuser:
+            return attempts.none()
+        # There is a row for each browser; a lock counts them together.
+        same = AccessAttempt.objects.filter(
+            username=OuterRef("username"), ip_address=OuterRef("ip_address")
+        ).order_by()
+        together = same.values("username").annotate(sum=Sum("failures_since_start"))
+        return attempts.annotate(together=Subquery(together.values("sum")))
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_superuser
+
+    def has_view_permission(self, request: HttpRequest, obj: AccessAttempt | None = None) -> bool:
+        return request.user.is_superuser
+
+    def has_delete_permission(self, request: HttpRequest, obj: AccessAttempt | None = None) -> bool:
+        return request.user.is_superuser
+
+    @display(description="Failures", ordering="failures_since_start")
+    def failures(self, attempt: AccessAttempt) -> int:
+        return attempt.failures_since_start
+
+    @display(description="Locked", boolean=True)
+    def locked(self, attempt: AccessAttempt) -> bool:
+        return attempt.together >= settings.AXES_FAILURE_LIMIT
