@@ -52,6 +52,12 @@ class Tenant:
         run.start(worker="w")
         return run
 
+    def give_steps(self, *steps: dict) -> None:
+        """These steps to every task of the crew."""
+        for task in self.crew.tasks.all():
+            task.steps = list(steps)
+            task.save()
+
     def keep_secret(self, value: str = "canary-of-a-secret", **fields: str) -> Secret:
         """A secret of the organization, by default one for github.com."""
         fields = {"name": f"{self.organization.slug}-deploy", "host": "github.com"} | fields

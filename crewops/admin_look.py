@@ -77,6 +77,7 @@ UNFOLD = {
                 "items": [
                     _list("auth", "user", "Users", "person"),
                     _list("axes", "accessattempt", "Failed sign-ins", "lock"),
+                    _list("crews", "auditentry", "Audit trail", "history"),
                 ],
             },
         ],

@@ -7,3 +7,6 @@ class CrewsConfig(AppConfig):
 
     def ready(self) -> None:
         from crews import checks  # noqa: F401  connects them
+        from crews.audit import receivers, sign_in  # noqa: F401  connects sign_in's receivers
+
+        receivers.connect()

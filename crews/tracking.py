@@ -1,4 +1,4 @@
-"""Models whose every saved change is an event: they remember the state they were loaded with."""
+"""Models whose every saved change is told: they remember the state they were loaded with."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

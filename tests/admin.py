@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from conftest import PASSWORD, Tenant
-from crews.models import Membership
+from crews.models import AuditEntry, Membership
 from runs.models import TaskExecution, ToolExecution
 
 # superuser; acme's staff by role; globex's admin; staff of no organization; acme's admin, not staff.
@@ -35,6 +35,7 @@ class World:
         tool = ToolExecution.objects.start(task_execution=task, tool="script", params={})
         tool.report(message=f"{SECRET} of {slug}", output=f"{SECRET} of {slug}")
         membership = Membership.objects.get(user=tenant.viewer)
+        entry = AuditEntry.objects.get(object_id=self.run.pk)
         failed = AccessAttempt.objects.create(
             username=f"{slug}-viewer", ip_address="192.0.2.1", failures_since_start=1
         )
@@ -43,7 +44,7 @@ class World:
             record._meta.label_lower: record
             for record in (
                 tenant.organization, tenant.crew, tenant.viewer, membership, self.run, tool,
-                tenant.keep_secret(), failed,
+                tenant.keep_secret(), failed, entry,
             )
         }  # fmt: skip
         self.texts = [tenant.crew.name, f"{slug}-", str(tenant.crew.pk), str(self.run.pk)]

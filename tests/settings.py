@@ -23,11 +23,12 @@ register(shutil.rmtree, os.environ["VAR_DIR"], ignore_errors=True)
 from django.contrib.auth.hashers import PBKDF2PasswordHasher  # noqa: E402
 
 from crewops.settings import *  # noqa: E402, F403
-from crewops.settings import DATABASES, VAR_DIR  # noqa: E402
+from crewops.settings import DATABASES, INSTALLED_APPS, VAR_DIR  # noqa: E402
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A file, as in production: threads and processes share it.
     DATABASES["default"]["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}
+INSTALLED_APPS = [*INSTALLED_APPS, "tests"]  # for its command
 PASSWORD_HASHERS = ["tests.settings.QuickHasher"]
 
 

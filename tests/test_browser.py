@@ -131,7 +131,9 @@ def test_text_from_tools_and_names_is_never_markup(page, acme, settings):
     crew = acme.crew
     crew.name = payload
     crew.save()
-    crew.agents.update(name=payload[:60], role=payload)
+    for agent in crew.agents.all():
+        agent.name, agent.role = payload[:60], payload
+        agent.save()
     run = acme.start_run()
     run.share(True)
     task = TaskExecution.objects.start(run=run, task=run.plan["tasks"][0])

@@ -11,7 +11,6 @@ from django.db import connection, models
 from django.utils import timezone
 from rest_framework_simplejwt.tokens import AccessToken
 
-from crews.models import Task
 from runs.models import Run, ToolExecution, Worker
 from tests.chaos.faults import RedisServer
 from tests.live import Process, Web, eventually
@@ -117,8 +116,8 @@ def test_fifty_equal_requests_start_one_run(acme, web):
 
 
 def test_a_message_that_comes_again_starts_nothing_again(acme, queue):
-    steps = [{"tool": "script", "params": {"interpreter": "bash", "code": f"sleep {LONG_S}"}}]
-    Task.objects.filter(crew=acme.crew).update(steps=steps)
+    code = f"sleep {LONG_S}"
+    acme.give_steps({"tool": "script", "params": {"interpreter": "bash", "code": code}})
     acme.crew.tasks.last().delete()
     settings = {"REDIS_URL": queue.url, "DJANGO_SETTINGS_MODULE": "tests.redelivering"}
     workers = [start_worker(name, **settings) for name in ("one", "two")]

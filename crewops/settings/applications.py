@@ -5,6 +5,7 @@ from crewops.settings.environment import BASE_DIR
 INSTALLED_APPS = [
     "daphne",
     "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
     "crewops.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -36,6 +37,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "crewops.request_context.UserContext",
+    "crewops.acting.acting",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]

@@ -1,10 +1,11 @@
-"""Who exists: organizations, their members, crews, agents and tasks."""
+"""Who exists: organizations, their members, crews, agents and tasks; and who did what to them."""
 
 from crews.models.agent import Agent
+from crews.models.audit_entry import AuditEntry
 from crews.models.crew import Crew
 from crews.models.membership import Membership, Role
 from crews.models.organization import Organization
 from crews.models.secret import Secret
 from crews.models.task import Task
 
-__all__ = ["Agent", "Crew", "Membership", "Organization", "Role", "Secret", "Task"]
+__all__ = ["Agent", "AuditEntry", "Crew", "Membership", "Organization", "Role", "Secret", "Task"]

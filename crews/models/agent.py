@@ -1,13 +1,13 @@
 from django.db import models
 
-from crews.scoping import ScopedQuerySet
+from crews.tracking import TrackedModel, TrackedQuerySet
 
 
-class AgentQuerySet(ScopedQuerySet):
+class AgentQuerySet(TrackedQuerySet):
     organization_path = "crew__organization"
 
 
-class Agent(models.Model):
+class Agent(TrackedModel):
     """A member of a crew. On the wire its ``agent_id`` is the slug."""
 
     crew = models.ForeignKey("crews.Crew", on_delete=models.CASCADE, related_name="agents")
@@ -18,7 +18,8 @@ class Agent(models.Model):
 
     objects = AgentQuerySet.as_manager()
 
-    class Meta:
+    class Meta(TrackedModel.Meta):
+        abstract = False
         ordering = ["crew", "order", "slug"]
         constraints = [
             models.UniqueConstraint(

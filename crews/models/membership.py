@@ -1,7 +1,7 @@
 from django.conf import settings
 from django.db import models
 
-from crews.scoping import ScopedQuerySet
+from crews.tracking import TrackedModel, TrackedQuerySet
 
 
 class Role(models.TextChoices):
@@ -12,7 +12,7 @@ class Role(models.TextChoices):
     ADMIN = "admin", "Admin: also edits crews and members"
 
 
-class Membership(models.Model):
+class Membership(TrackedModel):
     """One user's role in one organization."""
 
     organization = models.ForeignKey(
@@ -24,9 +24,10 @@ class Membership(models.Model):
     role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = ScopedQuerySet.as_manager()
+    objects = TrackedQuerySet.as_manager()
 
-    class Meta:
+    class Meta(TrackedModel.Meta):
+        abstract = False
         ordering = ["organization", "user"]
         constraints = [
             models.UniqueConstraint(

@@ -1,14 +1,14 @@
 from django.conf import settings
 from django.db import models
 
-from crews.scoping import ScopedQuerySet
+from crews.tracking import TrackedModel, TrackedQuerySet
 
 
-class OrganizationQuerySet(ScopedQuerySet):
+class OrganizationQuerySet(TrackedQuerySet):
     organization_path = "pk"
 
 
-class Organization(models.Model):
+class Organization(TrackedModel):
     """A tenant. Nothing of one organization ever reaches a member of another."""
 
     name = models.CharField(max_length=100)
@@ -20,7 +20,8 @@ class Organization(models.Model):
 
     objects = OrganizationQuerySet.as_manager()
 
-    class Meta:
+    class Meta(TrackedModel.Meta):
+        abstract = False
         ordering = ["name"]
 
     def __str__(self) -> str:

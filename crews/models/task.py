@@ -6,7 +6,7 @@ from django.db import models
 from django.utils.module_loading import import_string
 
 from crews.models.crew import Crew
-from crews.scoping import ScopedQuerySet
+from crews.tracking import TrackedModel, TrackedQuerySet
 
 
 def validate_steps(steps: list) -> None:
@@ -22,11 +22,11 @@ def validate_secrets(steps: list, crew: Crew) -> None:
         raise ValidationError({"steps": refused.messages}) from None
 
 
-class TaskQuerySet(ScopedQuerySet):
+class TaskQuerySet(TrackedQuerySet):
     organization_path = "crew__organization"
 
 
-class Task(models.Model):
+class Task(TrackedModel):
     """Work for one agent: a list of tool calls, ``[{"tool": name, "params": {...}}]``."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -45,7 +45,8 @@ class Task(models.Model):
 
     objects = TaskQuerySet.as_manager()
 
-    class Meta:
+    class Meta(TrackedModel.Meta):
+        abstract = False
         ordering = ["crew", "order", "name"]
 
     def __str__(self) -> str:

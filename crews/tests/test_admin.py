@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import ForeignKey, Model
 
-from crews.models import Crew, Membership, Organization, Secret
+from crews.models import AuditEntry, Crew, Membership, Organization, Secret
 from runs.models import Run, ToolExecution
 from tests.admin import PEOPLE, RANDOM, World, answer, clients, url, views
 
@@ -45,6 +45,12 @@ crews_secret_change               200       200   403      403    gone     403  
 crews_secret_history              200       200   gone     gone   gone     gone     login
 crews_secret_delete               200       200   403      403    gone     403      login
 
+crews_auditentry_changelist       200       200   403      403    200      403      login
+crews_auditentry_add              403       403   403      403    403      403      login
+crews_auditentry_change           200       200   403      403    gone     403      login
+crews_auditentry_history          200       200   gone     gone   gone     gone     login
+crews_auditentry_delete           403       403   403      403    403      403      login
+
 runs_run_changelist               200       200   200      200    200      403      login
 runs_run_add                      403       403   403      403    403      403      login
 runs_run_change                   200       200   200      200    gone     403      login
@@ -77,7 +83,17 @@ ROWS = {
     for cells in map(str.split, MATRIX.strip().splitlines()[1:])
     if cells
 }
-REGISTERED = {Organization, Membership, Crew, Secret, Run, ToolExecution, User, AccessAttempt}
+REGISTERED = {
+    AuditEntry,
+    Organization,
+    Membership,
+    Crew,
+    Secret,
+    Run,
+    ToolExecution,
+    User,
+    AccessAttempt,
+}
 FOREIGN_KEYS = [
     field
     for model in apps.get_models()

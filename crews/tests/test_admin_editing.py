@@ -137,8 +137,10 @@ def test_an_agent_with_tasks_is_not_deleted_and_one_without_is(acme, staff):
 def test_roles_count_at_once(acme, staff):
     path = url("crews_crew_change", acme.crew.pk)
     assert staff["admin"].post(path, crew_form(acme.crew)).status_code == 302
-    Membership.objects.filter(user=acme.admin).update(role="viewer")
+    membership = Membership.objects.get(user=acme.admin)
+    membership.role = "viewer"
+    membership.save()
     assert staff["admin"].post(path, crew_form(acme.crew)).status_code == 403
-    Membership.objects.filter(user=acme.admin).delete()
+    membership.delete()
     assert staff["admin"].get(path).status_code == 403
     assert acme.crew.name not in staff["admin"].get(url("index")).content.decode()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from crews.models import Crew, Membership, Task
+from crews.models import Crew, Membership
 
 
 def test_a_member_sees_crews_with_status_agents_and_tasks(acme, api, worker_alive):
@@ -57,7 +57,7 @@ def test_steps_are_shown_without_their_secrets(acme, api):
         {"tool": "git_clone", "params": {"url": "https://bot:hunter22@github.com/acme/app"}},
         {"tool": "script", "params": {"interpreter": "bash", "code": "login hunter22"}},
     ]
-    Task.objects.filter(crew=acme.crew).update(steps=steps)
+    acme.give_steps(*steps)
     response = api(acme.admin).get(f"/api/crews/{acme.crew.pk}/")
     assert b"hunter22" not in response.content
     shown = response.json()["tasks"][0]["steps"]

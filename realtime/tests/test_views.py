@@ -256,8 +256,10 @@ class TestCrewPage:
 
     def test_markup_in_names_and_messages_is_text(self, acme, worker_alive):
         attack = "<script>alert(1)</script>"
-        Agent.objects.filter(slug="orion").update(name=attack, role=attack)
-        Task.objects.update(name=attack, steps=[{"tool": attack, "params": {attack: attack}}])
+        for record in (Agent.objects.get(slug="orion"), *Task.objects.all()):
+            record.name = record.role = attack
+            record.steps = [{"tool": attack, "params": {attack: attack}}]
+            record.save()
         tool_at_work(acme, message=attack)
         for path in ("/", crew_path(acme)):
             page = get(acme.viewer, path).content.decode()
@@ -266,7 +268,7 @@ class TestCrewPage:
 
     def test_shows_no_secret_of_a_step(self, acme):
         url = "https://robot:hunter2hunter2@example.com/repository"
-        Task.objects.update(steps=[{"tool": "git_clone", "params": {"url": url}}])
+        acme.give_steps({"tool": "git_clone", "params": {"url": url}})
         page = text(get(acme.admin, crew_path(acme)))
         assert "example.com/repository" in page
         assert "hunter2" not in page

@@ -8,7 +8,7 @@ import pytest
 from django.apps import apps
 from django.core.exceptions import ValidationError
 
-from crews.models import Secret, Task
+from crews.models import Secret
 from realtime.models import Event
 from runs import credentials, tools
 from runs.executor import execute, workspace_of
@@ -90,7 +90,7 @@ class TestSaving:
 
     def test_the_name_is_shown_to_those_who_watch(self, acme, api):
         acme.keep_secret(name="deploy")
-        Task.objects.filter(crew=acme.crew).update(steps=[cloning()])
+        acme.give_steps(cloning())
         (crew,) = api(acme.viewer).get("/api/crews/").json()["results"]
         assert crew["tasks"][0]["steps"] == [cloning()]
 
@@ -117,7 +117,7 @@ class TestRunning:
     def carry_out(self, acme):
         def run_with(*steps: dict) -> Run:
             acme.crew.tasks.last().delete()
-            Task.objects.filter(crew=acme.crew).update(steps=list(steps))
+            acme.give_steps(*steps)
             run = Run.objects.create(crew=acme.crew)
             execute(Run.objects.claim(run.pk, worker="w", tier="namespaces"))
             run.refresh_from_db()

@@ -5,7 +5,6 @@ import threading
 import pytest
 from django.db import connection
 
-from crews.models import Task
 from runs.executor import execute, workspace_of
 from runs.models import Run, TaskExecution, ToolExecution
 
@@ -25,8 +24,10 @@ def carry_out(acme):
 
     def run_with(first: list[dict], second: list[dict], **of_the_first) -> Run:
         for task, steps in zip(acme.crew.tasks.all(), (first, second), strict=True):
-            Task.objects.filter(pk=task.pk).update(steps=steps)
-        Task.objects.filter(pk=acme.crew.tasks.first().pk).update(**of_the_first, order=0)
+            task.steps = steps
+            for name, value in of_the_first.items() if task.order == 0 else ():
+                setattr(task, name, value)
+            task.save()
         run = Run.objects.create(crew=acme.crew)
         execute(Run.objects.claim(run.pk, worker="w"))
         run.refresh_from_db()

@@ -134,8 +134,9 @@ class TestStates:
 
 class TestText:
     def test_names_messages_and_output_never_become_markup(self, acme):
-        acme.crew.tasks.update(name=MARKUP)
-        acme.crew.agents.update(name=MARKUP, role=MARKUP)
+        for record in (*acme.crew.tasks.all(), *acme.crew.agents.all()):
+            record.name = record.role = MARKUP
+            record.save()
         run = acme.start_run()
         tool = work(run, output=MARKUP)
         tool.report(message=MARKUP)

@@ -7,6 +7,8 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rest_framework_simplejwt.tokens import AccessToken
 
+from crews.audit.sign_in import token_issued
+
 LONGEST_MIN = 365 * 24 * 60
 
 
@@ -20,11 +22,13 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, user: str, minutes: float | None, **options: Any) -> None:
-        token = AccessToken.for_user(active_user(user))
+        owner = active_user(user)
+        token = AccessToken.for_user(owner)
         if minutes is not None:
             if not 0 < minutes <= LONGEST_MIN:
                 raise CommandError(f"--minutes: give a number above 0, at most {LONGEST_MIN}.")
             token.set_exp(lifetime=timedelta(minutes=minutes))
+        token_issued(owner)
         self.stdout.write(str(token))
 
 

@@ -1,0 +1,120 @@
+"""Which models' changes are told, field by field, and what each change is called."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import ForeignKey, Model
+
+from crews.models import Agent, Crew, Membership, Organization, Secret, Task
+from crews.models.audit_entry import Kind
+
+VALUE_LIMIT = 300  # characters
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A model's kinds of entries, for its creation, any other change, and its deletion.
+
+    ``switches`` names fields whose change is an entry of its own kind: ``(on, off)``, or one kind
+    twice. Values of ``hidden`` fields are never told.
+    """
+
+    created: Kind
+    edited: Kind
+    deleted: Kind
+    fields: tuple[str, ...]
+    switches: Mapping[str, tuple[Kind, Kind]] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
+    organization: str = "crew.organization"  # the way there; empty: of none
+    goes_with: tuple[type[Model], ...] = ()  # whose deletion tells of this one's, too
+
+
+WATCHED: dict[type[Model], Watched] = {
+    Organization: Watched(
+        Kind.ORGANIZATION_CREATED,
+        Kind.ORGANIZATION_EDITED,
+        Kind.ORGANIZATION_DELETED,
+        fields=("name", "slug"),
+        organization="self",
+    ),
+    Membership: Watched(
+        Kind.MEMBER_INVITED,
+        Kind.MEMBER_ROLE_CHANGED,
+        Kind.MEMBER_REMOVED,
+        fields=("role",),
+        organization="organization",
+    ),
+    Crew: Watched(
+        Kind.CREW_CREATED,
+        Kind.CREW_EDITED,
+        Kind.CREW_DELETED,
+        fields=("name", "slug", "description", "is_active"),
+        switches={"is_active": (Kind.CREW_ACTIVATED, Kind.CREW_DEACTIVATED)},
+        organization="organization",
+    ),
+    Agent: Watched(
+        Kind.AGENT_CREATED,
+        Kind.AGENT_EDITED,
+        Kind.AGENT_DELETED,
+        fields=("name", "slug", "role", "order"),
+        goes_with=(Crew, Organization),
+    ),
+    Task: Watched(
+        Kind.TASK_CREATED,
+        Kind.TASK_EDITED,
+        Kind.TASK_DELETED,
+        fields=("name", "agent", "order", "continue_on_error", "steps"),
+        goes_with=(Crew, Organization),
+    ),
+    Secret: Watched(
+        Kind.SECRET_CREATED,
+        Kind.SECRET_EDITED,
+        Kind.SECRET_DELETED,
+        fields=("name", "host", "username", "sealed"),
+        switches={"sealed": (Kind.SECRET_REPLACED, Kind.SECRET_REPLACED)},
+        hidden=frozenset({"sealed"}),
+        organization="organization",
+    ),
+    get_user_model(): Watched(
+        Kind.USER_CREATED,
+        Kind.USER_EDITED,
+        Kind.USER_DELETED,
+        fields=(
+            "username", "first_name", "last_name", "email",
+            "is_active", "is_staff", "is_superuser", "password",
+        ),
+        switches={
+            "is_active": (Kind.USER_ACTIVATED, Kind.USER_DEACTIVATED),
+            "is_superuser": (Kind.USER_MADE_SUPERUSER, Kind.USER_MADE_ORDINARY),
+            "password": (Kind.USER_PASSWORD_CHANGED, Kind.USER_PASSWORD_CHANGED),
+        },
+        hidden=frozenset({"password"}),
+        organization="",
+    ),
+}  # fmt: skip
+
+
+def organization_of(record: Model, watched: Watched) -> Organization | None:
+    if watched.organization == "self":
+        return record
+    for step in filter(None, watched.organization.split(".")):
+        record = getattr(record, step)
+    return record if watched.organization else None
+
+
+def values_of(record: Model, names: tuple[str, ...]) -> Values:
+    """The stored values, to compare."""
+    return {name: getattr(record, record._meta.get_field(name).attname) for name in names}
+
+
+def shown(record: Model, name: str) -> Any:
+    """The value as an entry tells it; of steps, whose parameters may hold secrets, the tools."""
+    value = getattr(record, name)
+    if isinstance(record._meta.get_field(name), ForeignKey):
+        value = str(value)
+    elif name == "steps":
+        value = ", ".join(str(step.get("tool")) for step in value)
+    return value[:VALUE_LIMIT] if isinstance(value, str) else value

@@ -1,0 +1,162 @@
+"""What the trail tells of users, passwords, signing in and tokens."""
+
+import pytest
+from django.contrib.auth import authenticate
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.test import Client
+
+from conftest import PASSWORD
+from crews.audit import sign_in
+from crews.models import AuditEntry
+from tests.admin import clients, url
+
+WRONG = "not the password"
+
+
+def kinds(**about) -> list[str]:
+    entries = AuditEntry.objects.filter(object_type="auth.user", **about)
+    return list(entries.order_by("pk").values_list("kind", flat=True))
+
+
+def newest(kind: str) -> AuditEntry:
+    return AuditEntry.objects.filter(kind=kind).first()
+
+
+# -- Accounts -------------------------------------------------------------------------------------
+
+
+def test_an_account_is_told_of_from_its_creation_to_its_end(db):
+    user = User.objects.create_user("ada", password=PASSWORD)
+    user.email = "ada@example.com"
+    user.is_staff = user.is_superuser = True
+    user.save()
+    user.is_active = user.is_superuser = False
+    user.save()
+    user.is_active = True
+    user.save(update_fields=["is_active"])
+    user.set_password("another password")
+    user.save()
+    user.delete()
+    assert kinds(object_name="ada") == [
+        "user.created",
+        "user.edited", "user.made_superuser",
+        "user.deactivated", "user.made_ordinary",
+        "user.activated",
+        "user.password_changed",
+        "user.deleted",
+    ]  # fmt: skip
+    edit = AuditEntry.objects.get(kind="user.edited")
+    assert edit.changes == {"email": ["", "ada@example.com"], "is_staff": [False, True]}
+
+
+def test_no_password_is_told_not_even_its_hash(db):
+    user = User.objects.create_user("ada", password=PASSWORD)
+    hashes = [user.password]
+    user.set_password("another password")
+    user.save()
+    hashes.append(user.password)
+    user.delete()
+    text = str(list(AuditEntry.objects.values()))
+    assert "user.password_changed" in text
+    for secret in (PASSWORD, "another password", *hashes):
+        assert secret not in text
+        assert secret.rpartition("$")[2] not in text
+
+
+def test_who_begins_as_a_superuser_is_told_to_be_one(superuser, acme):
+    assert kinds(object_id=superuser.pk) == ["user.created", "user.made_superuser"]
+    assert kinds(object_id=acme.viewer.pk) == ["user.created"]
+
+
+def test_the_admin_changes_a_password(acme, globex, superuser):
+    staff = clients(acme, globex, superuser)
+    form = {"password1": "a good password", "password2": "a good password"}
+    form |= {"usable_password": "true"}
+    path = url("auth_user_password_change", acme.viewer.pk)
+    assert staff["admin"].post(path, form).status_code == 403
+    assert newest("user.password_changed") is None
+    assert staff["superuser"].post(path, form).status_code == 302
+    entry = newest("user.password_changed")
+    assert (entry.actor_name, entry.way, entry.object_name) == ("root", "admin", "acme-viewer")
+
+
+class FormerHasher(PBKDF2PasswordHasher):
+    iterations = 2
+
+
+def test_signing_in_may_renew_the_hash_of_the_password_which_is_no_change(acme, settings):
+    acme.viewer.password = FormerHasher().encode(PASSWORD, "salt")
+    acme.viewer.save()
+    told = kinds(object_id=acme.viewer.pk)
+    assert told[-1] == "user.password_changed"  # for it was set by no verb, but it was set
+    assert authenticate(username="acme-viewer", password=PASSWORD) == acme.viewer
+    user = User.objects.get(pk=acme.viewer.pk)
+    assert user.password != acme.viewer.password
+    assert kinds(object_id=acme.viewer.pk) == told
+
+
+# -- Signing in -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["page", "admin"])
+def test_signing_in_is_told_with_address_and_way(acme, way):
+    acme.admin.is_staff = True
+    acme.admin.save()
+    path = "/login/" if way == "page" else url("login")
+    form = {"username": "acme-admin", "password": PASSWORD}
+    response = Client(REMOTE_ADDR="192.0.2.7").post(path, form)
+    assert response.status_code == 302
+    entry = newest("sign_in.succeeded")
+    assert (entry.actor_id, entry.object_name) == (acme.admin.pk, "acme-admin")
+    assert (entry.address, entry.way, entry.organization_id) == ("192.0.2.7", way, None)
+
+
+@pytest.mark.parametrize("way", ["page", "admin", "api"])
+def test_a_failure_is_told_and_not_what_was_typed(acme, way):
+    path = {"page": "/login/", "admin": url("login"), "api": "/api/token/"}[way]
+    kind = {"content_type": "application/json"} if way == "api" else {}
+    for username in ("acme-viewer", WRONG):
+        Client().post(path, {"username": username, "password": WRONG}, **kind)
+    entries = list(AuditEntry.objects.filter(kind="sign_in.failed").order_by("pk"))
+    assert [entry.object_name for entry in entries] == ["acme-viewer", "a name that nobody has"]
+    assert entries[0].object_id == str(acme.viewer.pk)
+    assert {(entry.actor_id, entry.actor_name, entry.way) for entry in entries} == {(None, "", way)}
+    assert WRONG not in str(list(AuditEntry.objects.values()))
+
+
+def test_an_address_that_is_none_is_not_told(acme):
+    form = {"username": "acme-viewer", "password": WRONG}
+    Client(REMOTE_ADDR="<script>").post("/login/", form)
+    assert newest("sign_in.failed").address == ""
+
+
+def test_failures_are_bounded_for_one_account_and_for_all(acme, monkeypatch):
+    monkeypatch.setattr(sign_in, "MOST_OF_ONE", 3)
+    monkeypatch.setattr(sign_in, "MOST_OF_ALL", 5)
+    for username in ("acme-viewer", "acme-admin", "nobody"):
+        for _ in range(4):
+            authenticate(username=username, password=WRONG)
+    names = list(AuditEntry.objects.filter(kind="sign_in.failed").values_list("object_name"))
+    assert len(names) == 5
+    assert names.count(("acme-viewer",)) == 3
+
+
+# -- Tokens ---------------------------------------------------------------------------------------
+
+
+def test_a_token_over_the_api_is_told_of(acme):
+    form = {"username": "acme-viewer", "password": PASSWORD}
+    response = Client().post("/api/token/", form, content_type="application/json")
+    assert response.status_code == 200
+    entry = newest("token.issued")
+    assert (entry.actor_id, entry.way, entry.object_name) == (acme.viewer.pk, "api", "acme-viewer")
+    assert response.json()["access"] not in str(list(AuditEntry.objects.values()))
+
+
+def test_a_token_of_the_command_is_told_of(acme, capsys):
+    call_command("issue_token", "acme-viewer")
+    entry = newest("token.issued")
+    assert (entry.actor_id, entry.object_name) == (None, "acme-viewer")
+    assert capsys.readouterr().out.strip() not in str(list(AuditEntry.objects.values()))
