@@ -1,19 +1,17 @@
 """Secrets in the steps of a crew: what is refused when they are saved, and what when they run."""
 
-import json
 from base64 import b64encode
 from urllib.parse import quote
 
 import pytest
-from django.apps import apps
 from django.core.exceptions import ValidationError
 
 from crews.models import Secret
 from realtime.models import Event
 from runs import credentials, tools
-from runs.executor import execute, workspace_of
+from runs.executor import execute
 from runs.models import Run, ToolExecution
-from runs.tests.tools.forge import HERE, Forge
+from runs.tests.tools.traces import dump
 from tests.admin import clients, url
 
 URL = "https://github.com/acme/app"
@@ -125,42 +123,6 @@ class TestRunning:
 
         return run_with
 
-    def test_a_private_repository_is_cloned_and_no_trace_of_the_secret_is_left(
-        self,
-        acme,
-        carry_out,
-        forge: Forge,
-        redis_server,
-        caplog,
-    ):
-        caplog.set_level("DEBUG")
-        acme.keep_secret(forge.password, name="deploy", host=f"{HERE}:{forge.port}")
-        listener = redis_server.pubsub()
-        listener.psubscribe("*")
-        tell = {"interpreter": "bash", "code": "cat .git/config; echo marker-of-a-script"}
-        run = carry_out(cloning(forge.url("/private.git")), {"tool": "script", "params": tell})
-        assert run.status == "succeeded", run.message
-        clone = ToolExecution.objects.get(tool="git_clone")
-        assert clone.params["credential"] == "deploy"
-
-        published = []
-        while message := listener.get_message(timeout=0.2):
-            published.append(str(message["data"]))
-        listener.close()
-        traces = {
-            "database": dump(),
-            "events": str(list(Event.objects.values_list("body", flat=True))),
-            "published": "".join(published),
-            "logs": caplog.text,
-            "workspace": str([p.read_bytes() for p in workspace_of(run).rglob("*") if p.is_file()]),
-        }
-        for place, text in traces.items():
-            assert forge.password[:-2] not in text, place
-        for place in ("database", "events", "published"):
-            assert "marker-of-a-script" in traces[place], place  # so a canary would be in it
-        assert str(clone.pk) in traces["logs"]
-        assert "private.git" in traces["workspace"]
-
     @pytest.mark.parametrize("form", ["as it is", "url", "base64"])
     def test_a_tool_that_prints_it_is_redacted(self, acme, carry_out, monkeypatch, form):
         """As a host may do that repeats what it is told."""
@@ -221,9 +183,3 @@ class TestRunning:
         assert "Write the address without user name, password and token" in run.message
         assert ToolExecution.objects.get().params["url"] == "https://[redacted]@github.com/acme/app"
         assert "canary22" not in str(list(Event.objects.values_list("body", flat=True)))
-
-
-def dump() -> str:
-    """Every row of every table."""
-    rows = [list(model._base_manager.values()) for model in apps.get_models()]
-    return json.dumps(rows, default=str, ensure_ascii=False)

@@ -1,6 +1,7 @@
 """git_clone with a secret: it reaches its own host, and nothing else ever holds it."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,9 @@ from runs import tools
 from runs.tests.tools.forge import ELSEWHERE, HERE, Forge
 from runs.tests.tools.recorder import Recorder
 from runs.tests.tools.repositories import git
+from runs.tests.tools.traces import CANARY, files_with_a_canary, processes_with_a_canary
 from runs.tools import Outcome, Status, box, git_clone, process
 from runs.tools.base import Credential
-
-CANARY = b"canary-"
 
 
 def credential(forge: Forge, *, host: str = HERE, password: str = "") -> Credential:
@@ -31,24 +31,6 @@ def clone(
     tool = tools.get("git_clone")
     params = tool.clean({"url": forge.url(path), "credential": "deploy"})
     return tool.run(params | {"credential": opened or credential(forge)}, workspace, emitter)
-
-
-def processes_with_a_canary() -> set[str]:
-    """What anybody may see of the processes of this machine, and root may see of any."""
-    found = set()
-    for entry in Path("/proc").glob("[0-9]*"):
-        for name in ("cmdline", "environ"):
-            try:
-                if CANARY in (entry / name).read_bytes():
-                    found.add(name)
-            except OSError:  # it has ended
-                continue
-    return found
-
-
-def files_with_a_canary(root: Path) -> list[str]:
-    files = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
-    return [path.name for path in files if CANARY in path.read_bytes()]
 
 
 @pytest.fixture
@@ -244,6 +226,39 @@ def test_a_secret_goes_over_https_only(origin, settings, url):
     tool.clean(params)
     with pytest.raises(ValidationError, match="A credential is sent over https only"):
         tool.clean(params | {"credential": "deploy"})
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Username for 'https://git.example.com': ", "first"),
+        ("Password for 'https://git@git.example.com': ", "first"),
+        ("Password for 'https://a%40b@git.example.com': ", "first"),
+        ("Username for 'https://evil.example.com': ", ""),
+        ("Password for 'https://git@evil.example.com': ", ""),
+        ("Password for 'https://git@git.example.com.evil.example.com': ", ""),
+        ("Password for 'https://git.example.com@evil.example.com': ", ""),
+        ("Password for 'https://git@git.example.com:8443': ", ""),
+        ("Password for 'http://git@git.example.com': ", ""),
+        ("Enter passphrase for key 'git@git.example.com': ", ""),
+        ("", ""),
+    ],
+)
+def test_which_questions_are_answered(question, answer):
+    reader, writer = os.pipe()
+    os.write(writer, b"first\nsecond\n")
+    os.close(writer)
+    asked = subprocess.run(
+        [git_clone.ASKPASS, question],
+        env={"CREWOPS_SECRETS_FD": str(reader), "CREWOPS_SECRETS_HOST": "git.example.com"},
+        pass_fds=[reader],
+        capture_output=True,
+        text=True,
+    )
+    assert asked.stdout.strip() == answer
+    assert (asked.returncode == 0) == bool(answer)
+    with os.fdopen(reader) as left:
+        assert left.read() == ("second\n" if answer else "first\nsecond\n")
 
 
 def test_a_credential_is_not_printed(forge):

@@ -1,0 +1,68 @@
+"""A private repository, cloned by a live worker: the secret shows nowhere, while it works and after."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+
+from crews.models import Task
+from runs.executor import workspace_of
+from runs.models import Run, ToolExecution, Worker
+from runs.tests.tools.forge import HERE, Forge
+from runs.tests.tools.traces import dump, files_with_a_canary, processes_with_a_canary
+from tests.live import Process, eventually
+
+MARKER = "a marker, which a script prints"
+
+
+@pytest.fixture
+def worker(transactional_db, forge: Forge) -> Iterator[Process]:
+    """A live worker that may clone from the forge, and logs all it can."""
+    process = Process(
+        *("-m", "celery", "-A", "crewops", "worker", "--concurrency", "1"),
+        LOG_LEVEL="DEBUG",
+        TOOLS_GIT_ALLOWED_HOSTS=HERE,
+        TOOLS_GIT_PRIVATE_HOSTS=HERE,
+        TOOLS_GIT_CA_FILE=settings.TOOLS_GIT_CA_FILE,
+    )
+    eventually(Worker.objects.alive().exists, within_s=30)
+    yield process
+    process.stop()
+
+
+def test_it_is_cloned_and_no_trace_of_the_secret_is_left(
+    acme, forge: Forge, worker: Process, redis_server
+):
+    canary = forge.password.rstrip("/&")
+    acme.keep_secret(forge.password, name="deploy", host=f"{HERE}:{forge.port}")
+    steps = [
+        {"tool": "git_clone", "params": {"url": forge.url("/private.git"), "credential": "deploy"}},
+        {"tool": "script", "params": {"interpreter": "bash", "code": f"echo {MARKER}; env; set"}},
+    ]
+    Task.objects.filter(crew=acme.crew).update(steps=steps)
+    acme.crew.tasks.last().delete()
+    shown: set[str] = set()
+    forge.during = lambda: shown.update(processes_with_a_canary())
+    with redis_server.pubsub() as listener:
+        listener.psubscribe("*")
+        run = Run.objects.request(crew=acme.crew, user=acme.operator)
+        eventually(lambda: Run.objects.get(pk=run.pk).is_over, within_s=60)
+        run.refresh_from_db()
+        assert run.status == "succeeded", run.message
+        published = ""
+        while message := listener.get_message(timeout=0.5):
+            published += str(message["data"])
+    worker.stop()
+
+    assert set(forge.told) == {f"git:{forge.password}"}
+    assert shown == set()
+    assert files_with_a_canary(workspace_of(run)) == []
+    clone = ToolExecution.objects.get(tool="git_clone")
+    assert clone.params["credential"] == "deploy"
+    log = worker.log.read_text()
+    for text in (dump(), published, log):
+        assert canary not in text
+    # Had it been told, it would be in each of these.
+    assert MARKER in dump()
+    assert MARKER in published
+    assert str(clone.pk) in log
