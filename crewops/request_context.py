@@ -7,10 +7,18 @@ from typing import Any
 from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
+from prometheus_client import Histogram
 from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from realtime import request_id
 
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+REQUESTS = Histogram(
+    "crewops_http_request_seconds",
+    "How long requests took, but for health checks, metrics and static files.",
+    ["method", "status"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
 SELDOM_OF_INTEREST = ("/healthz", "/readyz", "/metrics", "/static/")
 
 Scope = dict[str, Any]
@@ -63,4 +71,6 @@ def _log(scope: Scope, status: int, took_s: float) -> None:
     level = logging.DEBUG if path.startswith(SELDOM_OF_INTEREST) else logging.INFO
     facts = {"method": method, "path": path, "status": status}
     facts["duration_ms"] = round(took_s * 1000, 1)
+    if level == logging.INFO:
+        REQUESTS.labels(method if method in METHODS else "other", status).observe(took_s)
     logger.log(level, "%s %s %s", method, path, status, extra=facts)

@@ -9,6 +9,7 @@ import fcntl
 import logging
 import os
 import pwd
+import shutil
 import signal
 import sys
 from contextlib import suppress
@@ -35,6 +36,8 @@ def main() -> None:
     try:
         held = lock(settings.VAR_DIR)
         leftovers.end(settings.VAR_DIR)
+        shutil.rmtree(settings.METRICS_DIR)  # of processes that have ended
+        settings.METRICS_DIR.mkdir()
         port.refuse_taken(settings.HOST, settings.PORT)
     except (AlreadyRunning, port.Taken) as reason:
         sys.exit(str(reason))

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from realtime import log
+from realtime import log, metrics
 from realtime.threads import in_thread
 from realtime.writers import Writer, frame_of
 
@@ -61,6 +61,7 @@ class Follower:
 
     def reset(self, reason: str) -> None:
         self.stop()
+        metrics.RESETS.labels(reason).inc()
         self._on_reset(reason)
 
     def stop(self) -> None:
@@ -93,6 +94,7 @@ class Follower:
             if not page or page[0].seq != self._position + 1:
                 await self._start_afresh()
                 return
+            metrics.CATCH_UP_PAGES.inc()
             for entry in page:
                 frame = frame_of(entry.text)
                 while not self._writer.write(entry.text, frame):

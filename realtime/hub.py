@@ -13,7 +13,7 @@ from contextvars import Context
 from django.conf import settings
 from django.db import Error as DatabaseError
 
-from realtime import log
+from realtime import log, metrics
 from realtime.follower import Follower
 from realtime.threads import in_thread
 from realtime.writers import Write, frame_of
@@ -75,6 +75,7 @@ class Feed:
             behind = [follower for follower, write in self.level.items() if not write(text, frame)]
         else:  # what lies between is not in the log any more
             behind = list(self.level)
+        metrics.tally.delivered(text, len(self.level) - len(behind))
         for follower in behind:
             follower.fall_behind(before)
         if entry.type == log.LAST_TYPE:
@@ -88,6 +89,7 @@ class Feed:
             fresh = [entry for entry in page if entry.seq > self.head]
             if not fresh:
                 return  # pruned meanwhile: the next sweep says where the stream stands
+            metrics.HEALED.inc(len(fresh))
             for entry in fresh:
                 self._deliver(entry)
 
@@ -150,5 +152,8 @@ class Hub:
             self._sweep_now.clear()
             try:
                 await self.sweep()
+                metrics.SWEEPS.inc()
             except DatabaseError as error:
+                metrics.SWEEP_FAILURES.inc()
                 logger.warning("The log could not be swept (%s)", error)
+            metrics.tally.hand_on()

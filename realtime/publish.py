@@ -16,6 +16,7 @@ from django.db import transaction
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from realtime import metrics
 from realtime.log import Entry
 
 TIMEOUT_S = 0.05
@@ -40,6 +41,7 @@ class Publisher:
     def publish(self, stream: str, entries: Sequence[Entry]) -> None:
         """One ``PUBLISH`` an event, the batch in one round trip."""
         if time.monotonic() < self._open_until:
+            metrics.PUBLISH_SKIPPED.inc(len(entries))
             return
         pipeline = self._redis.pipeline(transaction=False)
         for entry in entries:
@@ -48,6 +50,7 @@ class Publisher:
             pipeline.execute(raise_on_error=False)
         except redis.RedisError as error:
             self._open_until = time.monotonic() + OPEN_S
+            metrics.PUBLISH_FAILURES.inc()
             logger.warning("Redis took no event (%s); readers get them from the log", error)
 
 
@@ -58,6 +61,7 @@ def on_commit(stream: str, entries: Sequence[Entry]) -> None:
 
 
 def _publish(stream: str, entries: Sequence[Entry]) -> None:
+    metrics.EVENTS.labels(stream.partition(":")[0]).inc(len(entries))
     _publisher(os.getpid(), settings.REDIS_URL).publish(stream, entries)
 
 

@@ -10,6 +10,8 @@ import redis.asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from realtime import metrics
+
 CONFIRM_S = 0.25  # how long a new subscription is waited for; the sweep finds what it missed
 SILENCE_S = 2.0  # without a message Redis is asked whether it is there
 CONNECT_S = 2.0
@@ -102,6 +104,7 @@ class Subscriber:
                     pause = BACKOFF_S[0]
                     await self._listen(pubsub)
             except (redis.RedisError, OSError, TimeoutError) as error:
+                metrics.SUBSCRIPTION_LOSSES.inc()
                 logger.warning("Redis subscription lost (%s); events come from the log", error)
             finally:
                 self._pubsub = None

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from crews.tracking import IllegalMove
-from runs import credentials, tools
+from runs import credentials, metrics, tools
 from runs.emitter import ToolEventEmitter
 from runs.lease import Lease, LeaseLost
 from runs.models import Run, TaskExecution, ToolExecution
@@ -38,6 +38,7 @@ def execute(run: Run) -> None:
         _finish(run, stopped.status, reason=stopped.reason, message=str(stopped))
     except (LeaseLost, IllegalMove) as lost:
         # Somebody else has ended this run; whatever there was to say has been said.
+        metrics.LEASES_LOST.inc()
         logger.warning("Run %s was taken away from this worker: %s", run.pk, lost)
     except Exception:
         logger.exception("Run %s failed for a reason of ours", run.pk)

@@ -18,6 +18,7 @@ for name in (
 ):
     os.environ.pop(name, None)
 os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="crewops-tests-")
+os.environ["METRICS_TOKEN"] = "metrics-token-of-the-tests"
 register(shutil.rmtree, os.environ["VAR_DIR"], ignore_errors=True)
 
 from django.contrib.auth.hashers import PBKDF2PasswordHasher  # noqa: E402

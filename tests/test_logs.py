@@ -130,7 +130,7 @@ class TestSockets:
         (line,) = found(site, logger="realtime.consumers.socket", code=1000)
         assert line.items() >= of_run(run, acme).items()
         assert (line["user_id"], line["request_id"]) == (acme.viewer.pk, "socket-1")
-        assert line["message"] == "RunConsumer closed 1000"
+        assert line["message"] == "Run socket closed 1000"
 
     def test_a_refusal_is_logged_with_what_is_known(self, site, acme):
         path = f"/ws/graph/{uuid4()}"

@@ -28,7 +28,7 @@ HEAL_S = 45.0
 END_S = 40.0
 READY = "CrewOps is ready"
 # Redis writes in its own form; Celery's farewell comes from a signal handler.
-NOT_OURS = re.compile(r"\d+:[CMS] |worker: |\s|$")
+NOT_OURS = re.compile(r"\d+:[\w-]+ |worker: |\s|$")
 PROGRAMS = {"redis", "web0", "worker", "scheduler"}
 
 pytestmark = pytest.mark.timeout(300)

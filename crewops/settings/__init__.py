@@ -12,6 +12,7 @@ from crewops.settings.data import *
 from crewops.settings.environment import *
 from crewops.settings.limits import *
 from crewops.settings.logs import *
+from crewops.settings.metrics import *
 from crewops.settings.realtime import *
 from crewops.settings.secrets import *
 from crewops.settings.signing_in import *

@@ -15,6 +15,8 @@ from realtime.events import dump
 class GraphConsumer(StreamConsumer):
     """``/ws/graph?crew_id=`` or ``/ws/graph/{crew_id}``: a crew's tools; without a crew, all crews'."""
 
+    kind = "graph"
+
     def admit(self, user: AbstractBaseUser | AnonymousUser) -> Admission:
         if user.is_anonymous:
             raise Refusal(*UNAUTHENTICATED)

@@ -10,6 +10,8 @@ from realtime.consumers.socket import UNAUTHENTICATED, Refusal
 class MissionConsumer(StreamConsumer):
     """``/ws/mission``: the status of every crew the user can see, those that appear included."""
 
+    kind = "mission"
+
     resumable = False
 
     def admit(self, user: AbstractBaseUser | AnonymousUser) -> Admission:

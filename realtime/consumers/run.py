@@ -13,6 +13,8 @@ from runs.models import Run
 class RunConsumer(StreamConsumer):
     """``/ws/runs/{run_id}``: the run from its ``boot`` on; closes 1000 after its ``done``."""
 
+    kind = "run"
+
     since = 0  # from the boot on; a run whose first events were pruned says so with a reset
 
     def admit(self, user: AbstractBaseUser | AnonymousUser) -> Admission:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from channels.consumer import AsyncConsumer, get_handler_name
 from channels.exceptions import StopConsumer
@@ -17,7 +17,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.utils import timezone
 from structlog.contextvars import bind_contextvars
 
-from realtime import auth, request_id
+from realtime import auth, metrics, request_id
 from realtime.addresses import counted
 from realtime.close_codes import CloseCode
 from realtime.consumers.inbound import MALFORMED_LIMIT, Malformed, RateLimit, parse
@@ -52,6 +52,8 @@ UNAUTHENTICATED = (CloseCode.UNAUTHENTICATED, "Sign in, or send a valid access t
 
 class SocketConsumer(AsyncConsumer, ABC):
     """One socket's life, whatever it carries."""
+
+    kind: ClassVar[str]  # as logs and metrics call it
 
     @abstractmethod
     async def open(self, user: AbstractBaseUser | AnonymousUser) -> None:
@@ -220,6 +222,7 @@ class SocketConsumer(AsyncConsumer, ABC):
         self._entered = self.channel_layer.places.enter()
         if not self._entered:
             raise TooMany("too_many_connections", "This server is full. Try again later.")
+        metrics.SOCKETS.labels(self.kind).inc()
 
     def _identify(self) -> auth.Identity:
         try:
@@ -282,7 +285,9 @@ class SocketConsumer(AsyncConsumer, ABC):
             self.channel_layer.places.give_back(holder)
         if self._entered:
             self.channel_layer.places.leave()
+            metrics.SOCKETS.labels(self.kind).dec()
+        metrics.SOCKETS_CLOSED.labels(self.kind, metrics.code_label(self._code)).inc()
         await self.leave()
         seconds = round(time.monotonic() - self._begun, 3)
         facts = {"code": self._code, "seconds": seconds, "path": self.scope["path"]}
-        logger.info("%s closed %s", type(self).__name__, self._code, extra=facts)
+        logger.info("%s socket closed %s", self.kind.capitalize(), self._code, extra=facts)

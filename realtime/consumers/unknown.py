@@ -6,6 +6,8 @@ from realtime.consumers.socket import NOT_FOUND, Refusal, SocketConsumer
 class UnknownConsumer(SocketConsumer):
     """Any other path: refused like a record that is not there."""
 
+    kind = "unknown"
+
     async def open(self, user: AbstractBaseUser | AnonymousUser) -> None:
         raise Refusal(*NOT_FOUND)
 

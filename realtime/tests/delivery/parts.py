@@ -103,6 +103,8 @@ class Layer:
 class Probe(StreamConsumer):
     """The consumer under test, on one stream that anyone may follow."""
 
+    kind = "run"
+
     def __init__(self, stream: str) -> None:
         self.stream = stream
 

@@ -1,0 +1,55 @@
+"""``/metrics``: what all processes of this machine have counted, for Prometheus.
+
+Each process counts in files of its own in ``METRICS_DIR``, and any web process adds them up. A process
+that has ended leaves its counts behind, so nothing counts backwards until the stack is started anew.
+"""
+
+from pathlib import Path
+
+import psutil
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from runs.metrics import Present
+
+ABSENT = "There are no metrics here: METRICS_TOKEN is not set.\n"
+REFUSED = "Send the header: Authorization: Bearer <METRICS_TOKEN>\n"
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """The metrics as text; 404 where ``METRICS_TOKEN`` is not set, 401 for a request without it."""
+    if not settings.METRICS_TOKEN:
+        return HttpResponse(ABSENT, status=404, content_type="text/plain")
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not constant_time_compare(token, settings.METRICS_TOKEN):
+        headers = {"WWW-Authenticate": "Bearer"}
+        return HttpResponse(REFUSED, status=401, content_type="text/plain", headers=headers)
+    forget_open_sockets_of_the_dead()
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)
+    registry.register(Present())
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+def forget_open_sockets_of_the_dead() -> None:
+    """A process that was killed has not said that its sockets have closed."""
+    for file in settings.METRICS_DIR.glob("gauge_live*.db"):
+        pid = int(file.stem.rpartition("_")[2])
+        if not _is_alive(pid, file):
+            mark_process_dead(pid)
+
+
+def _is_alive(pid: int, file: Path) -> bool:
+    try:
+        # A later process may have got the number; it is younger than the file.
+        return psutil.Process(pid).create_time() <= file.stat().st_mtime
+    except (psutil.NoSuchProcess, FileNotFoundError):
+        return False

@@ -1,0 +1,76 @@
+"""What is counted of runs and tools, and what the database says of them at this moment."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from django.db import DatabaseError, transaction
+from django.db.models import Count, Min
+from django.db.models.signals import post_save
+from django.dispatch import receiver
+from django.utils import timezone
+from prometheus_client import Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from runs.models import Run, ToolExecution, Worker
+
+RUNS_ENDED = Counter("crewops_runs_ended", "Runs that have ended.", ["status", "reason"])
+TOOLS = Histogram(
+    "crewops_tool_seconds",
+    "How long calls of tools took, by how they ended.",
+    ["tool", "status"],
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600),
+)
+LEASES_LOST = Counter(
+    "crewops_leases_lost", "Runs that were taken away from a worker of this machine."
+)
+
+
+@receiver(post_save, sender=Run)
+def run_saved(instance: Run, update_fields: frozenset[str] | None, **kwargs) -> None:
+    if instance.is_over and "status" in instance.changed(update_fields):
+        ended = RUNS_ENDED.labels(instance.status, instance.reason)
+        transaction.on_commit(ended.inc)
+
+
+@receiver(post_save, sender=ToolExecution)
+def tool_saved(instance: ToolExecution, update_fields: frozenset[str] | None, **kwargs) -> None:
+    if instance.ended_at and "status" in instance.changed(update_fields):
+        took = TOOLS.labels(instance.tool, instance.status)
+        transaction.on_commit(partial(took.observe, instance.duration_s))
+
+
+class Present(Collector):
+    """What the database says now, the same on every machine. Where it does not answer that is told."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        answers = GaugeMetricFamily("crewops_database_up", "Whether the database answers.")
+        try:
+            yield from self._ask()
+        except DatabaseError:
+            answers.add_metric([], 0)
+        else:
+            answers.add_metric([], 1)
+        yield answers
+
+    def _ask(self) -> list[GaugeMetricFamily]:
+        active = dict(Run.objects.active().values_list("status").annotate(Count("pk")).order_by())
+        runs = GaugeMetricFamily("crewops_runs", "Runs that have not ended.", labels=["status"])
+        for status in Run.ACTIVE:
+            runs.add_metric([status], active.get(status, 0))
+        queued = Run.objects.filter(status=Run.Status.QUEUED)
+        since = queued.aggregate(since=Min("created_at"))["since"]
+        waiting = (timezone.now() - since).total_seconds() if since else 0
+        tiers = Worker.objects.alive().values_list("tier").annotate(Count("pk")).order_by()
+        workers = GaugeMetricFamily(
+            "crewops_workers", "Workers alive, by the tier of their tools' box.", labels=["tier"]
+        )
+        for tier, number in tiers:
+            workers.add_metric([tier], number)
+        return [
+            runs,
+            GaugeMetricFamily(
+                "crewops_queue_seconds", "How long the oldest queued run has waited.", waiting
+            ),
+            workers,
+        ]

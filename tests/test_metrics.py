@@ -1,0 +1,207 @@
+"""What /metrics says, and to whom, on live processes that share their counts."""
+
+import signal
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from django.conf import settings
+from django.db import OperationalError, transaction
+from prometheus_client.parser import text_string_to_metric_families
+
+from realtime import log, metrics, streams
+from realtime.events import Event
+from realtime.tests.sockets.acting import finish
+from runs.models import Run, Worker
+from tests.live import Web, eventually
+
+AUTHORIZED = {"Authorization": f"Bearer {settings.METRICS_TOKEN}"}
+
+Samples = dict[tuple, float]
+
+
+def scrape(web: Web) -> Samples:
+    """``{(name, label value, ...): value}``, the labels in the order of their names."""
+    answer = httpx.get(f"{web.origin}/metrics", headers=AUTHORIZED)
+    assert answer.status_code == 200, answer.text
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+class Changes:
+    """How far counters have come since this began: other tests count in the same files."""
+
+    def __init__(self, web: Web) -> None:
+        self._web = web
+        self._before = scrape(web)
+
+    def of(self, *sample: str) -> float:
+        return scrape(self._web).get(sample, 0) - self._before.get(sample, 0)
+
+    def eventually(self, count: float, *sample: str) -> None:
+        eventually(lambda: self.of(*sample) == count)
+
+
+class TestAccess:
+    def test_without_a_token_set_there_are_none_and_it_says_why(self, client, settings):
+        settings.METRICS_TOKEN = ""
+        for headers in ({}, {"Authorization": "Bearer "}, AUTHORIZED):
+            response = client.get("/metrics", headers=headers)
+            assert response.status_code == 404
+            assert "METRICS_TOKEN is not set" in response.content.decode()
+
+    @pytest.mark.parametrize(
+        "given", [None, "", "Bearer", "Bearer ", "Bearer wrong", "Bearer é", "Basic {}", "{}"]
+    )
+    def test_a_request_without_the_token_is_told_what_to_send(self, client, given):
+        header = given and given.format(settings.METRICS_TOKEN)
+        response = client.get(
+            "/metrics", headers={} if given is None else {"Authorization": header}
+        )
+        assert response.status_code == 401
+        assert response.headers["WWW-Authenticate"] == "Bearer"
+        assert settings.METRICS_TOKEN not in response.content.decode()
+
+    @pytest.mark.django_db
+    def test_with_the_token_it_is_text_for_prometheus(self, client):
+        response = client.get("/metrics", headers=AUTHORIZED)
+        assert response.status_code == 200
+        assert response.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+        assert "crewops_database_up 1.0" in response.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+class TestDelivery:
+    @pytest.fixture
+    def run(self, acme) -> Run:
+        return acme.start_run()
+
+    @pytest.fixture
+    def second(self) -> Iterator[Web]:
+        web = Web()
+        yield web
+        web.stop()
+
+    def test_sockets_of_all_processes_are_counted_by_kind(self, web, second, acme, run):
+        path = f"/ws/runs/{run.pk}"
+        before = Changes(web)
+        with web.socket(path, acme.viewer) as one, second.socket(path, acme.viewer) as two:
+            one.until(type="boot")
+            two.until(type="boot")
+            with second.socket("/ws/mission", acme.viewer) as three:
+                three.until(type="signal")
+                for _ in range(5):  # whichever answers
+                    assert (before.of("crewops_sockets", "run")) == 2
+                    assert scrape(second)["crewops_sockets", "mission"] == 1
+        before.eventually(0, "crewops_sockets", "run")
+        before.eventually(2, "crewops_sockets_closed_total", "1000", "run")
+
+    def test_the_sockets_of_a_killed_process_are_not_open(self, web, acme, run):
+        second = Web()
+        before = Changes(web)
+        with second.socket(f"/ws/runs/{run.pk}", acme.viewer) as socket:
+            socket.until(type="boot")
+            assert before.of("crewops_sockets", "run") == 1
+            second.stop(signal.SIGKILL)
+            assert before.of("crewops_sockets", "run") == 0
+
+    def test_events_and_deliveries_are_counted_and_their_latency(self, web, acme, run):
+        path = f"/ws/runs/{run.pk}"
+        with web.socket(path, acme.viewer) as one, web.socket(path, acme.viewer) as two:
+            for socket in (one, two):
+                socket.until(type="boot")
+            before = Changes(web)
+            finish(run)
+            told = len(one.rest())
+            assert len(two.rest()) == told
+        before.eventually(2 * told, "crewops_deliveries_total")
+        before.eventually(told, "crewops_events_total", "run")
+        before.eventually(told, "crewops_delivery_seconds_count")
+        assert before.of("crewops_delivery_seconds_bucket", "10.0") == told
+        assert before.of("crewops_sweeps_total") >= 1
+
+    def test_what_redis_did_not_bring_is_counted_as_healed(self, web, acme, run):
+        with web.socket(f"/ws/runs/{run.pk}", acme.viewer) as socket:
+            socket.until(type="boot")
+            before = Changes(web)
+            # Logged and never published, as while Redis is away.
+            log.append(streams.run(run.pk), [Event("error", str(acme.crew.pk), str(run.pk))])
+            socket.until(type="error")
+        before.eventually(1, "crewops_healed_events_total")
+
+    def test_a_redis_that_takes_nothing_is_counted(self, web, acme, settings):
+        before = Changes(web)
+        settings.REDIS_URL = "redis://127.0.0.1:1/0"
+        acme.start_run()
+        acme.start_run()  # within the second that publishing rests
+        assert before.of("crewops_publish_failures_total") == 1
+        assert before.of("crewops_publish_skipped_total") >= 1
+
+
+@pytest.mark.django_db(transaction=True)
+class TestWork:
+    def test_runs_and_tools_are_counted_in_the_worker(self, web, acme, worker):
+        before = Changes(web)
+        run = Run.objects.request(crew=acme.crew)
+        eventually(lambda: Run.objects.filter(pk=run.pk, status="succeeded").exists(), within_s=30)
+        before.eventually(1, "crewops_runs_ended_total", "", "succeeded")
+        before.eventually(2, "crewops_tool_seconds_count", "success", "script")
+        tier = Worker.objects.get().tier
+        assert scrape(web)["crewops_workers", tier] == 1
+
+    def test_a_lost_run_is_counted_where_it_was_ended(self, web, acme):
+        before = Changes(web)
+        acme.start_run().finish("failed", reason="worker_lost")
+        assert before.of("crewops_runs_ended_total", "worker_lost", "failed") == 1
+
+    def test_the_queue_is_told_with_its_age(self, web, acme):
+        assert scrape(web)["crewops_queue_seconds",] == 0
+        Run.objects.create(crew=acme.crew)
+        acme.start_run()
+        now = scrape(web)
+        assert now["crewops_runs", "queued"] == now["crewops_runs", "running"] == 1
+        assert 0 < now["crewops_queue_seconds",] < 60
+
+    def test_a_rollback_counts_nothing(self, web, acme):
+        run = acme.start_run()
+        before = Changes(web)
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            run.finish("succeeded")
+            raise ZeroDivisionError
+        assert before.of("crewops_runs_ended_total", "", "succeeded") == 0
+
+    def test_requests_are_counted_but_health_checks(self, web):
+        before = Changes(web)
+        httpx.get(f"{web.origin}/login/")
+        httpx.request("PROPFIND", f"{web.origin}/login/")
+        httpx.get(f"{web.origin}/healthz")
+        before.eventually(1, "crewops_http_request_seconds_count", "GET", "200")
+        before.eventually(1, "crewops_http_request_seconds_count", "other", "403")
+
+
+def test_a_database_that_is_away_is_told_and_the_rest_goes_on(client, monkeypatch, db):
+    def fail(*args, **kwargs):
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(Run.objects, "active", fail)
+    text = client.get("/metrics", headers=AUTHORIZED).content.decode()
+    assert "crewops_database_up 0.0" in text
+    assert "crewops_runs{" not in text
+
+
+@pytest.mark.parametrize(
+    ("code", "label"),
+    [(1000, "1000"), (4408, "4408"), (4999, "other"), (3000, "other"), (None, "other")],
+)
+def test_a_client_cannot_make_labels(code, label):
+    assert metrics.code_label(code) == label
+
+
+def test_a_flood_of_events_costs_no_more_than_a_few_observations():
+    tally = metrics.Tally()
+    for _ in range(10_000):
+        tally.delivered('{"type":"done","timestamp":"2026-01-01T00:00:00.000000Z"}', 3)
+    assert len(tally._newest) == metrics.LATENCIES_A_SWEEP
