@@ -1,14 +1,17 @@
 """Ways of putting a text frame on a socket without waiting for it.
 
 A writer has ``write(text, frame) -> bool`` (``False``: the socket takes no more now, nothing was
-written), ``await drained()``, and ``await close(code)``. `realtime.server` offers one that writes
-prepared bytes to the transport; under any other ASGI server `QueueWriter` stands in.
+written), ``await drained()``, and ``await close(code)``. `realtime.server` and
+`realtime.daphne_writer` write prepared bytes to the transport; under any other ASGI server
+`QueueWriter` stands in, which counts on ``send`` to wait for a slow peer.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol
+
+from realtime import daphne_writer
 
 EXTENSION = "crewops.writer"  # key in the scope's extensions where the server offers its own
 QUEUE_FRAMES = 64
@@ -28,7 +31,7 @@ class Writer(Protocol):
 def writer_for(scope: dict, send: Send) -> Writer:
     """The server's own writer where it has one."""
     own = scope.get("extensions", {}).get(EXTENSION)
-    return own if own is not None else QueueWriter(send)
+    return own or daphne_writer.writer_of(send) or QueueWriter(send)
 
 
 def frame_of(text: str) -> bytes:

@@ -133,6 +133,10 @@ class ToolEventEmitter:
 def _first(text: str) -> str:
     """As much of the beginning of `text` as fits into one event."""
     piece = text[:OUTPUT_BYTES]
-    while len(json.dumps(piece)) > OUTPUT_BYTES:
+    while _json_bytes(piece) > OUTPUT_BYTES:
         piece = piece[: len(piece) * 3 // 4]
     return piece
+
+
+def _json_bytes(text: str) -> int:
+    return len(json.dumps(text, ensure_ascii=False).encode(errors="surrogatepass"))

@@ -91,14 +91,20 @@ class Process:
 
 
 class Web(Process):
-    """A web process on a port of its own: ours, Daphne's, or uvicorn's as it comes."""
+    """A web process on a port of its own: ours, Daphne's, or uvicorn's as it comes.
 
-    def __init__(self, *, daphne: bool = False, stock: bool = False, **variables: str) -> None:
+    Daphne takes ``options`` of its command line.
+    """
+
+    def __init__(
+        self, *options: str, daphne: bool = False, stock: bool = False, **variables: str
+    ) -> None:
         self.port = free_port()
         self.origin = f"http://127.0.0.1:{self.port}"
         argv = ["-m", "crewops.web"]
         if daphne:
-            argv = ["-m", "daphne", "-v", "0", "-p", str(self.port), "crewops.asgi:application"]
+            command = ["-m", "daphne", "-v", "0", "-p", str(self.port)]
+            argv = [*command, *options, "crewops.asgi:application"]
         if stock:
             argv = ["-m", "uvicorn", "--ws", "websockets-sansio", "--port", str(self.port)]
             argv += ["crewops.asgi:application"]

@@ -1,4 +1,4 @@
-"""The sockets under Daphne, which serves ``manage.py runserver`` and knows nothing of our writer."""
+"""The sockets under Daphne, which serves ``manage.py runserver`` and offers no writer of its own."""
 
 import signal
 
@@ -45,3 +45,14 @@ def test_a_thousand_events_arrive_in_order(daphne, acme):
 def test_refusals_reach_the_client(daphne, acme, path, code):
     with daphne.socket(path) as socket:
         assert socket.close_code() == code
+
+
+def test_a_socket_that_gets_too_old_for_daphne_is_told_to_come_back(acme):
+    """Daphne itself would close it with 1000, as if all were complete."""
+    process = Web("--websocket_timeout", "7", daphne=True)
+    try:
+        with process.socket("/ws/mission", acme.viewer) as socket:
+            socket.rest()
+            assert socket.code == 4500
+    finally:
+        process.stop()

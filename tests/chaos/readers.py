@@ -98,7 +98,10 @@ class HealthyReaders:
                 size = head[1]
                 if size > 125:
                     size = int.from_bytes(await reader.readexactly(2 if size == 126 else 8))
-                if stamp := STAMP.search(await reader.readexactly(size)):
+                payload = await reader.readexactly(size)
+                if head[0] == PING[0]:  # Daphne drops who does not answer
+                    writer.write(bytes((0x8A, 0x80 | size)) + bytes(4) + payload)
+                elif stamp := STAMP.search(payload):
                     self._latencies.append((time.time_ns() - int(stamp[1])) / 1e6)
         except (asyncio.IncompleteReadError, ConnectionError):
             self.lost += 1

@@ -25,9 +25,9 @@ SLOWER = 4  # times the p99 without stuck readers that the healthy may wait ...
 NOISE_MS = 100.0  # ... beyond what a busy machine adds by itself
 
 
-@pytest.fixture
-def web(transactional_db):
-    process = Web()
+@pytest.fixture(params=["uvicorn", "daphne"])
+def web(request, transactional_db):
+    process = Web(daphne=request.param == "daphne")
     yield process
     assert process.running, process.log.read_text()
     process.stop()
