@@ -11,21 +11,31 @@ from functools import partial
 from typing import Any
 
 from realtime.close_codes import CloseCode
+from realtime.writers import EXTENSION
 
 BUFFER_LIMIT = 128 * 1024  # bytes; as much unsent, and the socket takes no more
 CHECK_S = 5.0  # Daphne looks for sockets that are too old every two seconds
 
-Send = Callable[[dict], Awaitable[None]]
+Application = Callable[..., Awaitable[None]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-def writer_of(send: Send) -> "DaphneWriter | None":
-    """The writer for Daphne's ``send``, which is its server's method over the protocol."""
-    daphne = sys.modules.get("daphne.ws_protocol")
-    if daphne and isinstance(send, partial) and len(send.args) == 1:
-        (protocol,) = send.args
-        if isinstance(protocol, daphne.WebSocketProtocol):
-            return DaphneWriter(protocol, send)
-    return None
+class OfferDaphneWriter:
+    """ASGI middleware for sockets, the outermost: only Daphne's own ``send`` leads to the transport."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    async def __call__(self, scope: dict[str, Any], receive: Callable, send: Send) -> None:
+        writer = _writer_of(send)
+        if writer is None:
+            await self._application(scope, receive, send)
+            return
+        scope = {**scope, "extensions": {**scope.get("extensions", {}), EXTENSION: writer}}
+        try:
+            await self._application(scope, receive, send)
+        finally:
+            writer.stop()
 
 
 class DaphneWriter:
@@ -88,3 +98,13 @@ class DaphneWriter:
     def _retire(self) -> None:
         if self._protocol.state == self._protocol.STATE_OPEN:
             self._protocol.sendClose(code=int(CloseCode.SERVER_ERROR))
+
+
+def _writer_of(send: Send) -> DaphneWriter | None:
+    """The writer for Daphne's ``send``, which is its server's method over the protocol."""
+    daphne = sys.modules.get("daphne.ws_protocol")
+    if daphne and isinstance(send, partial) and len(send.args) == 1:
+        (protocol,) = send.args
+        if isinstance(protocol, daphne.WebSocketProtocol):
+            return DaphneWriter(protocol, send)
+    return None

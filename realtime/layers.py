@@ -154,12 +154,15 @@ class _Member:
         self._groups[group].add(channel)
         if len(self._groups[group]) > 1:
             return
-        stream = streams.of_group(group)
-        if stream is None:
-            await self._subscriber.add(_group_channel(group))
-        else:
+        channels = [_group_channel(group)]
+        if stream := streams.of_group(group):
             self.hub.feeds[stream] = Feed(stream)
-            await self._subscriber.add(stream, _group_channel(group))
+            channels.insert(0, stream)
+        try:
+            await self._subscriber.add(*channels)
+        except asyncio.CancelledError:  # who joins has gone, and will not leave
+            await self.leave(group, channel)
+            raise
 
     async def leave(self, group: str, channel: str) -> None:
         self._groups[group].discard(channel)

@@ -11,8 +11,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from realtime import daphne_writer
-
 EXTENSION = "crewops.writer"  # key in the scope's extensions where the server offers its own
 QUEUE_FRAMES = 64
 QUEUE_CHARS = 256 * 1024
@@ -31,7 +29,7 @@ class Writer(Protocol):
 def writer_for(scope: dict, send: Send) -> Writer:
     """The server's own writer where it has one."""
     own = scope.get("extensions", {}).get(EXTENSION)
-    return own or daphne_writer.writer_of(send) or QueueWriter(send)
+    return own if own is not None else QueueWriter(send)
 
 
 def frame_of(text: str) -> bytes:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -27,6 +28,7 @@ class Client:
         self.connected_to: int | None = None  # the port
         self.codes: Counter[int] = Counter()  # of connections that the server ended
         self.cuts = 0
+        self.late_s = 0.0  # the longest an event was on its way, of those it was connected for
         self._path = path
         self._token = token
         self._rng = rng
@@ -57,8 +59,11 @@ class Client:
     async def _read(self, connection: ClientConnection) -> None:
         try:
             async with asyncio.timeout(self._rng.expovariate(1 / CUT_EVERY_S)):
+                connected_at = time.time()
                 async for text in connection:
-                    self.transcript.add(text)
+                    made_at = self.transcript.add(text)
+                    if made_at and made_at > connected_at:
+                        self.late_s = max(self.late_s, time.time() - made_at)
         except TimeoutError:
             self.cuts += 1
             if self._rng.random() < 0.5:  # as when the network goes away
@@ -103,6 +108,13 @@ class Clients:
         """Events committed that clients have not got yet, over all of them."""
         behind = (heads[c.transcript.stream] - c.transcript.position for c in self.clients)
         return sum(max(0, events) for events in behind)
+
+    def latest_s(self) -> float:
+        """How late an event has come at most since this was last asked for."""
+        late_s = max(client.late_s for client in self.clients)
+        for client in self.clients:
+            client.late_s = 0.0
+        return late_s
 
     def dropped(self) -> int:
         """Connections so far that ended without a cut of the client's own."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import redis
 
 from crewops.redis import server_command, socket_path
+from tests.chaos.proxy import Mode, Proxy
 from tests.live import Web, eventually
 
 
@@ -22,24 +23,28 @@ class Strike:
     missing: int  # events committed and not yet at their clients when it struck, over all clients
     committed: int  # events committed between the strike and the healing
     dropped: int  # connections that ended meanwhile, not by the client's own cut
+    late_s: float  # of the events that clients were connected for, the longest on its way
     healed_s: float  # from its end until every client had what was committed at its end
 
     def __str__(self) -> str:
         return (
-            f"{self.fault:22} held {self.held_s:4.1f} s, {self.sockets:3} sockets, "
+            f"{self.fault:18} held {self.held_s:4.1f} s, {self.sockets:3} sockets, "
             f"{self.missing:4} deliveries under way, {self.committed:3} events committed, "
-            f"{self.dropped:3} connections lost, healed in {self.healed_s:4.1f} s"
+            f"{self.dropped:3} connections lost, at most {self.late_s:4.2f} s late, "
+            f"healed in {self.healed_s:4.1f} s"
         )
 
 
 class RedisServer:
-    """A Redis of the storm's own."""
+    """A Redis of the storm's own, and the proxy through which everybody else reaches it."""
 
     def __init__(self, directory: Path) -> None:
-        self.url = f"unix://{socket_path(directory)}"
         self._command = server_command(directory)
-        self._client = redis.Redis.from_url(self.url, socket_timeout=5)
+        path = socket_path(directory)
+        self._client = redis.Redis.from_url(f"unix://{path}", socket_timeout=5)
         self.start()
+        self.proxy = Proxy(path.with_suffix(".proxy"), path).start()
+        self.url = self.proxy.url
 
     def start(self) -> None:
         self._popen = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
@@ -66,6 +71,7 @@ class RedisServer:
         self._client.flushall()
 
     def stop(self) -> None:
+        self.proxy.stop()
         self._client.close()
         self._popen.kill()
         self._popen.wait()
@@ -131,11 +137,18 @@ def faults(redis_server: RedisServer, fleet: Fleet) -> list[Fault]:
             web,
         )
 
+    def between(mode: Mode, hold_s: tuple[float, float]) -> Fault:
+        set_mode = redis_server.proxy.set
+        return Fault(f"Redis: {mode}", hold_s, lambda: set_mode(mode), lambda: set_mode("ok"))
+
     return [
         Fault("Redis: kill -9", (1.0, 2.5), redis_server.kill, redis_server.start),
         Fault("Redis: SIGSTOP", (1.0, 5.0), redis_server.freeze, redis_server.thaw),
         Fault("Redis: CLIENT KILL", (0.3, 0.6), cut),
         Fault("Redis: FLUSHALL", (0.3, 0.6), redis_server.flush),
+        between("blackhole", (1.0, 5.0)),
+        between("reset", (0.5, 2.0)),
+        between("deaf", (1.0, 6.0)),
         kill(0),
         terminate(1),
     ]

@@ -125,6 +125,7 @@ class Storm:
             port = None
         before, dropped = _heads(names), clients.dropped()
         missing, sockets = clients.missing(before), clients.connected(port)
+        clients.latest_s()
         begun = time.monotonic()
         fault.strike()
         time.sleep(hold_s)
@@ -139,6 +140,7 @@ class Storm:
             missing=missing,
             committed=_total(after) - _total(before),
             dropped=clients.dropped() - dropped,
+            late_s=clients.latest_s(),
             healed_s=time.monotonic() - mended,
         )
 

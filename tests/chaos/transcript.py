@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 
 @dataclass
@@ -19,8 +20,11 @@ class Transcript:
     def position(self) -> int:
         return len(self.texts)
 
-    def add(self, text: str) -> None:
-        """A frame. An event that is not the next one is a fault, as is any ``reset``."""
+    def add(self, text: str) -> float | None:
+        """A frame. An event that is not the next one is a fault, as is any ``reset``.
+
+        The time the event was made at, where it is the next one; seconds since the epoch.
+        """
         frame = json.loads(text)
         if frame["type"] == "hello":
             if self.epoch not in (None, frame["epoch"]):
@@ -30,10 +34,12 @@ class Transcript:
             if frame["seq"] == self.position + 1:
                 self.texts.append(text)
                 self.done = frame["type"] == "done"
+                return datetime.fromisoformat(frame["timestamp"]).timestamp()
             else:
                 self.faults.append(f"seq {frame['seq']} after {self.position}")
         elif frame["type"] != "ping":
             self.faults.append(text[:200])
+        return None
 
     def differs_from(self, logged: Sequence[str]) -> str | None:
         """How it differs from the log; ``None`` where it is exactly 1..N, byte for byte."""

@@ -143,6 +143,7 @@ class Delivery(RuleBasedStateMachine):
             "headers": [],
             "path": "/",
             "type": "websocket",
+            "path": "/ws/probe",
             "query_string": b"" if since is None else f"since={since}".encode(),
             "extensions": {EXTENSION: client},
         }
@@ -220,7 +221,8 @@ class Delivery(RuleBasedStateMachine):
             assert client.resets() == [], "sent back to the start without a reason"
         events = client.events()
         for event in events:
-            assert self.model[event["seq"] - 1] == event["number"], "not what was committed"
+            committed = self.model[event["seq"] - 1 : event["seq"]]
+            assert committed == [event["number"]], "not what was committed"
         seqs = [event["seq"] for event in events]
         if not seqs:
             head = max(frame.get("head", 0) for frame in client.frames)

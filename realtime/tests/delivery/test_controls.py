@@ -16,7 +16,12 @@ from realtime.tests.delivery.parts import Probe
 
 # Short stories: what comes later would heal the fault.
 CONTROL = settings(
-    EXAMPLES, max_examples=2000, stateful_step_count=8, database=None, phases=[Phase.generate]
+    EXAMPLES,
+    max_examples=2000,
+    stateful_step_count=8,
+    database=None,
+    phases=[Phase.generate],
+    report_multiple_bugs=False,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -59,9 +64,15 @@ class Autoincremented(OnlyDoorbells):
         return entries
 
 
-@pytest.mark.parametrize("machine", [PublishedEarly, Autoincremented])
-def test_without_its_guard_the_list_is_not_seen(machine):
-    with pytest.raises((AssertionError, IndexError)):
+@pytest.mark.parametrize(
+    ("machine", "seen"),
+    [
+        (PublishedEarly, "not what was committed"),
+        (Autoincremented, "not what was committed|without a reason|never comes to rest|a hole"),
+    ],
+)
+def test_without_its_guard_the_list_is_not_seen(machine, seen):
+    with pytest.raises(AssertionError, match=seen):
         run_state_machine_as_test(machine, settings=CONTROL)
 
 

@@ -1,0 +1,108 @@
+"""Publishing to a Redis that fails: what it costs a writer, and that it goes on afterwards."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import redis
+
+from crewops.redis import server_command, socket_path
+from realtime.log import Entry
+from realtime.publish import OPEN_S, TIMEOUT_S, Publisher
+from tests.chaos.proxy import Proxy
+from tests.live import eventually
+
+EVENTS = 100
+SLACK_S = 0.1  # a busy machine's own
+
+
+class Broken:
+    """A Redis behind a proxy, and ways to break it."""
+
+    def __init__(self, directory) -> None:
+        self._command = server_command(directory)
+        path = socket_path(directory)
+        self.url = f"unix://{path}"
+        self.redis = redis.Redis.from_url(self.url)
+        self.start()
+        self.proxy = Proxy(path.with_suffix(".proxy"), path).start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        eventually(self._answers)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def close(self) -> None:
+        self.proxy.stop()
+        self.redis.close()
+        self.kill()
+
+    def _answers(self) -> bool:
+        try:
+            return self.redis.ping()
+        except redis.ConnectionError:
+            return False
+
+
+FAULTS: dict[str, tuple[Callable[[Broken], object], Callable[[Broken], object]]] = {
+    "hung": (
+        lambda broken: broken.process.send_signal(signal.SIGSTOP),
+        lambda broken: broken.process.send_signal(signal.SIGCONT),
+    ),
+    "gone": (Broken.kill, Broken.start),
+    "blackhole": (
+        lambda broken: broken.proxy.set("blackhole"),
+        lambda broken: broken.proxy.set("ok"),
+    ),
+    "reset": (lambda broken: broken.proxy.set("reset"), lambda broken: broken.proxy.set("ok")),
+    "deaf": (lambda broken: broken.proxy.set("deaf"), lambda broken: broken.proxy.set("ok")),
+}
+
+
+@pytest.fixture
+def broken(tmp_path) -> Iterator[Broken]:
+    broken = Broken(tmp_path)
+    yield broken
+    broken.close()
+
+
+def publish(publisher: Publisher, seq: int) -> float:
+    """One event; the seconds it took."""
+    begun = time.monotonic()
+    publisher.publish("run:x", [Entry(seq, "task_start", f'{{"seq":{seq}}}')])
+    return time.monotonic() - begun
+
+
+@pytest.mark.parametrize("connected", [True, False])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_costs_a_writer_one_timeout(broken, fault, connected):
+    url = broken.url if fault in ("hung", "gone") else broken.proxy.url
+    publisher = Publisher(url)
+    if connected:
+        publish(publisher, 0)
+    strike, mend = FAULTS[fault]
+    strike(broken)
+    took = [publish(publisher, seq) for seq in range(EVENTS)]
+    assert sum(took) < TIMEOUT_S + SLACK_S
+    assert sum(seconds > TIMEOUT_S / 2 for seconds in took) <= 1
+    mend(broken)
+    with broken.redis.pubsub() as pubsub:
+        pubsub.subscribe("run:x")
+        pubsub.get_message(timeout=5)
+        time.sleep(OPEN_S)  # the circuit's own time
+        publish(publisher, EVENTS)
+        published = pubsub.get_message(ignore_subscribe_messages=True, timeout=5)
+        assert published["data"] == b'{"seq":%d}' % EVENTS
+
+
+def test_control_without_the_circuit_every_event_waits(broken, monkeypatch):
+    monkeypatch.setattr("realtime.publish.OPEN_S", 0.0)
+    publisher = Publisher(broken.url)
+    FAULTS["hung"][0](broken)
+    assert sum(publish(publisher, seq) for seq in range(10)) >= 10 * TIMEOUT_S
+    FAULTS["hung"][1](broken)

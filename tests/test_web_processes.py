@@ -1,0 +1,88 @@
+"""Several web processes behind one port: nobody misses an event, also when one of them is killed."""
+
+import random
+import signal
+
+import psutil
+import pytest
+from rest_framework_simplejwt.tokens import AccessToken
+
+from crews.models import Task
+from realtime import log, streams
+from realtime.models import Event
+from tests.chaos.clients import Client, Clients
+from tests.chaos.writer import EVENTS_PER_TASK
+from tests.live import Process, Web, eventually
+
+PROCESSES = 4
+CLIENTS = 40
+RATE = 50.0  # events a second
+SECONDS = 16.0  # of writing
+KILLED_AFTER = 100  # events
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+
+
+@pytest.fixture
+def webs():
+    process = Web(WEB_CONCURRENCY=str(PROCESSES))
+    yield process
+    assert process.running, process.log.read_text()
+    process.stop()
+
+
+def serving(web: Web) -> dict[int, int]:
+    """The sockets of each process that serves, by its pid."""
+    children = psutil.Process(web.pid).children()
+    return {child.pid: _sockets(child, web.port) for child in children if _serves(child)}
+
+
+def _serves(process: psutil.Process) -> bool:
+    return "spawn_main" in " ".join(process.cmdline())
+
+
+def _sockets(process: psutil.Process, port: int) -> int:
+    connections = process.net_connections("tcp")
+    return sum(c.laddr.port == port and c.status == psutil.CONN_ESTABLISHED for c in connections)
+
+
+def test_one_of_four_is_killed_while_events_flow(webs, acme):
+    crew = acme.crew
+    template = crew.tasks.first()
+    for order in range(crew.tasks.count(), round(SECONDS * RATE / EVENTS_PER_TASK)):
+        Task.objects.create(
+            crew=crew, agent=template.agent, name=f"{order}", order=order, steps=template.steps
+        )
+    run = acme.start_run()
+    followed = [
+        (f"/ws/graph/{crew.pk}", streams.graph(crew.pk)),
+        (f"/ws/runs/{run.pk}", streams.run(run.pk)),
+    ]
+    token, rng = str(AccessToken.for_user(acme.viewer)), random.Random(1)
+    clients = [
+        Client(*followed[number % 2], token, random.Random(rng.random()))
+        for number in range(CLIENTS)
+    ]
+    eventually(lambda: len(serving(webs)) == PROCESSES, 30)
+    with Clients(clients, [webs.port]) as connected:
+        eventually(lambda: connected.connected() == CLIENTS, 30)
+        writer = Process("-m", "tests.chaos.writer", "--run", str(run.pk), "--rate", str(RATE))
+        graph = followed[0][1]
+        eventually(lambda: log.heads([graph])[graph][1] > KILLED_AFTER, 30)
+
+        before = serving(webs)
+        victim = max(before, key=before.get)
+        assert sum(sockets > 0 for sockets in before.values()) >= 2, "all are on one process"
+        psutil.Process(victim).send_signal(signal.SIGKILL)
+        eventually(lambda: len(serving(webs).keys() - {victim}) == PROCESSES, 30)
+        eventually(lambda: connected.connected() >= CLIENTS - 5, 30)
+        assert writer.running, "no event flowed any more"
+        eventually(lambda: not writer.running, SECONDS + 30)
+
+        heads = {stream: head for stream, (_, head) in log.heads(s for _, s in followed).items()}
+        eventually(lambda: connected.level_with(heads), 30)
+    assert sum(client.codes[1006] for client in clients) >= before[victim] / 2, "it hit nobody"
+    for client in clients:
+        stream = client.transcript.stream
+        logged = Event.objects.filter(stream=stream).order_by("seq").values_list("body", flat=True)
+        assert client.transcript.differs_from(list(logged)) is None
