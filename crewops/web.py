@@ -33,9 +33,6 @@ OPTIONS = {
 
 
 def main() -> None:
-    # Where several processes are asked for, this one only watches them, and would log in a form of its own.
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crewops.settings")
-    django.setup()
     allow_open_files()
     options = OPTIONS | {"forwarded_allow_ips": settings.TRUSTED_PROXIES}
     if listener := _given_socket():
@@ -69,6 +66,11 @@ def _given_socket() -> socket.socket | None:
     return None
 
 
-if __name__ == "__main__":
+# Where several processes are asked for, `__main__` only watches them, and would log in a form of its
+# own; the others are spawned, and their protocols need the models before the application is loaded.
+if __name__ in ("__main__", "__mp_main__"):
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crewops.settings")
+    django.setup()
+
+if __name__ == "__main__":
     main()

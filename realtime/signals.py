@@ -81,6 +81,7 @@ def tool_saved(instance: ToolExecution, created: bool, update_fields=None, **kwa
                 duration_s=instance.duration_s,
                 exit_code=instance.exit_code,
                 status=instance.status,
+                message=instance.message,
             )
         )
     run = instance.task_execution.run

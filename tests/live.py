@@ -109,7 +109,11 @@ class Web(Process):
             argv = ["-m", "uvicorn", "--ws", "websockets-sansio", "--port", str(self.port)]
             argv += ["crewops.asgi:application"]
         super().__init__(*argv, PORT=str(self.port), **variables)
-        eventually(self._answers, READY_S)
+        try:
+            eventually(self._answers, READY_S)
+        except AssertionError:
+            self.stop()
+            raise
 
     def _answers(self) -> bool:
         assert self.running, self.log.read_text()

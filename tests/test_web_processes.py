@@ -68,7 +68,7 @@ def test_one_of_four_is_killed_while_events_flow(webs, acme):
         eventually(lambda: connected.connected() == CLIENTS, 30)
         writer = Process("-m", "tests.chaos.writer", "--run", str(run.pk), "--rate", str(RATE))
         graph = followed[0][1]
-        eventually(lambda: log.heads([graph])[graph][1] > KILLED_AFTER, 30)
+        eventually(lambda: log.position(graph).head > KILLED_AFTER, 30)
 
         before = serving(webs)
         victim = max(before, key=before.get)

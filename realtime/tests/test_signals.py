@@ -58,10 +58,11 @@ def test_a_field_left_out_of_update_fields_is_told_when_it_is_saved(task, graph)
 
 def test_ending_emits_one_end_and_a_second_ending_none(task, graph):
     execution = ToolExecution.objects.create(task_execution=task, tool="script")
-    execution.end("error", exit_code=2)
+    execution.end("error", exit_code=2, message="No such file.")
     execution.end("success", exit_code=0)
     assert [event["type"] for event in events(graph)] == ["tool_start", "tool_end"]
     assert events(graph)[-1]["exit_code"] == 2
+    assert events(graph)[-1]["message"] == "No such file."
 
 
 def test_a_rollback_emits_nothing_and_leaves_no_hole(task, graph):

@@ -86,6 +86,7 @@
  *   duration_s: number,
  *   exit_code: number | null,
  *   status: ToolOutcome,
+ *   message?: string,
  * }} ToolEndEvent
  */
 /** @typedef {ToolStartEvent | ToolProgressEvent | ToolEndEvent} ToolEvent */

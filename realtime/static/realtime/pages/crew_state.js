@@ -53,7 +53,7 @@ export class CrewState {
       case "tool_end": {
         const { execution_id, agent_id, status, duration_s } = message;
         const execution = this.#executions.get(execution_id);
-        if (execution) Object.assign(execution, { status, duration_s });
+        if (execution) Object.assign(execution, { status, duration_s, message: message.message ?? execution.message });
         this.#told.set(agent_id, status === "success" ? "done" : "error");
         break;
       }
