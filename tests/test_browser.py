@@ -3,17 +3,20 @@
 import io
 import os
 import re
+import signal
 from collections.abc import Iterator
 
 import pytest
 from django.core.management import call_command
 
 from crews.models import Crew
+from realtime.tests.sockets.acting import work
 from runs.models import Run, TaskExecution, ToolExecution
 from tests.live import Web, eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
+HANG_MS = 10_000  # events that Redis lost come a second late, on a busy machine a little more
 RUN_MS = 60_000  # the demo run takes about ten seconds
 SOCKET = """async ([path, protocols]) => {
     const socket = new WebSocket(location.origin.replace("http", "ws") + path, protocols);
@@ -146,3 +149,26 @@ def test_text_from_tools_and_names_is_never_markup(page, acme, settings):
     run.finish("failed", reason="task_failed", message=payload)
     page.wait_for_selector("#run-head .status-badge[data-status=failed]")
     assert page.evaluate("window.pwned") is None
+
+
+def test_a_page_stays_right_while_redis_hangs(page, acme, redis_server, settings):
+    """Events come from the log meanwhile, and nobody has to reload."""
+    from playwright.sync_api import expect
+
+    page.goto("/login/")
+    run = acme.start_run()
+    run.share(True)
+    page.goto(run.get_absolute_url())
+    expect(page.locator("[data-live-mark]").first).to_have_attribute("data-state", "live")
+    pid = redis_server.info("server")["process_id"]
+    loaded = page.evaluate("performance.timeOrigin")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for entry in run.plan["tasks"]:
+            work(run, entry)
+        expect(page.locator("body")).to_contain_text("hello", timeout=HANG_MS)
+        run.finish("succeeded")
+        expect(page.locator("#run-head .status-badge")).to_have_text("Succeeded", timeout=HANG_MS)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert page.evaluate("performance.timeOrigin") == loaded

@@ -2,6 +2,7 @@
 
 import random
 import signal
+from contextlib import ExitStack, suppress
 
 import psutil
 import pytest
@@ -33,17 +34,16 @@ def webs():
 
 def serving(web: Web) -> dict[int, int]:
     """The sockets of each process that serves, by its pid."""
-    children = psutil.Process(web.pid).children()
-    return {child.pid: _sockets(child, web.port) for child in children if _serves(child)}
-
-
-def _serves(process: psutil.Process) -> bool:
-    return "spawn_main" in " ".join(process.cmdline())
-
-
-def _sockets(process: psutil.Process, port: int) -> int:
-    connections = process.net_connections("tcp")
-    return sum(c.laddr.port == port and c.status == psutil.CONN_ESTABLISHED for c in connections)
+    sockets = {}
+    for child in psutil.Process(web.pid).children():
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            if "spawn_main" in " ".join(child.cmdline()):
+                sockets[child.pid] = sum(
+                    connection.laddr.port == web.port
+                    and connection.status == psutil.CONN_ESTABLISHED
+                    for connection in child.net_connections("tcp")
+                )
+    return sockets
 
 
 def test_one_of_four_is_killed_while_events_flow(webs, acme):
@@ -64,9 +64,10 @@ def test_one_of_four_is_killed_while_events_flow(webs, acme):
         for number in range(CLIENTS)
     ]
     eventually(lambda: len(serving(webs)) == PROCESSES, 30)
-    with Clients(clients, [webs.port]) as connected:
+    with ExitStack() as stack, Clients(clients, [webs.port]) as connected:
         eventually(lambda: connected.connected() == CLIENTS, 30)
         writer = Process("-m", "tests.chaos.writer", "--run", str(run.pk), "--rate", str(RATE))
+        stack.callback(writer.stop)
         graph = followed[0][1]
         eventually(lambda: log.position(graph).head > KILLED_AFTER, 30)
 

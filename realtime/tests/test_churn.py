@@ -1,0 +1,191 @@
+"""Sockets that come and go in every way, on a server in this process: nothing of them stays behind."""
+
+import asyncio
+import gc
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+from uuid import uuid4
+
+import psutil
+import pytest
+import uvicorn
+from channels.layers import get_channel_layer
+from django.db import connections
+from redis import Redis
+from rest_framework_simplejwt.tokens import AccessToken
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from conftest import make_tenant
+from crewops.web import APPLICATION, OPTIONS
+from realtime import log, publish, streams
+from realtime.consumers import GraphConsumer
+from realtime.events import Event
+from realtime.subscriber import Subscriber
+from realtime.threads import in_thread
+from tests.live import free_port
+
+GONE_S = 2.0  # after the last of them, all is as before
+ROUNDS = 6
+EACH = 10  # sockets of each kind in a round
+FLOOD = 50  # events of 1 KB while they close
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Served:
+    """The server, and what it holds for its sockets."""
+
+    def __init__(self, port: int, redis: Redis, crew_id: str, token: str) -> None:
+        self.crew_id = crew_id
+        self._redis = redis
+        self._stream = streams.graph(crew_id)
+        self._url = f"ws://127.0.0.1:{port}/ws/graph/{crew_id}"
+        self._token = token
+
+    def open(self) -> connect:
+        return connect(self._url, subprotocols=["token", self._token], compression=None, proxy=None)
+
+    def sizes(self) -> dict[str, Any]:
+        member = get_channel_layer()._member()
+        gc.collect()
+        return {
+            "feeds": len(member.hub.feeds),
+            "groups": len(member._groups),
+            "queues": len(member._queues),
+            "places": dict(member.places._own),
+            "tasks": sorted(task.get_name().split("-")[0] for task in asyncio.all_tasks()),
+            "consumers": sum(isinstance(kept, GraphConsumer) for kept in gc.get_objects()),
+            "files": psutil.Process().num_fds(),
+            "subscribed": self._redis.pubsub_numsub(self._stream)[0][1],
+        }
+
+    async def settled(self, expected: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Its sizes, once they are those or, where none are given, change no more; or after a while."""
+        over = time.monotonic() + GONE_S
+        sizes = self.sizes()
+        while time.monotonic() < over:
+            await asyncio.sleep(0.2)
+            last, sizes = sizes, self.sizes()
+            if sizes == (last if expected is None else expected):
+                break
+        return sizes
+
+    async def flood(self) -> None:
+        for _ in range(FLOOD):
+            await in_thread(self._emit)
+
+    def _emit(self) -> None:
+        event = Event("tool_progress", self.crew_id, data={"message": "x" * 1000})
+        publish.on_commit(self._stream, log.append(self._stream, [event]))
+
+
+@pytest.fixture
+async def served(redis_server, acme_token, monkeypatch) -> AsyncIterator[Served]:
+    # So that the database's connections, too, are those of the sockets alone.
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(APPLICATION, port=port, **OPTIONS))
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield Served(port, redis_server, *acme_token)
+    server.should_exit = True
+    await task
+    await get_channel_layer().flush()
+
+
+@pytest.fixture
+def acme_token(transactional_db) -> tuple[str, str]:
+    acme = make_tenant("acme")
+    return str(acme.crew.pk), str(AccessToken.for_user(acme.viewer))
+
+
+async def reads(connection: ClientConnection) -> int:
+    """Everything up to the close; its code."""
+    with suppress(ConnectionClosed):
+        while True:
+            await connection.recv()
+    return connection.close_code
+
+
+async def leaves(served: Served) -> None:
+    async with served.open() as connection:
+        await connection.recv()
+
+
+async def aborts(served: Served) -> None:
+    async with served.open() as connection:
+        await connection.recv()
+        connection.transport.abort()
+
+
+async def aborts_in_a_flood(served: Served) -> None:
+    async with served.open() as connection:
+        await connection.recv()
+        await served.flood()
+        connection.transport.abort()
+
+
+async def says_nonsense(served: Served) -> None:
+    async with served.open() as connection:
+        for _ in range(3):
+            await connection.send("{")
+        assert await reads(connection) == 4400
+
+
+async def meets_a_fault(served: Served) -> None:
+    async with served.open() as connection:
+        assert await reads(connection) == 4500
+
+
+async def test_nothing_of_a_socket_stays_behind(served, monkeypatch, caplog):
+    # pytest would keep the log's tracebacks, and the sockets in them.
+    caplog.set_level(logging.CRITICAL, "realtime.consumers.socket")
+    begin = GraphConsumer.begin
+    failing = False
+
+    def begin_or_fail(*args: Any) -> Any:
+        if failing:
+            raise ZeroDivisionError
+        return begin(*args)
+
+    monkeypatch.setattr(GraphConsumer, "begin", begin_or_fail)
+    ways = [leaves, aborts, aborts_in_a_flood, says_nonsense, meets_a_fault]
+    before = None
+    for _ in range(ROUNDS):
+        for way in ways:
+            failing = way is meets_a_fault
+            await asyncio.gather(*(way(served) for _ in range(EACH)))
+        now = await served.settled(before)
+        before = before or now  # the first round makes what is made once
+        assert now == before
+
+
+async def test_control_a_socket_that_is_open_shows(served):
+    await leaves(served)
+    before = await served.settled()
+    async with served.open() as connection:
+        await connection.recv()
+        now = await served.settled(before)
+    assert {name for name in now if now[name] != before[name]} == set(now)
+
+
+async def test_who_goes_while_joining_a_group_is_no_member(monkeypatch):
+    async def add(subscriber: Subscriber, *channels: str) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Subscriber, "add", add)
+    layer = get_channel_layer()
+    group = streams.group(f"graph:{uuid4()}")
+    joining = asyncio.create_task(layer.group_add(group, "channel"))
+    await asyncio.sleep(0)
+    joining.cancel()
+    await asyncio.wait([joining])
+    assert joining.cancelled()
+    assert group not in layer._member()._groups
+    assert streams.of_group(group) not in layer._member().hub.feeds
+    await layer.flush()
