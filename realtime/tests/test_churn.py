@@ -55,7 +55,7 @@ class Served:
         return {
             "feeds": len(member.hub.feeds),
             "groups": len(member._groups),
-            "queues": len(member._queues),
+            "listeners": len(member._listeners),
             "places": dict(member.places._own),
             "tasks": sorted(task.get_name().split("-")[0] for task in asyncio.all_tasks()),
             "consumers": sum(isinstance(kept, GraphConsumer) for kept in gc.get_objects()),

@@ -143,7 +143,6 @@ class Delivery(RuleBasedStateMachine):
             "headers": [],
             "path": "/",
             "type": "websocket",
-            "path": "/ws/probe",
             "query_string": b"" if since is None else f"since={since}".encode(),
             "extensions": {EXTENSION: client},
         }
