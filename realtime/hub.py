@@ -8,7 +8,9 @@ compares heads once a second, so what Redis loses costs that second and nothing 
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 from contextvars import Context
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -17,6 +19,8 @@ from realtime import log, metrics
 from realtime.follower import Follower
 from realtime.threads import in_thread
 from realtime.writers import Write, frame_of
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +36,7 @@ class Feed:
         self.level: dict[Follower, Write] = {}  # those who have had everything up to the head
         self._rung = 0  # the newest seq a doorbell or a sweep spoke of
         self._filling: asyncio.Task[None] | None = None
+        self._shared: asyncio.Task[Any] | None = None
 
     def start(self, position: log.Position) -> None:
         """Take the stream's place from the log; a feed that has one keeps it."""
@@ -56,6 +61,16 @@ class Feed:
                 self._fill(), name=f"fill {self.stream}", context=Context()
             )
             self._filling.add_done_callback(self._filled)
+
+    async def share(self, read: Callable[[str], T]) -> T:
+        """``read(stream)`` on a thread. Who asks while it is under way gets the same answer, so a
+        crowd that comes back at once costs little more than one socket.
+        """
+        if self._shared is None:
+            work = in_thread(read, self.stream)
+            self._shared = asyncio.create_task(work, context=Context())
+            self._shared.add_done_callback(self._was_shared)
+        return await asyncio.shield(self._shared)
 
     def restart(self, epoch: str, head: int, reason: str) -> None:
         """The log is another one than this feed knew: every follower starts afresh."""
@@ -92,6 +107,11 @@ class Feed:
             metrics.HEALED.inc(len(fresh))
             for entry in fresh:
                 self._deliver(entry)
+
+    def _was_shared(self, task: asyncio.Task[Any]) -> None:
+        self._shared = None
+        if not task.cancelled():
+            task.exception()  # it is raised where it is waited for, if anybody still waits
 
     def _filled(self, task: asyncio.Task[None]) -> None:
         self._filling = None

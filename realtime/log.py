@@ -154,8 +154,26 @@ def _refusal(stream: str, by: Attempt | None) -> Exception:
 
 def position(stream: str) -> Position:
     """Where the stream stands; it comes into being here when nothing was appended yet."""
-    row, _ = Stream.objects.get_or_create(name=stream)
-    return Position(row.epoch, row.head, row.floor, row.closed_at is not None)
+    return positions([stream])[stream]
+
+
+def positions(streams: Sequence[str]) -> dict[str, Position]:
+    """Where each of the streams stands, in one query; see `position`."""
+    found = _positions(streams)
+    if missing := [name for name in streams if name not in found]:
+        Stream.objects.bulk_create((Stream(name=name) for name in missing), ignore_conflicts=True)
+        found |= _positions(missing)
+    return found
+
+
+def _positions(streams: Sequence[str]) -> dict[str, Position]:
+    rows = Stream.objects.filter(name__in=streams)
+    return {
+        name: Position(epoch, head, floor, closed_at is not None)
+        for name, epoch, head, floor, closed_at in rows.values_list(
+            "name", "epoch", "head", "floor", "closed_at"
+        )
+    }
 
 
 def heads(streams: Iterable[str]) -> dict[str, tuple[str, int]]:

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 
 from crews.models import Agent
 from realtime import log
@@ -36,8 +36,12 @@ def graph(stream: str) -> dict[str, Any]:
 def crew_state(crew_id: UUID | str) -> dict[str, list[dict[str, Any]]]:
     """``agents`` and ``executions`` of the snapshot, as they are now."""
     runs = Run.objects.filter(crew=crew_id)
-    newest = runs.values_list("pk", flat=True)[:1]
-    shown = set(newest) | set(runs.active().values_list("pk", flat=True))
+    newest = models.Q(pk__in=runs.values("pk")[:1])
+    shown = list(
+        runs.filter(newest | models.Q(status__in=Run.ACTIVE))
+        .order_by()
+        .values_list("pk", flat=True)
+    )
     executions = list(
         ToolExecution.objects.filter(task_execution__run__in=shown)
         .select_related("task_execution")
@@ -52,13 +56,13 @@ def crew_state(crew_id: UUID | str) -> dict[str, list[dict[str, Any]]]:
                 "role": agent.role,
                 "state": states.get(agent.slug, "idle"),
             }
-            for agent in Agent.objects.filter(crew=crew_id)
+            for agent in Agent.objects.filter(crew=crew_id).order_by("order", "slug")
         ],
         "executions": [_execution(execution) for execution in reversed(executions)],
     }
 
 
-def _states(run_ids: set) -> dict[str, str]:
+def _states(run_ids: list) -> dict[str, str]:
     """Each agent's state from its tasks in these runs; a task under way outweighs one that ended."""
     word = {"running": "working", "succeeded": "done", "failed": "error", "cancelled": "idle"}
     states: dict[str, str] = {}

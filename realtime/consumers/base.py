@@ -8,17 +8,22 @@ from urllib.parse import parse_qs
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from structlog.contextvars import bind_contextvars
 
 from realtime import log, streams
 from realtime.access import Grant
 from realtime.close_codes import CloseCode
-from realtime.consumers.socket import UNAUTHENTICATED, Refusal, SocketConsumer
+from realtime.consumers.socket import UNAUTHENTICATED, Admission, Refusal, SocketConsumer
 from realtime.follower import Follower
 from realtime.threads import in_thread
 
 NO_SUCH_ID = UUID(int=0)  # stands in for an id that is none, so that it costs the same query
+
+
+class Beginning(NamedTuple):
+    """Where a fresh socket begins: the position events follow, and the frames that lead up to it."""
+
+    seq: int
+    frames: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +36,6 @@ class Start:
     frames: list[str]
 
 
-class Admission(NamedTuple):
-    """The streams a user may follow on a socket, and the ids its log lines carry from then on."""
-
-    streams: set[str]
-    log_ids: dict[str, str] = {}
-
-
 class StreamConsumer(SocketConsumer):
     """A socket that follows streams. Subclasses say which streams it follows and where a fresh one starts."""
 
@@ -45,12 +43,8 @@ class StreamConsumer(SocketConsumer):
     since: int | None = None  # the position of a socket that names none; ``None``: `begin` decides
 
     @abstractmethod
-    def admit(self, user: AbstractBaseUser | AnonymousUser) -> Admission:
-        """What ``user`` may follow here; queries. Raises ``Refusal``."""
-
-    @abstractmethod
-    def begin(self, stream: str, position: log.Position) -> tuple[int, list[str]]:
-        """The position a fresh socket starts from and the frames that lead up to it; queries."""
+    async def begin(self, positions: dict[str, log.Position]) -> dict[str, Beginning]:
+        """Where a fresh socket begins in each of the streams."""
 
     @abstractmethod
     def allowed(self, grant: Grant, shared: bool) -> set[str]:
@@ -64,9 +58,8 @@ class StreamConsumer(SocketConsumer):
         self._shared = False
         await super().__call__(scope, receive, send)
 
-    async def open(self, user: AbstractBaseUser | AnonymousUser) -> None:
-        followed, log_ids = await in_thread(self.admit, user)
-        bind_contextvars(**log_ids)
+    async def open(self, admission: Admission) -> None:
+        followed = admission.streams
         await self._follow(followed, *self._resume_from(len(followed)))
         if not self.closed:
             self.channel_layer.access.add(self)
@@ -126,7 +119,7 @@ class StreamConsumer(SocketConsumer):
                 self.followers[stream] = await self._join(stream)
         if not self.followers:
             await self.say(_hello(stream=None, epoch=None, head=0))
-        starts = await in_thread(self._starts, sorted(followed), since, epoch)
+        starts = await self._starts(sorted(followed), since, epoch)
         for stream, start in starts.items():
             if stream in self.followers and not self.closed:
                 await self._start(stream, start)
@@ -141,18 +134,20 @@ class StreamConsumer(SocketConsumer):
             on_failure=self.failed,
         )
 
-    def _starts(
+    async def _starts(
         self, followed: list[str], since: int | None, epoch: str | None
     ) -> dict[str, Start]:
-        starts = {}
-        for stream in followed:
-            position = log.position(stream)
-            reset = position.refuses(since, epoch) if since is not None else None
-            if since is None or reset:
-                starts[stream] = Start(position, reset, *self.begin(stream, position))
-            else:
-                starts[stream] = Start(position, None, since, [])
-        return starts
+        positions = await in_thread(log.positions, followed)
+        resets = {
+            stream: position.refuses(since, epoch) if since is not None else None
+            for stream, position in positions.items()
+        }
+        fresh = {s: p for s, p in positions.items() if since is None or resets[s]}
+        beginnings = await self.begin(fresh) if fresh else {}
+        return {
+            stream: Start(position, resets[stream], *beginnings.get(stream, (since, [])))
+            for stream, position in positions.items()
+        }
 
     async def _start(self, stream: str, start: Start) -> None:
         follower = self.followers[stream]
@@ -172,7 +167,7 @@ class StreamConsumer(SocketConsumer):
 
     async def _restart(self, stream: str, reason: str) -> None:
         """The position means nothing any more: say so, then as a fresh socket."""
-        starts = await in_thread(self._starts, [stream], None, None)
+        starts = await self._starts([stream], None, None)
         start = starts[stream]
         head = {"epoch": start.position.epoch, "head": start.position.head}
         await self.say({"type": "reset", "stream": stream, "reason": reason, **head})

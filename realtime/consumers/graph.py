@@ -1,3 +1,4 @@
+import asyncio
 from urllib.parse import parse_qs
 from uuid import UUID
 
@@ -7,8 +8,8 @@ from crews.models import Crew
 from realtime import log, snapshots, streams
 from realtime.access import Grant
 from realtime.close_codes import CloseCode
-from realtime.consumers.base import NO_SUCH_ID, Admission, StreamConsumer
-from realtime.consumers.socket import NOT_FOUND, UNAUTHENTICATED, Refusal
+from realtime.consumers.base import NO_SUCH_ID, Beginning, StreamConsumer
+from realtime.consumers.socket import NOT_FOUND, UNAUTHENTICATED, Admission, Refusal
 from realtime.events import dump
 
 
@@ -24,16 +25,17 @@ class GraphConsumer(StreamConsumer):
         self._crew_id = self._asked_for()
         if self._crew_id is not None:
             crews = crews.filter(pk=self._crew_id)
-        found = list(crews.only("organization"))
+        found = list(crews.only("organization").order_by())
         if self._crew_id is None:
             return Admission({streams.graph(crew.pk) for crew in found})
         if not found:
             raise Refusal(*NOT_FOUND)
         return Admission({streams.graph(self._crew_id)}, found[0].log_ids)
 
-    def begin(self, stream: str, position: log.Position) -> tuple[int, list[str]]:
-        snapshot = snapshots.graph(stream)
-        return snapshot["seq"], [dump(snapshot)]
+    async def begin(self, positions: dict[str, log.Position]) -> dict[str, Beginning]:
+        feeds = [self.channel_layer.feed(stream) for stream in positions]
+        beginnings = await asyncio.gather(*(feed.share(_snapshot) for feed in feeds))
+        return dict(zip(positions, beginnings, strict=True))
 
     def allowed(self, grant: Grant, shared: bool) -> set[str]:
         if self._crew_id is None:
@@ -51,3 +53,8 @@ class GraphConsumer(StreamConsumer):
             return UUID(given)
         except ValueError:
             return NO_SUCH_ID
+
+
+def _snapshot(stream: str) -> Beginning:
+    snapshot = snapshots.graph(stream)
+    return Beginning(snapshot["seq"], [dump(snapshot)])

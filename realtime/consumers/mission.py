@@ -3,8 +3,9 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from crews.models import Crew
 from realtime import log, streams
 from realtime.access import Grant
-from realtime.consumers.base import Admission, StreamConsumer
-from realtime.consumers.socket import UNAUTHENTICATED, Refusal
+from realtime.consumers.base import Beginning, StreamConsumer
+from realtime.consumers.socket import UNAUTHENTICATED, Admission, Refusal
+from realtime.threads import in_thread
 
 
 class MissionConsumer(StreamConsumer):
@@ -17,12 +18,22 @@ class MissionConsumer(StreamConsumer):
     def admit(self, user: AbstractBaseUser | AnonymousUser) -> Admission:
         if user.is_anonymous:
             raise Refusal(*UNAUTHENTICATED)
-        crews = Crew.objects.visible_to(user).values_list("pk", flat=True)
+        crews = Crew.objects.visible_to(user).values_list("pk", flat=True).order_by()
         return Admission(set(map(streams.mission, crews)))
 
-    def begin(self, stream: str, position: log.Position) -> tuple[int, list[str]]:
-        newest = log.newest(stream)
-        return (newest.seq, [newest.text]) if newest else (position.head, [])
+    async def begin(self, positions: dict[str, log.Position]) -> dict[str, Beginning]:
+        return await in_thread(_statuses, positions)
 
     def allowed(self, grant: Grant, shared: bool) -> set[str]:
         return set(map(streams.mission, grant.crews))
+
+
+def _statuses(positions: dict[str, log.Position]) -> dict[str, Beginning]:
+    """Each crew's status: the newest event of its stream."""
+    beginnings = {}
+    for stream, position in positions.items():
+        newest = log.newest(stream)
+        beginnings[stream] = (
+            Beginning(newest.seq, [newest.text]) if newest else Beginning(position.head, [])
+        )
+    return beginnings

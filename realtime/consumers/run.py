@@ -5,8 +5,8 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from realtime import log, streams
 from realtime.access import Grant
 from realtime.close_codes import CloseCode
-from realtime.consumers.base import NO_SUCH_ID, Admission, StreamConsumer
-from realtime.consumers.socket import NOT_FOUND, UNAUTHENTICATED, Refusal
+from realtime.consumers.base import NO_SUCH_ID, Beginning, StreamConsumer
+from realtime.consumers.socket import NOT_FOUND, UNAUTHENTICATED, Admission, Refusal
 from runs.models import Run
 
 
@@ -29,8 +29,8 @@ class RunConsumer(StreamConsumer):
         self.run_id, self._crew_id = run_id, run.crew_id
         return Admission({streams.run(run_id)}, run.log_ids)
 
-    def begin(self, stream: str, position: log.Position) -> tuple[int, list[str]]:
-        return position.floor, []
+    async def begin(self, positions: dict[str, log.Position]) -> dict[str, Beginning]:
+        return {stream: Beginning(position.floor, []) for stream, position in positions.items()}
 
     def allowed(self, grant: Grant, shared: bool) -> set[str]:
         if not shared and self._crew_id not in grant.crews:

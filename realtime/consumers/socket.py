@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from channels.consumer import AsyncConsumer, get_handler_name
 from channels.exceptions import StopConsumer
@@ -46,6 +46,13 @@ class TooMany(Refusal):
         self.told = told
 
 
+class Admission(NamedTuple):
+    """The streams a user may follow on a socket, and the ids its log lines carry from then on."""
+
+    streams: set[str]
+    log_ids: dict[str, str] = {}
+
+
 NOT_FOUND = (CloseCode.NOT_FOUND, "Not found.")
 UNAUTHENTICATED = (CloseCode.UNAUTHENTICATED, "Sign in, or send a valid access token.")
 
@@ -56,8 +63,12 @@ class SocketConsumer(AsyncConsumer, ABC):
     kind: ClassVar[str]  # as logs and metrics call it
 
     @abstractmethod
-    async def open(self, user: AbstractBaseUser | AnonymousUser) -> None:
-        """The socket is accepted and its user identified: begin. May raise ``Refusal``."""
+    def admit(self, user: AbstractBaseUser | AnonymousUser) -> Admission:
+        """What ``user`` may follow here; queries. Raises ``Refusal``."""
+
+    @abstractmethod
+    async def open(self, admission: Admission) -> None:
+        """The socket is accepted and its user admitted: begin. May raise ``Refusal``."""
 
     @abstractmethod
     def heads(self) -> dict[str, int]:
@@ -127,15 +138,15 @@ class SocketConsumer(AsyncConsumer, ABC):
         host, *_ = self.scope.get("client") or [None]
         self._take_place("address", counted(host), settings.SOCKETS_PER_ADDRESS)
         self._enter()
-        identity = await in_thread(self._identify)
+        identity, admission = await in_thread(self._let_in)
         self._forget_handshake()
         self.user_id = identity.user.pk
         self.session_key = identity.session_key
         self._believe(identity)
-        bind_contextvars(user_id=self.user_id)
+        bind_contextvars(user_id=self.user_id, **admission.log_ids)
         if self.user_id is not None:
             self._take_place("user", str(self.user_id), settings.SOCKETS_PER_USER)
-        await self.open(identity.user)
+        await self.open(admission)
         self._context = copy_context()
         if not self.closed:
             self.channel_layer.heartbeat.add(self)
@@ -224,9 +235,10 @@ class SocketConsumer(AsyncConsumer, ABC):
             raise TooMany("too_many_connections", "This server is full. Try again later.")
         metrics.SOCKETS.labels(self.kind).inc()
 
-    def _identify(self) -> auth.Identity:
+    def _let_in(self) -> tuple[auth.Identity, Admission]:
         try:
-            return auth.identify(self.scope)
+            identity = auth.identify(self.scope)
+            return identity, self.admit(identity.user)
         except auth.Refused as refused:
             raise Refusal(CloseCode.UNAUTHENTICATED, str(refused)) from None
         except auth.ForeignOrigin:

@@ -1,6 +1,6 @@
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
-from realtime.consumers.socket import NOT_FOUND, Refusal, SocketConsumer
+from realtime.consumers.socket import NOT_FOUND, Admission, Refusal, SocketConsumer
 
 
 class UnknownConsumer(SocketConsumer):
@@ -8,8 +8,11 @@ class UnknownConsumer(SocketConsumer):
 
     kind = "unknown"
 
-    async def open(self, user: AbstractBaseUser | AnonymousUser) -> None:
+    def admit(self, user: AbstractBaseUser | AnonymousUser) -> Admission:
         raise Refusal(*NOT_FOUND)
+
+    async def open(self, admission: Admission) -> None:
+        """Nobody is admitted."""
 
     def heads(self) -> dict[str, int]:
         return {}

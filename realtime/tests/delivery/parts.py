@@ -10,7 +10,8 @@ from django.contrib.auth.models import AnonymousUser
 
 from realtime import hub, log, streams
 from realtime.access import Grant
-from realtime.consumers.base import Admission, StreamConsumer
+from realtime.consumers.base import Beginning, StreamConsumer
+from realtime.consumers.socket import Admission
 
 
 class Call:
@@ -111,8 +112,8 @@ class Probe(StreamConsumer):
     def admit(self, user: AnonymousUser) -> Admission:
         return Admission({self.stream})
 
-    def begin(self, stream: str, position: log.Position) -> tuple[int, list[str]]:
-        return position.floor, []
+    async def begin(self, positions: dict[str, log.Position]) -> dict[str, Beginning]:
+        return {stream: Beginning(position.floor, []) for stream, position in positions.items()}
 
     def allowed(self, grant: Grant, shared: bool) -> set[str]:
         return {self.stream}

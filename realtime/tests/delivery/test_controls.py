@@ -8,7 +8,6 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from realtime import log
-from realtime.consumers import base
 from realtime.events import Event
 from realtime.models import Stream
 from realtime.tests.delivery.machine import EXAMPLES, OnlyDoorbells
@@ -33,7 +32,7 @@ class JoinsLast(Probe):
     async def _follow(
         self, followed: set[str], since: int | None = None, epoch: str | None = None
     ) -> None:
-        starts = await base.in_thread(self._starts, sorted(followed), since, epoch)
+        starts = await self._starts(sorted(followed), since, epoch)
         for stream in followed:
             self.followers[stream] = await self._join(stream)
             await self._start(stream, starts[stream])
@@ -81,8 +80,7 @@ def test_an_event_between_reading_and_starting(machine):
     """The story that joining first is for; without it the event is missed for good."""
     story = machine()
     story.connect(None)
-    for _ in range(2):  # who it is, what it may follow
-        story.step(0)
+    for _ in range(2):  # who it is and what it may follow
         story.step(0)
     story.step(0)  # where it starts: read now
     story.append(1)
