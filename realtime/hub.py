@@ -103,10 +103,18 @@ class Feed:
             # Doorbells may have delivered some of these while the log was read.
             fresh = [entry for entry in page if entry.seq > self.head]
             if not fresh:
-                return  # pruned meanwhile: the next sweep says where the stream stands
+                await self._look_why()
+                return
             metrics.HEALED.inc(len(fresh))
             for entry in fresh:
                 self._deliver(entry)
+
+    async def _look_why(self) -> None:
+        """What a doorbell spoke of is not in the log: it was pruned, or it was never logged."""
+        stands = await in_thread(log.position, self.stream)
+        self._rung = min(self._rung, stands.head)
+        if stands.floor > self.head:
+            self.restart(stands.epoch, stands.head, "pruned")
 
     def _was_shared(self, task: asyncio.Task[Any]) -> None:
         self._shared = None
