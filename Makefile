@@ -19,7 +19,7 @@ ALONE := tests/test_chaos.py tests/chaos
 TOGETHER := --numprocesses auto --dist loadfile $(ALONE:%=--ignore=%)
 
 .DELETE_ON_ERROR:
-.PHONY: help run serve setup setup-dev test test-postgres lint test-js test-python bench chaos format constraints clean
+.PHONY: help run serve setup setup-dev test test-postgres lint test-js test-python bench chaos fuzz format constraints clean
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -65,6 +65,9 @@ bench: setup .venv/.installed-bench ## ours beside its peers in one run: tables 
 
 chaos: setup-dev ## faults while events flow, again and again (ROUNDS=20, SEED= to repeat a round)
 	CHAOS_ROUNDS=$(or $(ROUNDS),20) CHAOS_SEED=$(or $(SEED),0) $(RUN) -m pytest --capture=no --timeout 600 tests/test_chaos.py tests/chaos $(ARGS)
+
+fuzz: setup-dev ## 10,000 generated handshakes and frames for each socket (COUNT=, SEED= to repeat)
+	FUZZ_COUNT=$(or $(COUNT),10000) FUZZ_SEED=$(or $(SEED),0) $(RUN) -m pytest tests/security/test_fuzz.py $(ARGS)
 
 format: setup-dev ## put the Python files into shape
 	$(RUN) -m ruff check --fix .

@@ -91,6 +91,8 @@ class FrameProtocol(WebSocketsSansIOProtocol):
 
     async def close(self, code: int, reason: str) -> None:
         """Close now, also where the peer does not read: after a moment the connection is dropped."""
+        if self.close_sent:  # a frame behind the one that the application read broke the protocol
+            return
         if self._full:
             self._abort_timer = self.loop.call_later(FAREWELL_S, self.transport.abort)
             self._full = False

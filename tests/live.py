@@ -96,12 +96,14 @@ class Web(Process):
     Daphne takes ``options`` of its command line.
     """
 
+    module = "crewops.web"
+
     def __init__(
         self, *options: str, daphne: bool = False, stock: bool = False, **variables: str
     ) -> None:
         self.port = free_port()
         self.origin = f"http://127.0.0.1:{self.port}"
-        argv = ["-m", "crewops.web"]
+        argv = ["-m", self.module]
         if daphne:
             command = ["-m", "daphne", "-v", "0", "-p", str(self.port)]
             argv = [*command, *options, "crewops.asgi:application"]

@@ -28,7 +28,7 @@ def run(acme) -> Run:
 @pytest.fixture(scope="session")
 def talkative(django_db_setup) -> Iterator[Web]:
     """A live web process that logs everything; faults of ours would show in its log."""
-    process = Web(LOG_LEVEL="DEBUG")
+    process = Web(LOG_LEVEL="DEBUG", SOCKETS_PER_USER="100")
     yield process
     assert process.running, process.log.read_text()
     process.stop()
