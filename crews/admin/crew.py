@@ -57,7 +57,7 @@ class TaskInline(ScopedInline, StackedInline):
         if "agent" in fields:
             fields["agent"].queryset = Agent.objects.filter(crew=obj)
         if "steps" in fields:
-            fields["steps"].help_text = format_html("{} {}", self.steps_help, _secrets_of(obj))
+            fields["steps"].help_text = format_html("{}. {}", self.steps_help, _secrets_of(obj))
         return formset
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:

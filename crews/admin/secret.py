@@ -4,6 +4,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from unfold.decorators import display
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 from crews.admin.scoped import ScopedAdmin, is_among, roles_of
@@ -27,13 +28,13 @@ class SecretAdmin(ScopedAdmin):
     """For the admins of an organization alone; other members do not see that there are any."""
 
     form = SecretForm
-    list_display = ["name", "organization", "host", "updated_at", "updated_by", "last_used_at"]
+    list_display = ["name", "organization", "host", "updated_at", "editor", "last_used_at"]
     list_filter = [("organization", admin.RelatedOnlyFieldListFilter)]
     list_select_related = ["organization", "updated_by"]
     search_fields = ["name", "host", "organization__name"]
     ordering = ["organization__name", "name"]
     fields = [("organization", "name"), ("host", "username"), "value"]
-    dates = [("created_at", "created_by"), ("updated_at", "updated_by"), "last_used_at"]
+    dates = [("created_at", "maker"), ("updated_at", "editor"), "last_used_at"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).managed_by(request.user)
@@ -45,8 +46,10 @@ class SecretAdmin(ScopedAdmin):
         """Steps refer to the name; another organization would get what is not its own."""
         if obj is None:
             return []
-        dates = ["created_at", "created_by", "updated_at", "updated_by", "last_used_at"]
-        return ["organization", "name", *dates]
+        return [
+            *("organization", "name"),
+            *("created_at", "maker", "updated_at", "editor", "last_used_at"),
+        ]
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return Role.ADMIN in roles_of(request)
@@ -58,3 +61,13 @@ class SecretAdmin(ScopedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Secret, form: SecretForm, change: bool) -> None:
         obj.store(form.cleaned_data["value"], by=request.user)
+
+    # As text: the user's page, which a foreign key would link to, is for superusers.
+
+    @display(description="Created by")
+    def maker(self, secret: Secret) -> str:
+        return secret.created_by.get_username() if secret.created_by else ""
+
+    @display(description="Updated by", ordering="updated_by__username")
+    def editor(self, secret: Secret) -> str:
+        return secret.updated_by.get_username() if secret.updated_by else ""

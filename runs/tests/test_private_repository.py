@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 from django.conf import settings
 
-from crews.models import Task
 from runs.executor import workspace_of
 from runs.models import Run, ToolExecution, Worker
 from runs.tests.tools.forge import HERE, Forge
@@ -39,7 +38,7 @@ def test_it_is_cloned_and_no_trace_of_the_secret_is_left(
         {"tool": "git_clone", "params": {"url": forge.url("/private.git"), "credential": "deploy"}},
         {"tool": "script", "params": {"interpreter": "bash", "code": f"echo {MARKER}; env; set"}},
     ]
-    Task.objects.filter(crew=acme.crew).update(steps=steps)
+    acme.give_steps(*steps)
     acme.crew.tasks.last().delete()
     shown: set[str] = set()
     forge.during = lambda: shown.update(processes_with_a_canary())
