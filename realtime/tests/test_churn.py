@@ -49,7 +49,8 @@ class Served:
     def open(self) -> connect:
         return connect(self._url, subprotocols=["token", self._token], compression=None, proxy=None)
 
-    def sizes(self) -> dict[str, Any]:
+    def held(self) -> dict[str, Any]:
+        """What is held for sockets."""
         member = get_channel_layer()._member()
         gc.collect()
         return {
@@ -57,22 +58,15 @@ class Served:
             "groups": len(member._groups),
             "listeners": len(member._listeners),
             "places": dict(member.places._own),
-            "tasks": sorted(task.get_name().split("-")[0] for task in asyncio.all_tasks()),
             "consumers": sum(isinstance(kept, GraphConsumer) for kept in gc.get_objects()),
-            "files": psutil.Process().num_fds(),
-            "subscribed": self._redis.pubsub_numsub(self._stream)[0][1],
+            "subscriptions": self._redis.pubsub_numsub(self._stream)[0][1],
         }
 
-    async def settled(self, expected: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Its sizes, once they are those or, where none are given, change no more; or after a while."""
+    async def held_after_a_while(self) -> dict[str, Any]:
         over = time.monotonic() + GONE_S
-        sizes = self.sizes()
-        while time.monotonic() < over:
-            await asyncio.sleep(0.2)
-            last, sizes = sizes, self.sizes()
-            if sizes == (last if expected is None else expected):
-                break
-        return sizes
+        while any((held := self.held()).values()) and time.monotonic() < over:
+            await asyncio.sleep(0.1)
+        return held
 
     async def flood(self) -> None:
         for _ in range(FLOOD):
@@ -155,23 +149,23 @@ async def test_nothing_of_a_socket_stays_behind(served, monkeypatch, caplog):
 
     monkeypatch.setattr(GraphConsumer, "begin", begin_or_fail)
     ways = [leaves, aborts, aborts_in_a_flood, says_nonsense, meets_a_fault]
-    before = None
+    process = psutil.Process()
+    sizes = []
     for _ in range(ROUNDS):
         for way in ways:
             failing = way is meets_a_fault
             await asyncio.gather(*(way(served) for _ in range(EACH)))
-        now = await served.settled(before)
-        before = before or now  # the first round makes what is made once
-        assert now == before
+        assert not any((await served.held_after_a_while()).values())
+        sizes.append((len(asyncio.all_tasks()), process.num_threads(), process.num_fds()))
+    # The first round makes what is made once; pools may take one more at any time.
+    growth = [last - first for first, last in zip(sizes[0], sizes[-1], strict=True)]
+    assert max(growth) < EACH, f"tasks, threads, files: {sizes}"
 
 
-async def test_control_a_socket_that_is_open_shows(served):
-    await leaves(served)
-    before = await served.settled()
+async def test_control_what_is_held_for_an_open_socket_shows(served):
     async with served.open() as connection:
         await connection.recv()
-        now = await served.settled(before)
-    assert {name for name in now if now[name] != before[name]} == set(now)
+        assert all((await served.held_after_a_while()).values())
 
 
 async def test_who_goes_while_joining_a_group_is_no_member(monkeypatch):
