@@ -52,6 +52,7 @@ class StreamLayer(BaseChannelLayer):
             "msgpack", symmetric_encryption_keys=symmetric_encryption_keys
         )
         self._members: WeakKeyDictionary[asyncio.AbstractEventLoop, _Member] = WeakKeyDictionary()
+        self._latest: tuple[asyncio.AbstractEventLoop | None, _Member | None] = None, None
 
     def feed(self, stream: str) -> Feed:
         """The feed of a stream whose group a channel of this process has joined."""
@@ -99,14 +100,17 @@ class StreamLayer(BaseChannelLayer):
 
     async def flush(self) -> None:
         """Forget everything this process knows and close its connection."""
+        self._latest = None, None
         if member := self._members.pop(asyncio.get_running_loop(), None):
             await member.close()
 
     def _member(self) -> "_Member":
         loop = asyncio.get_running_loop()
-        if loop not in self._members:
-            self._members[loop] = _Member(self._url, self._serializer.deserialize)
-        return self._members[loop]
+        if loop is not self._latest[0]:  # a server has one loop, and asks a dozen times a socket
+            if loop not in self._members:
+                self._members[loop] = _Member(self._url, self._serializer.deserialize)
+            self._latest = loop, self._members[loop]
+        return self._latest[1]
 
     async def _publish(self, channel: str, envelope: dict[str, Any]) -> None:
         # Rare beside events, which do not come this way; and the loop may be a passing one.
