@@ -7,8 +7,11 @@ the API. Who is locked gets the answer of a wrong password.
 from typing import Any
 
 from axes.backends import AxesStandaloneBackend
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
+from crewops import rate
 from realtime.addresses import counted
 
 NAME_LENGTH = 150  # characters; no user has a longer name
@@ -18,8 +21,11 @@ class SignInLimit(AxesStandaloneBackend):
     """The first of ``AUTHENTICATION_BACKENDS``: refuses before a password is looked at."""
 
     def authenticate(self, request: HttpRequest | None, *args: Any, **credentials: Any) -> None:
-        if request is not None:  # a command asks without one
-            super().authenticate(request, *args, **credentials)
+        if request is None:
+            return  # a command asks without one
+        if rate.count(f"sign-in {address_of(request)}") > settings.SIGN_INS_PER_MINUTE:
+            raise PermissionDenied  # also from one who tries many names
+        super().authenticate(request, *args, **credentials)
 
 
 def address_of(request: HttpRequest) -> str:

@@ -55,6 +55,9 @@ def environment(**variables: str) -> dict[str, str]:
         # Few users open many sockets, all from one address.
         "SOCKETS_PER_USER": "1000",
         "SOCKETS_PER_ADDRESS": "1000",
+        "API_CALLS_PER_MINUTE": "100000",
+        "API_CALLS_PER_MINUTE_ANONYMOUS": "100000",
+        "SIGN_INS_PER_MINUTE": "100000",
         **variables,
     }
 

@@ -30,6 +30,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A file, as in production: threads and processes share it.
     DATABASES["default"]["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}
 INSTALLED_APPS = [*INSTALLED_APPS, "tests"]  # for its command
+# The whole suite is one address, and few users.
+API_CALLS_PER_MINUTE = API_CALLS_PER_MINUTE_ANONYMOUS = SIGN_INS_PER_MINUTE = 100_000
 PASSWORD_HASHERS = ["tests.settings.QuickHasher"]
 
 

@@ -1,5 +1,6 @@
 """A site with DEBUG off, as a browser behind the TLS proxy sees it, and the checks of a deployment."""
 
+import base64
 import os
 import re
 import subprocess
@@ -101,8 +102,55 @@ def test_a_missing_file_and_a_missing_page_are_404_without_a_trace(site):
         assert "crewops.settings" not in missing.text
 
 
-def test_cookies_go_over_tls_only(site):
-    assert "Secure" in site.get("/login/").headers["set-cookie"]
+def test_cookies_go_over_tls_only_and_to_our_own_pages(site):
+    (cookie,) = site.get("/login/").headers.get_list("set-cookie")
+    assert {"Secure", "SameSite=Lax"} <= set(cookie.split("; "))
+    # The session's, which only a sign-in sets.
+    assert (settings.SESSION_COOKIE_HTTPONLY, settings.SESSION_COOKIE_SAMESITE) == (True, "Lax")
+
+
+@pytest.mark.parametrize("path", ["/login/", "/admin/login/", "/api/crews/", "/none/"])
+def test_every_answer_carries_the_security_headers(site, path):
+    headers = site.get(path).headers
+    assert headers["strict-transport-security"] == "max-age=2592000"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "camera=()" in headers["permissions-policy"]
+
+
+def test_what_comes_without_tls_is_sent_there_but_for_the_probes(site):
+    plain = {"X-Forwarded-Proto": "http"}
+    sent_on = site.get("/login/", headers=plain)
+    assert sent_on.status_code == 301
+    assert sent_on.headers["location"] == f"https://{HOST}/login/"
+    assert site.get("/healthz", headers=plain).status_code == 200
+
+
+def warnings(**variables: str) -> set[str]:
+    """The ids of what ``check --deploy`` finds."""
+    checked = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy"],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "crewops.settings", **variables},
+        capture_output=True,
+        text=True,
+    )
+    assert checked.returncode == 0, checked.stderr
+    return set(re.findall(r"\((\w+\.[WE]\d+)\)", checked.stderr))
+
+
+def test_the_checks_of_a_deployment_find_nothing_but_what_is_not_there():
+    complete = PRODUCTION | {
+        "DATABASE_URL": "postgres://crewops@db.internal/crewops",
+        "SECRETS_KEYS": base64.urlsafe_b64encode(bytes(32)).decode(),
+    }
+    # No static files are collected here, and tools may not be boxed on this machine.
+    assert warnings(**complete) <= {"crewops.W002", "runs.W001"}
+    weak = warnings(**complete, HSTS_SECONDS="0", HTTPS_REDIRECT="0")
+    assert {"security.W004", "security.W008"} <= weak
 
 
 def test_another_host_name_is_refused(site):

@@ -31,7 +31,11 @@ MESSAGES = {
         "The token is malformed, has expired or is of the wrong kind. "
         "Get fresh ones with POST /api/token/refresh/ or POST /api/token/."
     ),
-    "no_active_account": "The username or the password is wrong, or the account is deactivated.",
+    "no_active_account": (
+        "The username or the password is wrong, or the account is deactivated. "
+        "After many tries, wait a quarter of an hour."
+    ),
+    "throttled": "Too many calls. Wait as many seconds as the header `Retry-After` says.",
     "user_inactive": "The account is deactivated. Ask an administrator to activate it.",
     "user_not_found": "The account of this token does not exist any more.",
     "password_changed": "The password was changed after the token was made. Sign in again.",

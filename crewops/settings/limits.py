@@ -7,6 +7,9 @@ from crewops.settings.environment import env
 SOCKETS_PER_USER = env.int("SOCKETS_PER_USER", default=20)
 SOCKETS_PER_ADDRESS = env.int("SOCKETS_PER_ADDRESS", default=100)
 SOCKETS_PER_PROCESS = env.int("SOCKETS_PER_PROCESS", default=10_000)  # of one web process
+API_CALLS_PER_MINUTE = env.int("API_CALLS_PER_MINUTE", default=1200)  # of one user
+API_CALLS_PER_MINUTE_ANONYMOUS = env.int("API_CALLS_PER_MINUTE_ANONYMOUS", default=120)
+SIGN_INS_PER_MINUTE = env.int("SIGN_INS_PER_MINUTE", default=60)  # from one address, right or wrong
 # Proxies, as addresses or networks, whose X-Forwarded-For and X-Forwarded-Proto are believed.
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=["127.0.0.1", "::1"])
 if "*" in TRUSTED_PROXIES:

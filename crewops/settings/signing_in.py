@@ -33,8 +33,6 @@ AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False  # crews.admin has its own
 AXES_VERBOSE = False
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-# Its middleware would answer a lock unlike a wrong password.
-SILENCED_SYSTEM_CHECKS = ["axes.W002"]
 # Of the accounts that seed_demo makes; with DEBUG off there is none unless it is set.
 DEMO_PASSWORD = env.str("DEMO_PASSWORD", default="crewops-demo" if DEBUG else "")
 SIMPLE_JWT = {

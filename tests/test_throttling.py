@@ -1,0 +1,100 @@
+"""Calls of the API in a minute: refused beyond the limit, never slowed by Redis."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from rest_framework.test import APIClient
+
+from conftest import PASSWORD
+from crewops import rate
+from realtime import quick_redis
+from tests.chaos.faults import RedisServer
+
+HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
+
+
+@pytest.fixture(autouse=True)
+def small_limits(settings, redis_server, monkeypatch):
+    settings.API_CALLS_PER_MINUTE = 3
+    settings.API_CALLS_PER_MINUTE_ANONYMOUS = 2
+    settings.SIGN_INS_PER_MINUTE = 2
+    monkeypatch.setattr(rate, "WINDOW_S", 10**9)  # no minute ends in the middle of a test
+    redis_server.flushall()
+
+
+@pytest.fixture
+def own_redis(settings, tmp_path) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path)
+    settings.REDIS_URL = server.url
+    yield server
+    server.stop()
+
+
+def statuses(client: APIClient, path: str, times: int, **extra: str) -> list[int]:
+    return [client.get(path, **extra).status_code for _ in range(times)]
+
+
+def test_a_user_gets_so_many_calls_from_wherever(acme, api):
+    assert statuses(api(acme.viewer), "/api/crews/", 2, REMOTE_ADDR=HERE) == [200, 200]
+    assert statuses(api(acme.viewer), "/api/runs/", 2, REMOTE_ADDR=ELSEWHERE) == [200, 429]
+    assert statuses(api(acme.operator), "/api/crews/", 1, REMOTE_ADDR=HERE) == [200]
+
+
+def test_an_address_gets_so_many_and_cannot_choose_another(db, api):
+    spoofed = {"REMOTE_ADDR": HERE, "HTTP_X_FORWARDED_FOR": "198.51.100.1"}
+    assert statuses(api(None), "/api/schema/", 2, REMOTE_ADDR=HERE) == [200, 200]
+    assert statuses(api(None), "/api/schema/", 1, **spoofed) == [429]
+    assert statuses(api(None), "/api/schema/", 1, REMOTE_ADDR=ELSEWHERE) == [200]
+
+
+def test_the_refusal_is_a_problem_that_says_when_to_come_back(acme, api):
+    client = api(acme.viewer)
+    statuses(client, "/api/crews/", 3)
+    refused = client.get("/api/crews/")
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert refused.json()["code"] == "throttled"
+    assert "Retry-After" in refused.json()["detail"]
+    assert 0 < int(refused.headers["Retry-After"]) <= rate.WINDOW_S
+
+
+def test_a_window_begins_anew(acme, api, monkeypatch):
+    client = api(acme.viewer)
+    assert statuses(client, "/api/crews/", 4) == [200, 200, 200, 429]
+    monkeypatch.setattr(rate, "WINDOW_S", 10**8)
+    assert statuses(client, "/api/crews/", 1) == [200]
+
+
+def test_what_is_counted_is_forgotten(acme, api, redis_server):
+    statuses(api(acme.viewer), "/api/crews/", 1)
+    (key,) = redis_server.keys("crewops:rate:*")
+    assert redis_server.ttl(key) > 0
+
+
+def test_many_names_from_one_address_are_refused_like_a_wrong_password(acme):
+    def sign_in(username: str, password: str, address: str = HERE) -> int:
+        credentials = {"username": username, "password": password}
+        client = APIClient(REMOTE_ADDR=address)
+        return client.post("/login/", credentials).status_code
+
+    assert [sign_in(name, "wrong") for name in ("a", "b")] == [200, 200]
+    assert sign_in("acme-viewer", PASSWORD) == 200  # the form again
+    assert sign_in("acme-viewer", PASSWORD, ELSEWHERE) == 302
+
+
+@pytest.mark.parametrize("fault", ["down", "hung"])
+def test_without_redis_nobody_is_refused_or_kept_waiting(acme, api, own_redis, fault):
+    client = api(acme.viewer)
+    assert statuses(client, "/api/crews/", 4) == [200, 200, 200, 429]
+    if fault == "down":
+        own_redis.kill()
+    else:
+        own_redis.freeze()
+    client.get("/healthz")
+    begun = time.monotonic()
+    assert rate.count("somebody") == 0
+    assert time.monotonic() - begun < quick_redis.TIMEOUT_S * 3  # a retry, on a busy machine
+    begun = time.monotonic()
+    assert [rate.count("somebody") for _ in range(100)] == [0] * 100
+    assert time.monotonic() - begun < quick_redis.TIMEOUT_S
+    assert statuses(client, "/api/crews/", 5) == [200] * 5
