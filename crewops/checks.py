@@ -80,3 +80,16 @@ def redis_keeps_what_it_is_given(**kwargs: Any) -> list[CheckMessage]:
             id="crewops.W005",
         )
     ]
+
+
+@register(deploy=True)
+def the_log_does_not_grow_for_ever(**kwargs: Any) -> list[CheckMessage]:
+    if settings.EVENTS_RETENTION_DAYS or settings.RUNS_RETENTION_DAYS:
+        return []
+    return [
+        Warning(
+            "Events and runs are kept for ever, so the database grows until its disk is full.",
+            hint="Set EVENTS_RETENTION_DAYS=90, for instance, and RUNS_RETENTION_DAYS where you may.",
+            id="crewops.W006",
+        )
+    ]

@@ -52,9 +52,9 @@ class Watcher(Protocol):
     def expired(self) -> None:
         """Its token has expired and was not replaced in time."""
 
-    def access_checked(self, grant: Grant, *, shared: bool, signed_out: bool) -> None:
-        """``grant`` of its user; ``shared``: whether its run may be watched by anyone;
-        ``signed_out``: whether its session has ended.
+    def access_checked(self, grant: Grant, *, shared: bool | None, signed_out: bool) -> None:
+        """``grant`` of its user; ``shared``: whether its run may be watched by anyone, ``None`` where that
+        is gone; ``signed_out``: whether its session has ended.
         """
 
 
@@ -132,7 +132,7 @@ class AccessCheck:
     async def _check(self) -> None:
         watchers = tuple(self._watchers)
         sessions = {w.session_key for w in watchers if w.session_key is not None}
-        granted, shared, alive = await in_thread(
+        granted, runs, alive = await in_thread(
             _ask,
             {w.user_id for w in watchers if w.user_id is not None},
             {w.run_id for w in watchers if w.run_id is not None},
@@ -147,14 +147,14 @@ class AccessCheck:
             if watcher in self._watchers:
                 watcher.access_checked(
                     self._granted.get(watcher.user_id, NOTHING),
-                    shared=watcher.run_id in shared,
+                    shared=watcher.run_id is not None and runs.get(watcher.run_id),
                     signed_out=watcher.session_key in ended,
                 )
 
 
 def _ask(
     user_ids: set[int], run_ids: set[UUID], sessions: set[str]
-) -> tuple[dict[int, Grant], set[UUID], set[str]]:
-    shared = Run.objects.filter(pk__in=run_ids, is_public=True).values_list("pk", flat=True)
+) -> tuple[dict[int, Grant], dict[UUID, bool], set[str]]:
+    runs = Run.objects.filter(pk__in=run_ids).values_list("pk", "is_public")
     alive = Session.objects.filter(pk__in=sessions, expire_date__gt=timezone.now())
-    return grants(user_ids), set(shared), set(alive.values_list("pk", flat=True))
+    return grants(user_ids), dict(runs), set(alive.values_list("pk", flat=True))

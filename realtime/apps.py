@@ -6,4 +6,4 @@ class RealtimeConfig(AppConfig):
     verbose_name = "Real time"
 
     def ready(self) -> None:
-        from realtime import signals  # noqa: F401  connects its receivers
+        from realtime import retention, signals  # noqa: F401  connects their receivers

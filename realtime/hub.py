@@ -20,6 +20,8 @@ from realtime.follower import Follower
 from realtime.threads import in_thread
 from realtime.writers import Write, frame_of
 
+MISSES = 3  # sweeps without the stream until it counts as lost
+
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
@@ -34,6 +36,7 @@ class Feed:
         self.head: int | None = None  # None until it has been read from the log
         self.followers: set[Follower] = set()
         self.level: dict[Follower, Write] = {}  # those who have had everything up to the head
+        self._missed = 0  # sweeps that did not find the stream
         self._rung = 0  # the newest seq a doorbell or a sweep spoke of
         self._filling: asyncio.Task[None] | None = None
         self._shared: asyncio.Task[Any] | None = None
@@ -74,9 +77,22 @@ class Feed:
 
     def restart(self, epoch: str, head: int, reason: str) -> None:
         """The log is another one than this feed knew: every follower starts afresh."""
-        self.epoch, self.head, self._rung = epoch, head, head
+        self.epoch, self.head, self._rung, self._missed = epoch, head, head, 0
         for follower in tuple(self.followers):
             follower.reset(reason)
+
+    def miss(self) -> None:
+        """The log has no such stream. Where what it is about is gone, its sockets are closed before this
+        is said for the third time; else an older backup was restored.
+        """
+        self._missed += 1
+        if self._missed < MISSES:
+            return
+        self.close()
+        self._missed, self._rung = 0, 0
+        self.epoch, self.head = "", None
+        for follower in tuple(self.followers):
+            follower.reset("epoch_changed")
 
     def close(self) -> None:
         if self._filling:
@@ -154,9 +170,14 @@ class Hub:
         known = {name: feed.head for name, feed in self.feeds.items() if feed.head is not None}
         if not known:
             return
-        for name, (epoch, head) in (await in_thread(log.heads, known)).items():
+        found = await in_thread(log.heads, known)
+        for name in known:
             if (feed := self.feeds.get(name)) is None:
                 continue
+            if name not in found:
+                feed.miss()
+                continue
+            epoch, head = found[name]
             if epoch != feed.epoch:
                 feed.restart(epoch, head, "epoch_changed")
             elif head < known[name]:

@@ -17,7 +17,7 @@ from itertools import starmap
 from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from realtime.events import Event, encode
@@ -27,6 +27,7 @@ from realtime.models.stream import new_epoch
 
 PAGE_EVENTS = 500  # events read at once
 PAGE_BYTES = 256 * 1024  # a page ends with the event that reaches this many characters
+PRUNE_EVENTS = 5_000  # events deleted in one transaction
 LAST_TYPE = "done"  # the event that closes its stream
 
 
@@ -201,24 +202,43 @@ def read(stream: str, since: int, *, limit: int = PAGE_EVENTS) -> list[Entry]:
     return page
 
 
+def renew_epochs() -> int:
+    """Give every stream another epoch: positions of before mean nothing from now on; how many streams."""
+    return Stream.objects.update(epoch=new_epoch())
+
+
+def delete(*streams: str) -> None:
+    """Delete streams with their events, for what they are about is gone."""
+    Stream.objects.filter(name__in=streams).delete()
+
+
 def prune(*, older_than: datetime) -> int:
     """Delete events older than that and raise their streams' floors; how many were deleted.
 
-    Each stream in a transaction of its own: a reader sees the events or the floor above them. The
-    newest event of an open stream stays: on a mission stream it is the crew's present status.
+    In transactions of ``PRUNE_EVENTS``, each of one stream, whose writers wait so long: a reader sees the
+    events or the floor above them. The newest event of an open stream stays: on a mission stream it is
+    the crew's present status.
     """
     old = LoggedEvent.objects.filter(created_at__lt=older_than)
     pruned = 0
     for name in old.values_list("stream_id", flat=True).distinct().order_by("stream_id"):
-        with transaction.atomic():
-            stream = Stream.objects.select_for_update().get(name=name)
-            # Numbers and times can disagree between clocks: the floor follows the numbers.
-            last = old.filter(stream_id=name).aggregate(last=Max("seq"))["last"]
-            if last == stream.head and stream.closed_at is None:
-                last -= 1
-            if last is None or last <= stream.floor:
-                continue
-            stream.floor = last
-            stream.save(update_fields=["floor"])
-            pruned += LoggedEvent.objects.filter(stream_id=name, seq__lte=last).delete()[0]
+        while deleted := _prune_some(name, old):
+            pruned += deleted
     return pruned
+
+
+def _prune_some(name: str, old: QuerySet[LoggedEvent]) -> int:
+    with transaction.atomic():
+        stream = Stream.objects.select_for_update().filter(name=name).first()
+        # Numbers and times can disagree between clocks: the floor follows the numbers.
+        last = old.filter(stream_id=name).aggregate(last=Max("seq"))["last"]
+        if stream is None or last is None:
+            return 0
+        if last == stream.head and stream.closed_at is None:
+            last -= 1
+        last = min(last, stream.floor + PRUNE_EVENTS)
+        if last <= stream.floor:
+            return 0
+        stream.floor = last
+        stream.save(update_fields=["floor"])
+        return LoggedEvent.objects.filter(stream_id=name, seq__lte=last).delete()[0]

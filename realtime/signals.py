@@ -7,7 +7,7 @@ anywhere emits exactly what changed and saving again adds nothing.
 from collections import Counter, defaultdict
 
 from django.db import models
-from django.db.models.signals import post_save
+from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
 from crews.models import Crew
@@ -97,6 +97,16 @@ def crew_saved(instance: Crew, created: bool, update_fields=None, **kwargs) -> N
         payload = {"status": instance.status, "crewId": str(instance.pk)}
         event = Event("signal", str(instance.pk), data={"payload": payload})
         _emit(streams.mission(instance.pk), [event])
+
+
+@receiver(post_delete, sender=Run)
+def run_deleted(instance: Run, **kwargs) -> None:
+    log.delete(streams.run(instance.pk))
+
+
+@receiver(post_delete, sender=Crew)
+def crew_deleted(instance: Crew, **kwargs) -> None:
+    log.delete(streams.graph(instance.pk), streams.mission(instance.pk))
 
 
 def _emit(stream: str, events: list[Event], *, run: Run | None = None) -> None:

@@ -1,19 +1,16 @@
-"""Ends what nobody carries on with: one sweep over runs, workers and workspaces."""
+"""Ends what nobody carries on with: one sweep over runs and workers."""
 
 import logging
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from itertools import takewhile
 
-from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.db.models.functions import Now
 from structlog.contextvars import bound_contextvars
 
 from runs import dispatch, presence
 from runs.models import Run, Worker
-from runs.tools.removal import remove_tree
 
 ANNOUNCE_AGAIN_AFTER = timedelta(seconds=15)
 FORGET_WORKER_AFTER = timedelta(days=1)
@@ -31,7 +28,6 @@ def sweep() -> dict[str, int]:
     done = {"worker_lost": sum(lost), "announced_again": sum(1 for _ in rung)}
     Worker.objects.filter(last_seen__lt=Now() - FORGET_WORKER_AFTER).delete()
     presence.refresh_all()
-    _remove_old_workspaces()
     return done
 
 
@@ -61,18 +57,3 @@ def _end_lost(run: Run) -> bool:
         return False
     logger.warning("Run %s: worker %s was lost", run.pk, run.worker)
     return True
-
-
-def _remove_old_workspaces() -> None:
-    oldest = time.time() - settings.WORKSPACE_RETENTION_H * 3600
-    if not settings.WORKSPACES_DIR.is_dir():
-        return
-    in_use = {str(pk) for pk in Run.objects.active().values_list("pk", flat=True)}
-    for workspace in settings.WORKSPACES_DIR.iterdir():
-        try:
-            if workspace.stat().st_mtime < oldest and workspace.name not in in_use:
-                remove_tree(workspace)
-        except FileNotFoundError:
-            continue  # another sweep was faster
-        except OSError:
-            logger.exception("Workspace %s could not be removed", workspace.name)

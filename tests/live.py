@@ -65,13 +65,14 @@ def environment(**variables: str) -> dict[str, str]:
 class Process:
     """A process of the deployment in a session of its own, its output in a file."""
 
-    def __init__(self, *argv: str, **variables: str) -> None:
+    def __init__(self, *argv: str, stdin: Any = None, **variables: str) -> None:
         self.log = settings.VAR_DIR / f"{argv[1].replace('.', '-')}-{time.monotonic_ns()}.log"
         with self.log.open("wb") as output:
             self._popen = subprocess.Popen(
                 [sys.executable, *argv],
                 cwd=PROJECT,
                 env=environment(**variables),
+                stdin=stdin,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -194,3 +194,11 @@ def test_a_redis_that_does_not_answer_is_told(settings, tmp_path):
     settings.REDIS_URL = f"unix://{tmp_path}/none.sock"
     (warning,) = checks.redis_keeps_what_it_is_given()
     assert warning.id == "crewops.W004"
+
+
+def test_a_database_that_grows_for_ever_is_told(settings):
+    (warning,) = checks.the_log_does_not_grow_for_ever()
+    assert warning.id == "crewops.W006"
+    assert "EVENTS_RETENTION_DAYS" in warning.hint
+    settings.EVENTS_RETENTION_DAYS = 90
+    assert checks.the_log_does_not_grow_for_ever() == []

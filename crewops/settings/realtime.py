@@ -10,3 +10,4 @@ REALTIME_HEARTBEAT_S = env.float("REALTIME_HEARTBEAT_S", default=45.0)
 REALTIME_SWEEP_S = env.float("REALTIME_SWEEP_S", default=1.0)
 # An expired token is answered 4401 between its expiry and this much later.
 REALTIME_TOKEN_GRACE_S = env.float("REALTIME_TOKEN_GRACE_S", default=15.0)
+EVENTS_RETENTION_DAYS = env.float("EVENTS_RETENTION_DAYS", default=0.0)  # 0: for ever

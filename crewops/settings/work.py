@@ -29,4 +29,5 @@ WORKER_ALIVE_S = env.float("WORKER_ALIVE_S", default=20.0)  # without a heartbea
 REAPER_INTERVAL_S = env.float("REAPER_INTERVAL_S", default=5.0)
 
 WORKSPACES_DIR = Path(env.str("WORKSPACES_DIR", default=str(VAR_DIR / "workspaces")))
+RUNS_RETENTION_DAYS = env.float("RUNS_RETENTION_DAYS", default=0.0)  # 0: for ever
 WORKSPACE_RETENTION_H = env.float("WORKSPACE_RETENTION_H", default=24.0)

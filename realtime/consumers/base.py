@@ -47,7 +47,7 @@ class StreamConsumer(SocketConsumer):
         """Where a fresh socket begins in each of the streams."""
 
     @abstractmethod
-    def allowed(self, grant: Grant, shared: bool) -> set[str]:
+    def allowed(self, grant: Grant, shared: bool | None) -> set[str]:
         """The streams the socket may follow now. Raises ``Refusal`` where it may not stay."""
 
     async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
@@ -55,7 +55,7 @@ class StreamConsumer(SocketConsumer):
         self.run_id: UUID | None = None
         self._widening = False
         self._grant: Grant | None = None  # as it was when last looked at
-        self._shared = False
+        self._shared: bool | None = False
         await super().__call__(scope, receive, send)
 
     async def open(self, admission: Admission) -> None:
@@ -79,7 +79,7 @@ class StreamConsumer(SocketConsumer):
     def expired(self) -> None:
         self.failed(Refusal(CloseCode.UNAUTHENTICATED, "The token has expired."))
 
-    def access_checked(self, grant: Grant, *, shared: bool, signed_out: bool) -> None:
+    def access_checked(self, grant: Grant, *, shared: bool | None, signed_out: bool) -> None:
         """Called once a second with what the user may see now."""
         if grant is self._grant and shared == self._shared and not signed_out:
             return  # all is as it was a second ago
@@ -169,6 +169,8 @@ class StreamConsumer(SocketConsumer):
         """The position means nothing any more: say so, then as a fresh socket."""
         starts = await self._starts([stream], None, None)
         start = starts[stream]
+        if stream in self.followers:
+            self.followers[stream].feed.start(start.position)
         head = {"epoch": start.position.epoch, "head": start.position.head}
         await self.say({"type": "reset", "stream": stream, "reason": reason, **head})
         for frame in start.frames:

@@ -37,7 +37,7 @@ class GraphConsumer(StreamConsumer):
         beginnings = await asyncio.gather(*(feed.share(_snapshot) for feed in feeds))
         return dict(zip(positions, beginnings, strict=True))
 
-    def allowed(self, grant: Grant, shared: bool) -> set[str]:
+    def allowed(self, grant: Grant, shared: bool | None) -> set[str]:
         if self._crew_id is None:
             return set(map(streams.graph, grant.crews))
         if self._crew_id not in grant.crews:

@@ -24,7 +24,7 @@ class MissionConsumer(StreamConsumer):
     async def begin(self, positions: dict[str, log.Position]) -> dict[str, Beginning]:
         return await in_thread(_statuses, positions)
 
-    def allowed(self, grant: Grant, shared: bool) -> set[str]:
+    def allowed(self, grant: Grant, shared: bool | None) -> set[str]:
         return set(map(streams.mission, grant.crews))
 
 

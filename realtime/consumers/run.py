@@ -32,7 +32,9 @@ class RunConsumer(StreamConsumer):
     async def begin(self, positions: dict[str, log.Position]) -> dict[str, Beginning]:
         return {stream: Beginning(position.floor, []) for stream, position in positions.items()}
 
-    def allowed(self, grant: Grant, shared: bool) -> set[str]:
+    def allowed(self, grant: Grant, shared: bool | None) -> set[str]:
+        if shared is None:  # it was deleted
+            raise Refusal(*NOT_FOUND)
         if not shared and self._crew_id not in grant.crews:
             raise Refusal(CloseCode.ACCESS_REMOVED, "Access to this run was removed.")
         return {streams.run(self.run_id)}

@@ -17,6 +17,7 @@ FRAME_LIMIT = 16 * 1024 * 1024  # bytes; a snapshot is the longest frame
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 20.0
 OVERLOAD_PAUSE_S = 30.0  # after 4429
+RESTART_SPREAD_S = 8.0  # after 1012, which every client of that server gets at once
 SETTLED_S = 5.0  # a connection that lived this long has recovered
 
 FINAL = {
@@ -143,4 +144,6 @@ def _stream(event: dict[str, Any]) -> str:
 def _pause(code: int | None, failures: int) -> float:
     if code == CloseCode.TOO_MANY:
         return OVERLOAD_PAUSE_S * random.uniform(1, 2)
+    if code == CloseCode.RESTARTING:
+        return random.uniform(0, RESTART_SPREAD_S)
     return random.uniform(0.5, 1) * min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**failures)

@@ -24,6 +24,7 @@ Scene = Callable[[ServerConnection], None]
 def impatient(monkeypatch):
     monkeypatch.setattr(client_module, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(client_module, "OVERLOAD_PAUSE_S", 0.01)
+    monkeypatch.setattr(client_module, "RESTART_SPREAD_S", 0.01)
 
 
 def hello(epoch: str = "e") -> dict:

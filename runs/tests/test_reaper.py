@@ -70,21 +70,3 @@ def test_a_lost_message_is_sent_again_whatever_the_clock_of_the_web_process(acme
     assert reaper.sweep()["announced_again"] == 1
     assert broker == [str(run.pk)]
     assert reaper.sweep()["announced_again"] == 0
-
-
-def test_a_workspace_that_another_sweep_removes_is_nobodys_fault(
-    db, settings, tmp_path, monkeypatch, caplog
-):
-    settings.WORKSPACES_DIR, settings.WORKSPACE_RETENTION_H = tmp_path, -1.0
-    for name in "abc":
-        (tmp_path / name).mkdir()
-    remove = reaper.remove_tree
-
-    def remove_all(workspace) -> None:
-        for other in tmp_path.iterdir():
-            remove(other)
-
-    monkeypatch.setattr(reaper, "remove_tree", remove_all)
-    reaper.sweep()
-    assert not list(tmp_path.iterdir())
-    assert not caplog.text

@@ -6,7 +6,7 @@ const BASE_MS = 500;
 const CAP_MS = 20_000;
 const OVERLOAD_MIN_MS = 30_000;
 const OVERLOAD_MAX_MS = 60_000;
-const RESTART_JITTER_MS = 1_000;
+const RESTART_JITTER_MS = 8_000;
 
 /** A connection that lived this long has recovered: the next loss is a new one. */
 export const SETTLED_MS = 5_000;
@@ -32,7 +32,10 @@ export function overloadDelay() {
   return OVERLOAD_MIN_MS + Math.random() * (OVERLOAD_MAX_MS - OVERLOAD_MIN_MS);
 }
 
-/** Close code 1012: added to the delay, because every client of that server lost it at once. */
+/**
+ * Close code 1012: added to the delay, because every client of that server lost it at once. A process takes
+ * some 400 connections a second, so the clients of one process find room within this time.
+ */
 export function restartJitter() {
   return Math.random() * RESTART_JITTER_MS;
 }

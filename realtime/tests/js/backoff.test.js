@@ -50,7 +50,19 @@ test("an overloaded server is left alone for thirty to sixty seconds", (t) => {
   assert.equal(overloadDelay(), 45_000);
 });
 
-test("a restarting server's clients are spread over a second", (t) => {
+test("a restarting server's clients are spread over eight seconds", (t) => {
   fixRandom(t, 0.5);
-  assert.equal(restartJitter(), 500);
+  assert.equal(restartJitter(), 4000);
 });
+
+for (const [kind, policy] of [["run", threeTimes], ["mission", forEver]]) {
+  test(`of a thousand ${kind} sockets no more than a quarter come back within any one second`, () => {
+    const bins = new Map();
+    for (let i = 0; i < 1000; i++) {
+      const second = Math.floor((policy.delay(0) + restartJitter()) / 1000);
+      bins.set(second, (bins.get(second) ?? 0) + 1);
+    }
+    assert.ok(Math.max(...bins.values()) < 250, JSON.stringify([...bins]));
+    assert.ok(Math.max(...bins.keys()) < 15);
+  });
+}

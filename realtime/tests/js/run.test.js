@@ -148,7 +148,7 @@ test("a reset clears the place: listeners hear it, then everything from 1", () =
   const { run, seen } = connectedRun();
   FakeWebSocket.last.receive(hello(STREAM, 2), event(1), event(2));
   FakeWebSocket.last.lose(1012);
-  mock.timers.tick(3000);
+  mock.timers.tick(10_000);
   const reset = { type: "reset", stream: STREAM, reason: "epoch_changed", epoch: "e2", head: 1 };
   FakeWebSocket.last.receive(hello(STREAM, 1, "e2"));
   assert.equal(run.state, "catching_up");

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error, close_old_connections, connection
 
-from runs import reaper
+from runs import reaper, retention
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 class Command(BaseCommand):
     help = (
         "One sweep: ends runs whose worker was lost, tells the workers again of runs that wait, "
-        "brings the crews' status up to date and removes old workspaces."
+        "brings the crews' status up to date and removes what has been kept for long enough."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -32,6 +32,7 @@ class Command(BaseCommand):
             self._loop()
         else:
             done = reaper.sweep()
+            retention.clean()
             self.stdout.write(
                 f"Ended as worker_lost: {done['worker_lost']}. "
                 f"Announced again: {done['announced_again']}."
@@ -39,6 +40,7 @@ class Command(BaseCommand):
 
     def _loop(self) -> None:
         over = threading.Event()
+        housekeeping = retention.Housekeeping()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: over.set())
         logger.info("Sweeping every %g s", settings.REAPER_INTERVAL_S)
@@ -46,6 +48,7 @@ class Command(BaseCommand):
             try:
                 close_old_connections()
                 reaper.sweep()
+                housekeeping.clean_if_due()
             except Error as error:
                 logger.warning("The sweep failed, the database did not answer: %s", error)
                 connection.close()

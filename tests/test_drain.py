@@ -1,0 +1,116 @@
+"""A web process is taken out of service while another goes on, as in an upgrade: nobody loses a place."""
+
+import json
+import random
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from rest_framework_simplejwt.tokens import AccessToken
+
+from realtime import streams
+from realtime.log import position
+from realtime.terminal import client as terminal
+from realtime.tests.sockets.acting import work
+from runs.models import Run
+from tests.live import Process, eventually
+
+CLIENTS = 40
+BACK_S = 15.0
+MOST = 0.25  # of the clients within one second
+SEED = 3  # the moments they choose are the same each time
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """The port that the processes share, as the supervisor holds it."""
+    with socket.create_server(("127.0.0.1", 0), backlog=CLIENTS) as held:
+        yield held
+
+
+class Watcher(threading.Thread):
+    """A terminal client on the run, from its boot to its done."""
+
+    def __init__(self, port: int, run: Run, token: str) -> None:
+        super().__init__(daemon=True)
+        self.seqs: list[int] = []
+        self.greeted: list[float] = []  # when each of its connections was
+        self.notes: list[str] = []
+        url = f"ws://127.0.0.1:{port}/ws/runs/{run.pk}"
+        self._client = terminal.Client(url, token=lambda: token, note=self.notes.append)
+
+    def run(self) -> None:
+        for frame in map(json.loads, self._client.frames()):
+            if frame["type"] == "hello":
+                self.greeted.append(time.monotonic())
+            elif "seq" in frame:
+                self.seqs.append(frame["seq"])
+
+
+def start(listener: socket.socket) -> Process:
+    limits = {"SOCKETS_PER_USER": "1000", "SOCKETS_PER_ADDRESS": "1000"}
+    return Process("-m", "crewops.web", stdin=listener, LOG_LEVEL="DEBUG", **limits)
+
+
+def answered(web: Process, port: int) -> bool:
+    """Whether it was this process that a request came to, of those that share the port."""
+    httpx.get(f"http://127.0.0.1:{port}/healthz")
+    return "GET /healthz 200" in web.log.read_text()
+
+
+def drain(listener: socket.socket, acme, run: Run) -> tuple[list[Watcher], list[float]]:
+    """Let one of two processes end under its clients; each client, and after how long each was back."""
+    port = listener.getsockname()[1]
+    token = str(AccessToken.for_user(acme.viewer))
+    random.seed(SEED)
+    old = start(listener)
+    eventually(lambda: answered(old, port), within_s=30)
+    watchers = [Watcher(port, run, token) for _ in range(CLIENTS)]
+    for watcher in watchers:
+        watcher.start()
+    eventually(lambda: all(watcher.seqs for watcher in watchers), within_s=30)
+    new = start(listener)
+    try:
+        eventually(lambda: answered(new, port), within_s=30)
+        first, second = run.plan["tasks"]
+        ended = time.monotonic()
+        old.stop()
+        work(run, first)
+        eventually(lambda: all(len(w.greeted) == 2 for w in watchers), within_s=BACK_S)
+        work(run, second)
+        run.finish("succeeded")
+        for watcher in watchers:
+            watcher.join(10)
+            assert not watcher.is_alive()
+    finally:
+        new.stop()
+    return watchers, [watcher.greeted[1] - ended for watcher in watchers]
+
+
+def most_within_a_second(delays: list[float]) -> float:
+    """The largest share of the clients that came back in one second."""
+    return max(Counter(map(int, delays)).values()) / len(delays)
+
+
+def test_everybody_is_back_in_time_not_all_at_once_and_has_missed_nothing(listener, acme):
+    run = acme.start_run()
+    watchers, delays = drain(listener, acme, run)
+    head = position(streams.run(run.pk)).head
+    for watcher in watchers:
+        assert watcher.seqs == list(range(1, head + 1))
+        assert watcher.notes[0].startswith("Connection lost (1012)")
+        assert len(watcher.notes) == 1
+    assert max(delays) < BACK_S
+    assert most_within_a_second(delays) <= MOST
+
+
+def test_with_less_of_a_spread_they_would_come_all_at_once(listener, acme, monkeypatch):
+    monkeypatch.setattr(terminal, "RESTART_SPREAD_S", 1.0)
+    _, delays = drain(listener, acme, acme.start_run())
+    assert most_within_a_second(delays) > MOST
