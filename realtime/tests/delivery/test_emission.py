@@ -62,7 +62,8 @@ def test_workers_on_one_crew(acme, crew, published):
     assert turns > WORKERS * 10, "the workers did not write at the same time"
     of_execution = defaultdict(list)
     for event in told:
-        of_execution[event["execution_id"]].append(event.get("message", event["type"]))
+        reports = event["type"] == "tool_progress"
+        of_execution[event["execution_id"]].append(event["message" if reports else "type"])
     whole = ["tool_start", *map(str, range(REPORTS)), "tool_end"]
     assert all(events == whole for events in of_execution.values())
 
