@@ -18,6 +18,7 @@ api/crews/                                    GET              200   200      20
 api/crews/<uuid:pk>/                          GET              200   200      200    404      404      401       200
 api/crews/<uuid:pk>/runs/                     POST             201   201      403    404      404      401       201
 api/crews/<uuid:pk>/events/                   GET              200   200      200    404      404      401       200
+api/organizations/<slug:slug>/audit/          GET              200   403      403    404      404      401       200
 api/organizations/<slug:slug>/secrets/        GET              200   403      403    404      404      401       200
 api/organizations/<slug:slug>/secrets/        POST             400   403      403    404      404      401       400
 api/organizations/<slug:slug>/secrets/<slug:name>/ GET         200   403      403    404      404      401       200

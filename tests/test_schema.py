@@ -33,6 +33,7 @@ def test_it_lists_the_calls_of_the_contract(schema):
         "GET /api/crews/{id}/",
         "POST /api/crews/{id}/runs/",
         "GET /api/crews/{id}/events/",
+        "GET /api/organizations/{slug}/audit/",
         "GET /api/organizations/{slug}/secrets/",
         "POST /api/organizations/{slug}/secrets/",
         "GET /api/organizations/{slug}/secrets/{name}/",
@@ -52,6 +53,7 @@ def test_answers_are_as_described(schema, acme, api):
     answers = {
         "PaginatedCrewList": "/api/crews/",
         "Crew": f"/api/crews/{acme.crew.pk}/",
+        "PaginatedAuditEntryList": "/api/organizations/acme/audit/",
         "PaginatedSecretList": "/api/organizations/acme/secrets/",
         "Secret": "/api/organizations/acme/secrets/acme-deploy/",
         "PaginatedRunList": "/api/runs/",

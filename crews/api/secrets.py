@@ -4,16 +4,15 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import generics, mixins, serializers
-from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from crews.models import Organization, Secret
+from crews.api.organizations import MEMBER_REFUSED, ManagedOrganizationView
+from crews.models import Secret
 from crews.models.secret import validate_value
-
-MEMBER_REFUSED = OpenApiResponse(description="You are not an admin of the organization.")
 
 
 class SecretSerializer(serializers.ModelSerializer):
@@ -59,7 +58,8 @@ class ReplacedSecretSerializer(SecretSerializer):
         read_only_fields = [*SecretSerializer.Meta.read_only_fields, "name"]
 
 
-class _Secrets(generics.GenericAPIView):
+class _Secrets(ManagedOrganizationView):
+    subject = "Secrets are"
     queryset = Secret.objects.none()
     serializer_class = SecretSerializer
     filter_backends = ()
@@ -71,17 +71,6 @@ class _Secrets(generics.GenericAPIView):
             .filter(organization=self.managed_organization())
             .select_related("created_by", "updated_by")
         )
-
-    def managed_organization(self) -> Organization:
-        """404 where it is not theirs to see, 403 where they are no admin of it."""
-        slug, user = self.kwargs["slug"], self.request.user
-        visible = Organization.objects.visible_to(user)
-        organization = generics.get_object_or_404(visible, slug=slug)
-        if not Organization.objects.managed_by(user).filter(pk=organization.pk).exists():
-            raise PermissionDenied(
-                "Secrets are for admins of the organization. Ask one of them for this role."
-            )
-        return organization
 
 
 @extend_schema_view(
