@@ -43,12 +43,12 @@ def identify(scope: dict[str, Any]) -> Identity:
     are there and do not hold. Without any it is ``NOBODY``, who may still watch a shared run.
     """
     headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-    origin = headers.get(b"origin")
-    if origin is not None and origin not in settings.ALLOWED_ORIGINS:
+    origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
+    if any(origin not in settings.ALLOWED_ORIGINS for origin in origins):
         raise ForeignOrigin
     if (token := _token(scope, headers)) is not None:
         return of_token(token)
-    if origin is None:
+    if not origins:
         return NOBODY  # a cookie counts only from a page that says which it is
     return _of_session(headers.get(b"cookie", ""))
 

@@ -38,26 +38,6 @@ def test_a_session_without_an_origin_counts_for_nothing(web, acme, path):
         assert socket.close_code() == 4401
 
 
-@pytest.mark.parametrize(
-    "origin",
-    [
-        "http://evil.example",
-        "https://127.0.0.1:{port}",
-        "http://127.0.0.1",
-        "http://127.0.0.1:{port}.evil.example",
-        "http://127.0.0.1:{port}/",
-        "null",
-        "https://[::1",
-        "",
-    ],
-)
-def test_another_origin_is_refused_whatever_the_credentials(web, acme, path, origin):
-    _, headers = browser_of(acme.viewer)
-    given = origin.format(port=web.port)
-    with web.socket(path, acme.viewer, additional_headers=headers | {"Origin": given}) as socket:
-        assert socket.close_code() == 4403
-
-
 def test_no_credentials(web, acme, path):
     with web.socket(path) as socket:
         assert socket.close_code() == 4401
