@@ -31,10 +31,10 @@ KINDS = ("runs", "graph", "graphs", "mission")
 Change = Callable[[Tenant, Tenant, User], None]
 
 
-@pytest.fixture(scope="module", params=["with Redis", "without Redis"])
+@pytest.fixture(scope="module")
 def processes(request, django_db_setup, tmp_path_factory) -> Iterator[list[Web]]:
     variables = {"REALTIME_SWEEP_S": "0.2"}
-    if request.param == "without Redis":
+    if getattr(request, "param", "with Redis") == "without Redis":
         variables["REDIS_URL"] = f"unix://{tmp_path_factory.mktemp('redis')}/none.sock"
     webs = [Web(**variables) for _ in range(2)]
     yield webs
@@ -157,7 +157,15 @@ CHANGES: dict[str, tuple[Change, int]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize(
+    ("processes", "change"),
+    [
+        *(("with Redis", change) for change in CHANGES),
+        ("without Redis", "membership, delete()"),
+        ("without Redis", "password, update()"),
+    ],
+    indirect=["processes"],
+)
 def test_sockets_close_or_narrow_in_time_and_hear_nothing_after(
     processes, acme, globex, superuser, change
 ):
