@@ -1,5 +1,6 @@
 """The ASGI application: Django for HTTP, Channels for the sockets."""
 
+import gc
 import os
 
 from django.core.asgi import get_asgi_application
@@ -21,3 +22,7 @@ application = ProtocolTypeRouter(
         "websocket": OfferDaphneWriter(URLRouter(websocket_urlpatterns)),
     }
 )
+
+# What is loaded now stays. Looking through it again at every full collection would hold the sockets up.
+gc.collect()
+gc.freeze()

@@ -1,10 +1,12 @@
 """Which address a limit counts."""
 
+from functools import lru_cache
 from ipaddress import IPv4Address, ip_address
 
 IPV6_PREFIX_BITS = 64  # a site gets at least this much, so what is below is one client
 
 
+@lru_cache(maxsize=10_000)
 def counted(host: str | None) -> str:
     """What stands for the client at ``host``: an IPv4 address, the first of an IPv6 network.
 
