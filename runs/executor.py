@@ -4,7 +4,6 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from crews.tracking import IllegalMove
@@ -14,19 +13,16 @@ from runs.lease import Lease, LeaseLost
 from runs.models import Run, TaskExecution, ToolExecution
 from runs.patience import patiently
 from runs.tools.base import Credential
+from runs.workspaces import workspace_of
 
 logger = logging.getLogger(__name__)
-
-
-def workspace_of(run: Run) -> Path:
-    """The run's own directory, shared by its tools and by nobody else."""
-    return settings.WORKSPACES_DIR / str(run.pk)
 
 
 def execute(run: Run) -> None:
     """Bring a running run, claimed by this process, to its end. Never raises for what a run does."""
     try:
         with Lease(run) as lease:
+            _expect_workspace(run)
             workspace_of(run).mkdir(parents=True, exist_ok=True, mode=0o700)
             failed = [task for task in run.plan["tasks"] if not _carry_out(run, task, lease)]
         if failed:
@@ -57,6 +53,16 @@ class _Stopped(Exception):
         super().__init__(message)
         self.status = status
         self.reason = reason
+
+
+def _expect_workspace(run: Run) -> None:
+    if run.retry == Run.Retry.RESUMED and not workspace_of(run).is_dir():
+        raise _Stopped(
+            Run.Status.FAILED,
+            "workspace_lost",
+            "The workspace that this run was to go on in is not on the worker's machine. "
+            "Run it again from the start.",
+        )
 
 
 def _carry_out(run: Run, task: dict, lease: Lease) -> bool:

@@ -15,6 +15,12 @@ class RunRequestForm(forms.Form):
     idempotency_key = forms.CharField(max_length=200, required=False)
 
 
+class RetryForm(RunRequestForm):
+    """The buttons that run an ended run again; ``from_failed=on`` goes on from its failed task."""
+
+    from_failed = forms.BooleanField(required=False)
+
+
 class ShareForm(forms.Form):
     """``public=on`` shares; anything else ends the sharing, which can do no harm."""
 

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.db.models.functions import Now
 from django.dispatch import Signal
 
+from runs import workspaces
 from runs.models import Run
-from runs.tools.removal import remove_tree
 
 INTERVAL_S = 3600.0
 
@@ -32,24 +32,9 @@ class Housekeeping:
 
 def clean() -> None:
     """Remove what has been kept for as long as the settings say."""
-    _remove_old_workspaces()
+    workspaces.remove_old()
     _remove_old_runs()
     cleaning.send(sender=None)
-
-
-def _remove_old_workspaces() -> None:
-    oldest = time.time() - settings.WORKSPACE_RETENTION_H * 3600
-    if not settings.WORKSPACES_DIR.is_dir():
-        return
-    in_use = {str(pk) for pk in Run.objects.active().values_list("pk", flat=True)}
-    for workspace in settings.WORKSPACES_DIR.iterdir():
-        try:
-            if workspace.stat().st_mtime < oldest and workspace.name not in in_use:
-                remove_tree(workspace)
-        except FileNotFoundError:
-            continue  # another sweep was faster
-        except OSError:
-            logger.exception("Workspace %s could not be removed", workspace.name)
 
 
 def _remove_old_runs() -> None:

@@ -9,12 +9,13 @@ from uuid import uuid4
 
 from django.utils import timezone
 
-from runs import transcript
+from runs import retries, transcript, workspaces
 from runs.history import Entry, entries
 from runs.models import Run, TaskExecution, ToolExecution, Worker
 from runs.timeline import Timeline
 from runs.tools.box import WEAKNESS
 
+RETRIES_AT_MOST = 5
 TOOLS_AT_MOST = 500  # the newest; a page of more is of use to nobody
 TAIL_CHARS = 20_000  # of a tool's output, in the page as it is first sent
 TAILS_AT_MOST = 40  # the newest tools' output comes with the page, older ones' is fetched
@@ -23,6 +24,7 @@ REASONS = {
     "task_failed": "A task failed",
     "worker_lost": "The worker was lost",
     "internal_error": "CrewOps itself failed",
+    "workspace_lost": "The workspace is gone",
     "cancelled": "Cancelled",
 }
 
@@ -111,15 +113,35 @@ class RunPage:
         until = self.run.started_at or self.run.ended_at or self.now
         return max((until - self.run.created_at).total_seconds(), 0.0)
 
-    @cached_property
-    def again_key(self) -> str:
-        """Makes the form that runs the crew again start one run, however often it is sent."""
-        return str(uuid4())
-
     @property
     def weakness(self) -> str:
         """What the box of the run's tools lacked, "" where nothing did or nobody knows."""
         return WEAKNESS.get(self.run.tools_tier, "")
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether a retry could go on from the failed task."""
+        return retries.rest_of(self.run) is not None and workspaces.can_be_handed_on(self.run)
+
+    @cached_property
+    def again_keys(self) -> dict[str, str]:
+        """Make each of the forms that run it again start one run, however often it is sent."""
+        return {"start": str(uuid4()), "failed": str(uuid4())}
+
+    @cached_property
+    def retries(self) -> list[Run]:
+        """The newest runs that repeat this one or go on with it, oldest first."""
+        newest = self.run.retries.order_by("-created_at", "-pk")
+        return list(newest[:RETRIES_AT_MOST])[::-1]
+
+    @property
+    def carried(self) -> list[dict[str, str]]:
+        """Tasks that earlier runs have done, with their agents' names."""
+        names = {agent["agent_id"]: agent["name"] for agent in self.run.plan["agents"]}
+        return [
+            task | {"agent": names.get(task["agent_id"], task["agent_id"])}
+            for task in self.run.carried
+        ]
 
     @cached_property
     def worker_alive(self) -> bool:

@@ -18,7 +18,7 @@ from structlog.contextvars import bind_contextvars
 from crews.models import Crew
 from crews.scoping import ScopedQuerySet
 from runs import transcript
-from runs.forms import RunFilterForm, RunRequestForm, ShareForm
+from runs.forms import RetryForm, RunFilterForm, RunRequestForm, ShareForm
 from runs.models import IllegalMove, Run, ToolExecution
 from runs.run_page import RunPage
 
@@ -118,6 +118,22 @@ def run_cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
+def run_retry(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Run an ended run again, with ``from_failed=on`` from its failed task; leads to the new run."""
+    record = _permitted(request, Run.objects, "operable_by", pk, "start its runs")
+    form = RetryForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "The form was not complete. Reload the page and try again.")
+        return redirect(record)
+    try:
+        return redirect(record.run_again(user=request.user, **form.cleaned_data))
+    except IllegalMove as refusal:
+        messages.error(request, str(refusal))
+        return redirect(record)
+
+
+@login_required
+@require_POST
 def run_share(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Open the run to everybody who has its link (``public=on``), or close it again."""
     record = _permitted(request, Run.objects, "managed_by", pk, "share its runs")
@@ -130,7 +146,7 @@ def run_share(request: HttpRequest, pk: UUID) -> HttpResponse:
 def _readable(request: HttpRequest) -> QuerySet[Run]:
     """Runs the reader may open, with what the reader may do with each."""
     same = {"pk": OuterRef("pk")}
-    runs = Run.objects.readable_by(request.user).select_related("crew", "started_by")
+    runs = Run.objects.readable_by(request.user).select_related("crew", "started_by", "parent")
     return runs.annotate(
         is_member=Exists(Run.objects.visible_to(request.user).filter(**same)),
         may_operate=Exists(Run.objects.operable_by(request.user).filter(**same)),

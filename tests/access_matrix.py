@@ -27,6 +27,7 @@ api/organizations/<slug:slug>/secrets/<slug:name>/ DELETE      204   403      40
 api/runs/                                     GET              200   200      200    200      200      401       200
 api/runs/<uuid:pk>/                           GET              200   200      200    404      404      401       200
 api/runs/<uuid:pk>/cancel/                    POST             202   202      403    404      404      401       202
+api/runs/<uuid:pk>/retry/                     POST             409   409      403    404      404      401       409
 api/runs/<uuid:pk>/events/                    GET              200   200      200    404      404      401       200
 api/tool-executions/<uuid:pk>/output/         GET              200   200      200    404      404      401       200
 api/schema/                                   GET              200   200      200    200      200      200       200
@@ -50,6 +51,7 @@ runs/<uuid:pk>/                               GET              200   200      20
 runs/<uuid:pk>/live/                          GET              200   200      200    404      404      404       200
 runs/<uuid:pk>/tools/<uuid:execution_id>/output/ GET           200   200      200    404      404      404       200
 runs/<uuid:pk>/cancel/                        POST             302   302      403    404      404      login     302
+runs/<uuid:pk>/retry/                         POST             302   302      403    404      404      login     302
 runs/<uuid:pk>/share/                         POST             302   403      403    404      404      login     302
 """
 

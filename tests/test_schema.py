@@ -42,6 +42,7 @@ def test_it_lists_the_calls_of_the_contract(schema):
         "GET /api/runs/",
         "GET /api/runs/{id}/",
         "POST /api/runs/{id}/cancel/",
+        "POST /api/runs/{id}/retry/",
         "GET /api/runs/{id}/events/",
         "GET /api/tool-executions/{id}/output/",
     }

@@ -10,6 +10,7 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from crews.admin.scoped import ReadOnly, ScopedAdmin, ScopedInline
+from crews.tracking import IllegalMove
 from runs.admin.acting import Acting, forward
 from runs.admin.badge import badge
 from runs.admin.tool_execution import TOOL_COLOURS
@@ -86,22 +87,23 @@ class RunAdmin(ReadOnly, Acting, ScopedAdmin):
         ("status_label", "took"),
         ("reason", "message"),
         ("starter", "is_public"),
+        ("parent", "retry"),
         ("created_at", "started_at", "ended_at"),
         ("worker", "tools_tier"),
     ]
     readonly_fields = ["organization", "status_label", "took", "starter", "created_at"]
     inlines = [TaskInline]
     actions_row = ["cancel", "open_live_page"]
-    actions_detail = ["cancel", "open_live_page"]
+    actions_detail = ["cancel", "run_again", "resume", "open_live_page"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Run | None = None) -> bool:
         return request.user.is_superuser and (obj is None or obj.is_over)
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:
         actions = super().get_actions_detail(request, object_id)
-        if Run.objects.active().filter(pk=object_id).exists():
-            return actions
-        return [offered for offered in actions if offered.path != "cancel"]
+        under_way = Run.objects.active().filter(pk=object_id).exists()
+        unfit = ("run_again", "resume") if under_way else ("cancel",)
+        return [offered for offered in actions if offered.path not in unfit]
 
     @action(
         description="Cancel run",
@@ -123,6 +125,46 @@ class RunAdmin(ReadOnly, Acting, ScopedAdmin):
         else:
             messages.success(request, f"Run {run} is cancelled, its worker stops within seconds.")
         return forward(request, "runs_run_change", run.pk)
+
+    @action(
+        description="Run again",
+        icon="replay",
+        permissions=["operate"],
+        variant=ActionVariant.PRIMARY,
+        dialog=ActionDialog(
+            title="Run it again?",
+            description="The crew's tasks as they are now, in a new workspace.",
+            form_class=None,
+            form_submit_text="Run again",
+        ),
+    )
+    def run_again(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        return self._again(request, object_id, from_failed=False)
+
+    @action(
+        description="From the failed task",
+        icon="resume",
+        permissions=["operate"],
+        dialog=ActionDialog(
+            title="Go on from the failed task?",
+            description="The run's tasks from the first that failed, in its workspace. "
+            "If that is gone, all of the crew's tasks in a new one.",
+            form_class=None,
+            form_submit_text="Go on",
+        ),
+    )
+    def resume(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        return self._again(request, object_id, from_failed=True)
+
+    def _again(self, request: HttpRequest, object_id: str, *, from_failed: bool) -> HttpResponse:
+        run = Run.objects.get(pk=object_id)
+        try:
+            retry = run.run_again(user=request.user, from_failed=from_failed)
+        except IllegalMove as error:
+            messages.error(request, str(error))
+            return forward(request, "runs_run_change", run.pk)
+        messages.success(request, f"Run {retry}: {retry.get_retry_display().lower()}.")
+        return forward(request, "runs_run_change", retry.pk)
 
     @display(description="Organization", ordering="crew__organization__name")
     def organization(self, run: Run) -> str:

@@ -54,6 +54,15 @@ class RunSerializer(serializers.ModelSerializer):
         help_text="A username.",
     )
     duration_s = serializers.FloatField(read_only=True)
+    parent_id = serializers.UUIDField(
+        read_only=True, allow_null=True, help_text="The run that this one repeats or goes on with."
+    )
+    retry = serializers.CharField(
+        read_only=True,
+        help_text="How it follows its parent: `again` carries out the crew's tasks as they are now, "
+        "`resumed` the parent's from the first that failed, in its workspace; `restarted` was to, but "
+        "the workspace was gone. Empty for no retry.",
+    )
     tools_tier = serializers.CharField(
         read_only=True,
         help_text="The box its tools run in: namespaces, user, limits, none; empty until it starts.",
@@ -64,7 +73,30 @@ class RunSerializer(serializers.ModelSerializer):
         fields = read_only_fields = [
             "id", "crew_id", "crew", "status", "reason", "message", "cancel_requested", "is_public",
             "started_by", "created_at", "started_at", "ended_at", "duration_s", "tools_tier",
+            "parent_id", "retry",
         ]  # fmt: skip
+
+
+class RetrySerializer(serializers.Serializer):
+    """Where a retry begins."""
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        where = serializers.ChoiceField(  # "from" is a word of Python's own
+            choices=[
+                ("start", "The crew's tasks as they are now"),
+                ("failed_task", "The run's tasks from the first that failed, in its workspace"),
+            ],
+            default="start",
+        )
+        return {"from": where}
+
+
+class CarriedTaskSerializer(serializers.Serializer):
+    """A task that an earlier run has done for this one."""
+
+    task_id = serializers.UUIDField()
+    name = serializers.CharField()
+    agent_id = serializers.SlugField()
 
 
 class RunDetailSerializer(RunSerializer):
@@ -72,9 +104,12 @@ class RunDetailSerializer(RunSerializer):
 
     agents = serializers.SerializerMethodField()
     tasks = serializers.SerializerMethodField()
+    carried = CarriedTaskSerializer(
+        many=True, read_only=True, help_text="Tasks that the runs before it have done for it."
+    )
 
     class Meta(RunSerializer.Meta):
-        fields = read_only_fields = [*RunSerializer.Meta.fields, "agents", "tasks"]
+        fields = read_only_fields = [*RunSerializer.Meta.fields, "agents", "tasks", "carried"]
 
     @extend_schema_field(AgentSerializer(many=True))
     def get_agents(self, run: Run) -> list[dict[str, str]]:

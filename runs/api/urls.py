@@ -1,11 +1,19 @@
 from django.urls import path
 
-from runs.api.views import RunCancelView, RunListView, RunRequestView, RunView, ToolOutputView
+from runs.api.views import (
+    RunCancelView,
+    RunListView,
+    RunRequestView,
+    RunRetryView,
+    RunView,
+    ToolOutputView,
+)
 
 urlpatterns = [
     path("crews/<uuid:pk>/runs/", RunRequestView.as_view(), name="api-crew-runs"),
     path("runs/", RunListView.as_view(), name="api-runs"),
     path("runs/<uuid:pk>/", RunView.as_view(), name="api-run"),
     path("runs/<uuid:pk>/cancel/", RunCancelView.as_view(), name="api-run-cancel"),
+    path("runs/<uuid:pk>/retry/", RunRetryView.as_view(), name="api-run-retry"),
     path("tool-executions/<uuid:pk>/output/", ToolOutputView.as_view(), name="api-tool-output"),
 ]

@@ -15,7 +15,7 @@ from crews.models import Crew
 from crews.scoping import ScopedQuerySet
 from runs.api import idempotency
 from runs.api.filters import RunFilter
-from runs.api.serializers import RunDetailSerializer, RunSerializer
+from runs.api.serializers import RetrySerializer, RunDetailSerializer, RunSerializer
 from runs.models import Run, ToolExecution
 
 VIEWER_REFUSED = OpenApiResponse(description="Your role in the organization is viewer.")
@@ -92,11 +92,37 @@ class RunRequestView(generics.GenericAPIView):
         run = Run.objects.request(
             crew=crew, user=request.user, idempotency_key=idempotency.key_of(request)
         )
-        return Response(
-            self.get_serializer(run).data,
-            status=status.HTTP_201_CREATED,
-            headers={"Location": reverse("api-run", args=[run.pk], request=request)},
+        return _created(self, request, run)
+
+
+class RunRetryView(_RunDetail):
+    """Runs an ended run again: the crew's tasks, or what is left of the run's own from the first that
+    failed. That goes on in the run's workspace; where it is gone the retry starts over, and says so.
+    """
+
+    @extend_schema(
+        request=RetrySerializer,
+        parameters=[idempotency.PARAMETER],
+        responses={
+            201: RunDetailSerializer,
+            400: OpenApiResponse(description="The body or the Idempotency-Key cannot be used."),
+            403: VIEWER_REFUSED,
+            409: OpenApiResponse(
+                description="The run is under way, or no task of it failed; the crew is deactivated "
+                "or has no task; the Idempotency-Key was used for another run."
+            ),
+        },
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        run = _operable(Run.objects, request, pk)
+        body = RetrySerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        retry = run.run_again(
+            user=request.user,
+            from_failed=body.validated_data["from"] == "failed_task",
+            idempotency_key=idempotency.key_of(request),
         )
+        return _created(self, request, retry)
 
 
 class ToolOutputView(generics.GenericAPIView):
@@ -116,6 +142,14 @@ class ToolOutputView(generics.GenericAPIView):
             # Whatever a tool prints, no browser takes it for a page or a script.
             headers={"X-Content-Type-Options": "nosniff"},
         )
+
+
+def _created(view: generics.GenericAPIView, request: Request, run: Run) -> Response:
+    return Response(
+        view.get_serializer(run).data,
+        status=status.HTTP_201_CREATED,
+        headers={"Location": reverse("api-run", args=[run.pk], request=request)},
+    )
 
 
 def _operable(queryset: ScopedQuerySet, request: Request, pk: UUID):

@@ -1,15 +1,13 @@
 import uuid
-from datetime import timedelta
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import models, transaction
-from django.db.models.functions import Now
+from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from crews.models import Crew
-from crews.tracking import IllegalMove, TrackedModel, TrackedQuerySet
+from crews.tracking import IllegalMove, TrackedModel
+from runs.models.run_queryset import RunQuerySet, lease_end
 from runs.models.timespan import TimeSpan
 
 if TYPE_CHECKING:
@@ -18,78 +16,6 @@ if TYPE_CHECKING:
 
 class StaleAttempt(IllegalMove):
     """The run was taken away from this attempt, which can write nothing more in its name."""
-
-
-class RunQuerySet(TrackedQuerySet):
-    organization_path = "crew__organization"
-
-    def readable_by(self, user) -> Self:
-        """What ``user``, who may be anonymous, may open: the visible runs and the shared ones."""
-        return self.visible_to(user) | self.filter(is_public=True)
-
-    def active(self) -> Self:
-        return self.filter(status__in=Run.ACTIVE)
-
-    def with_progress(self) -> Self:
-        """Newest first, as a list shows them: with ``tasks_ended``, the crew, and who asked."""
-        ended = models.Count(
-            "task_executions", filter=models.Q(task_executions__ended_at__isnull=False)
-        )
-        runs = self.select_related("crew", "started_by").annotate(tasks_ended=ended)
-        return runs.order_by("-created_at", "-pk")
-
-    def request(self, *, crew: Crew, user=None, idempotency_key: str = "") -> "Run":
-        """Ask for a run of ``crew``; a key that the same user gave before returns that run.
-
-        Raises ``IllegalMove`` for a crew that is deactivated or has no task.
-        """
-        from runs import dispatch
-
-        with transaction.atomic():
-            crew = Crew.objects.select_for_update().get(pk=crew.pk)  # one at a time per crew
-            if idempotency_key:
-                asked = self.filter(crew=crew, started_by=user, idempotency_key=idempotency_key)
-                if run := asked.first():
-                    return run
-            if not crew.is_active:
-                raise IllegalMove(f"Crew {crew} is deactivated. Activate it to start a run.")
-            if not crew.tasks.exists():
-                raise IllegalMove(f"Crew {crew} has no task. Add one to start a run.")
-            run = self.create(crew=crew, started_by=user, idempotency_key=idempotency_key or None)
-            transaction.on_commit(lambda: dispatch.ring(run))
-        return run
-
-    def claim(self, pk: uuid.UUID, *, worker: str, tier: str = "") -> "Run | None":
-        """The queued run, now running under a lease of ``worker``; ``None`` when it is not to be had.
-
-        ``tier`` names the box that the worker's tools run in.
-        """
-        with transaction.atomic():
-            run = self.select_for_update().filter(pk=pk, status=Run.Status.QUEUED).first()
-            if run:
-                run.start(worker=worker, tier=tier)
-        return run
-
-    def renew_lease(self, run: "Run") -> bool:
-        """Extend the lease in database time; ``False`` when this attempt does not hold it any more."""
-        held = self.filter(pk=run.pk, attempt=run.own_attempt, status=Run.Status.RUNNING)
-        # No event tells of leases, so nothing is bypassed here.
-        return bool(models.QuerySet.update(held, lease_until=_lease_end()))
-
-    def waiting(self, longer_than: timedelta) -> Self:
-        """Queued runs that no worker has taken although the last message about them is that old."""
-        due = Now() - longer_than
-        # The clock of whoever asked for the run may be ahead of the database's.
-        just_made = models.Q(created_at__range=(due, Now()))
-        return self.filter(status=Run.Status.QUEUED).exclude(
-            just_made | models.Q(announced_at__gte=due)
-        )
-
-    def note_announced(self, run: "Run") -> None:
-        models.QuerySet.update(self.filter(pk=run.pk), announced_at=Now())
-
-    def lease_expired(self) -> Self:
-        return self.filter(status=Run.Status.RUNNING, lease_until__lt=Now())
 
 
 class Run(TrackedModel, TimeSpan):
@@ -102,9 +28,14 @@ class Run(TrackedModel, TimeSpan):
         FAILED = "failed", "Failed"
         CANCELLED = "cancelled", "Cancelled"
 
+    class Retry(models.TextChoices):
+        AGAIN = "again", "Run again"
+        RESUMED = "resumed", "Gone on from the failed task"
+        RESTARTED = "restarted", "Started over, as the workspace was gone"
+
     ACTIVE = (Status.QUEUED, Status.RUNNING)
     TERMINAL = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
-    UNTOLD = frozenset({"started_by"})
+    UNTOLD = frozenset({"started_by", "parent"})
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     crew = models.ForeignKey("crews.Crew", on_delete=models.CASCADE, related_name="runs")
@@ -115,6 +46,15 @@ class Run(TrackedModel, TimeSpan):
         blank=True,
         related_name="runs",
     )
+    parent = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="retries",
+        help_text="The run that this one repeats or goes on with.",
+    )
+    retry = models.CharField(max_length=10, choices=Retry, blank=True)
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
     plan = models.JSONField(editable=False, help_text="The crew as it was: see Crew.plan().")
     reason = models.CharField(max_length=40, blank=True)  # task_failed, worker_lost, ...
@@ -191,6 +131,11 @@ class Run(TrackedModel, TimeSpan):
         """What log lines about the run carry."""
         return {"run_id": str(self.pk), **self.crew.log_ids}
 
+    @property
+    def carried(self) -> list[dict[str, str]]:
+        """Tasks that earlier runs have done for this one: ``{task_id, name, agent_id}``."""
+        return self.plan.get("carried", [])
+
     def get_absolute_url(self) -> str:
         return reverse("run", args=[self.pk])
 
@@ -204,7 +149,7 @@ class Run(TrackedModel, TimeSpan):
             self.attempt += 1
             self.worker = worker
             self.tools_tier = tier
-            self.lease_until = _lease_end()
+            self.lease_until = lease_end()
             self.held_attempt = self.attempt
             self.save(
                 update_fields=[
@@ -256,12 +201,29 @@ class Run(TrackedModel, TimeSpan):
         self.attempt += 1
         self.save(update_fields=["attempt"])
 
+    def run_again(
+        self, *, user=None, from_failed: bool = False, idempotency_key: str = ""
+    ) -> "Run":
+        """Ask for another run: of the crew as it is now, or of this plan from its first failed task.
+
+        The latter takes over the workspace; where that is gone, it starts over: ``Run.retry`` says so.
+        Raises ``IllegalMove`` while the run is under way, and as ``request`` does.
+        """
+        with self.locked():
+            if not self.is_over:
+                raise IllegalMove(
+                    f"Run {self.pk} is {self.status}. Wait for its end, or cancel it."
+                )
+            return Run.objects.request(
+                crew=self.crew,
+                user=user,
+                idempotency_key=idempotency_key,
+                parent=self,
+                from_failed=from_failed,
+            )
+
     def share(self, public: bool) -> None:
         """Open the run to anyone who has its link, or close it again."""
         with self.locked():
             self.is_public = public
             self.save(update_fields=["is_public"])
-
-
-def _lease_end() -> models.expressions.Combinable:
-    return Now() + timedelta(seconds=settings.RUN_LEASE_S)

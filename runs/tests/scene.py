@@ -39,3 +39,11 @@ def fail(run: Run) -> ToolExecution:
     tool.task_execution.finish("failed", message="It broke.")
     run.finish("failed", reason="task_failed", message="Orion works: it broke.")
     return tool
+
+
+def fail_late(run: Run) -> None:
+    """The run's first task succeeds; the run ends before the second begins."""
+    tool = work(run)
+    tool.end("success", exit_code=0)
+    tool.task_execution.finish("succeeded")
+    run.finish("failed", reason="internal_error")

@@ -6,6 +6,7 @@ from django.test import Client
 
 from realtime.models import Event
 from runs.models import Run
+from runs.workspaces import workspace_of
 from tests.admin import SECRET, World, clients, url
 
 SUBMIT = {"_form_submitted": "on"}
@@ -95,6 +96,32 @@ def test_cancelling_is_offered_while_there_is_something_to_cancel(acme, staff):
     run.finish("succeeded")
     assert cancel not in staff["operator"].get(page).content.decode()
     assert "had ended already: Succeeded" in told(staff["operator"].post(cancel, SUBMIT))
+
+
+@pytest.mark.parametrize(("view", "retry"), [("run_again", "again"), ("resume", "resumed")])
+def test_an_ended_run_is_run_again(acme, staff, view, retry):
+    run = acme.start_run()
+    page, path = url("runs_run_change", run.pk), url(f"runs_run_{view}", run.pk)
+    assert path not in staff["operator"].get(page).content.decode()
+    assert "Wait for its end" in told(staff["operator"].post(path, SUBMIT))
+    run.finish("failed")
+    workspace_of(run).mkdir(parents=True)
+    assert path in staff["operator"].get(page).content.decode()
+    assert path not in staff["viewer"].get(page).content.decode()
+    response = staff["operator"].post(path, SUBMIT)
+    again = Run.objects.exclude(pk=run.pk).get()
+    assert response.headers["Location"] == url("runs_run_change", again.pk)
+    assert (again.parent, again.retry, again.started_by) == (run, retry, acme.operator)
+    assert page in staff["viewer"].get(response.headers["Location"]).content.decode()
+
+
+@pytest.mark.parametrize("person", ["viewer", "outsider", "homeless"])
+@pytest.mark.parametrize("view", ["run_again", "resume"])
+def test_running_again_is_refused_to_those_who_may_not(acme, staff, person, view):
+    run = acme.start_run()
+    run.finish("failed")
+    assert staff[person].post(url(f"runs_run_{view}", run.pk), SUBMIT).status_code == 403
+    assert Run.objects.count() == 1
 
 
 def test_the_live_page_is_a_click_away(acme, staff):

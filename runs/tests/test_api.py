@@ -8,6 +8,8 @@ from django.db import connection
 from django.utils import timezone
 
 from runs.models import Run, TaskExecution, ToolExecution
+from runs.tests.scene import fail, fail_late
+from runs.workspaces import workspace_of
 
 
 @pytest.fixture
@@ -36,8 +38,11 @@ def test_an_operator_starts_a_run(acme, api, runs_url):
         "ended_at": None,
         "duration_s": 0.0,
         "tools_tier": "",
+        "parent_id": None,
+        "retry": "",
         "agents": run.plan["agents"],
         "tasks": body["tasks"],
+        "carried": [],
     }
     assert [(task["name"], task["status"]) for task in body["tasks"]] == [
         ("Orion works", "pending"),
@@ -264,3 +269,68 @@ def test_a_shared_run_opens_nothing_of_the_api(acme, globex, api):
     for user, expected in ((None, 401), (globex.admin, 404), (acme.viewer, 200)):
         assert api(user).get(f"/api/runs/{run.pk}/").status_code == expected
         assert api(user).get(f"/api/runs/{run.pk}/events/").status_code == expected
+
+
+class TestRetry:
+    @pytest.fixture
+    def ended(self, acme) -> Run:
+        run = acme.start_run()
+        fail(run)
+        workspace_of(run).mkdir(parents=True)
+        return run
+
+    @pytest.mark.parametrize(
+        ("body", "retry"),
+        [({}, "again"), ({"from": "start"}, "again"), ({"from": "failed_task"}, "resumed")],
+    )
+    def test_an_operator_runs_it_again(self, acme, api, ended, body, retry):
+        response = api(acme.operator).post(f"/api/runs/{ended.pk}/retry/", body, format="json")
+        assert response.status_code == 201
+        answer = response.json()
+        assert (answer["parent_id"], answer["retry"]) == (str(ended.pk), retry)
+        assert (answer["status"], answer["started_by"]) == ("queued", "acme-operator")
+        assert api(acme.viewer).get(response.headers["Location"]).json() == answer
+
+    def test_what_was_done_before_is_told(self, acme, api):
+        ended = acme.start_run()
+        fail_late(ended)
+        workspace_of(ended).mkdir(parents=True)
+        response = api(acme.operator).post(
+            f"/api/runs/{ended.pk}/retry/", {"from": "failed_task"}, format="json"
+        )
+        answer = response.json()
+        first, second = ended.plan["tasks"]
+        assert [task["task_id"] for task in answer["tasks"]] == [second["task_id"]]
+        assert answer["carried"] == [
+            {"task_id": first["task_id"], "name": "Orion works", "agent_id": "orion"}
+        ]
+
+    def test_the_same_key_answers_with_the_same_run(self, acme, api, ended):
+        client, headers = api(acme.operator), {"Idempotency-Key": "k"}
+        path = f"/api/runs/{ended.pk}/retry/"
+        answers = [client.post(path, headers=headers).json()["id"] for _ in range(2)]
+        assert answers[0] == answers[1]
+        conflict = client.post(f"/api/crews/{acme.crew.pk}/runs/", headers=headers)
+        assert conflict.status_code == 409
+        assert "another run" in conflict.json()["detail"]
+
+    def test_a_run_under_way_says_why_not(self, acme, api):
+        run = acme.start_run()
+        response = api(acme.operator).post(f"/api/runs/{run.pk}/retry/")
+        assert response.status_code == 409
+        assert response.headers["Content-Type"] == "application/problem+json"
+        assert "Wait for its end" in response.json()["detail"]
+
+    @pytest.mark.parametrize("body", [{"from": "middle"}, {"from": None}, ["failed_task"], "start"])
+    def test_an_unusable_body_starts_nothing(self, acme, api, ended, body):
+        response = api(acme.operator).post(f"/api/runs/{ended.pk}/retry/", body, format="json")
+        assert response.status_code == 400
+        assert Run.objects.count() == 1
+
+    @pytest.mark.parametrize(("person", "status"), [("viewer", 403), ("outsider", 404)])
+    def test_nobody_else_runs_it_again(self, acme, globex, api, ended, person, status):
+        user = acme.viewer if person == "viewer" else globex.admin
+        path = f"/api/runs/{ended.pk}/retry/"
+        assert api(user).post(path, {"from": "failed_task"}, format="json").status_code == status
+        assert Run.objects.count() == 1
+        assert workspace_of(ended).is_dir()

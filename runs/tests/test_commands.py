@@ -16,6 +16,7 @@ from django.utils import timezone
 from realtime.models import Event
 from runs.management.commands import run_crew
 from runs.models import Run, ToolExecution
+from runs.workspaces import workspace_of
 from tests.live import Process, eventually
 
 
@@ -67,6 +68,42 @@ def test_a_crew_that_cannot_start_says_why(acme):
     acme.crew.save()
     with pytest.raises(CommandError, match="is deactivated"):
         run("run_crew", "crew")
+
+
+def test_an_ended_run_is_run_again(acme, worker_alive):
+    ended = acme.start_run()
+    ended.finish("failed")
+    out, err = run("run_crew", "--again", str(ended.pk))
+    again = Run.objects.get(pk=out.strip())
+    assert (again.parent, again.retry, err) == (ended, "again", "")
+    workspace_of(ended).mkdir(parents=True)
+    out, err = run("run_crew", "--again", str(ended.pk), "--from-failed")
+    assert (Run.objects.get(pk=out.strip()).retry, err) == ("resumed", "")
+    out, err = run("run_crew", "--again", str(ended.pk), "--from-failed")
+    assert Run.objects.get(pk=out.strip()).retry == "restarted"
+    assert "so the run starts over" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ([], "required"),
+        (["crew", "--again", "0b3c4d74-6a3c-4c84-9d38-6a1f6ad4ef6c"], "not allowed with"),
+        (["--again", "0b3c4d74-6a3c-4c84-9d38-6a1f6ad4ef6c"], "There is no run 0b3c4d74"),
+        (["--again", "crew"], "invalid UUID value"),
+        (["crew", "--from-failed"], "say which run"),
+    ],
+)
+def test_what_cannot_be_run_again_says_why(acme, arguments, why):
+    with pytest.raises(CommandError, match=why):
+        run("run_crew", *arguments)
+    assert not Run.objects.exists()
+
+
+def test_a_run_under_way_is_not_run_again(acme):
+    under_way = acme.start_run()
+    with pytest.raises(CommandError, match="Wait for its end"):
+        run("run_crew", "--again", str(under_way.pk))
 
 
 def test_without_a_worker_it_says_so_at_once_and_goes_on_waiting(acme, capsys):

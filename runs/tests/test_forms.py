@@ -6,7 +6,8 @@ import pytest
 from django.test import Client
 
 from runs.models import Run
-from runs.tests.scene import client_of, fail, page_of
+from runs.tests.scene import client_of, fail, fail_late, page_of
+from runs.workspaces import workspace_of
 
 pytestmark = pytest.mark.django_db
 
@@ -54,6 +55,87 @@ class TestStarting:
         response = client_of(people[person]).post(f"/crews/{acme.crew.pk}/runs/")
         assert response.status_code == status
         assert not Run.objects.exists()
+
+
+class TestRunningAgain:
+    @pytest.fixture
+    def ended(self, acme) -> Run:
+        run = acme.start_run()
+        fail(run)
+        workspace_of(run).mkdir(parents=True)
+        return run
+
+    @pytest.mark.parametrize("from_failed", ["", "on"])
+    def test_an_operator_runs_it_again_once_however_often_the_form_is_sent(
+        self, acme, ended, from_failed
+    ):
+        client = client_of(acme.operator)
+        form = {"idempotency_key": str(uuid4()), "from_failed": from_failed}
+        answers = [client.post(f"/runs/{ended.pk}/retry/", form) for _ in range(2)]
+        retry = Run.objects.exclude(pk=ended.pk).get()
+        assert [a.headers["Location"] for a in answers] == [f"/runs/{retry.pk}/"] * 2
+        assert (retry.parent, retry.started_by) == (ended, acme.operator)
+        assert retry.retry == ("resumed" if from_failed else "again")
+
+    def test_both_runs_lead_to_each_other(self, acme, ended):
+        retry = ended.run_again()
+        assert f'href="/runs/{ended.pk}/"' in page_of(acme.viewer, retry)
+        assert f'href="/runs/{retry.pk}/"' in page_of(acme.viewer, ended)
+
+    def test_who_only_has_the_link_of_one_does_not_see_the_other(self, acme, ended):
+        retry = ended.run_again()
+        for run, other in ((ended, retry), (retry, ended)):
+            run.share(True)
+            assert str(other.pk) not in page_of(None, run)
+
+    def test_going_on_is_offered_while_the_workspace_is_there(self, acme, ended):
+        assert 'id="resume-form"' in page_of(acme.operator, ended)
+        assert 'id="resume-form"' not in page_of(acme.viewer, ended)
+        retry = ended.run_again(from_failed=True)
+        page = page_of(acme.operator, ended)
+        assert 'id="resume-form"' not in page
+        assert 'id="again-form"' in page
+        assert 'id="again-form"' not in page_of(acme.operator, retry)
+
+    def test_tasks_done_before_are_shown_as_done(self, acme):
+        run = acme.start_run()
+        fail_late(run)
+        workspace_of(run).mkdir(parents=True)
+        retry = run.run_again(from_failed=True)
+        page = page_of(acme.viewer, retry)
+        assert f'id="carried-{run.plan["tasks"][0]["task_id"]}"' in page
+        assert "done by an earlier run" in page
+        assert "done by an earlier run" not in page_of(acme.viewer, run)
+
+    def test_a_run_that_had_to_start_over_says_so(self, acme, ended):
+        workspace_of(ended).rmdir()
+        client = client_of(acme.operator)
+        response = client.post(f"/runs/{ended.pk}/retry/", {"from_failed": "on"}, follow=True)
+        assert "Started over." in response.content.decode()
+
+    def test_a_refusal_is_told_on_the_run_page(self, acme):
+        run = acme.start_run()
+        response = client_of(acme.operator).post(f"/runs/{run.pk}/retry/", follow=True)
+        assert response.request["PATH_INFO"] == f"/runs/{run.pk}/"
+        assert "Wait for its end" in messages(response)[0]
+        assert Run.objects.count() == 1
+
+    def test_a_key_too_long_is_refused(self, acme, ended):
+        response = client_of(acme.operator).post(
+            f"/runs/{ended.pk}/retry/", {"idempotency_key": "x" * 201}, follow=True
+        )
+        assert "Reload the page" in messages(response)[0]
+        assert Run.objects.count() == 1
+
+    @pytest.mark.parametrize(
+        ("person", "status"), [("viewer", 403), ("outsider", 404), ("anonymous", 302)]
+    )
+    def test_nobody_else_runs_it_again(self, acme, ended, people, person, status):
+        ended.share(True)
+        response = client_of(people[person]).post(f"/runs/{ended.pk}/retry/", {"from_failed": "on"})
+        assert response.status_code == status
+        assert Run.objects.count() == 1
+        assert workspace_of(ended).is_dir()
 
 
 class TestCancelling:

@@ -111,21 +111,3 @@ def test_the_loop_cleans_at_once_and_then_once_an_hour(monkeypatch):
         clock.append(moment)
         housekeeping.clean_if_due()
     assert cleaned == [1000.0, 4601.0]
-
-
-def test_a_workspace_that_another_sweep_removes_is_nobodys_fault(
-    db, settings, tmp_path, monkeypatch, caplog
-):
-    settings.WORKSPACES_DIR, settings.WORKSPACE_RETENTION_H = tmp_path, -1.0
-    for name in "abc":
-        (tmp_path / name).mkdir()
-    remove = retention.remove_tree
-
-    def remove_all(workspace) -> None:
-        for other in tmp_path.iterdir():
-            remove(other)
-
-    monkeypatch.setattr(retention, "remove_tree", remove_all)
-    retention.clean()
-    assert not list(tmp_path.iterdir())
-    assert not caplog.text

@@ -16,10 +16,17 @@ INTERRUPTED = 130  # what a shell reports after Ctrl-C
 
 
 class Command(BaseCommand):
-    help = "Starts a run of CREW and prints its id."
+    help = "Starts a run of CREW, or one that repeats RUN, and prints its id."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("crew", metavar="CREW", help="id, slug or organization/slug")
+        what = parser.add_mutually_exclusive_group(required=True)
+        what.add_argument("crew", metavar="CREW", nargs="?", help="id, slug or organization/slug")
+        what.add_argument("--again", metavar="RUN", type=UUID, help="id of an ended run to repeat")
+        parser.add_argument(
+            "--from-failed",
+            action="store_true",
+            help="with --again: go on from its first failed task, in its workspace",
+        )
         parser.add_argument(
             "--wait", action="store_true", help="follow the run; exit 0 only if it succeeded"
         )
@@ -31,14 +38,28 @@ class Command(BaseCommand):
         )
 
     def handle(
-        self, *args: Any, crew: str, wait: bool, timeout: float | None, **options: Any
+        self,
+        *args: Any,
+        crew: str | None,
+        again: UUID | None,
+        from_failed: bool,
+        wait: bool,
+        timeout: float | None,
+        **options: Any,
     ) -> None:
+        if from_failed and not again:
+            raise CommandError("--from-failed: say which run with --again RUN.")
         try:
-            run = Run.objects.request(crew=find_crew(crew))
+            if again:
+                run = _find_run(again).run_again(from_failed=from_failed)
+            else:
+                run = Run.objects.request(crew=find_crew(crew))
         except IllegalMove as error:
             raise CommandError(str(error)) from error
         self.stdout.write(str(run.pk))
         self.stdout.flush()
+        if run.retry == Run.Retry.RESTARTED:
+            self._say("The workspace is gone, so the run starts over.", self.style.WARNING)
         if not Worker.objects.alive().exists():
             self._say(
                 "No worker is alive, so the run is queued until there is one. "
@@ -82,6 +103,12 @@ class Command(BaseCommand):
     def _say(self, text: str, style: Callable[[str], str] = str) -> None:
         self.stderr.write(text, style)
         self.stderr.flush()
+
+
+def _find_run(pk: UUID) -> Run:
+    if run := Run.objects.filter(pk=pk).first():
+        return run
+    raise CommandError(f"There is no run {pk}.")
 
 
 def find_crew(text: str) -> Crew:

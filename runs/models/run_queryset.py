@@ -1,0 +1,107 @@
+"""Asking for runs, claiming them, and finding those that need something."""
+
+import uuid
+from datetime import timedelta
+from typing import TYPE_CHECKING, Self
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models.functions import Now
+
+from crews.models import Crew
+from crews.tracking import IllegalMove, TrackedQuerySet
+
+if TYPE_CHECKING:
+    from runs.models.run import Run
+
+
+class RunQuerySet(TrackedQuerySet):
+    organization_path = "crew__organization"
+
+    def readable_by(self, user) -> Self:
+        """What ``user``, who may be anonymous, may open: the visible runs and the shared ones."""
+        return self.visible_to(user) | self.filter(is_public=True)
+
+    def active(self) -> Self:
+        return self.filter(status__in=self.model.ACTIVE)
+
+    def with_progress(self) -> Self:
+        """Newest first, as a list shows them: with ``tasks_ended``, the crew, and who asked."""
+        ended = models.Count(
+            "task_executions", filter=models.Q(task_executions__ended_at__isnull=False)
+        )
+        runs = self.select_related("crew", "started_by").annotate(tasks_ended=ended)
+        return runs.order_by("-created_at", "-pk")
+
+    def request(
+        self,
+        *,
+        crew: Crew,
+        user=None,
+        idempotency_key: str = "",
+        parent: "Run | None" = None,
+        from_failed: bool = False,
+    ) -> "Run":
+        """Ask for a run of ``crew``; a key that the same user gave before returns that run.
+
+        Raises ``IllegalMove`` for a crew that is deactivated or has no task, and for a key that was
+        given for another run. With a ``parent`` it is a retry: ask for these by ``Run.run_again``.
+        """
+        from runs import dispatch, retries
+
+        with transaction.atomic():
+            crew = Crew.objects.select_for_update().get(pk=crew.pk)  # one at a time per crew
+            if idempotency_key:
+                asked = self.filter(crew=crew, started_by=user, idempotency_key=idempotency_key)
+                if run := asked.first():
+                    if run.parent_id != (parent and parent.pk):
+                        raise IllegalMove(
+                            "This key was used to ask for another run. Use a new one."
+                        )
+                    return run
+            if not crew.is_active:
+                raise IllegalMove(f"Crew {crew} is deactivated. Activate it to start a run.")
+            if not crew.tasks.exists():
+                raise IllegalMove(f"Crew {crew} has no task. Add one to start a run.")
+            run = self.model(crew=crew, started_by=user, idempotency_key=idempotency_key or None)
+            if parent:
+                retries.follow(run, parent, from_failed=from_failed)
+            run.save(force_insert=True)
+            transaction.on_commit(lambda: dispatch.ring(run))
+        return run
+
+    def claim(self, pk: uuid.UUID, *, worker: str, tier: str = "") -> "Run | None":
+        """The queued run, now running under a lease of ``worker``; ``None`` when it is not to be had.
+
+        ``tier`` names the box that the worker's tools run in.
+        """
+        with transaction.atomic():
+            run = self.select_for_update().filter(pk=pk, status=self.model.Status.QUEUED).first()
+            if run:
+                run.start(worker=worker, tier=tier)
+        return run
+
+    def renew_lease(self, run: "Run") -> bool:
+        """Extend the lease in database time; ``False`` when this attempt does not hold it any more."""
+        held = self.filter(pk=run.pk, attempt=run.own_attempt, status=self.model.Status.RUNNING)
+        # No event tells of leases, so nothing is bypassed here.
+        return bool(models.QuerySet.update(held, lease_until=lease_end()))
+
+    def waiting(self, longer_than: timedelta) -> Self:
+        """Queued runs that no worker has taken although the last message about them is that old."""
+        due = Now() - longer_than
+        # The clock of whoever asked for the run may be ahead of the database's.
+        just_made = models.Q(created_at__range=(due, Now()))
+        return self.filter(status=self.model.Status.QUEUED).exclude(
+            just_made | models.Q(announced_at__gte=due)
+        )
+
+    def note_announced(self, run: "Run") -> None:
+        models.QuerySet.update(self.filter(pk=run.pk), announced_at=Now())
+
+    def lease_expired(self) -> Self:
+        return self.filter(status=self.model.Status.RUNNING, lease_until__lt=Now())
+
+
+def lease_end() -> models.expressions.Combinable:
+    return Now() + timedelta(seconds=settings.RUN_LEASE_S)
