@@ -14,7 +14,7 @@ EXECUTIONS_LIMIT = 200
 
 
 def graph(stream: str) -> dict[str, Any]:
-    """The ``snapshot`` frame of a graph stream.
+    """The ``snapshot`` frame of a graph stream, which `log.position` has made if nothing else has.
 
     ``agents``: ``{agent_id, name, role, state}`` with state idle, working, done or error.
     ``executions``, oldest first: those of the runs under way and of the newest run, each

@@ -50,6 +50,7 @@ class Story:
                     )
         self.agents = list(self.crew.agents.values_list("slug", flat=True))
         self.stream = streams.graph(self.crew.pk)
+        log.position(self.stream)  # makes it, as a socket does before its snapshot
         self.steps = [self._step()]
 
     def go_on(self) -> None:
