@@ -58,7 +58,7 @@ class Served:
             "groups": len(member._groups),
             "listeners": len(member._listeners),
             "places": dict(member.places._own),
-            "consumers": sum(isinstance(kept, GraphConsumer) for kept in gc.get_objects()),
+            "consumers": sum(type(kept) is GraphConsumer for kept in gc.get_objects()),
             "subscriptions": self._redis.pubsub_numsub(self._stream)[0][1],
         }
 
