@@ -140,7 +140,6 @@ class SocketConsumer(AsyncConsumer, ABC):
         self._enter()
         identity, admission = await in_thread(self._let_in)
         self._forget_handshake()
-        self.user_id = identity.user.pk
         self.session_key = identity.session_key
         self._believe(identity)
         bind_contextvars(user_id=self.user_id, **admission.log_ids)
@@ -238,6 +237,7 @@ class SocketConsumer(AsyncConsumer, ABC):
     def _let_in(self) -> tuple[auth.Identity, Admission]:
         try:
             identity = auth.identify(self.scope)
+            self.user_id = identity.user.pk  # the log says who was refused, too
             return identity, self.admit(identity.user)
         except auth.Refused as refused:
             raise Refusal(CloseCode.UNAUTHENTICATED, str(refused)) from None
@@ -302,4 +302,5 @@ class SocketConsumer(AsyncConsumer, ABC):
         await self.leave()
         seconds = round(time.monotonic() - self._begun, 3)
         facts = {"code": self._code, "seconds": seconds, "path": self.scope["path"]}
+        bind_contextvars(user_id=self.user_id)
         logger.info("%s socket closed %s", self.kind.capitalize(), self._code, extra=facts)
