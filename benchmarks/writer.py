@@ -19,7 +19,7 @@ django.setup()
 
 from django.contrib.auth.models import User  # noqa: E402
 from django.core.management import call_command  # noqa: E402
-from django.db import transaction  # noqa: E402
+from django.db import connection, transaction  # noqa: E402
 from rest_framework_simplejwt.tokens import AccessToken  # noqa: E402
 
 from benchmarks.pacing import publish  # noqa: E402
@@ -27,6 +27,7 @@ from benchmarks.sample import percentile  # noqa: E402
 from crews.models import Agent, Crew, Membership, Organization, Role, Task  # noqa: E402
 from realtime import log  # noqa: E402
 from realtime.events import Event  # noqa: E402
+from realtime.models import Stream  # noqa: E402
 from realtime.publish import on_commit  # noqa: E402
 from runs.models import Run, TaskExecution, ToolExecution  # noqa: E402
 
@@ -90,6 +91,18 @@ def append(*, stream: str, seconds: float, batch: int) -> dict[str, float]:
     return _as_many(write, seconds)
 
 
+def commit(*, stream: str, seconds: float) -> dict[str, float]:
+    """One row updated and committed: what every durable write costs here at least."""
+    log.position(stream)
+    table = connection.ops.quote_name(Stream._meta.db_table)
+
+    def write(number: int) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"UPDATE {table} SET floor = floor WHERE name = %s", [stream])
+
+    return _as_many(write, seconds)
+
+
 def fill(*, stream: str, events: int) -> dict[str, Any]:
     """Append until the stream has that many events; nothing is published."""
     head = log.position(stream).head
@@ -138,7 +151,7 @@ def _events(stream: str, number: int) -> list[Event]:
     return [Event("tool_progress", id, id, data)] * number
 
 
-VERBS = {verb.__name__: verb for verb in (seed, report, emit, append, fill, read)}
+VERBS = {verb.__name__: verb for verb in (seed, report, emit, append, commit, fill, read)}
 
 
 def main() -> None:
