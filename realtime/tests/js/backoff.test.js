@@ -55,7 +55,7 @@ test("a restarting server's clients are spread over eight seconds", (t) => {
   assert.equal(restartJitter(), 4000);
 });
 
-for (const [kind, policy] of [["run", threeTimes], ["mission", forEver]]) {
+for (const [kind, policy] of Object.entries({ run: threeTimes, mission: forEver })) {
   test(`of a thousand ${kind} sockets no more than a quarter come back within any one second`, () => {
     const bins = new Map();
     for (let i = 0; i < 1000; i++) {
