@@ -59,7 +59,7 @@ for (const [kind, policy] of Object.entries({ run: threeTimes, mission: forEver 
   test(`of a thousand ${kind} sockets no more than a quarter come back within any one second`, () => {
     const bins = new Map();
     for (let i = 0; i < 1000; i++) {
-      const second = Math.floor((policy.delay(0) + restartJitter()) / 1000);
+      const second = Math.floor((Number(policy.delay(0)) + restartJitter()) / 1000);
       bins.set(second, (bins.get(second) ?? 0) + 1);
     }
     assert.ok(Math.max(...bins.values()) < 250, JSON.stringify([...bins]));
