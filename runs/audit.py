@@ -6,7 +6,7 @@ from django.db.models import Model, QuerySet
 from django.db.models.signals import post_save, pre_delete
 from django.dispatch import receiver
 
-from crews.audit.receivers import goes_with
+from crews.audit.receivers import Changes, goes_with
 from crews.models import AuditEntry, Crew, Organization
 from crews.models.audit_entry import Kind
 from runs.models import Run
@@ -17,7 +17,9 @@ def run_saved(instance: Run, created: bool, update_fields: Any, raw: bool, **kwa
     if raw:
         return
     changed = instance.changed(update_fields)
-    if created:
+    if created and instance.parent:
+        _record(Kind.RUN_RETRIED, instance, {"parent": (None, str(instance.parent))})
+    elif created:
         _record(Kind.RUN_STARTED, instance)
     elif _is_cancelled(instance, changed):
         _record(Kind.RUN_CANCELLED, instance)
@@ -38,5 +40,6 @@ def _is_cancelled(run: Run, changed: set[str]) -> bool:
     return "status" in changed and run.status == Run.Status.CANCELLED and not run.cancel_requested
 
 
-def _record(kind: Kind, run: Run) -> None:
-    AuditEntry.objects.record(kind, about=run, organization=run.crew.organization)
+def _record(kind: Kind, run: Run, changes: Changes | None = None) -> None:
+    organization = run.crew.organization
+    AuditEntry.objects.record(kind, about=run, organization=organization, changes=changes)

@@ -1,12 +1,14 @@
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from crews.admin.scoped import ReadOnly
+from crews.audit.sign_in import unlocked
 
 
 @admin.register(AccessAttempt)
@@ -38,6 +40,15 @@ class FailedSignInAdmin(ReadOnly, ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: AccessAttempt | None = None) -> bool:
         return request.user.is_superuser
+
+    def delete_model(self, request: HttpRequest, obj: AccessAttempt) -> None:
+        self.delete_queryset(request, AccessAttempt.objects.filter(pk=obj.pk))
+
+    @transaction.atomic
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[AccessAttempt]) -> None:
+        for username in sorted(set(queryset.values_list("username", flat=True))):
+            unlocked(username or "")
+        super().delete_queryset(request, queryset)
 
     @display(description="Failures", ordering="failures_since_start")
     def failures(self, attempt: AccessAttempt) -> int:

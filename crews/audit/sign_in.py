@@ -38,18 +38,29 @@ def signed_in(user: AbstractBaseUser, request: HttpRequest, **kwargs: Any) -> No
 
 @receiver(user_login_failed)
 def failed(credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any) -> None:
+    username = str(credentials.get(get_user_model().USERNAME_FIELD, ""))
+    actor = actor_of(request) if request else current_actor()
+    _record(Kind.SIGN_IN_FAILED, *_named(username), actor)
+
+
+def unlocked(username: str) -> None:
+    """For who forgets the failures of ``username``, which locked it."""
+    user, name = _named(username)
+    AuditEntry.objects.record(Kind.UNLOCKED, about=user, name=name)
+
+
+def _named(username: str) -> tuple[AbstractBaseUser | None, str]:
+    """The user with that name. What was typed instead of one is not told: it may be a password."""
     users = get_user_model()
-    username = str(credentials.get(users.USERNAME_FIELD, "")).replace("\0", "")
-    user = users._default_manager.filter(**{users.USERNAME_FIELD: username}).first()
-    # What was typed instead of a name is not told: it may be a password.
-    name = str(user) if user else "a name that nobody has"
-    _record(Kind.SIGN_IN_FAILED, user, name, actor_of(request) if request else current_actor())
+    same = {users.USERNAME_FIELD: username.replace("\0", "")}
+    user = users._default_manager.filter(**same).first()
+    return user, str(user) if user else "a name that nobody has"
 
 
 def _record(kind: Kind, user: AbstractBaseUser | None, name: str, actor: Actor) -> None:
     recent = AuditEntry.objects.filter(kind=kind, created_at__gt=timezone.now() - WINDOW)
     told = recent.aggregate(all=Count("pk"), of_one=Count("pk", filter=Q(object_name=name)))
     if told["of_one"] >= MOST_OF_ONE or told["all"] >= MOST_OF_ALL:
-        logger.warning("%s: %s from %s, one too many for the audit trail", kind.label, name, actor)
+        logger.warning("%s: one too many in an hour for the audit trail", kind.label)
         return
     AuditEntry.objects.record(kind, about=user, name=name, actor=actor)

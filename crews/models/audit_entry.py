@@ -13,6 +13,7 @@ NAME_LIMIT = 200  # characters
 
 class Kind(models.TextChoices):
     RUN_STARTED = "run.started", "Run started"
+    RUN_RETRIED = "run.retried", "Run repeated"
     RUN_CANCELLED = "run.cancelled", "Run cancelled"
     RUN_SHARED = "run.shared", "Run shared"
     RUN_UNSHARED = "run.unshared", "Run no longer shared"
@@ -56,6 +57,7 @@ class Kind(models.TextChoices):
 
     SIGNED_IN = "sign_in.succeeded", "Signed in"
     SIGN_IN_FAILED = "sign_in.failed", "Sign-in failed"
+    UNLOCKED = "sign_in.unlocked", "Sign-in unlocked"
     TOKEN_ISSUED = "token.issued", "Token issued"
 
     TRAIL_PRUNED = "trail.pruned", "Old entries removed"

@@ -1,6 +1,7 @@
 """What the trail tells of users, passwords, signing in and tokens."""
 
 import pytest
+from axes.models import AccessAttempt
 from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import User
@@ -141,6 +142,26 @@ def test_failures_are_bounded_for_one_account_and_for_all(acme, monkeypatch):
     names = list(AuditEntry.objects.filter(kind="sign_in.failed").values_list("object_name"))
     assert len(names) == 5
     assert names.count(("acme-viewer",)) == 3
+
+
+def test_unlocking_is_told(acme, globex, superuser):
+    staff = clients(acme, globex, superuser)
+    for username in ("acme-viewer", "acme-viewer", WRONG):
+        client = Client(HTTP_USER_AGENT=f"browser {username}")
+        client.post("/login/", {"username": username, "password": WRONG})
+    one = AccessAttempt.objects.filter(username="acme-viewer").first()
+    path = url("axes_accessattempt_delete", one.pk)
+    assert staff["admin"].post(path, {"post": "yes"}).status_code == 403
+    assert newest("sign_in.unlocked") is None
+    assert staff["superuser"].post(path, {"post": "yes"}).status_code == 302
+    entry = newest("sign_in.unlocked")
+    assert (entry.actor_name, entry.object_name) == ("root", "acme-viewer")
+    left = AccessAttempt.objects.values_list("pk", flat=True)
+    form = {"action": "delete_selected", "_selected_action": list(left), "post": "yes"}
+    staff["superuser"].post(url("axes_accessattempt_changelist"), form)
+    assert not AccessAttempt.objects.exists()
+    assert newest("sign_in.unlocked").object_name == "a name that nobody has"
+    assert WRONG not in str(list(AuditEntry.objects.values()))
 
 
 # -- Tokens ---------------------------------------------------------------------------------------

@@ -113,6 +113,15 @@ def test_what_is_refused_is_not_told(acme, people, person):
     assert told() == before
 
 
+def test_a_run_that_is_repeated_tells_of_which(acme, worker_alive):
+    first = acme.start_run()
+    first.finish("failed")
+    again = first.run_again(user=acme.operator)
+    entry = AuditEntry.objects.filter(object_id=again.pk).get()
+    assert entry.kind == "run.retried"
+    assert entry.changes == {"parent": [None, str(first)]}
+
+
 def test_a_running_run_that_is_cancelled_is_told_of_once(acme, worker_alive):
     run = acme.start_run()
     run.cancel()
