@@ -19,7 +19,8 @@ from crews.scoping import ScopedQuerySet
 NOBODY = "none"
 # By the last word of a kind; what is not named here is neither good nor bad news.
 COLOURS = {
-    "started": "success", "retried": "success", "created": "success", "invited": "success", "activated": "success",
+    "started": "success", "retried": "success", "created": "success", "invited": "success",
+    "activated": "success",
     "deleted": "danger", "removed": "danger", "deactivated": "danger", "failed": "danger",
     "pruned": "danger", "made_superuser": "danger",
     "cancelled": "warning", "shared": "warning", "role_changed": "warning",

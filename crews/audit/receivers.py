@@ -59,13 +59,10 @@ def _saved(
     elif changes:
         _record(watched.edited, instance, changes)
     for name, change in switched.items():
-        on, off = watched.switches[name]
-        if name in watched.hidden:
-            change = None
-        if before or (change and getattr(instance, name) != sender._meta.get_field(name).default):
-            _record(
-                on if getattr(instance, name) else off, instance, {name: change} if change else {}
-            )
+        if before or _begins_unlike_others(watched, instance, name):
+            on, off = watched.switches[name]
+            told = {} if name in watched.hidden else {name: change}
+            _record(on if getattr(instance, name) else off, instance, told)
 
 
 def _about_to_delete(sender: type[Model], instance: Model, origin: Any, **kwargs: Any) -> None:
@@ -85,7 +82,13 @@ def goes_with(owners: tuple[type[Model], ...], origin: Model | QuerySet | None) 
 def _fields(watched: Watched, update_fields: Any) -> tuple[str, ...]:
     if update_fields is None:
         return watched.fields
-    return tuple(name for name in watched.fields if name in update_fields)
+    return tuple(name for name in watched.fields if {name, f"{name}_id"} & set(update_fields))
+
+
+def _begins_unlike_others(watched: Watched, record: Model, name: str) -> bool:
+    """A new record tells of a switch where it is not as usual: a superuser, a crew at rest."""
+    usual = record._meta.get_field(name).default
+    return name not in watched.hidden and getattr(record, name) != usual
 
 
 def _changes(

@@ -19,7 +19,7 @@ class Watched:
     """A model's kinds of entries, for its creation, any other change, and its deletion.
 
     ``switches`` names fields whose change is an entry of its own kind: ``(on, off)``, or one kind
-    twice. Values of ``hidden`` fields are never told.
+    twice. Values of ``hidden`` fields, each of which is a switch, are never told.
     """
 
     created: Kind

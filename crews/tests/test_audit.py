@@ -3,6 +3,7 @@
 import pytest
 from django.db import transaction
 
+from crews.audit.watched import WATCHED
 from crews.models import Agent, AuditEntry, Crew, Membership, Organization, Secret, Task
 from crews.models.audit_entry import AuditEntryQuerySet
 from crews.tests.test_admin_editing import crew_form
@@ -68,13 +69,18 @@ def test_what_changes_nothing_is_not_told(acme, told):
     assert told() == []
 
 
+def test_what_is_hidden_is_a_switch_so_that_no_value_of_it_is_told():
+    for watched in WATCHED.values():
+        assert watched.hidden <= set(watched.switches) <= set(watched.fields)
+
+
 def test_agents_and_tasks_name_their_crew(acme, told):
     agent = Agent.objects.create(crew=acme.crew, name="Lyra", slug="lyra", order=2)
     agent.role = "writes"
     agent.save()
     task = acme.crew.tasks.first()
     task.agent = agent
-    task.save()
+    task.save(update_fields=["agent_id"])
     agent.delete()
     kinds = [(kind, name) for kind, name, _ in told()]
     assert kinds == [
