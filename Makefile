@@ -67,7 +67,8 @@ chaos: setup-dev ## faults while events flow, again and again (ROUNDS=20, SEED= 
 	CHAOS_ROUNDS=$(or $(ROUNDS),20) CHAOS_SEED=$(or $(SEED),0) $(RUN) -m pytest --capture=no --timeout 600 tests/test_chaos.py tests/chaos $(ARGS)
 
 fuzz: setup-dev ## 10,000 generated handshakes and frames for each socket (COUNT=, SEED= to repeat)
-	FUZZ_COUNT=$(or $(COUNT),10000) FUZZ_SEED=$(or $(SEED),0) $(RUN) -m pytest tests/security/test_fuzz.py $(ARGS)
+	FUZZ_COUNT=$(or $(COUNT),10000) FUZZ_SEED=$(or $(SEED),0) TIMING_TRIES=1000 \
+		$(RUN) -m pytest tests/security/test_fuzz.py tests/security/test_foreign.py $(ARGS)
 
 format: setup-dev ## put the Python files into shape
 	$(RUN) -m ruff check --fix .

@@ -7,6 +7,9 @@ from typing import Any, ClassVar, NoReturn, Self
 from django.db import models, transaction
 
 from crews.scoping import ScopedQuerySet
+from crews.text import storable
+
+TEXT_FIELDS = (models.CharField, models.TextField, models.JSONField)
 
 
 class IllegalMove(Exception):
@@ -62,6 +65,7 @@ class TrackedModel(models.Model):
         self._remember(fields)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        self._make_storable(kwargs.get("update_fields"))
         # What receivers of post_save write and what is saved here are one change: both or neither.
         with transaction.atomic(savepoint=False):
             super().save(*args, **kwargs)  # receivers of post_save compare with `loaded`
@@ -87,6 +91,12 @@ class TrackedModel(models.Model):
                 fields=own, from_queryset=type(self)._base_manager.select_for_update()
             )
             yield
+
+    def _make_storable(self, update_fields: Any) -> None:
+        """Whatever a tool wrote or a person typed must not make the save fail."""
+        for field in self._fields(update_fields):
+            if isinstance(field, TEXT_FIELDS) and field.attname in self.__dict__:
+                setattr(self, field.attname, storable(getattr(self, field.attname)))
 
     def _remember(self, update_fields: Any = None) -> None:
         deferred = self.get_deferred_fields()

@@ -5,16 +5,16 @@ An ``Event`` is what happened; ``encode`` makes the one text of it that is logge
 
 import json
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from crews.text import UNSAFE
+
 EVENT_LIMIT = 64 * 1024  # bytes of JSON
 TEXT_LIMIT = 4_000  # characters a text keeps when its event is too long
 DEPTH_LIMIT = 20  # levels of nested values
-UNSAFE = re.compile("[\x00\ud800-\udfff]")
 SAFE_INTEGER = 2**53  # beyond, JavaScript does not tell neighbours apart
 
 

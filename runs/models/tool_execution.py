@@ -1,8 +1,10 @@
+import math
 import uuid
 
 from django.db import models, transaction
 from django.utils import timezone
 
+from crews.text import storable
 from crews.tracking import IllegalMove, TrackedModel, TrackedQuerySet
 from runs.models.output_chunk import OutputChunk
 from runs.models.task_execution import TaskExecution
@@ -124,10 +126,10 @@ class ToolExecution(TrackedModel, TimeSpan):
                 raise IllegalMove(f"{self.tool} {self.pk} has ended as {self.status}.")
             if message is not None:
                 self.message = message[:MESSAGE_LIMIT]
-            if progress is not None:
+            if progress is not None and not math.isnan(progress):
                 self.progress = min(max(progress, 0.0), 1.0)
             stored = 0 if offset is None else self.output_length - offset
-            self.fresh_output = output[stored:]
+            self.fresh_output = storable(output[stored:])
             self.save(update_fields=["message", "progress"])
 
     def end(self, status: str, *, exit_code: int | None = None, message: str | None = None) -> None:

@@ -35,7 +35,9 @@ AT_ONCE = 24
 PATIENCE_S = 2.0  # for a peer that waits for more of what was sent
 FRAMES_EACH = 4  # frames a socket is sent; after three that are malformed it is closed
 CONTROLS = 40  # one in so many is good, and must be welcomed
-WARM_UP = 300  # attacks, until every thread has its connection and the allocator what it needs
+WARM_UP = max(
+    300, COUNT // 5
+)  # attacks, until every thread has its connection and the allocator what it needs
 GROWTH_LIMIT = 5 * 1024 * 1024  # bytes, after that
 # Opening sockets fragments the allocator's pools: they stop growing after some 6,000 sockets, at
 # 40 MB, while not one object is kept. So there the objects are what must be flat.
