@@ -7,10 +7,10 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest
 from rest_framework.exceptions import AuthenticationFailed
 
+from crews.sessions import SessionStore
 from crews.tokens import INVALID, AccessTokenAuthentication
 
 SUBPROTOCOL = "token"

@@ -1,11 +1,13 @@
 """Signing in and out, and the pages that say no."""
 
 import pytest
+from django.contrib.sessions.backends.db import SessionStore as DjangoSessionStore
 from django.core.exceptions import PermissionDenied
 from django.test import Client, RequestFactory
 from django.views.defaults import permission_denied, server_error
 
 from conftest import PASSWORD
+from crews.sessions import SessionStore
 
 pytestmark = pytest.mark.django_db
 
@@ -73,6 +75,23 @@ def test_signing_out_takes_a_post(acme, client):
     assert client.get("/").status_code == 200
     assert client.post("/logout/")["Location"] == "/login/"
     assert client.get("/").status_code == 302
+
+
+@pytest.mark.parametrize(
+    "key", ["\0" * 32, "a" * 31 + "\0", "é" * 32, "A" * 32, "../" * 11, "", "short"]
+)
+def test_a_session_key_that_is_none_of_ours_is_looked_up_nowhere(client, key):
+    assert SessionStore(key).session_key is None
+    assert DjangoSessionStore("\0" * 32).session_key == "\0" * 32  # PostgreSQL would fail on it
+    octal = "".join(f"\\{ord(char):03o}" if ord(char) < 256 else char for char in key)
+    client.cookies.load(f'sessionid="{octal}"')
+    assert client.get("/").status_code == 302
+
+
+def test_a_session_keeps_its_key(acme, client):
+    client.force_login(acme.viewer)
+    key = client.cookies["sessionid"].value
+    assert SessionStore(key).session_key == key
 
 
 def test_a_form_from_elsewhere_is_refused(acme, browser):

@@ -149,8 +149,16 @@ class Handshakes:
         if self._rng.random() < 0.5:
             handshake.query = self._rng.choice((b"token=", b"access_token=", b"jwt=")) + self._token
         else:
-            name = self._rng.choice((b"sessionid=", b"token=", b'sessionid="\\000', b"$Path="))
-            handshake.put(b"cookie", name + self._token)
+            cookie = self._rng.choice(
+                (
+                    b"sessionid=%b",
+                    b"token=%b",
+                    b'sessionid="\\000%b"',
+                    b'sessionid="\\777%b"',
+                    b"$Path=%b",
+                )
+            )
+            handshake.put(b"cookie", cookie % self._token)
             handshake.put(b"origin", b"http://" + self._host)
 
     def _key(self, handshake: Handshake) -> None:
