@@ -33,7 +33,7 @@ MESSAGES = {
     ),
     "no_active_account": (
         "The username or the password is wrong, or the account is deactivated. "
-        "After many tries, wait a quarter of an hour."
+        "After many tries, wait a while."
     ),
     "throttled": "Too many calls. Wait as many seconds as the header `Retry-After` says.",
     "user_inactive": "The account is deactivated. Ask an administrator to activate it.",

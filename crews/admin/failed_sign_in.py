@@ -54,6 +54,6 @@ class FailedSignInAdmin(ReadOnly, ModelAdmin):
     def failures(self, attempt: AccessAttempt) -> int:
         return attempt.failures_since_start
 
-    @display(description="Locked", boolean=True)
-    def locked(self, attempt: AccessAttempt) -> bool:
-        return attempt.together >= settings.AXES_FAILURE_LIMIT
+    @display(description="State", label={"Locked": "danger"})
+    def locked(self, attempt: AccessAttempt) -> str | None:
+        return "Locked" if attempt.together >= settings.AXES_FAILURE_LIMIT else None
