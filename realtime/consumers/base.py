@@ -12,7 +12,8 @@ from django.conf import settings
 from realtime import log, streams
 from realtime.access import Grant
 from realtime.close_codes import CloseCode
-from realtime.consumers.socket import UNAUTHENTICATED, Admission, Refusal, SocketConsumer
+from realtime.consumers.refusal import UNAUTHENTICATED, Refusal
+from realtime.consumers.socket import Admission, SocketConsumer
 from realtime.follower import Follower
 from realtime.threads import in_thread
 

@@ -4,7 +4,8 @@ from crews.models import Crew
 from realtime import log, streams
 from realtime.access import Grant
 from realtime.consumers.base import Beginning, StreamConsumer
-from realtime.consumers.socket import UNAUTHENTICATED, Admission, Refusal
+from realtime.consumers.refusal import UNAUTHENTICATED, Refusal
+from realtime.consumers.socket import Admission
 from realtime.threads import in_thread
 
 

@@ -6,7 +6,8 @@ from realtime import log, streams
 from realtime.access import Grant
 from realtime.close_codes import CloseCode
 from realtime.consumers.base import NO_SUCH_ID, Beginning, StreamConsumer
-from realtime.consumers.socket import NOT_FOUND, UNAUTHENTICATED, Admission, Refusal
+from realtime.consumers.refusal import NOT_FOUND, UNAUTHENTICATED, Refusal
+from realtime.consumers.socket import Admission
 from runs.models import Run
 
 

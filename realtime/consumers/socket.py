@@ -21,6 +21,7 @@ from realtime import auth, metrics, request_id
 from realtime.addresses import counted
 from realtime.close_codes import CloseCode
 from realtime.consumers.inbound import MALFORMED_LIMIT, Malformed, RateLimit, parse
+from realtime.consumers.refusal import Refusal, TooMany
 from realtime.events import dump, stamp
 from realtime.follower import STUCK_S, TooSlow
 from realtime.threads import in_thread
@@ -29,32 +30,11 @@ from realtime.writers import frame_of, writer_for
 logger = logging.getLogger(__name__)
 
 
-class Refusal(Exception):
-    """The socket is closed with this code."""
-
-    def __init__(self, code: CloseCode, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
-
-
-class TooMany(Refusal):
-    """Refused with 4429, and told why before: ``told`` is the code of an ``error_message``."""
-
-    def __init__(self, told: str, reason: str) -> None:
-        super().__init__(CloseCode.TOO_MANY, reason)
-        self.told = told
-
-
 class Admission(NamedTuple):
     """The streams a user may follow on a socket, and the ids its log lines carry from then on."""
 
     streams: set[str]
     log_ids: dict[str, str] = {}
-
-
-NOT_FOUND = (CloseCode.NOT_FOUND, "Not found.")
-UNAUTHENTICATED = (CloseCode.UNAUTHENTICATED, "Sign in, or send a valid access token.")
 
 
 class SocketConsumer(AsyncConsumer, ABC):

@@ -1,6 +1,7 @@
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
-from realtime.consumers.socket import NOT_FOUND, Admission, Refusal, SocketConsumer
+from realtime.consumers.refusal import NOT_FOUND, Refusal
+from realtime.consumers.socket import Admission, SocketConsumer
 
 
 class UnknownConsumer(SocketConsumer):
