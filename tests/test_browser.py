@@ -24,11 +24,12 @@ SOCKET = """async ([path, protocols]) => {
 }"""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator:
     from playwright.sync_api import sync_playwright
 
-    # Playwright's synchronous interface keeps an event loop in this thread, beside our queries.
+    # Playwright's synchronous interface keeps an event loop in this thread, beside our queries; the
+    # tests of other files have loops of their own.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

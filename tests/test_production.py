@@ -146,6 +146,7 @@ def test_the_checks_of_a_deployment_find_nothing_but_what_is_not_there():
     complete = PRODUCTION | {
         "DATABASE_URL": "postgres://crewops@db.internal/crewops",
         "SECRETS_KEYS": base64.urlsafe_b64encode(bytes(32)).decode(),
+        "EVENTS_RETENTION_DAYS": "90",
     }
     # No static files are collected here, and tools may not be boxed on this machine.
     assert warnings(**complete) <= {"crewops.W002", "runs.W001"}

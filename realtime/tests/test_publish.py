@@ -10,9 +10,12 @@ import redis
 
 from crewops.redis import server_command, socket_path
 from realtime.log import Entry
-from realtime.publish import OPEN_S, TIMEOUT_S, Publisher
+from realtime.publish import on_commit
+from realtime.quick_redis import OPEN_S, TIMEOUT_S, QuickRedis
 from tests.chaos.proxy import Proxy
 from tests.live import eventually
+
+pytestmark = pytest.mark.django_db(transaction=True)
 
 EVENTS = 100
 SLACK_S = 0.1  # a busy machine's own
@@ -72,41 +75,51 @@ def broken(tmp_path) -> Iterator[Broken]:
     broken.close()
 
 
-def publish(publisher: Publisher, seq: int) -> float:
-    """One event; the seconds it took."""
+@pytest.fixture
+def through(monkeypatch) -> Callable[[str], None]:
+    """Publishes through a Redis at that URL from now on."""
+
+    def go(url: str) -> None:
+        quick = QuickRedis(url)
+        monkeypatch.setattr("realtime.publish.quick_redis", lambda: quick)
+
+    return go
+
+
+def publish(seq: int) -> float:
+    """One event, outside a transaction; the seconds it took."""
     begun = time.monotonic()
-    publisher.publish("run:x", [Entry(seq, "task_start", f'{{"seq":{seq}}}')])
+    on_commit("run:x", [Entry(seq, "task_start", f'{{"seq":{seq}}}')])
     return time.monotonic() - begun
 
 
-def heard_again(publisher: Publisher, pubsub: redis.client.PubSub) -> bool:
-    publish(publisher, EVENTS)
+def heard_again(pubsub: redis.client.PubSub) -> bool:
+    publish(EVENTS)
     published = pubsub.get_message(ignore_subscribe_messages=True, timeout=0.1)
     return bool(published) and published["data"] == b'{"seq":%d}' % EVENTS
 
 
 @pytest.mark.parametrize("connected", [True, False])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_costs_a_writer_one_timeout(broken, fault, connected):
-    url = broken.url if fault in ("hung", "gone") else broken.proxy.url
-    publisher = Publisher(url)
+def test_a_fault_costs_a_writer_one_timeout(broken, through, fault, connected):
+    through(broken.url if fault in ("hung", "gone") else broken.proxy.url)
     if connected:
-        publish(publisher, 0)
+        publish(0)
     strike, mend = FAULTS[fault]
     strike(broken)
-    took = [publish(publisher, seq) for seq in range(EVENTS)]
+    took = [publish(seq) for seq in range(EVENTS)]
     assert sum(took) < TIMEOUT_S + SLACK_S
     assert sum(seconds > TIMEOUT_S / 2 for seconds in took) <= 1
     mend(broken)
     with broken.redis.pubsub() as pubsub:
         pubsub.subscribe("run:x")
         pubsub.get_message(timeout=5)
-        assert eventually(lambda: heard_again(publisher, pubsub), BACK_S)
+        assert eventually(lambda: heard_again(pubsub), BACK_S)
 
 
-def test_control_without_the_circuit_every_event_waits(broken, monkeypatch):
-    monkeypatch.setattr("realtime.publish.OPEN_S", 0.0)
-    publisher = Publisher(broken.url)
+def test_control_without_the_circuit_every_event_waits(broken, through, monkeypatch):
+    monkeypatch.setattr("realtime.quick_redis.OPEN_S", 0.0)
+    through(broken.url)
     FAULTS["hung"][0](broken)
-    assert sum(publish(publisher, seq) for seq in range(10)) >= 10 * TIMEOUT_S
+    assert sum(publish(seq) for seq in range(10)) >= 10 * TIMEOUT_S
     FAULTS["hung"][1](broken)

@@ -48,11 +48,17 @@ class Side:
         tool = ToolExecution.objects.start(task_execution=task, tool="script", params={})
         slug = tenant.organization.slug
         tool.report(output=f"{slug} says")
-        self.ids = [str(pk) for pk in (tenant.crew.pk, run.pk, tool.pk, task.pk)]
+        ended = tenant.start_run()  # only such a run can be run again
+        ended.finish(Run.Status.SUCCEEDED)
+        self.ids = [str(pk) for pk in (tenant.crew.pk, run.pk, tool.pk, task.pk, ended.pk)]
         self.ids += [entry["task_id"] for entry in run.plan["tasks"]]
         secret = tenant.keep_secret(f"{slug}-canary")
-        self.of = {"crews": self.ids[0], "runs": self.ids[1], "tool-executions": self.ids[2]}
-        self.of |= {"organizations": slug, "secrets": secret.name}
+        self.of = {
+            "crews": [self.ids[0]],
+            "runs": [str(run.pk), str(ended.pk)],
+            "tool-executions": [str(tool.pk)],
+        }
+        self.of |= {"organizations": [slug], "secrets": [secret.name]}
         self.names = [slug, secret.name, tenant.admin.username, tenant.crew.slug]
         self.own = [*self.ids, slug.title(), f"{slug}-", f"{slug} says"]
         self.headers = {"Authorization": f"Bearer {AccessToken.for_user(tenant.admin)}"}
@@ -82,7 +88,7 @@ def put_in(case: Case, draw: Any, sides: tuple[Side, Side]) -> None:
         mine, theirs = (side.of[kind] for side in sides)
         of_another_kind = draw(st.sampled_from(names))
         case.path_parameters[name] = draw(
-            st.sampled_from([mine, theirs, mine, theirs, mine, of_another_kind])
+            st.sampled_from([*mine, *theirs, *mine, *theirs, *mine, of_another_kind])
         )
     if "crew" in (case.query or {}):
         case.query["crew"] = draw(st.sampled_from(names))
