@@ -4,7 +4,6 @@ import io
 import os
 import re
 import signal
-from collections.abc import Iterator
 
 import pytest
 from django.core.management import call_command
@@ -12,7 +11,7 @@ from django.core.management import call_command
 from crews.models import Crew
 from realtime.tests.sockets.acting import work
 from runs.models import Run, TaskExecution, ToolExecution
-from tests.live import Web, eventually
+from tests.live import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -22,45 +21,6 @@ SOCKET = """async ([path, protocols]) => {
     const socket = new WebSocket(location.origin.replace("http", "ws") + path, protocols);
     return await new Promise((resolve) => socket.addEventListener("close", (e) => resolve(e.code)));
 }"""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator:
-    from playwright.sync_api import sync_playwright
-
-    # Playwright's synchronous interface keeps an event loop in this thread, beside our queries; the
-    # tests of other files have loops of their own.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ["CHROMIUM"],
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-            ],
-        )
-        yield browser
-        browser.close()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
-
-
-@pytest.fixture
-def page(chromium, web: Web) -> Iterator:
-    """A page in a fresh context; an error in its scripts or a refused resource fails the test."""
-    complaints: list[str] = []
-    context = chromium.new_context(base_url=web.origin)
-    page = context.new_page()
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "console",
-        lambda said: complaints.append(said.text) if "Content Security" in said.text else None,
-    )
-    yield page
-    context.close()
-    assert complaints == []
 
 
 @pytest.fixture

@@ -30,7 +30,10 @@ _spinner = Spinner("dots")
 
 
 def plain(value: object, limit: int = MESSAGE_WIDTH) -> str:
-    """``value`` on one line without control characters, which a tool may have written."""
+    """``value`` on one line without control characters, which a tool may have written.
+
+    Give it to rich as ``Text``: in a plain string it would take square brackets for its markup.
+    """
     text = "".join(char if char.isprintable() else " " for char in str(value)).strip()
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
@@ -46,7 +49,7 @@ def mark(status: str) -> Text:
 
 
 def word(status: str) -> Text:
-    return Text(status.replace("_", " "), style=STYLES.get(status, "dim"))
+    return Text(plain(status).replace("_", " "), style=STYLES.get(status, "dim"))
 
 
 def seconds(value: float | None) -> str:

@@ -42,9 +42,9 @@ class GraphView:
         for (crew_id, agent_id), agent in self._agents.items():
             call = self._newest(crew_id, agent_id)
             table.add_row(
-                plain(self._name(crew_id)),
-                plain(agent["name"]),
-                plain(agent["role"]),
+                Text(plain(self._name(crew_id))),
+                Text(plain(agent["name"])),
+                Text(plain(agent["role"])),
                 tool_line(call) if call else Text.assemble(mark(""), " idle"),
             )
         return table

@@ -32,8 +32,8 @@ class MissionView:
         for crew_id, frame in sorted(self._crews.items(), key=lambda crew: self._name(crew[0])):
             status = frame["payload"]["status"]
             table.add_row(
-                plain(self._name(crew_id)),
+                Text(plain(self._name(crew_id))),
                 Text.assemble(mark(status), " ", word(status)),
-                plain(frame["timestamp"][:19].replace("T", " ")),
+                Text(plain(frame["timestamp"][:19].replace("T", " "))),
             )
         return table

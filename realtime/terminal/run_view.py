@@ -71,7 +71,7 @@ class RunView:
         return self._agents.setdefault(frame["agent_id"], {"agent_id": frame["agent_id"]})
 
     def _title(self) -> Text:
-        title = Text.assemble((plain(self._crew), "bold"), f" run {self._run_id} ")
+        title = Text.assemble((plain(self._crew), "bold"), f" run {plain(self._run_id)} ")
         if self._ending:
             return title.append_text(word(self._ending["status"])).append(
                 f" in {seconds(self._ending['duration_s'])}"

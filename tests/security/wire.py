@@ -85,6 +85,7 @@ async def exchange(
         pass
     finally:
         writer.transport.abort()
+        await asyncio.sleep(0)  # lets the loop close it
     return answer
 
 
