@@ -50,7 +50,10 @@ class Lease:
         trace: TracebackType | None,
     ) -> None:
         self._over.set()
-        self._thread.join()
+        # A process that is being ended may hold a transaction open, cut off by the signal, that
+        # the thread waits for.
+        if kind is None or issubclass(kind, Exception):
+            self._thread.join()
 
     @property
     def cancelled(self) -> bool:

@@ -17,6 +17,11 @@ else:
     # A directory of a unix socket is written %2Fvar%2Frun in a URL.
     DATABASES["default"]["HOST"] = unquote(DATABASES["default"]["HOST"])
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    # A process that is frozen or lost inside a transaction would keep its locks, and others waiting.
+    if idle_s := env.int("DATABASE_IDLE_IN_TRANSACTION_S", default=10):
+        DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
+            "options", f"-c idle_in_transaction_session_timeout={idle_s}s"
+        )
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)  # seconds
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

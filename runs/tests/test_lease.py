@@ -1,5 +1,6 @@
 """A lease is given up in time, and only then."""
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -87,6 +88,26 @@ def test_a_worker_that_could_not_renew_in_time_gives_up_by_its_own_clock(
         time.sleep(0.5)
         with pytest.raises(LeaseLost, match="the lease of attempt 1 is gone"):
             lease.check()
+
+
+@pytest.mark.parametrize("error", [SystemExit, RuntimeError])
+def test_a_process_that_is_being_ended_does_not_wait_for_the_database(run, monkeypatch, error):
+    asked, answered = threading.Event(), threading.Event()
+
+    def wait(lease: Lease) -> None:
+        asked.set()
+        answered.wait(1.0)
+
+    monkeypatch.setattr(Lease, "_look", wait)
+    lease = Lease(run)
+    with pytest.raises(error), lease:
+        asked.wait()
+        begun = time.monotonic()
+        raise error
+    waited = time.monotonic() - begun > 0.5
+    assert waited == issubclass(error, Exception)  # what fails otherwise ends in good order
+    answered.set()
+    lease._thread.join()
 
 
 def test_a_cancelled_run_says_so_and_is_still_held(run):
