@@ -23,7 +23,7 @@ def execute(run: Run) -> None:
     try:
         with Lease(run) as lease:
             _expect_workspace(run)
-            workspace_of(run).mkdir(parents=True, exist_ok=True, mode=0o700)
+            _make_workspace(run)
             failed = [task for task in run.plan["tasks"] if not _carry_out(run, task, lease)]
         if failed:
             names = ", ".join(task["name"] for task in failed)
@@ -63,6 +63,15 @@ def _expect_workspace(run: Run) -> None:
             "The workspace that this run was to go on in is not on the worker's machine. "
             "Run it again from the start.",
         )
+
+
+def _make_workspace(run: Run) -> None:
+    try:
+        workspace_of(run).mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        logger.exception("Run %s has no workspace", run.pk)
+        message = f"The workspace could not be made: {error.strerror}."
+        raise _Stopped(Run.Status.FAILED, "no_workspace", message) from error
 
 
 def _carry_out(run: Run, task: dict, lease: Lease) -> bool:

@@ -26,6 +26,8 @@ def sweep() -> dict[str, int]:
     waiting = Run.objects.waiting(longer_than=ANNOUNCE_AGAIN_AFTER).select_related("crew")
     rung = takewhile(lambda run: _about(run, dispatch.ring), waiting)
     done = {"worker_lost": sum(lost), "announced_again": sum(1 for _ in rung)}
+    if done["announced_again"]:
+        logger.warning("%d waiting runs were announced again", done["announced_again"])
     Worker.objects.filter(last_seen__lt=Now() - FORGET_WORKER_AFTER).delete()
     presence.refresh_all()
     return done

@@ -27,7 +27,8 @@ def execute_run(run_id: str) -> None:
         with bound_contextvars(**asked, **run.log_ids):
             logger.info("Run %s started, attempt %d", run.pk, run.attempt)
             execute(run)
-            logger.info("Run %s is done with: %s", run.pk, run.status)
+            if run.is_over:  # by us: otherwise the executor has said who took it away
+                logger.info("Run %s is done: %s", run.pk, run.reason or run.status)
 
 
 class _Heartbeat:

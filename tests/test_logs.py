@@ -217,7 +217,7 @@ class TestWork:
         said = [line for line in lines(worker) if line["logger"] == "runs.tasks"]
         assert [line["message"] for line in said] == [
             f"Run {run.pk} started, attempt 1",
-            f"Run {run.pk} is done with: succeeded",
+            f"Run {run.pk} is done: succeeded",
         ]
         for line in said:
             assert line.items() >= of_run(run, acme).items()
