@@ -18,8 +18,10 @@ PYTEST ?= $(RUN) -m pytest
 ALONE := tests/test_chaos.py tests/chaos
 TOGETHER := --numprocesses auto --dist loadfile $(ALONE:%=--ignore=%)
 
+CHAOS = CHAOS_ROUNDS=$(or $(ROUNDS),20) CHAOS_SEED=$(or $(SEED),0)
+
 .DELETE_ON_ERROR:
-.PHONY: help run serve setup setup-dev test test-postgres lint test-js test-python bench chaos fuzz format constraints clean
+.PHONY: help run serve setup setup-dev test test-postgres lint test-js test-python bench chaos chaos-postgres fuzz format constraints clean
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -63,8 +65,11 @@ test-postgres: setup-dev ## the Python suite on a private PostgreSQL made from t
 bench: setup .venv/.installed-bench ## ours beside its peers in one run: tables and a plot in benchmarks/results (ARGS=--help)
 	$(RUN) -m benchmarks $(ARGS)
 
-chaos: setup-dev ## faults while events flow, again and again (ROUNDS=20, SEED= to repeat a round)
-	CHAOS_ROUNDS=$(or $(ROUNDS),20) CHAOS_SEED=$(or $(SEED),0) $(RUN) -m pytest --capture=no --timeout 600 tests/test_chaos.py tests/chaos $(ARGS)
+chaos: setup-dev ## faults while events flow and runs work, again and again (ROUNDS=20, SEED= to repeat)
+	$(CHAOS) $(RUN) -m pytest --capture=no --timeout 600 tests/test_chaos.py tests/chaos $(ARGS)
+
+chaos-postgres: setup-dev ## the faults under runs at work on a private PostgreSQL, and those of the database
+	$(CHAOS) $(RUN) -m tests.postgres $(RUN) -m pytest --capture=no tests/chaos/test_work.py $(ARGS)
 
 fuzz: setup-dev ## 10,000 generated handshakes and frames for each socket (COUNT=, SEED= to repeat)
 	FUZZ_COUNT=$(or $(COUNT),10000) FUZZ_SEED=$(or $(SEED),0) TIMING_TRIES=1000 \

@@ -17,8 +17,9 @@ from urllib.parse import quote
 
 # PostgreSQL refuses to run as root; as root we take the first of these that the machine knows.
 UNPRIVILEGED = ("postgres", "nobody")
-# Speed for durability, which a database for tests does not need.
-OPTIONS = "-c listen_addresses= -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200"
+# Speed for durability, which a database for tests does not need; but what was committed has to
+# outlive `restart`, so commits are not asynchronous.
+OPTIONS = "-c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=200"
 
 
 def binaries() -> Path:
@@ -41,32 +42,70 @@ def binaries() -> Path:
 def cluster(options: str = OPTIONS) -> Iterator[str]:
     """The ``DATABASE_URL`` of a private cluster that is up; ``options`` as for ``postgres``."""
     directory = tempfile.mkdtemp(prefix="crewops-postgres-")
-    owner = _unprivileged() if os.geteuid() == 0 else None
-    if owner:
-        shutil.chown(directory, owner)
+    if os.geteuid() == 0:
+        shutil.chown(directory, _unprivileged())
     data = os.path.join(directory, "data")
 
-    def call(program: str, *arguments: str) -> None:
-        subprocess.run(
-            [binaries() / program, *arguments],
-            check=True,
-            user=owner,
-            group=pwd.getpwnam(owner).pw_gid if owner else None,
-            extra_groups=[] if owner else None,
-            cwd=directory,
-            stdout=subprocess.DEVNULL,
-        )
-
     try:
-        call("initdb", "-D", data, "-U", "crewops", "--auth=trust", "--encoding=UTF8", "--no-sync")
+        _call(
+            directory,
+            "initdb",
+            "-D",
+            data,
+            "-U",
+            "crewops",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--no-sync",
+        )
         log = os.path.join(directory, "log")
-        call("pg_ctl", "start", "-w", "-D", data, "-l", log, "-o", f"{options} -k {directory}")
+        _call(
+            directory,
+            "pg_ctl",
+            "start",
+            "-w",
+            "-D",
+            data,
+            "-l",
+            log,
+            "-o",
+            f"{options} -k {directory}",
+        )
         try:
             yield f"postgres://crewops@{quote(directory, safe='')}/postgres"
         finally:
-            call("pg_ctl", "stop", "-w", "-D", data, "-m", "immediate")
+            _call(directory, "pg_ctl", "stop", "-w", "-D", data, "-m", "immediate")
     finally:
         shutil.rmtree(directory)
+
+
+def restart(directory: Path) -> None:
+    """End the server as a crash does and start it again; ``directory`` is its host in the URL."""
+    _call(
+        directory,
+        "pg_ctl",
+        "restart",
+        "-w",
+        "-D",
+        f"{directory}/data",
+        "-m",
+        "immediate",
+        "-l",
+        f"{directory}/log",
+    )
+
+
+def _call(directory: str | Path, program: str, *arguments: str) -> None:
+    owner = _unprivileged() if os.geteuid() == 0 else None
+    subprocess.run(
+        [binaries() / program, *arguments],
+        check=True,
+        user=owner,
+        group=pwd.getpwnam(owner).pw_gid if owner else None,
+        extra_groups=[] if owner else None,
+        cwd=directory,
+        stdout=subprocess.DEVNULL,
+    )
 
 
 def _unprivileged() -> str:

@@ -1,0 +1,40 @@
+"""Every process below this one, whatever it did to get away.
+
+An orphan becomes a child of the nearest ancestor that asks for it. Since we ask, what a killed worker or
+supervisor leaves behind is found below us, also after ``setsid`` and a double fork.
+"""
+
+import ctypes
+import os
+from contextlib import suppress
+
+import psutil
+
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant that loses its own."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def below(pid: int | None = None) -> set[psutil.Process]:
+    """The live processes below ``pid``, by default below this one; no zombies."""
+    alive = set()
+    try:
+        found = psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return alive
+    for process in found:
+        with suppress(psutil.NoSuchProcess):
+            if process.status() != psutil.STATUS_ZOMBIE:
+                alive.add(process)
+    return alive
+
+
+def bury(keep: set[int]) -> None:
+    """Collect the ended orphans among our children; ``keep`` are those that others wait for."""
+    for process in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess, ChildProcessError):
+            if process.pid not in keep and process.status() == psutil.STATUS_ZOMBIE:
+                os.waitpid(process.pid, os.WNOHANG)
