@@ -21,7 +21,7 @@ TOGETHER := --numprocesses auto --dist loadfile $(ALONE:%=--ignore=%)
 CHAOS = CHAOS_ROUNDS=$(or $(ROUNDS),20) CHAOS_SEED=$(or $(SEED),0)
 
 .DELETE_ON_ERROR:
-.PHONY: help run serve setup setup-dev test test-postgres lint test-js test-python bench chaos chaos-postgres fuzz format constraints clean
+.PHONY: help run serve setup setup-dev test test-postgres lint test-js test-python bench chaos chaos-postgres fuzz guards format constraints clean
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -74,6 +74,9 @@ chaos-postgres: setup-dev ## the faults under runs at work on a private PostgreS
 fuzz: setup-dev ## 10,000 generated handshakes and frames for each socket (COUNT=, SEED= to repeat)
 	FUZZ_COUNT=$(or $(COUNT),10000) FUZZ_SEED=$(or $(SEED),0) TIMING_TRIES=1000 \
 		$(RUN) -m pytest tests/security/test_fuzz.py tests/security/test_foreign.py $(ARGS)
+
+guards: setup-dev ## take out one guard of the code at a time: a test must notice (ARGS=words of their names, JOBS=2)
+	JOBS=$(or $(JOBS),2) $(RUN) -m tests.guards $(ARGS)
 
 format: setup-dev ## put the Python files into shape
 	$(RUN) -m ruff check --fix .

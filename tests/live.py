@@ -22,6 +22,7 @@ from websockets.sync.client import ClientConnection, connect
 PROJECT = Path(__file__).resolve().parent.parent
 READY_S = 30.0
 FRAME_S = 10.0  # how long a frame or a close is waited for
+REST_S = 15.0  # how long a close is waited for while frames go on coming
 
 
 def free_port() -> int:
@@ -159,13 +160,15 @@ class Socket:
         return frames
 
     def rest(self) -> list[dict[str, Any]]:
-        """The frames up to the close."""
+        """The frames up to the close; fails when none comes in time."""
         frames = []
+        deadline = time.monotonic() + REST_S
         try:
-            while True:
+            while time.monotonic() < deadline:
                 frames.append(self.frame())
         except ConnectionClosed:
             return frames
+        raise AssertionError(f"The socket was not closed within {REST_S} s")
 
     def close_code(self) -> int:
         """The code the server closes with; any frame before that is a failure."""

@@ -36,3 +36,40 @@ async def test_a_body_that_trickles_in_is_not_waited_for(pause_s, status):
     assert sent[0]["status"] == status
     if status == 408:
         assert json.loads(sent[1]["body"])["code"] == "too_slow"
+
+
+class Client:
+    """Sends ten pieces of twenty bytes; ``length``: what it says before."""
+
+    def __init__(self, length: int | None) -> None:
+        self.headers = [] if length is None else [(b"content-length", str(length).encode())]
+        self.left = 10
+        self.answers: list[dict[str, Any]] = []
+
+    async def receive(self) -> dict[str, Any]:
+        if not self.left:
+            return {"type": "http.disconnect"}
+        self.left -= 1
+        return {"type": "http.request", "body": b"x" * 20, "more_body": self.left > 0}
+
+    async def send(self, message: dict[str, Any]) -> None:
+        self.answers.append(message)
+
+    async def status(self, *, limit: int) -> int:
+        scope = {"headers": self.headers}
+        await BodyLimit(reader, limit=limit)(scope, self.receive, self.send)
+        return self.answers[0]["status"]
+
+
+async def test_a_body_that_comes_too_large_is_refused_as_soon_as_it_is():
+    client = Client(length=None)
+    assert await client.status(limit=100) == 413
+    assert client.left == 4
+    assert await Client(length=None).status(limit=200) == 200
+
+
+async def test_a_body_that_is_announced_too_large_is_not_read():
+    client = Client(length=200)
+    assert await client.status(limit=100) == 413
+    assert client.left == 10
+    assert await Client(length=200).status(limit=200) == 200

@@ -8,10 +8,12 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.utils import timezone
 from rest_framework.test import APIClient
+from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from conftest import PASSWORD
+from crewops.api import tokens
 
 
 def post(path: str, **body: str):
@@ -75,6 +77,14 @@ def test_of_many_uses_at_once_one_succeeds(web, acme):
             )
         )
     assert sorted(answers) == [200] + [401] * 19
+
+
+def test_of_two_that_passed_the_look_for_used_ones_one_succeeds(acme):
+    text = str(tokens.RefreshToken.for_user(acme.viewer))
+    one, other = tokens.RefreshToken(text), tokens.RefreshToken(text)
+    one.blacklist()
+    with pytest.raises(TokenError, match="blacklisted"):
+        other.blacklist()
 
 
 def test_a_revoked_refresh_token_works_no_more(acme, pair):

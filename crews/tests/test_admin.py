@@ -7,6 +7,7 @@ import pytest
 from axes.models import AccessAttempt
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import ForeignKey, Model
@@ -231,6 +232,16 @@ def test_the_index_the_search_and_the_rest_of_the_site_tell_nothing_foreign(worl
         assert world.told(response) == []
     assert staff["outsider"].get(url("app_list", "auth")).status_code == 404
     assert staff["superuser"].get(url("app_list", "auth")).status_code == 200
+
+
+def test_recent_actions_name_no_record_to_who_may_have_lost_the_right_to_see_it(world, staff):
+    crew = world.tenant.crew
+    for person, shown in (("superuser", 1), ("outsider", 0)):
+        user = User.objects.get(pk=staff[person].session["_auth_user_id"])
+        LogEntry.objects.log_actions(user.pk, [crew], CHANGE, single_object=True)
+        response = staff[person].get(url("index"))
+        assert len(response.context["log_entries"]) == shown
+        assert bool(world.told(response)) is bool(shown)
 
 
 def test_there_is_no_view_that_forwards_to_any_record(world, staff):

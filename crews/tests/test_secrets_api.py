@@ -114,6 +114,15 @@ def test_a_foreign_secret_is_not_reached_through_the_own_organization(acme, glob
     assert send("get", LIST).json()["results"] == []
 
 
+def test_each_organization_lists_its_own_to_an_admin_of_both(acme, globex, send):
+    Membership.objects.create(user=acme.admin, organization=globex.organization, role="admin")
+    for tenant in (acme, globex):
+        tenant.keep_secret(name=f"of-{tenant.organization.slug}")
+    for slug in ("acme", "globex"):
+        listed = send("get", f"/api/organizations/{slug}/secrets/").json()["results"]
+        assert [secret["name"] for secret in listed] == [f"of-{slug}"]
+
+
 class TestAdmin:
     @pytest.fixture
     def staff(self, acme, globex, superuser):

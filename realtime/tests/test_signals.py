@@ -115,6 +115,20 @@ def test_mission_tells_busy_and_available_again(run):
     ]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_what_is_published_has_been_committed(run, redis_server):
+    with redis_server.pubsub() as pubsub:
+        pubsub.subscribe(f"run:{run.pk}")
+        assert pubsub.get_message(timeout=5)["type"] == "subscribe"
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            run.finish("cancelled")
+            raise ZeroDivisionError
+        with transaction.atomic():
+            Run.objects.get().finish("failed", reason="task_failed")
+            assert pubsub.get_message(timeout=0.2) is None
+        assert '"status":"failed"' in pubsub.get_message(timeout=5)["data"].decode()
+
+
 @pytest.mark.parametrize("call", ["update", "bulk_create", "bulk_update"])
 def test_what_would_bypass_the_signals_is_refused(db, call):
     with pytest.raises(TypeError, match="sends no signals"):

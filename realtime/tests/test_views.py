@@ -225,6 +225,12 @@ class TestCrewPage:
         assert str(execution.pk) not in page
         assert "Receiving objects" not in page
 
+    def test_lists_no_run_of_another_crew(self, acme, worker_alive):
+        other = Crew.objects.create(organization=acme.organization, name="Other", slug="other")
+        runs = [acme.start_run(), Run.objects.create(crew=other)]
+        page = text(get(acme.viewer, crew_path(acme)))
+        assert [f"/runs/{run.pk}/" in page for run in runs] == [True, False]
+
     def test_the_graph_has_an_edge_for_each_handing_over(self, acme):
         orion, vega = acme.crew.agents.all()
         for order, agent in enumerate((vega, orion, vega), start=2):

@@ -51,6 +51,20 @@ def test_a_run_that_cannot_be_ended_keeps_no_other_from_its_end(lost, monkeypatc
     assert f"Run {lost[0].pk}: worker w was lost" in caplog.text
 
 
+def test_a_lease_that_is_renewed_meanwhile_is_kept(lost, monkeypatch):
+    """Between the look for expired leases and the lock on a run its worker may have come back."""
+    locked = Run.locked
+
+    def renewed_first(run: Run):
+        if run.pk == lost[1].pk:
+            assert Run.objects.renew_lease(lost[1])
+        return locked(run)
+
+    monkeypatch.setattr(Run, "locked", renewed_first)
+    assert reaper.sweep()["worker_lost"] == 2
+    assert [run.pk for run in Run.objects.active()] == [lost[1].pk]
+
+
 def test_a_broker_that_takes_no_message_is_asked_once_a_sweep(acme, broker, caplog):
     for _ in range(5):
         Run.objects.create(crew=acme.crew)

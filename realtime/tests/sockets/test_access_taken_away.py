@@ -108,5 +108,5 @@ def test_a_fresh_token_keeps_the_socket_open(web, acme, run):
 def test_another_users_token_closes_the_socket(web, acme, path):
     with web.socket(path, acme.viewer) as socket:
         socket.send({"type": "auth", "token": str(AccessToken.for_user(acme.admin))})
-        socket.rest()
+        assert "auth_ok" not in [frame["type"] for frame in socket.rest()]
         assert socket.code == 4401

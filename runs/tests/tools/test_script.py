@@ -165,6 +165,14 @@ def test_nothing_is_left_of_a_script_that_ended_by_itself(workspace, emitter):
     assert not processes_with(number)
 
 
+def test_who_left_the_tree_is_ended_without_a_box_too(workspace, emitter, in_tier):
+    in_tier("limits")  # in the others the kernel ends what is left
+    number = f"98762.{os.getpid()}"
+    code = f"(setsid sh -c 'sleep {number} & exit' &); until pgrep -f '^sleep {number}'; do :; done"
+    assert run(workspace, emitter, code) == Outcome(Status.SUCCESS, 0)
+    assert not processes_with(number)
+
+
 def test_a_script_may_clean_up_when_it_is_stopped(workspace):
     emitter = Recorder()
     emitter.stop = lambda: "ready" in emitter.output

@@ -1,0 +1,56 @@
+"""What keeps every socket's events whole and in order."""
+
+from tests.guards.guard import guard
+
+BASE = "realtime/consumers/base.py"
+JOIN = """        for stream in sorted(followed):
+            if stream not in self.followers:
+                self.followers[stream] = await self._join(stream)
+        if not self.followers:
+            await self.say(_hello(stream=None, epoch=None, head=0))
+        starts = await self._starts(sorted(followed), since, epoch)
+"""
+JOIN_LAST = """        starts = await self._starts(sorted(followed), since, epoch)
+        for stream in sorted(followed):
+            if stream not in self.followers:
+                self.followers[stream] = await self._join(stream)
+"""
+CONTROLS = "realtime/tests/delivery/test_controls.py"
+
+DELIVERY = (
+    guard(
+        "delivery: published after the commit",
+        "realtime/publish.py",
+        "transaction.on_commit(partial(_publish, stream, entries))",
+        "_publish(stream, entries)",
+        "realtime/tests/test_signals.py::test_what_is_published_has_been_committed",
+    ),
+    guard(
+        "delivery: joined before it is read where to start",
+        *(BASE, JOIN, JOIN_LAST),
+        f"{CONTROLS}::test_an_event_between_reading_and_starting[OnlyDoorbells]",
+    ),
+    guard(
+        "delivery: an event that is not the next is read from the log",
+        "realtime/hub.py",
+        "if self.head is not None and seq == self.head + 1:",
+        "if self.head is not None:",
+        "realtime/tests/delivery/test_list.py::test_every_socket_sees_the_list",
+    ),
+    guard(
+        "delivery: a socket that takes nothing reads the log",
+        *("realtime/hub.py", "            follower.fall_behind(before)", "            pass"),
+        "realtime/tests/test_follower.py::test_who_takes_nothing_reads_the_log_from_there",
+    ),
+    guard(
+        "delivery: an epoch that is another",
+        *("realtime/log.py", "if epoch is not None and epoch != self.epoch:", "if False:"),
+        "realtime/tests/test_api.py::"
+        "test_a_position_the_stream_does_not_know_begins_anew_and_says_why",
+    ),
+    guard(
+        "delivery: what was pruned is said",
+        *("realtime/log.py", "if since < self.floor:", "if False:"),
+        "realtime/tests/test_api.py::test_what_was_pruned_is_said",
+    ),
+)  # fmt: skip

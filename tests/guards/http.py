@@ -1,0 +1,123 @@
+"""Signing in, tokens, and how much a client may take over HTTP."""
+
+from tests.guards.guard import guard
+
+SIGNING_IN, TOKENS_API = "crewops/signing_in.py", "crewops/api/tokens.py"
+SETTINGS = "crewops/settings/applications.py"
+TOKENS = "tests/test_tokens.py"
+THROTTLING = "tests/test_throttling.py"
+SIGN_INS = 'if rate.count(f"sign-in {address_of(request)}") > settings.SIGN_INS_PER_MINUTE:'
+
+HTTP = (
+    guard(
+        "tokens: signature and expiry",
+        *("crews/tokens.py", "return kind(text)", "return kind(text, verify=False)"),
+        f"{TOKENS}::test_an_expired_token_is_refused",
+    ),
+    guard(
+        "tokens: a claim that is a user's number",
+        "crews/tokens.py",
+        "if not isinstance(claim, str) or not claim.isascii() or not claim.isdigit():",
+        "if False:",
+        "tests/security/test_tokens.py::TestTheApi::test_refuses_each",
+    ),
+    guard(
+        "tokens: length",
+        *("crews/tokens.py", "if len(text) > TOKEN_LIMIT:", "if False:"),
+        "tests/security/test_tokens.py::TestTheApi::test_refuses_a_token_of_100_kb",
+    ),
+    guard(
+        "tokens: a changed password ends them",
+        "crewops/settings/signing_in.py",
+        '"CHECK_REVOKE_TOKEN": True',
+        '"CHECK_REVOKE_TOKEN": False',
+        f"{TOKENS}::test_a_changed_password_ends_access_and_refresh",
+    ),
+    guard(
+        "tokens: a refresh token is its user's",
+        TOKENS_API,
+        'AccessTokenAuthentication().get_user(read(self.token_class, attrs["refresh"]))',
+        "pass",
+        f"{TOKENS}::test_a_changed_password_ends_access_and_refresh",
+    ),
+    guard(
+        "tokens: a refresh token works once, also at once",
+        *(TOKENS_API, "if not ended_now:", "if False:"),
+        f"{TOKENS}::test_of_two_that_passed_the_look_for_used_ones_one_succeeds",
+    ),
+    guard(
+        "tokens: none is kept",
+        *(TOKENS_API, 'defaults={"token": "",', 'defaults={"token": str(self),'),
+        f"{TOKENS}::test_the_database_holds_no_token_that_works",
+    ),
+    guard(
+        "sign-in: lock",
+        *(SIGNING_IN, "super().authenticate(request, *args, **credentials)", "pass"),
+        "tests/test_sign_in_limits.py::"
+        "test_many_lock_that_name_at_that_address_by_every_way_and_nothing_else",
+    ),
+    guard(
+        "sign-in: rate",
+        *(SIGNING_IN, SIGN_INS, "if False:"),
+        f"{THROTTLING}::test_many_names_from_one_address_are_refused_like_a_wrong_password",
+    ),
+    guard(
+        "sign-in: the lock is of a name at an address",
+        "crewops/settings/signing_in.py",
+        '[["username", "ip_address"]]',
+        '["username"]',
+        "tests/test_sign_in_limits.py::"
+        "test_many_lock_that_name_at_that_address_by_every_way_and_nothing_else",
+    ),
+    guard(
+        "throttle: user",
+        "crewops/api/throttling.py",
+        'rate.count(f"user {request.user.pk}") <= settings.API_CALLS_PER_MINUTE',
+        "True",
+        f"{THROTTLING}::test_a_user_gets_so_many_calls_from_wherever",
+    ),
+    guard(
+        "throttle: address",
+        "crewops/api/throttling.py",
+        'rate.count(f"address {address}") <= settings.API_CALLS_PER_MINUTE_ANONYMOUS',
+        "True",
+        f"{THROTTLING}::test_an_address_gets_so_many_and_cannot_choose_another",
+    ),
+    guard(
+        "body: size, as it comes",
+        *("crewops/body_limit.py", "if received > self.limit:", "if False:"),
+        "tests/test_body_limit.py::test_a_body_that_comes_too_large_is_refused_as_soon_as_it_is",
+    ),
+    guard(
+        "body: size, as it is announced",
+        *("crewops/body_limit.py", "if _declared(scope) > self.limit:", "if False:"),
+        "tests/test_body_limit.py::test_a_body_that_is_announced_too_large_is_not_read",
+    ),
+    guard(
+        "body: time",
+        *("crewops/body_limit.py", "await self._in_time(receive, until)", "await receive()"),
+        "tests/test_body_limit.py::test_a_body_that_trickles_in_is_not_waited_for",
+    ),
+    guard(
+        "head: size",
+        *("crewops/http_protocol.py", "if self._head_bytes > HEAD_LIMIT:", "if False:"),
+        "tests/security/test_half_open.py::test_a_head_that_does_not_end_is_refused",
+    ),
+    guard(
+        "forms: the page's token",
+        *(SETTINGS, '    "django.middleware.csrf.CsrfViewMiddleware",\n', ""),
+        "runs/tests/test_forms.py::test_forms_need_the_pages_token_and_a_post",
+    ),
+    guard(
+        "pages: content security policy",
+        *(SETTINGS, '    "csp.middleware.CSPMiddleware",\n', ""),
+        "runs/tests/test_views.py::TestText::test_scripts_run_from_files_and_with_a_nonce_only",
+    ),
+    guard(
+        "metrics: token",
+        "crewops/metrics.py",
+        'if scheme.lower() != "bearer" or not constant_time_compare(token, settings.METRICS_TOKEN):',
+        "if False:",
+        "tests/test_metrics.py::TestAccess::test_a_request_without_the_token_is_told_what_to_send",
+    ),
+)  # fmt: skip

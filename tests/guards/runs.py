@@ -1,0 +1,115 @@
+"""One worker at a run, one ending of it, and nothing from who lost it."""
+
+from tests.guards.guard import Edit, guard
+
+RUN, RUNS_SET = "runs/models/run.py", "runs/models/run_queryset.py"
+LEASE, LOG = "runs/lease.py", "realtime/log.py"
+MODELS, FENCE = "runs/tests/test_models.py", "realtime/tests/test_fence.py"
+REPORT = 'raise IllegalMove(f"{self.tool} {self.pk} has ended as {self.status}.")'
+SECOND_START = 'raise IllegalMove(f"Run {self.pk} is {self.status}; only a queued run starts.")'
+
+RUNS = (
+    guard(
+        "run: starts once",
+        *(RUN, SECOND_START, "pass"),
+        f"{MODELS}::test_a_run_does_not_start_twice",
+    ),
+    guard(
+        "run: claimed once",
+        *(RUNS_SET, "filter(pk=pk, status=self.model.Status.QUEUED).first()", "filter(pk=pk).first()"),
+        f"{MODELS}::test_only_one_worker_claims_a_run",
+    ),
+    guard(
+        "run: one for a key",
+        *(RUNS_SET, "if run := asked.first():", "if run := None:"),
+        f"{MODELS}::test_the_same_key_of_the_same_user_is_the_same_run",
+    ),
+    guard(
+        "run: keeps its first ending",
+        RUN,
+        "            if self.is_over:\n                return\n",
+        "",
+        f"{MODELS}::test_an_ended_run_keeps_its_first_ending_and_starts_nothing",
+    ),
+    guard(
+        "run: a deactivated crew starts none",
+        *(RUNS_SET, "if not crew.is_active:", "if False:"),
+        f"{MODELS}::test_a_run_that_could_do_nothing_is_refused",
+    ),
+    guard(
+        "run: a key is of one request",
+        *(RUNS_SET, "if run.parent_id != (parent and parent.pk):", "if False:"),
+        "runs/tests/test_retries.py::test_a_key_is_of_one_retry_of_one_run",
+    ),
+    guard(
+        "workspace: not handed on while somebody may be at work in it",
+        *("runs/workspaces.py", "run.is_over and run.attempt <= 1 and workspace", "workspace"),
+        "runs/tests/test_retries.py::test_without_a_workspace_of_its_own_it_starts_over_and_says_so"
+        "[its worker was lost]",
+    ),
+    guard(
+        "workspace: not removed while its run is under way",
+        *("runs/workspaces.py", "if (run and not run.is_over) or (run_id", "if (run_id"),
+        "runs/tests/test_workspaces.py::test_an_old_workspace_of_an_ended_run_is_removed",
+    ),
+    guard(
+        "lease: of the attempt",
+        *(LEASE, "attempt != self._run.own_attempt or status", "status"),
+        "runs/tests/test_lease.py::test_a_run_that_is_not_ours_any_more_is_given_up"
+        "[another attempt]",
+        behind=(Edit(RUNS_SET, "attempt=run.own_attempt, status", "status"),),
+    ),
+    guard(
+        "lease: by the worker's own clock",
+        *(LEASE, " or held_s > settings.RUN_LEASE_S", ""),
+        "runs/tests/test_lease.py::"
+        "test_a_worker_that_could_not_renew_in_time_gives_up_by_its_own_clock",
+    ),
+    guard(
+        "lease: only an expired one is taken",
+        *(RUNS_SET, "status=self.model.Status.RUNNING, lease_until__lt=Now()", "status=self.model.Status.RUNNING"),
+        f"{MODELS}::test_a_sweep_ends_the_runs_of_lost_workers_and_no_others",
+    ),
+    guard(
+        "lease: looked at again under the lock",
+        "runs/reaper.py",
+        "if not Run.objects.lease_expired().filter(pk=run.pk).exists():",
+        "if False:",
+        "runs/tests/test_reaper.py::test_a_lease_that_is_renewed_meanwhile_is_kept",
+    ),
+    guard(
+        "fence: in the statement that moves the head",
+        LOG,
+        'return f"FROM {fence} WHERE stream_id = %s AND attempt = %s {lock}", by',
+        'return "WHERE true", ()',
+        f"{FENCE}::test_an_attempt_that_nobody_began_writes_nothing",
+    ),
+    guard(
+        "fence: every event names its attempt",
+        *("realtime/signals.py", "events, by=run and _attempt(run))", "events)"),
+        f"{FENCE}::test_the_receivers_name_the_attempt",
+    ),
+    guard(
+        "fence: raised when a run is taken away",
+        *(RUN, "if self.status == self.Status.RUNNING and self.held_attempt is None:", "if False:"),
+        f"{FENCE}::test_who_lost_the_run_changes_and_tells_nothing_more",
+    ),
+    guard(
+        "fence: a tool that has ended takes no report",
+        *("runs/models/tool_execution.py", REPORT, "pass"),
+        "runs/tests/test_emitter.py::test_an_execution_that_somebody_else_ended_takes_no_report",
+    ),
+    guard(
+        "end: one done of a stream, in the database",
+        "realtime/migrations/0001_initial.py",
+        "'constraints': [models.UniqueConstraint(condition=models.Q(('type', 'done')), "
+        "fields=('stream',), name='event_one_done')],",
+        "",
+        f"{FENCE}::test_the_database_holds_one_done_of_a_stream_at_most",
+    ),
+    guard(
+        "end: nothing follows it",
+        *(LOG, "WHERE {table}.closed_at IS NULL", "WHERE true"),
+        "realtime/tests/test_log.py::test_nothing_follows_the_last_event",
+    ),
+)  # fmt: skip
