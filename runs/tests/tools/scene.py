@@ -12,9 +12,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-WORKER = (
-    "import os, sys; os.dup2(os.open('.env', os.O_RDONLY), 9); print(flush=True); sys.stdin.read()"
-)
+# May be traced by anyone whom the kernel would let, so that nothing but the box keeps a tool from it.
+WORKER = """
+import ctypes, os, sys
+PR_SET_PTRACER, ANYONE = 0x59616D61, ctypes.c_ulong(-1)
+ctypes.CDLL(None).prctl(PR_SET_PTRACER, ANYONE)
+os.dup2(os.open('.env', os.O_RDONLY), 9)
+print(flush=True)
+sys.stdin.read()
+"""
 
 
 @dataclass(frozen=True)

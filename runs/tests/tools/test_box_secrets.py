@@ -17,6 +17,32 @@ s.connect({address})
 print(s.recv(100).decode())
 """
 
+MEMORY = """
+stack = next(line for line in open('/proc/<pid>/maps') if '[stack]' in line)
+start, end = (int(address, 16) for address in stack.split()[0].split('-'))
+memory = open('/proc/<pid>/mem', 'rb')
+memory.seek(start)
+print(memory.read(end - start).decode('latin-1'))
+"""
+TRACE = """
+import ctypes, os
+PTRACE_ATTACH = 16
+if ctypes.CDLL(None).ptrace(PTRACE_ATTACH, <pid>, None, None) == 0:
+    os.waitpid(<pid>, 0)
+    print('traced')
+"""
+# Sends nothing: it only asks the kernel for a way.
+WAY_OUT = """
+import socket
+for family, address in [('AF_INET', '169.254.169.254'), ('AF_INET', '192.0.2.1'), ('AF_INET6', '2001:db8::1')]:
+    s = socket.socket(getattr(socket, family), socket.SOCK_DGRAM)
+    try:
+        s.connect((address, 80))
+        print('way')
+    except OSError:
+        print('none')
+"""
+
 READ = {
     "environment of every process": "cat /proc/[0-9]*/environ | tr '\\0' '\\n'",
     "arguments of every process": "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'",
@@ -45,6 +71,7 @@ READ_BY_PYTHON = {
     "TCP by any address": CONNECT.format(family="AF_INET", address="('0.0.0.0', <tcp_port>)"),
     "TCP over IPv6": CONNECT.format(family="AF_INET6", address="('::1', <tcp6_port>)"),
     "open file of the worker": "print(open('/proc/<pid>/fd/9').read())",
+    "memory of the worker": MEMORY,
 }
 SCRIPTS = [("bash", name, code) for name, code in READ.items()] + [
     ("python", name, code) for name, code in READ_BY_PYTHON.items()
@@ -136,6 +163,27 @@ def test_control_without_the_box_it_is_killed(loot, emitter, in_tier):
     in_tier("limits")
     run(loot, emitter, "kill -9 <pid>")
     assert loot.worker.wait(timeout=5) == -9
+
+
+@pytest.mark.parametrize(("tier", "is_traced"), [("namespaces", False), ("limits", True)])
+def test_the_worker_is_traced_without_the_box_alone(loot, emitter, in_tier, tier, is_traced):
+    in_tier(tier)
+    run(loot, emitter, TRACE, "python")
+    assert (emitter.output == "traced\n") == is_traced
+
+
+def test_there_is_no_way_to_another_machine(loot, emitter, in_tier):
+    """A cloud's metadata service among them."""
+    in_tier("namespaces")
+    run(loot, emitter, WAY_OUT, "python")
+    assert emitter.output.split() == ["none"] * 3
+
+
+def test_control_without_the_box_it_is_this_machines(loot, emitter, in_tier):
+    in_tier("limits")
+    run(loot, emitter, WAY_OUT, "python")
+    routes = len(Path("/proc/net/route").read_text().splitlines()) - 1
+    assert ("way" in emitter.output) == bool(routes)
 
 
 NAMESPACES = "for n in user pid mnt net ipc uts; do readlink /proc/self/ns/$n; done"

@@ -1,14 +1,18 @@
 """The script tool, and through it how every process of a tool is run and ended."""
 
 import os
+import signal
+import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from runs import tools
 from runs.tests.tools.recorder import Recorder
 from runs.tools import Outcome, Status, box, launch
+from tests.live import eventually
 
 
 def run(
@@ -126,17 +130,60 @@ ESCAPES = {
     "double fork": "(setsid sh -c 'sleep {n} & exit' &); sleep {n}",
     "ignored SIGTERM": "trap '' TERM; sleep {n} & while :; do sleep {n}; done",
     "closed output": "setsid sleep {n} >/dev/null 2>&1 & sleep {n}",
+    "own process group": "set -m; sleep {n} & sleep {n}",
+    "stopped": "sleep {n} & sleep 0.1; kill -STOP $!; sleep {n}",
+    "hang-ups ignored": "nohup sleep {n} >/dev/null & disown; sleep {n}",
+    "environment cleared": "env -i setsid sleep {n} & sleep {n}",
+    "renewed by a parent": "(setsid bash -c 'for i in {{1..50}}; do sleep {n}; done' &); sleep {n}",
+    "every signal ignored": "python3 -c '"
+    "import os, signal, time; [signal.signal(s, signal.SIG_IGN) for s in (1, 2, 3, 10, 12, 15, 24)]; "
+    'os.fork() or os.setsid(); os.execlp("sleep", "sleep", "{n}")\'',
 }
+# Of these a process group, as `killpg` ends it, holds less than all.
+LEAVE_THE_GROUP = {"own session", "double fork", "closed output", "own process group"}
+LEAVE_THE_GROUP |= {"environment cleared", "renewed by a parent", "every signal ignored"}
+LIMIT_S = 0.5
+ENDED_S = 5.0  # after the limit, the last of them is gone
 
 
 @pytest.mark.parametrize("code", ESCAPES.values(), ids=ESCAPES)
 def test_the_time_limit_ends_every_process(workspace, emitter, settings, code):
-    settings.TOOLS_TIME_LIMITS_S = {"script": 0.5}
+    settings.TOOLS_TIME_LIMITS_S = {"script": LIMIT_S}
     number = f"98765.{os.getpid()}"
+    begun = time.monotonic()
     outcome = run(workspace, emitter, code.format(n=number))
+    assert time.monotonic() - begun < LIMIT_S + ENDED_S
     assert outcome.status == Status.ERROR
     assert outcome.message == "Stopped: over the time limit of 0.5 s."
     assert not processes_with(number)
+
+
+@pytest.mark.parametrize("way", ESCAPES)
+def test_control_what_killing_the_process_group_leaves(workspace, way):
+    number = f"98761.{os.getpid()}"
+    command = ["bash", "-c", ESCAPES[way].format(n=number)]
+    shell = subprocess.Popen(command, cwd=workspace, start_new_session=True)
+    eventually(lambda: len(sleepers(number)) == 2)
+    os.killpg(shell.pid, signal.SIGKILL)
+    shell.wait()
+    if way in LEAVE_THE_GROUP:
+        assert sleepers(number)
+    eventually(lambda: none_left(number))
+
+
+def sleepers(number: str) -> list[psutil.Process]:
+    found = psutil.process_iter(["cmdline"])
+    return [process for process in found if process.info["cmdline"] == ["sleep", number]]
+
+
+def none_left(number: str) -> bool:
+    """End what is left of a control; whether there was nothing to end."""
+    left = [
+        p for p in psutil.process_iter(["cmdline"]) if number in " ".join(p.info["cmdline"] or [])
+    ]
+    for process in left:
+        process.kill()
+    return not left
 
 
 @pytest.mark.parametrize("code", ESCAPES.values(), ids=ESCAPES)
