@@ -22,6 +22,7 @@ from websockets.sync.client import ClientConnection, connect
 PROJECT = Path(__file__).resolve().parent.parent
 READY_S = 30.0
 FRAME_S = 10.0  # how long a frame or a close is waited for
+UNTIL_S = 30.0  # how long one frame is waited for while others go on coming
 REST_S = 15.0  # how long a close is waited for while frames go on coming
 
 
@@ -155,7 +156,9 @@ class Socket:
     def until(self, **fields: Any) -> list[dict[str, Any]]:
         """The frames up to and with the first that has all these fields."""
         frames = []
+        deadline = time.monotonic() + UNTIL_S
         while not frames or any(frames[-1].get(k) != v for k, v in fields.items()):
+            assert time.monotonic() < deadline, f"No frame with {fields} within {UNTIL_S} s"
             frames.append(self.frame())
         return frames
 

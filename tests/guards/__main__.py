@@ -1,82 +1,80 @@
 """``python -m tests.guards [words...]``: take out the guards whose names hold one of the words, or all.
 
-Exits 1 when a guard survives: its tests pass without it, so they do not test it. ``JOBS`` (2) is how
-many are tried at once.
+Exits 1 unless every guard is killed. One that survives is not tested: its tests pass without it.
+``JOBS`` (2) is how many are tried at once. Ctrl-C or SIGTERM ends the tests that are under way, with
+all that they have started, and removes the copies they run in.
 """
 
 import os
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
-from queue import SimpleQueue
+from types import FrameType
+from typing import NoReturn
 
-from tests.guards.guard import Guard
+from tests.guards.guard import PROJECT, Guard
 from tests.guards.guards import GUARDS
-from tests.guards.trial import KILLED, Tree, copied
+from tests.guards.trial import Outcome
+from tests.guards.trials import Trials
 
-PROJECT = Path(__file__).resolve().parent.parent.parent
 JOBS = int(os.environ.get("JOBS", "2"))
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def main() -> int:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # make ignores it in the background
-    words = sys.argv[1:]
-    guards = [g for g in GUARDS if not words or any(word in g.name for word in words)]
+def main(words: Sequence[str], *, listed: Sequence[Guard] = GUARDS, project: Path = PROJECT) -> int:
+    for number in STOPPING:  # also SIGINT, which a shell ignores for what it runs in the background
+        signal.signal(number, _stop)
+    guards = [g for g in listed if not words or any(word in g.name for word in words)]
     if not guards:
         print(f"No guard has {' or '.join(words)} in its name.")
         return 1
     began = time.monotonic()
-    with ExitStack() as stack:
-        pool = ThreadPoolExecutor(JOBS)
-        stack.callback(pool.shutdown)
-        trees = [stack.enter_context(copied(PROJECT)) for _ in range(JOBS)]
-        stack.callback(pool.shutdown, wait=False, cancel_futures=True)  # first, when interrupted
-        if not _pass_with_all(trees[0], guards):
-            return 1
-        left = _survivors(trees, pool, guards)
-    seconds = time.monotonic() - began
-    print(f"{len(guards) - len(left)} of {len(guards)} guards killed in {seconds:.0f} s.")
-    print("".join(f"Nothing noticed that it was gone: {guard.name}\n" for guard in left), end="")
-    return 1 if left else 0
+    outcomes: dict[Guard, Outcome] = {}
+    try:
+        _try(guards, outcomes, project)
+    finally:
+        _tell(outcomes, asked=len(guards), seconds=time.monotonic() - began)
+    return 0 if set(outcomes.values()) == {Outcome.KILLED} else 1
 
 
-def _pass_with_all(tree: Tree, guards: Sequence[Guard]) -> bool:
-    """The control: with every guard in its place the same tests pass."""
-    tests = list(dict.fromkeys(test for guard in guards for test in guard.tests))
-    failures, errors, said = tree.failing(tests, stop=False)
-    if failures or errors:
-        print(f"The tests do not pass with every guard in its place:\n{said}")
-        return False
-    print(f"control: the tests of {len(guards)} guards pass with all in their places", flush=True)
-    return True
+def _try(guards: list[Guard], outcomes: dict[Guard, Outcome], project: Path) -> None:
+    """Fill in ``outcomes``, and tell of each as it comes."""
+    with Trials(project, jobs=JOBS) as trials:
+        without_control, said = trials.control(guards)
+        outcomes.update(dict.fromkeys(without_control, Outcome.NO_VERDICT))
+        if without_control:
+            names = "".join(f"  {guard.name}\n" for guard in without_control)
+            print(f"{said}\nTheir tests do not pass with every guard in its place:\n{names}")
+        tried = [guard for guard in guards if guard not in outcomes]
+        print(
+            f"control: the tests of {len(tried)} guards pass with all in their places", flush=True
+        )
+        for number, verdict in enumerate(trials.verdicts(tried), 1):
+            guard, outcome, seconds, said = verdict
+            outcomes[guard] = outcome
+            line = f"{number:3}/{len(tried)} {outcome:10} {seconds:5.1f} s  {guard.name}\n{said}"
+            print(line.rstrip(), flush=True)
 
 
-def _survivors(
-    trees: Sequence[Tree], pool: ThreadPoolExecutor, guards: Sequence[Guard]
-) -> list[Guard]:
-    free: SimpleQueue[Tree] = SimpleQueue()
-    for tree in trees:
-        free.put(tree)
+def _tell(outcomes: dict[Guard, Outcome], *, asked: int, seconds: float) -> None:
+    print(f"\n{len(outcomes)} of {asked} guards in {seconds:.0f} s")
+    for outcome, number in Counter(outcomes.values()).most_common():
+        print(f"{outcome:10} {number:4}")
+        for guard in outcomes if outcome != Outcome.KILLED else ():
+            if outcomes[guard] == outcome:
+                print(f"           {guard.name}")
+    sys.stdout.flush()
 
-    def is_killed(guard: Guard) -> bool:
-        tree = free.get()
-        began = time.monotonic()
-        try:
-            became, said = tree.verdict(guard)
-        finally:
-            free.put(tree)
-        seconds = time.monotonic() - began
-        print(f"{became:10} {seconds:5.1f} s  {guard.name}\n{said}".rstrip(), flush=True)
-        return became == KILLED
 
-    killed = pool.map(is_killed, guards)
-    return [guard for guard, was_killed in zip(guards, killed, strict=True) if not was_killed]
+def _stop(number: int, _: FrameType | None) -> NoReturn:
+    for other in STOPPING:
+        signal.signal(other, signal.SIG_IGN)  # ending takes seconds, and once is enough
+    print("Stopping ...", flush=True)
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from importlib.util import cache_from_source
 from pathlib import Path
 
+PROJECT = Path(__file__).resolve().parent.parent.parent
+
 
 class Misplaced(Exception):
     """The text of a guard does not stand exactly once where the list says."""

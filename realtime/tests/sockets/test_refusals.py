@@ -44,16 +44,17 @@ def test_no_credentials(web, acme, path):
 
 
 def bad_tokens(user) -> dict[str, str]:
-    expired, other_key = AccessToken.for_user(user), AccessToken.for_user(user)
+    expired, good = AccessToken.for_user(user), AccessToken.for_user(user)
     expired.set_exp(lifetime=-timedelta(seconds=1))
-    head, payload, signature = str(other_key).split(".")
+    head, payload, _ = str(good).split(".")
+    signature = str(expired).rpartition(".")[2]  # whole, but of another token
     return {
         "empty": "",
         "garbage": "garbage",
         "refresh": str(RefreshToken.for_user(user)),
         "expired": str(expired),
         "no signature": f"eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{payload}.",
-        "forged": f"{head}.{payload}.{signature[::-1]}",
+        "forged": f"{head}.{payload}.{signature}",
         "long": "x" * 9000,
     }
 
