@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from django.conf import settings
+from redis.client import PubSub
 from rest_framework_simplejwt.tokens import AccessToken
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
@@ -40,6 +41,14 @@ def eventually(condition: Callable[[], Any], within_s: float = FRAME_S) -> Any:
             return value
         time.sleep(0.02)
     raise AssertionError(f"{condition} did not come true within {within_s} s")
+
+
+def heard_by(listener: PubSub) -> str:
+    """What was published to it up to now. Others may go on publishing for ever."""
+    heard, deadline = "", time.monotonic() + FRAME_S
+    while time.monotonic() < deadline and (message := listener.get_message(timeout=0.5)):
+        heard += str(message["data"])
+    return heard
 
 
 def environment(**variables: str) -> dict[str, str]:

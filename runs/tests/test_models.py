@@ -86,6 +86,33 @@ def test_a_worker_that_lost_its_run_can_write_nothing_more(run, task, execution)
     assert not Run.objects.renew_lease(run)
 
 
+@pytest.mark.django_db(transaction=True)
+class TestReports:
+    """After a report that was committed the next one does not read the row again."""
+
+    def test_a_tool_that_somebody_else_ended_is_not_reported_on(self, execution):
+        execution.report(output="whole ")
+        ToolExecution.objects.get(pk=execution.pk).end("error")
+        with pytest.raises(IllegalMove, match="has ended as error"):
+            execution.report(output="late")
+        with pytest.raises(IllegalMove, match="has ended as error"):
+            execution.report(output="later")
+        assert execution.output == "whole "
+
+    def test_what_was_rolled_back_is_reported_again(self, execution):
+        execution.report(output="one ", offset=0)
+        with transaction.atomic():
+            execution.report(output="two ", offset=4)
+            transaction.set_rollback(True)
+        execution.report(output="two ", offset=4)
+        assert execution.output == "one two "
+
+    def test_what_is_there_is_not_added_again(self, execution):
+        execution.report(output="one ", offset=0)
+        execution.report(output="one two", offset=0)
+        assert execution.output == "one two"
+
+
 def test_progress_is_held_within_its_range(execution):
     execution.report(progress=7)
     assert execution.progress == 1.0

@@ -9,7 +9,7 @@ from runs.executor import workspace_of
 from runs.models import Run, ToolExecution, Worker
 from runs.tests.tools.forge import HERE, Forge
 from runs.tests.tools.traces import dump, files_with_a_canary, processes_with_a_canary
-from tests.live import Process, eventually
+from tests.live import Process, eventually, heard_by
 
 MARKER = "a marker, which a script prints"
 
@@ -48,9 +48,7 @@ def test_it_is_cloned_and_no_trace_of_the_secret_is_left(
         eventually(lambda: Run.objects.get(pk=run.pk).is_over, within_s=60)
         run.refresh_from_db()
         assert run.status == "succeeded", run.message
-        published = ""
-        while message := listener.get_message(timeout=0.5):
-            published += str(message["data"])
+        published = heard_by(listener)
     worker.stop()
 
     assert set(forge.told) == {f"git:{forge.password}"}

@@ -17,6 +17,7 @@ from tests.chaos.transcript import Transcript
 CUT_EVERY_S = 6.0  # mean of the time after which a client cuts itself
 PAUSE_S = (0.05, 0.5)  # before connecting again
 SILENCE_S = 15.0  # no frame at all for this long: the connection counts as dead
+JOIN_S = 30.0  # for all of them to end
 EXPECTED_CODES = {1000, 1006, 1012}  # complete, killed, restarting
 
 
@@ -93,7 +94,8 @@ class Clients:
 
     def __exit__(self, *exc_info: object) -> None:
         self._loop.call_soon_threadsafe(self._cancel)
-        self._thread.join()
+        self._thread.join(JOIN_S)
+        assert not self._thread.is_alive(), "the clients do not end"
         self._loop.close()
 
     def level_with(self, heads: dict[str, int]) -> bool:

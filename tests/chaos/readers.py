@@ -9,8 +9,9 @@ import threading
 import time
 from typing import Self
 
-TICK_S = 0.2  # between the pings of a trickling reader
+TICK_S = 1.0  # between the pings of a trickling reader; a busy server may take many at once
 RECEIVE_BUFFER = 4096  # bytes; a stuck reader's kernel takes little on its behalf
+JOIN_S = 30.0  # for all of them to end
 MASKED = bytes((0x80,)) + bytes(4)  # no payload, masked with zeros
 PING = b"\x89" + MASKED
 TEXT_PING = b"\x81" + bytes((0x80 | 15,)) + bytes(4) + b'{"type":"ping"}'
@@ -68,7 +69,8 @@ class HealthyReaders:
 
     def __exit__(self, *exc_info: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
+        self._thread.join(JOIN_S)
+        assert not self._thread.is_alive(), "the readers do not end"
         self._loop.close()
 
     def take(self) -> list[float]:

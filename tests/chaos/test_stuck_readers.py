@@ -78,7 +78,7 @@ def test_stuck_readers_cost_little_and_nobody_notices(web, tool):
             report(tool, 10)
             beside_ms = p99(healthy.take())
             each_kb = (server.memory_info().rss / 1024 - before_kb) / STUCK
-            assert sockets(server, web.port) == HEALTHY + STUCK, "closed before their time"
+            assert sockets(server, web.port) == HEALTHY + STUCK, web.log.read_text()
             assert each_kb > BUFFERED_KB, "the stuck readers' buffers are not full"
             eventually(lambda: sockets(server, web.port) == HEALTHY, STUCK_S + CLOSED_WITHIN_S)
             closed_s = time.monotonic() - full
