@@ -5,7 +5,8 @@ from tests.guards.guard import Edit, guard
 RUN, RUNS_SET = "runs/models/run.py", "runs/models/run_queryset.py"
 LEASE, LOG = "runs/lease.py", "realtime/log.py"
 MODELS, FENCE = "runs/tests/test_models.py", "realtime/tests/test_fence.py"
-REPORT = 'raise IllegalMove(f"{self.tool} {self.pk} has ended as {self.status}.")'
+REPORT = """if self.status != self.Status.RUNNING:
+                raise self._over()"""
 SECOND_START = 'raise IllegalMove(f"Run {self.pk} is {self.status}; only a queued run starts.")'
 
 RUNS = (
@@ -98,6 +99,15 @@ RUNS = (
         "fence: a tool that has ended takes no report",
         *("runs/models/tool_execution.py", REPORT, "pass"),
         "runs/tests/test_emitter.py::test_an_execution_that_somebody_else_ended_takes_no_report",
+    ),
+    guard(
+        "fence: nor does one that has ended since its last report",
+        *(
+            "runs/models/tool_execution.py",
+            "base_qs = base_qs.filter(status=self.Status.RUNNING)",
+            "pass",
+        ),
+        f"{MODELS}::TestReports::test_a_tool_that_somebody_else_ended_is_not_reported_on",
     ),
     guard(
         "end: one done of a stream, in the database",
