@@ -60,6 +60,9 @@ class RedisServer:
     def thaw(self) -> None:
         self._popen.send_signal(signal.SIGCONT)
 
+    def subscriptions(self) -> int:
+        return len(self._client.client_list(_type="pubsub"))
+
     def cut_subscriptions(self) -> int:
         return self._client.client_kill_filter(_type="pubsub")
 
@@ -106,16 +109,21 @@ class Fleet:
 
 @dataclass(frozen=True)
 class Fault:
-    """``strike``, held for up to ``hold_s`` seconds, then ``mend``."""
+    """``strike`` once ``ready``, held for up to ``hold_s`` seconds, then ``mend``."""
 
     name: str
     hold_s: tuple[float, float]
     strike: Callable[[], object]
     mend: Callable[[], object] = lambda: None
     web: int | None = None  # the process it hits
+    ready: Callable[[], bool] = lambda: True  # whether what it hits is there
 
 
 def faults(redis_server: RedisServer, fleet: Fleet) -> list[Fault]:
+    def subscribed() -> bool:
+        """Whether no web process is still on its way back from the fault before."""
+        return redis_server.subscriptions() >= len(fleet.ports)
+
     def cut() -> None:
         assert redis_server.cut_subscriptions() >= len(fleet.ports)
 
@@ -144,7 +152,7 @@ def faults(redis_server: RedisServer, fleet: Fleet) -> list[Fault]:
     return [
         Fault("Redis: kill -9", (1.0, 2.5), redis_server.kill, redis_server.start),
         Fault("Redis: SIGSTOP", (1.0, 5.0), redis_server.freeze, redis_server.thaw),
-        Fault("Redis: CLIENT KILL", (0.3, 0.6), cut),
+        Fault("Redis: CLIENT KILL", (0.3, 0.6), cut, ready=subscribed),
         Fault("Redis: FLUSHALL", (0.3, 0.6), redis_server.flush),
         between("blackhole", (1.0, 5.0)),
         between("reset", (0.5, 2.0)),

@@ -123,6 +123,7 @@ class Storm:
             eventually(lambda: clients.connected(port))
         else:
             port = None
+        eventually(fault.ready)
         before, dropped = _heads(names), clients.dropped()
         missing, sockets = clients.missing(before), clients.connected(port)
         clients.latest_s()
