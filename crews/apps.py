@@ -6,7 +6,7 @@ class CrewsConfig(AppConfig):
     verbose_name = "Crews"
 
     def ready(self) -> None:
-        from crews import checks  # noqa: F401  connects them
+        from crews import checks, converters  # noqa: F401  registers them
         from crews.audit import receivers, sign_in  # noqa: F401  connects sign_in's receivers
 
         receivers.connect()

@@ -31,14 +31,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What one user may see now. ``credential`` changes with the password."""
+    """What one user may see now. ``credential`` changes with the password; a ``member`` belongs to an
+    organization, be it one without crews.
+    """
 
     active: bool
     credential: str
+    member: bool
     crews: frozenset[UUID]
 
 
-NOTHING = Grant(active=False, credential="", crews=frozenset())
+NOTHING = Grant(active=False, credential="", member=False, crews=frozenset())
 
 
 class Watcher(Protocol):
@@ -77,6 +80,7 @@ def grants(user_ids: Iterable[int]) -> dict[int, Grant]:
         user.pk: Grant(
             active=user.is_active,
             credential=user.password,
+            member=user.is_superuser or user.pk in organizations,
             crews=frozenset().union(
                 *(
                     of_organization[organization]

@@ -6,5 +6,5 @@ from realtime import views
 
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
-    path("crews/<uuid:pk>/", views.crew, name="crew"),
+    path("crews/<id:pk>/", views.crew, name="crew"),
 ]

@@ -15,9 +15,9 @@ api/token/                                    POST             400   400      40
 api/token/refresh/                            POST             400   400      400    400      400      400       400
 api/token/revoke/                             POST             400   400      400    400      400      400       400
 api/crews/                                    GET              200   200      200    200      200      401       200
-api/crews/<uuid:pk>/                          GET              200   200      200    404      404      401       200
-api/crews/<uuid:pk>/runs/                     POST             201   201      403    404      404      401       201
-api/crews/<uuid:pk>/events/                   GET              200   200      200    404      404      401       200
+api/crews/<id:pk>/                            GET              200   200      200    404      404      401       200
+api/crews/<id:pk>/runs/                       POST             201   201      403    404      404      401       201
+api/crews/<id:pk>/events/                     GET              200   200      200    404      404      401       200
 api/organizations/<slug:slug>/audit/          GET              200   403      403    404      404      401       200
 api/organizations/<slug:slug>/secrets/        GET              200   403      403    404      404      401       200
 api/organizations/<slug:slug>/secrets/        POST             400   403      403    404      404      401       400
@@ -25,11 +25,11 @@ api/organizations/<slug:slug>/secrets/<slug:name>/ GET         200   403      40
 api/organizations/<slug:slug>/secrets/<slug:name>/ PUT         400   403      403    404      404      401       400
 api/organizations/<slug:slug>/secrets/<slug:name>/ DELETE      204   403      403    404      404      401       204
 api/runs/                                     GET              200   200      200    200      200      401       200
-api/runs/<uuid:pk>/                           GET              200   200      200    404      404      401       200
-api/runs/<uuid:pk>/cancel/                    POST             202   202      403    404      404      401       202
-api/runs/<uuid:pk>/retry/                     POST             409   409      403    404      404      401       409
-api/runs/<uuid:pk>/events/                    GET              200   200      200    404      404      401       200
-api/tool-executions/<uuid:pk>/output/         GET              200   200      200    404      404      401       200
+api/runs/<id:pk>/                             GET              200   200      200    404      404      401       200
+api/runs/<id:pk>/cancel/                      POST             202   202      403    404      404      401       202
+api/runs/<id:pk>/retry/                       POST             409   409      403    404      404      401       409
+api/runs/<id:pk>/events/                      GET              200   200      200    404      404      401       200
+api/tool-executions/<id:pk>/output/           GET              200   200      200    404      404      401       200
 api/schema/                                   GET              200   200      200    200      200      200       200
 api/docs/                                     GET              200   200      200    200      200      200       200
 api/                                          GET              404   404      404    404      404      404       404
@@ -44,22 +44,22 @@ login/                                        TRACE            302   302      30
 login/                                        OPTIONS          302   302      302    302      302      200       302
 logout/                                       POST             login login    login  login    login    login     login
                                               GET              200   200      200    200      200      login     200
-crews/<uuid:pk>/                              GET              200   200      200    404      404      login     200
-crews/<uuid:pk>/runs/                         POST             302   302      403    404      404      login     302
+crews/<id:pk>/                                GET              200   200      200    404      404      login     200
+crews/<id:pk>/runs/                           POST             302   302      403    404      404      login     302
 runs/                                         GET              200   200      200    200      200      login     200
-runs/<uuid:pk>/                               GET              200   200      200    404      404      login     200
-runs/<uuid:pk>/live/                          GET              200   200      200    404      404      404       200
-runs/<uuid:pk>/tools/<uuid:execution_id>/output/ GET           200   200      200    404      404      404       200
-runs/<uuid:pk>/cancel/                        POST             302   302      403    404      404      login     302
-runs/<uuid:pk>/retry/                         POST             302   302      403    404      404      login     302
-runs/<uuid:pk>/share/                         POST             302   403      403    404      404      login     302
+runs/<id:pk>/                                 GET              200   200      200    404      404      login     200
+runs/<id:pk>/live/                            GET              200   200      200    404      404      404       200
+runs/<id:pk>/tools/<id:execution_id>/output/  GET              200   200      200    404      404      404       200
+runs/<id:pk>/cancel/                          POST             302   302      403    404      404      login     302
+runs/<id:pk>/retry/                           POST             302   302      403    404      404      login     302
+runs/<id:pk>/share/                           POST             302   403      403    404      404      login     302
 """
 
 # What a shared run opens to everybody: its page with what that fetches, and nothing else.
 SHARED = {
-    "runs/<uuid:pk>/",
-    "runs/<uuid:pk>/live/",
-    "runs/<uuid:pk>/tools/<uuid:execution_id>/output/",
+    "runs/<id:pk>/",
+    "runs/<id:pk>/live/",
+    "runs/<id:pk>/tools/<id:execution_id>/output/",
 }
 
 # ``open``: the socket is welcomed; a number: it is closed with that code.

@@ -72,7 +72,7 @@ class World:
     def path(self, route: str, *, ids: dict | None = None) -> str:
         """The address of our own record, or of the one with other ``ids``."""
         ids = ids or self.ids
-        path = re.sub(r"([\w-]+)/<(?:uuid|slug):\w+>", lambda m: f"{m[1]}/{ids[m[1]]}", route)
+        path = re.sub(r"([\w-]+)/<(?:id|slug):\w+>", lambda m: f"{m[1]}/{ids[m[1]]}", route)
         assert "<" not in path, f"{route}: say here which record it takes"
         return f"/{path}{NOWHERE.get(route, '')}"
 

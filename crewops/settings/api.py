@@ -1,5 +1,7 @@
 """The HTTP API and its schema."""
 
+from uuid import UUID
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "crews.tokens.AccessTokenAuthentication",
@@ -31,6 +33,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "PATH_CONVERTER_OVERRIDES": {"id": UUID},
     "ENUM_NAME_OVERRIDES": {
         "CrewStatus": "crews.models.Crew.Status",
         "RunStatus": "runs.models.Run.Status",

@@ -6,7 +6,7 @@ from crews.api.views import CrewListView, CrewView
 
 urlpatterns = [
     path("crews/", CrewListView.as_view(), name="api-crews"),
-    path("crews/<uuid:pk>/", CrewView.as_view(), name="api-crew"),
+    path("crews/<id:pk>/", CrewView.as_view(), name="api-crew"),
     path("organizations/<slug:slug>/audit/", AuditListView.as_view(), name="api-audit"),
     path("organizations/<slug:slug>/secrets/", SecretListView.as_view(), name="api-secrets"),
     path("organizations/<slug:slug>/secrets/<slug:name>/", SecretView.as_view(), name="api-secret"),

@@ -35,6 +35,15 @@ def test_a_member_sees_crews_with_status_agents_and_tasks(acme, api, worker_aliv
     assert crew == api(acme.viewer).get(f"/api/crews/{acme.crew.pk}/").json()
 
 
+def test_an_id_may_be_written_in_either_case(acme, globex, api):
+    own, foreign = str(acme.crew.pk).upper(), str(globex.crew.pk).upper()
+    client = api(acme.viewer)
+    assert client.get(f"/api/crews/{own}/").json()["id"] == str(acme.crew.pk)
+    refused = client.get(f"/api/crews/{foreign}/")
+    assert refused.status_code == 404
+    assert refused.content == client.get(f"/api/crews/{foreign.lower()}/").content
+
+
 def test_a_crew_without_a_worker_is_offline(acme, api):
     assert api(acme.viewer).get(f"/api/crews/{acme.crew.pk}/").json()["status"] == "offline"
 

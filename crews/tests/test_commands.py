@@ -215,10 +215,20 @@ def test_a_token_lives_as_long_as_asked_for(db):
     assert abs(left - timedelta(minutes=90).total_seconds()) < 60
 
 
-@pytest.mark.parametrize("minutes", ["0", "-1", "nan", "inf", "1e9"])
+@pytest.mark.parametrize("minutes", ["0", "-1"])
+def test_a_token_may_have_expired_already(db, api, minutes):
+    User.objects.create_user("somebody")
+    client = api(None)
+    client.credentials(
+        HTTP_AUTHORIZATION=f"Bearer {run('issue_token', 'somebody', f'--minutes={minutes}').strip()}"
+    )
+    assert client.get("/api/crews/").status_code == 401
+
+
+@pytest.mark.parametrize("minutes", ["nan", "inf", "-inf", "1e9", "-1e9"])
 def test_a_life_that_is_none_is_refused(db, minutes):
     User.objects.create_user("somebody")
-    with pytest.raises(CommandError, match="--minutes: give a number above 0"):
+    with pytest.raises(CommandError, match="--minutes: give a number, at most"):
         run("issue_token", "somebody", f"--minutes={minutes}")
 
 

@@ -3,6 +3,6 @@ from django.urls import path
 from realtime.api.views import CrewEventsView, RunEventsView
 
 urlpatterns = [
-    path("runs/<uuid:pk>/events/", RunEventsView.as_view(), name="api-run-events"),
-    path("crews/<uuid:pk>/events/", CrewEventsView.as_view(), name="api-crew-events"),
+    path("runs/<id:pk>/events/", RunEventsView.as_view(), name="api-run-events"),
+    path("crews/<id:pk>/events/", CrewEventsView.as_view(), name="api-crew-events"),
 ]

@@ -18,6 +18,7 @@ from realtime.follower import Follower
 from realtime.threads import in_thread
 
 NO_SUCH_ID = UUID(int=0)  # stands in for an id that is none, so that it costs the same query
+SEQ_DIGITS = 19  # a number with more, or its first 19, is beyond every head
 
 
 class Beginning(NamedTuple):
@@ -57,10 +58,12 @@ class StreamConsumer(SocketConsumer):
         self._widening = False
         self._grant: Grant | None = None  # as it was when last looked at
         self._shared: bool | None = False
+        self._was_member = False
         await super().__call__(scope, receive, send)
 
     async def open(self, admission: Admission) -> None:
         followed = admission.streams
+        self._was_member = bool(followed)
         await self._follow(followed, *self._resume_from(len(followed)))
         if not self.closed:
             self.channel_layer.access.add(self)
@@ -102,14 +105,23 @@ class StreamConsumer(SocketConsumer):
             if not self._widening:
                 self.soon(self._widen(new))
 
+    def stays_member(self, grant: Grant) -> None:
+        """For a socket that follows whatever its user sees: raises ``Refusal`` once that is nothing by
+        right, and not for want of crews.
+        """
+        if self._was_member and not grant.member:
+            raise Refusal(CloseCode.ACCESS_REMOVED, "Access to every organization was removed.")
+        self._was_member = grant.member
+
     def _resume_from(self, followed: int) -> tuple[int | None, str | None]:
         query = parse_qs(self.scope["query_string"].decode("latin-1"))
         since = query.get("since", [""])[0]
         if not since or not self.resumable or followed != 1:
             return self.since, None
-        if not since.isascii() or not since.isdigit() or len(since) > 18:
+        if not since.isascii() or not since.isdigit():
             raise Refusal(CloseCode.MALFORMED, "since is a whole number.")
-        return int(since), query.get("epoch", [None])[0]
+        digits = since.lstrip("0")[:SEQ_DIGITS]
+        return int(digits or 0), query.get("epoch", [None])[0]
 
     async def _follow(
         self, followed: set[str], since: int | None = None, epoch: str | None = None

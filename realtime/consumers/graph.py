@@ -40,6 +40,7 @@ class GraphConsumer(StreamConsumer):
 
     def allowed(self, grant: Grant, shared: bool | None) -> set[str]:
         if self._crew_id is None:
+            self.stays_member(grant)
             return set(map(streams.graph, grant.crews))
         if self._crew_id not in grant.crews:
             raise Refusal(CloseCode.ACCESS_REMOVED, "Access to this crew was removed.")

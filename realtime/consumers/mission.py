@@ -26,6 +26,7 @@ class MissionConsumer(StreamConsumer):
         return await in_thread(_statuses, positions)
 
     def allowed(self, grant: Grant, shared: bool | None) -> set[str]:
+        self.stays_member(grant)
         return set(map(streams.mission, grant.crews))
 
 

@@ -10,10 +10,10 @@ from runs.api.views import (
 )
 
 urlpatterns = [
-    path("crews/<uuid:pk>/runs/", RunRequestView.as_view(), name="api-crew-runs"),
+    path("crews/<id:pk>/runs/", RunRequestView.as_view(), name="api-crew-runs"),
     path("runs/", RunListView.as_view(), name="api-runs"),
-    path("runs/<uuid:pk>/", RunView.as_view(), name="api-run"),
-    path("runs/<uuid:pk>/cancel/", RunCancelView.as_view(), name="api-run-cancel"),
-    path("runs/<uuid:pk>/retry/", RunRetryView.as_view(), name="api-run-retry"),
-    path("tool-executions/<uuid:pk>/output/", ToolOutputView.as_view(), name="api-tool-output"),
+    path("runs/<id:pk>/", RunView.as_view(), name="api-run"),
+    path("runs/<id:pk>/cancel/", RunCancelView.as_view(), name="api-run-cancel"),
+    path("runs/<id:pk>/retry/", RunRetryView.as_view(), name="api-run-retry"),
+    path("tool-executions/<id:pk>/output/", ToolOutputView.as_view(), name="api-tool-output"),
 ]

@@ -72,6 +72,11 @@ SOCKETS = (
         f"{TAKEN_AWAY}::test_mission_narrows_to_what_is_left",
     ),
     guard(
+        "recheck: a member of nothing any more",
+        *(BASE, "if self._was_member and not grant.member:", "if False:"),
+        f"{REMOVED}[/ws/mission]",
+    ),
+    guard(
         "recheck: a run that is shared no more",
         *(ACCESS, "watcher.run_id is not None and runs.get(watcher.run_id)", "watcher.run_id in runs"),
         f"{REFUSALS}::test_a_shared_run_opens_its_socket_and_nothing_else",

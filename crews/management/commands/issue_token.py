@@ -18,15 +18,18 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("user", metavar="USER", help="user name")
         parser.add_argument(
-            "--minutes", type=float, metavar="N", help="life of the token (ACCESS_TOKEN_MINUTES)"
+            "--minutes",
+            type=float,
+            metavar="N",
+            help="life of the token (ACCESS_TOKEN_MINUTES); 0 or less: it has expired, for trials",
         )
 
     def handle(self, *args: Any, user: str, minutes: float | None, **options: Any) -> None:
         owner = active_user(user)
         token = AccessToken.for_user(owner)
         if minutes is not None:
-            if not 0 < minutes <= LONGEST_MIN:
-                raise CommandError(f"--minutes: give a number above 0, at most {LONGEST_MIN}.")
+            if not -LONGEST_MIN <= minutes <= LONGEST_MIN:
+                raise CommandError(f"--minutes: give a number, at most {LONGEST_MIN}.")
             token.set_exp(lifetime=timedelta(minutes=minutes))
         token_issued(owner)
         self.stdout.write(str(token))

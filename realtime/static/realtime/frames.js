@@ -147,6 +147,10 @@
  *   head: number,
  * }} ResetFrame
  */
+/**
+ * A stream of several has ended: its crew is not there any more, or not ours to see.
+ * @typedef {{type: "gone", stream: string}} GoneFrame
+ */
 /** @typedef {{type: "ping", timestamp: string, heads: Record<string, number>}} PingFrame */
 /** @typedef {{type: "pong"}} PongFrame */
 /** @typedef {{type: "auth_ok", expires_at: string}} AuthOkFrame */
@@ -155,8 +159,8 @@
 /**
  * What the listeners of each class get.
  * @typedef {RunEvent | ResetFrame} RunMessage
- * @typedef {ToolEvent | SnapshotFrame | ResetFrame} GraphMessage
- * @typedef {SignalEvent | ResetFrame} MissionMessage
+ * @typedef {ToolEvent | SnapshotFrame | ResetFrame | GoneFrame} GraphMessage
+ * @typedef {SignalEvent | ResetFrame | GoneFrame} MissionMessage
  */
 /**
  * Every frame a server sends.

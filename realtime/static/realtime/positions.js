@@ -1,4 +1,4 @@
-/** @import {HelloFrame, ResetFrame, SnapshotFrame} from "./frames.js"; */
+/** @import {GoneFrame, HelloFrame, ResetFrame, SnapshotFrame} from "./frames.js"; */
 
 /**
  * @typedef {object} Stream
@@ -90,6 +90,11 @@ export class Positions {
       const stream = this.#streams.get(name);
       if (stream && head > stream.head) stream.head = head;
     }
+  }
+
+  /** @param {GoneFrame} frame */
+  drop({ stream }) {
+    this.#streams.delete(stream);
   }
 
   clear() {

@@ -18,7 +18,7 @@ export class Reader {
   /**
    * @param {"run" | "graph" | "mission"} kind  of the streams
    * @param {object} handlers
-   * @param {(frame: Frame) => void} handlers.onMessage  an event, a snapshot or a reset
+   * @param {(frame: Frame) => void} handlers.onMessage  an event, a snapshot, a reset or a stream's end
    * @param {(reason: string) => void} handlers.onMissing  only a new connection can bring it
    */
   constructor(kind, handlers) {
@@ -57,6 +57,10 @@ export class Reader {
         break;
       case "reset":
         this.#positions.reset(frame);
+        this.#handlers.onMessage(frame);
+        break;
+      case "gone":
+        this.#positions.drop(frame);
         this.#handlers.onMessage(frame);
         break;
       default:

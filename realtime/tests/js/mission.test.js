@@ -70,6 +70,15 @@ test("a crew that appears is caught up with", () => {
   assert.deepEqual(seen, ["a:1", "b:3"]);
 });
 
+test("a crew that goes is told of, and not waited for", () => {
+  const { mission, seen } = connectedMission();
+  FakeWebSocket.last.receive(hello("mission:a", 1), signal("a", 1), hello("mission:b", 3));
+  assert.equal(mission.state, "catching_up");
+  FakeWebSocket.last.receive({ type: "gone", stream: "mission:b" });
+  assert.equal(mission.state, "live");
+  assert.deepEqual(seen, ["a:1", "gone"]);
+});
+
 test("a hole in one crew's signals brings a fresh connection, with the current signals", () => {
   const { mission, seen } = connectedMission();
   FakeWebSocket.last.receive(hello("mission:a", 1), signal("a", 1), signal("a", 3));

@@ -4,6 +4,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 from rest_framework_simplejwt.tokens import AccessToken
@@ -16,9 +17,8 @@ from realtime.tests.sockets.acting import browser_of, finish
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.mark.parametrize("template", ["/ws/runs/{run}", "/ws/graph/{crew}"])
-def test_a_removed_member_is_closed_out_within_two_seconds(web, acme, run, template):
-    with web.socket(template.format(run=run.pk, crew=acme.crew.pk), acme.viewer) as socket:
+def test_a_removed_member_is_closed_out_within_two_seconds(web, acme, run, path):
+    with web.socket(path, acme.viewer) as socket:
         socket.frame()
         Membership.objects.filter(user=acme.viewer).delete()
         removed = time.monotonic()
@@ -38,6 +38,22 @@ def test_mission_narrows_to_what_is_left(web, acme, globex):
         globex.start_run()
         acme.start_run()
         assert socket.until(type="signal")[-1]["crew_id"] == str(acme.crew.pk)
+
+
+@pytest.mark.parametrize("path", ["/ws/mission", "/ws/graph"])
+def test_a_member_of_an_organization_without_crews_stays_until_removed(web, globex, path):
+    outsider = User.objects.create_user("outsider")
+    with web.socket(path, outsider) as socket:
+        socket.until(type="ping")
+        member = Membership.objects.create(user=outsider, organization=globex.organization)
+        socket.until(stream=f"{path.removeprefix('/ws/')}:{globex.crew.pk}")
+        globex.crew.delete()
+        socket.until(type="gone")
+        socket.until(type="ping")
+        socket.until(type="ping")  # a check or two later
+        member.delete()
+        socket.rest()
+        assert socket.code == 4403
 
 
 @pytest.mark.parametrize("change", ["signed out", "expired", "deleted"])

@@ -62,13 +62,21 @@ def test_resuming_sends_only_what_is_missing(web, acme, run):
     epoch = Stream.objects.get(name=f"run:{run.pk}").epoch
     with web.socket(f"/ws/runs/{run.pk}?since=7&epoch={epoch}", acme.viewer) as socket:
         assert [frame.get("seq") for frame in socket.rest()] == [None, 8, 9, 10]
+    with web.socket(f"/ws/runs/{run.pk}?since={'0' * 30}7", acme.viewer) as socket:
+        assert [frame.get("seq") for frame in socket.rest()] == [None, 8, 9, 10]
     with web.socket(f"/ws/runs/{run.pk}?since=10", acme.viewer) as socket:
         assert [frame["type"] for frame in socket.rest()] == ["hello"]
         assert socket.code == 1000
 
 
 @pytest.mark.parametrize(
-    ("query", "reason"), [("since=3&epoch=another", "epoch_changed"), ("since=99", "ahead")]
+    ("query", "reason"),
+    [
+        ("since=3&epoch=another", "epoch_changed"),
+        ("since=99", "ahead"),
+        (f"since={2**63}", "ahead"),
+        (f"since={'9' * 5000}", "ahead"),
+    ],
 )
 def test_an_unknown_position_is_reset_and_replayed(web, acme, run, query, reason):
     finish(run)

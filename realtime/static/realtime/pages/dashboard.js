@@ -11,6 +11,7 @@ const runsChanged = followRuns({ ended: () => refresh() });
 const refresh = refreshing(runsChanged);
 
 showLive(mission);
+mission.onStateChange(({ state }) => state === "failed" && refresh()); // Some of it may be gone.
 mission.subscribe((event) => {
   if (event.type === "signal") {
     const known = document.getElementById(`crew-${event.payload.crewId}`);

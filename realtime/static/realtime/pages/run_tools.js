@@ -68,7 +68,7 @@ export class RunTools {
       }
       return true;
     }
-    if (message.run_id !== this.#runId) return false;
+    if (message.type === "gone" || message.run_id !== this.#runId) return false;
     const { execution_id: id } = message;
     if (message.type === "tool_progress") return this.#take(message);
     if (message.type === "tool_start") this.#places.set(id, 0);
