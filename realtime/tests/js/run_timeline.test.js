@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { contains, isOfKind } from "../../static/realtime/pages/event_list.js";
-import { markOf } from "../../static/realtime/pages/run_mark.js";
 import { clock, labels, place, roomFor, ticks } from "../../static/realtime/pages/timeline_scale.js";
 import { describe } from "../../static/realtime/pages/timeline_tip.js";
 
@@ -62,17 +61,6 @@ test("a bar's details say how it is, for how long and with which exit code", () 
   assert.equal(describe({ status: "error", start: "1", end: "3.5", exit: "2" }, 9), "error · 2.5 s · exit code 2");
   assert.equal(describe({ status: "running", start: "1" }, 4), "running · 3.0 s");
   assert.equal(describe({ status: "pending" }, 4), "to come");
-});
-
-test("the mark claims no more than the worst socket, and finished only when it is over", () => {
-  const here = { over: false, online: true };
-  assert.equal(markOf(["live", "live"], here), "live");
-  assert.equal(markOf(["live", "catching_up"], here), "catching up");
-  assert.equal(markOf(["live", "connecting"], here), "connecting");
-  assert.equal(markOf(["catching_up", "retrying"], here), "retrying");
-  assert.equal(markOf(["retrying", "failed"], here), "offline");
-  assert.equal(markOf(["live", "live"], { over: false, online: false }), "offline");
-  assert.equal(markOf(["disconnected", "closed"], { over: true, online: true }), "finished");
 });
 
 test("events are filtered by kind, by trouble and by words in any order", () => {

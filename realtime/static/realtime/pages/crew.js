@@ -80,7 +80,7 @@ mission.subscribe((event) => {
 const form = document.getElementById("start");
 if (form instanceof HTMLFormElement) startingHere(form, refresh);
 
-showLive(graph, mission);
+showLive([graph, mission]);
 graph.connect();
 mission.connect();
 runsChanged();

@@ -10,7 +10,7 @@ const mission = new MissionWebSocket();
 const runsChanged = followRuns({ ended: () => refresh() });
 const refresh = refreshing(runsChanged);
 
-showLive(mission);
+showLive([mission]);
 mission.onStateChange(({ state }) => state === "failed" && refresh()); // Some of it may be gone.
 mission.subscribe((event) => {
   if (event.type === "signal") {

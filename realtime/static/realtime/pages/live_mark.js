@@ -1,42 +1,65 @@
 /** The mark that says whether the page is being kept up to date. It never claims more than is so. */
 
 /** @import {LiveSocket} from "../socket.js"; */
-/** @import {StateChange} from "../options.js"; */
+/** @import {State, StateChange} from "../options.js"; */
 
 const UNAUTHORIZED = 4401;
 
 /** From worst to best; the page is as live as its worst socket. */
-const RANKS = /** @type {const} */ (["offline", "retrying", "connecting", "live"]);
+const ORDER = /** @type {const} */ (["offline", "reconnecting", "connecting", "catching up", "live"]);
 
-/** @type {Record<string, typeof RANKS[number]>} */
-const RANK_OF_STATE = {
+/** @typedef {typeof ORDER[number] | "finished"} Mark */
+
+/** @type {Record<State, typeof ORDER[number]>} */
+const MARK_OF = {
   idle: "connecting",
   connecting: "connecting",
-  catching_up: "connecting",
+  catching_up: "catching up",
   live: "live",
-  retrying: "retrying",
+  retrying: "reconnecting",
   disconnected: "offline",
   failed: "offline",
+  closed: "live", // All is told, or the page has let go of it.
+};
+
+/** @type {Record<Mark, string>} */
+const MEANING = {
+  offline: "Nothing new arrives: what you see may be old.",
+  reconnecting: "The connection is lost, so what you see may be old. It is tried again by itself.",
+  connecting: "The page asks the server what is new.",
+  "catching up": "Connected. What has happened in the meantime is on its way.",
+  live: "Connected: what happens shows here at once.",
+  finished: "The run is over, so nothing changes any more.",
 };
 
 /**
- * Shows the state of `sockets` in every `[data-live-mark]` of the page.
- * A socket that has ended because all is told counts no more.
- * @param {LiveSocket<any>[]} sockets
+ * @param {State[]} states  of the page's sockets
+ * @param {{over?: boolean, online: boolean, wasLive?: boolean}} page  whether all is told, whether
+ *   there is a network, whether the page was live before
+ * @returns {Mark}
  */
-export function showLive(...sockets) {
+export function markOf(states, { over, online, wasLive }) {
+  if (over) return "finished";
+  if (!online) return "offline";
+  const mark = ORDER[Math.min(...states.map((state) => ORDER.indexOf(MARK_OF[state])))];
+  // The second time it is not the first connection any more.
+  return mark === "connecting" && wasLive ? "reconnecting" : mark;
+}
+
+/**
+ * Shows the state of `sockets` in the page's mark, whose button tries to connect at once.
+ * @param {LiveSocket<any>[]} sockets
+ * @param {() => boolean} [isOver]
+ * @returns {() => void} shows the state as it is now
+ */
+export function showLive(sockets, isOver = () => false) {
   let note = "";
-  let begun = false;
+  let wasLive = false;
   const show = () => {
-    const ranks = sockets
-      .filter(({ state }) => state !== "closed")
-      .map(({ state }) => RANKS.indexOf(RANK_OF_STATE[state] ?? "offline"));
-    let state = ranks.length ? RANKS[Math.min(...ranks)] : "offline";
-    if (!navigator.onLine) state = "offline";
-    // The second time it is not the first connection any more.
-    if (state === "connecting" && begun) state = "retrying";
-    begun ||= state === "live";
-    for (const mark of document.querySelectorAll("[data-live-mark]")) render(mark, state, note);
+    const states = sockets.map(({ state }) => state);
+    const mark = markOf(states, { over: isOver(), online: navigator.onLine, wasLive });
+    wasLive ||= mark === "live";
+    render(mark, note);
   };
   for (const socket of sockets) {
     socket.onStateChange((change) => {
@@ -44,22 +67,28 @@ export function showLive(...sockets) {
       show();
     });
   }
+  document.querySelector("[data-live-retry]")?.addEventListener("click", () => {
+    for (const socket of sockets) if (socket.state === "retrying") socket.connect();
+  });
   addEventListener("online", show);
   addEventListener("offline", show);
   show();
+  return show;
 }
 
 /**
- * @param {Element} mark
- * @param {string} state
+ * @param {Mark} mark
  * @param {string} note
  */
-function render(mark, state, note) {
-  if (!(mark instanceof HTMLElement)) return;
-  mark.dataset.state = state;
-  mark.title = note;
-  const text = mark.querySelector("[data-live-text]");
-  const words = state === "offline" && note ? note : state;
+function render(mark, note) {
+  const state = mark.replace(" ", "-");
+  // What turns to say that something is under way stands still while nobody knows.
+  document.documentElement.dataset.connection = state;
+  const element = document.querySelector("[data-live-mark]");
+  const text = element?.querySelector("[data-live-text]");
+  const words = mark === "offline" && note ? note : mark;
+  element?.setAttribute("data-state", state);
+  element?.setAttribute("title", MEANING[mark]);
   if (text && text.textContent !== words) text.textContent = words;
 }
 

@@ -14,8 +14,8 @@
 
 import { GraphWebSocket, RunWebSocket } from "../websocket.js";
 import { EventList } from "./event_list.js";
+import { showLive } from "./live_mark.js";
 import { askBeforeSubmitting, copyOnClick } from "./run_forms.js";
-import { liveMark } from "./run_mark.js";
 import { refresher } from "./run_refresh.js";
 import { RunTools } from "./run_tools.js";
 import { Timeline } from "./timeline.js";
@@ -42,7 +42,7 @@ copyOnClick();
 const runSocket = new RunWebSocket(runId, null, { autoReconnect: true });
 const graphSocket = crewId ? new GraphWebSocket(crewId, null, { autoReconnect: true }) : null;
 const sockets = graphSocket ? [runSocket, graphSocket] : [runSocket];
-const showMark = liveMark(sockets, isOver);
+const showMark = showLive(sockets, isOver);
 
 const look = refresher(liveUrl, () => {
   renderedAt = performance.now();
