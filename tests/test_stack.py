@@ -5,12 +5,13 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -99,6 +100,11 @@ class Stack:
         """Whether the program has this many processes, and the stack is ready."""
         return len(self.processes().get(program, [])) == number and self.is_ready()
 
+    def last_seen(self) -> str:
+        """When the worker last said that it is alive."""
+        with closing(sqlite3.connect(self.var_dir / "crewops.sqlite3")) as database:
+            return database.execute("SELECT last_seen FROM runs_worker").fetchone()[0]
+
     def is_ready(self) -> bool:
         """Whether database, Redis and a worker are reached, through the web."""
         try:
@@ -130,6 +136,13 @@ def test_whatever_is_killed_comes_back(stack):
             before[place].wait(END_S)
             eventually(partial(stack.has, program, len(before)), HEAL_S)
             assert before[place] not in stack.processes()[program]
+
+
+def test_the_worker_goes_on_saying_that_it_is_alive(stack):
+    with stack.running():
+        first = stack.last_seen()
+        eventually(lambda: stack.last_seen() != first, HEAL_S)
+        assert stack.is_ready()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
