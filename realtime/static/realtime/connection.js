@@ -9,6 +9,7 @@ const GREETING_TIMEOUT_MS = 20_000;
 const HEARTBEAT_S = 45;
 const SILENCE_HEARTBEATS = 2;
 const SILENCE_GRACE_MS = 5_000;
+const CLOSE_AFTER_ERROR_MS = 100; // A close that comes at all follows at once, and may have a code.
 const OPEN = 1;
 
 /**
@@ -111,6 +112,18 @@ export class Connection {
     }
     this.#socket.onmessage = (event) => this.#receive(event.data);
     this.#socket.onclose = ({ code, reason }) => this.#lose({ code, reason });
+    // Stays when all else is dropped: the package `ws` throws what has no listener.
+    this.#socket.onerror = () => this.#failed();
+  }
+
+  /** Where no connection came about, some versions of Node tell an error and no close. */
+  #failed() {
+    if (this.#dropped) return;
+    clearTimeout(this.#silenceTimer);
+    this.#silenceTimer = setTimeout(
+      () => this.#lose({ reason: "the connection failed" }),
+      CLOSE_AFTER_ERROR_MS,
+    );
   }
 
   /** @param {unknown} data */

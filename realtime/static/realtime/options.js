@@ -4,6 +4,7 @@
  * @property {number} readyState
  * @property {((event: any) => void) | null} onmessage
  * @property {((event: any) => void) | null} onclose
+ * @property {((event: any) => void) | null} onerror
  * @property {(data: string) => void} send
  * @property {(code?: number, reason?: string) => void} close
  */

@@ -14,6 +14,8 @@ export class FakeWebSocket {
   onmessage = null;
   /** @type {((event: any) => void) | null} */
   onclose = null;
+  /** @type {((event: any) => void) | null} */
+  onerror = null;
   readyState = CONNECTING;
   /** @type {any[]} */
   sent = [];
@@ -52,6 +54,12 @@ export class FakeWebSocket {
   receive(...frames) {
     this.readyState = OPEN;
     for (const frame of frames) this.onmessage?.({ data: JSON.stringify(frame) });
+  }
+
+  /** No connection comes about; as with `ws`, the error must be listened to. */
+  fail() {
+    if (!this.onerror) throw new Error("unhandled error event");
+    this.onerror({ message: "refused" });
   }
 
   /**

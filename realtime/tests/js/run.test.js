@@ -107,6 +107,24 @@ test("three attempts in a row, two seconds apart, then it waits for connect()", 
   assert.equal(run.state, "retrying");
 });
 
+test("a failure that no close event follows is a loss as well", () => {
+  const { options } = fakeOptions();
+  const run = new RunWebSocket("r1", null, options);
+  run.connect();
+  FakeWebSocket.last.fail();
+  assert.equal(run.state, "connecting");
+  mock.timers.tick(100);
+  assert.equal(run.state, "retrying");
+  FakeWebSocket.last.fail(); // late, and heard by nobody
+  mock.timers.tick(2000);
+  assert.equal(FakeWebSocket.all.length, 2);
+  FakeWebSocket.last.fail();
+  FakeWebSocket.last.lose(4404, "Not found.");
+  assert.equal(run.state, "failed");
+  mock.timers.tick(60_000);
+  assert.equal(FakeWebSocket.all.length, 2);
+});
+
 test("a greeting ends the row of failures, an open connection without one does not", () => {
   const { run } = connectedRun();
   for (let loss = 0; loss < 10; loss += 1) {
