@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -61,11 +60,11 @@ def _try(guards: list[Guard], outcomes: dict[Guard, Outcome], project: Path) -> 
 
 def _tell(outcomes: dict[Guard, Outcome], *, asked: int, seconds: float) -> None:
     print(f"\n{len(outcomes)} of {asked} guards in {seconds:.0f} s")
-    for outcome, number in Counter(outcomes.values()).most_common():
-        print(f"{outcome:10} {number:4}")
-        for guard in outcomes if outcome != Outcome.KILLED else ():
-            if outcomes[guard] == outcome:
-                print(f"           {guard.name}")
+    for outcome in Outcome:
+        of_it = [guard.name for guard in outcomes if outcomes[guard] == outcome]
+        print(f"{outcome:10} {len(of_it):4}")
+        for name in of_it if outcome != Outcome.KILLED else ():
+            print(f"           {name}")
     sys.stdout.flush()
 
 

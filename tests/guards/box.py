@@ -6,8 +6,8 @@ LAUNCHER = "runs/tools/launcher"
 STOPPED = "runs/tests/tools/test_box_limits.py::test_stopped"
 READ = "runs/tests/tools/test_box_secrets.py::test_no_secret_is_read"
 WINS = "runs/tests/tools/test_box_secrets.py::test_no_rights_are_won"
-COMMAND, NAMESPACES, USAGE = (
-    f"{LAUNCHER}/{name}.py" for name in ("command", "namespaces", "usage")
+COMMAND, FILESYSTEM, NAMESPACES, USAGE = (
+    f"{LAUNCHER}/{name}.py" for name in ("command", "filesystem", "namespaces", "usage")
 )
 
 BOX = (
@@ -23,13 +23,15 @@ BOX = (
     ),
     guard(
         "box: files",
-        *(NAMESPACES, "    filesystem.build(order)\n", ""),
+        FILESYSTEM,
+        'for path in order["readable"]:',
+        'for path in [*order["readable"], os.path.dirname(os.path.dirname(order["workspace"]))]:',
         f"{READ}[settings]",
     ),
     guard(
         "box: the system is read-only",
-        *(f"{LAUNCHER}/filesystem.py", "libc.MOUNT_ATTR_RDONLY | libc.MOUNT_ATTR_NOSUID", "libc.MOUNT_ATTR_NOSUID"),
-        "runs/tests/tools/test_box_secrets.py::test_the_system_is_read_only",
+        *(FILESYSTEM, "libc.MOUNT_ATTR_RDONLY | libc.MOUNT_ATTR_NOSUID", "libc.MOUNT_ATTR_NOSUID"),
+        "runs/tests/tools/test_box_secrets.py::test_what_a_tool_is_shown_it_may_not_write",
     ),
     guard(
         "box: network",

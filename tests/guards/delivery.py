@@ -1,6 +1,6 @@
 """What keeps every socket's events whole and in order."""
 
-from tests.guards.guard import guard
+from tests.guards.guard import Edit, guard
 
 BASE = "realtime/consumers/base.py"
 JOIN = """        for stream in sorted(followed):
@@ -35,7 +35,9 @@ DELIVERY = (
         "realtime/hub.py",
         "if self.head is not None and seq == self.head + 1:",
         "if self.head is not None:",
-        "realtime/tests/delivery/test_list.py::test_every_socket_sees_the_list",
+        f"{CONTROLS}::test_a_doorbell_that_overtakes_another[overtaken]",
+        # Behind it, whoever gets one that is not the next falls back to the log.
+        behind=(Edit("realtime/hub.py", "if entry.seq == before + 1:", "if True:"),),
     ),
     guard(
         "delivery: a socket that takes nothing reads the log",

@@ -1,11 +1,15 @@
 """Which repositories git reaches, what secrets it gets, and what is told of them."""
 
-from tests.guards.guard import guard
+from tests.guards.guard import Edit, guard
 
 ADDRESS, CLONE = "runs/tools/git_address.py", "runs/tools/git_clone.py"
 CREDENTIALS, REDACTION = "runs/credentials.py", "runs/redaction.py"
 REFUSED = "runs/tests/tools/test_git_address.py::test_refused"
 GIT_HTTP = "runs/tests/tools/test_git_http.py"
+CONFIGURED = (
+    "runs/tests/tools/test_git_hostile.py::test_nothing_that_a_user_has_configured_is_executed"
+)
+CREDENTIAL_TESTS = "runs/tests/tools/test_git_credential.py"
 TOLD = "runs/tests/test_redaction.py"
 HOSTS = (
     'if host not in settings.TOOLS_GIT_ALLOWED_HOSTS and "*" not in '
@@ -68,6 +72,8 @@ SECRETS = (
         "if any(address in network for network in TRANSLATED):",
         "if False:",
         "runs/tests/tools/test_public_address.py::test_not_public[64:ff9b::7f00:1]",
+        # The standard library keeps changing its mind about these ranges.
+        behind=(Edit("runs/tools/public_address.py", " and not address.is_reserved", ""),),
     ),
     guard(
         "git: connects to the address that was checked",
@@ -84,7 +90,36 @@ SECRETS = (
         CLONE,
         '    "core.hooksPath": "/dev/null",\n',
         "",
-        "runs/tests/tools/test_git_hostile.py::test_a_hostile_repository[limits]",
+        f"{CONFIGURED}[hooks]",
+    ),
+    guard(
+        "git: filters",
+        *(CLONE, '    "filter.lfs.process": "",\n', ""),
+        f"{CONFIGURED}[process filter]",
+    ),
+    guard(
+        "git: the other kind of filter",
+        *(CLONE, '    "filter.lfs.smudge": "",\n', ""),
+        f"{CONFIGURED}[smudge filter]",
+        # Of the two kinds git looks for this one first, and an empty one will do.
+        behind=(Edit(CLONE, '    "filter.lfs.process": "",\n', ""),),
+    ),
+    guard(
+        "git: protocols",
+        *(CLONE, '    "protocol.allow": "never",\n', ""),
+        f"{CONFIGURED}[another protocol]",
+        behind=(Edit(CLONE, ' | {"GIT_ALLOW_PROTOCOL": address.scheme}', ""),),
+    ),
+    guard(
+        "git: no configuration but ours",
+        *(CLONE, '    "GIT_CONFIG_GLOBAL": "/dev/null",\n', ""),
+        f"{CREDENTIAL_TESTS}::TestAnEarlierStep::test_cannot_turn_the_clone",
+    ),
+    guard(
+        "git: no helper for credentials",
+        *(CLONE, '    "credential.helper": "",\n', ""),
+        f"{CREDENTIAL_TESTS}::TestAnEarlierStep::test_cannot_turn_the_clone",
+        behind=(Edit(CLONE, '    "GIT_CONFIG_GLOBAL": "/dev/null",\n', ""),),
     ),
     guard(
         "git: symbolic links",
@@ -111,12 +146,12 @@ SECRETS = (
         "runs/tools/askpass",
         "\"Password for 'https://\"*\"@$CREWOPS_SECRETS_HOST': \") ;;",
         "\"Password for \"*) ;;",
-        "runs/tests/tools/test_git_credential.py::test_which_questions_are_answered",
+        f"{CREDENTIAL_TESTS}::test_which_questions_are_answered",
     ),
     guard(
         "secret: in the sandbox alone",
         *("runs/tools/process.py", "if secrets and tier.secrets_refusal:", "if False:"),
-        "runs/tests/tools/test_git_credential.py::"
+        f"{CREDENTIAL_TESTS}::"
         "test_without_a_sandbox_secrets_are_for_those_who_allow_it",
     ),
     guard(
@@ -124,7 +159,7 @@ SECRETS = (
         CLONE,
         'if "credential" in params and parse(params["url"]).scheme != "https":',
         "if False:",
-        "runs/tests/tools/test_git_credential.py::test_a_secret_goes_over_https_only",
+        f"{CREDENTIAL_TESTS}::test_a_secret_goes_over_https_only",
     ),
     guard(
         "redaction: known secrets",
@@ -144,7 +179,7 @@ SECRETS = (
     guard(
         "redaction: a secret over a pause",
         *(REDACTION, "return self._release(self._suspicious_from())", "return self.finish()"),
-        f"{TOLD}::test_a_secret_split_over_a_pause[password=can-ary]",
+        f"{TOLD}::test_a_secret_split_over_a_pause[passw-ord=canary]",
     ),
     guard(
         "redaction: parameters",

@@ -117,7 +117,7 @@ def test_survivors_are_named_and_a_failure_and_without_any_it_is_a_success(repos
 def test_a_signal_ends_all_and_removes_the_copies(repository, how):
     (repository / "test_it.py").write_text(HANGS)
     with start(repository) as running:
-        left = eventually(lambda: [*repository.parent.glob("crewops-guards-*/checkout/left")])
+        left = eventually(lambda: [*repository.parent.glob("guards-*/checkout/left")])
         pid = int(eventually(left[0].read_text))
         assert psutil.pid_exists(pid)
         running.send_signal(how)

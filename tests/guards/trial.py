@@ -88,7 +88,9 @@ class Tree:
         report.unlink(missing_ok=True)
         command = [sys.executable, alone.__file__, str(within_s), sys.executable, "-m", "pytest"]
         command += ["-q", "--no-header", f"--timeout={self._test_s}", f"--junitxml={report}"]
-        command += ["--override-ini=junit_family=xunit1", *(["-x"] if stop else []), *tests]
+        # Short, as the path of a socket holds 108 bytes.
+        command += ["--override-ini=junit_family=xunit1", f"--basetemp={self.path.parent / 't'}"]
+        command += [*(["-x"] if stop else []), *tests]
         with self._starting:
             if self._interrupted:
                 raise Interrupted
@@ -133,7 +135,7 @@ def copied(project: Path) -> Iterator[Tree]:
     """A copy of the files of ``project`` that git knows or would add, with what is installed."""
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listing, cwd=project, check=True, capture_output=True, text=True).stdout
-    prefix = "crewops-guards-"
+    prefix = "guards-"
     with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as directory:
         Path(directory).chmod(0o711)  # tools of another user pass through
         path = Path(directory) / "checkout"

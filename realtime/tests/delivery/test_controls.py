@@ -92,6 +92,20 @@ def test_an_event_between_reading_and_starting(machine):
             story.teardown()
 
 
+@pytest.mark.parametrize("first", [0, 1], ids=["in order", "overtaken"])
+def test_a_doorbell_that_overtakes_another(first):
+    """The story that the log is for: an event that is not the next one is not believed."""
+    story = OnlyDoorbells()
+    story.connect(None)
+    story.come_to_rest()
+    for _ in range(2):
+        story.append(1)
+    story.ring(story.doorbells.pop(first))
+    story.come_to_rest()
+    assert [event["number"] for event in story.clients[0].events()] == [1, 2]
+    story.teardown()
+
+
 @pytest.mark.parametrize("machine", [OnlyDoorbells, Autoincremented])
 def test_the_later_of_two_writers_commits_first(machine):
     """The story that numbers in the order of commits are for; otherwise the first comes too late."""

@@ -8,6 +8,7 @@ import pytest
 from runs import tools
 from runs.tests.tools.recorder import Recorder
 from runs.tests.tools.scene import Scene
+from runs.tools import box
 
 CONNECT = """
 import socket
@@ -151,6 +152,23 @@ def test_the_system_is_read_only(loot, emitter, in_tier):
         run(loot, emitter, f"touch {directory}/planted || echo refused")
         assert not Path(directory, "planted").exists()
     assert emitter.output.count("refused") == 6
+
+
+def test_what_a_tool_is_shown_it_may_not_write(loot, emitter, in_tier, settings, tmp_path):
+    """Also where it belongs to the tools' user, as a checkout does to a worker that is not root."""
+    in_tier("namespaces")
+    shown = tmp_path / "shown"
+    shown.mkdir()
+    shown.chmod(0o777)
+    settings.TOOLS_READABLE_PATHS = [str(shown)]
+    box._readable.cache_clear()
+    try:
+        said = run(loot, emitter, f"ls {shown} && touch {shown}/planted || echo refused; touch own")
+    finally:
+        box._readable.cache_clear()
+    assert said.split()[-1] == "refused"
+    assert not (shown / "planted").exists()
+    assert (loot.workspace / "own").exists()
 
 
 def test_the_worker_is_not_killed(loot, emitter, in_tier):

@@ -169,6 +169,69 @@ def test_control_hooks_run_without_the_guards(workspace, hostile):
     assert canaries(workspace)
 
 
+# What a user or a system may have configured, and the guards that overrule it.
+CONFIGURED = {
+    "hooks": ("[core]\nhooksPath = {evil}\n", {"core.hooksPath"}),
+    "smudge filter": (
+        '[filter "lfs"]\nsmudge = touch {canary}; cat\n',
+        {"filter.lfs.smudge", "filter.lfs.process"},
+    ),
+    "process filter": (
+        '[filter "lfs"]\nprocess = touch {canary}; false\n',
+        {"filter.lfs.process"},
+    ),
+    "another protocol": (
+        '[core]\nsshCommand = touch {canary}; false\n[url "ssh://host/"]\ninsteadOf = file://\n',
+        {"protocol.allow", "GIT_ALLOW_PROTOCOL"},
+    ),
+}
+
+
+@pytest.fixture
+def configure(workspace, origin, in_tier, tmp_path, monkeypatch):
+    """Configures git for its user, in the tier without a box. The origin asks for git-lfs."""
+    in_tier("limits")
+    (origin / ".gitattributes").write_text("* filter=lfs\n")
+    git("add", ".", cwd=origin)
+    git("commit", "-m", "Large files", cwd=origin)
+    (tmp_path / "evil").mkdir()
+    hook = tmp_path / "evil/post-checkout"
+    hook.write_text(f"#!/bin/sh\ntouch {workspace}/canary\n")
+    hook.chmod(0o755)
+
+    def write(text: str) -> None:
+        text = text.format(canary=f"{workspace}/canary", evil=tmp_path / "evil")
+        (tmp_path / "config").write_text(text)
+        monkeypatch.setitem(git_clone.ENVIRONMENT, "GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
+
+    return write
+
+
+each_configured = pytest.mark.parametrize(("text", "guards"), CONFIGURED.values(), ids=CONFIGURED)
+
+
+@each_configured
+def test_nothing_that_a_user_has_configured_is_executed(
+    workspace, emitter, origin, configure, text, guards
+):
+    configure(text)
+    clone(workspace, emitter, url=str(origin))
+    assert not canaries(workspace)
+
+
+@each_configured
+def test_control_without_the_guards_it_is(
+    workspace, emitter, origin, configure, monkeypatch, text, guards
+):
+    configure(text)
+    for name in guards & git_clone.GUARDS.keys():
+        monkeypatch.delitem(git_clone.GUARDS, name)
+    if "GIT_ALLOW_PROTOCOL" in guards:
+        monkeypatch.setattr(git_clone, "_environment", lambda *_: git_clone.ENVIRONMENT)
+    clone(workspace, emitter, url=str(origin))
+    assert canaries(workspace)
+
+
 def bomb(directory: Path) -> Path:
     """A repository of eight objects that checks out as 10^6 files."""
     directory.mkdir()
