@@ -58,6 +58,15 @@ def test_an_origin_that_is_none_is_named(origin):
     assert f"ALLOWED_ORIGINS: {origin!r} is no origin. Write scheme://host[:port]" in refused.stderr
 
 
+def test_trusting_every_proxy_is_refused():
+    """Each client would choose the address that its limits are counted for."""
+    proxies = "10.0.0.0/8,192.0.2.1"
+    assert start(**PRODUCTION | {"TRUSTED_PROXIES": proxies}).returncode == 0
+    refused = start(**PRODUCTION | {"TRUSTED_PROXIES": f"{proxies},*"})
+    assert refused.returncode == 1
+    assert "TRUSTED_PROXIES: '*' would let every client choose its own address" in refused.stderr
+
+
 def test_the_example_lists_every_variable_and_no_other():
     modules = (settings.BASE_DIR / "crewops" / "settings").glob("*.py")
     source = "".join(module.read_text() for module in modules)

@@ -93,6 +93,16 @@ def test_what_has_happened_is_deleted_by_superusers_alone(asked, model):
     assert who(asked, permitted) == {"superuser"}
 
 
+@pytest.mark.parametrize(
+    ("model", "permissions"),
+    [(User, {"view", "add", "change", "delete"}), (AccessAttempt, {"view", "delete"})],
+)
+def test_accounts_are_for_superusers_alone(asked, model, permissions):
+    for permission in permissions:
+        permitted = getattr(admin.site.get_model_admin(model), f"has_{permission}_permission")
+        assert who(asked, permitted) == {"superuser"}
+
+
 def test_people_to_choose_from_are_those_of_organizations_one_manages(acme, globex, asked):
     """Who manages one organization and watches another does not learn who else is in that."""
     Membership.objects.create(organization=globex.organization, user=acme.admin, role="viewer")

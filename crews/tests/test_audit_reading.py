@@ -7,6 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from crews.models import AuditEntry, Crew, Membership
+from crews.models.audit_entry import Kind
 from tests.admin import clients, url
 
 LIST = "crews_auditentry_changelist"
@@ -96,6 +97,17 @@ def test_an_entry_links_to_its_object_while_there_is_one_to_see(acme, staff):
 def test_an_entry_about_an_account_links_to_it_for_superusers(acme, superuser, staff):
     entry = AuditEntry.objects.get(kind="user.created", object_name="acme-viewer")
     assert f'href="{url("auth_user_change", acme.viewer.pk)}"' in detail(staff["superuser"], entry)
+
+
+def test_an_entry_links_to_nothing_that_its_reader_may_not_see(acme, globex, staff):
+    """What an organization's entry is about need not be the organization's for ever."""
+    for record, page in ((globex.crew, "crews_crew"), (globex.viewer, "auth_user")):
+        about = {"about": record, "organization": acme.organization}
+        entry = AuditEntry.objects.record(Kind.CREW_EDITED, **about)
+        link = f'href="{url(f"{page}_change", record.pk)}"'
+        assert entry.object_name in detail(staff["admin"], entry)
+        assert link not in detail(staff["admin"], entry)
+        assert link in detail(staff["superuser"], entry)
 
 
 def test_values_are_text_and_never_markup(acme, staff):

@@ -68,6 +68,27 @@ def test_a_queued_run_cannot_succeed(acme):
         Run.objects.create(crew=acme.crew).finish("succeeded")
 
 
+@pytest.mark.parametrize("status", ["running", "queued", "done", ""])
+def test_nothing_ends_as_what_is_no_end(run, task, execution, status):
+    for end in (execution.end, task.finish, run.finish):
+        with pytest.raises(IllegalMove, match=f"{status!r}"):
+            end(status)
+    for end, ended in ((execution.end, "success"), (task.finish, "succeeded")):
+        end(ended)
+    run.finish("succeeded")
+    assert (execution.status, task.status, run.status) == ("success", "succeeded", "succeeded")
+
+
+def test_an_ended_task_starts_no_tool(task, execution):
+    task.finish("failed", reason="tool_failed")
+    task.finish("succeeded")
+    assert (task.status, task.reason) == ("failed", "tool_failed")
+    execution.refresh_from_db()
+    assert execution.status == "error"
+    with pytest.raises(IllegalMove, match="is failed"):
+        ToolExecution.objects.start(task_execution=task, tool="script", params={})
+
+
 def test_an_ended_run_keeps_its_first_ending_and_starts_nothing(run):
     run.finish("succeeded")
     run.finish("failed", reason="late")

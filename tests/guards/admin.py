@@ -257,7 +257,7 @@ ADMIN = (
         for act, more, test in (
             ("module", "", f"{PERMISSIONS}::test_what_is_asked_of_a_model"),
             ("view", ", obj: User | None = None", matrix("admin")),
-            ("add", "", matrix("admin")),
+            ("add", "", f"{PERMISSIONS}::test_accounts_are_for_superusers_alone"),
             ("change", ", obj: User | None = None", matrix("admin")),
             ("delete", ", obj: User | None = None", matrix("admin")),
         )

@@ -59,12 +59,12 @@ AUDIT = (
     guard(
         "audit: an entry leads to what one may see",
         *(ENTRY_ADMIN, "records = records.visible_to(request.user)", "pass"),
-        f"{READING}::test_an_entry_links_to_its_object_while_there_is_one_to_see",
+        f"{READING}::test_an_entry_links_to_nothing_that_its_reader_may_not_see",
     ),
     guard(
         "audit: an entry leads superusers alone to an account",
         *(ENTRY_ADMIN, "elif not request.user.is_superuser:", "elif False:"),
-        f"{READING}::test_an_entry_about_an_account_links_to_it_for_superusers",
+        f"{READING}::test_an_entry_links_to_nothing_that_its_reader_may_not_see",
     ),
     guard(
         "audit: a password is not told",

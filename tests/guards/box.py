@@ -119,4 +119,44 @@ BOX = (
         *(f"{LAUNCHER}/tree.py", "libc.prctl(libc.PR_SET_CHILD_SUBREAPER, 1)", "pass"),
         "runs/tests/tools/test_script.py::test_who_left_the_tree_is_ended_without_a_box_too",
     ),
+    guard(
+        "box: nothing of the outer file system stays in reach",
+        *(FILESYSTEM, "    libc.unmount(OLD)\n    os.rmdir(OLD)\n", ""),
+        "runs/tests/tools/test_box_secrets.py::test_the_outer_file_system_is_gone",
+    ),
+    guard(
+        "box: process 1 is not looked into",
+        *(NAMESPACES, "    libc.prctl(libc.PR_SET_DUMPABLE, 0)\n", ""),
+        f"{WINS}[the root of process 1]",
+    ),
+    guard(
+        "box: another user",
+        *(COMMAND, "        os.setresuid(uid, uid, uid)\n", ""),
+        "runs/tests/tools/test_box.py::TestUserTier::test_is_another_user_without_rights",
+    ),
+    guard(
+        "box: no group of root",
+        *(COMMAND, "        os.setgroups([])\n", ""),
+        "runs/tests/tools/test_box.py::TestUserTier::test_is_another_user_without_rights",
+    ),
+    guard(
+        "box: root runs no tool as root unless that is allowed",
+        *("runs/tools/box.py", "if settings.TOOLS_ALLOW_UNBOXED_ROOT:", "if True:"),
+        "runs/tests/tools/test_box.py::test_root_runs_tools_as_root_only_where_that_is_allowed",
+    ),
+    guard(
+        "box: the launcher has no environment",
+        *("runs/tools/launch.py", "                env={},\n", ""),
+        f"{READ}[environment of every process]",
+    ),
+    guard(
+        "box: own processes",
+        *(NAMESPACES, "    | libc.CLONE_NEWIPC\n", ""),
+        "runs/tests/tools/test_box_secrets.py::test_every_namespace_is_its_own[namespaces-0]",
+    ),
+    guard(
+        "box: who kills its launcher does not get away",
+        *("runs/tools/launch.py", "        self._kill_marked()\n", ""),
+        "runs/tests/tools/test_box.py::test_a_tool_that_kills_its_launcher_does_not_get_away",
+    ),
 )  # fmt: skip

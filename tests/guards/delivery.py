@@ -15,6 +15,7 @@ JOIN_LAST = """        starts = await self._starts(sorted(followed), since, epoc
             if stream not in self.followers:
                 self.followers[stream] = await self._join(stream)
 """
+POISON = "realtime/tests/test_poison.py"
 CONTROLS = "realtime/tests/delivery/test_controls.py"
 
 DELIVERY = (
@@ -54,5 +55,39 @@ DELIVERY = (
         "delivery: what was pruned is said",
         *("realtime/log.py", "if since < self.floor:", "if False:"),
         "realtime/tests/test_api.py::test_what_was_pruned_is_said",
+    ),
+    guard(
+        "delivery: what is published is looked at",
+        "realtime/hub.py",
+        "except (ValueError, KeyError, TypeError) as error:",
+        "except InterruptedError as error:",
+        f"{CONTROLS}::test_what_is_no_event_is_passed_over",
+    ),
+    guard(
+        "delivery: an event has a size",
+        *("realtime/events.py", "if len(text) * 4 > EVENT_LIMIT and len(text.encode()) > EVENT_LIMIT:", "if False:"),
+        f"{POISON}::test_an_event_of_anything_is_read_back_as_it_was_sent",
+    ),
+    guard(
+        "delivery: an event has a depth",
+        *("realtime/events.py", "if depth >= DEPTH_LIMIT:", "if False:"),
+        f"{POISON}::test_an_event_of_anything_is_read_back_as_it_was_sent",
+    ),
+    guard(
+        "delivery: every reader can read the text",
+        *("realtime/events.py", 'return UNSAFE.sub("\\ufffd", value)', "return value"),
+        f"{POISON}::test_an_event_of_anything_is_read_back_as_it_was_sent",
+    ),
+    guard(
+        "delivery: every reader can read the numbers",
+        *("realtime/events.py", "return value if math.isfinite(value) else None", "return value"),
+        f"{POISON}::test_an_event_of_anything_is_read_back_as_it_was_sent",
+    ),
+    guard(
+        "delivery: a message has a length",
+        "runs/models/tool_execution.py",
+        "if message is not None:\n                self.message = message[:MESSAGE_LIMIT]\n            if progress",
+        "if message is not None:\n                self.message = message\n            if progress",
+        f"{POISON}::test_a_tool_may_report_anything",
     ),
 )  # fmt: skip

@@ -5,9 +5,16 @@ from tests.guards.admin import ADMIN
 from tests.guards.audit import AUDIT
 from tests.guards.box import BOX
 from tests.guards.delivery import DELIVERY
+from tests.guards.git import GIT
 from tests.guards.http import HTTP
 from tests.guards.runs import RUNS
 from tests.guards.secrets import SECRETS
+from tests.guards.site import SITE
 from tests.guards.sockets import SOCKETS
+from tests.guards.steps import STEPS
 
-GUARDS = (*ACCESS, *ADMIN, *AUDIT, *HTTP, *SOCKETS, *RUNS, *DELIVERY, *SECRETS, *BOX)
+GUARDS = (
+    *(*ACCESS, *ADMIN, *AUDIT),
+    *(*HTTP, *SITE, *SOCKETS, *DELIVERY),
+    *(*RUNS, *STEPS, *GIT, *SECRETS, *BOX),
+)

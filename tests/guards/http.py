@@ -120,4 +120,85 @@ HTTP = (
         "if False:",
         "tests/test_metrics.py::TestAccess::test_a_request_without_the_token_is_told_what_to_send",
     ),
+    guard(
+        "throttle: every view of the API",
+        "crewops/settings/api.py",
+        '"DEFAULT_THROTTLE_CLASSES": ["crewops.api.throttling.CallLimit"]',
+        '"DEFAULT_THROTTLE_CLASSES": []',
+        f"{THROTTLING}::test_the_refusal_is_a_problem_that_says_when_to_come_back",
+    ),
+    guard(
+        "sign-in: the name is kept as one that is",
+        *(SIGNING_IN, '.replace("\\0", "")[:NAME_LENGTH]', ""),
+        "tests/test_sign_in_limits.py::test_any_name_may_be_tried",
+    ),
+    guard(
+        "sign-in: a session's key looks like ours",
+        *("crews/sessions.py", "key is not None and KEY.fullmatch(key) is not None", "bool(key)"),
+        "crews/tests/test_sign_in.py::test_a_session_key_that_is_none_of_ours_is_looked_up_nowhere",
+    ),
+    guard(
+        "tokens: a deactivated user gets none by a refresh token",
+        TOKENS_API,
+        'AccessTokenAuthentication().get_user(read(self.token_class, attrs["refresh"]))',
+        "pass",
+        f"{TOKENS}::test_a_deactivated_user_gets_none_and_keeps_none",
+    ),
+    guard(
+        "tokens: what ends one reads it first",
+        *(TOKENS_API, '        read(self.token_class, attrs["refresh"])\n        return super()', "        return super()"),
+        "tests/security/test_tokens.py::TestTheApi::test_revokes_what_it_would_refresh",
+    ),
+    guard(
+        "tokens: whatever is wrong with one",
+        *("crews/tokens.py", "raise TokenError(INVALID) from error", "raise"),
+        "tests/security/test_tokens.py::TestTheApi::test_refuses_each",
+    ),
+    guard(
+        "head: time",
+        *("crewops/http_protocol.py", "self.loop.call_later(HEAD_S, self", "self.loop.call_later(3600, self"),
+        "tests/security/test_half_open.py::test_a_head_that_trickles_in_is_not_waited_for",
+    ),
+    guard(
+        "head: how many wait",
+        *("crewops/http_protocol.py", "if len(self.waiting) > WAITING_LIMIT:", "if False:"),
+        "tests/security/test_half_open.py::test_half_open_connections_are_bounded_and_hold_up_nobody",
+    ),
+    guard(
+        "body: depth",
+        *("crewops/api/bodies.py", "except RecursionError as error:", "except InterruptedError as error:"),
+        "tests/test_problems.py::test_a_body_that_cannot_be_read",
+    ),
+    guard(
+        "pages: a cursor is one of ours",
+        "crewops/api/pagination.py",
+        "return signing.loads(cursor, salt=self._salt)",
+        "return signing.JSONSerializer().loads(signing.b64_decode(cursor.encode()))",
+        "crews/tests/test_api.py::test_a_made_up_cursor_is_refused",
+    ),
+    guard(
+        "pages: a cursor is of its own list",
+        *("crewops/api/pagination.py", "return f\"cursor {self.url.partition('?')[0]}\"", 'return "cursor"'),
+        "crews/tests/test_api.py::test_a_cursor_of_another_list_is_refused",
+    ),
+    guard(
+        "pages: size",
+        *("crewops/api/pagination.py", " and 1 <= int(asked) <= MAX_PAGE_SIZE:", ":"),
+        "crews/tests/test_api.py::test_an_impossible_page_size_is_refused",
+    ),
+    guard(
+        "pages: a place in the log is a number that the database holds",
+        *("realtime/api/serializers.py", "max_value=SEQ_LIMIT,", ""),
+        "realtime/tests/test_api.py::test_a_position_that_is_none_is_refused",
+    ),
+    guard(
+        "pages: a place in an output is a number",
+        *("runs/views.py", "if not start.isdecimal() or len(start) > 9:", "if False:"),
+        "runs/tests/test_views.py::TestOutput::test_a_place_that_is_no_number_is_refused_with_a_reason",
+    ),
+    guard(
+        "run: a key is what the database holds",
+        *("runs/api/idempotency.py", "if not KEY.fullmatch(key):", "if False:"),
+        "runs/tests/test_api.py::TestIdempotency",
+    ),
 )  # fmt: skip

@@ -1,131 +1,14 @@
-"""Which repositories git reaches, what secrets it gets, and what is told of them."""
+"""What secrets a tool gets, and what is told of them."""
 
-from tests.guards.guard import Edit, guard
+from tests.guards.guard import guard
 
-ADDRESS, CLONE = "runs/tools/git_address.py", "runs/tools/git_clone.py"
+CLONE, SECRET = "runs/tools/git_clone.py", "crews/models/secret.py"
 CREDENTIALS, REDACTION = "runs/credentials.py", "runs/redaction.py"
-REFUSED = "runs/tests/tools/test_git_address.py::test_refused"
-GIT_HTTP = "runs/tests/tools/test_git_http.py"
-CONFIGURED = (
-    "runs/tests/tools/test_git_hostile.py::test_nothing_that_a_user_has_configured_is_executed"
-)
 CREDENTIAL_TESTS = "runs/tests/tools/test_git_credential.py"
 TOLD = "runs/tests/test_redaction.py"
-HOSTS = (
-    'if host not in settings.TOOLS_GIT_ALLOWED_HOSTS and "*" not in '
-    "settings.TOOLS_GIT_ALLOWED_HOSTS:"
-)
+EMITTED = "runs/tests/test_emitter.py::test_everything_is_redacted"
 
 SECRETS = (
-    guard(
-        "git: --",
-        *(CLONE, '"--", address.url', "address.url"),
-        "runs/tests/tools/test_git_clone.py::test_an_option_as_address_is_not_executed",
-    ),
-    guard(
-        "git: scheme",
-        *(ADDRESS, "if parts.scheme not in schemes or not text", "if not text"),
-        f"{REFUSED}[http://example.com/a]",
-    ),
-    guard(
-        "git: host",
-        *(ADDRESS, HOSTS, "if False:"),
-        f"{REFUSED}[https://other.example/a]",
-    ),
-    guard(
-        "git: the host is a name",
-        *(ADDRESS, "if not HOST.fullmatch(host) or port == 0:", "if port == 0:"),
-        "runs/tests/tools/test_git_address.py::test_any_host_and_plain_http_by_setting",
-    ),
-    guard(
-        "git: characters",
-        *(ADDRESS, "if not URL_CHARACTERS.fullmatch(text):", "if False:"),
-        f"{REFUSED}[https://example.com/a b]",
-    ),
-    guard(
-        "git: no password in an address",
-        *(ADDRESS, 'if "@" in parts.netloc:', "if False:"),
-        f"{REFUSED}[https://user:pass@example.com/a]",
-    ),
-    guard(
-        "git: local root",
-        ADDRESS,
-        "if not (resolved := path.resolve()).is_relative_to(root) or resolved == root:",
-        "if not (resolved := path.resolve()):",
-        "runs/tests/tools/test_git_address.py::test_local_repositories_only_below_the_root",
-    ),
-    guard(
-        "git: a branch is no option",
-        *(ADDRESS, 'name.startswith("-")\n        or name', "name"),
-        "runs/tests/tools/test_git_address.py::test_branches_refused[--upload-pack=x]",
-    ),
-    guard(
-        "git: private addresses",
-        "runs/tools/public_address.py",
-        "if host not in private_hosts and not all(is_public(address) for address in addresses):",
-        "if False:",
-        "runs/tests/tools/test_public_address.py::test_one_private_address_is_enough",
-    ),
-    guard(
-        "git: private addresses behind a translator",
-        "runs/tools/public_address.py",
-        "if any(address in network for network in TRANSLATED):",
-        "if False:",
-        "runs/tests/tools/test_public_address.py::test_not_public[64:ff9b::7f00:1]",
-        # The standard library keeps changing its mind about these ranges.
-        behind=(Edit("runs/tools/public_address.py", " and not address.is_reserved", ""),),
-    ),
-    guard(
-        "git: connects to the address that was checked",
-        *(CLONE, "    if addresses:\n", "    if False:\n"),
-        f"{GIT_HTTP}::test_connects_to_the_address_that_was_checked",
-    ),
-    guard(
-        "git: redirects",
-        *(CLONE, '    "http.followRedirects": "false",\n', ""),
-        f"{GIT_HTTP}::test_a_redirect_is_not_followed",
-    ),
-    guard(
-        "git: hooks",
-        CLONE,
-        '    "core.hooksPath": "/dev/null",\n',
-        "",
-        f"{CONFIGURED}[hooks]",
-    ),
-    guard(
-        "git: filters",
-        *(CLONE, '    "filter.lfs.process": "",\n', ""),
-        f"{CONFIGURED}[process filter]",
-    ),
-    guard(
-        "git: the other kind of filter",
-        *(CLONE, '    "filter.lfs.smudge": "",\n', ""),
-        f"{CONFIGURED}[smudge filter]",
-        # Of the two kinds git looks for this one first, and an empty one will do.
-        behind=(Edit(CLONE, '    "filter.lfs.process": "",\n', ""),),
-    ),
-    guard(
-        "git: protocols",
-        *(CLONE, '    "protocol.allow": "never",\n', ""),
-        f"{CONFIGURED}[another protocol]",
-        behind=(Edit(CLONE, ' | {"GIT_ALLOW_PROTOCOL": address.scheme}', ""),),
-    ),
-    guard(
-        "git: no configuration but ours",
-        *(CLONE, '    "GIT_CONFIG_GLOBAL": "/dev/null",\n', ""),
-        f"{CREDENTIAL_TESTS}::TestAnEarlierStep::test_cannot_turn_the_clone",
-    ),
-    guard(
-        "git: no helper for credentials",
-        *(CLONE, '    "credential.helper": "",\n', ""),
-        f"{CREDENTIAL_TESTS}::TestAnEarlierStep::test_cannot_turn_the_clone",
-        behind=(Edit(CLONE, '    "GIT_CONFIG_GLOBAL": "/dev/null",\n', ""),),
-    ),
-    guard(
-        "git: symbolic links",
-        *(CLONE, '    "core.symlinks": "false",\n', ""),
-        "runs/tests/tools/test_git_hostile.py::test_a_hostile_repository[limits]",
-    ),
     guard(
         "secret: the organization's own",
         *(CREDENTIALS, "organization=organization_id, name=params[name]", "name=params[name]"),
@@ -190,5 +73,94 @@ SECRETS = (
         "redaction: log lines",
         *("crewops/logs.py", '"message": redact(event.pop("event")),', '"message": event.pop("event"),'),
         "tests/test_logs.py::TestForm::test_a_secret_in_a_message_is_redacted",
+    ),
+    guard(
+        "secret: one that is gone",
+        *(CREDENTIALS, "    if secret is None:\n", "    if False:\n"),
+        "runs/tests/test_credentials.py::TestRunning::test_a_secret_that_is_gone_fails_the_run_and_says_what_to_do",
+    ),
+    guard(
+        "secret: checked when a step is saved",
+        *(CREDENTIALS, "    if faults:\n        raise ValidationError(faults)", "    pass"),
+        "runs/tests/test_credentials.py::TestSaving::test_a_foreign_one_is_refused_like_a_missing_one",
+    ),
+    guard(
+        "secret: no answer holds its value",
+        *("crews/api/secrets.py", "        write_only=True,\n", ""),
+        "crews/tests/test_secrets_api.py::test_an_admin_makes_lists_replaces_and_deletes_one",
+    ),
+    guard(
+        "secret: another host needs the value anew",
+        *("crews/api/secrets.py", 'ReplacedSecretSerializer if self.request.method == "PUT" else', ""),
+        "crews/tests/test_secrets_api.py::test_another_host_needs_the_value_anew",
+    ),
+    guard(
+        "secret: hosts",
+        SECRET,
+        'if not HOST.fullmatch(host) or int(host.partition(":")[2] or 443) > 65535:',
+        "if False:",
+        "crews/tests/test_secrets.py::test_what_is_no_host[*]",
+    ),
+    guard(
+        "secret: user names",
+        *(SECRET, "if not USERNAME.fullmatch(username):", "if False:"),
+        "crews/tests/test_secrets.py::test_user_names[a:b-False]",
+    ),
+    guard(
+        "secret: length",
+        *(SECRET, "        or len(value.encode()) > MAX_VALUE_BYTES\n", ""),
+        "crews/tests/test_secrets.py::test_what_is_no_value",
+    ),
+    guard(
+        "secret: stored encrypted",
+        "crews/sealing.py",
+        "_keys().encrypt(json.dumps([bound_to, value]).encode()).decode()",
+        "json.dumps([bound_to, value])",
+        "crews/tests/test_secrets.py::test_the_database_holds_no_value",
+    ),
+    guard(
+        "secret: read once",
+        *("runs/tools/launch.py", 'text = "".join(f"{line}\\n" for line in lines)', 'text = "".join(f"{line}\\n" for line in lines * 2)'),
+        f"{CREDENTIAL_TESTS}::test_a_secret_is_read_once[limits]",
+    ),
+    guard(
+        "redaction: what follows a secret at once",
+        *(REDACTION, "        if self._inside:\n", "        if False:\n"),
+        f"{TOLD}::test_a_secret_split_over_a_pause[password=canary-canary]",
+    ),
+    guard(
+        "redaction: names of secrets",
+        *(REDACTION, "if value and _is_secret(key) and not isinstance(value, Mapping)", "if False"),
+        f"{TOLD}::test_params",
+    ),
+    guard(
+        "redaction: secrets of the parameters, wherever they come again",
+        *(REDACTION, "found |= {secret, unquote(secret)} - {\"git\"}", "pass"),
+        f"{TOLD}::test_secrets_in_params",
+    ),
+    guard(
+        "redaction: messages of a tool",
+        *("runs/emitter.py", "self._message = redact(message, self._redactor.secrets)", "self._message = message"),
+        EMITTED,
+    ),
+    guard(
+        "redaction: output of a tool",
+        *("runs/emitter.py", "self._output += self._redactor.feed(output)", "self._output += output"),
+        EMITTED,
+    ),
+    guard(
+        "redaction: how a tool ended",
+        *("runs/emitter.py", "replace(outcome, message=redact(outcome.message, self._redactor.secrets))", "outcome"),
+        EMITTED,
+    ),
+    guard(
+        "redaction: steps on the crew page",
+        *("realtime/crew_page.py", "shown = redact_params(params, secrets_in(params))", "shown = params"),
+        "realtime/tests/test_views.py::TestCrewPage::test_shows_no_secret_of_a_step",
+    ),
+    guard(
+        "redaction: steps of the API",
+        *("runs/api/steps.py", "return redact_params(steps, forms(secrets_in(steps)))", "return steps"),
+        "crews/tests/test_api.py::test_steps_are_shown_without_their_secrets",
     ),
 )  # fmt: skip

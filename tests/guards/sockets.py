@@ -9,6 +9,9 @@ TAKEN_AWAY = "realtime/tests/sockets/test_access_taken_away.py"
 FRAMES = "realtime/tests/sockets/test_client_frames.py"
 LIMITS = "realtime/tests/sockets/test_limits.py"
 MATRIX = "tests/test_access.py::test_sockets_answer_as_the_matrix_says[private-outsider]"
+NOBODY = "tests/test_access.py::test_sockets_answer_as_the_matrix_says[private-anonymous]"
+SERVER = "realtime/server.py"
+FLOODS = "tests/security/test_floods.py::test_a_flood_is_closed_and_nobody_notices"
 REMOVED = f"{TAKEN_AWAY}::test_a_removed_member_is_closed_out_within_two_seconds"
 CREDENTIAL = "(not grant.active or grant.credential != self.credential)"
 
@@ -156,5 +159,84 @@ SOCKETS = (
         "connections: an address is believed from trusted proxies alone",
         *("crewops/web.py", "settings.TRUSTED_PROXIES", '"*"'),
         f"{LIMITS}::test_the_address_is_believed_from_a_trusted_proxy_only",
+    ),
+    guard(
+        "socket: nobody signed in to a crew's graph",
+        "realtime/consumers/graph.py",
+        "        if user.is_anonymous:\n            raise Refusal(*UNAUTHENTICATED)\n",
+        "",
+        NOBODY,
+    ),
+    guard(
+        "socket: nobody signed in to mission",
+        "realtime/consumers/mission.py",
+        "        if user.is_anonymous:\n            raise Refusal(*UNAUTHENTICATED)\n",
+        "",
+        NOBODY,
+    ),
+    guard(
+        "socket: no graph of a crew that is not theirs",
+        "realtime/consumers/graph.py",
+        "        if not found:\n            raise Refusal(*NOT_FOUND)\n"
+        "        return Admission({streams.graph(self._crew_id)}, found[0].log_ids)",
+        "        return Admission({streams.graph(self._crew_id)})",
+        MATRIX,
+    ),
+    guard(
+        "recheck: of each user for himself",
+        *(ACCESS, "of_organization if user.is_superuser else organizations[user.pk]", "of_organization"),
+        "realtime/tests/sockets/test_graph_and_mission.py::test_mission_follows_crews_that_appear_and_nobody_elses",
+    ),
+    guard(
+        "recheck: a run that is gone",
+        *("realtime/consumers/run.py", "if shared is None:", "if False:"),
+        "realtime/tests/sockets/test_deleted.py::test_a_deleted_run_is_not_found_within_two_seconds",
+    ),
+    guard(
+        "socket: a fresh token is a text",
+        *(SOCKET, "if not isinstance(token, str):", "if False:"),
+        f"{FRAMES}::test_a_malformed_frame_is_answered_and_repeated_closed[{{'type': 'auth'}}]",
+    ),
+    guard(
+        "socket: messages are text",
+        *("realtime/consumers/inbound.py", "if text is None:", "if False:"),
+        f"{FRAMES}::test_a_malformed_frame_is_answered_and_repeated_closed[b'bytes']",
+    ),
+    guard(
+        "socket: messages are objects with a type",
+        "realtime/consumers/inbound.py",
+        'if not isinstance(frame, dict) or not isinstance(frame.get("type"), str):',
+        "if False:",
+        f"{FRAMES}::test_a_malformed_frame_is_answered_and_repeated_closed[[]]",
+    ),
+    guard(
+        "socket: a place in the log is a number",
+        *(BASE, "if not since.isascii() or not since.isdigit() or len(since) > 18:", "if False:"),
+        f"{FRAMES}::test_a_since_that_is_no_number",
+    ),
+    guard(
+        "socket: pings",
+        *(SERVER, "        if not self._control_frames.allows():\n", "        if False:\n"),
+        f"{FLOODS}[pings]",
+    ),
+    guard(
+        "socket: pongs",
+        *(SERVER, "        if self._control_frames.allows():\n", "        if True:\n"),
+        f"{FLOODS}[pongs]",
+    ),
+    guard(
+        "socket: fragments",
+        *(SERVER, "if len(self.frames) < FRAGMENTS_LIMIT:", "if True:"),
+        f"{FLOODS}[empty fragments]",
+    ),
+    guard(
+        "socket: text is UTF-8",
+        *(SERVER, "            except UnicodeDecodeError:", "            except InterruptedError:"),
+        "tests/security/test_floods.py::test_what_is_no_frame_closes_without_a_trace[no UTF-8]",
+    ),
+    guard(
+        "socket: compression",
+        *("crewops/web.py", '"ws_per_message_deflate": False,', '"ws_per_message_deflate": True,'),
+        "tests/security/test_floods.py::test_compression_is_never_accepted",
     ),
 )  # fmt: skip

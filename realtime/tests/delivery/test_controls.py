@@ -106,6 +106,19 @@ def test_a_doorbell_that_overtakes_another(first):
     story.teardown()
 
 
+@pytest.mark.parametrize("text", [b"\xff", b"no JSON", b"null", b"[]", b"{}", b'{"seq": "2"}'])
+def test_what_is_no_event_is_passed_over(text):
+    """Anybody with the password of Redis can publish."""
+    story = OnlyDoorbells()
+    story.connect(None)
+    story.come_to_rest()
+    story.ring(text)
+    story.append(1)
+    story.ring(story.doorbells.pop())
+    assert [event["number"] for event in story.clients[0].events()] == [1]
+    story.teardown()
+
+
 @pytest.mark.parametrize("machine", [OnlyDoorbells, Autoincremented])
 def test_the_later_of_two_writers_commits_first(machine):
     """The story that numbers in the order of commits are for; otherwise the first comes too late."""

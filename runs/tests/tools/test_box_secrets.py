@@ -154,6 +154,16 @@ def test_the_system_is_read_only(loot, emitter, in_tier):
     assert emitter.output.count("refused") == 6
 
 
+def test_the_outer_file_system_is_gone(loot, emitter, in_tier):
+    """The box is built beside it, and it lies within reach until then."""
+    in_tier("namespaces")
+    find = "find / -xdev -name .ssh 2> /dev/null; ls -A /"
+    said = run(loot, emitter, find).split()
+    assert "usr" in said
+    assert ".old" not in said
+    assert not [path for path in said if path.endswith(".ssh")]
+
+
 def test_what_a_tool_is_shown_it_may_not_write(loot, emitter, in_tier, settings, tmp_path):
     """Also where it belongs to the tools' user, as a checkout does to a worker that is not root."""
     in_tier("namespaces")

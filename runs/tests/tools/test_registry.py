@@ -80,6 +80,15 @@ def test_a_fault_names_step_and_parameter(step, message):
     assert faults([GOOD, step]) == [message]
 
 
+@pytest.mark.parametrize("path", ["/etc", "..", "a/../../b", "-c", "a\0b"])
+def test_a_path_that_leads_out_is_refused(path):
+    step = {"tool": "script", "params": GOOD["params"] | {"directory": "a/b"}}
+    validate_steps([step])
+    step["params"]["directory"] = path
+    (fault,) = faults([step])
+    assert fault.startswith("Step 1 (script): directory: ")
+
+
 def test_every_fault_is_told():
     assert len(faults([{"tool": "script"}, {"tool": "make"}])) == 3
 
