@@ -17,7 +17,7 @@ from hypothesis.strategies import SearchStrategy
 
 from conftest import Tenant
 from realtime import log, publish, streams
-from realtime.events import DEPTH_LIMIT, EVENT_LIMIT, SAFE_INTEGER, Event
+from realtime.events import DEPTH_LIMIT, EVENT_LIMIT, SAFE_INTEGER, Event, encode
 from runs.models import TaskExecution, ToolExecution
 from tests.live import Web
 
@@ -133,6 +133,14 @@ def test_an_event_of_anything_is_read_back_as_it_was_sent(value, text):
         assert frame["value"] == value
     if not _unsafe(text) and len(text) < 4000:
         assert frame["message"] == text
+
+
+@pytest.mark.parametrize(("depth", "is_cut"), [(DEPTH_LIMIT - 3, False), (50_000, True)])
+def test_what_is_nested_deeply_is_cut(depth, is_cut):
+    event = Event("tool_progress", "c", "r", {"value": _nested(depth)})
+    text = encode(event, seq=1, timestamp=datetime(2026, 1, 1, tzinfo=UTC))
+    assert ("…" in text) is is_cut
+    read(text)
 
 
 def _depth(value: Any) -> int:

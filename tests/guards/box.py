@@ -27,6 +27,8 @@ BOX = (
         'for path in order["readable"]:',
         'for path in [*order["readable"], os.path.dirname(os.path.dirname(order["workspace"]))]:',
         f"{READ}[settings]",
+        # A worker that is root has its tools be somebody else, who may not read it either.
+        behind=(Edit(COMMAND, "        os.setresuid(uid, uid, uid)\n", ""),),
     ),
     guard(
         "box: the system is read-only",
