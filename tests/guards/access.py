@@ -19,12 +19,12 @@ ACCESS = (
     guard(
         "access: organization",
         *("crews/scoping.py", AS_A_MEMBER, "Membership.objects.filter(role__in=roles)"),
-        asks("outsider", "api/crews/<uuid:pk>/"),
+        asks("outsider", "api/crews/<id:pk>/"),
     ),
     guard(
         "access: role",
         *("crews/scoping.py", AS_A_MEMBER, "Membership.objects.filter(user=user)"),
-        asks("viewer", "api/crews/<uuid:pk>/runs/", "POST"),
+        asks("viewer", "api/crews/<id:pk>/runs/", "POST"),
     ),
     guard(
         "access: deactivated user",
@@ -44,7 +44,7 @@ ACCESS = (
     guard(
         "access: crews of the API",
         *("crews/api/views.py", "Crew.objects.visible_to(self.request.user)", "Crew.objects.all()"),
-        asks("outsider", "api/crews/<uuid:pk>/"),
+        asks("outsider", "api/crews/<id:pk>/"),
     ),
     guard(
         "access: runs of the API",
@@ -54,22 +54,22 @@ ACCESS = (
     guard(
         "access: a run of the API",
         *(API, f"            {MEMBERS_RUNS}", "            Run.objects.all()"),
-        asks("outsider", "api/runs/<uuid:pk>/"),
+        asks("outsider", "api/runs/<id:pk>/"),
     ),
     guard(
         "access: a tool's output of the API",
         *(API, "ToolExecution.objects.visible_to(self.request.user)", "ToolExecution.objects.all()"),
-        asks("outsider", "api/tool-executions/<uuid:pk>/output/"),
+        asks("outsider", "api/tool-executions/<id:pk>/output/"),
     ),
     guard(
         "access: a record that is not theirs to see, of the API",
         *(API, "queryset.visible_to(request.user), pk=pk", "queryset.all(), pk=pk"),
-        asks("outsider", "api/runs/<uuid:pk>/cancel/", "POST"),
+        asks("outsider", "api/runs/<id:pk>/cancel/", "POST"),
     ),
     guard(
         "access: operators of the API",
         *(API, "if not queryset.operable_by(request.user).filter(pk=pk).exists():", "if False:"),
-        asks("viewer", "api/runs/<uuid:pk>/cancel/", "POST"),
+        asks("viewer", "api/runs/<id:pk>/cancel/", "POST"),
     ),
     guard(
         "access: crews to filter by, of the API",
@@ -79,7 +79,7 @@ ACCESS = (
     guard(
         "access: events of the API",
         *("realtime/api/views.py", "self.owners.visible_to(request.user)", "self.owners.all()"),
-        asks("outsider", "api/runs/<uuid:pk>/events/"),
+        asks("outsider", "api/runs/<id:pk>/events/"),
     ),
     guard(
         "access: secrets for admins alone, of the API",
@@ -113,7 +113,7 @@ ACCESS = (
     guard(
         "access: run page",
         *(VIEWS, "Run.objects.readable_by(request.user).select", "Run.objects.select"),
-        asks("outsider", "runs/<uuid:pk>/"),
+        asks("outsider", "runs/<id:pk>/"),
     ),
     guard(
         "access: list of runs",
@@ -133,27 +133,27 @@ ACCESS = (
     guard(
         "access: start",
         *(VIEWS, 'Crew.objects, "operable_by"', 'Crew.objects, "visible_to"'),
-        asks("viewer", "crews/<uuid:pk>/runs/", "POST"),
+        asks("viewer", "crews/<id:pk>/runs/", "POST"),
     ),
     guard(
         "access: cancel",
         *(VIEWS, '"operable_by", pk, "cancel', '"visible_to", pk, "cancel'),
-        asks("viewer", "runs/<uuid:pk>/cancel/", "POST"),
+        asks("viewer", "runs/<id:pk>/cancel/", "POST"),
     ),
     guard(
         "access: run again",
         *(VIEWS, 'Run.objects, "operable_by", pk, "start', 'Run.objects, "visible_to", pk, "start'),
-        asks("viewer", "runs/<uuid:pk>/retry/", "POST"),
+        asks("viewer", "runs/<id:pk>/retry/", "POST"),
     ),
     guard(
         "access: share",
         *(VIEWS, 'Run.objects, "managed_by"', 'Run.objects, "operable_by"'),
-        asks("operator", "runs/<uuid:pk>/share/", "POST"),
+        asks("operator", "runs/<id:pk>/share/", "POST"),
     ),
     guard(
         "access: a record that is not theirs to see",
         *(VIEWS, "get_object_or_404(objects.visible_to(request.user), pk=pk)", "pass"),
-        asks("outsider", "runs/<uuid:pk>/cancel/", "POST"),
+        asks("outsider", "runs/<id:pk>/cancel/", "POST"),
     ),
     guard(
         "access: crews on the dashboard",
@@ -168,7 +168,7 @@ ACCESS = (
     guard(
         "access: crew page",
         *(LIVE, "        Crew.objects.visible_to(request.user).select", "        Crew.objects.select"),
-        asks("outsider", "crews/<uuid:pk>/"),
+        asks("outsider", "crews/<id:pk>/"),
     ),
     guard(
         "access: runs of the crew page's own crew",
@@ -178,17 +178,17 @@ ACCESS = (
     guard(
         "access: operators are no viewers",
         *("crews/scoping.py", 'self._within(user, "operator", "admin")', 'self._within(user, "viewer", "operator", "admin")'),
-        asks("viewer", "crews/<uuid:pk>/runs/", "POST"),
+        asks("viewer", "crews/<id:pk>/runs/", "POST"),
     ),
     guard(
         "access: admins are no operators",
         *("crews/scoping.py", 'self._within(user, "admin")', 'self._within(user, "operator", "admin")'),
-        asks("operator", "runs/<uuid:pk>/share/", "POST"),
+        asks("operator", "runs/<id:pk>/share/", "POST"),
     ),
     guard(
         "access: shared runs alone are everybody's",
         *("runs/models/run_queryset.py", "self.visible_to(user) | self.filter(is_public=True)", "self.all()"),
-        asks("outsider", "runs/<uuid:pk>/"),
+        asks("outsider", "runs/<id:pk>/"),
     ),
     guard(
         "access: who is a member of a run",
@@ -225,7 +225,7 @@ ACCESS = (
     guard(
         "access: the role that an act needs",
         *(VIEWS, "getattr(objects, scope)(request.user)", "objects.visible_to(request.user)"),
-        asks("viewer", "runs/<uuid:pk>/cancel/", "POST"),
+        asks("viewer", "runs/<id:pk>/cancel/", "POST"),
     ),
     *(
         guard(
@@ -235,10 +235,10 @@ ACCESS = (
         )
         for name, methods, route, method in (
             ("run_list", "require_safe", "runs/", "GET"),
-            ("run_start", "require_POST", "crews/<uuid:pk>/runs/", "POST"),
-            ("run_cancel", "require_POST", "runs/<uuid:pk>/cancel/", "POST"),
-            ("run_retry", "require_POST", "runs/<uuid:pk>/retry/", "POST"),
-            ("run_share", "require_POST", "runs/<uuid:pk>/share/", "POST"),
+            ("run_start", "require_POST", "crews/<id:pk>/runs/", "POST"),
+            ("run_cancel", "require_POST", "runs/<id:pk>/cancel/", "POST"),
+            ("run_retry", "require_POST", "runs/<id:pk>/retry/", "POST"),
+            ("run_share", "require_POST", "runs/<id:pk>/share/", "POST"),
         )
     ),
     *(
@@ -248,10 +248,10 @@ ACCESS = (
             f"tests/test_access.py::test_methods_that_are_in_no_row_are_refused[{route}-admin]",
         )
         for name, route in (
-            ("run_start", "crews/<uuid:pk>/runs/"),
-            ("run_cancel", "runs/<uuid:pk>/cancel/"),
-            ("run_retry", "runs/<uuid:pk>/retry/"),
-            ("run_share", "runs/<uuid:pk>/share/"),
+            ("run_start", "crews/<id:pk>/runs/"),
+            ("run_cancel", "runs/<id:pk>/cancel/"),
+            ("run_retry", "runs/<id:pk>/retry/"),
+            ("run_share", "runs/<id:pk>/share/"),
         )
     ),
     guard(

@@ -103,6 +103,11 @@ SITE = (
     guard(
         "metrics: a client makes no labels",
         *("crewops/request_context.py", 'method if method in METHODS else "other"', "method"),
+        "tests/test_metrics.py::TestWork::test_requests_are_counted_but_health_checks",
+    ),
+    guard(
+        "metrics: nor by a close code",
+        *("realtime/metrics.py", 'return str(code) if known else "other"', "return str(code)"),
         "tests/test_metrics.py::test_a_client_cannot_make_labels",
     ),
     guard(
