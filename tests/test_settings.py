@@ -1,5 +1,6 @@
 """Settings: what is missing in production stops the start, and every variable is documented."""
 
+import json
 import os
 import re
 import subprocess
@@ -16,10 +17,32 @@ PRODUCTION = {
 }
 
 
-def start(**variables: str) -> subprocess.CompletedProcess[str]:
-    """Load the settings in a process with these variables and no others of ours."""
+SHOW = "from django.conf import settings; print(settings.ALLOWED_HOSTS)"
+# What a browser is told, without a page: pages need the static files collected.
+ASK = """
+import json
+import django
+
+django.setup()
+from django.conf import settings
+from django.test import Client
+
+host = settings.ALLOWED_HOSTS[0]
+told = {
+    "headers": {k.lower(): v for k, v in Client().get("/healthz", secure=True, HTTP_HOST=host).items()},
+    "plain": Client().get("/runs/", HTTP_HOST=host).headers["Location"],
+    "elsewhere": Client().get("/healthz", secure=True, HTTP_HOST="evil.example").status_code,
+}
+for name in ("SECURE", "HTTPONLY", "SAMESITE"):
+    told[name] = [getattr(settings, f"{cookie}_COOKIE_{name}") for cookie in ("SESSION", "CSRF")]
+print(json.dumps(told))
+"""
+
+
+def start(code: str = SHOW, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run ``code`` in a process with these variables and no others of ours."""
     return subprocess.run(
-        [sys.executable, "-c", "from django.conf import settings; print(settings.ALLOWED_HOSTS)"],
+        [sys.executable, "-c", code],
         env={
             "PATH": os.environ["PATH"],
             "DJANGO_SETTINGS_MODULE": "crewops.settings",
@@ -41,6 +64,29 @@ def test_production_starts_with_all_it_needs():
 def test_development_starts_with_nothing():
     started = start()
     assert started.returncode == 0, started.stderr
+
+
+def test_production_tells_browsers_to_be_strict():
+    asked = start(ASK, **PRODUCTION)
+    told = json.loads(asked.stdout.splitlines()[-1])
+    assert told["headers"]["strict-transport-security"] == "max-age=2592000"
+    assert told["headers"]["x-frame-options"] == "DENY"
+    assert told["headers"]["x-content-type-options"] == "nosniff"
+    assert told["headers"]["referrer-policy"] == "same-origin"
+    assert "default-src 'none'" in told["headers"]["content-security-policy"]
+    assert "camera=()" in told["headers"]["permissions-policy"]
+    assert told["plain"] == f"https://{PRODUCTION['ALLOWED_HOSTS']}/runs/"
+    assert told["elsewhere"] == 400
+    assert told["SECURE"] == [True, True]
+    assert told["HTTPONLY"][0] is True
+    assert told["SAMESITE"] == ["Lax", "Lax"]
+
+
+def test_development_does_without_tls():
+    told = json.loads(start(ASK).stdout.splitlines()[-1])
+    assert "strict-transport-security" not in told["headers"]
+    assert told["plain"] == "/login/?next=/runs/"
+    assert told["SECURE"] == [False, False]
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "ALLOWED_HOSTS", "ALLOWED_ORIGINS"])

@@ -3,9 +3,8 @@
 from tests.guards.guard import Edit, guard
 
 BROWSERS = "crewops/settings/browsers.py"
-HEADERS = "tests/test_production.py::test_every_answer_carries_the_security_headers[/login/]"
-COOKIES = "tests/test_production.py::test_cookies_go_over_tls_only_and_to_our_own_pages"
 START = "tests/test_settings.py"
+STRICT = f"{START}::test_production_tells_browsers_to_be_strict"
 LOGS = "crewops/logs.py"
 TRACEBACK = (
     "tests/test_logs.py::TestForm::"
@@ -14,7 +13,7 @@ TRACEBACK = (
 
 SITE = (
     *(
-        guard(f"site: {name}", BROWSERS, text, without, HEADERS)
+        guard(f"site: {name}", BROWSERS, text, without, STRICT)
         for name, text, without in (
             ("frames", 'X_FRAME_OPTIONS = "DENY"', 'X_FRAME_OPTIONS = "SAMEORIGIN"'),
             ("types", "SECURE_CONTENT_TYPE_NOSNIFF = True", "SECURE_CONTENT_TYPE_NOSNIFF = False"),
@@ -25,7 +24,7 @@ SITE = (
         )
     ),
     *(
-        guard(f"site: cookies, {name}", BROWSERS, text, without, COOKIES)
+        guard(f"site: cookies, {name}", BROWSERS, text, without, STRICT)
         for name, text, without in (
             ("over TLS", "CSRF_COOKIE_SECURE = not DEBUG", "CSRF_COOKIE_SECURE = False"),
             ("hidden from scripts", "SESSION_COOKIE_HTTPONLY = True", "SESSION_COOKIE_HTTPONLY = False"),
@@ -35,12 +34,12 @@ SITE = (
     guard(
         "site: TLS",
         *(BROWSERS, 'env.bool("HTTPS_REDIRECT", default=not DEBUG)', "False"),
-        "tests/test_production.py::test_what_comes_without_tls_is_sent_there_but_for_the_probes",
+        STRICT,
     ),
     guard(
         "site: its own host names",
         *(BROWSERS, ').split(",")\n# Exact', ').split(",") + ["*"]\n# Exact'),
-        "tests/test_production.py::test_another_host_name_is_refused",
+        STRICT,
     ),
     guard(
         "site: caches",
