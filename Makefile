@@ -18,10 +18,10 @@ PYTEST ?= $(RUN) -m pytest
 ALONE := tests/test_chaos.py tests/chaos
 TOGETHER := --numprocesses auto --dist loadfile $(ALONE:%=--ignore=%)
 
-CHAOS = CHAOS_ROUNDS=$(or $(ROUNDS),20) CHAOS_SEED=$(or $(SEED),0)
+CHAOS = CHAOS_ROUNDS=$(or $(ROUNDS),20) CHAOS_SEED=$(or $(SEED),0) DRAIN_CLIENTS=1000
 
 .DELETE_ON_ERROR:
-.PHONY: help run serve setup setup-dev test test-postgres lint test-js test-python bench chaos chaos-postgres fuzz guards format constraints clean
+.PHONY: help run serve setup setup-dev test test-postgres lint test-js test-python bench chaos chaos-postgres soak fuzz guards format constraints clean
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -66,10 +66,13 @@ bench: setup .venv/.installed-bench ## ours beside its peers in one run: tables 
 	$(RUN) -m benchmarks $(ARGS)
 
 chaos: setup-dev ## faults while events flow and runs work, again and again (ROUNDS=20, SEED= to repeat)
-	$(CHAOS) $(RUN) -m pytest --capture=no --timeout 600 tests/test_chaos.py tests/chaos $(ARGS)
+	$(CHAOS) $(RUN) -m pytest --capture=no --timeout 600 tests/test_chaos.py tests/chaos tests/test_drain.py $(ARGS)
 
 chaos-postgres: setup-dev ## the faults under runs at work on a private PostgreSQL, and those of the database
-	$(CHAOS) $(RUN) -m tests.postgres $(RUN) -m pytest --capture=no tests/chaos/test_work.py $(ARGS)
+	$(CHAOS) $(RUN) -m tests.postgres $(RUN) -m pytest --capture=no tests/chaos/test_work.py tests/chaos/database.py $(ARGS)
+
+soak: setup-dev ## five hundred sockets that come and go for a while: nothing of them may stay (MINUTES=10)
+	SOAK_MINUTES=$(or $(MINUTES),10) $(RUN) -m pytest --capture=no tests/chaos/soak.py $(ARGS)
 
 fuzz: setup-dev ## 10,000 generated handshakes and frames for each socket (COUNT=, SEED= to repeat)
 	FUZZ_COUNT=$(or $(COUNT),10000) FUZZ_SEED=$(or $(SEED),0) TIMING_TRIES=1000 \

@@ -173,6 +173,18 @@ def test_a_shared_run_opens_its_page_and_nothing_else(world, client_of, person):
         assert answer(response) == expected, (route, method)
 
 
+@pytest.mark.parametrize("person", ["viewer", "outsider", "homeless"])
+def test_who_may_enter_the_admin_gets_no_other_answer_elsewhere(world, client_of, person):
+    """The control is a superuser, whose answers in the matrix are others."""
+    for (route, method), answers in MATRIX.items():
+        client = client_of(person, route)
+        User.objects.update(is_staff=True)
+        path = world.path(route)
+        if method not in ("GET", "POST") or route.startswith(("login/", "logout/")):
+            continue
+        assert answer(client.generic(method, path)) == answers[person], (route, method)
+
+
 @pytest.mark.parametrize("route", [route for route, method in MATRIX if method == "POST"])
 def test_a_form_of_another_site_changes_nothing(world, acme, route):
     client = APIClient(enforce_csrf_checks=True)
@@ -205,9 +217,13 @@ def test_the_admin_is_for_staff(client_of, person):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("person", PEOPLE)
-@pytest.mark.parametrize("shared", [False, True], ids=["private", "shared"])
+@pytest.mark.parametrize(
+    ("shared", "staff"),
+    [(False, False), (True, False), (False, True)],
+    ids=["private", "shared", "staff"],
+)
 def test_sockets_answer_as_the_matrix_says(
-    web: Web, world, acme, globex, superuser, person, shared
+    web: Web, world, acme, globex, superuser, person, shared, staff
 ):
     world.run.share(shared)
     user = {
@@ -216,6 +232,8 @@ def test_sockets_answer_as_the_matrix_says(
         "homeless": User.objects.create_user("homeless"),
         "anonymous": None,
     }.get(person) or getattr(acme, person, None)
+    if staff:
+        User.objects.update(is_staff=True)
     for (route, _), answers in rows(SOCKETS, keys=1).items():
         expected = "open" if shared and route in SHARED_SOCKETS else answers[person]
         path = re.sub(r"\(\?P<(\w+)_id>[^)]*\)", lambda m: str(world.ids[f"{m[1]}s"]), route)

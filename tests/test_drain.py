@@ -1,6 +1,10 @@
-"""A web process is taken out of service while another goes on, as in an upgrade: nobody loses a place."""
+"""A web process is taken out of service while another goes on, as in an upgrade: nobody loses a place.
+
+The short form. ``make chaos`` has a thousand clients (``DRAIN_CLIENTS``).
+"""
 
 import json
+import os
 import random
 import socket
 import threading
@@ -19,7 +23,7 @@ from realtime.tests.sockets.acting import work
 from runs.models import Run
 from tests.live import Process, eventually
 
-CLIENTS = 40
+CLIENTS = int(os.environ.get("DRAIN_CLIENTS", "40"))
 BACK_S = 15.0
 MOST = 0.25  # of the clients within one second
 SEED = 3  # the moments they choose are the same each time
@@ -54,7 +58,7 @@ class Watcher(threading.Thread):
 
 
 def start(listener: socket.socket) -> Process:
-    limits = {"SOCKETS_PER_USER": "1000", "SOCKETS_PER_ADDRESS": "1000"}
+    limits = dict.fromkeys(("SOCKETS_PER_USER", "SOCKETS_PER_ADDRESS"), str(2 * CLIENTS))
     return Process("-m", "crewops.web", stdin=listener, LOG_LEVEL="DEBUG", **limits)
 
 

@@ -60,18 +60,26 @@ def statuses() -> set[str]:
     return set(Run.objects.values_list("status", flat=True))
 
 
-@pytest.mark.parametrize("fault", ["hung", "gone"])
+FAULTS = {
+    "hung": (RedisServer.freeze, RedisServer.thaw),
+    "gone": (RedisServer.kill, RedisServer.start),
+    "full": (RedisServer.fill, RedisServer.empty),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_request_does_not_wait_for_a_queue_that_is_out_of_order(acme, queue, fault):
+    strike, mend = FAULTS[fault]
     web = Web(REDIS_URL=queue.url)
     try:
         assert request(web, acme).status_code == 201  # connected while all is well
-        queue.freeze() if fault == "hung" else queue.kill()
+        strike(queue)
         for _ in range(3):
             begun = time.monotonic()
             answer = request(web, acme)
             assert time.monotonic() - begun <= ANSWER_S
             assert (answer.status_code, answer.json()["status"]) == (201, "queued")
-        queue.thaw() if fault == "hung" else queue.start()
+        mend(queue)
     finally:
         web.stop()
     assert Run.objects.filter(announced_at=None).count() == 3

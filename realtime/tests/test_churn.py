@@ -12,6 +12,7 @@ from uuid import uuid4
 import psutil
 import pytest
 import uvicorn
+from channels.exceptions import StopConsumer
 from channels.layers import get_channel_layer
 from django.db import connections
 from redis import Redis
@@ -32,6 +33,7 @@ GONE_S = 2.0  # after the last of them, all is as before
 ROUNDS = 6
 EACH = 10  # sockets of each kind in a round
 FLOOD = 50  # events of 1 KB while they close
+LOST = {1006, 1011}  # what a client takes for a lost connection, and comes back after
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -136,24 +138,32 @@ async def meets_a_fault(served: Served) -> None:
         assert await reads(connection) == 4500
 
 
+async def meets_a_consumer_that_ends(served: Served) -> None:
+    async with served.open() as connection, asyncio.timeout(GONE_S):
+        assert await reads(connection) in LOST
+
+
+FAULTS = {meets_a_fault: ZeroDivisionError, meets_a_consumer_that_ends: StopConsumer}
+
+
 async def test_nothing_of_a_socket_stays_behind(served, monkeypatch, caplog):
     # pytest would keep the log's tracebacks, and the sockets in them.
     caplog.set_level(logging.CRITICAL, "realtime.consumers.socket")
     begin = GraphConsumer.begin
-    failing = False
+    fault: type[Exception] | None = None
 
     def begin_or_fail(*args: Any) -> Any:
-        if failing:
-            raise ZeroDivisionError
+        if fault:
+            raise fault
         return begin(*args)
 
     monkeypatch.setattr(GraphConsumer, "begin", begin_or_fail)
-    ways = [leaves, aborts, aborts_in_a_flood, says_nonsense, meets_a_fault]
+    ways = [leaves, aborts, aborts_in_a_flood, says_nonsense, *FAULTS]
     process = psutil.Process()
     sizes = []
     for _ in range(ROUNDS):
         for way in ways:
-            failing = way is meets_a_fault
+            fault = FAULTS.get(way)
             await asyncio.gather(*(way(served) for _ in range(EACH)))
         assert not any((await served.held_after_a_while()).values())
         sizes.append((len(asyncio.all_tasks()), process.num_threads(), process.num_fds()))

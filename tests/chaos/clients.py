@@ -18,13 +18,20 @@ CUT_EVERY_S = 6.0  # mean of the time after which a client cuts itself
 PAUSE_S = (0.05, 0.5)  # before connecting again
 SILENCE_S = 15.0  # no frame at all for this long: the connection counts as dead
 JOIN_S = 30.0  # for all of them to end
-EXPECTED_CODES = {1000, 1006, 1012}  # complete, killed, restarting
+EXPECTED_CODES = frozenset({1000, 1006, 1012})  # complete, killed, restarting
 
 
 class Client:
-    """One client of one stream; ``path`` is the socket's."""
+    """One client of one stream; ``path`` is the socket's, ``expected`` what it may be closed with."""
 
-    def __init__(self, path: str, stream: str, token: str, rng: random.Random) -> None:
+    def __init__(
+        self,
+        path: str,
+        stream: str,
+        token: str,
+        rng: random.Random,
+        expected: frozenset[int] = EXPECTED_CODES,
+    ) -> None:
         self.transcript = Transcript(stream)
         self.connected_to: int | None = None  # the port
         self.codes: Counter[int] = Counter()  # of connections that the server ended
@@ -32,6 +39,7 @@ class Client:
         self.late_s = 0.0  # the longest an event was on its way, of those it was connected for
         self._path = path
         self._token = token
+        self._expected = expected
         self._rng = rng
 
     async def follow(self, ports: Sequence[int]) -> None:
@@ -74,7 +82,7 @@ class Client:
             pass
         code = connection.close_code or 1006
         self.codes[code] += 1
-        if code not in EXPECTED_CODES:
+        if code not in self._expected:
             self.transcript.faults.append(f"closed {code}")
 
 

@@ -63,6 +63,13 @@ class RedisServer:
     def subscriptions(self) -> int:
         return len(self._client.client_list(_type="pubsub"))
 
+    def fill(self) -> None:
+        """Let it take nothing more, as where ``maxmemory`` is reached and nothing is evicted."""
+        self._client.config_set("maxmemory", 1)
+
+    def empty(self) -> None:
+        self._client.config_set("maxmemory", 0)
+
     def cut_subscriptions(self) -> int:
         return self._client.client_kill_filter(_type="pubsub")
 

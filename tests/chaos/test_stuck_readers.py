@@ -82,6 +82,7 @@ def test_stuck_readers_cost_little_and_nobody_notices(web, tool):
             assert each_kb > BUFFERED_KB, "the stuck readers' buffers are not full"
             eventually(lambda: sockets(server, web.port) == HEALTHY, STUCK_S + CLOSED_WITHIN_S)
             closed_s = time.monotonic() - full
+        assert web.log.read_text().count("Graph socket closed 4408") == STUCK
         report(tool, 1)
         assert healthy.take(), "the healthy readers go on"
         assert healthy.lost == 0

@@ -7,12 +7,10 @@ import asyncio
 import json
 import os
 import random
-import signal
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 
-import psutil
 import pytest
 from django.contrib.auth.models import User
 from rest_framework_simplejwt.tokens import AccessToken
@@ -20,11 +18,11 @@ from rest_framework_simplejwt.tokens import AccessToken
 from realtime import streams
 from realtime.consumers import GraphConsumer, MissionConsumer, RunConsumer
 from realtime.threads import POOL_THREADS
-from tests.live import Web, eventually
+from tests.live import eventually
 from tests.security import tokens
 from tests.security.frames import Frames
 from tests.security.handshakes import Handshakes
-from tests.security.watched import MARK
+from tests.security.watching import WatchedWeb
 from tests.security.wire import exchange, frame, handshake
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
@@ -44,29 +42,12 @@ GROWTH_LIMIT = 5 * 1024 * 1024  # bytes, after that
 FRAGMENTATION_LIMIT = 64 * 1024 * 1024
 LEVEL_S = 20.0  # until everything of the last socket is gone
 # Each thread of the pools opens its database when it is first needed: three files and some objects.
-SLACK = {"fds": 3 * POOL_THREADS, "objects": 2000}
+SLACK = {"fds": 3 * POOL_THREADS, "threads": POOL_THREADS, "objects": 2000}
 ANSWERS = {"hello", "boot", "signal", "snapshot", "ping", "pong", "error_message", "tool_start"}
 ANSWERS |= {"agent_start", "task_start", "tool_progress"}
 REFUSALS = {4400, 4401, 4403, 4404, 4429}
 PROTOCOL_ERRORS = {1000, 1002, 1005, 1007, 1009}
 FAULTS = ("Traceback", "Exception", "Fatal error", "Task was destroyed", "never retrieved")
-
-
-class WatchedWeb(Web):
-    """A web process that tells what it holds."""
-
-    module = "tests.security.watched"
-
-    def held(self) -> dict[str, int]:
-        seen = self.log.read_text(errors="replace").count(MARK)
-        os.kill(self.pid, signal.SIGUSR1)
-        eventually(lambda: self.log.read_text(errors="replace").count(MARK) > seen)
-        line = self.log.read_text(errors="replace").rpartition(MARK)[2]
-        process = psutil.Process(self.pid)
-        return json.loads(line.splitlines()[0]) | {"fds": process.num_fds()}
-
-    def rss(self) -> int:
-        return psutil.Process(self.pid).memory_info().rss
 
 
 @pytest.fixture(scope="module")

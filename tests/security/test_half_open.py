@@ -8,15 +8,19 @@ from contextlib import ExitStack, suppress
 import httpx
 import psutil
 import pytest
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from crewops.http_protocol import HEAD_S, WAITING_LIMIT
-from tests.live import Web, eventually
+from tests.live import FRAME_S, Web, eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 HALF_OPEN = WAITING_LIMIT + 500
 CONNECTS = 50
 CONNECT_S = 1.0  # for a socket to be welcomed meanwhile
+SPARE_FILES = 60  # that the process may open in the end
+FEW = 150  # connections: more than it has files for
+RECOVERED_S = 5.0
 PART = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
 
 
@@ -45,9 +49,9 @@ def half_open(web: Web, stack: ExitStack, number: int) -> None:
                 connection.sendall(PART)
 
 
-def welcome_s(web: Web, user) -> float:
+def welcome_s(web: Web, user, *, patience_s: float = FRAME_S) -> float:
     begun = time.monotonic()
-    with web.socket("/ws/mission", user) as opened:
+    with web.socket("/ws/mission", user, open_timeout=patience_s) as opened:
         assert opened.frame()["type"] == "hello"
     return time.monotonic() - begun
 
@@ -65,6 +69,24 @@ def test_half_open_connections_are_bounded_and_hold_up_nobody(web, acme):
         assert connections(web) <= WAITING_LIMIT + CONNECTS
         eventually(lambda: connections(web) == 0, HEAD_S + 5)
         assert time.monotonic() - begun >= HEAD_S / 2
+
+
+def test_a_process_without_a_file_left_recovers(web, acme):
+    welcome_s(web, acme.viewer)  # what is opened once is open
+    process = psutil.Process(web.pid)
+    files = process.num_fds() + SPARE_FILES
+    process.rlimit(psutil.RLIMIT_NOFILE, (files, files))
+    with ExitStack() as stack:
+        half_open(web, stack, FEW)
+        eventually(lambda: process.num_fds() == files)
+        assert not is_welcome(web, acme.viewer)
+    eventually(lambda: is_welcome(web, acme.viewer), RECOVERED_S)
+
+
+def is_welcome(web: Web, user) -> bool:
+    with suppress(OSError, TimeoutError, InvalidHandshake, ConnectionClosed):
+        return welcome_s(web, user, patience_s=CONNECT_S) < CONNECT_S
+    return False
 
 
 def test_as_uvicorn_comes_they_stay(acme):

@@ -26,6 +26,7 @@ WITHIN_S = 2.0  # from the commit of the change to the last frame
 RATE = 20  # events a second, meanwhile
 BEFORE_S = 0.5  # of events, before the change
 AFTER_S = 3.0  # of events, after it; those who stay receive them
+MANY = 100  # sockets of one member, over all processes
 KINDS = ("runs", "graph", "graphs", "mission")
 
 Change = Callable[[Tenant, Tenant, User], None]
@@ -209,6 +210,35 @@ def test_sockets_close_or_narrow_in_time_and_hear_nothing_after(
             later = listener.events(committed + WITHIN_S, crew)
             assert len(later) > (AFTER_S - WITHIN_S) * RATE / 4  # so there was something to hear
         assert any(listener.events(0, crew) for listener in leaving)
+
+
+def test_a_hundred_sockets_close_in_time_with_all_at_work(processes, acme):
+    run = acme.start_run()
+    paths = {"runs": f"/ws/runs/{run.pk}", "graph": f"/ws/graph/{acme.crew.pk}"}
+    tokens = [str(AccessToken.for_user(user)) for user in (acme.viewer, acme.operator)]
+    with ExitStack() as stack:
+        (leaving, staying) = (
+            [
+                Listener(kind, stack.enter_context(web.socket(paths[kind], token=token)))
+                for web in processes
+                for kind in paths
+                for _ in range(MANY // len(processes) // len(paths))
+            ]
+            for token in tokens
+        )
+        with Reporter(run):
+            time.sleep(BEFORE_S)
+            membership(acme.viewer).delete()
+            committed = time.time()
+            time.sleep(AFTER_S)
+        assert [listener.socket.code for listener in leaving] == [4403] * MANY
+        assert max(listener.ended for listener in leaving) <= committed + WITHIN_S
+        assert all(listener.is_alive() for listener in staying)
+        crew = str(acme.crew.pk)
+        assert not any(listener.events(committed + WITHIN_S, crew) for listener in leaving)
+        # Every one of them had and would have had something to hear.
+        graphs = [listener for listener in staying if listener.kind == "graph"]
+        assert all(listener.events(committed + WITHIN_S, crew) for listener in graphs)
 
 
 def test_a_lowered_role_watches_on_and_acts_no_more(processes, acme, api):
