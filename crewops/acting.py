@@ -1,10 +1,11 @@
-"""Tells the audit trail which request is being answered, and so who acts."""
+"""Tells the audit trail which request is being answered, and so who acts; and the scopes that one is."""
 
 from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_and_async_middleware
 
 from crews.audit.actor import acting_through
+from crews.scoping import answering
 
 
 @sync_and_async_middleware
@@ -13,13 +14,13 @@ def acting(get_response):
     if iscoroutinefunction(get_response):
 
         async def answer(request: HttpRequest) -> HttpResponse:
-            with acting_through(request):
+            with acting_through(request), answering():
                 return await get_response(request)
 
     else:
 
         def answer(request: HttpRequest) -> HttpResponse:
-            with acting_through(request):
+            with acting_through(request), answering():
                 return get_response(request)
 
     return answer

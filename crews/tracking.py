@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NoReturn, Self
 
 from django.db import models, transaction
 
-from crews.scoping import ScopedQuerySet
+from crews.scoping import OwnedModel, ScopedQuerySet
 from crews.text import storable
 
 TEXT_FIELDS = (models.CharField, models.TextField, models.JSONField)
@@ -37,7 +37,7 @@ class TrackedQuerySet(ScopedQuerySet):
         )
 
 
-class TrackedModel(models.Model):
+class TrackedModel(OwnedModel):
     """Keeps ``loaded``: the field values last read from or written to the database, by attname."""
 
     loaded: dict[str, Any]
@@ -45,7 +45,7 @@ class TrackedModel(models.Model):
     # Fields that no event tells of. Deleting what they point at sets them to null with update().
     UNTOLD: ClassVar[frozenset[str]] = frozenset()
 
-    class Meta:
+    class Meta(OwnedModel.Meta):
         abstract = True
         # Look-ups through relations too must not offer update().
         base_manager_name = "objects"
@@ -88,7 +88,8 @@ class TrackedModel(models.Model):
         own = [field.attname for field in self._meta.concrete_fields if not field.is_relation]
         with transaction.atomic():
             self.refresh_from_db(
-                fields=own, from_queryset=type(self)._base_manager.select_for_update()
+                fields=own,
+                from_queryset=type(self)._base_manager.whoever_asks().select_for_update(),
             )
             yield
 

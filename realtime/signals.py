@@ -150,7 +150,7 @@ def _report(execution: ToolExecution) -> dict:
 
 
 def _tasks_of_agent(task: TaskExecution) -> models.QuerySet[TaskExecution]:
-    return TaskExecution.objects.filter(run_id=task.run_id, agent_id=task.agent_id)
+    return task.run.task_executions.filter(agent_id=task.agent_id)
 
 
 def _agents_left(run: Run) -> list[Event]:

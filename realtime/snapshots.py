@@ -35,7 +35,7 @@ def graph(stream: str) -> dict[str, Any]:
 
 def crew_state(crew_id: UUID | str) -> dict[str, list[dict[str, Any]]]:
     """``agents`` and ``executions`` of the snapshot, as they are now."""
-    runs = Run.objects.filter(crew=crew_id)
+    runs = Run.objects.whoever_asks().filter(crew=crew_id)
     newest = models.Q(pk__in=runs.values("pk")[:1])
     shown = list(
         runs.filter(newest | models.Q(status__in=Run.ACTIVE))
@@ -43,7 +43,8 @@ def crew_state(crew_id: UUID | str) -> dict[str, list[dict[str, Any]]]:
         .values_list("pk", flat=True)
     )
     executions = list(
-        ToolExecution.objects.filter(task_execution__run__in=shown)
+        ToolExecution.objects.whoever_asks()
+        .filter(task_execution__run__in=shown)
         .select_related("task_execution")
         .order_by("-started_at")[:EXECUTIONS_LIMIT]
     )
@@ -56,7 +57,7 @@ def crew_state(crew_id: UUID | str) -> dict[str, list[dict[str, Any]]]:
                 "role": agent.role,
                 "state": states.get(agent.slug, "idle"),
             }
-            for agent in Agent.objects.filter(crew=crew_id).order_by("order", "slug")
+            for agent in Agent.objects.whoever_asks().filter(crew=crew_id).order_by("order", "slug")
         ],
         "executions": [_execution(execution) for execution in reversed(executions)],
     }
@@ -66,7 +67,7 @@ def _states(run_ids: list) -> dict[str, str]:
     """Each agent's state from its tasks in these runs; a task under way outweighs one that ended."""
     word = {"running": "working", "succeeded": "done", "failed": "error", "cancelled": "idle"}
     states: dict[str, str] = {}
-    tasks = TaskExecution.objects.filter(run__in=run_ids).order_by("started_at")
+    tasks = TaskExecution.objects.whoever_asks().filter(run__in=run_ids).order_by("started_at")
     for agent_id, status in tasks.values_list("agent_id", "status"):
         if states.get(agent_id) != "working":
             states[agent_id] = word[status]

@@ -59,7 +59,8 @@ def _named(tool: Tool, params: dict[str, Any]) -> list[str]:
 
 def _find(tool: Tool, params: dict[str, Any], name: str, organization_id: int) -> Secret:
     # Another organization's secret is as good as none.
-    secret = Secret.objects.filter(organization=organization_id, name=params[name]).first()
+    secrets = Secret.objects.whoever_asks()
+    secret = secrets.filter(organization=organization_id, name=params[name]).first()
     if secret is None:
         raise Refused(
             f"The organization has no secret {params[name]!r}. One of its admins can add it."

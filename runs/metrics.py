@@ -54,11 +54,12 @@ class Present(Collector):
         yield answers
 
     def _ask(self) -> list[GaugeMetricFamily]:
-        active = dict(Run.objects.active().values_list("status").annotate(Count("pk")).order_by())
+        under_way = Run.objects.active().whoever_asks()
+        active = dict(under_way.values_list("status").annotate(Count("pk")).order_by())
         runs = GaugeMetricFamily("crewops_runs", "Runs that have not ended.", labels=["status"])
         for status in Run.ACTIVE:
             runs.add_metric([status], active.get(status, 0))
-        queued = Run.objects.filter(status=Run.Status.QUEUED)
+        queued = Run.objects.whoever_asks().filter(status=Run.Status.QUEUED)
         since = queued.aggregate(since=Min("created_at"))["since"]
         waiting = (timezone.now() - since).total_seconds() if since else 0
         tiers = Worker.objects.alive().values_list("tier").annotate(Count("pk")).order_by()

@@ -18,7 +18,7 @@ def refresh(crew_id: UUID) -> None:
     second one sees that the first has ended.
     """
     with transaction.atomic():
-        crew = Crew.objects.select_for_update().get(pk=crew_id)
+        crew = Crew.objects.whoever_asks().select_for_update().get(pk=crew_id)
         activity = _activity(crew)
         if crew.activity != activity:
             crew.activity = activity
@@ -53,6 +53,6 @@ def crew_about_to_be_saved(instance: Crew, update_fields: frozenset[str] | None,
 def _activity(crew: Crew) -> str:
     if not Worker.objects.alive().exists():
         return Crew.Status.OFFLINE
-    if Run.objects.active().filter(crew=crew).exists():
+    if crew.runs.active().exists():
         return Crew.Status.BUSY
     return Crew.Status.AVAILABLE

@@ -64,7 +64,11 @@ class RunPage:
         self._with_output = with_output
         self._executions = list(run.task_executions.order_by("order", "started_at"))
         of = {execution.pk: execution for execution in self._executions}
-        newest = ToolExecution.objects.filter(task_execution__in=of).order_by("-started_at", "-id")
+        newest = (
+            ToolExecution.objects.whoever_asks()
+            .filter(task_execution__in=of)
+            .order_by("-started_at", "-id")
+        )
         self._tools = list(newest[: TOOLS_AT_MOST + 1])[::-1]
         self.leaves_out = len(self._tools) > TOOLS_AT_MOST
         self._tools = self._tools[-TOOLS_AT_MOST:]

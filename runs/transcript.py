@@ -40,7 +40,7 @@ def tails(executions: Sequence[ToolExecution], characters: int) -> dict[Any, str
         offset__lte=OuterRef("execution__output_length") - characters,
     )
     begin = Coalesce(Subquery(own.order_by("-offset").values("offset")[:1]), 0)
-    chunks = OutputChunk.objects.filter(execution__in=executions, offset__gte=begin)
+    chunks = OutputChunk.objects.whoever_asks().filter(execution__in=executions, offset__gte=begin)
     texts: defaultdict[Any, list[str]] = defaultdict(list)
     for pk, text in chunks.order_by("execution", F("offset")).values_list("execution", "text"):
         texts[pk].append(text)

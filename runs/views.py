@@ -72,7 +72,7 @@ def run_output(request: HttpRequest, pk: UUID, execution_id: UUID) -> HttpRespon
         return HttpResponseBadRequest("from: give a number of characters, 0 or more.")
     record = _found(request, pk)
     execution = get_object_or_404(
-        ToolExecution.objects.filter(task_execution__run=record), pk=execution_id
+        ToolExecution.objects.whoever_asks().filter(task_execution__run=record), pk=execution_id
     )
     at_most = OUTPUT_AT_MOST if "from" in request.GET else None
     offset, text = transcript.read(execution, int(start), at_most=at_most)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -10,9 +10,8 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from unfold.admin import StackedInline, TabularInline
 from unfold.decorators import display
-from unfold.forms import PaginationInlineFormSet
 
-from crews.admin.scoped import ScopedAdmin, ScopedInline
+from crews.admin.scoped import RowsOfTheRecord, ScopedAdmin, ScopedFilter, ScopedInline
 from crews.admin.steps import StepsField
 from crews.models import Agent, Crew, Task
 
@@ -23,7 +22,7 @@ STATUS_COLOURS = {
 }
 
 
-class AgentFormSet(PaginationInlineFormSet):
+class AgentFormSet(RowsOfTheRecord):
     def clean(self) -> None:
         """An agent's tasks would be deleted with it, some of them while they are being edited."""
         super().clean()
@@ -55,7 +54,7 @@ class TaskInline(ScopedInline, StackedInline):
         formset = super().get_formset(request, obj, **kwargs)
         fields = formset.form.base_fields  # of a class made for this call
         if "agent" in fields:
-            fields["agent"].queryset = Agent.objects.filter(crew=obj)
+            fields["agent"].queryset = obj.agents.all()
         if "steps" in fields:
             fields["steps"].help_text = format_html("{}. {}", self.steps_help, _secrets_of(obj))
         return formset
@@ -79,7 +78,7 @@ class CrewAdmin(ScopedAdmin):
     """Registered by ``runs.admin``."""
 
     list_display = ["name", "organization", "status_label", "agent_count", "task_count"]
-    list_filter = ["is_active", "activity", ("organization", admin.RelatedOnlyFieldListFilter)]
+    list_filter = ["is_active", "activity", ("organization", ScopedFilter)]
     list_select_related = ["organization"]
     search_fields = ["name", "slug", "organization__name"]
     ordering = ["organization__name", "name"]

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
-from crews.admin.scoped import ScopedAdmin, ScopedInline
+from crews.admin.scoped import ScopedAdmin, ScopedFilter, ScopedInline
 from crews.models import Membership, Role
 
 ROLE_COLOURS = {Role.VIEWER: "info", Role.OPERATOR: "success", Role.ADMIN: "warning"}
@@ -26,7 +26,7 @@ class MembershipForm(forms.ModelForm):
 class MembershipAdmin(ScopedAdmin):
     form = MembershipForm
     list_display = ["user", "organization", "role_label", "created_at"]
-    list_filter = ["role", ("organization", admin.RelatedOnlyFieldListFilter)]
+    list_filter = ["role", ("organization", ScopedFilter)]
     list_select_related = ["user", "organization"]
     search_fields = ["user__username", "organization__name"]
     fields = ["organization", "user", "role"]

@@ -8,14 +8,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+from django.contrib.admin import RelatedOnlyFieldListFilter
 from django.contrib.admin.utils import NestedObjects
 from django.contrib.auth import get_user_model
 from django.db.models import ForeignKey, Model, QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
+from unfold.forms import PaginationInlineFormSet
 
-from crews.models import Crew, Membership, Organization, Role
-from crews.scoping import ScopedQuerySet
+from crews.models import Crew, Organization, Role
+from crews.scoping import ScopedQuerySet, answering
 
 
 def roles_of(request: HttpRequest) -> set[str]:
@@ -25,7 +27,7 @@ def roles_of(request: HttpRequest) -> set[str]:
     if request.user.is_superuser:
         return set(Role.values)
     if not hasattr(request, "_crewops_roles"):
-        own = Membership.objects.filter(user=request.user)
+        own = request.user.memberships
         request._crewops_roles = set(own.values_list("role", flat=True))
     return request._crewops_roles
 
@@ -89,7 +91,8 @@ class ScopedAdmin(ScopedForms, ModelAdmin):
         A crew that is busy protects itself and its organization.
         """
         collector = NestedObjects(using=self.model._default_manager.db)
-        collector.collect(objs)
+        with answering(False):  # what goes with them
+            collector.collect(objs)
         found = collector.model_objs
         admins = {model: self.admin_site._registry.get(model) for model in found}
         forbidden = {
@@ -115,11 +118,31 @@ class ScopedAdmin(ScopedForms, ModelAdmin):
         )
 
 
+class RowsOfTheRecord(PaginationInlineFormSet):
+    """Takes the id of a row that is not among the record's like that of a row that is not there."""
+
+    def add_fields(self, form: forms.ModelForm, index: int | None) -> None:
+        super().add_fields(form, index)
+        named = form.fields[self._pk_field.name]
+        if isinstance(named, forms.ModelChoiceField):  # Django's has the rows of all records
+            named.queryset = self.queryset
+
+    def is_valid(self) -> bool:
+        _ = self.errors  # what was sent is looked at first
+        with answering(False):  # then Django asks what a deletion would take along
+            return super().is_valid()
+
+
 class ScopedInline(ScopedForms):
     """Rows of a record: seen by those who see it, edited by those who manage it."""
 
+    formset = RowsOfTheRecord
     extra = 0
     hide_title = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        rows = super().get_queryset(request)
+        return rows.visible_to(request.user)
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return self._may(request, obj, "visible_to")
@@ -141,6 +164,14 @@ class ScopedInline(ScopedForms):
                 else Role.ADMIN in roles_of(request)
             )
         return is_among(getattr(type(parent)._default_manager, scope)(request.user), parent)
+
+
+class ScopedFilter(RelatedOnlyFieldListFilter):
+    """Offers what the records point at that the user sees, and nothing else."""
+
+    def field_choices(self, *args: Any) -> list[tuple[Any, str]]:
+        with answering(False):  # Django looks the ids of those up
+            return super().field_choices(*args)
 
 
 class ReadOnly:

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from crews.admin.scoped import ScopedAdmin, is_among, roles_of
+from crews.admin.scoped import ScopedAdmin, ScopedFilter, is_among, roles_of
 from crews.models import Role, Secret
 from crews.models.secret import validate_value
 
@@ -29,7 +29,7 @@ class SecretAdmin(ScopedAdmin):
 
     form = SecretForm
     list_display = ["name", "organization", "host", "updated_at", "editor", "last_used_at"]
-    list_filter = [("organization", admin.RelatedOnlyFieldListFilter)]
+    list_filter = [("organization", ScopedFilter)]
     list_select_related = ["organization", "updated_by"]
     search_fields = ["name", "host", "organization__name"]
     ordering = ["organization__name", "name"]

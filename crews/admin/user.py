@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import User
@@ -7,6 +9,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from crews.admin.membership import UserMembershipInline
+from crews.scoping import answering
 
 admin.site.unregister(User)
 
@@ -38,6 +41,18 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     ]
     readonly_fields = ["last_login", "date_joined"]
     inlines = [UserMembershipInline]
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        with answering(False):  # memberships go with them
+            return super().get_deleted_objects(objs, request)
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        with answering(False):
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        with answering(False):
+            super().delete_queryset(request, queryset)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         # The history of a user who is there must answer like that of one who is not.

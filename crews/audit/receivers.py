@@ -14,6 +14,7 @@ from django.db.models.signals import post_save, pre_delete, pre_save
 from crews.audit.watched import WATCHED, Watched, organization_of, shown, values_of
 from crews.models import AuditEntry
 from crews.models.audit_entry import Kind
+from crews.scoping import answering
 from crews.tracking import TrackedModel
 
 Changes = dict[str, tuple[Any, Any]]
@@ -36,7 +37,8 @@ def _about_to_save(
     if instance._state.adding or raw or not _fields(WATCHED[sender], update_fields):
         return
     rows = sender._base_manager.select_for_update()
-    instance._audited_before = rows.filter(pk=instance.pk).first()
+    with answering(False):  # the record is there already
+        instance._audited_before = rows.filter(pk=instance.pk).first()
 
 
 def _saved(

@@ -7,7 +7,7 @@ from django.db import models
 from django.utils import timezone
 
 from crews import sealing
-from crews.scoping import ScopedQuerySet, User
+from crews.scoping import OwnedModel, ScopedQuerySet, User
 
 MIN_VALUE_CHARS = 8  # a shorter one could not be taken out of output without harm to common text
 MAX_VALUE_BYTES = 2048  # with the user name it fits into any pipe, so a tool is given it at once
@@ -43,7 +43,7 @@ def validate_value(value: str) -> None:
         )
 
 
-class Secret(models.Model):
+class Secret(OwnedModel):
     """A password or token of an organization, which steps use by its name and nobody can read.
 
     It is sent to its `host` alone. To change anything is to enter the value anew: who may

@@ -17,6 +17,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.utils import timezone
 from structlog.contextvars import bind_contextvars
 
+from crews.scoping import answering
 from realtime import auth, metrics, request_id
 from realtime.addresses import counted
 from realtime.close_codes import CloseCode
@@ -218,7 +219,8 @@ class SocketConsumer(AsyncConsumer, ABC):
         try:
             identity = auth.identify(self.scope)
             self.user_id = identity.user.pk  # the log says who was refused, too
-            return identity, self.admit(identity.user)
+            with answering():
+                return identity, self.admit(identity.user)
         except auth.Refused as refused:
             raise Refusal(CloseCode.UNAUTHENTICATED, str(refused)) from None
         except auth.ForeignOrigin:

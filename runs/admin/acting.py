@@ -29,9 +29,8 @@ class Acting:
 
     @action(description="Open live page", icon="open_in_new", permissions=["watch"])
     def open_live_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return HttpResponseRedirect(
-            self.model._default_manager.get(pk=object_id).get_absolute_url()
-        )
+        record = self.model._default_manager.visible_to(request.user).get(pk=object_id)
+        return HttpResponseRedirect(record.get_absolute_url())
 
     def _reaches(self, request: HttpRequest, object_id: str, scope: str) -> bool:
         try:

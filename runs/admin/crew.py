@@ -69,7 +69,7 @@ class StartableCrewAdmin(Acting, CrewAdmin):
         ),
     )
     def start_run(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        crew = Crew.objects.get(pk=object_id)
+        crew = Crew.objects.operable_by(request.user).get(pk=object_id)
         try:
             run = Run.objects.request(crew=crew, user=request.user)
         except IllegalMove as error:

@@ -9,7 +9,7 @@ from unfold.dataclasses import ActionDialog, UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from crews.admin.scoped import ReadOnly, ScopedAdmin, ScopedInline
+from crews.admin.scoped import ReadOnly, ScopedAdmin, ScopedFilter, ScopedInline
 from crews.tracking import IllegalMove
 from runs.admin.acting import Acting, forward
 from runs.admin.badge import badge
@@ -77,8 +77,8 @@ class RunAdmin(ReadOnly, Acting, ScopedAdmin):
     list_filter = [
         "status",
         "created_at",
-        ("crew", admin.RelatedOnlyFieldListFilter),
-        ("crew__organization", admin.RelatedOnlyFieldListFilter),
+        ("crew", ScopedFilter),
+        ("crew__organization", ScopedFilter),
     ]
     list_select_related = ["crew__organization", "started_by"]
     search_fields = ["id", "crew__name", "crew__slug", "message"]
@@ -101,7 +101,7 @@ class RunAdmin(ReadOnly, Acting, ScopedAdmin):
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:
         actions = super().get_actions_detail(request, object_id)
-        under_way = Run.objects.active().filter(pk=object_id).exists()
+        under_way = Run.objects.visible_to(request.user).active().filter(pk=object_id).exists()
         unfit = ("run_again", "resume") if under_way else ("cancel",)
         return [offered for offered in actions if offered.path not in unfit]
 
@@ -118,7 +118,7 @@ class RunAdmin(ReadOnly, Acting, ScopedAdmin):
         ),
     )
     def cancel(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        run = Run.objects.get(pk=object_id)
+        run = Run.objects.operable_by(request.user).get(pk=object_id)
         run.cancel()
         if run.is_over and run.status != Run.Status.CANCELLED:
             messages.info(request, f"Run {run} had ended already: {run.get_status_display()}.")
@@ -157,7 +157,7 @@ class RunAdmin(ReadOnly, Acting, ScopedAdmin):
         return self._again(request, object_id, from_failed=True)
 
     def _again(self, request: HttpRequest, object_id: str, *, from_failed: bool) -> HttpResponse:
-        run = Run.objects.get(pk=object_id)
+        run = Run.objects.operable_by(request.user).get(pk=object_id)
         try:
             retry = run.run_again(user=request.user, from_failed=from_failed)
         except IllegalMove as error:

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from unfold.decorators import display
 
-from crews.admin.scoped import ReadOnly, ScopedAdmin
+from crews.admin.scoped import ReadOnly, ScopedAdmin, ScopedFilter
 from runs.admin.badge import badge
 from runs.models import ToolExecution
 
@@ -26,7 +26,7 @@ class ToolExecutionAdmin(ReadOnly, ScopedAdmin):
         "status",
         "tool",
         "started_at",
-        ("task_execution__run__crew", admin.RelatedOnlyFieldListFilter),
+        ("task_execution__run__crew", ScopedFilter),
     ]
     list_select_related = ["task_execution__run__crew"]
     ordering = ["-started_at", "-id"]

@@ -20,7 +20,7 @@ class RunQuerySet(TrackedQuerySet):
 
     def readable_by(self, user) -> Self:
         """What ``user``, who may be anonymous, may open: the visible runs and the shared ones."""
-        return self.visible_to(user) | self.filter(is_public=True)
+        return self.visible_to(user) | self.whoever_asks().filter(is_public=True)
 
     def active(self) -> Self:
         return self.filter(status__in=self.model.ACTIVE)
@@ -50,9 +50,10 @@ class RunQuerySet(TrackedQuerySet):
         from runs import dispatch, retries
 
         with transaction.atomic():
-            crew = Crew.objects.select_for_update().get(pk=crew.pk)  # one at a time per crew
+            # One at a time per crew, which was reached before.
+            crew = Crew.objects.whoever_asks().select_for_update().get(pk=crew.pk)
             if idempotency_key:
-                asked = self.filter(crew=crew, started_by=user, idempotency_key=idempotency_key)
+                asked = crew.runs.filter(started_by=user, idempotency_key=idempotency_key)
                 if run := asked.first():
                     if run.parent_id != (parent and parent.pk):
                         raise IllegalMove(

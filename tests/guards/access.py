@@ -32,6 +32,21 @@ ACCESS = (
         "crews/tests/test_scoping.py::test_a_deactivated_user_reaches_nothing",
     ),
     guard(
+        "access: the second wall",
+        *("crews/scoping.py", "if not known and _answering.get():", "if False:"),
+        "tests/test_second_wall.py::test_a_view_that_forgets_shows_nothing[/page/-forgot]",
+    ),
+    guard(
+        "access: the second wall before sockets",
+        *("realtime/consumers/socket.py", "with answering():", "with answering(False):"),
+        "tests/test_second_wall.py::test_a_socket_that_forgets_is_closed[Careless]",
+    ),
+    guard(
+        "access: rows of a record's page",
+        *("crews/admin/scoped.py", "named.queryset = self.queryset", "pass"),
+        "crews/tests/test_admin_editing.py::test_an_inline_row_of_another_crew_is_not_taken_over",
+    ),
+    guard(
         "access: nobody signed in to the API",
         *("crewops/settings/api.py", "permissions.IsAuthenticated", "permissions.AllowAny"),
         asks("anonymous", "api/crews/"),
@@ -127,7 +142,7 @@ ACCESS = (
     ),
     guard(
         "access: a tool through its own run",
-        *(VIEWS, "ToolExecution.objects.filter(task_execution__run=record)", "ToolExecution.objects"),
+        *(VIEWS, "ToolExecution.objects.whoever_asks().filter(task_execution__run=record)", "ToolExecution.objects.whoever_asks()"),
         "runs/tests/test_views.py::TestReading::test_a_tool_is_reached_through_its_own_run_only",
     ),
     guard(
