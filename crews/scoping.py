@@ -66,6 +66,7 @@ class ScopedQuerySet(models.QuerySet):
     _is_reached = False
     _fetch_all = _reached(models.QuerySet._fetch_all)
     iterator = _reached(models.QuerySet.iterator)
+    aiterator = _reached(models.QuerySet.aiterator)
     aggregate = _reached(models.QuerySet.aggregate)
     count = _reached(models.QuerySet.count)
     exists = _reached(models.QuerySet.exists)
@@ -113,9 +114,11 @@ class ScopedQuerySet(models.QuerySet):
         from crews.models.membership import Membership
 
         organizations = Membership.objects.filter(user=user, role__in=roles)
-        return self.whoever_asks().filter(
+        rows = self.filter(
             **{f"{self.organization_path}__in": organizations.values("organization")}
         )
+        rows._is_reached = True
+        return rows
 
     def _clone(self) -> Self:
         rows = super()._clone()
