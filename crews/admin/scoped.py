@@ -127,9 +127,15 @@ class RowsOfTheRecord(PaginationInlineFormSet):
         if isinstance(named, forms.ModelChoiceField):  # Django's has the rows of all records
             named.queryset = self.queryset
 
+    # Once what was sent has been looked at, Django asks in both what a deletion would take along.
+
+    def validate_unique(self) -> None:
+        with answering(False):
+            super().validate_unique()
+
     def is_valid(self) -> bool:
-        _ = self.errors  # what was sent is looked at first
-        with answering(False):  # then Django asks what a deletion would take along
+        _ = self.errors
+        with answering(False):
             return super().is_valid()
 
 
