@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from crews.tracking import IllegalMove
-from runs import credentials, metrics, tools
+from runs import credentials, metrics, remains, tools
 from runs.emitter import ToolEventEmitter
 from runs.lease import Lease, LeaseLost
 from runs.models import Run, TaskExecution, ToolExecution
@@ -24,6 +24,7 @@ def execute(run: Run) -> None:
         with Lease(run) as lease:
             _expect_workspace(run)
             _make_workspace(run)
+            remains.clear(run)
             failed = [task for task in run.plan["tasks"] if not _carry_out(run, task, lease)]
         if failed:
             names = ", ".join(task["name"] for task in failed)
@@ -105,6 +106,8 @@ def _call(execution: TaskExecution, step: dict, workspace: Path, lease: Lease) -
         return emitter.end(tools.Outcome(tools.Status.ERROR, message=refusal))
     try:
         outcome = tool.run(params | secrets, workspace, emitter)
+        if outcome.made:
+            remains.note(execution.run, task_id=str(execution.task_id), made=outcome.made)
     except (LeaseLost, IllegalMove):
         raise
     except Exception as error:

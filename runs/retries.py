@@ -26,6 +26,7 @@ def follow(run: Run, parent: Run, *, from_failed: bool) -> None:
     if workspaces.hand_on(parent, run):
         run.retry = Run.Retry.RESUMED
         run.plan = rest
+        run.remains = parent.remains
     else:
         run.retry = Run.Retry.RESTARTED
 

@@ -50,6 +50,11 @@ def hand_on(run: Run, to: Run) -> bool:
     return True
 
 
+def out_of_reach() -> Path:
+    """A new name, which no tool can get at, for what is to be removed. Should that fail, it is tried again."""
+    return settings.WORKSPACES_DIR / f"{DOOMED}{uuid4()}"
+
+
 def remove_old() -> None:
     """Remove what is older than ``WORKSPACE_RETENTION_H`` and belongs to no run that is under way."""
     for workspace in _old():
@@ -77,7 +82,7 @@ def _take_out_of_reach(workspace: Path) -> Path | None:
     """The workspace under another name, or nothing where it is still needed or already gone."""
     if workspace.name.startswith(DOOMED):
         return workspace
-    doomed = workspace.with_name(f"{DOOMED}{uuid4()}")
+    doomed = out_of_reach()
     run_id = _id_in(workspace.name)
     with transaction.atomic():
         run = Run.objects.select_for_update().filter(pk=run_id).first()

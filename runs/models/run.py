@@ -55,6 +55,11 @@ class Run(TrackedModel, TimeSpan):
         help_text="The run that this one repeats or goes on with.",
     )
     retry = models.CharField(max_length=10, choices=Retry, blank=True)
+    remains = models.JSONField(
+        default=list,
+        editable=False,
+        help_text="What tools made in the workspace: see runs.remains.",
+    )
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
     plan = models.JSONField(editable=False, help_text="The crew as it was: see Crew.plan().")
     reason = models.CharField(max_length=40, blank=True)  # task_failed, worker_lost, ...

@@ -100,6 +100,12 @@ class RunQuerySet(TrackedQuerySet):
     def note_announced(self, run: "Run") -> None:
         models.QuerySet.update(self.filter(pk=run.pk), announced_at=Now())
 
+    def note_remains(self, run: "Run", remains: list[dict]) -> None:
+        """Keep what the attempt that holds the run says of its workspace; no event tells of that."""
+        run.remains = remains
+        held = self.filter(pk=run.pk, attempt=run.own_attempt)
+        models.QuerySet.update(held, remains=remains)
+
     def lease_expired(self) -> Self:
         return self.filter(status=self.model.Status.RUNNING, lease_until__lt=Now())
 

@@ -26,11 +26,14 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a tool call came to. ``exit_code`` is None when no process told one."""
+    """What a tool call came to. ``exit_code`` is None when no process told one. ``made`` is a directory
+    of the workspace that did not exist before: it is removed when a retry repeats the task.
+    """
 
     status: Status
     exit_code: int | None = None
     message: str = ""
+    made: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,10 @@ class GitClone(Tool):
     def run(self, params: dict[str, Any], workspace: Path, emitter: Emitter) -> Outcome:
         target = workspace / params["directory"]
         if target.is_symlink() or target.exists():
-            message = f"{params['directory']} exists already: give this clone another directory."
+            message = (
+                f"{params['directory']} exists already: give this clone another directory. If an "
+                "earlier run left it, run again from the start: that begins in an empty workspace."
+            )
             return Outcome(Status.ERROR, message=message)
         if not target.resolve().is_relative_to(workspace.resolve()):
             return Outcome(Status.ERROR, message=f"{params['directory']} is not in the workspace.")
@@ -132,7 +135,8 @@ class GitClone(Tool):
         )
         if not finished.fault and finished.exit_code == 0:
             emitter.progress(progress=1.0)
-            return Outcome(Status.SUCCESS, 0, f"Cloned into {params['directory']}.")
+            message = f"Cloned into {params['directory']}."
+            return Outcome(Status.SUCCESS, 0, message, made=params["directory"])
         remove_tree(target)  # half a clone would stand in the next try's way
         message = finished.fault or f"git ended with exit code {finished.exit_code}."
         if not finished.fault and NOT_LET_IN.search(percentages.last):

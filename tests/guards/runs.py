@@ -54,6 +54,22 @@ RUNS = (
         "runs/tests/test_workspaces.py::test_an_old_workspace_of_an_ended_run_is_removed",
     ),
     guard(
+        "workspace: of what a task left only its own clone is removed",
+        *("runs/remains.py", " or status.st_ino != item[\"inode\"]", ""),
+        "runs/tests/test_remains.py::test_what_another_task_made_is_not_taken_for_the_clone",
+    ),
+    guard(
+        "workspace: what a task left is not looked for behind a link",
+        *("runs/remains.py", "WAY | os.O_NOFOLLOW", "WAY"),
+        "runs/tests/test_remains.py::TestLinks::test_are_not_followed[a/repo-a-]",
+    ),
+    guard(
+        "workspace: a link in place of what is removed is not followed",
+        *("runs/tools/removal.py", "if directory.is_symlink():", "if False:"),
+        "runs/tests/test_remains.py::TestLinks::"
+        "test_one_that_appears_at_the_last_moment_is_removed_itself",
+    ),
+    guard(
         "lease: of the attempt",
         *(LEASE, "attempt != self._run.own_attempt or status", "status"),
         "runs/tests/test_lease.py::test_a_run_that_is_not_ours_any_more_is_given_up"

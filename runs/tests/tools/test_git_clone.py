@@ -13,7 +13,7 @@ from runs.tools.git_clone import Percentages, argv
 
 def test_clones_with_gits_own_percentages(workspace, emitter, origin):
     assert clone(workspace, emitter, url=str(origin)) == Outcome(
-        Status.SUCCESS, 0, "Cloned into repo."
+        Status.SUCCESS, 0, "Cloned into repo.", made="repo"
     )
     assert (workspace / "repo/119.txt").is_file()
     assert emitter.values == sorted(emitter.values)
@@ -39,7 +39,10 @@ def test_a_second_clone_needs_another_directory(workspace, emitter, origin):
     clone(workspace, emitter, url=str(origin))
     outcome = clone(workspace, emitter, url=str(origin))
     assert outcome.status == Status.ERROR
-    assert outcome.message == "repo exists already: give this clone another directory."
+    assert outcome.message == (
+        "repo exists already: give this clone another directory. If an earlier run left it, run "
+        "again from the start: that begins in an empty workspace."
+    )
     assert clone(workspace, emitter, url=str(origin), directory="second").status == Status.SUCCESS
 
 

@@ -52,6 +52,14 @@ def test_symbolic_links_are_not_followed(tmp_path):
     assert not tree.exists()
 
 
+def test_a_symbolic_link_in_its_place_is_removed_alone(tmp_path):
+    (tmp_path / "outside").mkdir(mode=0o500)
+    (tmp_path / "link").symlink_to("outside")
+    remove_tree(tmp_path / "link")
+    assert not (tmp_path / "link").is_symlink()
+    assert (tmp_path / "outside").stat().st_mode & 0o777 == 0o500
+
+
 def test_a_name_that_looks_like_an_option(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("-x").mkdir()
