@@ -1,4 +1,4 @@
-"""A git host on this machine: smart HTTP over TLS, with a private repository."""
+"""A git host on this machine: HTTP over TLS, with private repositories."""
 
 import base64
 import datetime
@@ -27,7 +27,8 @@ NAMES = ("forge.invalid",)
 
 @dataclass
 class Forge:
-    """A host with the repositories `/open.git` and `/private.git`, which `password` opens to `git`.
+    """A host with the repositories `/open.git` and, which `password` opens to `git`, `/private.git` and
+    `/dumb.git`. The last is but files: that host speaks git's "dumb" protocol for it.
 
     `/moved.git` is a redirect to `moved_to`. While git waits for the answer to a request that has
     the password, `during` is called.
@@ -40,6 +41,7 @@ class Forge:
     during: Callable[[], object] = lambda: None
     requests: list[str] = field(default_factory=list)  # paths
     told: list[str] = field(default_factory=list)  # user names and passwords, as user:password
+    told_at: set[str] = field(default_factory=set)  # the addresses at which it was told these
 
     def url(self, path: str, host: str = HERE, user_info: str = "") -> str:
         return f"https://{user_info}{host}:{self.port}{path}"
@@ -56,10 +58,17 @@ class Handler(BaseHTTPRequestHandler):
         told = base64.b64decode((self.headers["Authorization"] or "").removeprefix("Basic "))
         if told:
             self.forge.told.append(told.decode())
+            self.forge.told_at.add(self.connection.getsockname()[0])
         if path.startswith("/moved.git"):
             self._answer(302, {"Location": self.forge.moved_to + self.path[len("/moved.git") :]})
-        elif path.startswith("/private.git") and told.decode() != f"git:{self.forge.password}":
+        elif (
+            path.startswith(("/private.git", "/dumb.git"))
+            and told.decode() != f"git:{self.forge.password}"
+        ):
             self._answer(401, {"WWW-Authenticate": 'Basic realm="forge"'})
+        elif path.startswith("/dumb.git"):
+            file = self.forge.root / path.lstrip("/")
+            self._answer(*(200, {}, file.read_bytes()) if file.is_file() else (404, {}))
         else:
             if told:
                 self.forge.during()
@@ -107,6 +116,8 @@ def serving(root: Path, password: str) -> Iterator[tuple[Forge, Path]]:
     for name in ("open.git", "private.git"):
         git("init", "--quiet", "--initial-branch=main", name, cwd=root)
         git("commit", "--quiet", "--allow-empty", "--message=First", cwd=root / name)
+    git("clone", "--quiet", "--bare", "open.git", "dumb.git", cwd=root)
+    git("update-server-info", cwd=root / "dumb.git")
     forge = Forge(root, password)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority := _certificate(root / "forge.pem"))
