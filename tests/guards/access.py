@@ -89,7 +89,7 @@ ACCESS = (
     guard(
         "access: crews to filter by, of the API",
         *("runs/api/filters.py", "Crew.objects.visible_to(request.user)", "Crew.objects.all()"),
-        "runs/tests/test_api.py::TestList::test_a_foreign_crew_is_refused_exactly_like_a_missing_one",
+        "runs/tests/api/test_list.py::TestList::test_a_foreign_crew_is_refused_exactly_like_a_missing_one",
     ),
     guard(
         "access: events of the API",
@@ -188,7 +188,7 @@ ACCESS = (
     guard(
         "access: runs of the crew page's own crew",
         *(LIVE, "        .filter(crew=crew)\n", ""),
-        "realtime/tests/test_views.py::TestCrewPage::test_lists_no_run_of_another_crew",
+        "realtime/tests/pages/test_crew_page.py::TestCrewPage::test_lists_no_run_of_another_crew",
     ),
     guard(
         "access: operators are no viewers",

@@ -1,0 +1,45 @@
+"""Looking at the live pages, and something on them to look at."""
+
+import re
+
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from runs.models import TaskExecution, ToolExecution
+
+FRAGMENT = {"X-Fragment": "live"}
+MOST_QUERIES = 18  # of a page, session and user included
+
+
+def get(user, path: str, **kwargs):
+    client = Client()
+    if user:
+        client.force_login(user)
+    return client.get(path, **kwargs)
+
+
+def queries(user, path: str) -> int:
+    client = Client()
+    client.force_login(user)
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(path).status_code == 200
+    return len(captured)
+
+
+def text(response) -> str:
+    """The page without what differs each time it is served."""
+    page = response.content.decode()
+    return re.sub(r'(nonce|value)="[^"]+"', "", page)
+
+
+def crew_path(tenant) -> str:
+    return f"/crews/{tenant.crew.pk}/"
+
+
+def tool_at_work(tenant, **report) -> ToolExecution:
+    run = tenant.start_run()
+    task = TaskExecution.objects.start(run=run, task=run.plan["tasks"][0])
+    execution = ToolExecution.objects.start(task_execution=task, tool="script", params={})
+    execution.report(**report)
+    return execution

@@ -1,0 +1,172 @@
+"""The page of a crew: what each person sees of it, and that nothing else reaches anyone."""
+
+import json
+import re
+from uuid import uuid4
+
+import pytest
+
+from crews.models import Agent, Crew, Task
+from realtime.tests.pages.scene import (
+    FRAGMENT,
+    MOST_QUERIES,
+    crew_path,
+    get,
+    queries,
+    text,
+    tool_at_work,
+)
+from runs.models import Run, Worker
+
+pytestmark = pytest.mark.django_db
+
+
+class TestCrewPage:
+    def test_shows_every_role_agents_tasks_and_steps(self, acme, superuser, worker_alive):
+        for person in (acme.viewer, acme.operator, acme.admin, superuser):
+            page = text(get(person, crew_path(acme)))
+            assert "<h1>Acme crew" in page
+            assert page.count('class="agent-card"') == page.count("<tr data-agent=") == 2
+            assert "Orion works" in page
+            assert "<code>echo hello</code>" in page
+
+    def test_of_another_organization_is_like_one_that_does_not_exist(self, acme, globex):
+        foreign = get(globex.admin, crew_path(acme))
+        missing = get(globex.admin, f"/crews/{uuid4()}/")
+        assert foreign.status_code == missing.status_code == 404
+        assert text(foreign) == text(missing)
+        assert "<h1>Not found</h1>" in text(foreign)
+        assert get(acme.viewer, crew_path(acme)).status_code == 200
+
+    def test_sends_who_is_not_signed_in_to_the_sign_in_page_either_way(self, acme):
+        for path in (crew_path(acme), f"/crews/{uuid4()}/"):
+            assert get(None, path)["Location"] == f"/login/?next={path}"
+
+    def test_its_updates_are_refused_to_the_same_people(self, acme, globex):
+        assert get(globex.admin, crew_path(acme), headers=FRAGMENT).status_code == 404
+        assert get(None, crew_path(acme), headers=FRAGMENT).status_code == 302
+        assert get(acme.viewer, crew_path(acme), headers=FRAGMENT).status_code == 200
+
+    def test_its_update_is_the_part_that_changes(self, acme):
+        update = text(get(acme.viewer, crew_path(acme), headers=FRAGMENT))
+        page = text(get(acme.viewer, crew_path(acme)))
+        assert "<html" not in update
+        assert update.lstrip().startswith('<div id="worker-banner">')
+        assert update[update.index('<div class="container-xl" id="live"') :].strip() in page
+
+    def test_start_can_be_pressed_by_operators(self, acme, worker_alive):
+        assert "disabled" not in text(get(acme.operator, crew_path(acme)))
+
+    @pytest.mark.parametrize(
+        ("case", "reason"),
+        [
+            ("viewer", "You watch this crew."),
+            ("deactivated", "The crew is deactivated."),
+            ("no task", "The crew has no task yet."),
+            ("no worker", "No worker is running to carry it out."),
+        ],
+    )
+    def test_start_says_why_it_cannot_be_pressed(self, acme, case, reason):
+        if case != "no worker":
+            Worker.objects.beat("w")
+        if case == "deactivated":
+            acme.crew.is_active = False
+            acme.crew.save()
+        if case == "no task":
+            acme.crew.tasks.all().delete()
+        page = text(get(acme.viewer if case == "viewer" else acme.operator, crew_path(acme)))
+        assert 'disabled aria-describedby="start-refusal"' in page
+        assert f'id="start-refusal">{reason}' in page
+
+    def test_shows_the_tool_in_use_at_its_agent(self, acme, worker_alive):
+        execution = tool_at_work(acme, message="Receiving objects", progress=0.43)
+        page = text(get(acme.viewer, crew_path(acme)))
+        assert page.count(f'data-execution="{execution.pk}" data-status="running"') == 2
+        assert page.count("43 %") == 2
+        assert page.count("Receiving objects") == 2
+        assert page.count('data-agent="orion" data-state="working"') == 2
+        assert page.count('data-agent="vega" data-state="idle"') == 2
+
+    def test_shows_how_the_last_tool_ended(self, acme, worker_alive):
+        execution = tool_at_work(acme, progress=0.5)
+        execution.end("error", exit_code=1)
+        execution.task_execution.finish("failed")
+        page = text(get(acme.viewer, crew_path(acme)))
+        assert page.count(f'data-execution="{execution.pk}" data-status="error"') == 2
+        assert page.count('data-agent="orion" data-state="error"') == 2
+        assert "50 %" not in page
+
+    def test_shows_the_tools_of_two_runs_at_once(self, acme, worker_alive):
+        executions = [tool_at_work(acme, progress=share) for share in (0.1, 0.2)]
+        page = text(get(acme.viewer, crew_path(acme)))
+        for execution in executions:
+            assert page.count(f'data-execution="{execution.pk}"') == 2
+
+    def test_shows_nothing_of_another_crew(self, acme, globex, worker_alive):
+        execution = tool_at_work(globex, message="Receiving objects")
+        page = text(get(acme.viewer, crew_path(acme)))
+        assert str(execution.pk) not in page
+        assert "Receiving objects" not in page
+
+    def test_lists_no_run_of_another_crew(self, acme, worker_alive):
+        other = Crew.objects.create(organization=acme.organization, name="Other", slug="other")
+        runs = [acme.start_run(), Run.objects.create(crew=other)]
+        page = text(get(acme.viewer, crew_path(acme)))
+        assert [f"/runs/{run.pk}/" in page for run in runs] == [True, False]
+
+    def test_the_graph_has_an_edge_for_each_handing_over(self, acme):
+        orion, vega = acme.crew.agents.all()
+        for order, agent in enumerate((vega, orion, vega), start=2):
+            Task.objects.create(crew=acme.crew, agent=agent, name="More", order=order)
+        page = get(acme.viewer, crew_path(acme)).content.decode()
+        shape = re.search('id="graph-shape" type="application/json">(.*?)<', page)[1]
+        assert json.loads(shape) == {
+            "agents": ["orion", "vega"],
+            "edges": [["orion", "vega"], ["vega", "orion"]],
+        }
+
+    def test_its_shape_changes_with_the_agents_and_not_with_what_they_do(self, acme, worker_alive):
+        def shape() -> str:
+            page = get(acme.viewer, crew_path(acme), headers=FRAGMENT).content.decode()
+            return re.search('data-shape="(.+?)"', page)[1]
+
+        before = shape()
+        tool_at_work(acme, progress=0.5)
+        assert shape() == before
+        Agent.objects.create(crew=acme.crew, name="Lyra", slug="lyra")
+        assert shape() != before
+
+    def test_says_what_an_empty_crew_lacks(self, acme):
+        acme.crew.agents.all().delete()
+        page = text(get(acme.operator, crew_path(acme)))
+        assert "No agents yet" in page
+        assert "No tasks yet" in page
+        assert "Not run yet" in page
+
+    def test_markup_in_names_and_messages_is_text(self, acme, worker_alive):
+        attack = "<script>alert(1)</script>"
+        for record in (Agent.objects.get(slug="orion"), *Task.objects.all()):
+            record.name = record.role = attack
+            record.steps = [{"tool": attack, "params": {attack: attack}}]
+            record.save()
+        tool_at_work(acme, message=attack)
+        for path in ("/", crew_path(acme)):
+            page = get(acme.viewer, path).content.decode()
+            assert "&lt;script&gt;alert(1)" in page
+            assert "<script>alert" not in page
+
+    def test_shows_no_secret_of_a_step(self, acme):
+        url = "https://robot:hunter2hunter2@example.com/repository"
+        acme.give_steps({"tool": "git_clone", "params": {"url": url}})
+        page = text(get(acme.admin, crew_path(acme)))
+        assert "example.com/repository" in page
+        assert "hunter2" not in page
+
+    def test_asks_the_same_number_of_questions_for_many_agents_and_runs(self, acme, worker_alive):
+        tool_at_work(acme)
+        few = queries(acme.viewer, crew_path(acme))
+        for number in range(9):
+            agent = Agent.objects.create(crew=acme.crew, name="X", slug=f"x-{number}")
+            Task.objects.create(crew=acme.crew, agent=agent, name="More", order=number)
+            tool_at_work(acme)
+        assert queries(acme.viewer, crew_path(acme)) == few <= MOST_QUERIES

@@ -1,0 +1,57 @@
+"""The command reap_runs: one sweep, and the loop."""
+
+import signal
+import sqlite3
+from datetime import timedelta
+
+from django.db import models
+from django.utils import timezone
+
+from runs.models import Run
+from runs.tests.commands.calling import run
+from tests.live import Process, eventually
+
+
+def test_one_sweep_ends_what_was_lost_and_nothing_else(acme, globex):
+    lost, held = acme.start_run(), globex.start_run()
+    past = timezone.now() - timedelta(seconds=1)
+    models.QuerySet.update(Run.objects.filter(pk=lost.pk), lease_until=past)
+    out, _ = run("reap_runs")
+    assert out == "Ended as worker_lost: 1. Announced again: 0.\n"
+    assert [Run.objects.get(pk=r.pk).status for r in (lost, held)] == ["failed", "running"]
+
+
+def test_the_loop_sweeps_until_it_is_told_to_stop(transactional_db, acme):
+    process = Process("manage.py", "reap_runs", "--loop", REAPER_INTERVAL_S="0.1")
+    eventually(lambda: "Sweeping every" in process.log.read_text(), within_s=30)
+    for _ in range(2):
+        lost = acme.start_run()
+        past = timezone.now() - timedelta(seconds=1)
+        models.QuerySet.update(Run.objects.filter(pk=lost.pk), lease_until=past)
+        eventually(Run.objects.filter(pk=lost.pk, reason="worker_lost").exists)
+    assert process.stop(signal.SIGTERM) == 0
+    assert "Stopped" in process.log.read_text()
+
+
+def test_the_loop_outlives_a_database_that_is_away(tmp_path):
+    here, away = tmp_path / "here", tmp_path / "away"
+    here.mkdir()
+    database = {"DATABASE_URL": f"sqlite:///{here}/crewops.sqlite3"}
+    migrated = Process("manage.py", "migrate", "--verbosity=0", **database)
+    eventually(lambda: not migrated.running, within_s=60)
+    with sqlite3.connect(here / "crewops.sqlite3") as connection:
+        connection.execute("INSERT INTO runs_worker VALUES ('w', '2001-01-01 00:00:00', '')")
+    connection.close()
+    here.rename(away)
+    process = Process("manage.py", "reap_runs", "--loop", REAPER_INTERVAL_S="0.1", **database)
+    eventually(lambda: "the database did not answer" in process.log.read_text(), within_s=30)
+    away.rename(here)
+
+    def forgotten() -> bool:
+        with sqlite3.connect(here / "crewops.sqlite3") as connection:
+            rows = connection.execute("SELECT * FROM runs_worker").fetchall()
+        connection.close()
+        return not rows
+
+    eventually(forgotten)
+    assert process.stop(signal.SIGTERM) == 0
