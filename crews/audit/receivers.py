@@ -54,17 +54,27 @@ def _saved(
     if raw or not fields:
         return
     before, instance._audited_before = instance._audited_before, None
-    changes = _changes(watched, fields, before, instance)
+    if before and "password" in fields and _is_only_hashed_anew(before, instance):
+        fields = tuple(name for name in fields if name != "password")
+    tell(fields, before, instance, created=created)
+
+
+def tell(
+    fields: tuple[str, ...], before: Model | None, after: Model, *, created: bool = False
+) -> None:
+    """Record what differs in ``fields`` between two states of a record, in one entry or several."""
+    watched = WATCHED[type(after)]
+    changes = _changes(fields, before, after)
     switched = {name: changes.pop(name) for name in watched.switches if name in changes}
     if created:
-        _record(watched.created, instance, changes)
+        _record(watched.created, after, changes)
     elif changes:
-        _record(watched.edited, instance, changes)
+        _record(watched.edited, after, changes)
     for name, change in switched.items():
-        if before or _begins_unlike_others(watched, instance, name):
+        if before or _begins_unlike_others(watched, after, name):
             on, off = watched.switches[name]
             told = {} if name in watched.hidden else {name: change}
-            _record(on if getattr(instance, name) else off, instance, told)
+            _record(on if getattr(after, name) else off, after, told)
 
 
 def _about_to_delete(sender: type[Model], instance: Model, origin: Any, **kwargs: Any) -> None:
@@ -93,13 +103,9 @@ def _begins_unlike_others(watched: Watched, record: Model, name: str) -> bool:
     return name not in watched.hidden and getattr(record, name) != usual
 
 
-def _changes(
-    watched: Watched, fields: tuple[str, ...], before: Model | None, after: Model
-) -> Changes:
+def _changes(fields: tuple[str, ...], before: Model | None, after: Model) -> Changes:
     old = values_of(before, fields) if before else {}
     changed = [name for name, new in values_of(after, fields).items() if old.get(name) != new]
-    if "password" in changed and before and _is_only_hashed_anew(before, after):
-        changed.remove("password")
     return {name: _change(name, before, after) for name in changed}
 
 
