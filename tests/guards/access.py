@@ -223,19 +223,19 @@ ACCESS = (
     guard(
         "access: who is offered to start, on the dashboard",
         *(LIVE, "Crew.objects.operable_by(request.user).values_list", "Crew.objects.visible_to(request.user).values_list"),
-        "realtime/tests/test_views.py::TestDashboard::test_offers_start_to_operators_only",
+        "realtime/tests/pages/test_dashboard.py::TestDashboard::test_offers_start_to_operators_only",
     ),
     guard(
         "access: who is offered to start, on the crew page",
         *(LIVE, "Crew.objects.operable_by(request.user).filter(pk=pk)", "Crew.objects.filter(pk=pk)"),
-        "realtime/tests/test_views.py::TestCrewPage::test_start_can_be_pressed_by_operators",
+        "realtime/tests/pages/test_crew_page.py::TestCrewPage::test_start_can_be_pressed_by_operators",
     ),
     guard(
         "access: runs on the crew page",
         LIVE,
         "Run.objects.visible_to(request.user)\n        .filter(crew=crew)\n",
         "Run.objects.all()\n",
-        "realtime/tests/test_views.py::TestCrewPage::test_lists_no_run_of_another_crew",
+        "realtime/tests/pages/test_crew_page.py::TestCrewPage::test_lists_no_run_of_another_crew",
     ),
     guard(
         "access: the role that an act needs",

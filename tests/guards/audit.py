@@ -31,6 +31,12 @@ AUDIT = (
         "realtime/tests/test_signals.py::test_what_would_bypass_the_signals_is_refused[update]",
     ),
     guard(
+        "audit: users changed many at a time",
+        *("crews/audit/bulk.py", "tell(watched.fields, before[user.pk], user)", "pass"),
+        "crews/tests/test_audit_bulk.py::test_an_update_is_told_of_each_user_it_changes"
+        "[change0-user.deactivated]",
+    ),
+    guard(
         "audit: there is a trail, for admins alone",
         ENTRY_ADMIN,
         "def has_module_permission(self, request: HttpRequest) -> bool:\n        return Role.ADMIN in roles_of(request)",

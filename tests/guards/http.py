@@ -199,6 +199,6 @@ HTTP = (
     guard(
         "run: a key is what the database holds",
         *("runs/api/idempotency.py", "if not KEY.fullmatch(key):", "if False:"),
-        "runs/tests/test_api.py::TestIdempotency",
+        "runs/tests/api/test_start.py::TestIdempotency",
     ),
 )  # fmt: skip

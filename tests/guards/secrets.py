@@ -156,7 +156,7 @@ SECRETS = (
     guard(
         "redaction: steps on the crew page",
         *("realtime/crew_page.py", "shown = redact_params(params, secrets_in(params))", "shown = params"),
-        "realtime/tests/test_views.py::TestCrewPage::test_shows_no_secret_of_a_step",
+        "realtime/tests/pages/test_crew_page.py::TestCrewPage::test_shows_no_secret_of_a_step",
     ),
     guard(
         "redaction: steps of the API",

@@ -49,7 +49,7 @@ SITE = (
     guard(
         "site: live pages are read alone",
         *("realtime/views.py", "return require_safe(login_required(", "return (login_required("),
-        "realtime/tests/test_views.py::TestEveryPage::test_only_answers_to_reading",
+        "realtime/tests/pages/test_every_page.py::TestEveryPage::test_only_answers_to_reading",
     ),
     guard(
         "site: what a tool prints is no page",
