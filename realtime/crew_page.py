@@ -7,9 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
 
 from crews.models import Agent, Crew, Task
 from realtime.snapshots import crew_state
+from runs.models import Run, TaskExecution
 from runs.redaction import redact_params, secrets_in
 
 
@@ -24,10 +28,19 @@ class CrewPage:
 
     @property
     def graph(self) -> dict[str, Any]:
-        """The graph's shape: agents in order, and an edge wherever a task hands over to the next."""
-        walk = [task.agent.slug for task in self.tasks]
-        edges = dict.fromkeys((a, b) for a, b in pairwise(walk) if a != b)
-        return {"agents": [agent.slug for agent in self.agents], "edges": list(edges)}
+        """The graph's shape: agents in order, and an edge wherever a task hands over to the next.
+
+        ``tasks`` holds for each edge the tasks that begin by it.
+        """
+        edges: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        for task, following in pairwise(self.tasks):
+            if task.agent_id != following.agent_id:
+                edges[task.agent.slug, following.agent.slug].append(str(following.pk))
+        return {
+            "agents": [agent.slug for agent in self.agents],
+            "edges": list(edges),
+            "tasks": list(edges.values()),
+        }
 
     @property
     def shape(self) -> str:
@@ -37,8 +50,10 @@ class CrewPage:
         return hashlib.sha256(json.dumps([names, tasks]).encode()).hexdigest()[:16]
 
     def _describe(self, agents: Iterable[Agent], tasks: Iterable[Task]) -> None:
-        """Give each agent ``state``, ``tools`` and ``numbered_tasks``, each task its ``calls``."""
+        """Give each agent ``state``, ``tools``, ``numbered_tasks`` and ``current_task``; each task
+        its ``calls``."""
         state = crew_state(self.crew.pk)
+        current = current_tasks(self.crew)
         states = {agent["agent_id"]: agent["state"] for agent in state["agents"]}
         executions = defaultdict(list)
         for execution in state["executions"]:
@@ -46,11 +61,22 @@ class CrewPage:
         numbered = defaultdict(list)
         for number, task in enumerate(tasks, start=1):
             task.calls = [_call(step) for step in task.steps]
-            numbered[task.agent_id].append((number, task.name))
+            numbered[task.agent_id].append((number, task))
         for agent in agents:
             agent.state = states.get(agent.slug, "idle")
             agent.tools = current_tools(executions[agent.slug])
             agent.numbered_tasks = numbered[agent.pk]
+            agent.current_task = current.get(agent.slug)
+
+
+def current_tasks(crew: Crew) -> dict[str, UUID]:
+    """By agent the task that it has in hand, else the last one of the newest run."""
+    runs = Run.objects.filter(crew=crew)
+    shown = Q(run__status__in=Run.ACTIVE) | Q(run__in=runs.values("pk")[:1])
+    tasks = TaskExecution.objects.filter(shown, run__crew=crew).order_by("started_at")
+    told = list(tasks.values_list("agent_id", "task_id", "status"))
+    last = {agent: task for agent, task, _ in told}
+    return last | {agent: task for agent, task, status in told if status == "running"}
 
 
 def current_tools(executions: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -38,7 +38,9 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     crews = (
         crews.annotate(task_count=Count("tasks"))
         .order_by("organization__name", "organization", "name", "pk")
-        .prefetch_related("agents", Prefetch("runs", Run.objects.all()[:1], to_attr="last_run"))
+        .prefetch_related(
+            "agents", Prefetch("runs", Run.objects.with_progress()[:1], to_attr="last_run")
+        )
     )
     runs = Run.objects.visible_to(request.user)
     context = {

@@ -88,7 +88,7 @@ def _tool(tool: ToolExecution, agent: str) -> Iterator[Entry]:
     about = {"id": str(tool.pk), "agent_id": tool.agent_id, "agent": agent, "execution": tool}
     yield Entry("tool_start", at=tool.started_at, what=tool.tool, **about)
     if tool.ended_at:
-        about["detail"] = "" if tool.exit_code is None else f"exit code {tool.exit_code}"
+        about["detail"] = f"exit code {tool.exit_code}" if tool.exit_code else ""
         yield Entry("tool_end", at=tool.ended_at, what=tool.tool, status=tool.status, **about)
 
 

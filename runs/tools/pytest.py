@@ -76,10 +76,19 @@ class Counts:
 
     def __init__(self, emitter: Emitter) -> None:
         self._emitter = emitter
-        self._total = self._done = 0
+        self._total = self._done = self._failed = 0
 
     def __str__(self) -> str:
-        return f"{self._done} of {self._total} tests done"
+        failed = f", {self._failed} failed" if self._failed else ""
+        return f"{self._done} of {self._total} tests done{failed}"
+
+    @property
+    def failure(self) -> str:
+        """How many tests failed, and whether others were left out; "" where nobody told."""
+        if not self._failed:
+            return ""
+        left_out = f" {self._done} were run." if self._done < self._total else ""
+        return f"{self._failed} of {self._total} tests failed.{left_out}"
 
     def note(self, line: str) -> None:
         """Take in one line; anything but the plugin's own form is ignored."""
@@ -90,6 +99,8 @@ class Counts:
             self._total = int(number)
         elif kind == "done":
             self._done = max(self._done, int(number))
+        elif kind == "failed":
+            self._failed = max(self._failed, int(number))
         if self._total:
             self._emitter.progress(message=str(self), progress=min(self._done / self._total, 1.0))
 
@@ -102,5 +113,5 @@ def _outcome(finished: process.Finished, counts: Counts) -> Outcome:
         return Outcome(Status.SUCCESS, 0, f"{counts}.")
     message = MEANINGS.get(code, f"pytest ended with exit code {code}.")
     if code == TESTS_FAILED:
-        return Outcome(Status.COMPLETED_WITH_ERRORS, code, f"{message} {counts}.")
+        return Outcome(Status.COMPLETED_WITH_ERRORS, code, counts.failure or message)
     return Outcome(Status.ERROR, code, message)

@@ -147,3 +147,52 @@ test("events of executions and runs that nobody has heard of do no harm", () => 
   assert.equal(state.stateOf("orion"), "idle");
   assert.deepEqual(state.toolsOf("orion"), []);
 });
+
+test("an agent's task in hand is told before the one it had last", () => {
+  const state = afterRuns(["r1", boot]);
+  assert.equal(new CrewState().taskOf("orion"), undefined);
+  assert.equal(state.taskOf("orion"), null);
+  for (const event of [starts("orion", "a"), ends("orion", "succeeded", "a"), starts("orion", "b")]) {
+    state.run("r1", /** @type {any} */ (event));
+  }
+  assert.equal(state.taskOf("orion")?.task_id, "b");
+  state.run("r2", /** @type {any} */ (boot));
+  state.run("r2", /** @type {any} */ (starts("orion", "a")));
+  state.run("r2", /** @type {any} */ (ends("orion", "succeeded", "a")));
+  assert.equal(state.taskOf("orion")?.task_id, "b");
+});
+
+test("an edge tells of the tasks that begin by it, not of the agent's others", () => {
+  const state = afterRuns(["r1", boot], ["r1", starts("orion", "a")], ["r1", ends("orion", "succeeded", "a")]);
+  assert.equal(state.stateIn("orion", ["a"]), "done");
+  assert.equal(state.stateIn("orion", ["b"]), "idle");
+  state.run("r1", /** @type {any} */ (starts("orion", "b")));
+  assert.equal(state.stateIn("orion", ["a"]), "done");
+  assert.equal(state.stateIn("orion", ["b"]), "working");
+});
+
+test("where no run has told, an edge tells of its agent", () => {
+  const state = new CrewState();
+  state.graph(snapshot({ orion: "error" }));
+  assert.equal(state.stateIn("orion", ["a"]), "error");
+});
+
+test("a tool's time is counted from its start, however this computer's clock is set", () => {
+  const state = new CrewState();
+  const stamp = (/** @type {number} */ s) => ({ timestamp: new Date(s * 1000).toISOString() });
+  const ahead = 3_600_000;
+  // An event of long ago that is caught up with, then one that has just happened.
+  state.graph(tool("tool_start", "r1", "orion", "e1", stamp(1_000)), 1_060_000 + ahead);
+  state.graph(tool("tool_start", "r1", "vega", "e2", stamp(1_060)), 1_060_050 + ahead);
+  state.graph(tool("tool_start", "r1", "lyra", "e3", stamp(1_010)), 1_060_060 + ahead);
+  assert.equal(state.toolsOf("vega")[0].begunAt, 1_060_050 + ahead);
+  assert.equal(state.toolsOf("lyra")[0].begunAt, 1_010_050 + ahead);
+  assert.equal(state.isBusy, true);
+});
+
+test("a tool in the snapshot has run for as long as the server says", () => {
+  const state = new CrewState();
+  const running = { ...tool("tool_start", "r1", "orion", "e1"), status: "running", duration_s: 4 };
+  state.graph(snapshot({ orion: "working" }, [running]), 10_000);
+  assert.equal(state.toolsOf("orion")[0].begunAt, 6_000);
+});

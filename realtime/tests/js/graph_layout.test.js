@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { bendsOf } from "../../static/realtime/pages/graph_bends.js";
 import { plan } from "../../static/realtime/pages/graph_layout.js";
+import { crosses, routesOf, segments } from "../../static/realtime/pages/graph_routes.js";
 
 const WIDTHS = [328, 560, 768, 1240];
 
@@ -63,15 +63,49 @@ test("a row begins below the end of the row above", () => {
 });
 
 test("straight where the way is free", () => {
-  assert.deepEqual(bendsOf(SHAPES.two.edges, plan(SHAPES.two, 1240)), [0]);
+  assert.deepEqual(routesOf(SHAPES.two.edges, plan(SHAPES.two, 1240)), [[]]);
 });
 
-test("an edge bends around an agent that stands in its way", () => {
-  const cards = { cardWidth: 100, cardHeight: 100, height: 600, compact: false };
-  const [left, middle, right] = [100, 300, 500].map((x) => ({ x, y: 300, layer: 0, row: 0 }));
-  const places = new Map(Object.entries({ left, middle, right }));
-  const [around, direct] = bendsOf([["left", "right"], ["left", "middle"]], { ...cards, places });
-  // A quadratic curve reaches half way to its control point.
-  assert.ok(Math.abs(around) / 2 > 50, String(around));
-  assert.equal(direct, 0);
+const CIRCUITS = {
+  "a last word to the third": [...SHAPES.twelve.agents.keys(), 2],
+  "each to the one before the last": [0, 1, 2, 3, 1, 4, 2, 5, 3, 6, 4, 7],
+  "back to the beginning": [...SHAPES.twelve.agents.keys(), 0],
+};
+
+for (const [name, walk] of Object.entries(CIRCUITS)) {
+  for (const width of WIDTHS) {
+    test(`${name}, ${width} px wide: no edge runs behind a card it has nothing to do with`, () => {
+      const shape = shapeOf(walk);
+      const layout = plan(shape, width);
+      const { places, cardWidth, cardHeight, height } = layout;
+      const routes = routesOf(shape.edges, layout);
+      for (const [index, [source, target]] of shape.edges.entries()) {
+        const way = [places.get(source), ...routes[index], places.get(target)];
+        for (const [id, { x, y }] of places) {
+          if (id === source || id === target) continue;
+          const [w, h] = [cardWidth / 2 - 6, cardHeight / 2 - 6]; // less what `crosses` adds
+          const card = { left: x - w, right: x + w, top: y - h, bottom: y + h };
+          for (const [n, point] of way.slice(1).entries()) {
+            assert.ok(!crosses(card, /** @type {any} */ (way[n]), /** @type {any} */ (point)), `${source} to ${target} by ${id}`);
+          }
+        }
+        for (const { x, y } of routes[index]) assert.ok(x > 0 && x < width && y > 0 && y < height);
+      }
+    });
+  }
+}
+
+test("a line that misses a box does not cross it, one that hits or grazes it does", () => {
+  const box = { left: 0, right: 100, top: 0, bottom: 50 };
+  assert.ok(crosses(box, { x: -50, y: 25 }, { x: 150, y: 25 }));
+  assert.ok(crosses(box, { x: -50, y: 53 }, { x: 150, y: 53 }));
+  assert.ok(!crosses(box, { x: -50, y: 60 }, { x: 150, y: 60 }));
+  assert.ok(!crosses(box, { x: 150, y: -50 }, { x: 150, y: 150 }));
+  assert.ok(!crosses(box, { x: -50, y: -20 }, { x: 20, y: -90 }));
+});
+
+test("a turn is told by how far along the straight line it is, and how far beside it", () => {
+  const [from, to] = [{ x: 0, y: 0 }, { x: 200, y: 0 }];
+  assert.deepEqual(segments([{ x: 50, y: 30 }], from, to), { weights: [0.25], distances: [30] });
+  assert.deepEqual(segments([{ x: 50, y: 30 }], to, from), { weights: [0.75], distances: [-30] });
 });

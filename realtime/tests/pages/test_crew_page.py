@@ -16,7 +16,8 @@ from realtime.tests.pages.scene import (
     text,
     tool_at_work,
 )
-from runs.models import Run, Worker
+from realtime.tests.sockets.acting import work
+from runs.models import Run, TaskExecution, Worker
 
 pytestmark = pytest.mark.django_db
 
@@ -118,12 +119,25 @@ class TestCrewPage:
         orion, vega = acme.crew.agents.all()
         for order, agent in enumerate((vega, orion, vega), start=2):
             Task.objects.create(crew=acme.crew, agent=agent, name="More", order=order)
+        _, second, _, fourth, fifth = map(str, acme.crew.tasks.values_list("pk", flat=True))
         page = get(acme.viewer, crew_path(acme)).content.decode()
         shape = re.search('id="graph-shape" type="application/json">(.*?)<', page)[1]
         assert json.loads(shape) == {
             "agents": ["orion", "vega"],
             "edges": [["orion", "vega"], ["vega", "orion"]],
+            "tasks": [[second, fifth], [fourth]],
         }
+
+    def test_each_agent_shows_its_task_in_hand_and_leads_to_its_tools_output(self, acme):
+        run = acme.start_run()
+        first, second = run.plan["tasks"]
+        execution = work(run, first)
+        TaskExecution.objects.start(run=run, task=second)
+        Task.objects.create(crew=acme.crew, agent=acme.crew.agents.first(), name="More", order=2)
+        page = get(acme.viewer, crew_path(acme)).content.decode()
+        current = re.findall('data-task="([^"]+)" data-current', page)
+        assert current == [first["task_id"], second["task_id"]]
+        assert page.count(f'href="/runs/{run.pk}/#tool-{execution.pk}"') == 2  # graph and table
 
     def test_its_shape_changes_with_the_agents_and_not_with_what_they_do(self, acme, worker_alive):
         def shape() -> str:

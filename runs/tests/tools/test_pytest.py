@@ -34,11 +34,27 @@ def test_all_pass(workspace, emitter):
     assert "total 10" not in emitter.output
 
 
+FAILING = """
+@pytest.fixture
+def broken():
+    yield
+    raise OSError
+def test_other(broken): assert False
+def test_last(broken): pass
+"""
+
+
 def test_failed_tests_are_completed_with_errors(workspace, emitter):
-    suite(workspace, PASSING + "def test_other(): assert False\n")
-    assert run(workspace, emitter) == Outcome(
-        Status.COMPLETED_WITH_ERRORS, 1, "Some tests failed. 11 of 11 tests done."
-    )
+    suite(workspace, PASSING + FAILING)
+    outcome = Outcome(Status.COMPLETED_WITH_ERRORS, 1, "2 of 12 tests failed.")
+    assert run(workspace, emitter) == outcome
+    assert "11 of 12 tests done, 1 failed" in emitter.messages
+
+
+def test_says_how_many_were_run_where_the_first_failure_ends_it(workspace, emitter):
+    suite(workspace, "def test_a(): assert False\n" + PASSING)
+    message = run(workspace, emitter, args=["-x"]).message
+    assert message == "1 of 11 tests failed. 1 were run."
 
 
 @pytest.mark.parametrize(

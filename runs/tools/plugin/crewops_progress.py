@@ -1,6 +1,6 @@
-"""A pytest plugin that tells how many tests there are and how many are done.
+"""A pytest plugin that tells how many tests there are, how many are done and how many have failed.
 
-Runs inside the tool's pytest. Writes lines `total N` and `done N` to the descriptor named by
+Runs inside the tool's pytest. Writes lines `total N`, `done N` and `failed N` to the descriptor named by
 CREWOPS_NOTES_FD, never to the output.
 """
 
@@ -10,13 +10,22 @@ import os
 class Progress:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._done = 0
+        self._done = self._failed = 0
+        self._fails = False
 
     def pytest_collection_finish(self, session):
         self._tell(f"total {len(session.items)}")
 
+    def pytest_runtest_logreport(self, report):
+        # A test reports its setup, itself and its teardown, and is one failure.
+        self._fails |= report.failed
+
     def pytest_runtest_logfinish(self):
         self._done += 1
+        if self._fails:
+            self._failed += 1
+            self._fails = False
+            self._tell(f"failed {self._failed}")
         self._tell(f"done {self._done}")
 
     def _tell(self, line: str) -> None:

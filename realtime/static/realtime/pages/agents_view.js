@@ -2,7 +2,7 @@
 
 import { duration } from "./times.js";
 
-/** @import {AgentState, CrewState, Execution} from "./crew_state.js"; */
+/** @import {AgentState, CrewState, Execution, Task} from "./crew_state.js"; */
 
 /**
  * Shows `state` in every `[data-agent]` element. Text of tools is text, whatever is in it.
@@ -13,6 +13,7 @@ export function showAgents(state) {
     const agent = element.getAttribute("data-agent") ?? "";
     const tools = state.toolsOf(agent);
     showState(element, state.stateOf(agent), tools);
+    showTask(element, state.taskOf(agent));
     showTools(element, tools);
   }
 }
@@ -37,6 +38,17 @@ function showState(element, state, tools) {
 
 /**
  * @param {Element} element
+ * @param {Task | null | undefined} task  undefined: what the server has marked stands
+ */
+function showTask(element, task) {
+  if (task === undefined) return;
+  for (const line of element.querySelectorAll("[data-task]")) {
+    line.toggleAttribute("data-current", line.getAttribute("data-task") === task?.task_id);
+  }
+}
+
+/**
+ * @param {Element} element
  * @param {Execution[]} tools
  */
 function showTools(element, tools) {
@@ -51,6 +63,8 @@ function showTools(element, tools) {
       (child) => child.getAttribute("data-execution") === execution.execution_id,
     );
     const tool = old ?? slot.appendChild(toolElement(execution));
+    // The graph is for the eyes and the pointer; the same links are in the table.
+    if (slot.closest("[aria-hidden]")) tool.querySelector("a")?.setAttribute("tabindex", "-1");
     updateTool(tool, execution);
   }
   if (tools.length > 1) slot.setAttribute("data-more", `+${tools.length - 1} more`);
@@ -58,17 +72,18 @@ function showTools(element, tools) {
 }
 
 /** @param {Execution} execution */
-function toolElement({ execution_id, tool }) {
+function toolElement({ execution_id, run_id, tool }) {
   const element = span("tool");
   element.dataset.execution = execution_id;
   const line = span("tool-line");
-  const name = document.createElement("b");
+  const name = document.createElement("a");
   name.className = "tool-name";
+  name.href = `/runs/${run_id}/#tool-${execution_id}`;
   name.textContent = tool;
-  line.append(name, span("tool-figure"));
+  line.append(name, span("tool-message"), span("tool-figure"));
   const meter = span("meter");
   meter.append(document.createElement("i"));
-  element.append(line, meter, span("tool-message"));
+  element.append(line, meter);
   return element;
 }
 
@@ -76,21 +91,18 @@ function toolElement({ execution_id, tool }) {
  * @param {Element} element
  * @param {Execution} execution
  */
-function updateTool(element, { status, progress, message, duration_s }) {
+function updateTool(element, { status, progress, message, duration_s, begunAt }) {
   element.setAttribute("data-status", status);
   const running = status === "running";
-  const figure = progress == null ? "" : percent(progress, " ");
-  write(element.querySelector(".tool-figure"), running ? figure : duration(duration_s ?? 0));
+  const took = running ? (Date.now() - (begunAt ?? Date.now())) / 1000 : (duration_s ?? 0);
+  const share = running && progress != null ? `${percent(progress, " ")} · ` : "";
+  write(element.querySelector(".tool-figure"), share + duration(Math.max(took, 0)));
+  write(element.querySelector(".tool-message"), (running && message) || "");
   const meter = element.querySelector(".meter");
-  if (!running) {
-    meter?.remove();
-    element.querySelector(".tool-message")?.remove();
-    return;
-  }
+  if (!running) meter?.remove();
   meter?.classList.toggle("unknown", progress == null);
   const bar = meter?.firstElementChild;
   if (bar instanceof HTMLElement) bar.style.setProperty("--progress", percent(progress ?? 0));
-  write(element.querySelector(".tool-message"), message ?? "");
 }
 
 /** @param {string} name */

@@ -32,6 +32,7 @@ const refresh = refreshing(() => {
   runsChanged();
 });
 
+const TICK_MS = 500;
 let drawing = false;
 
 /** Draws at most once a frame. */
@@ -41,7 +42,7 @@ function show() {
   requestAnimationFrame(() => {
     drawing = false;
     showAgents(state);
-    view?.show((agent) => state.stateOf(agent));
+    view?.show((agent, tasks) => state.stateIn(agent, tasks));
   });
 }
 
@@ -80,6 +81,7 @@ mission.subscribe((event) => {
 const form = document.getElementById("start");
 if (form instanceof HTMLFormElement) startingHere(form, refresh);
 
+setInterval(() => state.isBusy && !document.hidden && show(), TICK_MS);
 showLive([graph, mission]);
 graph.connect();
 mission.connect();

@@ -15,7 +15,8 @@ const EXECUTIONS_KEPT = 200;
  * @property {string} [message]
  * @property {number | null} [progress]  0 to 1, where the tool tells
  * @property {number | null} [duration_s]
- * @typedef {{agent_id: string, status: string}} Task
+ * @property {number} [begunAt]  milliseconds since 1970 by this computer's clock, while it runs
+ * @typedef {{task_id: string, agent_id: string, status: string}} Task
  */
 
 /** @type {Record<string, AgentState>} */
@@ -35,14 +36,22 @@ export class CrewState {
    * @type {Map<string, AgentState>} */
   #told = new Map();
 
-  /** @param {GraphMessage} message */
-  graph(message) {
+  /** Least time between an event's stamp and its arrival: how far this computer's clock is ahead. */
+  #clockAhead = Infinity;
+
+  /**
+   * @param {GraphMessage} message
+   * @param {number} [now]  milliseconds since 1970, as in `Date.now()`
+   */
+  graph(message, now = Date.now()) {
+    const stamp = "timestamp" in message ? Date.parse(message.timestamp) : NaN;
+    if (stamp) this.#clockAhead = Math.min(this.#clockAhead, now - stamp);
     switch (message.type) {
       case "snapshot":
-        this.#snapshot(message);
+        this.#snapshot(message, now);
         break;
       case "tool_start":
-        this.#begin({ ...message, status: "running" });
+        this.#begin({ ...message, status: "running", begunAt: stamp ? stamp + this.#clockAhead : now });
         break;
       case "tool_progress": {
         const execution = this.#executions.get(message.execution_id);
@@ -71,7 +80,7 @@ export class CrewState {
         this.#enter(runId);
         break;
       case "task_start":
-        this.#runs.get(runId)?.tasks.set(message.task_id, { agent_id: message.agent_id, status: "running" });
+        this.#runs.get(runId)?.tasks.set(message.task_id, { ...message, status: "running" });
         break;
       case "task_end": {
         const task = this.#runs.get(runId)?.tasks.get(message.task_id);
@@ -92,12 +101,33 @@ export class CrewState {
    */
   stateOf(agent) {
     if (this.#of(agent).some(({ status }) => status === "running")) return "working";
-    const tasks = [...this.#runs.values()].flatMap(({ tasks }) => [...tasks.values()]);
-    const own = tasks.filter(({ agent_id }) => agent_id === agent);
-    if (own.some(({ status }) => status === "running")) return "working";
-    const last = own.at(-1);
-    if (last) return STATE_OF_TASK[last.status] ?? "idle";
+    const task = this.taskOf(agent);
+    if (task) return STATE_OF_TASK[task.status] ?? "idle";
     return this.#runs.size ? "idle" : (this.#told.get(agent) ?? "idle");
+  }
+
+  /**
+   * How far the agent is with these of its tasks, as far as runs have told.
+   * @param {string} agent
+   * @param {string[]} ids
+   * @returns {AgentState}
+   */
+  stateIn(agent, ids) {
+    if (!this.#runs.size) return this.stateOf(agent);
+    const own = this.#tasksOf(agent).filter(({ task_id }) => ids.includes(task_id));
+    const task = own.find(({ status }) => status === "running") ?? own.at(-1);
+    return task ? (STATE_OF_TASK[task.status] ?? "idle") : "idle";
+  }
+
+  /**
+   * What the agent has in hand, else what it had last.
+   * @param {string} agent
+   * @returns {Task | null | undefined} null: nothing yet; undefined: no run has told
+   */
+  taskOf(agent) {
+    if (!this.#runs.size) return undefined;
+    const own = this.#tasksOf(agent);
+    return own.filter(({ status }) => status === "running").at(-1) ?? own.at(-1) ?? null;
   }
 
   /**
@@ -110,6 +140,11 @@ export class CrewState {
     return running.length ? running : own.slice(-1);
   }
 
+  /** Whether any tool runs, so that its time has to be shown anew. */
+  get isBusy() {
+    return [...this.#executions.values()].some(({ status }) => status === "running");
+  }
+
   /**
    * @param {string} runId
    * @returns {boolean}
@@ -118,11 +153,17 @@ export class CrewState {
     return this.#runs.has(runId);
   }
 
-  /** @param {Extract<GraphMessage, {type: "snapshot"}>} message */
-  #snapshot({ agents, executions }) {
+  /**
+   * @param {Extract<GraphMessage, {type: "snapshot"}>} message
+   * @param {number} now
+   */
+  #snapshot({ agents, executions }, now) {
     this.#told = new Map(agents.map(({ agent_id, state }) => [agent_id, /** @type {AgentState} */ (state)]));
     this.#executions = new Map(
-      executions.map((execution) => [execution.execution_id, /** @type {any} */ (execution)]),
+      executions.map((execution) => {
+        const begunAt = now - Number(execution.duration_s) * 1000;
+        return [execution.execution_id, /** @type {any} */ ({ ...execution, begunAt })];
+      }),
     );
     for (const [id, { over }] of this.#runs) if (over) this.#runs.delete(id);
   }
@@ -152,6 +193,12 @@ export class CrewState {
     for (const { run_id, status } of this.#executions.values()) if (status === "running") active.add(run_id);
     for (const [id, { run_id }] of this.#executions) if (!active.has(run_id)) this.#executions.delete(id);
     this.#told.clear();
+  }
+
+  /** @param {string} agent */
+  #tasksOf(agent) {
+    const tasks = [...this.#runs.values()].flatMap(({ tasks }) => [...tasks.values()]);
+    return tasks.filter(({ agent_id }) => agent_id === agent);
   }
 
   /** @param {string} agent */

@@ -3,12 +3,16 @@
 import { Graph, layout } from "@dagrejs/dagre";
 
 /**
- * @typedef {{agents: string[], edges: [string, string][]}} Shape
+ * @typedef {object} Shape
+ * @property {string[]} agents
+ * @property {[string, string][]} edges  between them
+ * @property {string[][]} [tasks]  for each edge the ids of the tasks that begin by it
  * @typedef {{x: number, y: number, layer: number, row: number}} Place  x and y of a card's middle
  * @typedef {object} Plan
  * @property {Map<string, Place>} places
  * @property {number} cardWidth
  * @property {number} cardHeight
+ * @property {number} width  of the whole
  * @property {number} height  of the whole
  * @property {boolean} compact  cards of the narrow kind
  */
@@ -70,7 +74,7 @@ export function plan(shape, width) {
     top += rowHeight + size.gapY;
   }
   const height = top - size.gapY + margin + (narrow ? 18 : 0);
-  return { places, cardWidth: size.width, cardHeight: size.height, height, compact };
+  return { places, cardWidth: size.width, cardHeight: size.height, width, height, compact };
 }
 
 /**

@@ -34,11 +34,13 @@ export function edgeStyle(css) {
       },
     },
     {
-      selector: "edge[bend != 0]",
+      selector: "edge.turned",
       style: {
-        "curve-style": "unbundled-bezier",
-        "control-point-distances": "data(bend)",
-        "control-point-weights": 0.5,
+        "curve-style": "round-segments",
+        "edge-distances": "node-position",
+        "segment-weights": "data(weights)",
+        "segment-distances": "data(distances)",
+        "segment-radii": [12],
       },
     },
     ...["done", "error"].map((state) => ({

@@ -1,8 +1,8 @@
 /** The graph: edges drawn by Cytoscape below the agents' cards, which are elements of the page. */
 
 import cytoscape from "cytoscape";
-import { bendsOf } from "./graph_bends.js";
 import { plan } from "./graph_layout.js";
+import { routesOf, segments } from "./graph_routes.js";
 import { edgeStyle } from "./graph_style.js";
 
 /** @import {Core, EdgeCollection} from "cytoscape"; */
@@ -33,7 +33,9 @@ export class GraphView {
       container: element.querySelector(".graph-edges"),
       elements: {
         nodes: shape.agents.map((id) => ({ data: { id } })),
-        edges: shape.edges.map(([source, target]) => ({ data: { source, target, state: "idle" } })),
+        edges: shape.edges.map(([source, target], index) => {
+          return { data: { source, target, tasks: shape.tasks?.[index] ?? [], state: "idle" } };
+        }),
       },
       layout: { name: "preset" },
       userZoomingEnabled: false,
@@ -52,12 +54,12 @@ export class GraphView {
 
   /**
    * Edges tell how far the work has come: it flows into an agent that works.
-   * @param {(agent: string) => AgentState} stateOf
+   * @param {(agent: string, tasks: string[]) => AgentState} stateOf  an agent in these tasks
    */
   show(stateOf) {
     this.#cy.batch(() => {
       for (const edge of this.#cy.edges()) {
-        const state = stateOf(edge.data("target"));
+        const state = stateOf(edge.data("target"), edge.data("tasks"));
         if (edge.data("state") !== state) edge.data("state", state);
       }
     });
@@ -90,8 +92,13 @@ export class GraphView {
       node.position({ x: place.x, y: place.y });
       node.data({ width: cardWidth, height: cardHeight });
     }
-    const bends = bendsOf(this.#shape.edges, layout);
-    this.#cy.edges().forEach((edge, index) => void edge.data("bend", bends[index]));
+    const routes = routesOf(this.#shape.edges, layout);
+    this.#cy.edges().forEach((edge, index) => {
+      const turns = routes[index];
+      edge.toggleClass("turned", turns.length > 0);
+      const { weights, distances } = segments(turns, edge.source().position(), edge.target().position());
+      edge.data({ weights, distances });
+    });
     this.#cy.resize();
     this.#cy.viewport({ zoom: 1, pan: { x: 0, y: 0 } });
     this.#restyle();

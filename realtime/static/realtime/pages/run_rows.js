@@ -59,8 +59,9 @@ function showProgress(id, ended) {
   meter.setAttribute("aria-valuenow", String(ended));
   const bar = meter.firstElementChild;
   if (bar instanceof HTMLElement) bar.style.setProperty("--progress", `${(100 * ended) / planned}%`);
-  const tasks = row.querySelector("[data-tasks]");
-  if (tasks) tasks.textContent = `${ended} of ${planned} task${planned === 1 ? "" : "s"}`;
+  for (const tasks of document.querySelectorAll(`[data-tasks-of="${CSS.escape(id)}"]`)) {
+    tasks.textContent = `${ended} of ${planned} task${planned === 1 ? "" : "s"}`;
+  }
 }
 
 /**

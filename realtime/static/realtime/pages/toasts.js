@@ -4,7 +4,7 @@ import { duration } from "./times.js";
 
 /** @import {ToolEndEvent, ToolStartEvent} from "../frames.js"; */
 
-const MOST = 4;
+const MOST = 3;
 const BURST = 10;
 const BURST_MS = 2_000;
 const SHOWN_MS = 5_000;
