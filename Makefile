@@ -18,7 +18,8 @@ PYTEST ?= $(RUN) -m pytest
 ALONE := tests/test_chaos.py tests/chaos
 TOGETHER := --numprocesses auto --dist loadfile $(ALONE:%=--ignore=%)
 
-CHAOS = CHAOS_ROUNDS=$(or $(ROUNDS),20) CHAOS_SEED=$(or $(SEED),0) DRAIN_CLIENTS=1000
+CHAOS = CHAOS_ROUNDS=$(or $(ROUNDS),20) CHAOS_SEED=$(or $(SEED),0) CHAOS_ONLY="$(ONLY)" \
+	CHAOS_REAL_TIMES=$(REAL_TIMES) DRAIN_CLIENTS=1000
 
 .DELETE_ON_ERROR:
 .PHONY: help run serve setup setup-dev test test-postgres lint test-js test-python bench chaos chaos-postgres soak fuzz guards format constraints clean
@@ -65,7 +66,7 @@ test-postgres: setup-dev ## the Python suite on a private PostgreSQL made from t
 bench: setup .venv/.installed-bench ## ours beside its peers in one run: tables and a plot in benchmarks/results (ARGS=--help)
 	$(RUN) -m benchmarks $(ARGS)
 
-chaos: setup-dev ## faults while events flow and runs work, again and again (ROUNDS=20, SEED= to repeat)
+chaos: setup-dev ## faults while events flow and runs work, again and again (ROUNDS=20, SEED= to repeat, ONLY=one of them, REAL_TIMES=1)
 	$(CHAOS) $(RUN) -m pytest --capture=no --timeout 600 tests/test_chaos.py tests/chaos tests/test_drain.py $(ARGS)
 
 chaos-postgres: setup-dev ## the faults under runs at work on a private PostgreSQL, and those of the database

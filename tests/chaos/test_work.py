@@ -1,6 +1,8 @@
 """Whatever fails under a run, it ends in time, once, with nothing left of it and nothing to do by hand.
 
 The short form: each fault once. ``make chaos`` goes on for ``CHAOS_ROUNDS`` rounds from ``CHAOS_SEED``.
+``CHAOS_ONLY``, the beginning of a fault's name, leaves the others out. With ``CHAOS_REAL_TIMES`` leases
+and sweeps are not shortened.
 """
 
 import os
@@ -26,19 +28,22 @@ from tests.chaos.work import Endings, InFlight, give_work
 from tests.live import eventually
 
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "1"))
-ONLY = os.environ.get("CHAOS_ONLY", "")  # the beginning of a fault's name
+ONLY = os.environ.get("CHAOS_ONLY", "")
+REAL_TIMES = bool(os.environ.get("CHAOS_REAL_TIMES"))
 SEED = int(os.environ.get("CHAOS_SEED", "0")) or random.randrange(1, 2**31)
 
-# A fifth of the real times, which test_presence.py keeps.
-QUICK = {
+FIFTHS = {  # of the real times
     "RUN_LEASE_S": "6",
     "RUN_HEARTBEAT_S": "2",
     "WORKER_HEARTBEAT_S": "1",
     "WORKER_ALIVE_S": "4",
     "REAPER_INTERVAL_S": "1",
     "DATABASE_IDLE_IN_TRANSACTION_S": "2",
+}
+VARIABLES = {
     "WORKER_CONCURRENCY": "5",
     "TOOLS_LIMIT_MEMORY_BYTES": str(512 * 1024 * 1024),
+    **({} if REAL_TIMES else FIFTHS),
 }
 MOMENT_S = 4.0  # the fault strikes at a random moment of the first seconds of the runs
 SPARE_S = 10.0  # for a busy machine, not scaled; of the promised 45 s, lease and sweep take 35
@@ -78,7 +83,7 @@ def rng() -> random.Random:
 def test_every_run_ends_once_in_time_and_leaves_nothing(transactional_db, rng, tmp_path):
     acme = make_tenant("acme")
     possible = [mishap for mishap in mishaps(tmp_path) if mishap.name.startswith(ONLY)]
-    with Deployment(tmp_path, acme.operator, **QUICK) as deployment:
+    with Deployment(tmp_path, acme.operator, **VARIABLES) as deployment:
         for _ in range(ROUNDS):
             for mishap in rng.sample(possible, len(possible)):
                 strike = strike_at_work(mishap, deployment, acme.crew, rng)
