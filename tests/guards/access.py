@@ -228,7 +228,7 @@ ACCESS = (
     guard(
         "access: who is offered to start, on the crew page",
         *(LIVE, "Crew.objects.operable_by(request.user).filter(pk=pk)", "Crew.objects.filter(pk=pk)"),
-        "realtime/tests/pages/test_crew_page.py::TestCrewPage::test_start_can_be_pressed_by_operators",
+        "realtime/tests/pages/test_crew_page.py::TestCrewPage::test_start_says_why_it_cannot_be_pressed[viewer-You watch this crew.]",
     ),
     guard(
         "access: runs on the crew page",
