@@ -185,7 +185,7 @@ SOCKETS = (
     guard(
         "recheck: of each user for himself",
         *(ACCESS, "of_organization if user.is_superuser else organizations[user.pk]", "of_organization"),
-        "realtime/tests/sockets/test_graph_and_mission.py::test_mission_follows_crews_that_appear_and_nobody_elses",
+        "realtime/tests/sockets/test_graph_and_mission.py::test_who_watches_beside_others_gets_nobody_elses_crews",
     ),
     guard(
         "recheck: a run that is gone",

@@ -82,6 +82,20 @@ def test_mission_follows_crews_that_appear_and_nobody_elses(web, acme, globex):
     assert frames[-1]["payload"] == {"status": "available", "crewId": str(ours.pk)}
 
 
+def test_who_watches_beside_others_gets_nobody_elses_crews(web, acme, globex):
+    """All sockets of a process are looked at together, a second after they opened at the latest."""
+    crews = {}
+    with (
+        web.socket("/ws/mission", acme.viewer) as ours,
+        web.socket("/ws/mission", globex.viewer) as theirs,
+    ):
+        for socket, tenant in ((ours, acme), (theirs, globex)):
+            beats = [socket.until(type="ping") for _ in range(3)]
+            frames = [frame for beat in beats for frame in beat]
+            crews[tenant.crew.pk] = {f["stream"] for f in frames if f["type"] == "hello"}
+    assert crews == {pk: {f"mission:{pk}"} for pk in (acme.crew.pk, globex.crew.pk)}
+
+
 def test_someone_without_a_crew_still_gets_a_hello(web, acme, django_user_model):
     loner = django_user_model.objects.create_user("loner")
     with web.socket("/ws/mission", loner) as socket:
