@@ -174,7 +174,7 @@ GIT = (
     guard(
         "git: clones into the workspace alone",
         *(CLONE, "if not target.resolve().is_relative_to(workspace.resolve()):", "if False:"),
-        "runs/tests/tools/test_git_clone.py::test_does_not_clone_through_a_symbolic_link",
+        "runs/tests/tools/test_git_clone.py::test_does_not_clone_through_a_symbolic_link[limits]",
     ),
     guard(
         "git: clones into what is not there yet",

@@ -46,7 +46,11 @@ def test_a_second_clone_needs_another_directory(workspace, emitter, origin):
     assert clone(workspace, emitter, url=str(origin), directory="second").status == Status.SUCCESS
 
 
-def test_does_not_clone_through_a_symbolic_link(workspace, emitter, origin, tmp_path):
+@pytest.mark.parametrize("tier", ["namespaces", "limits"])  # a box alone would hold, too
+def test_does_not_clone_through_a_symbolic_link(
+    workspace, emitter, origin, tmp_path, in_tier, tier
+):
+    in_tier(tier)
     (workspace / "way-out").symlink_to(tmp_path)
     outcome = clone(workspace, emitter, url=str(origin), directory="way-out/clone")
     assert outcome.status == Status.ERROR
