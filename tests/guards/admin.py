@@ -47,11 +47,6 @@ ADMIN = (
         "crews/tests/test_scoping.py::test_in_the_admin_only_staff_have_a_role",
     ),
     guard(
-        "admin: start and cancel",
-        *("runs/admin/acting.py", '"operable_by")', '"visible_to")'),
-        "runs/tests/test_admin.py::test_cancelling_is_refused_to_those_who_may_not[viewer]",
-    ),
-    guard(
         "admin: secrets for admins alone",
         *("crews/admin/secret.py", ".managed_by(request.user)\n\n", "\n\n"),
         matrix("operator"),
@@ -149,6 +144,11 @@ ADMIN = (
         )
     ),
     guard(
+        "admin: rows of a record, reached through who asks",
+        *(SCOPED, "return rows.visible_to(request.user)", "return rows"),
+        matrix("viewer"),
+    ),
+    guard(
         "admin: rows of a record to come",
         *(SCOPED, 'if scope == "visible_to"', "if True"),
         f"{PERMISSIONS}::test_what_is_asked_of_the_rows_of_a_record",
@@ -179,18 +179,13 @@ ADMIN = (
     ),
     guard(
         "admin: agents of the own crew",
-        *("crews/admin/crew.py", "Agent.objects.filter(crew=obj)", "Agent.objects.all()"),
+        *("crews/admin/crew.py", "obj.agents.all()", "Agent.objects.whoever_asks()"),
         f"{EDITING}::test_a_task_is_given_to_agents_of_its_own_crew_alone",
     ),
     guard(
         "admin: a membership stays its user's",
         *("crews/admin/membership.py", "disabled = bool(self.instance.pk)", "disabled = False"),
         "crews/tests/test_admin_people.py::test_an_admin_changes_roles_and_neither_the_user_nor_the_organization",
-    ),
-    guard(
-        "admin: watching",
-        *("runs/admin/acting.py", 'return self._reaches(request, object_id, "visible_to")', "return True"),
-        matrix("outsider"),
     ),
     guard(
         "admin: runs are deleted by superusers alone",
