@@ -1,7 +1,7 @@
 """Isolation between organizations: every record is reached by walking from the user.
 
 Two walls. The first: what answers somebody starts from ``visible_to``, ``operable_by`` or ``managed_by``.
-The second, should that be forgotten: while a request or a handshake is answered, rows of an
+The second, should that be forgotten: while a request is answered, rows of an
 organization are read, changed and deleted only by a QuerySet that came from one of the three, from a
 relation of a record, or that says ``whoever_asks()``. Any other raises ``Unscoped``.
 """

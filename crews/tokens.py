@@ -10,6 +10,7 @@ from rest_framework_simplejwt.tokens import AccessToken, Token
 from structlog.contextvars import bind_contextvars
 
 TOKEN_LIMIT = 8 * 1024  # characters; ours are below 500
+ID_DIGITS = 18  # below what a column of the database holds
 INVALID = "The token is invalid or has expired."
 
 T = TypeVar("T", bound=Token)
@@ -29,6 +30,17 @@ def read(kind: type[T], text: str | bytes) -> T:
         raise TokenError(INVALID) from error
 
 
+def user_id_in(token: Token) -> int:
+    """The user that ``token`` names, who may be gone. Raises ``InvalidToken`` where it names none."""
+    claim = token.get(api_settings.USER_ID_CLAIM)
+    # The database would take `true`, 1.5 or " 1" for a number, and fail on a list or on 30 digits.
+    if not isinstance(claim, str) or not claim.isascii() or not claim.isdigit():
+        raise InvalidToken("The token names no user.")
+    if len(claim) > ID_DIGITS:
+        raise InvalidToken("The token names no user.")
+    return int(claim)
+
+
 class AccessTokenAuthentication(JWTAuthentication):
     """simplejwt's own, which a token can refuse but not break."""
 
@@ -39,10 +51,7 @@ class AccessTokenAuthentication(JWTAuthentication):
             raise InvalidToken(str(error)) from error
 
     def get_user(self, validated_token: Token) -> AbstractBaseUser:
-        # The database would take `true`, 1.5 or " 1" for a number, and fail on a list.
-        claim = validated_token.get(api_settings.USER_ID_CLAIM)
-        if not isinstance(claim, str) or not claim.isascii() or not claim.isdigit():
-            raise InvalidToken("The token names no user.")
+        user_id_in(validated_token)
         user = super().get_user(validated_token)
         bind_contextvars(user_id=user.pk)
         return user

@@ -1,17 +1,18 @@
-"""Taking access away from open sockets: who may see what, asked again once a second.
+"""Who may see what on sockets: asked when one opens, and again once a second for all that are open.
 
 One pass of five queries at most answers for every socket of the process, whatever changed the
-database: the API, the admin, a shell. It needs no Redis.
+database: the API, the admin, a shell. It needs no Redis. Sockets that open at the same time share a
+pass, too.
 """
 
 import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextvars import Context
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from django.conf import settings
@@ -19,9 +20,10 @@ from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.db import Error as DatabaseError
 from django.utils import timezone
+from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from crews.models import Crew, Membership
-from realtime.threads import in_thread
+from realtime.threads import Together, in_thread
 from runs.models import Run
 
 RECHECK_S = 1.0
@@ -31,17 +33,35 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What one user may see now. ``credential`` changes with the password; a ``member`` belongs to an
-    organization, be it one without crews.
+    """What one user may see now: ``crews``, each with its organization.
+
+    ``credential`` changes with the password, and is what a token says of it; a ``member`` belongs to
+    an organization, be it one without crews.
     """
 
-    active: bool
-    credential: str
-    member: bool
-    crews: frozenset[UUID]
+    active: bool = False
+    credential: str = ""
+    member: bool = False
+    crews: Mapping[UUID, int] = field(default_factory=dict)
 
 
-NOTHING = Grant(active=False, credential="", member=False, crews=frozenset())
+NOTHING = Grant()
+
+
+class WatchedRun(NamedTuple):
+    """What a run's own record says of who may watch it: a ``shared`` one is open to all."""
+
+    crew_id: UUID
+    organization_id: int
+    shared: bool
+
+
+class Look(NamedTuple):
+    """What the database says of who may see what. What is not in it is not there."""
+
+    grants: dict[int, Grant]
+    runs: dict[UUID, WatchedRun]
+    sessions: set[str]  # that go on
 
 
 class Watcher(Protocol):
@@ -55,9 +75,9 @@ class Watcher(Protocol):
     def expired(self) -> None:
         """Its token has expired and was not replaced in time."""
 
-    def access_checked(self, grant: Grant, *, shared: bool | None, signed_out: bool) -> None:
-        """``grant`` of its user; ``shared``: whether its run may be watched by anyone, ``None`` where that
-        is gone; ``signed_out``: whether its session has ended.
+    def access_checked(self, grant: Grant, run: WatchedRun | None, *, signed_out: bool) -> None:
+        """``grant`` of its user; ``run``: its run, ``None`` where it has none or that is gone;
+        ``signed_out``: whether its session has ended.
         """
 
 
@@ -79,16 +99,15 @@ def grants(user_ids: Iterable[int]) -> dict[int, Grant]:
     return {
         user.pk: Grant(
             active=user.is_active,
-            credential=user.password,
+            credential=get_md5_hash_password(user.password),
             member=user.is_superuser or user.pk in organizations,
-            crews=frozenset().union(
-                *(
-                    of_organization[organization]
-                    for organization in (
-                        of_organization if user.is_superuser else organizations[user.pk]
-                    )
+            crews={
+                crew: organization
+                for organization in (
+                    of_organization if user.is_superuser else organizations[user.pk]
                 )
-            ),
+                for crew in of_organization[organization]
+            },
         )
         for user in users
     }
@@ -104,6 +123,14 @@ class AccessCheck:
         self._watchers: set[Watcher] = set()
         self._granted: dict[int, Grant] = {}
         self._task: asyncio.Task[None] | None = None
+        self._look = Together(_look)
+
+    async def of(
+        self, user_id: int | None, run_id: UUID | None = None
+    ) -> tuple[Grant, WatchedRun | None]:
+        """What the user may see now, and the run where there is such a one."""
+        look = await self._look((user_id, run_id, None))
+        return look.grants.get(user_id, NOTHING), look.runs.get(run_id)
 
     def add(self, watcher: Watcher) -> None:
         self._watchers.add(watcher)
@@ -114,6 +141,7 @@ class AccessCheck:
         self._watchers.discard(watcher)
 
     async def close(self) -> None:
+        self._look.close()
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -135,30 +163,31 @@ class AccessCheck:
 
     async def _check(self) -> None:
         watchers = tuple(self._watchers)
-        sessions = {w.session_key for w in watchers if w.session_key is not None}
-        granted, runs, alive = await in_thread(
-            _ask,
-            {w.user_id for w in watchers if w.user_id is not None},
-            {w.run_id for w in watchers if w.run_id is not None},
-            sessions,
-        )
+        look = await in_thread(_look, {(w.user_id, w.run_id, w.session_key) for w in watchers})
         self._granted = {
             user_id: before if (before := self._granted.get(user_id)) == grant else grant
-            for user_id, grant in granted.items()
+            for user_id, grant in look.grants.items()
         }
-        ended = sessions - alive
+        going_on = look.sessions | {None}
         for watcher in watchers:
             if watcher in self._watchers:
                 watcher.access_checked(
                     self._granted.get(watcher.user_id, NOTHING),
-                    shared=watcher.run_id is not None and runs.get(watcher.run_id),
-                    signed_out=watcher.session_key in ended,
+                    look.runs.get(watcher.run_id),
+                    signed_out=watcher.session_key not in going_on,
                 )
 
 
-def _ask(
-    user_ids: set[int], run_ids: set[UUID], sessions: set[str]
-) -> tuple[dict[int, Grant], dict[UUID, bool], set[str]]:
-    runs = Run.objects.filter(pk__in=run_ids).values_list("pk", "is_public")
+def _look(asked: set[tuple[int | None, UUID | None, str | None]]) -> Look:
+    """For users, runs and sessions, as far as they are asked for."""
+    users = {user for user, _, _ in asked} - {None}
+    runs = {run for _, run, _ in asked} - {None}
+    sessions = {session for _, _, session in asked} - {None}
+    found = Run.objects.filter(pk__in=runs)
+    found = found.values_list("pk", "crew", "crew__organization", "is_public")
     alive = Session.objects.filter(pk__in=sessions, expire_date__gt=timezone.now())
-    return grants(user_ids), dict(runs), set(alive.values_list("pk", flat=True))
+    return Look(
+        grants(users),
+        {run: WatchedRun(*facts) for run, *facts in found},
+        set(alive.values_list("pk", flat=True)),
+    )

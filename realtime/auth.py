@@ -6,12 +6,17 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.http import HttpRequest
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.settings import api_settings
+from rest_framework_simplejwt.tokens import AccessToken
+from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from crews.sessions import SessionStore
-from crews.tokens import INVALID, AccessTokenAuthentication
+from crews.tokens import INVALID, read, user_id_in
+from realtime.access import Grant
+from realtime.threads import in_thread
 
 SUBPROTOCOL = "token"
 
@@ -26,18 +31,26 @@ class ForeignOrigin(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A user, and what that hangs on: a token's expiry, seconds since the epoch, or a session."""
+    """Whom a handshake names, and what that hangs on: a token's expiry, seconds since the epoch, or a
+    session; and the password it was made under. Whether there still is such a user `believe` tells.
+    """
 
-    user: AbstractBaseUser | AnonymousUser
+    user_id: int | None = None
+    credential: str | None = None
     expires_at: float | None = None
     session_key: str | None = None
 
+    def believe(self, grant: Grant) -> None:
+        """Raises ``Refused`` unless ``grant`` is of an active user whose password is still that one."""
+        if self.user_id is not None and not (grant.active and grant.credential == self.credential):
+            raise Refused(INVALID)
 
-NOBODY = Identity(AnonymousUser())
+
+NOBODY = Identity()
 
 
-def identify(scope: dict[str, Any]) -> Identity:
-    """The identity behind a handshake; queries the database.
+async def identify(scope: dict[str, Any]) -> Identity:
+    """The identity behind a handshake, still to be believed.
 
     Raises ``ForeignOrigin`` for an ``Origin`` off the allow-list, ``Refused`` for credentials that
     are there and do not hold. Without any it is ``NOBODY``, who may still watch a shared run.
@@ -50,17 +63,16 @@ def identify(scope: dict[str, Any]) -> Identity:
         return of_token(token)
     if not origins:
         return NOBODY  # a cookie counts only from a page that says which it is
-    return _of_session(headers.get(b"cookie", ""))
+    return await in_thread(_of_session, headers.get(b"cookie", ""))
 
 
 def of_token(token: str) -> Identity:
-    """The identity of an access token, checked as the API checks it. Raises ``Refused``."""
-    authentication = AccessTokenAuthentication()
+    """The identity of an access token, read as the API reads it. Raises ``Refused``."""
     try:
-        valid = authentication.get_validated_token(token.encode(errors="replace"))
-        return Identity(authentication.get_user(valid), float(valid["exp"]))
-    except AuthenticationFailed as error:
-        # simplejwt says a refresh token, an unknown or a deactivated user with this, too.
+        valid = read(AccessToken, token.encode(errors="replace"))
+        credential = valid.get(api_settings.REVOKE_TOKEN_CLAIM)
+        return Identity(user_id_in(valid), credential, float(valid["exp"]))
+    except (TokenError, AuthenticationFailed) as error:
         raise Refused(INVALID) from error
 
 
@@ -87,4 +99,7 @@ def _of_session(cookie_header: str) -> Identity:
     request = HttpRequest()
     request.session = SessionStore(cookie.value)
     user = get_user(request)
-    return NOBODY if user.is_anonymous else Identity(user, session_key=request.session.session_key)
+    if user.is_anonymous:
+        return NOBODY
+    credential = get_md5_hash_password(user.password)
+    return Identity(user.pk, credential, session_key=request.session.session_key)

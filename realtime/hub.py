@@ -10,14 +10,14 @@ import json
 import logging
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.conf import settings
 from django.db import Error as DatabaseError
 
 from realtime import log, metrics
 from realtime.follower import Follower
-from realtime.threads import in_thread
+from realtime.threads import Together, in_thread
 from realtime.writers import Write, frame_of
 
 MISSES = 3  # sweeps without the stream until it counts as lost
@@ -39,7 +39,7 @@ class Feed:
         self._missed = 0  # sweeps that did not find the stream
         self._rung = 0  # the newest seq a doorbell or a sweep spoke of
         self._filling: asyncio.Task[None] | None = None
-        self._shared: asyncio.Task[Any] | None = None
+        self._reads: dict[Callable, Together] = {}
 
     def start(self, position: log.Position) -> None:
         """Take the stream's place from the log; a feed that has one keeps it."""
@@ -66,14 +66,10 @@ class Feed:
             self._filling.add_done_callback(self._filled)
 
     async def share(self, read: Callable[[str], T]) -> T:
-        """``read(stream)`` on a thread. Who asks while it is under way gets the same answer, so a
-        crowd that comes back at once costs little more than one socket.
-        """
-        if self._shared is None:
-            work = in_thread(read, self.stream)
-            self._shared = asyncio.create_task(work, context=Context())
-            self._shared.add_done_callback(self._was_shared)
-        return await asyncio.shield(self._shared)
+        """``read(stream)`` on a thread, once for all who ask at the same time."""
+        if read not in self._reads:
+            self._reads[read] = Together(lambda _: read(self.stream))
+        return await self._reads[read](self.stream)
 
     def restart(self, epoch: str, head: int, reason: str) -> None:
         """The log is another one than this feed knew: every follower starts afresh."""
@@ -88,13 +84,18 @@ class Feed:
         self._missed += 1
         if self._missed < MISSES:
             return
-        self.close()
+        self._stop_filling()
         self._missed, self._rung = 0, 0
         self.epoch, self.head = "", None
         for follower in tuple(self.followers):
             follower.reset("epoch_changed")
 
     def close(self) -> None:
+        self._stop_filling()
+        for read in self._reads.values():
+            read.close()
+
+    def _stop_filling(self) -> None:
         if self._filling:
             self._filling.cancel()
 
@@ -132,11 +133,6 @@ class Feed:
         if stands.floor > self.head:
             self.restart(stands.epoch, stands.head, "pruned")
 
-    def _was_shared(self, task: asyncio.Task[Any]) -> None:
-        self._shared = None
-        if not task.cancelled():
-            task.exception()  # it is raised where it is waited for, if anybody still waits
-
     def _filled(self, task: asyncio.Task[None]) -> None:
         self._filling = None
         if not task.cancelled() and (error := task.exception()):
@@ -149,6 +145,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.feeds: dict[str, Feed] = {}
+        self._existing = Together(log.existing_positions)
         self._sweep_now = asyncio.Event()
         # Made by the first socket, but of no socket in particular: nor are its log lines.
         self._sweeper = asyncio.create_task(self._sweep_for_ever(), name="sweep", context=Context())
@@ -161,6 +158,14 @@ class Hub:
             except (ValueError, KeyError, TypeError) as error:
                 # Anyone with the Redis password can publish; only the log is believed.
                 logger.warning("%s: no event: %s", stream, error)
+
+    async def positions(self, *streams: str) -> dict[str, log.Position]:
+        """Where these streams stand, and others; see `log.position`."""
+        found = await self._existing(*streams)
+        if missing := [stream for stream in streams if stream not in found]:
+            # This may wait for a lock, so nobody shares it.
+            found = found | await in_thread(log.positions, missing)
+        return found
 
     def sweep_soon(self) -> None:
         self._sweep_now.set()
@@ -188,6 +193,7 @@ class Hub:
     async def close(self) -> None:
         self._sweeper.cancel()
         await asyncio.gather(self._sweeper, return_exceptions=True)
+        self._existing.close()
         for feed in self.feeds.values():
             feed.close()
 

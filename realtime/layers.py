@@ -21,6 +21,7 @@ from realtime import streams
 from realtime.access import AccessCheck
 from realtime.heartbeat import Heartbeat
 from realtime.hub import Feed, Hub
+from realtime.log import Position
 from realtime.places import Places
 from realtime.subscriber import Subscriber
 
@@ -72,6 +73,10 @@ class StreamLayer(BaseChannelLayer):
     def heartbeat(self) -> Heartbeat:
         """What lets this process's sockets beat."""
         return self._member().heartbeat
+
+    async def positions(self, *names: str) -> dict[str, Position]:
+        """Where these streams stand, and others."""
+        return await self._member().hub.positions(*names)
 
     def listen(self, channel: str, hear: Hear | None) -> None:
         """Hand messages of a channel of this process to ``hear``, in place of ``receive``."""

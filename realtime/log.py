@@ -169,16 +169,18 @@ def position(stream: str) -> Position:
     return positions([stream])[stream]
 
 
-def positions(streams: Sequence[str]) -> dict[str, Position]:
-    """Where each of the streams stands, in one query; see `position`."""
-    found = _positions(streams)
-    if missing := [name for name in streams if name not in found]:
+def positions(streams: Iterable[str]) -> dict[str, Position]:
+    """Where each of the streams stands; see `position`. Waits for whoever is just making one of them."""
+    found = existing_positions(streams)
+    # In order, so that no two who make some of the same wait for each other.
+    if missing := sorted(set(streams) - found.keys()):
         Stream.objects.bulk_create((Stream(name=name) for name in missing), ignore_conflicts=True)
-        found |= _positions(missing)
+        found |= existing_positions(missing)
     return found
 
 
-def _positions(streams: Sequence[str]) -> dict[str, Position]:
+def existing_positions(streams: Iterable[str]) -> dict[str, Position]:
+    """Where those of the streams stand that have come into being, in one query."""
     rows = Stream.objects.filter(name__in=streams)
     return {
         name: Position(epoch, head, floor, closed_at is not None)

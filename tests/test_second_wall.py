@@ -16,6 +16,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from conftest import Tenant, make_tenant
 from crews.models import AuditEntry, Crew, Organization
 from crews.scoping import ScopedQuerySet, Unscoped, answering
+from realtime.access import Grant, WatchedRun
 from realtime.close_codes import CloseCode
 from realtime.consumers import RunConsumer
 from realtime.consumers.socket import Admission
@@ -134,9 +135,11 @@ def test_a_view_that_forgets_shows_nothing(two, settings, address, forgot):
 
 
 class Careless(RunConsumer):
-    def admit(self, user) -> Admission:
+    """Looks its run up by itself, and not in what its user may see."""
+
+    def admit(self, grant: Grant, run: WatchedRun | None) -> Admission:
         Run.objects.get()
-        return super().admit(user)
+        return super().admit(grant, run)
 
 
 @pytest.fixture
@@ -148,7 +151,7 @@ def stage(transactional_db, monkeypatch) -> tuple[Tenant, Run]:
 
 
 @pytest.mark.parametrize("consumer", [Careless, RunConsumer])
-async def test_a_socket_that_forgets_is_closed(stage, consumer):
+async def test_a_socket_that_reads_rows_itself_is_closed(stage, consumer):
     acme, run = stage
     token = str(AccessToken.for_user(acme.viewer))
     socket = WebsocketCommunicator(consumer.as_asgi(), "/ws", subprotocols=["token", token])

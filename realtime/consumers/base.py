@@ -10,12 +10,11 @@ from uuid import UUID
 from django.conf import settings
 
 from realtime import log, streams
-from realtime.access import Grant
+from realtime.access import Grant, WatchedRun
 from realtime.close_codes import CloseCode
 from realtime.consumers.refusal import UNAUTHENTICATED, Refusal
 from realtime.consumers.socket import Admission, SocketConsumer
 from realtime.follower import Follower
-from realtime.threads import in_thread
 
 NO_SUCH_ID = UUID(int=0)  # stands in for an id that is none, so that it costs the same query
 SEQ_DIGITS = 19  # a number with more, or its first 19, is beyond every head
@@ -49,15 +48,14 @@ class StreamConsumer(SocketConsumer):
         """Where a fresh socket begins in each of the streams."""
 
     @abstractmethod
-    def allowed(self, grant: Grant, shared: bool | None) -> set[str]:
+    def allowed(self, grant: Grant, run: WatchedRun | None) -> set[str]:
         """The streams the socket may follow now. Raises ``Refusal`` where it may not stay."""
 
     async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
         self.followers: dict[str, Follower] = {}
-        self.run_id: UUID | None = None
         self._widening = False
         self._grant: Grant | None = None  # as it was when last looked at
-        self._shared: bool | None = False
+        self._run: WatchedRun | None = None
         self._was_member = False
         await super().__call__(scope, receive, send)
 
@@ -83,18 +81,18 @@ class StreamConsumer(SocketConsumer):
     def expired(self) -> None:
         self.failed(Refusal(CloseCode.UNAUTHENTICATED, "The token has expired."))
 
-    def access_checked(self, grant: Grant, *, shared: bool | None, signed_out: bool) -> None:
+    def access_checked(self, grant: Grant, run: WatchedRun | None, *, signed_out: bool) -> None:
         """Called once a second with what the user may see now."""
-        if grant is self._grant and shared == self._shared and not signed_out:
+        if grant is self._grant and run == self._run and not signed_out:
             return  # all is as it was a second ago
-        self._grant, self._shared = grant, shared
+        self._grant, self._run = grant, run
         try:
             if signed_out or (
                 self.user_id is not None
                 and (not grant.active or grant.credential != self.credential)
             ):
                 raise Refusal(*UNAUTHENTICATED)
-            allowed = self.allowed(grant, shared)
+            allowed = self.allowed(grant, run)
         except Refusal as refusal:
             self.failed(refusal)
             return
@@ -150,7 +148,8 @@ class StreamConsumer(SocketConsumer):
     async def _starts(
         self, followed: list[str], since: int | None, epoch: str | None
     ) -> dict[str, Start]:
-        positions = await in_thread(log.positions, followed)
+        found = await self.channel_layer.positions(*followed)
+        positions = {stream: found[stream] for stream in followed}
         resets = {
             stream: position.refuses(since, epoch) if since is not None else None
             for stream, position in positions.items()
@@ -206,6 +205,11 @@ class StreamConsumer(SocketConsumer):
         if follower := self.followers.pop(stream, None):
             follower.stop()
             await self.channel_layer.group_discard(streams.group(stream), self.channel_name)
+
+
+def log_ids(crew_id: UUID, organization_id: int) -> dict[str, str]:
+    """What log lines of a socket on that crew carry, as ``Crew.log_ids``."""
+    return {"crew_id": str(crew_id), "organization_id": str(organization_id)}
 
 
 def _hello(*, stream: str | None, epoch: str | None, head: int) -> dict[str, Any]:

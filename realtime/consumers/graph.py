@@ -2,13 +2,10 @@ import asyncio
 from urllib.parse import parse_qs
 from uuid import UUID
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-
-from crews.models import Crew
 from realtime import log, snapshots, streams
-from realtime.access import Grant
+from realtime.access import Grant, WatchedRun
 from realtime.close_codes import CloseCode
-from realtime.consumers.base import NO_SUCH_ID, Beginning, StreamConsumer
+from realtime.consumers.base import NO_SUCH_ID, Beginning, StreamConsumer, log_ids
 from realtime.consumers.refusal import NOT_FOUND, UNAUTHENTICATED, Refusal
 from realtime.consumers.socket import Admission
 from realtime.events import dump
@@ -19,26 +16,24 @@ class GraphConsumer(StreamConsumer):
 
     kind = "graph"
 
-    def admit(self, user: AbstractBaseUser | AnonymousUser) -> Admission:
-        if user.is_anonymous:
+    def admit(self, grant: Grant, run: WatchedRun | None) -> Admission:
+        if self.user_id is None:
             raise Refusal(*UNAUTHENTICATED)
-        crews = Crew.objects.visible_to(user)
         self._crew_id = self._asked_for()
-        if self._crew_id is not None:
-            crews = crews.filter(pk=self._crew_id)
-        found = list(crews.only("organization").order_by())
         if self._crew_id is None:
-            return Admission({streams.graph(crew.pk) for crew in found})
-        if not found:
+            return Admission(set(map(streams.graph, grant.crews)))
+        if self._crew_id not in grant.crews:
             raise Refusal(*NOT_FOUND)
-        return Admission({streams.graph(self._crew_id)}, found[0].log_ids)
+        return Admission(
+            {streams.graph(self._crew_id)}, log_ids(self._crew_id, grant.crews[self._crew_id])
+        )
 
     async def begin(self, positions: dict[str, log.Position]) -> dict[str, Beginning]:
         feeds = [self.channel_layer.feed(stream) for stream in positions]
         beginnings = await asyncio.gather(*(feed.share(_snapshot) for feed in feeds))
         return dict(zip(positions, beginnings, strict=True))
 
-    def allowed(self, grant: Grant, shared: bool | None) -> set[str]:
+    def allowed(self, grant: Grant, run: WatchedRun | None) -> set[str]:
         if self._crew_id is None:
             self.stays_member(grant)
             return set(map(streams.graph, grant.crews))

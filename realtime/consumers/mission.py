@@ -1,8 +1,5 @@
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-
-from crews.models import Crew
 from realtime import log, streams
-from realtime.access import Grant
+from realtime.access import Grant, WatchedRun
 from realtime.consumers.base import Beginning, StreamConsumer
 from realtime.consumers.refusal import UNAUTHENTICATED, Refusal
 from realtime.consumers.socket import Admission
@@ -16,16 +13,15 @@ class MissionConsumer(StreamConsumer):
 
     resumable = False
 
-    def admit(self, user: AbstractBaseUser | AnonymousUser) -> Admission:
-        if user.is_anonymous:
+    def admit(self, grant: Grant, run: WatchedRun | None) -> Admission:
+        if self.user_id is None:
             raise Refusal(*UNAUTHENTICATED)
-        crews = Crew.objects.visible_to(user).values_list("pk", flat=True).order_by()
-        return Admission(set(map(streams.mission, crews)))
+        return Admission(set(map(streams.mission, grant.crews)))
 
     async def begin(self, positions: dict[str, log.Position]) -> dict[str, Beginning]:
         return await in_thread(_statuses, positions)
 
-    def allowed(self, grant: Grant, shared: bool | None) -> set[str]:
+    def allowed(self, grant: Grant, run: WatchedRun | None) -> set[str]:
         self.stays_member(grant)
         return set(map(streams.mission, grant.crews))
 

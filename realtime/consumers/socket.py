@@ -8,24 +8,23 @@ from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from datetime import UTC, datetime
 from typing import Any, ClassVar, NamedTuple
+from uuid import UUID
 
 from channels.consumer import AsyncConsumer, get_handler_name
 from channels.exceptions import StopConsumer
 from channels.layers import get_channel_layer
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.utils import timezone
 from structlog.contextvars import bind_contextvars
 
-from crews.scoping import answering
 from realtime import auth, metrics, request_id
+from realtime.access import Grant, WatchedRun
 from realtime.addresses import counted
 from realtime.close_codes import CloseCode
 from realtime.consumers.inbound import MALFORMED_LIMIT, Malformed, RateLimit, parse
 from realtime.consumers.refusal import Refusal, TooMany
 from realtime.events import dump, stamp
 from realtime.follower import STUCK_S, TooSlow
-from realtime.threads import in_thread
 from realtime.writers import frame_of, writer_for
 
 logger = logging.getLogger(__name__)
@@ -44,8 +43,15 @@ class SocketConsumer(AsyncConsumer, ABC):
     kind: ClassVar[str]  # as logs and metrics call it
 
     @abstractmethod
-    def admit(self, user: AbstractBaseUser | AnonymousUser) -> Admission:
-        """What ``user`` may follow here; queries. Raises ``Refusal``."""
+    def admit(self, grant: Grant, run: WatchedRun | None) -> Admission:
+        """What may be followed here by who has that grant. Raises ``Refusal``.
+
+        ``run`` is the one with the id ``run_id``.
+        """
+
+    def asked_run(self) -> UUID | None:
+        """The id of the run that the socket asks for."""
+        return None
 
     @abstractmethod
     async def open(self, admission: Admission) -> None:
@@ -69,6 +75,7 @@ class SocketConsumer(AsyncConsumer, ABC):
         self.channel_layer = get_channel_layer(self.channel_layer_alias)
         self.channel_name = await self.channel_layer.new_channel()
         self.user_id: int | None = None
+        self.run_id = self.asked_run()
         self.closed = False
         self._code: int | None = None
         self._begun = time.monotonic()
@@ -119,10 +126,8 @@ class SocketConsumer(AsyncConsumer, ABC):
         host, *_ = self.scope.get("client") or [None]
         self._take_place("address", counted(host), settings.SOCKETS_PER_ADDRESS)
         self._enter()
-        identity, admission = await in_thread(self._let_in)
+        admission = await self._let_in()
         self._forget_handshake()
-        self.session_key = identity.session_key
-        self._believe(identity)
         bind_contextvars(user_id=self.user_id, **admission.log_ids)
         if self.user_id is not None:
             self._take_place("user", str(self.user_id), settings.SOCKETS_PER_USER)
@@ -215,36 +220,43 @@ class SocketConsumer(AsyncConsumer, ABC):
             raise TooMany("too_many_connections", "This server is full. Try again later.")
         metrics.SOCKETS.labels(self.kind).inc()
 
-    def _let_in(self) -> tuple[auth.Identity, Admission]:
+    async def _let_in(self) -> Admission:
         try:
-            identity = auth.identify(self.scope)
-            self.user_id = identity.user.pk  # the log says who was refused, too
-            with answering():
-                return identity, self.admit(identity.user)
+            identity = await auth.identify(self.scope)
         except auth.Refused as refused:
             raise Refusal(CloseCode.UNAUTHENTICATED, str(refused)) from None
         except auth.ForeignOrigin:
             raise Refusal(CloseCode.ACCESS_REMOVED, "This origin is not allowed.") from None
+        self.user_id = identity.user_id  # the log says who was refused, too
+        self.session_key = identity.session_key
+        grant, run = await self.channel_layer.access.of(self.user_id, self.run_id)
+        self._believe(identity, grant)
+        return self.admit(grant, run)
 
     def _forget_handshake(self) -> None:
         """It has served; a socket that lives for days need not keep its token and 3 KB of headers."""
         self.scope["headers"].clear()
         self.scope.get("subprotocols", []).clear()
 
-    def _believe(self, identity: auth.Identity) -> None:
+    def _believe(self, identity: auth.Identity, grant: Grant) -> None:
+        try:
+            identity.believe(grant)
+        except auth.Refused as refused:
+            raise Refusal(CloseCode.UNAUTHENTICATED, str(refused)) from None
         self.expires_at = identity.expires_at
-        self.credential = identity.user.password if self.user_id is not None else ""
+        self.credential = identity.credential
 
     async def _reauthenticate(self, token: Any) -> None:
         if not isinstance(token, str):
             raise Malformed('Send {"type": "auth", "token": "<access token>"}.')
         try:
-            identity = await in_thread(auth.of_token, token)
+            identity = auth.of_token(token)
         except auth.Refused as refused:
             raise Refusal(CloseCode.UNAUTHENTICATED, str(refused)) from None
-        if identity.user.pk != self.user_id:
+        if identity.user_id != self.user_id:
             raise Refusal(CloseCode.UNAUTHENTICATED, "The token is another user's.")
-        self._believe(identity)
+        grant, _ = await self.channel_layer.access.of(self.user_id)
+        self._believe(identity, grant)
         expires_at = stamp(datetime.fromtimestamp(identity.expires_at, UTC))
         await self.say({"type": "auth_ok", "expires_at": expires_at})
 

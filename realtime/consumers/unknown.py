@@ -1,5 +1,4 @@
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-
+from realtime.access import Grant, WatchedRun
 from realtime.consumers.refusal import NOT_FOUND, Refusal
 from realtime.consumers.socket import Admission, SocketConsumer
 
@@ -9,7 +8,7 @@ class UnknownConsumer(SocketConsumer):
 
     kind = "unknown"
 
-    def admit(self, user: AbstractBaseUser | AnonymousUser) -> Admission:
+    def admit(self, grant: Grant, run: WatchedRun | None) -> Admission:
         raise Refusal(*NOT_FOUND)
 
     async def open(self, admission: Admission) -> None:

@@ -37,11 +37,6 @@ ACCESS = (
         "tests/test_second_wall.py::test_a_view_that_forgets_shows_nothing[/page/-forgot]",
     ),
     guard(
-        "access: the second wall before sockets",
-        *("realtime/consumers/socket.py", "with answering():", "with answering(False):"),
-        "tests/test_second_wall.py::test_a_socket_that_forgets_is_closed[Careless]",
-    ),
-    guard(
         "access: rows of a record's page",
         *("crews/admin/scoped.py", "named.queryset = self.queryset", "pass"),
         "crews/tests/test_admin_editing.py::test_an_inline_row_of_another_crew_is_not_taken_over",

@@ -33,6 +33,16 @@ SOCKETS = (
         f"{REFUSALS}::test_a_token_that_does_not_hold[/ws/mission-forged]",
     ),
     guard(
+        "socket: a token of a deactivated user",
+        *(AUTH, "not (grant.active and grant.credential == self.credential)", "not grant.credential == self.credential"),
+        f"{REFUSALS}::test_a_deactivated_users_token[/ws/mission]",
+    ),
+    guard(
+        "socket: a token from before the password changed",
+        *(AUTH, "not (grant.active and grant.credential == self.credential)", "not grant.active"),
+        f"{REFUSALS}::test_a_token_from_before_the_password_changed[/ws/mission]",
+    ),
+    guard(
         "socket: the token is not echoed",
         AUTH,
         'return SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None',
@@ -41,18 +51,15 @@ SOCKETS = (
     ),
     guard(
         "socket: runs",
-        *("realtime/consumers/run.py", "Run.objects.readable_by(user).filter", "Run.objects.filter"),
+        *("realtime/consumers/run.py", "if run is None or not self._readable(grant, run):", "if run is None:"),
         MATRIX,
     ),
     guard(
         "socket: a crew's graph",
-        *("realtime/consumers/graph.py", "crews = Crew.objects.visible_to(user)", "crews = Crew.objects"),
+        "realtime/consumers/graph.py",
+        "if self._crew_id not in grant.crews:\n            raise Refusal(*NOT_FOUND)",
+        "if False:\n            raise Refusal(*NOT_FOUND)",
         MATRIX,
-    ),
-    guard(
-        "socket: mission",
-        *("realtime/consumers/mission.py", "Crew.objects.visible_to(user)", "Crew.objects"),
-        "realtime/tests/sockets/test_graph_and_mission.py::test_mission_says_the_present_status_then_each_change",
     ),
     guard(
         "recheck: at all",
@@ -61,17 +68,21 @@ SOCKETS = (
     ),
     guard(
         "recheck: run",
-        *("realtime/consumers/run.py", "if not shared and self._crew_id not in grant.crews:", "if False:"),
+        "realtime/consumers/run.py",
+        'if not self._readable(grant, run):\n            raise Refusal(CloseCode.ACCESS_REMOVED',
+        "if False:\n            raise Refusal(CloseCode.ACCESS_REMOVED",
         f"{REMOVED}[/ws/runs/{{run}}]",
     ),
     guard(
         "recheck: a crew's graph",
-        *("realtime/consumers/graph.py", "if self._crew_id not in grant.crews:", "if False:"),
+        "realtime/consumers/graph.py",
+        "if self._crew_id not in grant.crews:\n            raise Refusal(CloseCode.ACCESS_REMOVED",
+        "if False:\n            raise Refusal(CloseCode.ACCESS_REMOVED",
         f"{REMOVED}[/ws/graph/{{crew}}]",
     ),
     guard(
         "recheck: mission",
-        *("realtime/consumers/mission.py", "set(map(streams.mission, grant.crews))", "set(self.followers)"),
+        *("realtime/consumers/mission.py", "return set(map(streams.mission, grant.crews))", "return set(self.followers)"),
         f"{TAKEN_AWAY}::test_mission_narrows_to_what_is_left",
     ),
     guard(
@@ -81,7 +92,7 @@ SOCKETS = (
     ),
     guard(
         "recheck: a run that is shared no more",
-        *(ACCESS, "watcher.run_id is not None and runs.get(watcher.run_id)", "watcher.run_id in runs"),
+        *("realtime/consumers/run.py", "return run.shared or", "return True or"),
         f"{REFUSALS}::test_a_shared_run_opens_its_socket_and_nothing_else",
     ),
     guard(
@@ -98,7 +109,7 @@ SOCKETS = (
     ),
     guard(
         "recheck: end of the session",
-        *(ACCESS, "signed_out=watcher.session_key in ended", "signed_out=False"),
+        *(ACCESS, "signed_out=watcher.session_key not in going_on", "signed_out=False"),
         f"{TAKEN_AWAY}::test_the_end_of_a_session_closes_its_sockets_and_no_others"
         "[/ws/mission-signed out]",
     ),
@@ -115,7 +126,7 @@ SOCKETS = (
     ),
     guard(
         "socket: a fresh token is of the same user",
-        *(SOCKET, "if identity.user.pk != self.user_id:", "if False:"),
+        *(SOCKET, "if identity.user_id != self.user_id:", "if False:"),
         f"{TAKEN_AWAY}::test_another_users_token_closes_the_socket[/ws/mission]",
     ),
     guard(
@@ -163,24 +174,16 @@ SOCKETS = (
     guard(
         "socket: nobody signed in to a crew's graph",
         "realtime/consumers/graph.py",
-        "        if user.is_anonymous:\n            raise Refusal(*UNAUTHENTICATED)\n",
+        "        if self.user_id is None:\n            raise Refusal(*UNAUTHENTICATED)\n",
         "",
         NOBODY,
     ),
     guard(
         "socket: nobody signed in to mission",
         "realtime/consumers/mission.py",
-        "        if user.is_anonymous:\n            raise Refusal(*UNAUTHENTICATED)\n",
+        "        if self.user_id is None:\n            raise Refusal(*UNAUTHENTICATED)\n",
         "",
         NOBODY,
-    ),
-    guard(
-        "socket: no graph of a crew that is not theirs",
-        "realtime/consumers/graph.py",
-        "        if not found:\n            raise Refusal(*NOT_FOUND)\n"
-        "        return Admission({streams.graph(self._crew_id)}, found[0].log_ids)",
-        "        return Admission({streams.graph(self._crew_id)})",
-        MATRIX,
     ),
     guard(
         "recheck: of each user for himself",
@@ -189,7 +192,7 @@ SOCKETS = (
     ),
     guard(
         "recheck: a run that is gone",
-        *("realtime/consumers/run.py", "if shared is None:", "if False:"),
+        *("realtime/consumers/run.py", "if run is None:  # it was deleted", "if False:"),
         "realtime/tests/sockets/test_deleted.py::test_a_deleted_run_is_not_found_within_two_seconds",
     ),
     guard(

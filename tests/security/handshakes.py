@@ -226,8 +226,8 @@ class Handshakes:
 
     def _since(self, handshake: Handshake) -> None:
         rng = self._rng
-        since = rng.choice((b"-1", b"1e99", b"0x1", b"1.0", b"NaN", b"%00", b"+1", b"%D9%A3", b"9" * 19,
-                            b"9" * 5000, b"1_0", b"[]", b"1%0a", b"%20", self._bytes(ANY[0xA0:], 9)))  # fmt: skip
+        since = rng.choice((b"-1", b"1e99", b"0x1", b"1.0", b"NaN", b"%00", b"+1", b"%D9%A3", b"9" * 19 + b"x",
+                            b"9" * 5000 + b"e1", b"1_0", b"[]", b"1%0a", b"%20", self._bytes(ANY[0xA0:], 9)))  # fmt: skip
         handshake.query = b"since=" + since + rng.choice((b"", b"&epoch=x", b"&epoch=%00&since=1"))
 
     def _bytes(self, alphabet: bytes, most: int) -> bytes:

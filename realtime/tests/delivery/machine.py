@@ -16,9 +16,9 @@ from django.test import override_settings
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from realtime import auth, follower, hub, log
-from realtime.auth import NOBODY
-from realtime.consumers import base, socket
+from realtime import auth, follower, hub, log, threads
+from realtime.auth import NOBODY, Identity
+from realtime.consumers import socket
 from realtime.events import Event
 from realtime.models import Event as LoggedEvent
 from realtime.models import Stream
@@ -53,11 +53,15 @@ class Delivery(RuleBasedStateMachine):
         self.made = 0
         self.loop = asyncio.new_event_loop()
         self.patch = pytest.MonkeyPatch()
-        for module in (hub, follower, base, socket):
+        for module in (hub, follower, threads):
             self.patch.setattr(module, "in_thread", self.hold)
-        self.patch.setattr(auth, "identify", lambda scope: NOBODY)
+        self.patch.setattr(threads, "REST_S", 0)  # time plays no part here
+        self.patch.setattr(auth, "identify", self.identify)
         with override_settings(REALTIME_SWEEP_S=3600):
             self.layer = self.run(self.make_layer())
+
+    async def identify(self, scope: dict[str, Any]) -> Identity:
+        return NOBODY
 
     async def make_layer(self) -> Layer:
         return Layer()

@@ -6,10 +6,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from django.contrib.auth.models import AnonymousUser
-
 from realtime import hub, log, streams
-from realtime.access import Grant
+from realtime.access import NOTHING, Grant, WatchedRun
 from realtime.consumers.base import Beginning, StreamConsumer
 from realtime.consumers.socket import Admission
 
@@ -79,10 +77,17 @@ class Layer:
 
     def __init__(self) -> None:
         self.hub = hub.Hub()
-        self.access = self.heartbeat = SimpleNamespace(add=nothing, discard=nothing)
+        self.access = SimpleNamespace(add=nothing, discard=nothing, of=self.access_of)
+        self.heartbeat = SimpleNamespace(add=nothing, discard=nothing)
         self.places = SimpleNamespace(
             enter=lambda: True, leave=nothing, take=lambda *_: True, give_back=nothing
         )
+
+    async def access_of(self, user_id: None, run_id: None) -> tuple[Grant, None]:
+        return NOTHING, None
+
+    async def positions(self, *names: str) -> dict[str, log.Position]:
+        return await self.hub.positions(*names)
 
     async def new_channel(self) -> str:
         return "probe"
@@ -109,11 +114,11 @@ class Probe(StreamConsumer):
     def __init__(self, stream: str) -> None:
         self.stream = stream
 
-    def admit(self, user: AnonymousUser) -> Admission:
+    def admit(self, grant: Grant, run: WatchedRun | None) -> Admission:
         return Admission({self.stream})
 
     async def begin(self, positions: dict[str, log.Position]) -> dict[str, Beginning]:
         return {stream: Beginning(position.floor, []) for stream, position in positions.items()}
 
-    def allowed(self, grant: Grant, shared: bool) -> set[str]:
+    def allowed(self, grant: Grant, run: WatchedRun | None) -> set[str]:
         return {self.stream}

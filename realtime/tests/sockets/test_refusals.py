@@ -73,6 +73,14 @@ def test_a_deactivated_users_token(web, acme, path):
         assert socket.close_code() == 4401
 
 
+def test_a_token_from_before_the_password_changed(web, acme, path):
+    token = str(AccessToken.for_user(acme.viewer))
+    acme.viewer.set_password("another one")
+    acme.viewer.save()
+    with web.socket(path, token=token) as socket:
+        assert socket.close_code() == 4401
+
+
 def test_a_token_in_the_url_counts_for_nothing(web, acme, run):
     token = AccessToken.for_user(acme.viewer)
     with web.socket(f"/ws/runs/{run.pk}?token={token}") as socket:
