@@ -162,6 +162,9 @@ def _use_connections(deployment: Deployment, rng: random.Random) -> None:
         one.close()
 
 
+# Long enough that those asked for last still wait on a busy machine, and more of them than the
+# workers have fetched already.
+WAITING = {"runs": 16, "queued": 8, "task_s": 3}
 WORKER_ENDED = "exited: worker "
 MISHAPS = [
     Mishap("worker: kill -9", _kill("worker"), WORKER_ENDED, costs_one=LOST),
@@ -177,11 +180,9 @@ MISHAPS = [
     Mishap("scheduler: kill -9", _kill("scheduler"), "exited: scheduler "),
     Mishap("worker and scheduler: kill -9", _kill("worker", "scheduler"), WORKER_ENDED, LOST),
     Mishap("Redis: kill -9", _kill("redis"), "exited: redis "),
-    Mishap(
-        "Redis: kill -9 with runs waiting", _kill("redis"), "announced again", runs=32, queued=20
-    ),
+    Mishap("Redis: kill -9 with runs waiting", _kill("redis"), "announced again", **WAITING),
     Mishap("Redis: SIGSTOP", _hang_redis),
-    Mishap("Redis: FLUSHALL", _flush, "announced again", runs=32, queued=20),
+    Mishap("Redis: FLUSHALL", _flush, "announced again", **WAITING),
     Mishap(
         "disk full",
         _fill_disk,
@@ -193,7 +194,7 @@ MISHAPS = [
 ]
 POSTGRES_MISHAPS = [
     Mishap("PostgreSQL: immediate restart", _restart, "did not answer"),
-    Mishap("PostgreSQL: max_connections", _use_connections, "did not answer", runs=16, queued=8),
+    Mishap("PostgreSQL: max_connections", _use_connections, "did not answer", **WAITING),
 ]
 
 

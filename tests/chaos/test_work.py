@@ -108,6 +108,7 @@ def strike_at_work(
         if running and processes and hit.queued >= mishap.queued:
             break
         eventually(lambda: not Run.objects.active().exists(), ALL_S)
+        left_in(deployment.workspaces)  # or the small disk would be full of them
     else:
         raise AssertionError(f"{mishap.name} hit no run in {TRIES} tries")
     written = len(deployment.log())
