@@ -71,9 +71,9 @@ class CrewPage:
 
 def current_tasks(crew: Crew) -> dict[str, UUID]:
     """By agent the task that it has in hand, else the last one of the newest run."""
-    runs = Run.objects.filter(crew=crew)
-    shown = Q(run__status__in=Run.ACTIVE) | Q(run__in=runs.values("pk")[:1])
-    tasks = TaskExecution.objects.filter(shown, run__crew=crew).order_by("started_at")
+    shown = Q(run__status__in=Run.ACTIVE) | Q(run__in=crew.runs.values("pk")[:1])
+    of_crew = TaskExecution.objects.whoever_asks().filter(shown, run__crew=crew)
+    tasks = of_crew.order_by("started_at")
     told = list(tasks.values_list("agent_id", "task_id", "status"))
     last = {agent: task for agent, task, _ in told}
     return last | {agent: task for agent, task, status in told if status == "running"}
