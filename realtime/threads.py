@@ -15,7 +15,7 @@ from django.db import close_old_connections, reset_queries
 
 POOL_THREADS = 8  # queries at once in this process, so also its database connections
 LANES = 2  # calls of one `Together` under way at once: a slow one does not hold up the rest
-REST_S = 0.01  # between two calls of a lane, in which a crowd gathers for the next
+REST_S = 0.01  # before a lane takes up a call that already waits: meanwhile a crowd gathers for it
 
 K = TypeVar("K")
 P = ParamSpec("P")
@@ -73,7 +73,10 @@ class Together(Generic[K, R]):
         try:
             return await in_thread(self._ask, keys)
         finally:
-            asyncio.get_running_loop().call_later(REST_S, self._lanes.release)
+            if self._next is None:
+                self._lanes.release()
+            else:
+                asyncio.get_running_loop().call_later(REST_S, self._lanes.release)
 
     def _called(self, call: asyncio.Task[R]) -> None:
         self._calls.discard(call)
