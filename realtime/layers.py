@@ -27,7 +27,7 @@ from realtime.subscriber import Subscriber
 
 PREFIX = "asgi"
 PLACES = f"{PREFIX}:places"  # where processes tell each other who holds how many sockets
-PUBLISH_S = 1.0  # for Redis to take what this process tells
+PUBLISH_S = 1.0  # for Redis to take a message
 CAPACITY = 100  # messages a channel holds; what comes then is dropped, as the specification allows
 
 Hear = Callable[[dict[str, Any]], None]
@@ -119,7 +119,7 @@ class StreamLayer(BaseChannelLayer):
 
     async def _publish(self, channel: str, envelope: dict[str, Any]) -> None:
         # Rare beside events, which do not come this way; and the loop may be a passing one.
-        async with redis.Redis.from_url(self._url) as client:
+        async with asyncio.timeout(PUBLISH_S), _client(self._url) as client:
             await client.publish(channel, self._serializer.serialize(envelope))
 
 
@@ -132,7 +132,7 @@ class _Member:
         self.hub = Hub()
         self.access = AccessCheck()
         self.places = Places(self.name, self._tell)
-        self._redis = redis.Redis.from_url(url)
+        self._redis = _client(url)
         self.heartbeat = Heartbeat()
         self._listeners: dict[str, Hear] = {}
         self._queues: dict[str, asyncio.Queue] = {}
@@ -226,6 +226,11 @@ class _Member:
         if channel not in self._queues:
             self._queues[channel] = asyncio.Queue(CAPACITY)
         return self._queues[channel]
+
+
+def _client(url: str) -> redis.Redis:
+    """A client that can be cancelled at any moment; see `subscriber.Subscriber` for why."""
+    return redis.Redis.from_url(url, socket_timeout=None)
 
 
 def _inbox(channel: str) -> str:

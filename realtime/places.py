@@ -10,6 +10,7 @@ import json
 import resource
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -105,10 +106,9 @@ class Places:
             await self._tell(self._text)
             if self._text and not self._own:
                 return
-            try:
-                await asyncio.wait_for(self._all_left.wait(), TELL_S)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TELL_S):
+                    await self._all_left.wait()
 
 
 def most() -> int:

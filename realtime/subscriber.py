@@ -88,13 +88,16 @@ class Subscriber:
                     redis.Redis.from_url(
                         self._url,
                         socket_connect_timeout=CONNECT_S,
-                        socket_timeout=CONNECT_S,
+                        # With a limit here, on Python 3.11 a cancellation that comes while redis
+                        # sends is lost (`asyncio.wait_for`), and with it the end of this task.
+                        socket_timeout=None,
                         retry=Retry(NoBackoff(), 0),
                     ) as client,
                     client.pubsub() as pubsub,
                 ):
                     known = set(self._channels)
-                    await pubsub.subscribe(*known)
+                    async with asyncio.timeout(CONNECT_S):
+                        await pubsub.subscribe(*known)
                     self._pubsub = pubsub
                     # Added while the connection was being made, when nobody could ask for them.
                     if added := self._channels - known:

@@ -70,7 +70,8 @@ class QueueWriter:
     async def close(self, code: int, reason: str) -> None:
         """Close after what is queued; at once where the socket takes nothing."""
         try:
-            await asyncio.wait_for(self._empty.wait(), timeout=1.0)
+            async with asyncio.timeout(1.0):
+                await self._empty.wait()
         except TimeoutError:
             self.stop()
         await self._send({"type": "websocket.close", "code": code, "reason": reason})

@@ -47,6 +47,14 @@ async def test_a_channel_added_while_connecting_is_subscribed(redis_server, tick
         assert await ear.hears("test:stream", redis_server)
 
 
+@pytest.mark.parametrize("ticks", range(60))
+async def test_it_closes_at_any_moment_of_connecting(redis_server, ticks):
+    """A cancellation that is lost would leave it listening, and whoever closes it waiting."""
+    async with asyncio.timeout(2), Ear():
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+
+
 async def test_after_a_cut_everything_is_subscribed_again(redis_server):
     async with Ear() as ear:
         await ear.connected.wait()
