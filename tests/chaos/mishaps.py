@@ -5,7 +5,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -26,6 +26,7 @@ from tests.live import eventually
 LOST, DONE = "worker_lost", "succeeded"
 HELD_S = (1.0, 4.0)  # how long a fault lasts that we end ourselves
 FROZEN_S = 60.0  # at most
+NO_DATABASE = "did not answer"  # say those who need it
 AWAKE_S = 2.0  # what a worker that wakes up gets to do something wrong
 
 
@@ -151,15 +152,19 @@ def _restart(deployment: Deployment, rng: random.Random) -> None:
 
 
 def _use_connections(deployment: Deployment, rng: random.Random) -> None:
-    """All that are left, so that whoever needs a new one is refused."""
+    """All that are left, and those that become free, until one who needs a new one was refused."""
     params = connection.get_connection_params() | {"cursor_factory": None}
-    held = []
-    with suppress(psycopg.OperationalError):
-        while True:
-            held.append(psycopg.connect(**params))
-    time.sleep(rng.uniform(*HELD_S))
-    for one in held:
-        one.close()
+    written = len(deployment.log())
+    with ExitStack() as held:
+
+        def somebody_was_refused() -> bool:
+            with suppress(psycopg.OperationalError):
+                while True:
+                    held.enter_context(closing(psycopg.connect(**params)))
+            return NO_DATABASE in deployment.log(written)
+
+        eventually(somebody_was_refused, FROZEN_S)
+        time.sleep(rng.uniform(*HELD_S))
 
 
 # Long enough that those asked for last still wait on a busy machine, and more of them than the
@@ -193,8 +198,8 @@ MISHAPS = [
     Mishap("script out of memory", _use_memory, "is done: task_failed", costs_one="task_failed"),
 ]
 POSTGRES_MISHAPS = [
-    Mishap("PostgreSQL: immediate restart", _restart, "did not answer"),
-    Mishap("PostgreSQL: max_connections", _use_connections, "did not answer", **WAITING),
+    Mishap("PostgreSQL: immediate restart", _restart, NO_DATABASE),
+    Mishap("PostgreSQL: max_connections", _use_connections, NO_DATABASE, **WAITING),
 ]
 
 
