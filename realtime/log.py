@@ -203,11 +203,16 @@ def newest(stream: str) -> Entry | None:
 
 
 def read(stream: str, since: int, *, limit: int = PAGE_EVENTS) -> list[Entry]:
-    """The events after ``since``, in order, a page at most: 500 events or 256 KB."""
-    rows = LoggedEvent.objects.filter(stream_id=stream, seq__gt=since).order_by("seq")
+    """The events after ``since``, in order, a page at most: 500 events or 256 KB.
+
+    Of the next ``limit`` numbers, of which none was left out, those that have not been pruned. (A
+    ``LIMIT`` in place of the last number lets a PostgreSQL that takes the stream for a short one read and
+    sort all that follows: 55 ms a page of 100,000 events instead of 0.4.)
+    """
+    rows = LoggedEvent.objects.filter(stream_id=stream, seq__gt=since, seq__lte=since + limit)
     page: list[Entry] = []
     size = 0
-    for row in rows.values_list("seq", "type", "body")[:limit].iterator(chunk_size=100):
+    for row in rows.order_by("seq").values_list("seq", "type", "body").iterator(chunk_size=100):
         page.append(Entry(*row))
         size += len(page[-1].text)
         if size >= PAGE_BYTES:
