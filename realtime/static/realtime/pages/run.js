@@ -38,6 +38,7 @@ const events = new EventList(root);
 const tools = new RunTools(root, runId);
 askBeforeSubmitting();
 copyOnClick();
+searchOnSlash();
 
 const runSocket = new RunWebSocket(runId, null, { autoReconnect: true });
 const graphSocket = crewId ? new GraphWebSocket(crewId, null, { autoReconnect: true }) : null;
@@ -56,6 +57,20 @@ const look = refresher(liveUrl, () => {
 /** @type {ReturnType<typeof setInterval> | undefined} */
 let ticking;
 if (!isOver()) begin();
+
+/** As everywhere: a slash begins a search, in the output that one reads. */
+function searchOnSlash() {
+  document.addEventListener("keydown", (event) => {
+    const { key, target, ctrlKey, metaKey, altKey } = event;
+    const types = target instanceof HTMLElement && target.matches("input, textarea, select");
+    if (key !== "/" || types || ctrlKey || metaKey || altKey) return;
+    const here = target instanceof Element ? target.closest(".tool[open]") : null;
+    const field = (here ?? [...root.querySelectorAll(".tool[open]")].at(-1))?.querySelector("[data-search]");
+    if (!(field instanceof HTMLElement)) return;
+    event.preventDefault();
+    field.focus();
+  });
+}
 
 function begin() {
   // The tab's title tells the end to somebody who is elsewhere.

@@ -8,17 +8,28 @@ export function askBeforeSubmitting() {
   document.addEventListener("submit", (event) => ask(event, dialog), { capture: true });
 }
 
+/** Buttons with `data-copy` copy the element it names; links with `data-copy-link` their address. */
 export function copyOnClick() {
   document.addEventListener("click", async ({ target }) => {
-    const button = target instanceof Element ? target.closest("[data-copy]") : null;
-    const source = button && document.querySelector(button.getAttribute("data-copy") ?? "");
-    if (!button || !source) return;
-    const said = await copy(source);
-    const label = button.querySelector("span");
-    if (!label) return;
-    label.textContent = said ? "Copied" : "Press Ctrl+C";
-    setTimeout(() => (label.textContent = "Copy"), SAID_MS);
+    const button = target instanceof Element ? target.closest("[data-copy], [data-copy-link]") : null;
+    const label = button?.querySelector("span");
+    if (!button || !label) return;
+    const source = document.querySelector(button.getAttribute("data-copy") || "nothing");
+    if (source) say(label, (await copy(source)) ? "Copied" : "Press Ctrl+C");
+    // Where copying is refused, the address bar has it: the link leads there.
+    else if (button instanceof HTMLAnchorElement && (await copyText(button.href))) say(label, "Copied");
   });
+}
+
+/**
+ * @param {Element} label
+ * @param {string} words  instead of its own, for a while
+ */
+function say(label, words) {
+  const own = label.getAttribute("data-own") ?? label.textContent ?? "";
+  label.setAttribute("data-own", own);
+  label.textContent = words;
+  setTimeout(() => (label.textContent = own), SAID_MS);
 }
 
 /**
@@ -59,14 +70,19 @@ function ask(event, dialog) {
 
 /** @param {Element} source  a field or a text */
 async function copy(source) {
-  const text = source instanceof HTMLInputElement ? source.value : (source.textContent ?? "");
+  if (await copyText(source instanceof HTMLInputElement ? source.value : (source.textContent ?? ""))) return true;
+  // Select it, so that the reader's keys copy it.
+  getSelection()?.selectAllChildren(source);
+  if (source instanceof HTMLInputElement) source.select();
+  return false;
+}
+
+/** @param {string} text */
+async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    // Refused, or not there without https: select it, so that the reader's keys copy it.
-    getSelection()?.selectAllChildren(source);
-    if (source instanceof HTMLInputElement) source.select();
-    return false;
+    return false; // Refused, or not there without https.
   }
 }

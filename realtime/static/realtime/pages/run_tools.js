@@ -118,7 +118,7 @@ export class RunTools {
   }
 
   /**
-   * Opens the tool at work, and closes the one that was opened so before.
+   * Opens the tool at work, and closes the one that was opened so before, unless somebody reads it.
    * @param {HTMLDetailsElement} [latest]  that the server opened, if it is over already
    */
   #follow(latest) {
@@ -126,7 +126,8 @@ export class RunTools {
     const running = this.#cards.filter(({ dataset }) => dataset.status === "running").pop();
     const wanted = running ?? latest;
     if (!wanted || wanted === this.#opened) return;
-    if (this.#opened?.dataset.status === "success") this.#opened.open = false;
+    const last = this.#opened;
+    if (last?.dataset.status === "success" && !isBeingRead(last)) last.open = false;
     wanted.open = true;
     this.#opened = wanted;
   }
@@ -145,4 +146,20 @@ export class RunTools {
   get #cards() {
     return /** @type {HTMLDetailsElement[]} */ ([...this.#root.querySelectorAll(".tool")]);
   }
+}
+
+/**
+ * Whether the reader is in the card, searches in it, has scrolled up or selected something there.
+ * @param {Element} card
+ */
+function isBeingRead(card) {
+  const words = card.querySelector("[data-search]");
+  const follow = card.querySelector("[data-follow]");
+  const selection = getSelection();
+  return (
+    card.contains(document.activeElement) ||
+    (words instanceof HTMLInputElement && words.value !== "") ||
+    (follow instanceof HTMLElement && !follow.hidden) ||
+    Boolean(selection && !selection.isCollapsed && card.contains(selection.anchorNode))
+  );
 }

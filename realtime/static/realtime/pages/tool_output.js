@@ -3,6 +3,7 @@
 import { follow } from "./follow.js";
 import { OutputBuffer, codePoints } from "./output_buffer.js";
 import { OutputFeed } from "./output_feed.js";
+import { OutputSearch } from "./output_search.js";
 
 /** @import {Screen} from "./output_feed.js"; */
 
@@ -14,6 +15,7 @@ class Pane {
   #text;
   #note;
   #scroll;
+  #search;
   #buffer = new OutputBuffer();
   #line = new Text();
   #size = 0;
@@ -26,6 +28,7 @@ class Pane {
     this.#text = /** @type {HTMLElement} */ (root.querySelector(".output-text"));
     this.#note = /** @type {HTMLElement} */ (root.querySelector("[data-cut]"));
     this.#scroll = follow(this.#text, root.querySelector("[data-follow]"));
+    this.#search = new OutputSearch(root);
   }
 
   /** @param {string} text */
@@ -61,6 +64,7 @@ class Pane {
       this.#forget();
     }
     this.#line.data = line.slice(-KEEP_CHARS);
+    this.#search.update();
     this.#scroll();
   }
 

@@ -1,0 +1,130 @@
+/**
+ * Finds words in a tool's output. The text stays as it is, also while it grows: what is found is
+ * painted by the browser (CSS Custom Highlight API; without it one still gets from place to place).
+ */
+
+const MOST = 1_000;
+const AGAIN_MS = 400; // after the output has grown
+const [FOUND, CURRENT] = ["output-found", "output-current"];
+
+export class OutputSearch {
+  #text;
+  #field;
+  #count;
+  /** @type {Range[]} */
+  #ranges = [];
+  #current = -1;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  /** @param {HTMLElement} root  `.tool-output` */
+  constructor(root) {
+    this.#text = /** @type {HTMLElement} */ (root.querySelector(".output-text"));
+    this.#field = /** @type {HTMLInputElement} */ (root.querySelector("[data-search]"));
+    this.#count = /** @type {HTMLElement} */ (root.querySelector("[data-found]"));
+    this.#field.addEventListener("input", () => {
+      this.#find();
+      this.#go(0);
+    });
+    this.#field.addEventListener("keydown", (event) => this.#onKey(event));
+  }
+
+  /** To be called when the text has changed. */
+  update() {
+    if (!this.#field.value || this.#timer) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#find();
+      this.#show();
+    }, AGAIN_MS);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #onKey(event) {
+    if (event.key === "Enter") this.#go(this.#current + (event.shiftKey ? -1 : 1));
+    else if (event.key === "Escape" && this.#field.value) {
+      this.#field.value = "";
+      this.#find();
+      this.#show();
+    } else return;
+    event.preventDefault();
+  }
+
+  #find() {
+    for (const range of this.#ranges) paint(range, false);
+    this.#ranges = [];
+    for (const node of this.#text.childNodes) {
+      if (!(node instanceof Text)) continue;
+      for (const [begin, end] of matches(node.data, this.#field.value, MOST - this.#ranges.length)) {
+        const range = new Range();
+        range.setStart(node, begin);
+        range.setEnd(node, end);
+        this.#ranges.push(range);
+        paint(range, true);
+      }
+    }
+  }
+
+  /** @param {number} place  among what is found; it goes on at the other end */
+  #go(place) {
+    const count = this.#ranges.length;
+    this.#current = count ? (place + count) % count : -1;
+    this.#show();
+    const found = this.#ranges[this.#current]?.getBoundingClientRect();
+    if (!found) return;
+    const pane = this.#text.getBoundingClientRect();
+    if (found.top >= pane.top && found.bottom <= pane.bottom) return;
+    this.#text.scrollTop += found.top - pane.top - pane.height / 2;
+  }
+
+  #show() {
+    const count = this.#ranges.length;
+    this.#current = Math.min(this.#current, count - 1);
+    const current = this.#ranges[this.#current];
+    const highlight = globalThis.CSS?.highlights?.get(CURRENT);
+    highlight?.clear();
+    if (current) highlight?.add(current);
+    this.#count.textContent = this.#field.value ? told(this.#current, count) : "";
+  }
+}
+
+/**
+ * Where `words` stand in `text`, in any case of letters.
+ * @param {string} text
+ * @param {string} words
+ * @param {number} most
+ * @returns {[number, number][]} begin and end of each
+ */
+export function matches(text, words, most) {
+  if (!words) return [];
+  const pattern = new RegExp(words.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), "giu");
+  /** @type {[number, number][]} */
+  const found = [];
+  for (const { index, 0: match } of text.matchAll(pattern)) {
+    if (found.length >= most) break;
+    found.push([index, index + match.length]);
+  }
+  return found;
+}
+
+/**
+ * @param {number} current
+ * @param {number} count
+ */
+export function told(current, count) {
+  if (!count) return "not found";
+  return `${current + 1} of ${count}${count >= MOST ? "+" : ""}`;
+}
+
+/**
+ * @param {Range} range
+ * @param {boolean} found
+ */
+function paint(range, found) {
+  const { highlights } = globalThis.CSS ?? {};
+  if (!highlights) return;
+  for (const name of [FOUND, CURRENT]) if (!highlights.has(name)) highlights.set(name, new Highlight());
+  const highlight = highlights.get(FOUND);
+  if (found) highlight?.add(range);
+  else highlight?.delete(range);
+}
