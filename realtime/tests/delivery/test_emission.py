@@ -49,14 +49,24 @@ def test_workers_on_one_crew(acme, crew, published):
     ]
     heard = texts(published, until=lambda: not any(worker.running for worker in workers))
     assert [worker.stop() for worker in workers] == [0] * WORKERS
+    # Where the machine is so busy that Redis takes its time, a writer goes on without it for a second.
+    gave_up = {
+        str(run.pk)
+        for run, worker in zip(runs, workers, strict=True)
+        if "Redis does not answer" in worker.log.read_text()
+    }
     graph = streams.graph(crew.pk)
     for stream in (graph, *(streams.run(run.pk) for run in runs)):
         logged = Event.objects.filter(stream=stream).order_by("seq")
         assert [event.seq for event in logged] == list(range(1, len(logged) + 1))
+        texts_logged = [event.body for event in logged]
+        unheard = set(texts_logged) - set(heard[stream])
+        assert {json.loads(text)["run_id"] for text in unheard} <= gave_up
         # Two processes may publish in another order than they committed in; readers mend that.
-        assert sorted(heard[stream], key=_seq) == [event.body for event in logged]
+        assert sorted(heard[stream], key=_seq) == [t for t in texts_logged if t not in unheard]
 
-    told = [json.loads(text) for text in sorted(heard[graph], key=_seq)]
+    bodies = Event.objects.filter(stream=graph).order_by("seq").values_list("body", flat=True)
+    told = [json.loads(body) for body in bodies]
     assert len(told) == WORKERS * TASKS * (REPORTS + 2)
     turns = sum(one["run_id"] != next_one["run_id"] for one, next_one in pairwise(told))
     assert turns > WORKERS * 10, "the workers did not write at the same time"
