@@ -1,6 +1,5 @@
 """The ASGI application: Django for HTTP, Channels for the sockets."""
 
-import gc
 import os
 
 from django.core.asgi import get_asgi_application
@@ -11,6 +10,7 @@ http = get_asgi_application()
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  needs the app registry
 from django.conf import settings  # noqa: E402
 
+from crewops import garbage  # noqa: E402
 from crewops.body_limit import BodyLimit  # noqa: E402
 from crewops.request_context import RequestContext  # noqa: E402
 from realtime.daphne_writer import OfferDaphneWriter  # noqa: E402
@@ -23,6 +23,4 @@ application = ProtocolTypeRouter(
     }
 )
 
-# What is loaded now stays. Looking through it again at every full collection would hold the sockets up.
-gc.collect()
-gc.freeze()
+garbage.settle()

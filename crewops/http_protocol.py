@@ -42,6 +42,10 @@ class HttpProtocol(HttpToolsProtocol):
                 self.transport.write(TOO_LONG)
                 self.transport.close()
 
+    def handle_websocket_upgrade(self) -> None:
+        super().handle_websocket_upgrade()
+        self.parser = None  # refers to this protocol in turn, so both would wait for the collector
+
     def on_headers_complete(self) -> None:
         self._head_is_there()
         super().on_headers_complete()

@@ -33,6 +33,7 @@ INVALID_TEXT = 1007
 class FrameProtocol(WebSocketsSansIOProtocol):
     """uvicorn's protocol, and a `realtime.writers.Writer`."""
 
+    scope: dict[str, Any] | None = None  # until a handshake has come
     _abort_timer: TimerHandle | None = None
     _full = False  # the transport asks for no more
     _unparsed = b""  # waits while the application is behind
@@ -50,6 +51,10 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         self._full = False  # what is written now goes nowhere, so nobody need wait
         self._unparsed = b""
         super().connection_lost(exc)
+        # What refers to itself would wait for the collector.
+        self.conn.parser.close()
+        if self.scope is not None:
+            self.scope["extensions"].pop(EXTENSION, None)
 
     def data_received(self, data: bytes) -> None:
         self._unparsed += data

@@ -91,6 +91,7 @@ class Subscriber:
                         # With a limit here, on Python 3.11 a cancellation that comes while redis
                         # sends is lost (`asyncio.wait_for`), and with it the end of this task.
                         socket_timeout=None,
+                        protocol=2,  # a message costs a fifth less than one pushed by version 3
                         retry=Retry(NoBackoff(), 0),
                     ) as client,
                     client.pubsub() as pubsub,

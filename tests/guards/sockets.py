@@ -115,7 +115,7 @@ SOCKETS = (
     ),
     guard(
         "recheck: expiry of the session",
-        *(ACCESS, "pk__in=sessions, expire_date__gt=timezone.now()", "pk__in=sessions"),
+        *(ACCESS, "pk__in=session_keys, expire_date__gt=timezone.now()", "pk__in=session_keys"),
         f"{TAKEN_AWAY}::test_the_end_of_a_session_closes_its_sockets_and_no_others"
         "[/ws/mission-expired]",
     ),
