@@ -5,32 +5,38 @@ SET = f"window.{MARK}=1"
 
 # Each sets `window.__pwned` when it is taken for markup, or when its link is followed; 60 characters at
 # most, as long as the shortest of the fields.
-MARKUP = (
-    f"<script>{SET}</script>",
+# These do so by themselves, as soon as they are the markup of a page.
+RUN_AT_ONCE = (
     f"<img src=x onerror={SET}>",
-    f"<img src=x onerror='{SET}'//",
-    f"<svg onload={SET}>",
-    f"<svg><script>{SET}</script>",
-    f"<body onload={SET}>",
     f"<details open ontoggle={SET}>",
     f"<video src=x onerror={SET}>",
     f"<audio src onerror={SET}>",
-    f"<input autofocus onfocus={SET}>",
     f"<iframe srcdoc='<script>parent.{MARK}=1</script>'>",
     f'<iframe src="javascript:parent.{MARK}=1">',
-    f'<object data="javascript:{SET}">',
-    f'<a href="javascript:{SET}">x</a>',
-    f'<form action="javascript:{SET}"><button>x',
     f"<style onload={SET}></style>",
-    f"<marquee onstart={SET}>x",
     f"'><img src=x onerror={SET}>",
     f'"><img src=x onerror={SET}>',
     f"--><img src=x onerror={SET}>",
-    f"</script><script>{SET}</script>",
     f"</textarea><img src=x onerror={SET}>",
     f"</title><img src=x onerror={SET}>",
     f"</style><img src=x onerror={SET}>",
     f"]]><img src=x onerror={SET}>",
+    f"<img/src/onerror={SET}>",
+)
+# These in some places only, in some browsers, or once somebody follows them.
+MARKUP = (
+    f"<script>{SET}</script>",
+    *RUN_AT_ONCE,
+    f"<img src=x onerror='{SET}'//",
+    f"<input autofocus onfocus={SET}>",
+    f"<svg onload={SET}>",
+    f"<svg><script>{SET}</script>",
+    f"<body onload={SET}>",
+    f'<object data="javascript:{SET}">',
+    f'<a href="javascript:{SET}">x</a>',
+    f'<form action="javascript:{SET}"><button>x',
+    f"<marquee onstart={SET}>x",
+    f"</script><script>{SET}</script>",
     f'" onmouseover={SET} autofocus onfocus={SET} "',
     f"' autofocus onfocus={SET} x='",
     f"javascript:{SET}",
@@ -38,7 +44,6 @@ MARKUP = (
     f"${{{SET}}}`",
     f"\\u003cimg src=x onerror={SET}\\u003e",
     f"&lt;img src=x onerror={SET}&gt;",
-    f"<img/src/onerror={SET}>",
     f'<math><mi xlink:href="javascript:{SET}">x',
 )
 
