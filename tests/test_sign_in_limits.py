@@ -108,6 +108,8 @@ def test_a_superuser_sees_a_lock_and_ends_it(person, superuser, way):
 def test_any_name_may_be_tried(db, way, username):
     for _ in range(2):
         assert attempt(way, username, "wrong").status_code in (200, 400, 401)
+    kept = AccessAttempt.objects.values_list("username", flat=True)
+    assert all(len(name) <= 150 and "\0" not in name for name in kept)
 
 
 def test_no_password_is_kept(person, way):

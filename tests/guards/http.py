@@ -138,11 +138,12 @@ HTTP = (
         "crews/tests/test_sign_in.py::test_a_session_key_that_is_none_of_ours_is_looked_up_nowhere",
     ),
     guard(
-        "tokens: a deactivated user gets none by a refresh token",
+        "tokens: who is gone or has another password gets none by a refresh token",
         TOKENS_API,
         'AccessTokenAuthentication().get_user(read(self.token_class, attrs["refresh"]))',
         "pass",
-        f"{TOKENS}::test_a_deactivated_user_gets_none_and_keeps_none",
+        f"{TOKENS}::test_a_changed_password_ends_access_and_refresh",
+        f"{TOKENS}::test_tokens_of_a_deleted_user_are_refused",
     ),
     guard(
         "tokens: what ends one reads it first",

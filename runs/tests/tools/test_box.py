@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from runs.tests.tools.recorder import Recorder
 from runs.tests.tools.test_script import processes_with
 from runs.tools import Outcome, Status, box
 from runs.tools.box import Tier
+from runs.tools.launch import LAUNCHER
 
 
 def run(workspace: Path, emitter: Recorder, code: str) -> Outcome:
@@ -118,6 +120,13 @@ def test_a_tool_that_kills_its_launcher_does_not_get_away(workspace, emitter, in
     assert not processes_with(number)
 
 
+def test_the_launcher_has_nothing_of_the_workers_environment(workspace, emitter, in_tier):
+    in_tier("limits")  # where a tool may read its launcher's
+    run(workspace, emitter, r"cat /proc/$PPID/cmdline /proc/$PPID/environ | tr '\0' '\n'")
+    *_, launcher, descriptor = emitter.output.split()  # its arguments, and nothing after them
+    assert (launcher, descriptor.isdigit()) == (str(LAUNCHER), True)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give its tools another user")
 class TestUserTier:
     @pytest.fixture(autouse=True)
@@ -133,6 +142,15 @@ class TestUserTier:
                 parent.chmod(parent.stat().st_mode | 0o011)
         return workspace
 
+    @pytest.fixture
+    def group_of_root(self) -> Iterator[None]:
+        """As a worker has that was started from a shell of root."""
+        before = os.getgroups()
+        os.setgroups([0])
+        yield
+        os.setgroups(before)
+
+    @pytest.mark.usefixtures("group_of_root")
     def test_is_another_user_without_rights(self, open_workspace, emitter):
         run(open_workspace, emitter, "id -u; id -G; grep NoNewPrivs /proc/self/status; touch mine")
         assert emitter.output.split() == ["60999", "60999", "NoNewPrivs:", "1"]
