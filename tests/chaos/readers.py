@@ -60,7 +60,7 @@ class HealthyReaders:
         self._latencies: list[float] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="healthy readers", daemon=True)
-        self.ready = threading.Event()
+        self.newest = [0] * number  # the time, in ns, that each one's last event carries
         self.lost = 0
 
     def __enter__(self) -> Self:
@@ -84,13 +84,13 @@ class HealthyReaders:
 
     async def _all(self) -> None:
         self._stop = asyncio.Event()
-        tasks = [asyncio.create_task(self._one()) for _ in range(self._number)]
+        tasks = [asyncio.create_task(self._one(n)) for n in range(self._number)]
         await self._stop.wait()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _one(self) -> None:
+    async def _one(self, number: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 22)
         try:
             writer.write(self._request)
@@ -104,7 +104,8 @@ class HealthyReaders:
                 if head[0] == PING[0]:  # Daphne drops who does not answer
                     writer.write(bytes((0x8A, 0x80 | size)) + bytes(4) + payload)
                 elif stamp := STAMP.search(payload):
-                    self._latencies.append((time.time_ns() - int(stamp[1])) / 1e6)
+                    self.newest[number] = int(stamp[1])
+                    self._latencies.append((time.time_ns() - self.newest[number]) / 1e6)
         except (asyncio.IncompleteReadError, ConnectionError):
             self.lost += 1
         finally:

@@ -3,6 +3,7 @@
 import threading
 import time
 from contextlib import ExitStack
+from functools import partial
 
 import psutil
 import pytest
@@ -17,7 +18,8 @@ from tests.live import Web, eventually
 STUCK = HEALTHY = 100
 RATE = 20  # events a second
 OUTPUT = "x" * 50_000  # characters of each event while the buffers are filled
-FILL_BYTES = 8 * 1024 * 1024  # for each socket: twice what the kernel lets a send buffer grow to
+# For each socket twice what the kernel lets a send buffer grow to.
+FILL_EVENTS = 8 * 1024 * 1024 // len(OUTPUT)
 BUFFERED_KB = 64  # what the server holds for a stuck reader at least, or it is not stuck
 MEMORY_KB = 1024  # for each stuck reader, at most
 CLOSED_WITHIN_S = 10.0  # of the time that a stuck reader is given
@@ -40,12 +42,14 @@ def tool(transactional_db) -> ToolExecution:
     return ToolExecution.objects.start(task_execution=task, tool="script", params={})
 
 
-def report(tool: ToolExecution, seconds: float, output: str = "") -> None:
-    """Progress at the rate, each with the time it was made at."""
+def report(tool: ToolExecution, events: int, output: str = "") -> int:
+    """Progress at the rate, each with the time in ns it was made at. Returns the last one's."""
     begun = time.monotonic()
-    for number in range(round(seconds * RATE)):
+    for number in range(events):
         time.sleep(max(0.0, begun + number / RATE - time.monotonic()))
-        tool.report(message=f"t={time.time_ns()}", output=output)
+        made = time.time_ns()
+        tool.report(message=f"t={made}", output=output)
+    return made
 
 
 def p99(latencies: list[float]) -> float:
@@ -60,9 +64,9 @@ def test_stuck_readers_cost_little_and_nobody_notices(web, tool):
     server = psutil.Process(web.pid)
     with ExitStack() as connections, HealthyReaders(HEALTHY, web.port, path, token) as healthy:
         eventually(lambda: sockets(server, web.port) == HEALTHY)
-        report(tool, 1, OUTPUT)
+        report(tool, RATE, OUTPUT)
         healthy.take()
-        report(tool, 2)
+        report(tool, 2 * RATE)
         alone_ms = p99(healthy.take())
         before_kb = server.memory_info().rss / 1024
         stuck = [
@@ -71,11 +75,13 @@ def test_stuck_readers_cost_little_and_nobody_notices(web, tool):
         ]
         eventually(lambda: sockets(server, web.port) == HEALTHY + STUCK)
         with Prodding(stuck):
-            seconds = FILL_BYTES / len(OUTPUT) / RATE
-            report(tool, seconds, OUTPUT)
+            for _ in range(FILL_EVENTS):
+                newest = report(tool, 1, OUTPUT)
+                # At the healthy readers' pace, or what they wait for could be the machine.
+                eventually(partial(level, healthy, newest))
             full = time.monotonic()
             healthy.take()
-            report(tool, 10)
+            report(tool, 5 * RATE)
             beside_ms = p99(healthy.take())
             each_kb = (server.memory_info().rss / 1024 - before_kb) / STUCK
             assert sockets(server, web.port) == HEALTHY + STUCK, web.log.read_text()
@@ -83,7 +89,7 @@ def test_stuck_readers_cost_little_and_nobody_notices(web, tool):
             eventually(lambda: sockets(server, web.port) == HEALTHY, STUCK_S + CLOSED_WITHIN_S)
             closed_s = time.monotonic() - full
         assert web.log.read_text().count("Graph socket closed 4408") == STUCK
-        report(tool, 1)
+        report(tool, RATE)
         assert healthy.take(), "the healthy readers go on"
         assert healthy.lost == 0
     print(
@@ -92,6 +98,11 @@ def test_stuck_readers_cost_little_and_nobody_notices(web, tool):
     )
     assert each_kb <= MEMORY_KB
     assert beside_ms <= alone_ms * SLOWER + NOISE_MS
+
+
+def level(healthy: HealthyReaders, newest: int) -> bool:
+    """Whether each of them has the event of that time."""
+    return set(healthy.newest) == {newest}
 
 
 def sockets(server: psutil.Process, port: int) -> int:
