@@ -8,7 +8,7 @@ from django.conf import settings
 from runs.executor import workspace_of
 from runs.models import Run, ToolExecution, Worker
 from runs.tests.tools.forge import HERE, Forge
-from runs.tests.tools.traces import dump, files_with_a_canary, processes_with_a_canary
+from runs.tests.tools.traces import dump, files_that_hold, shown_by_processes
 from tests.live import Process, eventually, heard_by
 
 MARKER = "a marker, which a script prints"
@@ -32,7 +32,6 @@ def worker(transactional_db, forge: Forge) -> Iterator[Process]:
 def test_it_is_cloned_and_no_trace_of_the_secret_is_left(
     acme, forge: Forge, worker: Process, redis_server
 ):
-    canary = forge.password.rstrip("/&")
     acme.keep_secret(forge.password, name="deploy", host=f"{HERE}:{forge.port}")
     steps = [
         {"tool": "git_clone", "params": {"url": forge.url("/private.git"), "credential": "deploy"}},
@@ -41,7 +40,7 @@ def test_it_is_cloned_and_no_trace_of_the_secret_is_left(
     acme.give_steps(*steps)
     acme.crew.tasks.last().delete()
     shown: set[str] = set()
-    forge.during = lambda: shown.update(processes_with_a_canary())
+    forge.during = lambda: shown.update(shown_by_processes(forge.canary))
     with redis_server.pubsub() as listener:
         listener.psubscribe("*")
         run = Run.objects.request(crew=acme.crew, user=acme.operator)
@@ -53,12 +52,12 @@ def test_it_is_cloned_and_no_trace_of_the_secret_is_left(
 
     assert set(forge.told) == {f"git:{forge.password}"}
     assert shown == set()
-    assert files_with_a_canary(workspace_of(run)) == []
+    assert files_that_hold(forge.canary, workspace_of(run)) == []
     clone = ToolExecution.objects.get(tool="git_clone")
     assert clone.params["credential"] == "deploy"
     log = worker.log.read_text()
     for text in (dump(), published, log):
-        assert canary not in text
+        assert forge.canary not in text
     # Had it been told, it would be in each of these.
     assert MARKER in dump()
     assert MARKER in published

@@ -43,6 +43,11 @@ class Forge:
     told: list[str] = field(default_factory=list)  # user names and passwords, as user:password
     told_at: set[str] = field(default_factory=set)  # the addresses at which it was told these
 
+    @property
+    def canary(self) -> str:
+        """What of the password stands the same wherever it is encoded."""
+        return self.password.rstrip("/&")
+
     def url(self, path: str, host: str = HERE, user_info: str = "") -> str:
         return f"https://{user_info}{host}:{self.port}{path}"
 

@@ -11,7 +11,7 @@ from runs import tools
 from runs.tests.tools.forge import ELSEWHERE, HERE, Forge
 from runs.tests.tools.recorder import Recorder
 from runs.tests.tools.repositories import git
-from runs.tests.tools.traces import CANARY, files_with_a_canary, processes_with_a_canary
+from runs.tests.tools.traces import files_that_hold, shown_by_processes
 from runs.tools import Outcome, Status, box, git_clone, process
 from runs.tools.base import Credential
 
@@ -35,9 +35,9 @@ def clone(
 
 @pytest.fixture
 def seen(forge) -> set[str]:
-    """Where a canary was seen while git talked to its host."""
+    """Where the secret was seen while git talked to its host."""
     found: set[str] = set()
-    forge.during = lambda: found.update(processes_with_a_canary())
+    forge.during = lambda: found.update(shown_by_processes(forge.canary))
     return found
 
 
@@ -51,7 +51,7 @@ def test_the_secret_opens_the_repository_and_is_left_nowhere(
     assert seen == set()
     assert "canary" not in emitter.output + "".join(emitter.messages)
     assert (workspace / "repo/.git/config").is_file()
-    assert files_with_a_canary(workspace) == []
+    assert files_that_hold(forge.canary, workspace) == []
 
 
 def test_control_what_stands_in_an_argument_a_variable_or_a_file_is_seen(
@@ -61,7 +61,7 @@ def test_control_what_stands_in_an_argument_a_variable_or_a_file_is_seen(
 
     def leaking_argv(*arguments) -> list[str]:
         command = argv(*arguments)
-        option = ["-c", f"clone.defaultRemoteName={forge.password.rstrip('/&')}"]
+        option = ["-c", f"clone.defaultRemoteName={forge.canary}"]
         return [command[0], *option, *command[1:]]
 
     monkeypatch.setattr(git_clone, "argv", leaking_argv)
@@ -70,7 +70,7 @@ def test_control_what_stands_in_an_argument_a_variable_or_a_file_is_seen(
     )
     assert clone(workspace, emitter, forge).status == Status.SUCCESS
     assert seen == {"cmdline", "environ"}
-    assert "config" in files_with_a_canary(workspace)
+    assert "config" in files_that_hold(forge.canary, workspace)
 
 
 def test_a_value_that_the_host_does_not_accept_is_told(workspace, emitter, forge):
@@ -163,7 +163,7 @@ class TestAnEarlierStep:
     def test_control_the_thief_would_be_told(self, workspace, emitter, forge, thief, monkeypatch):
         monkeypatch.setitem(git_clone.GUARDS, "credential.helper", f"!{thief}")
         assert clone(workspace, emitter, forge).status == Status.SUCCESS
-        assert CANARY in (workspace / "loot").read_bytes()
+        assert forge.canary in (workspace / "loot").read_text()
 
 
 STEAL = """
@@ -181,12 +181,11 @@ def test_a_hostile_step_that_follows_finds_nothing(workspace, emitter, forge, in
     code = STEAL.format(workspace=workspace)
     params = script.clean({"interpreter": "bash", "code": code, "directory": "."})
     script.run(params, workspace, emitter)
-    canary = forge.password.rstrip("/&")
     assert "searched" in emitter.output
-    assert canary not in emitter.output
-    (workspace / "repo/.git/left-behind").write_text(canary)
+    assert forge.canary not in emitter.output
+    (workspace / "repo/.git/left-behind").write_text(forge.canary)
     script.run(params, workspace, control := Recorder())
-    assert canary in control.output
+    assert forge.canary in control.output
 
 
 @pytest.mark.parametrize("tier", ["namespaces", "limits"])
