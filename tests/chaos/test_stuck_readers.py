@@ -81,7 +81,7 @@ def test_stuck_readers_cost_little_and_nobody_notices(web, tool):
                 eventually(partial(level, healthy, newest))
             full = time.monotonic()
             healthy.take()
-            report(tool, 5 * RATE)
+            report(tool, 10 * RATE)
             beside_ms = p99(healthy.take())
             each_kb = (server.memory_info().rss / 1024 - before_kb) / STUCK
             assert sockets(server, web.port) == HEALTHY + STUCK, web.log.read_text()

@@ -9,6 +9,8 @@ WINS = "runs/tests/tools/test_box_secrets.py::test_no_rights_are_won"
 COMMAND, FILESYSTEM, NAMESPACES, USAGE = (
     f"{LAUNCHER}/{name}.py" for name in ("command", "filesystem", "namespaces", "usage")
 )
+# A worker that is root has its tools be somebody else, who may not read what is root's anyway.
+SAME_USER = Edit(COMMAND, "        os.setresuid(uid, uid, uid)\n", "")
 
 BOX = (
     guard(
@@ -27,8 +29,7 @@ BOX = (
         'for path in order["readable"]:',
         'for path in [*order["readable"], os.path.dirname(os.path.dirname(order["workspace"]))]:',
         f"{READ}[settings]",
-        # A worker that is root has its tools be somebody else, who may not read it either.
-        behind=(Edit(COMMAND, "        os.setresuid(uid, uid, uid)\n", ""),),
+        behind=(SAME_USER,),
     ),
     guard(
         "box: the system is read-only",
@@ -130,8 +131,7 @@ BOX = (
         "box: process 1 is not looked into",
         *(NAMESPACES, "    libc.prctl(libc.PR_SET_DUMPABLE, 0)\n", ""),
         f"{WINS}[the root of process 1]",
-        # A worker that is root has its tools be somebody else, who may not look into it either.
-        behind=(Edit(COMMAND, "        os.setresuid(uid, uid, uid)\n", ""),),
+        behind=(SAME_USER,),
     ),
     guard(
         "box: another user",

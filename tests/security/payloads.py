@@ -7,7 +7,9 @@ SET = f"window.{MARK}=1"
 # most, as long as the shortest of the fields.
 # These do so by themselves, as soon as they are the markup of a page.
 RUN_AT_ONCE = (
+    f"<script>{SET}</script>",
     f"<img src=x onerror={SET}>",
+    f"<svg><script>{SET}</script>",
     f"<details open ontoggle={SET}>",
     f"<video src=x onerror={SET}>",
     f"<audio src onerror={SET}>",
@@ -17,6 +19,7 @@ RUN_AT_ONCE = (
     f"'><img src=x onerror={SET}>",
     f'"><img src=x onerror={SET}>',
     f"--><img src=x onerror={SET}>",
+    f"</script><script>{SET}</script>",
     f"</textarea><img src=x onerror={SET}>",
     f"</title><img src=x onerror={SET}>",
     f"</style><img src=x onerror={SET}>",
@@ -25,18 +28,15 @@ RUN_AT_ONCE = (
 )
 # These in some places only, in some browsers, or once somebody follows them.
 MARKUP = (
-    f"<script>{SET}</script>",
     *RUN_AT_ONCE,
     f"<img src=x onerror='{SET}'//",
     f"<input autofocus onfocus={SET}>",
     f"<svg onload={SET}>",
-    f"<svg><script>{SET}</script>",
     f"<body onload={SET}>",
     f'<object data="javascript:{SET}">',
     f'<a href="javascript:{SET}">x</a>',
     f'<form action="javascript:{SET}"><button>x',
     f"<marquee onstart={SET}>x",
-    f"</script><script>{SET}</script>",
     f'" onmouseover={SET} autofocus onfocus={SET} "',
     f"' autofocus onfocus={SET} x='",
     f"javascript:{SET}",

@@ -122,9 +122,8 @@ def test_a_fresh_token_keeps_the_socket_open(web, acme, run):
 
 
 def test_another_users_token_closes_the_socket(web, acme, path):
-    acme.admin.password = (
-        acme.viewer.password
-    )  # else the token's password claim would tell them apart
+    # Else the token's password claim alone would tell them apart.
+    acme.admin.password = acme.viewer.password
     acme.admin.save()
     with web.socket(path, acme.viewer) as socket:
         socket.send({"type": "auth", "token": str(AccessToken.for_user(acme.admin))})
