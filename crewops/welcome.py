@@ -5,6 +5,7 @@ import os
 import sys
 import time
 import urllib.request
+from datetime import datetime
 
 import django
 from django.conf import settings
@@ -20,7 +21,8 @@ def main() -> None:
     django.setup()
     address = f"http://localhost:{settings.PORT}"
     deadline = time.monotonic() + PATIENCE_S
-    while not (_web_answers() and _worker_is_alive()):
+    before = _heartbeats()  # maybe of a worker that was killed
+    while not (_web_answers() and _heartbeats() - before):
         if time.monotonic() > deadline:
             sys.exit(
                 f"{address} is not ready after {PATIENCE_S:g} s. The log above and "
@@ -47,10 +49,11 @@ def _web_answers() -> bool:
     return True
 
 
-def _worker_is_alive() -> bool:
+def _heartbeats() -> set[tuple[str, datetime]]:
+    """``(worker, when it was last heard from)`` of the workers that count as alive."""
     from runs.models import Worker
 
-    return Worker.objects.alive().exists()
+    return set(Worker.objects.alive().values_list("name", "last_seen"))
 
 
 def _welcome(address: str) -> str:

@@ -1,13 +1,14 @@
 """Celery's door to the runs: one task, which claims the run and carries it out."""
 
+import atexit
 import logging
 import socket
 import time
 
 from celery import current_task, shared_task
-from celery.signals import heartbeat_sent, worker_ready, worker_shutdown
+from celery.signals import heartbeat_sent, worker_ready
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 from structlog.contextvars import bound_contextvars
 
 from runs import presence
@@ -39,6 +40,8 @@ class _Heartbeat:
     def ready(self, sender, **kwargs) -> None:
         self.beat(sender)
         presence.refresh_all()
+        # Celery's worker_shutdown is not sent where SIGQUIT ends the worker, as the stack does.
+        atexit.register(self.leave, _name(sender))
 
     def beat(self, sender, **kwargs) -> None:
         if time.monotonic() - self.last >= settings.WORKER_HEARTBEAT_S:
@@ -46,10 +49,13 @@ class _Heartbeat:
             close_old_connections()
             Worker.objects.beat(_name(sender), tier=box.tier().name)
 
-    def shutdown(self, sender, **kwargs) -> None:
+    def leave(self, name: str) -> None:
         close_old_connections()
-        Worker.objects.filter(name=_name(sender)).delete()
-        presence.refresh_all()
+        try:
+            Worker.objects.filter(name=name).delete()
+            presence.refresh_all()
+        except DatabaseError as error:
+            logger.warning("Worker %s could not say that it ends: %s", name, error)
 
 
 def _name(sender) -> str:
@@ -59,4 +65,3 @@ def _name(sender) -> str:
 _heartbeat = _Heartbeat()
 worker_ready.connect(_heartbeat.ready)
 heartbeat_sent.connect(_heartbeat.beat)
-worker_shutdown.connect(_heartbeat.shutdown)

@@ -100,10 +100,15 @@ class Stack:
         """Whether the program has this many processes, and the stack is ready."""
         return len(self.processes().get(program, [])) == number and self.is_ready()
 
-    def last_seen(self) -> str:
-        """When the worker last said that it is alive."""
-        with closing(sqlite3.connect(self.var_dir / "crewops.sqlite3")) as database:
-            return database.execute("SELECT last_seen FROM runs_worker").fetchone()[0]
+    def last_seen(self) -> dict[str, str]:
+        """When each worker last said that it is alive."""
+        with self.database() as database:
+            return dict(database.execute("SELECT name, last_seen FROM runs_worker"))
+
+    @contextmanager
+    def database(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self.var_dir / "crewops.sqlite3")) as connection, connection:
+            yield connection
 
     def is_ready(self) -> bool:
         """Whether database, Redis and a worker are reached, through the web."""
@@ -145,6 +150,18 @@ def test_the_worker_goes_on_saying_that_it_is_alive(stack):
         assert stack.is_ready()
 
 
+def test_a_worker_that_was_killed_before_makes_no_stack_ready(stack):
+    with stack.database() as database:
+        database.execute(
+            "INSERT INTO runs_worker (name, tier, last_seen)"
+            " VALUES ('killed', '', strftime('%Y-%m-%d %H:%M:%f', 'now', '+5 seconds'))"
+        )
+    with stack.running():
+        assert stack.last_seen().keys() > {"killed"}
+    with stack.database() as database:
+        database.execute("DELETE FROM runs_worker")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_every_process(stack, number):
     with stack.running() as supervisor:
@@ -155,6 +172,7 @@ def test_a_signal_ends_every_process(stack, number):
         assert not [process for process in processes if process.is_running()]
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"http://127.0.0.1:{stack.port}/healthz")
+        assert not stack.last_seen()  # the worker has said that it ends
 
 
 def test_a_closed_terminal_ends_every_process(stack):
