@@ -59,8 +59,8 @@ else
 endif
 	$(PYTEST) $(ALONE) $(ARGS)
 
-test-postgres: setup-dev ## the Python suite on a private PostgreSQL made from the installed binaries
-	$(RUN) -m tests.postgres $(PYTEST) $(TOGETHER) -m "not browser" $(ARGS)
+test-postgres: setup-dev ## the tests that touch the database on a private PostgreSQL made from the installed binaries
+	$(RUN) -m tests.postgres $(PYTEST) $(TOGETHER) -m "database and not browser" $(ARGS)
 	$(RUN) -m tests.postgres $(PYTEST) $(ALONE) $(ARGS)
 
 bench: setup .venv/.installed-bench ## ours beside its peers in one run: tables and a plot in benchmarks/results (ARGS=--help)

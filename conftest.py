@@ -20,6 +20,14 @@ PASSWORD = "correct horse battery"
 HELLO = [{"tool": "script", "params": {"interpreter": "bash", "code": "echo hello"}}]
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that touch the database, by themselves or through a process they start."""
+    for item in items:
+        if "django_db_setup" in item.fixturenames or item.get_closest_marker("django_db"):
+            item.add_marker("database")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def redis_server() -> Iterator[redis.Redis]:
     """A private Redis for the session, where the settings expect it."""

@@ -10,7 +10,8 @@ RECEIVED = "A message was received."
 CELERY_TASK_ACKS_LATE = True  # else a message is gone as soon as a worker has it
 CELERY_BROKER_TRANSPORT_OPTIONS = CELERY_BROKER_TRANSPORT_OPTIONS | {
     "visibility_timeout": 4,  # seconds
-    "unacked_restore_interval": 1,
+    "unacked_restore_interval": 1,  # seconds
+    "unacked_restore_throttle": 1,  # look each time, not each tenth
 }
 
 
