@@ -5,7 +5,7 @@ from tests.guards.guard import Edit, guard
 LAUNCHER = "runs/tools/launcher"
 STOPPED = "runs/tests/tools/test_box_limits.py::test_stopped"
 READ = "runs/tests/tools/test_box_secrets.py::test_no_secret_is_read"
-WINS = "runs/tests/tools/test_box_secrets.py::test_no_rights_are_won"
+WINS = "runs/tests/tools/test_box_rights.py::test_no_rights_are_won"
 COMMAND, FILESYSTEM, NAMESPACES, USAGE = (
     f"{LAUNCHER}/{name}.py" for name in ("command", "filesystem", "namespaces", "usage")
 )
@@ -34,7 +34,7 @@ BOX = (
     guard(
         "box: the system is read-only",
         *(FILESYSTEM, "libc.MOUNT_ATTR_RDONLY | libc.MOUNT_ATTR_NOSUID", "libc.MOUNT_ATTR_NOSUID"),
-        "runs/tests/tools/test_box_secrets.py::test_what_a_tool_is_shown_it_may_not_write",
+        "runs/tests/tools/test_box_rights.py::test_what_a_tool_is_shown_it_may_not_write",
     ),
     guard(
         "box: network",
@@ -52,7 +52,7 @@ BOX = (
     guard(
         "box: no new rights",
         *(COMMAND, "libc.prctl(libc.PR_SET_NO_NEW_PRIVS, 1)", "pass"),
-        "runs/tests/tools/test_box_secrets.py::test_no_capability_is_left",
+        "runs/tests/tools/test_box_rights.py::test_no_capability_is_left",
     ),
     guard(
         "box: open files",
@@ -125,7 +125,7 @@ BOX = (
     guard(
         "box: nothing of the outer file system stays in reach",
         *(FILESYSTEM, "    libc.unmount(OLD)\n    os.rmdir(OLD)\n", ""),
-        "runs/tests/tools/test_box_secrets.py::test_the_outer_file_system_is_gone",
+        "runs/tests/tools/test_box_rights.py::test_the_outer_file_system_is_gone",
     ),
     guard(
         "box: process 1 is not looked into",
@@ -156,7 +156,7 @@ BOX = (
     guard(
         "box: own processes",
         *(NAMESPACES, "    | libc.CLONE_NEWIPC\n", ""),
-        "runs/tests/tools/test_box_secrets.py::test_every_namespace_is_its_own[namespaces-0]",
+        "runs/tests/tools/test_box_rights.py::test_every_namespace_is_its_own[namespaces-0]",
     ),
     guard(
         "box: who kills its launcher does not get away",

@@ -12,6 +12,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from runs import tools
+from runs.tests.tools.recorder import Recorder
+
 # May be traced by anyone whom the kernel would let, so that nothing but the box keeps a tool from it.
 WORKER = """
 import ctypes, os, sys
@@ -48,6 +51,13 @@ class Scene:
             if name not in ("canary", "worker"):
                 code = code.replace(f"<{name}>", value)
         return code
+
+    def run(self, emitter: Recorder, code: str, interpreter: str = "bash") -> str:
+        """All that was written up to the end of the hostile script."""
+        script = tools.get("script")
+        params = script.clean({"interpreter": interpreter, "code": self.fill(code)})
+        script.run(params, self.workspace, emitter)
+        return emitter.output
 
 
 @contextmanager
