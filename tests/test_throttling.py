@@ -12,6 +12,7 @@ from realtime import quick_redis
 from tests.chaos.faults import RedisServer
 
 HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
+NO_TIME_S = quick_redis.TIMEOUT_S * 10  # one wait on a busy machine, not one for each of a hundred
 
 
 @pytest.fixture(autouse=True)
@@ -93,8 +94,8 @@ def test_without_redis_nobody_is_refused_or_kept_waiting(acme, api, own_redis, f
     client.get("/healthz")
     begun = time.monotonic()
     assert rate.count("somebody") == 0
-    assert time.monotonic() - begun < quick_redis.TIMEOUT_S * 3  # a retry, on a busy machine
+    assert time.monotonic() - begun < NO_TIME_S
     begun = time.monotonic()
     assert [rate.count("somebody") for _ in range(100)] == [0] * 100
-    assert time.monotonic() - begun < quick_redis.TIMEOUT_S
+    assert time.monotonic() - begun < NO_TIME_S
     assert statuses(client, "/api/crews/", 5) == [200] * 5
