@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -192,4 +192,6 @@ class Socket:
         return self.connection.protocol.close_code
 
     def send(self, frame: Any) -> None:
-        self.connection.send(frame if isinstance(frame, str | bytes) else json.dumps(frame))
+        """As in a browser, what is sent to a socket that is closed goes nowhere."""
+        with suppress(ConnectionClosed):
+            self.connection.send(frame if isinstance(frame, str | bytes) else json.dumps(frame))
