@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextvars import Context
+from typing import Any
 
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
@@ -18,6 +19,17 @@ CONNECT_S = 2.0
 BACKOFF_S = (0.1, 1.0)  # between attempts to connect, doubling, with full jitter
 
 logger = logging.getLogger(__name__)
+
+
+class _Once(Retry):
+    """Tries once. redis-py's own, for no retries, still makes a new connection before it gives up.
+
+    That one would be made without a limit in time, and by two tasks at once where one was reading and
+    another asked for a channel.
+    """
+
+    async def call_with_retry(self, do: Callable[[], Awaitable[Any]], *_: Any, **__: Any) -> Any:
+        return await do()
 
 
 class Subscriber:
@@ -54,7 +66,7 @@ class Subscriber:
     async def add(self, *channels: str) -> None:
         """Subscribe, and wait a moment for Redis to say that it has."""
         self._channels.update(channels)
-        if self._pubsub is None:
+        if self._pubsub is None or not _is_connected(self._pubsub):
             return  # the next connection subscribes to everything wanted
         confirmations = [
             self._confirmations.setdefault(channel, asyncio.get_running_loop().create_future())
@@ -74,10 +86,11 @@ class Subscriber:
 
     async def remove(self, *channels: str) -> None:
         self._channels.difference_update(channels)
-        if self._pubsub is not None:
+        if self._pubsub is not None and _is_connected(self._pubsub):
             try:
-                await self._pubsub.unsubscribe(*channels)
-            except (redis.RedisError, OSError):
+                async with asyncio.timeout(CONFIRM_S):
+                    await self._pubsub.unsubscribe(*channels)
+            except (redis.RedisError, OSError, TimeoutError):
                 logger.debug("Redis is away; the next connection asks only for what is wanted")
 
     async def _run(self) -> None:
@@ -92,17 +105,17 @@ class Subscriber:
                         # sends is lost (`asyncio.wait_for`), and with it the end of this task.
                         socket_timeout=None,
                         protocol=2,  # a message costs a fifth less than one pushed by version 3
-                        retry=Retry(NoBackoff(), 0),
+                        retry=_Once(NoBackoff(), 0),
                     ) as client,
                     client.pubsub() as pubsub,
                 ):
                     known = set(self._channels)
                     async with asyncio.timeout(CONNECT_S):
                         await pubsub.subscribe(*known)
-                    self._pubsub = pubsub
-                    # Added while the connection was being made, when nobody could ask for them.
-                    if added := self._channels - known:
-                        await pubsub.subscribe(*added)
+                        self._pubsub = pubsub
+                        # Added while the connection was being made, when nobody could ask for them.
+                        if added := self._channels - known:
+                            await pubsub.subscribe(*added)
                     logger.info("Subscribed to Redis")
                     self._on_connect()
                     pause = BACKOFF_S[0]
@@ -110,6 +123,9 @@ class Subscriber:
             except (redis.RedisError, OSError, TimeoutError) as error:
                 metrics.SUBSCRIPTION_LOSSES.inc()
                 logger.warning("Redis subscription lost (%s); events come from the log", error)
+            except Exception:
+                metrics.SUBSCRIPTION_LOSSES.inc()
+                logger.exception("Redis subscription failed; it is made anew")
             finally:
                 self._pubsub = None
             await asyncio.sleep(random.uniform(0, pause))
@@ -117,12 +133,13 @@ class Subscriber:
 
     async def _listen(self, pubsub: redis.client.PubSub) -> None:
         asked = False
-        while True:
+        while _is_connected(pubsub):
             message = await pubsub.get_message(timeout=SILENCE_S)
             if message is None:
                 if asked:
                     raise redis.ConnectionError("no answer to a ping")
-                await pubsub.ping()
+                async with asyncio.timeout(CONNECT_S):
+                    await pubsub.ping()
                 asked = True
                 continue
             asked = False
@@ -132,3 +149,9 @@ class Subscriber:
                 confirmation = self._confirmations.get(message["channel"].decode())
                 if confirmation and not confirmation.done():
                     confirmation.set_result(None)
+        raise redis.ConnectionError("broken while a channel was asked for")
+
+
+def _is_connected(pubsub: redis.client.PubSub) -> bool:
+    """Else redis-py would make a new connection as soon as it is used."""
+    return pubsub.connection is not None and pubsub.connection.is_connected

@@ -76,3 +76,18 @@ async def test_a_channel_left_is_heard_no_more(redis_server):
         await ear.subscriber.add("test:next")  # its confirmation comes after the removal
         redis_server.publish("test:left", b"x")
         assert await ear.hears("test:next", redis_server)
+
+
+async def test_it_comes_back_whatever_is_added_while_it_is_cut(redis_server):
+    async with Ear() as ear:
+        for number in range(30):
+            async with asyncio.timeout(5):
+                await ear.connected.wait()
+            ear.connected.clear()
+            redis_server.client_kill_filter(_type="pubsub")
+            channels = [f"test:{number}.{n}" for n in range(10)]
+            await asyncio.gather(*map(ear.subscriber.add, channels))
+        async with asyncio.timeout(5):
+            await ear.connected.wait()
+        assert await ear.hears("test:0.0", redis_server)
+        assert await ear.hears("test:29.9", redis_server)
