@@ -64,7 +64,7 @@ def start(listener: socket.socket) -> Process:
 
 def answered(web: Process, port: int) -> bool:
     """Whether it was this process that a request came to, of those that share the port."""
-    httpx.get(f"http://127.0.0.1:{port}/healthz")
+    httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=30)  # the first waits for its start
     return "GET /healthz 200" in web.log.read_text()
 
 
