@@ -66,7 +66,7 @@ class Subscriber:
     async def add(self, *channels: str) -> None:
         """Subscribe, and wait a moment for Redis to say that it has."""
         self._channels.update(channels)
-        if self._pubsub is None or not _is_connected(self._pubsub):
+        if not _is_connected(self._pubsub):
             return  # the next connection subscribes to everything wanted
         confirmations = [
             self._confirmations.setdefault(channel, asyncio.get_running_loop().create_future())
@@ -86,7 +86,7 @@ class Subscriber:
 
     async def remove(self, *channels: str) -> None:
         self._channels.difference_update(channels)
-        if self._pubsub is not None and _is_connected(self._pubsub):
+        if _is_connected(self._pubsub):
             try:
                 async with asyncio.timeout(CONFIRM_S):
                     await self._pubsub.unsubscribe(*channels)
@@ -152,6 +152,6 @@ class Subscriber:
         raise redis.ConnectionError("broken while a channel was asked for")
 
 
-def _is_connected(pubsub: redis.client.PubSub) -> bool:
+def _is_connected(pubsub: redis.client.PubSub | None) -> bool:
     """Else redis-py would make a new connection as soon as it is used."""
-    return pubsub.connection is not None and pubsub.connection.is_connected
+    return bool(pubsub and pubsub.connection and pubsub.connection.is_connected)

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -73,14 +74,16 @@ def drain(listener: socket.socket, acme, run: Run) -> tuple[list[Watcher], list[
     port = listener.getsockname()[1]
     token = str(AccessToken.for_user(acme.viewer))
     random.seed(SEED)
-    old = start(listener)
-    eventually(lambda: answered(old, port), within_s=30)
-    watchers = [Watcher(port, run, token) for _ in range(CLIENTS)]
-    for watcher in watchers:
-        watcher.start()
-    eventually(lambda: all(watcher.seqs for watcher in watchers), within_s=30)
-    new = start(listener)
-    try:
+    with ExitStack() as stack:
+        old = start(listener)
+        stack.callback(old.stop)
+        eventually(lambda: answered(old, port), within_s=30)
+        watchers = [Watcher(port, run, token) for _ in range(CLIENTS)]
+        for watcher in watchers:
+            watcher.start()
+        eventually(lambda: all(watcher.seqs for watcher in watchers), within_s=30)
+        new = start(listener)
+        stack.callback(new.stop)
         eventually(lambda: answered(new, port), within_s=30)
         first, second = run.plan["tasks"]
         ended = time.monotonic()
@@ -92,8 +95,6 @@ def drain(listener: socket.socket, acme, run: Run) -> tuple[list[Watcher], list[
         for watcher in watchers:
             watcher.join(10)
             assert not watcher.is_alive()
-    finally:
-        new.stop()
     return watchers, [watcher.greeted[1] - ended for watcher in watchers]
 
 

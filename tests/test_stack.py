@@ -150,16 +150,22 @@ def test_the_worker_goes_on_saying_that_it_is_alive(stack):
         assert stack.is_ready()
 
 
-def test_a_worker_that_was_killed_before_makes_no_stack_ready(stack):
+@pytest.fixture
+def killed_worker(stack) -> Iterator[str]:
+    """The name of a worker that did not say that it ends, and counts as alive for a while."""
     with stack.database() as database:
         database.execute(
             "INSERT INTO runs_worker (name, tier, last_seen)"
             " VALUES ('killed', '', strftime('%Y-%m-%d %H:%M:%f', 'now', '+5 seconds'))"
         )
-    with stack.running():
-        assert stack.last_seen().keys() > {"killed"}
+    yield "killed"
     with stack.database() as database:
         database.execute("DELETE FROM runs_worker")
+
+
+def test_a_worker_that_was_killed_before_makes_no_stack_ready(stack, killed_worker):
+    with stack.running():
+        assert stack.last_seen().keys() > {killed_worker}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

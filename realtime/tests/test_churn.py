@@ -68,8 +68,8 @@ class Served:
             "subscriptions": self._redis.pubsub_numsub(self._stream)[0][1],
         }
 
-    async def held_after_a_while(self) -> dict[str, Any]:
-        over = time.monotonic() + GONE_S
+    async def held_after_a_while(self, within_s: float = GONE_S) -> dict[str, Any]:
+        over = time.monotonic() + within_s
         while any((held := self.held()).values()) and time.monotonic() < over:
             await asyncio.sleep(0.1)
         return held
@@ -185,7 +185,7 @@ async def test_nothing_of_a_socket_stays_behind(served, monkeypatch, caplog):
 async def test_control_what_is_held_for_an_open_socket_shows(served):
     async with served.open() as connection:
         await connection.recv()
-        assert all((await served.held_after_a_while()).values())
+        assert all((await served.held_after_a_while(within_s=2.0)).values())
 
 
 async def test_a_closed_socket_does_not_wait_for_the_collector(served):

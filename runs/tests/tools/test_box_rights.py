@@ -25,7 +25,7 @@ ESCALATE = {
     "a device": "mknod device b 8 0",
     "another root": "chroot / true",
     "process 1": "cat /proc/1/environ /proc/1/maps /proc/1/mem",
-    "the root of process 1": "ls /proc/1/root/",
+    "the root of process 1": "ls -L /proc/1/root",
     "the descriptors of process 1": "ls /proc/1/fd",
     "the host name": "hostname planted",
     "the kernel's settings": "echo 1 > /proc/sys/user/max_user_namespaces",

@@ -48,7 +48,7 @@ READ = {
     "arguments of every process": "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'",
     "settings": "cat <project>/.env",
     "settings by working directory": "cat /proc/[0-9]*/cwd/.env",
-    "settings by root directory": "cat /proc/[0-9]*/root/<project>/.env",
+    "settings by root directory": "cat /proc/[0-9]*/root<project>/.env",
     "settings by relative path": "cat ../../project/.env",
     "settings by symbolic link": "ln -s <project>/.env link; cat link",
     "settings by linked directory": "ln -s <project> dir; cat dir/.env",
