@@ -71,7 +71,7 @@ def _tell(outcomes: dict[Guard, Outcome], *, asked: int, seconds: float) -> None
 def _stop(number: int, _: FrameType | None) -> NoReturn:
     for other in STOPPING:
         signal.signal(other, signal.SIG_IGN)  # ending takes seconds, and once is enough
-    print("Stopping ...", flush=True)
+    os.write(1, b"Stopping ...\n")  # not `print`, which may be at work in the interrupted thread
     sys.exit(128 + number)
 
 

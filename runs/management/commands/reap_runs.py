@@ -1,8 +1,6 @@
 """``manage.py reap_runs``: ends runs whose worker was lost, and rings again for those that wait."""
 
 import logging
-import signal
-import threading
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error, close_old_connections, connection
 
 from runs import reaper, retention
+from runs.stop_signal import StopSignal
 
 logger = logging.getLogger(__name__)
 
@@ -39,12 +38,11 @@ class Command(BaseCommand):
             )
 
     def _loop(self) -> None:
-        over = threading.Event()
+        stop = StopSignal()
+        stop.listen()
         housekeeping = retention.Housekeeping()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: over.set())
         logger.info("Sweeping every %g s", settings.REAPER_INTERVAL_S)
-        while not over.is_set():
+        while not stop.received:
             try:
                 close_old_connections()
                 reaper.sweep()
@@ -52,5 +50,5 @@ class Command(BaseCommand):
             except Error as error:
                 logger.warning("The sweep failed, the database did not answer: %s", error)
                 connection.close()
-            over.wait(settings.REAPER_INTERVAL_S)
+            stop.wait(settings.REAPER_INTERVAL_S)
         logger.info("Stopped")
