@@ -1,9 +1,11 @@
 """Tokens: who gets them, and what ends them."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.utils import timezone
@@ -14,6 +16,10 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from conftest import PASSWORD
 from crewops.api import tokens
+from realtime import auth
+from tests.security import tokens as made
+
+CLOSE_REASON = 123  # bytes that a close frame has room for
 
 
 def post(path: str, **body: str):
@@ -156,6 +162,43 @@ def test_an_expired_token_is_refused(acme, kind):
     response = renewed(str(token))
     assert (response.status_code, response.json()["code"]) == (401, "token_not_valid")
     assert "POST /api/token/" in response.json()["detail"]
+
+
+class TestClocksThatDiffer:
+    """The machine that issued the token is ahead of this one."""
+
+    @pytest.mark.parametrize("claim", ["iat", "nbf"])
+    def test_a_second_is_nothing(self, acme, claim):
+        for kind in (AccessToken, RefreshToken):
+            ahead = made.good(acme.viewer, kind, **{claim: int(time.time()) + 2})
+            if kind is AccessToken:
+                assert opens(ahead) == 200
+                assert auth.of_token(ahead).user_id == acme.viewer.pk
+            else:
+                assert renewed(ahead).status_code == 200
+
+    @pytest.mark.parametrize("claim", ["iat", "nbf"])
+    def test_more_than_the_leeway_is_refused_with_the_cause(self, acme, claim):
+        leeway = settings.SIMPLE_JWT["LEEWAY"]
+        for kind in (AccessToken, RefreshToken):
+            ahead = made.good(acme.viewer, kind, **{claim: int(time.time() + leeway) + 30})
+            answer = renewed(ahead)
+            if kind is AccessToken:
+                with pytest.raises(auth.Refused, match="clock") as refused:
+                    auth.of_token(ahead)
+                assert len(str(refused.value)) <= CLOSE_REASON
+                client = APIClient(headers={"Authorization": f"Bearer {ahead}"})
+                answer = client.get("/api/crews/")
+            assert (answer.status_code, answer.json()["code"]) == (401, "token_not_valid")
+            assert "clock" in answer.json()["detail"]
+
+    def test_the_leeway_makes_no_token_live_longer(self, acme):
+        for kind in (AccessToken, RefreshToken):
+            over = made.good(acme.viewer, kind, exp=int(time.time()) - 1)
+            assert renewed(over).status_code == 401
+            assert opens(over) == 401
+            with pytest.raises(auth.Refused, match="expired"):
+                auth.of_token(over)
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "x" * 10_000])

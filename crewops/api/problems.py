@@ -17,6 +17,7 @@ from drf_standardized_errors.types import Error, ErrorResponse
 from rest_framework import exceptions, serializers
 from rest_framework.settings import api_settings
 
+from crews.tokens import NOT_YET_VALID
 from crews.tracking import IllegalMove
 
 MEDIA_TYPE = "application/problem+json"
@@ -114,6 +115,10 @@ class Formatter(ExceptionFormatter):
         code, detail = self.exc.get_codes(), self.exc.detail
         if isinstance(detail, dict):  # simplejwt's exceptions hold both, and more beside them
             code, detail = str(detail["code"]), detail["detail"]
+        if (
+            str(detail) == NOT_YET_VALID
+        ):  # a fresh token would not help, which the usual words advise
+            return [Error(code, NOT_YET_VALID, None)]
         return [Error(code, MESSAGES.get(code, str(detail)), None)]
 
     @property

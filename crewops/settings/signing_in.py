@@ -41,5 +41,7 @@ SIMPLE_JWT = {
     "REFRESH_TOKEN_LIFETIME": timedelta(days=env.int("REFRESH_TOKEN_DAYS", default=7)),
     "ROTATE_REFRESH_TOKENS": True,
     "BLACKLIST_AFTER_ROTATION": True,
+    # How far `iat` and `nbf` of a token may lie ahead of this machine's clock, seconds.
+    "LEEWAY": env.float("TOKEN_CLOCK_LEEWAY_S", default=15.0),
     "CHECK_REVOKE_TOKEN": True,  # a changed password ends every token
 }

@@ -66,7 +66,7 @@ class Client:
         while True:
             begun = time.monotonic()
             self._greeted = False
-            code = None
+            code, reason = None, ""
             try:
                 with connect(
                     self._address(),
@@ -80,7 +80,7 @@ class Client:
                                 yield str(text)
                     except ConnectionClosed:
                         pass
-                    code = socket.close_code
+                    code, reason = socket.close_code, socket.close_reason
             except InvalidURI as error:
                 raise Refused(f"{self._url} is no address of a socket: ws://host:port") from error
             except (OSError, InvalidHandshake) as error:
@@ -90,7 +90,7 @@ class Client:
                     ) from error
             if code == CloseCode.COMPLETE:
                 return
-            self._give_up_on(code)
+            self._give_up_on(code, reason)
             failures = 0 if time.monotonic() - begun > SETTLED_S else failures + 1
             pause = _pause(code, failures)
             self._note(f"Connection lost ({code or 'no answer'}), trying again in {pause:.1f} s")
@@ -126,11 +126,12 @@ class Client:
             self._seen[stream] = (epoch, frame["seq"])
         return True
 
-    def _give_up_on(self, code: int | None) -> None:
+    def _give_up_on(self, code: int | None, reason: str | None) -> None:
         # A token runs out on a connection that stood; one that is refused at once will be again.
         if code not in FINAL or (code == CloseCode.UNAUTHENTICATED and self._greeted):
             return
-        raise Refused(f"Closed with {int(code)}: {FINAL[CloseCode(code)]}.", code)
+        said = f" ({reason})" if reason else ""
+        raise Refused(f"Closed with {int(code)}: {FINAL[CloseCode(code)]}{said}.", code)
 
 
 def _stream(event: dict[str, Any]) -> str:

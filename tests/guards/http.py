@@ -10,9 +10,9 @@ SIGN_INS = 'if rate.count(f"sign-in {address_of(request)}") > settings.SIGN_INS_
 
 HTTP = (
     guard(
-        "tokens: signature and expiry",
-        *("crews/tokens.py", "return kind(text)", "return kind(text, verify=False)"),
-        f"{TOKENS}::test_an_expired_token_is_refused",
+        "tokens: signature",
+        *("crews/tokens.py", "token = kind(text)", "token = kind(text, verify=False)"),
+        "tests/security/test_tokens.py::TestTheApi::test_refuses_each",
     ),
     guard(
         "tokens: a claim that is a user's number",
@@ -25,6 +25,11 @@ HTTP = (
         "tokens: length",
         *("crews/tokens.py", "if len(text) > TOKEN_LIMIT:", "if False:"),
         "tests/security/test_tokens.py::TestTheApi::test_refuses_a_token_of_100_kb",
+    ),
+    guard(
+        "tokens: the leeway for clocks is none for the expiry",
+        *("crews/tokens.py", 'if token["exp"] <= time.time():', "if False:"),
+        f"{TOKENS}::TestClocksThatDiffer::test_the_leeway_makes_no_token_live_longer",
     ),
     guard(
         "tokens: a changed password ends them",

@@ -29,7 +29,7 @@ SOCKETS = (
     ),
     guard(
         "socket: token check",
-        *("crews/tokens.py", "return kind(text)", "return kind(text, verify=False)"),
+        *("crews/tokens.py", "token = kind(text)", "token = kind(text, verify=False)"),
         f"{REFUSALS}::test_a_token_that_does_not_hold[/ws/mission-forged]",
     ),
     guard(

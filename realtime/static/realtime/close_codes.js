@@ -13,3 +13,9 @@ export const OVERLOADED = 4429;
 
 /** Asking again cannot help. */
 export const REFUSALS = new Set([MALFORMED, FORBIDDEN, NOT_FOUND]);
+
+/**
+ * How the reason of a 4401 begins when the server's clock is behind that of the token's issuer.
+ * Waiting helps then; another token would not.
+ */
+export const NOT_YET_VALID = "The token is not valid yet";

@@ -1,5 +1,7 @@
 import { SETTLED_MS, forEver, overloadDelay, restartJitter } from "./backoff.js";
-import { COMPLETE, OVERLOADED, REFUSALS, RESTARTING, UNAUTHORIZED } from "./close_codes.js";
+import {
+  COMPLETE, NOT_YET_VALID, OVERLOADED, REFUSALS, RESTARTING, UNAUTHORIZED,
+} from "./close_codes.js";
 import { Connection } from "./connection.js";
 import { baseUrl } from "./endpoint.js";
 import { Listeners } from "./listeners.js";
@@ -202,7 +204,7 @@ export class LiveSocket {
       this.#end("closed", { code, reason });
     } else if (impossible || (code !== undefined && REFUSALS.has(code))) {
       this.#end("failed", { code, reason });
-    } else if (code === UNAUTHORIZED) {
+    } else if (code === UNAUTHORIZED && !reason?.startsWith(NOT_YET_VALID)) {
       this.#reauthorize(reason);
     } else {
       this.#retry(code, reason);

@@ -108,6 +108,25 @@ test("a second refusal is final and asks for a login", async () => {
   assert.deepEqual(refusals, [{ code: 4401, reason: "still" }]);
 });
 
+test("a token that is not valid yet is offered again, as the server's clock is behind", async () => {
+  const reason = "The token is not valid yet: set both clocks right.";
+  for (const token of ["early", async () => "early"]) {
+    const { socket, refusals } = run(token);
+    for (const _attempt of [1, 2, 3]) {
+      await settled();
+      FakeWebSocket.last.lose(4401, reason);
+      assert.equal(socket.state, "retrying");
+      mock.timers.tick(2000);
+    }
+    await settled();
+    FakeWebSocket.last.receive(hello("run:r1", 0));
+    assert.equal(socket.state, "live");
+    assert.equal(FakeWebSocket.all.length, 4);
+    assert.deepEqual(refusals, []);
+    socket.disconnect();
+  }
+});
+
 test("a fixed token that is refused is final", () => {
   const { socket, refusals } = run("stale");
   FakeWebSocket.last.lose(4401, "expired");
