@@ -6,9 +6,7 @@ free port, nothing left over from a stack that was killed. SIGINT, SIGTERM and a
 """
 
 import fcntl
-import logging
 import os
-import pwd
 import shutil
 import signal
 import sys
@@ -23,7 +21,7 @@ from supervisor import events, loggers
 from supervisor.options import ServerOptions
 from supervisor.supervisord import go
 
-from crewops import leftovers, port
+from crewops import leftovers, port, standard_output
 
 
 class AlreadyRunning(Exception):
@@ -69,7 +67,6 @@ def environment() -> dict[str, str]:
         "STACK_PORT": str(settings.PORT),
         "STACK_PYTHON": sys.executable,
         "STACK_REDIS": str(settings.REDIS_IS_PRIVATE),
-        "STACK_USER": pwd.getpwuid(os.getuid()).pw_name,
         "STACK_VAR_DIR": str(settings.VAR_DIR),
         "STACK_WEB_PROCESSES": str(settings.WEB_CONCURRENCY),
     }
@@ -80,7 +77,7 @@ class Options(ServerOptions):
 
     def make_logger(self) -> None:
         self.logger = loggers.getLogger(self.loglevel)
-        self.logger.addHandler(Formatted(self.logfile))
+        self.logger.addHandler(standard_output.SupervisorLog())
         for message in self.parse_criticals + self.parse_warnings:
             self.logger.warn(message)
         for message in self.parse_infos:
@@ -88,8 +85,12 @@ class Options(ServerOptions):
         if sys.stdout.isatty():
             sys.stderr = Forgiving(sys.stderr)
 
+    def set_uid_or_exit(self) -> None:
+        """Everything runs as who starts the stack, who need not have a name."""
+
     def write_pidfile(self) -> None:
         super().write_pidfile()
+        events.subscribe(events.ProcessLogStdoutEvent, standard_output.pass_on)
         events.subscribe(events.ProcessStateRunningEvent, self._started)
         if sys.stdout.isatty():
             events.subscribe(events.Tick5Event, self._look_at_terminal)
@@ -109,18 +110,6 @@ class Options(ServerOptions):
 
     def _end(self, frame: FrameType | None = None) -> None:
         self.signal_receiver.receive(signal.SIGTERM, frame)
-
-
-class Formatted(loggers.FileHandler):
-    """supervisord's log where it wants it, in the form of everybody's."""
-
-    def emit(self, record: loggers.LogRecord) -> None:
-        # The levels of the two have the same numbers.
-        line = logging.LogRecord(
-            "supervisor", record.level, "", 0, "%s", (record.asdict()["message"],), None
-        )
-        formatter = logging.getLogger().handlers[0].formatter
-        super().emit(loggers.LogRecord(record.level, formatter.format(line) + "\n"))
 
 
 class Forgiving:
