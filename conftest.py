@@ -1,5 +1,7 @@
 """Fixtures for the whole suite: a real Redis, two organizations of the same shape, their people."""
 
+import os
+import shlex
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,14 +10,18 @@ import pytest
 import redis
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import connection
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
 
 from crewops.redis import server_command
 from crews.models import Agent, Crew, Membership, Organization, Role, Secret, Task
 from runs.models import Run, Worker
+from tests import suite
 from tests.live import Process, Web, eventually
 
+PROCESSES_PER_CORE = 3
+REPEATED_BY_NAME = 20  # failed tests; of more than these the files are named
 PASSWORD = "correct horse battery"
 HELLO = [{"tool": "script", "params": {"interpreter": "bash", "code": "echo hello"}}]
 
@@ -23,9 +29,30 @@ HELLO = [{"tool": "script", "params": {"interpreter": "bash", "code": "echo hell
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that touch the database, by themselves or through a process they start."""
+    items.sort(key=lambda item: suite.turn(item.nodeid))
     for item in items:
         if "django_db_setup" in item.fixturenames or item.get_closest_marker("django_db"):
             item.add_marker("database")
+            if suite.runs_on_both(item.nodeid):
+                item.add_marker("both_databases")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """More processes than cores, as tests wait for processes and for time more than they compute."""
+    return PROCESSES_PER_CORE * len(os.sched_getaffinity(0))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Which command runs what failed once more, on the same database."""
+    stats = terminalreporter.stats
+    failed = {report.nodeid: None for kind in ("failed", "error") for report in stats.get(kind, ())}
+    if not failed:
+        return
+    ids = list(failed) if len(failed) <= REPEATED_BY_NAME else {i.split("::")[0] for i in failed}
+    run = [".venv/bin/python", "-m"]
+    on_postgres = [] if connection.vendor == "sqlite" else [*run, "tests.postgres"]
+    terminalreporter.section("To repeat what failed")
+    terminalreporter.line(shlex.join([*on_postgres, *run, "pytest", *ids]))
 
 
 @pytest.fixture(scope="session", autouse=True)

