@@ -52,7 +52,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     run = [".venv/bin/python", "-m"]
     on_postgres = [] if connection.vendor == "sqlite" else [*run, "tests.postgres"]
     terminalreporter.section("To repeat what failed")
-    terminalreporter.line(shlex.join([*on_postgres, *run, "pytest", *ids]))
+    chromium = [f"CHROMIUM={os.environ['CHROMIUM']}"] if os.environ.get("CHROMIUM") else []
+    terminalreporter.line(shlex.join([*chromium, *on_postgres, *run, "pytest", *ids]))
 
 
 @pytest.fixture(scope="session", autouse=True)
