@@ -8,7 +8,7 @@ from collections import deque
 
 READ_BYTES = 64 * 1024
 NOTES_KEPT = 256  # lines; each supersedes the ones before it
-NOTE_BYTES = 256  # a longer line is no note
+NOTE_BYTES = 1024  # a longer line is no note
 
 
 class Output:

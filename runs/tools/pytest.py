@@ -1,5 +1,6 @@
 """The `pytest` tool: a test suite, with progress from the tests collected and done."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,12 @@ from runs.tools.base import (
     Tool,
     working_directory,
 )
+from runs.tools.pytest_outcome import Asked, Counts, outcome
 
 PLUGIN = Path(__file__).parent / "plugin"
 
-# docs.pytest.org/en/stable/reference/exit-codes.html
-TESTS_FAILED = 1
-MEANINGS = {
-    0: "",
-    TESTS_FAILED: "Some tests failed.",
-    2: "The test run was interrupted, often by an error while collecting.",
-    3: "pytest had an internal error.",
-    4: "pytest was not called correctly: look at path and args.",
-    5: "No tests were found: look at path and args.",
-}
+MAX_LAST_CHARS = 4000  # of the output: pytest's complaints are its last lines
+COLOR = re.compile(r"\x1b\[[\d;]*m")
 
 
 class PytestParams(Params):
@@ -43,8 +37,8 @@ class PytestParams(Params):
 class Pytest(Tool):
     """Runs the suite from the checkout if there is one, with the project's own interpreter.
 
-    All passed is a success, failed tests are `completed_with_errors`; no tests found is an error,
-    like everything that keeps pytest from running them.
+    All passed is a success, failed tests are `completed_with_errors`. No tests found is an error,
+    like everything that keeps pytest from running all it collected, whatever its exit code says.
     """
 
     name = "pytest"
@@ -55,10 +49,10 @@ class Pytest(Tool):
             cwd = working_directory(workspace, params.get("directory"))
         except NotADirectoryError as error:
             return Outcome(Status.ERROR, message=str(error))
-        counts = Counts(emitter)
+        arguments = [*params["args"], *([params["path"]] if "path" in params else [])]
+        progress = Progress(emitter)
         finished = process.run(
-            [box.python(), "-m", "pytest", "-p", "crewops_progress", *params["args"]]
-            + ([params["path"]] if "path" in params else []),
+            [box.python(), "-m", "pytest", "-p", "crewops_progress", *arguments],
             workspace=workspace,
             cwd=cwd,
             env={"PYTHONPATH": str(PLUGIN)},
@@ -66,52 +60,33 @@ class Pytest(Tool):
             network=params["network"],
             emitter=emitter,
             time_limit=self.time_limit,
-            on_note=counts.note,
+            on_output=progress.read,
+            on_note=progress.note,
         )
-        return _outcome(finished, counts)
+        if finished.fault or finished.exit_code is None:
+            return Outcome(Status.ERROR, finished.exit_code, finished.fault)
+        asked = Asked(arguments, COLOR.sub("", progress.last), str(workspace))
+        return outcome(finished.exit_code, progress.counts, asked)
 
 
-class Counts:
-    """The plugin's lines as progress."""
+class Progress:
+    """The plugin's notes as progress; `counts` is the last one, `last` the end of the output."""
 
     def __init__(self, emitter: Emitter) -> None:
         self._emitter = emitter
-        self._total = self._done = self._failed = 0
-
-    def __str__(self) -> str:
-        failed = f", {self._failed} failed" if self._failed else ""
-        return f"{self._done} of {self._total} tests done{failed}"
-
-    @property
-    def failure(self) -> str:
-        """How many tests failed, and whether others were left out; "" where nobody told."""
-        if not self._failed:
-            return ""
-        left_out = f" {self._done} were run." if self._done < self._total else ""
-        return f"{self._failed} of {self._total} tests failed.{left_out}"
+        self._progress = 0.0  # which never goes back: tests may be collected late
+        self.counts: Counts | None = None
+        self.last = ""
 
     def note(self, line: str) -> None:
         """Take in one line; anything but the plugin's own form is ignored."""
-        kind, _, number = line.partition(" ")
-        if not number.isdecimal() or len(number) > 9:
+        if (counts := Counts.parse(line)) is None:
             return
-        if kind == "total":
-            self._total = int(number)
-        elif kind == "done":
-            self._done = max(self._done, int(number))
-        elif kind == "failed":
-            self._failed = max(self._failed, int(number))
-        if self._total:
-            self._emitter.progress(message=str(self), progress=min(self._done / self._total, 1.0))
+        before, self.counts = self.counts, counts
+        if counts.total and not counts.prints and str(counts) != str(before):
+            self._progress = max(self._progress, min(counts.done / counts.total, 1.0))
+            self._emitter.progress(message=str(counts), progress=self._progress)
 
-
-def _outcome(finished: process.Finished, counts: Counts) -> Outcome:
-    code = finished.exit_code
-    if finished.fault or code is None:
-        return Outcome(Status.ERROR, code, finished.fault)
-    if code == 0:
-        return Outcome(Status.SUCCESS, 0, f"{counts}.")
-    message = MEANINGS.get(code, f"pytest ended with exit code {code}.")
-    if code == TESTS_FAILED:
-        return Outcome(Status.COMPLETED_WITH_ERRORS, code, counts.failure or message)
-    return Outcome(Status.ERROR, code, message)
+    def read(self, text: str) -> None:
+        """Take in what pytest wrote."""
+        self.last = (self.last + text)[-MAX_LAST_CHARS:]

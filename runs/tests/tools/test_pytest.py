@@ -1,5 +1,6 @@
 """The pytest tool against real suites."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from runs import tools
 from runs.tests.tools.recorder import Recorder
 from runs.tools import Outcome, Status
-from runs.tools.pytest import Counts
+from runs.tools.pytest import Progress
 
 PASSING = (
     "import pytest\n@pytest.mark.parametrize('n', range(10))\ndef test_one(n): assert n >= 0\n"
@@ -54,25 +55,23 @@ def test_failed_tests_are_completed_with_errors(workspace, emitter):
 def test_says_how_many_were_run_where_the_first_failure_ends_it(workspace, emitter):
     suite(workspace, "def test_a(): assert False\n" + PASSING)
     message = run(workspace, emitter, args=["-x"]).message
-    assert message == "1 of 11 tests failed. 1 were run."
+    assert message == "1 of 11 tests failed. 1 was run."
 
 
-@pytest.mark.parametrize(
-    ("code", "params", "exit_code", "words"),
-    [
-        ("import missing_module", {}, 2, "collecting"),
-        (PASSING, {"args": ["--no-such-option"]}, 4, "path and args"),
-        (PASSING, {"path": "missing"}, 4, "path and args"),
-        ("", {}, 5, "No tests were found"),
-    ],
-)
-def test_what_keeps_pytest_from_running_tests_is_an_error(
-    workspace, emitter, code, params, exit_code, words
-):
-    suite(workspace, code)
-    outcome = run(workspace, emitter, **params)
-    assert (outcome.status, outcome.exit_code) == (Status.ERROR, exit_code)
-    assert words in outcome.message
+def test_a_run_that_was_cut_off_is_an_error_whatever_its_exit_code_says(workspace, emitter):
+    suite(workspace, "import os\ndef test_a(): pass\ndef test_b(): os._exit(0)\n" + PASSING)
+    outcome = Outcome(Status.ERROR, 0, "pytest ended after 1 of 12 tests.")
+    assert run(workspace, emitter) == outcome
+
+
+def test_an_argument_that_pytest_does_not_know(workspace, emitter):
+    suite(workspace, PASSING)
+    outcome = run(workspace, emitter, args=["--no-such-option"])
+    assert outcome == Outcome(
+        Status.ERROR,
+        4,
+        "pytest could not start: unrecognized arguments: --no-such-option. Look at path and args.",
+    )
 
 
 def test_path_and_args(workspace, emitter):
@@ -110,7 +109,29 @@ def test_output_arrives_while_tests_are_going_on(workspace):
     assert run(workspace, emitter).status == Status.SUCCESS
 
 
-@pytest.mark.parametrize("line", ["total x", "done -1", "done 99999999999", "total", "", "done ²"])
+NOTE = {
+    **{"total": 4, "done": 1, "failed": 0, "uncollected": 0, "first_uncollected": ""},
+    **{"deselected": 0, "prints": False, "ended": False},
+}
+
+
+def test_a_note_is_progress_that_never_goes_back(emitter):
+    progress = Progress(emitter)
+    for total in (4, 8):
+        progress.note(json.dumps(NOTE | {"total": total}))
+    assert emitter.values == [0.25, 0.25]
+    assert emitter.messages == ["1 of 4 tests done", "1 of 8 tests done"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("", "{", "[" * 5000, "total 4", "[4]", "{}", json.dumps(NOTE | {"more": 1})),
+        *(json.dumps(NOTE | {"total": value}) for value in (-1, 10**9, "4", True, 4.0, None)),
+        *(json.dumps(NOTE | {"ended": value}) for value in (0, "yes")),
+    ],
+)
 def test_a_line_that_is_not_the_plugins_is_ignored(emitter, line):
-    Counts(emitter).note(line)
-    assert emitter.values == []
+    progress = Progress(emitter)
+    progress.note(line)
+    assert (progress.counts, emitter.values) == (None, [])

@@ -1,35 +1,102 @@
-"""A pytest plugin that tells how many tests there are, how many are done and how many have failed.
+"""A pytest plugin that reports how many tests there are, are done and have failed, and how it ends.
 
-Runs inside the tool's pytest. Writes lines `total N`, `done N` and `failed N` to the descriptor named by
-CREWOPS_NOTES_FD, never to the output.
+Runs inside the tool's pytest. Each note is one line of JSON with all that is known so far, so a
+later one replaces those before it. Notes go to the descriptor named by CREWOPS_NOTES_FD, never to
+the output.
 """
 
+import json
 import os
+
+import pytest
+
+# Options that make pytest print something instead of running tests.
+ONLY_PRINTS = (
+    *("collectonly", "showfixtures", "show_fixtures_per_test", "markers", "help", "version"),
+    *("cacheshow", "setuponly", "setupplan"),
+)
+PHASES = ("setup", "call", "teardown")
+NAME_CHARS = 100  # of a file's name in a note
 
 
 class Progress:
-    def __init__(self, descriptor: int) -> None:
+    """Counts ids, not reports: a test that is run again, or on two workers of pytest-xdist, is one.
+
+    With pytest-xdist this is the controller, which collects nothing and gets all reports.
+    """
+
+    def __init__(self, descriptor: int, config: pytest.Config) -> None:
         self._descriptor = descriptor
-        self._done = self._failed = 0
-        self._fails = False
+        self._process = os.getpid()
+        self._pipe = _identity(descriptor)
+        self._ids: set[str] = set()
+        self._done: set[str] = set()
+        self._failed: set[str] = set()
+        self._uncollected: list[str] = []
+        self._deselected = 0
+        self._prints = any(config.getoption(name, None) for name in ONLY_PRINTS)
+        self._ended = False
+        self._note()
 
     def pytest_collection_finish(self, session):
-        self._tell(f"total {len(session.items)}")
+        self._collected(item.nodeid for item in session.items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids):
+        self._collected(ids)
+
+    def pytest_deselected(self, items):
+        self._deselected += len(items)
+
+    def pytest_collectreport(self, report):
+        file = report.nodeid.partition("::")[0]
+        if report.failed and file not in self._uncollected:
+            self._uncollected.append(file)
+            self._note()
 
     def pytest_runtest_logreport(self, report):
         # A test reports its setup, itself and its teardown, and is one failure.
-        self._fails |= report.failed
+        if report.failed:
+            self._failed.add(report.nodeid)
+        if report.when not in PHASES:  # pytest-xdist's word for a test that ended its worker
+            self.pytest_runtest_logfinish(report.nodeid)
 
-    def pytest_runtest_logfinish(self):
-        self._done += 1
-        if self._fails:
-            self._failed += 1
-            self._fails = False
-            self._tell(f"failed {self._failed}")
-        self._tell(f"done {self._done}")
+    def pytest_runtest_logfinish(self, nodeid):
+        self._done.add(nodeid)
+        self._note()
 
-    def _tell(self, line: str) -> None:
-        os.write(self._descriptor, line.encode() + b"\n")
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self):
+        self._ended = True
+        self._note()
+
+    def _collected(self, ids):
+        self._ids.update(ids)
+        self._note()
+
+    def _note(self) -> None:
+        # Not for a process that a test has forked, and not into what a test has opened in its place.
+        if os.getpid() != self._process or _identity(self._descriptor) != self._pipe:
+            return
+        note = {
+            "total": len(self._ids | self._done),
+            "done": len(self._done),
+            "failed": len(self._failed),
+            "uncollected": len(self._uncollected),
+            "first_uncollected": "".join(self._uncollected[:1])[:NAME_CHARS],
+            "deselected": self._deselected,
+            "prints": self._prints,
+            "ended": self._ended,
+        }
+        os.write(self._descriptor, json.dumps(note).encode() + b"\n")
+
+
+def _identity(descriptor: int) -> tuple[int, int] | None:
+    try:
+        status = os.fstat(descriptor)
+    except OSError:  # a test has closed it
+        return None
+    return status.st_dev, status.st_ino
 
 
 def pytest_configure(config):
@@ -38,4 +105,4 @@ def pytest_configure(config):
     if descriptor is None:
         return
     os.set_inheritable(int(descriptor), False)
-    config.pluginmanager.register(Progress(int(descriptor)))
+    config.pluginmanager.register(Progress(int(descriptor), config))
