@@ -26,7 +26,7 @@ CHAOS = CHAOS_ROUNDS=$(or $(ROUNDS),20) CHAOS_SEED=$(or $(SEED),0) CHAOS_ONLY="$
 	CHAOS_REAL_TIMES=$(REAL_TIMES) DRAIN_CLIENTS=1000
 
 .DELETE_ON_ERROR:
-.PHONY: help run serve setup setup-dev test test-sqlite lint test-js test-python bench chaos chaos-postgres soak fuzz guards format constraints clean
+.PHONY: help run serve setup setup-dev test test-sqlite test-pgbouncer lint test-js test-python bench chaos chaos-postgres soak fuzz guards format constraints clean
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -64,6 +64,11 @@ test-python: setup-dev .venv/.postgres ## the Python suite on PostgreSQL, and on
 test-sqlite: setup-dev ## the whole Python suite on SQLite
 	$(PYTEST) $(TOGETHER) $(if $(CHROMIUM),,-m "not browser") $(ARGS)
 	$(PYTEST) $(ALONE) $(ARGS)
+
+test-pgbouncer: setup-dev ## delivery and access once more behind a pgbouncer that pools by transaction
+	$(RUN) -m tests.pgbouncer $(PYTEST) --reuse-db --numprocesses auto --dist loadfile -m "database and not browser" \
+		tests/pooler.py tests/test_access.py::test_sockets_answer_as_the_matrix_says realtime/tests/delivery \
+		realtime/tests/sockets/test_graph_and_mission.py realtime/tests/test_fence.py $(ARGS)
 
 bench: setup .venv/.installed-bench ## ours beside its peers in one run: tables and a plot in benchmarks/results (ARGS=--help)
 	$(RUN) -m benchmarks $(ARGS)

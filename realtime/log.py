@@ -27,8 +27,9 @@ from realtime.models.stream import new_epoch
 
 ROWS = 200  # inserted by one statement; SQLite takes 999 parameters at least
 PAGE_EVENTS = 500  # events read at once
-PAGE_BYTES = 256 * 1024  # a page ends with the event that reaches this many characters
+PAGE_BYTES = 256 * 1024  # a page ends with the event that reaches this many bytes of UTF-8
 PRUNE_EVENTS = 5_000  # events deleted in one transaction
+LAST_SEQ = 2**63 - 1  # that the column holds
 LAST_TYPE = "done"  # the event that closes its stream
 
 
@@ -202,22 +203,46 @@ def newest(stream: str) -> Entry | None:
     return next(starmap(Entry, row.values_list("seq", "type", "body")[:1]), None)
 
 
-def read(stream: str, since: int, *, limit: int = PAGE_EVENTS) -> list[Entry]:
-    """The events after ``since``, in order, a page at most: 500 events or 256 KB.
+def read(
+    stream: str, since: int, *, limit: int = PAGE_EVENTS, size: int = PAGE_BYTES
+) -> list[Entry]:
+    """The events after ``since``, in order, a page at most: ``limit`` events or ``size`` bytes.
 
     Of the next ``limit`` numbers, of which none was left out, those that have not been pruned. (A
     ``LIMIT`` in place of the last number lets a PostgreSQL that takes the stream for a short one read and
     sort all that follows: 55 ms a page of 100,000 events instead of 0.4.)
     """
-    rows = LoggedEvent.objects.filter(stream_id=stream, seq__gt=since, seq__lte=since + limit)
     page: list[Entry] = []
-    size = 0
-    for row in rows.order_by("seq").values_list("seq", "type", "body").iterator(chunk_size=100):
-        page.append(Entry(*row))
-        size += len(page[-1].text)
-        if size >= PAGE_BYTES:
-            break
+    if since > LAST_SEQ - limit:  # a client may ask for any number
+        return page
+    with connection.cursor() as cursor:
+        cursor.execute(*_page_query(stream, since, limit, size))
+        for row in cursor:  # SQLite reads a row when it is asked for
+            page.append(Entry(*row))
+            size -= len(page[-1].text.encode())
+            if size <= 0:
+                break
     return page
+
+
+def _page_query(stream: str, since: int, limit: int, size: int) -> tuple[str, list[str | int]]:
+    """Statement and parameters for the next ``limit`` events, on PostgreSQL without what exceeds ``size``.
+
+    PostgreSQL sends a whole result, so it has to end the page itself: a cursor that fetches a few rows at
+    a time belongs to a session, which a pooler may share between clients. It knows the size of a text
+    without reading it. SQLite does not, and there the page ends by what was read.
+    """
+    table = connection.ops.quote_name(LoggedEvent._meta.db_table)
+    rows = f"FROM {table} WHERE stream_id = %s AND seq > %s AND seq <= %s"
+    numbers = [stream, since, since + limit]
+    if connection.vendor != "postgresql":
+        return f"SELECT seq, type, body {rows} ORDER BY seq", numbers
+    preceding = "sum(octet_length(body)) OVER (ORDER BY seq) - octet_length(body) AS preceding"
+    return (
+        f"SELECT seq, type, body FROM (SELECT seq, type, body, {preceding} {rows}) AS page "
+        "WHERE preceding < %s ORDER BY seq",
+        [*numbers, size],
+    )
 
 
 def renew_epochs() -> int:

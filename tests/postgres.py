@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 # PostgreSQL refuses to run as root; as root we take the first of these that the machine knows.
@@ -93,17 +94,22 @@ def restart(directory: Path) -> None:
 
 
 def _call(directory: str | Path, program: str, *arguments: str) -> None:
-    owner = _unprivileged() if os.geteuid() == 0 else None
     copied = next(Path(directory).glob(f"{PACKAGE}/*/bin"), None)
     subprocess.run(
         [(copied or binaries()) / program, *arguments],
         check=True,
-        user=owner,
-        group=pwd.getpwnam(owner).pw_gid if owner else None,
-        extra_groups=[] if owner else None,
         cwd=directory,
         stdout=subprocess.DEVNULL,
+        **without_root(),
     )
+
+
+def without_root() -> dict[str, Any]:
+    """Options for ``subprocess`` with which a server starts that refuses to run as root."""
+    if os.geteuid() != 0:
+        return {}
+    owner = _unprivileged()
+    return {"user": owner, "group": pwd.getpwnam(owner).pw_gid, "extra_groups": []}
 
 
 def _unprivileged() -> str:

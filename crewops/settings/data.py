@@ -17,6 +17,9 @@ else:
     # A directory of a unix socket is written %2Fvar%2Frun in a URL.
     DATABASES["default"]["HOST"] = unquote(DATABASES["default"]["HOST"])
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    # Behind a pooler that shares server connections between transactions, such a cursor could be
+    # another client's. Django opens them for `.iterator()`, also in its own forms.
+    DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
     # A process that is frozen or lost inside a transaction would keep its locks, and others waiting.
     if idle_s := env.int("DATABASE_IDLE_IN_TRANSACTION_S", default=10):
         DATABASES["default"].setdefault("OPTIONS", {}).setdefault(

@@ -13,7 +13,7 @@ def fence_runs_that_exist(apps, schema_editor):
     Fence.objects.bulk_create(
         [
             Fence(stream_id=f"run:{pk}", attempt=attempt)
-            for pk, attempt in runs.iterator()
+            for pk, attempt in runs
             if f"run:{pk}" in known
         ],
         batch_size=1000,

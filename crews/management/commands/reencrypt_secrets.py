@@ -21,7 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
         done, lost = 0, []
-        for secret in Secret.objects.select_related("organization").iterator():
+        for secret in Secret.objects.select_related("organization"):
             try:
                 reseal(secret.sealed) if dry_run else secret.reseal()
                 done += 1
