@@ -16,20 +16,29 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from crewops import rate
+from realtime.addresses import counted
 from runs.metrics import Present
 
 ABSENT = "There are no metrics here: METRICS_TOKEN is not set.\n"
+TOO_MANY = "Too many calls without the right token. Wait as Retry-After says.\n"
 REFUSED = "Send the header: Authorization: Bearer <METRICS_TOKEN>\n"
 
 
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """The metrics as text; 404 where ``METRICS_TOKEN`` is not set, 401 for a request without it."""
+    """The metrics as text; 404 where ``METRICS_TOKEN`` is not set, 401 for a request without it, and
+    429 for an address that goes on like that.
+    """
     if not settings.METRICS_TOKEN:
         return HttpResponse(ABSENT, status=404, content_type="text/plain")
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not constant_time_compare(token, settings.METRICS_TOKEN):
+        calls = rate.count(f"address {counted(request.META.get('REMOTE_ADDR'))}")
+        if calls > settings.API_CALLS_PER_MINUTE_ANONYMOUS:
+            headers = {"Retry-After": str(int(rate.left_s()) + 1)}
+            return HttpResponse(TOO_MANY, status=429, content_type="text/plain", headers=headers)
         headers = {"WWW-Authenticate": "Bearer"}
         return HttpResponse(REFUSED, status=401, content_type="text/plain", headers=headers)
     forget_open_sockets_of_the_dead()

@@ -49,6 +49,53 @@ def test_an_address_gets_so_many_and_cannot_choose_another(db, api):
     assert statuses(api(None), "/api/schema/", 1, REMOTE_ADDR=ELSEWHERE) == [200]
 
 
+EXPIRED = "Bearer " + "x.y.z"
+FAILING = {
+    "no token": ("GET", "/api/crews/", {}, 401),
+    "a bad token": ("GET", "/api/runs/", {"HTTP_AUTHORIZATION": EXPIRED}, 401),
+    "a bad token, posted": ("POST", "/api/runs/x/", {"HTTP_AUTHORIZATION": EXPIRED}, 404),
+    "a header of two words too many": ("GET", "/api/crews/", {"HTTP_AUTHORIZATION": "Bearer a b"}, 401),
+    "nowhere": ("GET", "/api/nowhere/", {}, 404),
+    "no such media type": ("GET", "/api/schema/", {"HTTP_ACCEPT": "image/png"}, 406),
+    "no such method": ("DELETE", "/api/token/", {}, 405),
+    "a wrong refresh token": ("POST", "/api/token/refresh/", {"refresh": "x"}, 401),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FAILING)
+def test_calls_that_fail_before_the_throttles_are_counted_too(db, kind):
+    method, path, extra, status = FAILING[kind]
+
+    def call(address: str) -> int:
+        client = APIClient(REMOTE_ADDR=address)
+        if "refresh" in extra:
+            return client.post(path, extra, format="json").status_code
+        return client.generic(method, path, **extra).status_code
+
+    assert [call(HERE) for _ in range(4)] == [status, status, 429, 429]
+    assert call(ELSEWHERE) == status
+
+
+def test_failed_calls_of_an_address_do_not_stop_its_users(acme, api):
+    assert statuses(api(None), "/api/crews/", 4, REMOTE_ADDR=HERE) == [401, 401, 429, 429]
+    assert statuses(api(acme.viewer), "/api/crews/", 1, REMOTE_ADDR=HERE) == [200]
+
+
+def test_a_refused_call_of_a_user_counts_as_theirs(acme, api):
+    client = APIClient(enforce_csrf_checks=True, REMOTE_ADDR=HERE)
+    client.force_login(acme.operator)
+    runs = f"/api/crews/{acme.crew.pk}/runs/"
+    assert [client.post(runs).status_code for _ in range(3)] == [403, 403, 429]
+    viewer = api(acme.viewer)
+    assert [viewer.post(runs).status_code for _ in range(4)] == [403, 403, 403, 429]
+
+
+def test_wrong_tokens_of_the_metrics_are_counted(client, settings):
+    wrong = {"REMOTE_ADDR": HERE, "HTTP_AUTHORIZATION": "Bearer wrong"}
+    assert [client.get("/metrics", **wrong).status_code for _ in range(3)] == [401, 401, 429]
+    assert int(client.get("/metrics", **wrong).headers["Retry-After"]) > 0
+
+
 def test_the_refusal_is_a_problem_that_says_when_to_come_back(acme, api):
     client = api(acme.viewer)
     statuses(client, "/api/crews/", 3)

@@ -17,6 +17,7 @@ from drf_standardized_errors.types import Error, ErrorResponse
 from rest_framework import exceptions, serializers
 from rest_framework.settings import api_settings
 
+from crewops.api.throttling import refuses_failed
 from crews.tokens import NOT_YET_VALID
 from crews.tracking import IllegalMove
 
@@ -79,6 +80,8 @@ class Handler(ExceptionHandler):
     """Turns exceptions into problems, whatever the client accepts."""
 
     def convert_known_exceptions(self, exc: Exception) -> Exception:
+        if throttled := refuses_failed(self.context["request"], self.context["view"]):
+            return throttled
         if isinstance(exc, IllegalMove):
             return Conflict(str(exc))
         if isinstance(exc, RequestDataTooBig):

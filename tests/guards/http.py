@@ -77,7 +77,7 @@ HTTP = (
     guard(
         "throttle: user",
         "crewops/api/throttling.py",
-        'rate.count(f"user {request.user.pk}") <= settings.API_CALLS_PER_MINUTE',
+        'rate.count(f"user {user.pk}") <= settings.API_CALLS_PER_MINUTE',
         "True",
         f"{THROTTLING}::test_a_user_gets_so_many_calls_from_wherever",
     ),
@@ -87,6 +87,20 @@ HTTP = (
         'rate.count(f"address {address}") <= settings.API_CALLS_PER_MINUTE_ANONYMOUS',
         "True",
         f"{THROTTLING}::test_an_address_gets_so_many_and_cannot_choose_another",
+    ),
+    guard(
+        "throttle: calls that fail before",
+        "crewops/api/problems.py",
+        'if throttled := refuses_failed(self.context["request"], self.context["view"]):',
+        "if throttled := None:",
+        f"{THROTTLING}::test_calls_that_fail_before_the_throttles_are_counted_too",
+    ),
+    guard(
+        "throttle: wrong tokens of the metrics",
+        "crewops/metrics.py",
+        "if calls > settings.API_CALLS_PER_MINUTE_ANONYMOUS:",
+        "if False:",
+        f"{THROTTLING}::test_wrong_tokens_of_the_metrics_are_counted",
     ),
     guard(
         "body: size, as it comes",
