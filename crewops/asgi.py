@@ -13,12 +13,15 @@ from django.conf import settings  # noqa: E402
 from crewops import garbage  # noqa: E402
 from crewops.body_limit import BodyLimit  # noqa: E402
 from crewops.request_context import RequestContext  # noqa: E402
+from crewops.request_head import SocketsNeedUpgrade  # noqa: E402
 from realtime.daphne_writer import OfferDaphneWriter  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": RequestContext(BodyLimit(http, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)),
+        "http": RequestContext(
+            SocketsNeedUpgrade(BodyLimit(http, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
+        ),
         "websocket": OfferDaphneWriter(URLRouter(websocket_urlpatterns)),
     }
 )

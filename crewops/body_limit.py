@@ -40,6 +40,7 @@ class BodyLimit:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         received, complete = 0, False
+        scope = {**scope, "headers": [*scope["headers"]]}
         until = asyncio.get_running_loop().time() + self.seconds
 
         async def limited() -> dict[str, Any]:
@@ -51,6 +52,8 @@ class BodyLimit:
             if received > self.limit:
                 raise self._too_large()
             complete = not message.get("more_body", False)
+            if complete:
+                _note_length(scope["headers"], received)
             return message
 
         try:
@@ -82,6 +85,13 @@ async def _answer(refused: Refused, send: Send) -> None:
     ]
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def _note_length(headers: list[tuple[bytes, bytes]], received: int) -> None:
+    """A body in chunks has a length once it is there. DRF ignores the body of a request without one."""
+    if any(name == b"transfer-encoding" for name, _ in headers):
+        headers[:] = [pair for pair in headers if pair[0] != b"transfer-encoding"]
+        headers.append((b"content-length", str(received).encode()))
 
 
 def _declared(scope: dict[str, Any]) -> int:

@@ -10,9 +10,14 @@ import socket
 import stat
 import sys
 
-import django
-import uvicorn
-from django.conf import settings
+# crewops.request_head bounds heads before websockets reads them again, with bounds of its own: 128
+# headers, 8 KiB a line. It takes these from the environment when it is first imported.
+for bound in ("WEBSOCKETS_MAX_NUM_HEADERS", "WEBSOCKETS_MAX_LINE_LENGTH"):
+    os.environ.setdefault(bound, str(128 * 1024))  # more than a head may have, and never reached
+
+import django  # noqa: E402
+import uvicorn  # noqa: E402
+from django.conf import settings  # noqa: E402
 
 APPLICATION = "crewops.asgi:application"
 INBOUND_LIMIT = 64 * 1024  # bytes; beyond it the server closes 1009, from 16 KiB on we say why

@@ -14,20 +14,22 @@ from structlog.contextvars import bind_contextvars
 TOKEN_LIMIT = 8 * 1024  # characters; ours are below 500
 ID_DIGITS = 18  # below what a column of the database holds
 INVALID = "The token is invalid or has expired."
+TOO_LONG = f"The token is too long: at most {TOKEN_LIMIT} characters."
 # Fits the reason of a close frame, 123 bytes. The browser client knows its first four words.
 NOT_YET_VALID = "The token is not valid yet: its issuer's clock is ahead of this server's. Set both clocks right."
+EXPLANATIONS = (TOO_LONG, NOT_YET_VALID)
 
 T = TypeVar("T", bound=Token)
 
 
-class NotYetValid(TokenError):
-    """The token was issued later than now, by more than the clocks may differ (``LEEWAY``)."""
+class Explained(TokenError):
+    """The text says to the client what is wrong, and is one of ``EXPLANATIONS``."""
 
 
 def read(kind: type[T], text: str | bytes) -> T:
     """The token that ``text`` is. Raises ``TokenError``, whatever is wrong with it."""
     if len(text) > TOKEN_LIMIT:
-        raise TokenError("The token is too long.")
+        raise Explained(TOO_LONG)
     try:
         token = kind(text)
         # The library's leeway is for every time claim. An expired token ends at its expiry: only a
@@ -37,7 +39,7 @@ def read(kind: type[T], text: str | bytes) -> T:
         return token
     except TokenError as error:
         if _is_immature(error):
-            raise NotYetValid(NOT_YET_VALID) from error
+            raise Explained(NOT_YET_VALID) from error  # by more than the clocks may differ
         raise
     except Exception as error:
         # JSON nested too deeply, an algorithm that is a list, an expiry that is infinite: the library

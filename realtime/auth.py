@@ -14,7 +14,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from crews.sessions import SessionStore
-from crews.tokens import INVALID, NotYetValid, read, user_id_in
+from crews.tokens import INVALID, Explained, read, user_id_in
 from realtime.access import Grant
 from realtime.threads import in_thread
 
@@ -72,7 +72,7 @@ def of_token(token: str) -> Identity:
         valid = read(AccessToken, token.encode(errors="replace"))
         credential = valid.get(api_settings.REVOKE_TOKEN_CLAIM)
         return Identity(user_id_in(valid), credential, float(valid["exp"]))
-    except NotYetValid as error:
+    except Explained as error:
         raise Refused(str(error)) from error
     except (TokenError, AuthenticationFailed) as error:
         raise Refused(INVALID) from error

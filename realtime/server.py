@@ -11,9 +11,10 @@ from asyncio import TimerHandle
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
+from websockets.server import ServerProtocol
 
 from realtime.close_codes import CloseCode
 from realtime.consumers.inbound import RateLimit
@@ -21,13 +22,25 @@ from realtime.writers import EXTENSION
 
 # A socket that holds this much unsent takes no more: with one event on top it stays below 256 KiB.
 BUFFER_LIMIT = 128 * 1024  # bytes
-UNREADABLE = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+UNREADABLE = (
+    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    b"Content-Length: 60\r\n\r\nThe handshake cannot be read. It is a GET without a content.\n"
+)
 FAREWELL_S = 2.0  # how long a socket that does not read gets to take its close frame
 CLOSE_S = 5.0  # how long a peer gets to answer a close frame
 PIECE = 4 * 1024  # bytes parsed at once; a chunk from the kernel may hold 40,000 frames
 FRAGMENTS_LIMIT = 64  # frames a message may be sent in; empty ones would add up without a size
 AFTERMATH_LIMIT = 64 * 1024  # bytes a peer may still send once we have closed
 INVALID_TEXT = 1007
+
+
+class FrameReader(ServerProtocol):
+    """The library's, but a close may stand between two fragments: RFC 6455, 5.4 and 5.5.1."""
+
+    def recv_frame(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.CLOSE:
+            self.current_size = None  # the message is not to be completed
+        super().recv_frame(frame)
 
 
 class FrameProtocol(WebSocketsSansIOProtocol):
@@ -41,6 +54,7 @@ class FrameProtocol(WebSocketsSansIOProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self.conn = FrameReader(max_size=self.config.ws_max_size, logger=self.conn.logger)
         self.close_timeout = CLOSE_S
         self._control_frames = RateLimit()
         self.transport.set_write_buffer_limits(high=BUFFER_LIMIT)
@@ -150,7 +164,7 @@ class FrameProtocol(WebSocketsSansIOProtocol):
                     return
             super().data_received(piece)
             if self.conn.handshake_exc and not self.handshake_initiated:
-                # Headers beyond what websockets reads: uvicorn would leave the peer waiting for ever.
+                # A handshake with a body, say: uvicorn would leave the peer waiting for ever.
                 self.handshake_initiated = self.close_sent = True
                 self.transport.write(UNREADABLE)
                 self.transport.close()

@@ -18,7 +18,7 @@ from rest_framework import exceptions, serializers
 from rest_framework.settings import api_settings
 
 from crewops.api.throttling import refuses_failed
-from crews.tokens import NOT_YET_VALID
+from crews.tokens import EXPLANATIONS
 from crews.tracking import IllegalMove
 
 MEDIA_TYPE = "application/problem+json"
@@ -118,10 +118,8 @@ class Formatter(ExceptionFormatter):
         code, detail = self.exc.get_codes(), self.exc.detail
         if isinstance(detail, dict):  # simplejwt's exceptions hold both, and more beside them
             code, detail = str(detail["code"]), detail["detail"]
-        if (
-            str(detail) == NOT_YET_VALID
-        ):  # a fresh token would not help, which the usual words advise
-            return [Error(code, NOT_YET_VALID, None)]
+        if str(detail) in EXPLANATIONS:  # says more than the usual words
+            return [Error(code, str(detail), None)]
         return [Error(code, MESSAGES.get(code, str(detail)), None)]
 
     @property

@@ -24,7 +24,7 @@ HTTP = (
     guard(
         "tokens: length",
         *("crews/tokens.py", "if len(text) > TOKEN_LIMIT:", "if False:"),
-        "tests/security/test_tokens.py::TestTheApi::test_refuses_a_token_of_100_kb",
+        "tests/security/test_request_heads.py::test_a_long_token_is_refused_with_words",
     ),
     guard(
         "tokens: the leeway for clocks is none for the expiry",
@@ -121,6 +121,23 @@ HTTP = (
         "head: size",
         *("crewops/http_protocol.py", "if self._head_bytes > HEAD_LIMIT:", "if False:"),
         "tests/security/test_half_open.py::test_a_head_that_does_not_end_is_refused",
+    ),
+    guard(
+        "head: size, when it is complete",
+        "crewops/request_head.py",
+        "if size_of(method, target, headers) > HEAD_LIMIT:",
+        "if False:",
+        "tests/security/test_request_heads.py::test_a_head_may_have_64_kib_and_no_byte_more",
+    ),
+    guard(
+        "head: one host",
+        *("crewops/request_head.py", 'if len(hosts) > 1 or (not hosts and version == "1.1"):', "if False:"),
+        "tests/security/test_request_heads.py::test_a_request_has_one_host",
+    ),
+    guard(
+        "head: a host that is one",
+        *("crewops/request_head.py", "if hosts and not HOST.fullmatch(hosts[0]):", "if False:"),
+        "tests/security/test_request_heads.py::test_a_request_has_one_host",
     ),
     guard(
         "forms: the page's token",

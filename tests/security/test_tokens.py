@@ -186,7 +186,7 @@ class TestSockets:
         )
         for answer in refused:
             assert not answer.frames
-            assert answer.status == 400, answer
+            assert answer.status == 431, answer
         auth = json.dumps({"type": "auth", "token": long}).encode()
         for path in sockets:
             head = handshake(path, protocols("token", good), port=talkative.port)
@@ -210,7 +210,7 @@ class TestTheApi:
     @pytest.mark.usefixtures("quiet")
     def test_refuses_a_token_of_100_kb(self, talkative, acme):
         (answer,) = together(_call(talkative, bearer(tokens.good(acme.viewer, pad="x" * 75_000))))
-        assert answer.status == 401, answer
+        assert answer.status == 431, answer
 
     @pytest.mark.usefixtures("quiet")
     def test_takes_a_good_one(self, talkative, acme):
