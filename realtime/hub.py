@@ -51,6 +51,8 @@ class Feed:
         """An event as published: deliver it if it is the next one, else see to what is missing."""
         event = json.loads(data)
         seq = event["seq"]
+        if type(seq) is not int:  # JSON has true and 2.0, which equal numbers
+            raise TypeError("seq is no integer")
         if self.head is not None and seq == self.head + 1:
             self._deliver(log.Entry(seq, event["type"], data.decode()))
         else:
@@ -155,7 +157,7 @@ class Hub:
         if feed := self.feeds.get(stream):
             try:
                 feed.receive(data)
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 # Anyone with the Redis password can publish; only the log is believed.
                 logger.warning("%s: no event: %s", stream, error)
 

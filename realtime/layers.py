@@ -201,18 +201,21 @@ class _Member:
             logger.debug("The other processes hear nothing of the places taken here")
 
     def _on_message(self, name: str, data: bytes) -> None:
-        if name in self.hub.feeds:
+        if streams.is_stream(name):
+            # Without a feed the last follower has left and Redis has not heard of it yet.
             self.hub.receive(name, data)
             return
         if name == PLACES:
             self.places.heard(data)
             return
         match self._deserialize(data):
-            case {"channel": channel, "message": message}:
+            case {"channel": str(channel), "message": {"type": str()} as message}:
                 self._put(channel, message)
-            case {"group": group, "message": message}:
-                for channel in self._groups.get(group, ()):
+            case {"group": str(group), "message": {"type": str()} as message}:
+                for channel in tuple(self._groups.get(group, ())):
                     self._put(channel, message)
+            case other:
+                raise ValueError(f"no envelope but {type(other).__name__}")
 
     def _put(self, channel: str, message: dict[str, Any]) -> None:
         if hear := self._listeners.get(channel):

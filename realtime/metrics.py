@@ -46,6 +46,10 @@ SUBSCRIPTION_LOSSES = Counter(
     "crewops_subscription_losses", "Connections to Redis that a web process has lost."
 )
 
+UNREADABLE_MESSAGES = Counter(
+    "crewops_unreadable_messages", "Messages on Redis that a web process could not use and dropped."
+)
+
 
 class Tally:
     """This process's deliveries since the last sweep."""

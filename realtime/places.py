@@ -87,9 +87,9 @@ class Places:
             if heard.text == text:
                 heard.until = now + BELIEVED_S
                 return
-        told = json.loads(text)
-        if told["process"] != self._name:
-            self._others[told["process"]] = Heard(text, told["places"], now + BELIEVED_S)
+        process, places = _parsed(text)
+        if process != self._name:
+            self._others[process] = Heard(text, places, now + BELIEVED_S)
             self._others = {n: heard for n, heard in self._others.items() if heard.until > now}
 
     async def close(self) -> None:
@@ -109,6 +109,16 @@ class Places:
             with suppress(TimeoutError):
                 async with asyncio.timeout(TELL_S):
                     await self._all_left.wait()
+
+
+def _parsed(text: bytes) -> tuple[str, dict[str, int]]:
+    """The name of the process that sent this, and its counts. Raises ``ValueError`` for anything else."""
+    match json.loads(text):
+        case {"process": str(process), "places": dict(places)} if all(
+            type(count) is int for count in places.values()
+        ):
+            return process, places
+    raise ValueError("not a process and its counts")
 
 
 def most() -> int:

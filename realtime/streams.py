@@ -17,6 +17,11 @@ def mission(crew_id: UUID | str) -> str:
     return f"mission:{crew_id}"
 
 
+def is_stream(channel: str) -> bool:
+    """Whether this Redis channel is a stream's."""
+    return channel.partition(":")[0] in KINDS
+
+
 def group(stream: str) -> str:
     """The Channels group of a stream; group names allow no colon."""
     return stream.replace(":", ".", 1)

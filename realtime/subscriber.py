@@ -35,8 +35,8 @@ class _Once(Retry):
 class Subscriber:
     """Keeps a set of channels subscribed, through any fault of Redis, and never raises for one.
 
-    ``on_message(channel, data)`` is called for each message, ``on_connect()`` after each connection:
-    what was published before it may have been missed.
+    ``on_message(channel, data)`` is called for each message; one for which it raises is dropped.
+    ``on_connect()`` is called after each connection: what was published before it may have been missed.
     """
 
     def __init__(
@@ -144,12 +144,20 @@ class Subscriber:
                 continue
             asked = False
             if message["type"] == "message":
-                self._on_message(message["channel"].decode(), message["data"])
+                self._hand_on(message["channel"].decode(), message["data"])
             elif message["type"] == "subscribe":
                 confirmation = self._confirmations.get(message["channel"].decode())
                 if confirmation and not confirmation.done():
                     confirmation.set_result(None)
         raise redis.ConnectionError("broken while a channel was asked for")
+
+    def _hand_on(self, channel: str, data: bytes) -> None:
+        """Whatever is wrong with one message, the subscription goes on: all sockets depend on it."""
+        try:
+            self._on_message(channel, data)
+        except Exception as error:
+            metrics.UNREADABLE_MESSAGES.inc()
+            logger.warning("A message on %s was dropped: %r", channel, error)
 
 
 def _is_connected(pubsub: redis.client.PubSub | None) -> bool:

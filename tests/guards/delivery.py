@@ -59,7 +59,7 @@ DELIVERY = (
     guard(
         "delivery: what is published is looked at",
         "realtime/hub.py",
-        "except (ValueError, KeyError, TypeError) as error:",
+        "except (ValueError, KeyError, TypeError, RecursionError) as error:",
         "except InterruptedError as error:",
         f"{CONTROLS}::test_what_is_no_event_is_passed_over",
     ),
