@@ -6,6 +6,7 @@ from runs import views
 
 urlpatterns = [
     path("runs/", views.run_list, name="runs"),
+    path("runs/progress/", views.runs_progress, name="runs-progress"),
     path("runs/<id:pk>/", views.run, name="run"),
     path("runs/<id:pk>/live/", views.run_live, name="run-live"),
     path("runs/<id:pk>/tools/<id:execution_id>/output/", views.run_output, name="run-output"),

@@ -9,7 +9,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -23,6 +23,7 @@ from runs.models import IllegalMove, Run, ToolExecution
 from runs.run_page import RunPage
 
 RUNS_PER_PAGE = 25
+PROGRESS_AT_MOST = 20  # runs in one question
 OUTPUT_AT_MOST = 200_000  # characters that one look at the end of an output gets
 
 
@@ -34,6 +35,23 @@ def run_list(request: HttpRequest) -> HttpResponse:
     runs = form.filter(Run.objects.visible_to(request.user)).with_progress()
     page = Paginator(runs, RUNS_PER_PAGE).get_page(request.GET.get("page"))
     return render(request, "runs.html", {"form": form, "page": page})
+
+
+@never_cache
+@login_required
+@require_safe
+def runs_progress(request: HttpRequest) -> JsonResponse:
+    """How far the runs named by ``run`` are, those of them that the user can see."""
+    try:
+        ids = [UUID(text) for text in request.GET.getlist("run")[:PROGRESS_AT_MOST]]
+    except ValueError:
+        return JsonResponse({"detail": "run: give ids of runs."}, status=400)
+    asked = Run.objects.visible_to(request.user).filter(pk__in=ids)
+    runs = [
+        {"run_id": str(run.pk), "status": run.status, "tasks_ended": run.tasks_ended}
+        for run in asked.with_progress()
+    ]
+    return JsonResponse({"runs": runs})
 
 
 @never_cache

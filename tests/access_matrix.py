@@ -47,6 +47,7 @@ logout/                                       POST             login login    lo
 crews/<id:pk>/                                GET              200   200      200    404      404      login     200
 crews/<id:pk>/runs/                           POST             302   302      403    404      404      login     302
 runs/                                         GET              200   200      200    200      200      login     200
+runs/progress/                                GET              200   200      200    200      200      login     200
 runs/<id:pk>/                                 GET              200   200      200    404      404      login     200
 runs/<id:pk>/live/                            GET              200   200      200    404      404      404       200
 runs/<id:pk>/tools/<id:execution_id>/output/  GET              200   200      200    404      404      404       200

@@ -4,8 +4,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from crewops.settings.environment import env
 
-SOCKETS_PER_USER = env.int("SOCKETS_PER_USER", default=20)
-SOCKETS_PER_ADDRESS = env.int("SOCKETS_PER_ADDRESS", default=100)
+SOCKETS_PER_USER = env.int("SOCKETS_PER_USER", default=100)
+SOCKETS_PER_ADDRESS = env.int("SOCKETS_PER_ADDRESS", default=500)
 SOCKETS_PER_PROCESS = env.int("SOCKETS_PER_PROCESS", default=10_000)  # of one web process
 API_CALLS_PER_MINUTE = env.int("API_CALLS_PER_MINUTE", default=1200)  # of one user
 API_CALLS_PER_MINUTE_ANONYMOUS = env.int("API_CALLS_PER_MINUTE_ANONYMOUS", default=120)

@@ -10,8 +10,7 @@ NODE_MODULES = BASE_DIR / "node_modules"
 FRONT_END = {  # directory below NODE_MODULES: the prefix it is served under
     "@tabler/core/dist/css": "vendor/tabler/css",
     "bootstrap-icons/font": "vendor/icons",
-    "cytoscape/dist": "vendor/cytoscape",
-    "@dagrejs/dagre/dist": "vendor/dagre",
+    "idiomorph/dist": "vendor/idiomorph",
 }
 STATICFILES_DIRS = [
     (prefix, NODE_MODULES / directory)

@@ -131,6 +131,11 @@ ACCESS = (
         asks("outsider", "runs/"),
     ),
     guard(
+        "access: progress of runs",
+        *(VIEWS, "Run.objects.visible_to(request.user).filter(pk__in=ids)", "Run.objects.filter(pk__in=ids)"),
+        "runs/tests/test_progress.py::test_of_another_organizations_run_nothing_is_told",
+    ),
+    guard(
         "access: crews to filter by",
         *("runs/forms.py", "Crew.objects.visible_to(user)", "Crew.objects.all()"),
         asks("outsider", "runs/"),

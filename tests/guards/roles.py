@@ -49,6 +49,7 @@ ROLES = (
         )
         for name, methods, route, method in (
             ("run_list", "require_safe", "runs/", "GET"),
+            ("runs_progress", "require_safe", "runs/progress/", "GET"),
             ("run_start", "require_POST", "crews/<id:pk>/runs/", "POST"),
             ("run_cancel", "require_POST", "runs/<id:pk>/cancel/", "POST"),
             ("run_retry", "require_POST", "runs/<id:pk>/retry/", "POST"),

@@ -1,7 +1,11 @@
 /** Where the sockets are. */
 
-/** @type {Record<string, string>} */
-const SOCKET_SCHEMES = { "http:": "ws:", "https:": "wss:", "ws:": "ws:", "wss:": "wss:" };
+const SOCKET_SCHEMES = new Map([
+  ["http:", "ws:"],
+  ["https:", "wss:"],
+  ["ws:", "ws:"],
+  ["wss:", "wss:"],
+]);
 
 /**
  * The server's address: `url`, else `VITE_WS_URL` where a bundler defines it, else the page's own
@@ -24,7 +28,7 @@ export function baseUrl(url) {
       `Not a server address: "${given}". It begins with ws://, wss://, http:// or https://.`,
     );
   }
-  const scheme = SOCKET_SCHEMES[parsed.protocol];
+  const scheme = SOCKET_SCHEMES.get(parsed.protocol);
   return `${scheme}//${parsed.host}${parsed.pathname.replace(/\/+$/, "")}`;
 }
 
@@ -32,7 +36,7 @@ export function baseUrl(url) {
 function parse(address) {
   try {
     const url = new URL(address);
-    return url.protocol in SOCKET_SCHEMES ? url : null;
+    return SOCKET_SCHEMES.has(url.protocol) ? url : null;
   } catch {
     return null;
   }

@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { plan } from "../../static/realtime/pages/graph_layout.js";
-import { crosses, routesOf, segments } from "../../static/realtime/pages/graph_routes.js";
+import { crosses } from "../../static/realtime/pages/graph_grid.js";
+import { layersOf } from "../../static/realtime/pages/graph_layers.js";
+import { pathOf } from "../../static/realtime/pages/graph_path.js";
+import { routesOf } from "../../static/realtime/pages/graph_routes.js";
 
 const WIDTHS = [328, 560, 768, 1240];
 
@@ -104,8 +107,53 @@ test("a line that misses a box does not cross it, one that hits or grazes it doe
   assert.ok(!crosses(box, { x: -50, y: -20 }, { x: 20, y: -90 }));
 });
 
-test("a turn is told by how far along the straight line it is, and how far beside it", () => {
-  const [from, to] = [{ x: 0, y: 0 }, { x: 200, y: 0 }];
-  assert.deepEqual(segments([{ x: 50, y: 30 }], from, to), { weights: [0.25], distances: [30] });
-  assert.deepEqual(segments([{ x: 50, y: 30 }], to, from), { weights: [0.75], distances: [-30] });
+const CARD = { cardWidth: 100, cardHeight: 60 };
+
+test("an edge begins and ends beside its cards, and a turn is round", () => {
+  const straight = pathOf({ x: 0, y: 0 }, [], { x: 300, y: 0 }, CARD);
+  assert.equal(straight.line, "M53 0L237.8 0");
+  assert.equal(straight.head, "M245 0L236 4L236 -4Z");
+  const turned = pathOf({ x: 0, y: 0 }, [{ x: 300, y: 0 }], { x: 300, y: 200 }, CARD);
+  assert.equal(turned.line, "M53 0L288 0Q300 0 300 12L300 157.8");
+});
+
+test("two cards that hand over to each other have two edges apart", () => {
+  const [from, to] = [{ x: 0, y: 0 }, { x: 300, y: 0 }];
+  assert.match(pathOf(from, [], to, CARD, true).line, /Q150 44 /);
+  assert.match(pathOf(to, [], from, CARD, true).line, /Q150 -44 /);
+});
+
+test("agents named like properties of objects stand where others would", () => {
+  const names = ["constructor", "__proto__", "toString", "valueOf", "hasOwnProperty"];
+  /** @type {[string, string][]} */
+  const edges = names.slice(1).map((name, index) => [names[index], name]);
+  const shape = { agents: [...names, "isPrototypeOf"], edges };
+  assert.deepEqual(layersOf(shape), [...names, "isPrototypeOf"].map((name) => [name]));
+  const { places } = plan(shape, 1240);
+  const usual = shapeOf([0, 1, 2, 3, 4], 6);
+  assert.deepEqual([...places.values()], [...plan(usual, 1240).places.values()]);
+  assert.deepEqual(routesOf(edges, plan(shape, 1240)), routesOf(usual.edges, plan(usual, 1240)));
+});
+
+test("a layer of many agents takes several columns", () => {
+  const { agents, edges } = shapeOf([0], 40);
+  for (const agent of agents.slice(1)) edges.push(["a0", agent], [agent, "a0"]);
+  const layers = layersOf({ agents, edges });
+  assert.deepEqual(layers.flat().sort(), [...agents].sort());
+  assert.ok(layers.every((layer) => layer.length <= 8));
+});
+
+test("three hundred agents and six hundred hand-overs cost little more than a tenth of them", () => {
+  /** @param {number} count */
+  const work = (count) => {
+    const walk = Array.from({ length: 2 * count }, (_, n) => (n < count ? n : (n * n * 7 + 3 * n) % count));
+    const shape = shapeOf(walk, count);
+    const begin = process.cpuUsage();
+    const layout = plan(shape, 1240);
+    assert.equal(routesOf(shape.edges, layout).length, shape.edges.length);
+    return process.cpuUsage(begin).user;
+  };
+  work(30);
+  const [few, many] = [work(30), work(300)];
+  assert.ok(many < Math.max(100 * few, 1_000_000), `${many} µs, of a tenth ${few} µs`);
 });

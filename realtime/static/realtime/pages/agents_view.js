@@ -4,17 +4,39 @@ import { duration } from "./times.js";
 
 /** @import {AgentState, CrewState, Execution, Task} from "./crew_state.js"; */
 
-/**
- * Shows `state` in every `[data-agent]` element. Text of tools is text, whatever is in it.
- * @param {CrewState} state
- */
-export function showAgents(state) {
-  for (const element of document.querySelectorAll("[data-agent]")) {
-    const agent = element.getAttribute("data-agent") ?? "";
-    const tools = state.toolsOf(agent);
-    showState(element, state.stateOf(agent), tools);
-    showTask(element, state.taskOf(agent));
-    showTools(element, tools);
+/** Shows what agents do in their elements. Text of tools is text, whatever is in it. */
+export class AgentsView {
+  /** @type {Map<string, Element[]>} */
+  #elements = new Map();
+  /** What was shown last of each agent. @type {Map<string, string>} */
+  #shown = new Map();
+
+  /** @param {ParentNode} root  of `[data-agent]` elements, which stay */
+  constructor(root) {
+    for (const element of root.querySelectorAll("[data-agent]")) {
+      const agent = element.getAttribute("data-agent") ?? "";
+      this.#elements.set(agent, [...(this.#elements.get(agent) ?? []), element]);
+    }
+  }
+
+  /**
+   * Touches only agents of which something has changed, or whose tools' time goes on.
+   * @param {CrewState} state
+   */
+  show(state) {
+    for (const [agent, elements] of this.#elements) {
+      const tools = state.toolsOf(agent);
+      const [agentState, task] = [state.stateOf(agent), state.taskOf(agent)];
+      const now = JSON.stringify([agentState, task, task === undefined, tools]);
+      const ticks = tools.some(({ status }) => status === "running");
+      if (!ticks && this.#shown.get(agent) === now) continue;
+      this.#shown.set(agent, now);
+      for (const element of elements) {
+        showState(element, agentState, tools);
+        showTask(element, task);
+        showTools(element, tools);
+      }
+    }
   }
 }
 

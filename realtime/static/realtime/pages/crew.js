@@ -1,7 +1,7 @@
 /** The crew page: agents and tools from the graph socket, tasks from the sockets of active runs. */
 
 import { GraphWebSocket, MissionWebSocket } from "../websocket.js";
-import { showAgents } from "./agents_view.js";
+import { AgentsView } from "./agents_view.js";
 import { showStatus } from "./crew_status.js";
 import { CrewState } from "./crew_state.js";
 import { GraphView } from "./graph_view.js";
@@ -16,7 +16,7 @@ const crewId = live.dataset.crew ?? "";
 const shape = live.dataset.shape;
 
 const state = new CrewState();
-const view = graphView();
+const agents = new AgentsView(live);
 const graph = new GraphWebSocket(crewId, null, { autoReconnect: true });
 const mission = new MissionWebSocket();
 const runsChanged = followRuns({
@@ -41,19 +41,28 @@ function show() {
   drawing = true;
   requestAnimationFrame(() => {
     drawing = false;
-    showAgents(state);
-    view?.show((agent, tasks) => state.stateIn(agent, tasks));
+    agents.show(state);
+    showGraph((agent, tasks) => state.stateIn(agent, tasks));
   });
 }
 
+/**
+ * A graph that cannot be drawn leaves its cards in a row, and the rest of the page at work.
+ * @returns {GraphView["show"]}
+ */
 function graphView() {
   const element = document.getElementById("graph");
   const data = document.getElementById("graph-shape");
-  if (!element || !data) return undefined;
-  const view = new GraphView(element, JSON.parse(data.textContent ?? ""));
-  const card = (/** @type {string} */ agent) => element.querySelector(`[data-agent="${CSS.escape(agent)}"]`);
-  view.show((agent) => /** @type {any} */ (card(agent)?.getAttribute("data-state")) ?? "idle");
-  return view;
+  if (!element || !data) return () => {};
+  const cards = new Map([...element.querySelectorAll("[data-agent]")].map((card) => [card.getAttribute("data-agent"), card]));
+  try {
+    const view = new GraphView(element, JSON.parse(data.textContent ?? ""));
+    view.show((agent) => /** @type {any} */ (cards.get(agent)?.getAttribute("data-state")) ?? "idle");
+    return (stateOf) => view.show(stateOf);
+  } catch (error) {
+    console.error("The graph cannot be drawn", error);
+    return () => {};
+  }
 }
 
 /** @param {string} agent */
@@ -81,6 +90,7 @@ mission.subscribe((event) => {
 const form = document.getElementById("start");
 if (form instanceof HTMLFormElement) startingHere(form, refresh);
 
+const showGraph = graphView();
 setInterval(() => state.isBusy && !document.hidden && show(), TICK_MS);
 showLive([graph, mission]);
 graph.connect();

@@ -19,8 +19,13 @@ const EXECUTIONS_KEPT = 200;
  * @typedef {{task_id: string, agent_id: string, status: string}} Task
  */
 
-/** @type {Record<string, AgentState>} */
-const STATE_OF_TASK = { running: "working", succeeded: "done", failed: "error", cancelled: "idle" };
+/** @type {Map<string, AgentState>} */
+const STATE_OF_TASK = new Map([
+  ["running", "working"],
+  ["succeeded", "done"],
+  ["failed", "error"],
+  ["cancelled", "idle"],
+]);
 
 /**
  * An agent works while any of its tasks or tools runs, whichever the run; otherwise its last task
@@ -36,6 +41,10 @@ export class CrewState {
    * @type {Map<string, AgentState>} */
   #told = new Map();
 
+  /** What follows from the above, by agent; made again when it is asked for after a change.
+   * @type {Map<string, {tasks: Task[], executions: Execution[]}> | undefined} */
+  #byAgent;
+
   /** Least time between an event's stamp and its arrival: how far this computer's clock is ahead. */
   #clockAhead = Infinity;
 
@@ -44,6 +53,7 @@ export class CrewState {
    * @param {number} [now]  milliseconds since 1970, as in `Date.now()`
    */
   graph(message, now = Date.now()) {
+    this.#byAgent = undefined;
     const stamp = "timestamp" in message ? Date.parse(message.timestamp) : NaN;
     if (stamp) this.#clockAhead = Math.min(this.#clockAhead, now - stamp);
     switch (message.type) {
@@ -74,6 +84,7 @@ export class CrewState {
    * @param {RunMessage} message
    */
   run(runId, message) {
+    this.#byAgent = undefined;
     switch (message.type) {
       case "boot":
       case "reset":
@@ -102,7 +113,7 @@ export class CrewState {
   stateOf(agent) {
     if (this.#of(agent).some(({ status }) => status === "running")) return "working";
     const task = this.taskOf(agent);
-    if (task) return STATE_OF_TASK[task.status] ?? "idle";
+    if (task) return STATE_OF_TASK.get(task.status) ?? "idle";
     return this.#runs.size ? "idle" : (this.#told.get(agent) ?? "idle");
   }
 
@@ -116,7 +127,7 @@ export class CrewState {
     if (!this.#runs.size) return this.stateOf(agent);
     const own = this.#tasksOf(agent).filter(({ task_id }) => ids.includes(task_id));
     const task = own.find(({ status }) => status === "running") ?? own.at(-1);
-    return task ? (STATE_OF_TASK[task.status] ?? "idle") : "idle";
+    return task ? (STATE_OF_TASK.get(task.status) ?? "idle") : "idle";
   }
 
   /**
@@ -197,12 +208,28 @@ export class CrewState {
 
   /** @param {string} agent */
   #tasksOf(agent) {
-    const tasks = [...this.#runs.values()].flatMap(({ tasks }) => [...tasks.values()]);
-    return tasks.filter(({ agent_id }) => agent_id === agent);
+    return this.#index.get(agent)?.tasks ?? [];
   }
 
   /** @param {string} agent */
   #of(agent) {
-    return [...this.#executions.values()].filter(({ agent_id }) => agent_id === agent);
+    return this.#index.get(agent)?.executions ?? [];
+  }
+
+  get #index() {
+    if (this.#byAgent) return this.#byAgent;
+    /** @type {Map<string, {tasks: Task[], executions: Execution[]}>} */
+    const index = new Map();
+    const of = (/** @type {string} */ agent) => {
+      const known = index.get(agent) ?? { tasks: [], executions: [] };
+      index.set(agent, known);
+      return known;
+    };
+    for (const { tasks } of this.#runs.values()) {
+      for (const task of tasks.values()) of(task.agent_id).tasks.push(task);
+    }
+    for (const execution of this.#executions.values()) of(execution.agent_id).executions.push(execution);
+    this.#byAgent = index;
+    return index;
   }
 }

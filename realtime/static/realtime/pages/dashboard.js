@@ -1,14 +1,17 @@
-/** The dashboard: statuses at once from the mission socket, everything else from the server. */
+/**
+ * The dashboard: statuses at once from the mission socket, everything else from the server. It has
+ * one socket, however many runs it shows: a user's sockets are limited.
+ */
 
 import { MissionWebSocket } from "../websocket.js";
 import { showStatus } from "./crew_status.js";
 import { showLive } from "./live_mark.js";
 import { refreshing } from "./refresh.js";
-import { followRuns } from "./run_rows.js";
+import { watchProgress } from "./run_progress.js";
 
 const mission = new MissionWebSocket();
-const runsChanged = followRuns({ ended: () => refresh() });
-const refresh = refreshing(runsChanged);
+const refresh = refreshing(() => {});
+watchProgress(() => refresh());
 
 showLive([mission]);
 mission.onStateChange(({ state }) => state === "failed" && refresh()); // Some of it may be gone.
@@ -20,4 +23,3 @@ mission.subscribe((event) => {
   refresh(); // The numbers and the runs have changed too, or a crew has come.
 });
 mission.connect();
-runsChanged();

@@ -1,6 +1,6 @@
 /** Where the agents stand: in layers, folded into as many rows as the width asks for. */
 
-import { Graph, layout } from "@dagrejs/dagre";
+import { layersOf } from "./graph_layers.js";
 
 /**
  * @typedef {object} Shape
@@ -75,29 +75,4 @@ export function plan(shape, width) {
   }
   const height = top - size.gapY + margin + (narrow ? 18 : 0);
   return { places, cardWidth: size.width, cardHeight: size.height, width, height, compact };
-}
-
-/**
- * The agents by layer, in the order in which the work reaches them; those without work come last.
- * @param {Shape} shape
- * @returns {string[][]}
- */
-function layersOf({ agents, edges }) {
-  const graph = new Graph();
-  graph.setGraph({ rankdir: "LR" });
-  graph.setDefaultEdgeLabel(() => ({}));
-  const working = new Set(edges.flat());
-  for (const agent of agents) if (working.has(agent)) graph.setNode(agent, { width: 1, height: 1 });
-  for (const [from, to] of edges) graph.setEdge(from, to);
-  if (working.size) layout(graph);
-  /** @type {Map<number, string[]>} */
-  const byX = new Map();
-  for (const agent of [...working]) {
-    const { x } = graph.node(agent);
-    byX.set(x, [...(byX.get(x) ?? []), agent]);
-  }
-  const layers = [...byX].sort(([a], [b]) => a - b).map(([, layer]) => layer);
-  for (const layer of layers) layer.sort((a, b) => graph.node(a).y - graph.node(b).y);
-  const idle = agents.filter((agent) => !working.has(agent)).map((agent) => [agent]);
-  return [...layers, ...idle];
 }

@@ -1,16 +1,20 @@
 /** The ways of the graph's edges: straight where that is free, else through the gaps between cards. */
 
+import { CLEARANCE, Grid, crosses } from "./graph_grid.js";
+import { Heap } from "./heap.js";
+
 /** @import {Plan} from "./graph_layout.js"; */
+/** @import {Box, Crossing, Point} from "./graph_grid.js"; */
 
-/** @typedef {{x: number, y: number}} Point */
 /** @typedef {{middle: number, room: number}} Gap  `room`: how far beside its middle an edge may run */
-/** @typedef {{left: number, right: number, top: number, bottom: number}} Box */
+/** @typedef {{column: number, row: number, flat: boolean | undefined, cost: number, before?: Step}} Step */
 
-const CLEARANCE = 6; // pixels between an edge and a card that it passes
 const TURN_COST = 80; // pixels that a way may be longer to save a turn
 const SHARED_COST = 600; // the same, to leave or reach a card where no straight edge does
 const APART = 7; // pixels between two edges in one gap
 const LANES = 3; // as many of them beside each other
+const MOST_STEPS = 4_000; // an edge whose way is harder to find is drawn straight
+const NEXT = /** @type {const} */ ([[1, 0], [-1, 0], [0, 1], [0, -1]]);
 
 /**
  * For each edge the points where it turns, none where it is straight. It leaves from the middle of
@@ -20,27 +24,57 @@ const LANES = 3; // as many of them beside each other
  * @returns {Point[][]}
  */
 export function routesOf(edges, plan) {
-  const boxes = new Map([...plan.places].map(([id, place]) => [id, boxOf(place, plan)]));
-  const gaps = gapsOf([...boxes.values()], plan);
-  const ends = edges.map(([source, target]) => {
-    const [from, to] = [plan.places.get(source), plan.places.get(target)];
-    const others = [...boxes].filter(([id]) => id !== source && id !== target).map(([, box]) => box);
-    const isFree = !from || !to || !others.some((box) => crosses(box, from, to));
-    return { from, to, isFree };
-  });
+  /** @type {Point[][]} */
+  const routes = edges.map(() => []);
+  for (const { index, turns } of routing(edges, plan)) routes[index] = turns;
+  return routes;
+}
+
+/**
+ * The same, one edge that turns after the other, so that the caller can pause between them.
+ * @param {[string, string][]} edges
+ * @param {Plan} plan
+ * @returns {Generator<{index: number, turns: Point[]}>}
+ */
+export function* routing(edges, plan) {
+  const boxes = [...plan.places.values()].map((place) => boxOf(place, plan));
+  const number = new Map([...plan.places.keys()].map((id, index) => [id, index]));
+  const blocked = [];
   const taken = new Set();
-  for (const { from, to, isFree } of ends) {
-    if (from && to && isFree) taken.add(side(from, to)).add(side(to, from));
+  for (const [index, [source, target]] of edges.entries()) {
+    const [from, to] = [plan.places.get(source), plan.places.get(target)];
+    if (!from || !to) continue;
+    const own = [number.get(source), number.get(target)];
+    if (boxes.some((box, at) => crosses(box, from, to) && !own.includes(at))) {
+      blocked.push({ index, from, to, own });
+    } else taken.add(side(from, to)).add(side(to, from));
   }
-  let turned = 0;
-  return ends.map(({ from, to, isFree }) => {
-    if (!from || !to || isFree) return [];
-    const lane = ((turned++ % LANES) - 1) * APART;
-    const inGap = (/** @type {Gap} */ { middle, room }) => middle + Math.max(Math.min(lane, room), -room);
-    const xs = [...gaps.xs.map(inGap), from.x, to.x];
-    const ys = [...gaps.ys.map(inGap), from.y, to.y];
-    return way(from, to, [...boxes.values()], { xs, ys, taken });
-  });
+  if (!blocked.length) return;
+  const gaps = gapsOf(boxes, plan);
+  /** @type {Grid[]} */
+  const grids = [];
+  for (const [count, { index, from, to, own }] of blocked.entries()) {
+    const lane = count % LANES;
+    grids[lane] ??= gridOf(gaps, plan, boxes, (lane - 1) * APART);
+    yield { index, turns: way(from, to, grids[lane], taken, own) };
+  }
+}
+
+/**
+ * The lines of one lane: the gaps', and those through the cards' middles, where edges begin and end.
+ * @param {{xs: Gap[], ys: Gap[]}} gaps
+ * @param {Plan} plan
+ * @param {Box[]} boxes
+ * @param {number} lane  pixels beside the gaps' middles
+ */
+function gridOf({ xs, ys }, { places }, boxes, lane) {
+  const inGap = (/** @type {Gap} */ { middle, room }) => middle + Math.max(Math.min(lane, room), -room);
+  const all = [...places.values()];
+  return new Grid(
+    { xs: xs.map(inGap), ys: ys.map(inGap) },
+    { xs: all.map(({ x }) => x), ys: all.map(({ y }) => y) },
+    boxes,
+  );
 }
 
 /**
@@ -52,21 +86,6 @@ function side(from, to) {
   const [dx, dy] = [to.x - from.x, to.y - from.y];
   const way = Math.abs(dx) > Math.abs(dy) ? `${Math.sign(dx)} 0` : `0 ${Math.sign(dy)}`;
   return `${from.x} ${from.y} ${way}`;
-}
-
-/**
- * Relative to the straight line from the first card's middle to the last one's, as Cytoscape has it.
- * @param {Point[]} points
- * @param {Point} from
- * @param {Point} to
- * @returns {{weights: number[], distances: number[]}}
- */
-export function segments(points, from, to) {
-  const [dx, dy] = [to.x - from.x, to.y - from.y];
-  const length = Math.hypot(dx, dy) || 1;
-  const along = (/** @type {Point} */ { x, y }) => ((x - from.x) * dx + (y - from.y) * dy) / length ** 2;
-  const beside = (/** @type {Point} */ { x, y }) => ((y - from.y) * dx - (x - from.x) * dy) / length;
-  return { weights: points.map(along), distances: points.map(beside) };
 }
 
 /**
@@ -105,87 +124,73 @@ function gapsOf(boxes, { width, height }) {
 }
 
 /**
- * The shortest way along these lines that no card blocks, as its turns; straight if there is none.
+ * The shortest way along the grid that no card blocks, as its turns; straight if there is none.
  * @param {Point} from
  * @param {Point} to
- * @param {Box[]} boxes
- * @param {{xs: number[], ys: number[], taken: Set<string>}} lines  `taken`: sides not to be used
+ * @param {Grid} grid
+ * @param {Set<string>} taken  sides not to be used
+ * @param {(number | undefined)[]} own  numbers of the two cards
  * @returns {Point[]}
  */
-function way(from, to, boxes, { xs, ys, taken }) {
-  const columns = [...new Set(xs)].sort((a, b) => a - b);
-  const rows = [...new Set(ys)].sort((a, b) => a - b);
-  const start = { column: columns.indexOf(from.x), row: rows.indexOf(from.y) };
-  /** @typedef {{column: number, row: number, flat: boolean | undefined, cost: number, before?: Step}} Step */
-  /** @type {Step[]} */
-  let open = [{ ...start, flat: undefined, cost: 0 }];
+function way(from, to, grid, taken, [source, target]) {
+  const begin = { column: grid.columnOf(from.x), row: grid.rowOf(from.y) };
+  const end = { column: grid.columnOf(to.x), row: grid.rowOf(to.y) };
+  const is = (/** @type {Step} */ { column, row }, /** @type {{column: number, row: number}} */ other) =>
+    column === other.column && row === other.row;
+  const left = (/** @type {Point} */ { x, y }) => Math.abs(x - to.x) + Math.abs(y - to.y);
+  /** @type {Heap<Step>} */
+  const open = new Heap();
+  open.push(left(from), { ...begin, flat: undefined, cost: 0 });
   const done = new Set();
-  const at = (/** @type {{column: number, row: number}} */ { column, row }) => ({ x: columns[column], y: rows[row] });
-  while (open.length) {
-    const step = open.reduce((best, other) => (other.cost < best.cost ? other : best));
-    open = open.filter((other) => other !== step);
-    const key = `${step.column} ${step.row} ${step.flat}`;
-    if (done.has(key)) continue;
-    done.add(key);
-    const here = at(step);
-    if (here.x === to.x && here.y === to.y) return turns(step, at);
-    for (const [dc, dr] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
-      const next = { column: step.column + dc, row: step.row + dr };
-      const there = at(next);
-      if (there.x === undefined || there.y === undefined) continue;
-      const blocked = boxes.some((box) => !holds(box, from, here) && !holds(box, to, there) && crosses(box, here, there));
-      if (blocked) continue;
+  while (open.size && done.size < MOST_STEPS) {
+    const step = /** @type {Step} */ (open.pop());
+    const key = grid.keyOf(step.column, step.row) * 2 + Number(step.flat ?? false);
+    if (step.before && done.has(key)) continue;
+    if (step.before) done.add(key);
+    const here = grid.at(step);
+    if (is(step, end)) return turnsOf(step, grid);
+    for (const [dc, dr] of NEXT) {
       const flat = dr === 0;
-      const turn = step.flat !== undefined && step.flat !== flat ? TURN_COST : 0;
+      const turns = step.flat !== undefined && step.flat !== flat;
+      const next = { column: step.column + dc, row: step.row + dr, flat, cost: 0, before: step };
+      if (!grid.has(next)) continue;
+      // Lines through cards that are not the edge's own are crossed and not followed.
+      if (turns && !grid.mayTurn(step, begin, end)) continue;
+      const blocker = grid.blocker(step, next);
+      const isOwn =
+        (blocker === source && isAligned(step, next, begin)) || (blocker === target && isAligned(step, next, end));
+      if (blocker !== undefined && !isOwn) continue;
+      const leaves = is(step, begin);
+      const enters = is(next, end);
+      const there = grid.at(next);
       const length = Math.abs(there.x - here.x) + Math.abs(there.y - here.y);
-      const leaves = here.x === from.x && here.y === from.y && taken.has(side(here, there));
-      const enters = there.x === to.x && there.y === to.y && taken.has(side(there, here));
-      const shared = (Number(leaves) + Number(enters)) * SHARED_COST;
-      open.push({ ...next, flat, cost: step.cost + length + turn + shared, before: step });
+      const shared =
+        Number(leaves && taken.has(side(here, there))) + Number(enters && taken.has(side(there, here)));
+      next.cost = step.cost + length + (turns ? TURN_COST : 0) + shared * SHARED_COST;
+      open.push(next.cost + left(there), next);
     }
   }
   return [];
 }
 
 /**
- * @param {any} last  of the steps
- * @param {(step: any) => Point} at
+ * Whether the piece from `a` to `b` lies on one of the two lines through `middle`.
+ * @param {Crossing} a
+ * @param {Crossing} b
+ * @param {Crossing} middle
  */
-function turns(last, at) {
+function isAligned(a, b, { column, row }) {
+  return (a.column === column && b.column === column) || (a.row === row && b.row === row);
+}
+
+/**
+ * @param {Step} last
+ * @param {Grid} grid
+ */
+function turnsOf(last, grid) {
   const points = [];
   for (let step = last; step.before; step = step.before) {
-    if (step.before.before && step.flat !== step.before.flat) points.unshift(at(step.before));
+    if (step.before.before && step.flat !== step.before.flat) points.unshift(grid.at(step.before));
   }
   return points;
-}
-
-/**
- * Whether the step leaves or enters the card of an end: `point` is its middle and `end` that end.
- * @param {Box} box
- * @param {Point} end
- * @param {Point} point
- */
-function holds({ left, right, top, bottom }, end, point) {
-  return end.x === point.x && end.y === point.y && left < end.x && end.x < right && top < end.y && end.y < bottom;
-}
-
-/**
- * Whether the straight line between two points comes too near to the box.
- * @param {Box} box
- * @param {Point} a
- * @param {Point} b
- */
-export function crosses({ left, right, top, bottom }, a, b) {
-  let [enters, leaves] = [0, 1];
-  for (const [begin, delta, low, high] of [
-    [a.x, b.x - a.x, left - CLEARANCE, right + CLEARANCE],
-    [a.y, b.y - a.y, top - CLEARANCE, bottom + CLEARANCE],
-  ]) {
-    if (!delta && (begin <= low || begin >= high)) return false;
-    if (!delta) continue;
-    const [one, other] = [(low - begin) / delta, (high - begin) / delta];
-    enters = Math.max(enters, Math.min(one, other));
-    leaves = Math.min(leaves, Math.max(one, other));
-  }
-  return enters < leaves;
 }

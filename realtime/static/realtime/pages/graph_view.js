@@ -1,26 +1,29 @@
-/** The graph: edges drawn by Cytoscape below the agents' cards, which are elements of the page. */
+/** The graph: edges as SVG below the agents' cards, which are elements of the page. */
 
-import cytoscape from "cytoscape";
 import { plan } from "./graph_layout.js";
-import { routesOf, segments } from "./graph_routes.js";
-import { edgeStyle } from "./graph_style.js";
+import { pathOf } from "./graph_path.js";
+import { routing } from "./graph_routes.js";
 
-/** @import {Core, EdgeCollection} from "cytoscape"; */
-/** @import {Shape} from "./graph_layout.js"; */
+/** @import {Plan, Shape} from "./graph_layout.js"; */
+/** @import {Point} from "./graph_grid.js"; */
 /** @import {AgentState} from "./crew_state.js"; */
 
-const DASH_SPEED = 0.03; // pixels a millisecond
-const FRAME_MS = 33;
-const REDUCED_MOTION = matchMedia("(prefers-reduced-motion: reduce)");
+/** @typedef {{group: SVGElement, line: SVGElement, head: SVGElement, state: AgentState}} Edge */
+
+const SVG = "http://www.w3.org/2000/svg";
+const SLICE_MS = 8; // of work on the ways of edges, then the page gets its turn
 
 export class GraphView {
   #element;
   #shape;
-  /** @type {Core} */
-  #cy;
+  #svg;
+  /** @type {Edge[]} */
+  #edges;
+  /** @type {Map<string, HTMLElement>} */
+  #cards;
   #width = 0;
-  #lastFrame = 0;
-  #moving = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
 
   /**
    * @param {HTMLElement} element  with the cards, and `.graph-edges` below them
@@ -29,27 +32,15 @@ export class GraphView {
   constructor(element, shape) {
     this.#element = element;
     this.#shape = shape;
-    this.#cy = cytoscape({
-      container: element.querySelector(".graph-edges"),
-      elements: {
-        nodes: shape.agents.map((id) => ({ data: { id } })),
-        edges: shape.edges.map(([source, target], index) => {
-          return { data: { source, target, tasks: shape.tasks?.[index] ?? [], state: "idle" } };
-        }),
-      },
-      layout: { name: "preset" },
-      userZoomingEnabled: false,
-      userPanningEnabled: false,
-      boxSelectionEnabled: false,
-      autoungrabify: true,
-      autounselectify: true,
-    });
+    const cards = /** @type {HTMLElement[]} */ ([...element.querySelectorAll("[data-agent]")]);
+    this.#cards = new Map(cards.map((card) => [card.dataset.agent ?? "", card]));
+    this.#svg = document.createElementNS(SVG, "svg");
+    this.#edges = shape.edges.map(() => edgeElements());
+    this.#svg.append(...this.#edges.map(({ group }) => group));
+    element.querySelector(".graph-edges")?.replaceChildren(this.#svg);
+    this.#place();
     element.classList.add("drawn");
     new ResizeObserver(() => this.#place()).observe(element);
-    new MutationObserver(() => this.#restyle()).observe(document.documentElement, {
-      attributeFilter: ["data-bs-theme"],
-    });
-    this.#place();
   }
 
   /**
@@ -57,23 +48,16 @@ export class GraphView {
    * @param {(agent: string, tasks: string[]) => AgentState} stateOf  an agent in these tasks
    */
   show(stateOf) {
-    this.#cy.batch(() => {
-      for (const edge of this.#cy.edges()) {
-        const state = stateOf(edge.data("target"), edge.data("tasks"));
-        if (edge.data("state") !== state) edge.data("state", state);
-      }
-    });
-    if (!this.#moving && this.#flowing.nonempty()) {
-      this.#moving = true;
-      requestAnimationFrame(this.#flow);
+    for (const [index, edge] of this.#edges.entries()) {
+      const [, target] = this.#shape.edges[index];
+      const state = stateOf(target, this.#shape.tasks?.[index] ?? []);
+      if (edge.state === state) continue;
+      edge.state = state;
+      edge.group.setAttribute("data-state", state);
     }
   }
 
-  /** @returns {EdgeCollection} */
-  get #flowing() {
-    return this.#cy.edges('[state = "working"]');
-  }
-
+  /** Where everything stands depends on the width and on nothing that happens. */
   #place() {
     const width = this.#element.clientWidth;
     if (!width || width === this.#width) return;
@@ -83,42 +67,67 @@ export class GraphView {
     this.#element.style.height = `${height}px`;
     this.#element.style.setProperty("--card-width", `${cardWidth}px`);
     this.#element.classList.toggle("compact", compact);
-    for (const card of this.#element.querySelectorAll("[data-agent]")) {
-      const place = places.get(card.getAttribute("data-agent") ?? "");
-      if (!place || !(card instanceof HTMLElement)) continue;
+    for (const [agent, card] of this.#cards) {
+      const place = places.get(agent);
+      if (!place) continue;
       const x = Math.round(place.x - cardWidth / 2);
       card.style.transform = `translate(${x}px, ${Math.round(place.y - cardHeight / 2)}px)`;
-      const node = this.#cy.getElementById(card.dataset.agent ?? "");
-      node.position({ x: place.x, y: place.y });
-      node.data({ width: cardWidth, height: cardHeight });
     }
-    const routes = routesOf(this.#shape.edges, layout);
-    this.#cy.edges().forEach((edge, index) => {
-      const turns = routes[index];
-      edge.toggleClass("turned", turns.length > 0);
-      const { weights, distances } = segments(turns, edge.source().position(), edge.target().position());
-      edge.data({ weights, distances });
-    });
-    this.#cy.resize();
-    this.#cy.viewport({ zoom: 1, pan: { x: 0, y: 0 } });
-    this.#restyle();
+    this.#svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    const bent = this.#mutual(layout);
+    for (const index of this.#edges.keys()) this.#draw(index, [], layout, bent);
+    clearTimeout(this.#timer);
+    this.#route(routing(this.#shape.edges, layout), layout, bent);
   }
 
-  #restyle() {
-    this.#cy.style(edgeStyle(getComputedStyle(document.documentElement)));
+  /** Two cards that hand over to each other. @param {Plan} layout */
+  #mutual({ places }) {
+    const name = (/** @type {string} */ from, /** @type {string} */ to) => JSON.stringify([from, to]);
+    const all = new Set(this.#shape.edges.map(([from, to]) => name(from, to)));
+    return this.#shape.edges.map(([from, to]) => places.has(from) && all.has(name(to, from)));
   }
 
-  /** @param {number} now  milliseconds */
-  #flow = (now) => {
-    const edges = this.#flowing;
-    if (edges.empty() || REDUCED_MOTION.matches) {
-      this.#moving = false;
-      return;
+  /**
+   * Finds the ways of edges that cannot be straight, a few at a time.
+   * @param {ReturnType<typeof routing>} routes
+   * @param {Plan} layout
+   * @param {boolean[]} bent
+   */
+  #route(routes, layout, bent) {
+    const until = performance.now() + SLICE_MS;
+    while (performance.now() < until) {
+      const { done, value } = routes.next();
+      if (done) return;
+      this.#draw(value.index, value.turns, layout, bent);
     }
-    if (now - this.#lastFrame >= FRAME_MS) {
-      this.#lastFrame = now;
-      edges.style("line-dash-offset", -now * DASH_SPEED);
-    }
-    requestAnimationFrame(this.#flow);
-  };
+    this.#timer = setTimeout(() => this.#route(routes, layout, bent));
+  }
+
+  /**
+   * @param {number} index
+   * @param {Point[]} turns
+   * @param {Plan} layout
+   * @param {boolean[]} bent
+   */
+  #draw(index, turns, layout, bent) {
+    const [source, target] = this.#shape.edges[index];
+    const [from, to] = [layout.places.get(source), layout.places.get(target)];
+    if (!from || !to) return;
+    const { line, head } = pathOf(from, turns, to, layout, bent[index]);
+    this.#edges[index].line.setAttribute("d", line);
+    this.#edges[index].head.setAttribute("d", head);
+  }
+}
+
+/** @returns {Edge} */
+function edgeElements() {
+  const group = document.createElementNS(SVG, "g");
+  const [line, head] = ["edge-line", "edge-head"].map((name) => {
+    const path = document.createElementNS(SVG, "path");
+    path.setAttribute("class", name);
+    return path;
+  });
+  group.setAttribute("class", "edge");
+  group.append(line, head);
+  return { group, line, head, state: "idle" };
 }

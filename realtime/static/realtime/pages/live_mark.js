@@ -1,47 +1,55 @@
 /** The mark that says whether the page is being kept up to date. It never claims more than is so. */
 
+import { OVERLOADED, UNAUTHORIZED } from "../close_codes.js";
+
 /** @import {LiveSocket} from "../socket.js"; */
 /** @import {State, StateChange} from "../options.js"; */
 
-const UNAUTHORIZED = 4401;
 
 /** From worst to best; the page is as live as its worst socket. */
 const ORDER = /** @type {const} */ (["offline", "reconnecting", "connecting", "catching up", "live"]);
 
-/** @typedef {typeof ORDER[number] | "finished"} Mark */
+/** @typedef {typeof ORDER[number] | "finished" | "limited"} Mark */
 
-/** @type {Record<State, typeof ORDER[number]>} */
-const MARK_OF = {
-  idle: "connecting",
-  connecting: "connecting",
-  catching_up: "catching up",
-  live: "live",
-  retrying: "reconnecting",
-  disconnected: "offline",
-  failed: "offline",
-  closed: "live", // All is told, or the page has let go of it.
-};
 
-/** @type {Record<Mark, string>} */
-const MEANING = {
-  offline: "Nothing new arrives: what you see may be old.",
-  reconnecting: "The connection is lost, so what you see may be old. It is tried again by itself.",
-  connecting: "The page asks the server what is new.",
-  "catching up": "Connected. What has happened in the meantime is on its way.",
-  live: "Connected: what happens shows here at once.",
-  finished: "The run is over, so nothing changes any more.",
-};
+/** @type {Map<State, typeof ORDER[number]>} */
+const MARK_OF = new Map([
+  ["idle", "connecting"],
+  ["connecting", "connecting"],
+  ["catching_up", "catching up"],
+  ["live", "live"],
+  ["retrying", "reconnecting"],
+  ["disconnected", "offline"],
+  ["failed", "offline"],
+  ["closed", "live"], // All is told, or the page has let go of it.
+]);
+
+/** @type {Map<Mark, string>} */
+const MEANING = new Map([
+  ["offline", "Nothing new arrives: what you see may be old."],
+  ["reconnecting", "The connection is lost, so what you see may be old. It is tried again by itself."],
+  ["connecting", "The page asks the server what is new."],
+  ["catching up", "Connected. What has happened in the meantime is on its way."],
+  ["live", "Connected: what happens shows here at once."],
+  ["finished", "The run is over, so nothing changes any more."],
+  ["limited", "The limit of open connections is reached. The page tries again within a minute."],
+]);
 
 /**
  * @param {State[]} states  of the page's sockets
- * @param {{over?: boolean, online: boolean, wasLive?: boolean}} page  whether all is told, whether
- *   there is a network, whether the page was live before
+ * @param {{over?: boolean, online: boolean, wasLive?: boolean, limited?: boolean}} page  whether all is
+ *   told, whether the browser knows of a network, whether the page was live before, whether a limit
+ *   of the server keeps it from connecting
  * @returns {Mark}
  */
-export function markOf(states, { over, online, wasLive }) {
+export function markOf(states, { over, online, wasLive, limited }) {
   if (over) return "finished";
-  if (!online) return "offline";
-  const mark = ORDER[Math.min(...states.map((state) => ORDER.indexOf(MARK_OF[state])))];
+  const marks = states.map((state) => MARK_OF.get(state) ?? "offline");
+  const mark = ORDER[Math.min(...marks.map((mark) => ORDER.indexOf(mark)))];
+  const waits = mark === "connecting" || mark === "reconnecting";
+  // An open socket knows better than the browser, which may not know of a VPN or of this computer.
+  if (waits && !online) return "offline";
+  if (waits && limited) return "limited";
   // The second time it is not the first connection any more.
   return mark === "connecting" && wasLive ? "reconnecting" : mark;
 }
@@ -55,15 +63,22 @@ export function markOf(states, { over, online, wasLive }) {
 export function showLive(sockets, isOver = () => false) {
   let note = "";
   let wasLive = false;
+  /** Why the server let a socket not in, until it does. @type {Map<LiveSocket<any>, string>} */
+  const limits = new Map();
   const show = () => {
     const states = sockets.map(({ state }) => state);
-    const mark = markOf(states, { over: isOver(), online: navigator.onLine, wasLive });
+    const [limit] = limits.values();
+    const page = { over: isOver(), online: navigator.onLine, wasLive, limited: limit !== undefined };
+    const mark = markOf(states, page);
     wasLive ||= mark === "live";
-    render(mark, note);
+    render(mark, mark === "limited" ? adviceOn(limit) : { words: mark === "offline" ? note : "" });
   };
   for (const socket of sockets) {
     socket.onStateChange((change) => {
+      const { state, code, reason = "" } = change;
       note = noteOf(change);
+      if (state === "retrying" && code === OVERLOADED) limits.set(socket, reason);
+      else if (state !== "connecting") limits.delete(socket);
       show();
     });
   }
@@ -77,18 +92,31 @@ export function showLive(sockets, isOver = () => false) {
 }
 
 /**
- * @param {Mark} mark
- * @param {string} note
+ * @param {string} reason  of the close frame
+ * @returns {{words: string, title: string}} for the mark: the limit, and what to do
  */
-function render(mark, note) {
+export function adviceOn(reason) {
+  const again = "The page tries again within a minute.";
+  if (/^This (user|address) /.test(reason)) {
+    return { words: "too many connections: close other tabs", title: `${reason} ${again}` };
+  }
+  if (reason.includes("full")) return { words: "server full: waiting", title: `${reason} ${again}` };
+  return { words: "limit reached: waiting", title: `${reason} ${again}`.trim() };
+}
+
+/**
+ * @param {Mark} mark
+ * @param {{words: string, title?: string}} note  instead of the mark's own
+ */
+function render(mark, { words: own, title }) {
   const state = mark.replace(" ", "-");
   // What turns to say that something is under way stands still while nobody knows.
   document.documentElement.dataset.connection = state;
   const element = document.querySelector("[data-live-mark]");
   const text = element?.querySelector("[data-live-text]");
-  const words = mark === "offline" && note ? note : mark;
+  const words = own || mark;
   element?.setAttribute("data-state", state);
-  element?.setAttribute("title", MEANING[mark]);
+  element?.setAttribute("title", title ?? MEANING.get(mark) ?? "");
   if (text && text.textContent !== words) text.textContent = words;
 }
 

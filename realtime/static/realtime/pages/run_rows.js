@@ -4,8 +4,8 @@ import { RunWebSocket } from "../websocket.js";
 
 /** @import {RunMessage} from "../frames.js"; */
 
-const ACTIVE = '[data-run]:is([data-status="queued"], [data-status="running"])';
-const MOST_SOCKETS = 8;
+export const ACTIVE = '[data-run]:is([data-status="queued"], [data-status="running"])';
+const MOST_SOCKETS = 4; // a user's sockets are limited, and the page has two more
 
 /**
  * @param {object} on
@@ -50,7 +50,7 @@ export function followRuns({ message, ended }) {
  * @param {string} id
  * @param {number} ended
  */
-function showProgress(id, ended) {
+export function showProgress(id, ended) {
   const row = document.getElementById(`run-${id}`);
   const planned = Number(row?.dataset.planned);
   const meter = row?.querySelector(".meter");
@@ -69,7 +69,7 @@ function showProgress(id, ended) {
  * @param {string} id
  * @param {string} status
  */
-function showEnd(id, status) {
+export function showEnd(id, status) {
   const row = document.getElementById(`run-${id}`);
   row?.setAttribute("data-status", status);
   row?.querySelector(".meter")?.remove();

@@ -114,16 +114,16 @@ export class Timeline {
     const bars = this.#bars;
     const lanes = [...this.#root.querySelectorAll(".lane-chart")].filter((l) => l.querySelector(".bar"));
     const lane = lanes.findIndex((chart) => chart.contains(bar));
-    /** @type {Record<string, () => Element | null | undefined>} */
-    const moves = {
-      ArrowLeft: () => bars[bars.indexOf(bar) - 1],
-      ArrowRight: () => bars[bars.indexOf(bar) + 1],
-      ArrowUp: () => lanes[lane - 1]?.querySelector(".bar"),
-      ArrowDown: () => lanes[lane + 1]?.querySelector(".bar"),
-      Home: () => bars[0],
-      End: () => bars[bars.length - 1],
-    };
-    const next = moves[event.key]?.();
+    /** @type {Map<string, () => Element | null | undefined>} */
+    const moves = new Map([
+      ["ArrowLeft", () => bars[bars.indexOf(bar) - 1]],
+      ["ArrowRight", () => bars[bars.indexOf(bar) + 1]],
+      ["ArrowUp", () => lanes[lane - 1]?.querySelector(".bar")],
+      ["ArrowDown", () => lanes[lane + 1]?.querySelector(".bar")],
+      ["Home", () => bars[0]],
+      ["End", () => bars[bars.length - 1]],
+    ]);
+    const next = moves.get(event.key)?.();
     if (!(next instanceof SVGElement)) return;
     event.preventDefault();
     next.focus();

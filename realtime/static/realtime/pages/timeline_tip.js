@@ -4,8 +4,11 @@ import { duration } from "./times.js";
 
 const GAP_PX = 8;
 
-/** @type {Record<string, string>} */
-const WORDS = { completed_with_errors: "completed with errors", pending: "to come", skipped: "not begun" };
+const WORDS = new Map([
+  ["completed_with_errors", "completed with errors"],
+  ["pending", "to come"],
+  ["skipped", "not begun"],
+]);
 
 export class TimelineTip {
   #now;
@@ -58,7 +61,7 @@ function barOf(target) {
  * @param {number} now
  */
 export function describe({ status = "", start, end, exit }, now) {
-  const parts = [WORDS[status] ?? status];
+  const parts = [WORDS.get(status) ?? status];
   if (start !== undefined) parts.push(duration((end ? Number(end) : now) - Number(start)));
   if (exit !== undefined) parts.push(`exit code ${exit}`);
   return parts.join(" · ");

@@ -10,8 +10,11 @@ const BURST_MS = 2_000;
 const SHOWN_MS = 5_000;
 const TROUBLE_SHOWN_MS = 10_000;
 
-const SIGNS = { success: "✓", error: "✗", completed_with_errors: "✗" };
-const WORDS = { success: "done in", error: "failed after", completed_with_errors: "ended with errors after" };
+const WORDS = new Map([
+  ["success", "done in"],
+  ["error", "failed after"],
+  ["completed_with_errors", "ended with errors after"],
+]);
 
 /** @type {number[]} */
 let times = [];
@@ -30,9 +33,10 @@ export function toolStarted({ execution_id, tool }, agent) {
  */
 export function toolEnded({ execution_id, tool, status, duration_s, exit_code }, agent) {
   const code = status === "success" || exit_code === null ? "" : `, exit code ${exit_code}`;
-  const detail = `${agent}: ${WORDS[status]} ${duration(duration_s)}${code}`;
+  const words = WORDS.get(status) ?? `${status} after`;
+  const detail = `${agent}: ${words} ${duration(duration_s)}${code}`;
   const shownMs = status === "success" ? SHOWN_MS : TROUBLE_SHOWN_MS;
-  put(execution_id, status, SIGNS[status], tool, detail, shownMs);
+  put(execution_id, status, status === "success" ? "✓" : "✗", tool, detail, shownMs);
 }
 
 /**

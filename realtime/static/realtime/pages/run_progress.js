@@ -1,0 +1,42 @@
+/** Asks how far the listed runs are, while any of them is active and somebody looks. */
+
+import { ACTIVE, showEnd, showProgress } from "./run_rows.js";
+
+const EVERY_MS = 2_000;
+const MOST = 20; // runs in one question
+
+/** @param {() => void} ended  a run is over: the list has changed */
+export function watchProgress(ended) {
+  let asking = false;
+  setInterval(async () => {
+    if (asking || document.hidden) return;
+    const rows = [...document.querySelectorAll(ACTIVE)].slice(0, MOST);
+    const ids = rows.map((row) => row.getAttribute("data-run") ?? "");
+    if (!ids.length) return;
+    asking = true;
+    const runs = await ask(ids);
+    asking = false;
+    for (const { run_id, status, tasks_ended } of runs) {
+      const row = rows.find((row) => row.getAttribute("data-run") === run_id);
+      showProgress(run_id, tasks_ended);
+      if (row?.getAttribute("data-status") === status) continue;
+      // A run that begins gets another row, one that ends shows its end at once.
+      if (status !== "running" && status !== "queued") showEnd(run_id, status);
+      ended();
+    }
+  }, EVERY_MS);
+}
+
+/**
+ * @param {string[]} ids
+ * @returns {Promise<{run_id: string, status: string, tasks_ended: number}[]>}
+ */
+async function ask(ids) {
+  try {
+    const query = new URLSearchParams(ids.map((id) => ["run", id]));
+    const response = await fetch(`/runs/progress/?${query}`, { cache: "no-store" });
+    return response.ok && !response.redirected ? (await response.json()).runs : [];
+  } catch {
+    return []; // No connection: the live mark says so, and the next round asks again.
+  }
+}
