@@ -46,7 +46,9 @@ class CrewPage:
     def shape(self) -> str:
         """Changes when the page must be drawn anew: with agents and tasks, not with what they do."""
         names = [(agent.slug, agent.name, agent.role) for agent in self.agents]
-        tasks = [(task.name, task.agent.slug) for task in self.tasks]
+        tasks = [
+            (task.name, task.agent.slug, task.continue_on_error, task.steps) for task in self.tasks
+        ]
         return hashlib.sha256(json.dumps([names, tasks]).encode()).hexdigest()[:16]
 
     def _describe(self, agents: Iterable[Agent], tasks: Iterable[Task]) -> None:

@@ -80,8 +80,10 @@ def crew(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def render_live(request: HttpRequest, page: str, context: dict[str, Any]) -> HttpResponse:
-    template = "_fragment.html" if "X-Fragment" in request.headers else f"{page}.html"
+    is_update = "X-Fragment" in request.headers
+    template = "_fragment.html" if is_update else f"{page}.html"
     context |= {
+        "is_update": is_update,
         "live_template": f"_{page}.html",
         "request_key": uuid4(),  # pressing Start twice on one page is one run
     }

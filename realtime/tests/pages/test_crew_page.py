@@ -53,7 +53,11 @@ class TestCrewPage:
         page = text(get(acme.viewer, crew_path(acme)))
         assert "<html" not in update
         assert update.lstrip().startswith('<div id="worker-banner">')
-        assert update[update.index('<div class="container-xl" id="live"') :].strip() in page
+        changes = update.index('id="runs-section"')
+        assert update[changes:].strip() in page
+        for kept in ("agent-card", "<tr data-agent", 'class="task"', "graph-shape"):
+            assert kept in page
+            assert kept not in update
 
     def test_start_can_be_pressed_by_operators(self, acme, worker_alive):
         assert "disabled" not in text(get(acme.operator, crew_path(acme)))

@@ -1,0 +1,104 @@
+"""The crew page and the dashboard in a real browser, where the odd cases are."""
+
+import pytest
+from playwright.sync_api import expect
+
+from crewops.settings import limits
+from crews.models import Agent, Task
+from runs.models import TaskExecution, ToolExecution
+from tests.live import Web
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+TABS = 12
+NAMES = ("constructor", "__proto__", "toString")
+
+
+@pytest.fixture
+def signed_in(page, acme, client, web):
+    client.force_login(acme.operator)
+    cookie = client.cookies["sessionid"].value
+    page.context.add_cookies([{"name": "sessionid", "value": cookie, "url": web.origin}])
+    return page
+
+
+def mark(page):
+    return page.locator("[data-live-mark]").first
+
+
+def test_agents_named_like_properties_of_objects_are_drawn_and_live(signed_in, acme):
+    for order, name in enumerate(NAMES, start=2):
+        agent = Agent.objects.create(crew=acme.crew, name=name, slug=name, order=order)
+        Task.objects.create(crew=acme.crew, agent=agent, name=name, order=order)
+    signed_in.goto(acme.crew.get_absolute_url())
+    expect(signed_in.locator("#graph.drawn .edge")).to_have_count(4)
+    expect(mark(signed_in)).to_have_attribute("data-state", "live")
+    run = acme.start_run()
+    for name in NAMES:
+        planned = next(task for task in run.plan["tasks"] if task["agent_id"] == name)
+        task = TaskExecution.objects.start(run=run, task=planned)
+        ToolExecution.objects.start(task_execution=task, tool="script", params={})
+        card = signed_in.locator(f'#graph [data-agent="{name}"]')
+        expect(card).to_have_attribute("data-state", "working")
+        expect(card.locator(".tool-name")).to_have_text("script")
+
+
+def test_the_rest_of_the_page_is_live_when_the_graph_cannot_be_drawn(signed_in, acme):
+    signed_in.add_init_script("ResizeObserver = class { constructor() { throw Error('drawn'); } }")
+    signed_in.goto(acme.crew.get_absolute_url())
+    expect(mark(signed_in)).to_have_attribute("data-state", "live")
+    run = acme.start_run()
+    task = TaskExecution.objects.start(run=run, task=run.plan["tasks"][0])
+    ToolExecution.objects.start(task_execution=task, tool="script", params={})
+    expect(signed_in.locator("#runs .run-row")).to_have_count(1)
+    expect(signed_in.locator("#agents [data-agent=orion]")).to_have_attribute(
+        "data-state", "working"
+    )
+
+
+def test_a_tab_needs_few_sockets_however_many_runs_are_active(signed_in, acme):
+    for _ in range(9):
+        acme.start_run()
+    opened = []
+    signed_in.on("websocket", lambda socket: opened.append(socket.url))
+    signed_in.goto("/")
+    expect(mark(signed_in)).to_have_attribute("data-state", "live")
+    assert len(opened) == 1
+    opened.clear()
+    signed_in.goto(acme.crew.get_absolute_url())
+    expect(mark(signed_in)).to_have_attribute("data-state", "live")
+    assert len(opened) * TABS <= limits.SOCKETS_PER_USER
+
+
+def test_the_dashboard_shows_progress_and_end_of_one_of_many_runs(signed_in, acme):
+    first, *_ = [acme.start_run() for _ in range(3)]
+    signed_in.goto("/")
+    row = signed_in.locator(f"#run-{first.pk}")
+    expect(row).to_contain_text("0 of 2 tasks")
+    task = TaskExecution.objects.start(run=first, task=first.plan["tasks"][0])
+    task.finish("succeeded")
+    expect(row).to_contain_text("1 of 2 tasks")
+    first.finish("failed", reason="task_failed", message="3 tests failed")
+    expect(row).to_contain_text("3 tests failed")
+
+
+def test_the_mark_names_the_limit_and_says_what_to_do(signed_in, acme):
+    limited = Web(SOCKETS_PER_USER="1")
+    try:
+        [cookie] = signed_in.context.cookies()
+        signed_in.context.add_cookies([cookie | {"domain": "localhost"}])
+        signed_in.goto(f"{limited.origin}/")
+        expect(mark(signed_in)).to_have_attribute("data-state", "live")
+        other = signed_in.context.new_page()
+        other.goto(f"{limited.origin}/")
+        expect(mark(other)).to_have_attribute("data-state", "limited")
+        expect(mark(other)).to_contain_text("too many connections: close other tabs")
+        expect(mark(other)).to_have_attribute(
+            "title",
+            "This user has 1 sockets open. Close some of them first. The page tries again within a minute.",
+        )
+        signed_in.close()
+        other.get_by_role("button", name="Try now").click()
+        expect(mark(other)).to_have_attribute("data-state", "live")
+    finally:
+        limited.stop()
