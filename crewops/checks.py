@@ -8,7 +8,9 @@ from typing import Any
 
 import redis
 from django.conf import settings
-from django.core.checks import CheckMessage, Tags, Warning, register
+from django.core.checks import CheckMessage, Info, Tags, Warning, register
+
+from crewops import redis_rights
 
 TIMEOUT_S = 2.0  # for Redis to answer
 SENTINEL = "realtime/websocket.js"  # a file that is there once static files were collected
@@ -55,20 +57,57 @@ def database_takes_several_machines(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register(deploy=True)
-def redis_keeps_what_it_is_given(**kwargs: Any) -> list[CheckMessage]:
+def redis_does_what_it_is_asked(**kwargs: Any) -> list[CheckMessage]:
     if settings.REDIS_IS_PRIVATE:
-        return []  # started by the stack, without eviction
+        return []  # started by the stack, without users and eviction
     try:
         with redis.Redis.from_url(
-            settings.REDIS_URL, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S
+            settings.REDIS_URL,
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=TIMEOUT_S,
+            protocol=2,  # with version 3 a subscription has no answer of its own
         ) as client:
-            policy = client.info("memory")["maxmemory_policy"]
+            return [*_rights(client), *_eviction(client)]
+    except redis.AuthenticationError as error:
+        return [
+            Warning(
+                f"Redis refuses the user or the password of REDIS_URL: {error}",
+                hint="Correct REDIS_URL. Without Redis runs start late and events are slow.",
+                id="crewops.W004",
+            )
+        ]
     except redis.RedisError as error:
         return [
             Warning(
                 f"Redis does not answer: {error}",
                 hint="Start it, or correct REDIS_URL. Without it runs start late and events are slow.",
                 id="crewops.W004",
+            )
+        ]
+
+
+def _rights(client: redis.Redis) -> list[CheckMessage]:
+    lacks = redis_rights.missing(client)
+    if not lacks:
+        return []
+    return [
+        Warning(
+            f"The Redis user of REDIS_URL lacks rights: {' '.join(lacks)}",
+            hint=f"As the operator of Redis: ACL SETUSER <name of the user> {' '.join(lacks)}",
+            id="crewops.W007",
+        )
+    ]
+
+
+def _eviction(client: redis.Redis) -> list[CheckMessage]:
+    try:
+        policy = client.info("memory")["maxmemory_policy"]
+    except redis.exceptions.NoPermissionError:
+        return [
+            Info(
+                "Whether Redis evicts cannot be seen: the user of REDIS_URL may not use INFO.",
+                hint="Allow +info, or see to it that maxmemory-policy is noeviction.",
+                id="crewops.I001",
             )
         ]
     if policy == "noeviction":

@@ -77,6 +77,12 @@ def _redis() -> None:
             settings.REDIS_URL, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S
         ) as client:
             client.ping()
+    except redis.AuthenticationError as error:
+        raise NotReady("Redis refuses the user or the password of REDIS_URL.") from error
+    except redis.exceptions.NoPermissionError as error:
+        raise NotReady(
+            "The Redis user of REDIS_URL lacks rights. `manage.py check --deploy` names them."
+        ) from error
     except redis.RedisError as error:
         raise NotReady("Redis does not answer. Start it, or correct REDIS_URL.") from error
 

@@ -5,6 +5,7 @@ A Redis that does not answer counts nothing: then the limits wait, not the users
 
 import time
 
+from django.conf import settings
 from redis.client import Pipeline
 
 from realtime.quick_redis import quick_redis
@@ -14,7 +15,7 @@ WINDOW_S = 60
 
 def count(holder: str) -> int:
     """Count once more for ``holder``, any text; how often that was in this minute, or 0."""
-    key = f"crewops:rate:{int(time.time()) // WINDOW_S}:{holder}"
+    key = f"{settings.REDIS_PREFIX}rate:{int(time.time()) // WINDOW_S}:{holder}"
 
     def fill(pipeline: Pipeline) -> None:
         pipeline.incr(key)

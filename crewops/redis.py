@@ -10,6 +10,7 @@ import sys
 import tempfile
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import quote
 
 SOCKET_PATH_LIMIT = 100  # bytes; sockaddr_un.sun_path holds 108 on Linux, 104 on macOS
 
@@ -24,7 +25,7 @@ def socket_path(var_dir: Path) -> Path:
 
 
 def default_redis_url(var_dir: Path) -> str:
-    return f"unix://{socket_path(var_dir)}"
+    return f"unix://{quote(str(socket_path(var_dir)))}"
 
 
 def server_binary() -> str:

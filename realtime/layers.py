@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 import redis.asyncio as redis
 from channels.layers import BaseChannelLayer
 from channels_redis.serializers import registry
+from django.conf import settings
 
 from realtime import streams
 from realtime.access import AccessCheck
@@ -25,7 +26,7 @@ from realtime.log import Position
 from realtime.places import Places
 from realtime.subscriber import Subscriber
 
-PREFIX = "asgi"
+PREFIX = f"{settings.REDIS_PREFIX}asgi"
 PLACES = f"{PREFIX}:places"  # where processes tell each other who holds how many sockets
 PUBLISH_S = 1.0  # for Redis to take a message
 CAPACITY = 100  # messages a channel holds; what comes then is dropped, as the specification allows

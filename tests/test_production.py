@@ -181,10 +181,10 @@ def test_static_files_that_were_not_collected_are_told(settings, tmp_path):
 
 def test_a_redis_that_evicts_is_told(settings, redis_server):
     settings.REDIS_IS_PRIVATE = False
-    assert checks.redis_keeps_what_it_is_given() == []
+    assert checks.redis_does_what_it_is_asked() == []
     redis_server.config_set("maxmemory-policy", "allkeys-lru")
     try:
-        (warning,) = checks.redis_keeps_what_it_is_given()
+        (warning,) = checks.redis_does_what_it_is_asked()
         assert warning.id == "crewops.W005"
     finally:
         redis_server.config_set("maxmemory-policy", "noeviction")
@@ -193,7 +193,7 @@ def test_a_redis_that_evicts_is_told(settings, redis_server):
 def test_a_redis_that_does_not_answer_is_told(settings, tmp_path):
     settings.REDIS_IS_PRIVATE = False
     settings.REDIS_URL = f"unix://{tmp_path}/none.sock"
-    (warning,) = checks.redis_keeps_what_it_is_given()
+    (warning,) = checks.redis_does_what_it_is_asked()
     assert warning.id == "crewops.W004"
 
 

@@ -1,7 +1,11 @@
 """The database and Redis."""
 
+import re
 from urllib.parse import unquote
 
+from django.core.exceptions import ImproperlyConfigured
+
+from crewops import redis_url
 from crewops.redis import default_redis_url
 from crewops.settings.environment import VAR_DIR, env
 
@@ -29,4 +33,15 @@ DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)  # se
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_IS_PRIVATE = not env.str("REDIS_URL", default="")
-REDIS_URL = default_redis_url(VAR_DIR) if REDIS_IS_PRIVATE else env.str("REDIS_URL")
+try:
+    _REDIS = redis_url.read(env.str("REDIS_URL", default="") or default_redis_url(VAR_DIR))
+except redis_url.BadRedisURL as error:
+    raise ImproperlyConfigured(f"REDIS_URL: {error}.") from None
+REDIS_URL = _REDIS.url
+CELERY_BROKER_URL = _REDIS.broker_url
+if _REDIS.broker_ssl:
+    CELERY_BROKER_USE_SSL = _REDIS.broker_ssl
+# Begins every key and channel but those of the events, which are part of the wire contract.
+REDIS_PREFIX = env.str("REDIS_PREFIX", default="crewops:")
+if not re.fullmatch(r"[A-Za-z0-9:._-]{0,50}", REDIS_PREFIX):
+    raise ImproperlyConfigured("REDIS_PREFIX: take at most 50 letters, digits, : . _ and -.")

@@ -2,14 +2,9 @@
 
 from pathlib import Path
 
-from crewops.settings.data import REDIS_URL
+from crewops.settings.data import REDIS_PREFIX
 from crewops.settings.environment import VAR_DIR, env
 
-CELERY_BROKER_URL = (
-    REDIS_URL.replace("unix://", "redis+socket://", 1)
-    if REDIS_URL.startswith("unix://")
-    else REDIS_URL
-)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "runs"
 CELERY_TASK_ACKS_LATE = False  # the message is a doorbell; the reaper rings again when one is lost
@@ -17,7 +12,11 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)  # runs at once per worker
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 5}  # seconds
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 5,  # seconds
+    "socket_connect_timeout": 5,  # seconds
+    "global_keyprefix": REDIS_PREFIX,
+}
 
 CREWS_STEPS_VALIDATOR = "runs.tools.validate_steps"
 CREWS_STEPS_REDACTOR = "runs.api.steps.redacted"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import redis
+from django.conf import settings
 
 from crewops.redis import server_command, socket_path
 from tests.chaos.proxy import Mode, Proxy
@@ -75,7 +76,7 @@ class RedisServer:
 
     def waiting(self, queue: str) -> int:
         """Messages that no worker has fetched from a queue."""
-        return self._client.llen(queue)
+        return self._client.llen(f"{settings.REDIS_PREFIX}{queue}")
 
     def flush(self) -> None:
         self._client.flushall()
