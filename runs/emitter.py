@@ -10,7 +10,8 @@ from uuid import uuid4
 
 from runs.models import TaskExecution, ToolExecution
 from runs.patience import patiently
-from runs.redaction import StreamRedactor, redact, redact_params, secrets_in
+from runs.redaction import redact, redact_params, secrets_in
+from runs.stream_redaction import StreamRedactor
 from runs.tools.base import Outcome
 
 EVENTS_PER_SECOND = 20  # of one execution, at most

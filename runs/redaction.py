@@ -6,15 +6,23 @@ what follows is bounded or a run of characters that nothing has to match after.
 
 import base64
 import re
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
+from runs.secret_values import (
+    LOOK_AHEAD,
+    LOOK_BACK,
+    is_basic,
+    is_bearer,
+    is_header_prose,
+    is_plain,
+    is_plain_string,
+    whole_name,
+)
+
 REDACTED = "[redacted]"
-HOLD_CHARS = 4096  # of an unfinished line at most
-HOLD_S = 0.5  # an unfinished line without a sign of a secret is held back no longer than this
 MIN_SECRET_CHARS = 4  # a shorter known secret would take common text apart
 
 WORDS = (
@@ -32,14 +40,11 @@ MARKERS = (
 )  # fmt: skip
 
 _WORD = rf"(?:{'|'.join(WORDS)}|(?<![a-z])(?:auth|(?:user|db|pg)?pass|pwd)(?![a-z]))"
-_NAME = rf"{_WORD}s?(?:key|hash|value|id)?\d{{0,3}}(?:[_-][\w-]{{1,30}})?"
-_IS = r"""\\?["']?[ \t]{0,3}(?:=>|[:=](?![:=]))[ \t]{0,3}"""
-_VALUE = r"""[^\s"'`&,;<>(){}\[\]\\]"""
+NAME = rf"{_WORD}s?(?:key|hash|value|id)?\d{{0,3}}(?:[_-][\w-]{{1,30}})?"
+IS = r"""\\?["']?[ \t]{0,3}(?:=>|[:=](?![:=]))[ \t]{0,3}"""
+VALUE = r"""[^\s"'`&,;<>(){}\[\]\\]"""
 
-_USER = r"""[^\s/?#"'<>]{1,1000}"""
-
-# Values that are no secrets, so that code and counts stay readable.
-_PLAIN = r"(?!(?:true|false|none|null|str|int|bytes|\d{1,4})(?![\w-]))"
+USER = r"""[^\s/?#"'<>]{1,1000}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,35 @@ class Pattern:
 
     hints: tuple[str, ...]
     regex: re.Pattern[str]
-    replacement: str
+    replacement: str | Callable[[re.Match[str]], str]
+
+
+def _named(match: re.Match[str]) -> str:
+    """name = value, unless the value is no credential."""
+    name, operator, quote = match["name"], match["operator"], match["quote"] or ""
+    start, end, text = match.start(), match.end(), match.string
+    before = text[max(0, start - LOOK_BACK) : start].rpartition("\n")[2]
+    after = text[end : end + LOOK_AHEAD].partition("\n")[0]
+    if quote:
+        plain = is_plain_string(whole_name(before, name), match["quoted"])
+    else:
+        plain = is_plain(name, operator, match["value"], before, after)
+    return match[0] if plain else f"{name}{operator}{quote}{REDACTED}"
+
+
+def _option(match: re.Match[str]) -> str:
+    if is_plain_string(match["name"], match["value"]):
+        return match[0]
+    return f"--{match['name']}{match['operator']}{REDACTED}"
+
+
+def _header(match: re.Match[str]) -> str:
+    return match[0] if is_header_prose(match[1], match[2]) else f"{match[1]}{REDACTED}"
+
+
+def _scheme(match: re.Match[str]) -> str:
+    is_secret = is_basic if match[1].lower().startswith("basic") else is_bearer
+    return f"{match[1]}{REDACTED}" if is_secret(match[2]) else match[0]
 
 
 PATTERNS = (
@@ -63,33 +96,37 @@ PATTERNS = (
         rf"\1{REDACTED}",
     ),
     # scheme://user:password@host
-    Pattern(("://",), re.compile(rf"(://)(?!git@){_USER}@"), rf"\1{REDACTED}@"),
+    Pattern(("://",), re.compile(rf"(://)(?!git@){USER}@"), rf"\1{REDACTED}@"),
     # Authorization: Bearer ..., Cookie: a=b; c=d
     Pattern(
         HEADERS,
         re.compile(
-            rf"""(?i)((?:{"|".join(HEADERS)})["']?[ \t]*+:[ \t]*+["']?)(?!\[redacted\])[^\r\n"']+"""
+            rf"""(?i)((?:{"|".join(HEADERS)})["']?[ \t]*+:[ \t]*+["']?)(?!\[redacted\])([^\r\n"']+)"""
         ),
-        rf"\1{REDACTED}",
+        _header,
     ),
     Pattern(
         ("bearer", "basic"),
-        re.compile(rf"(?i)((?<![a-z])(?:bearer|basic)[ \t]{{1,3}}){_VALUE}{{8,}}"),
-        rf"\1{REDACTED}",
+        re.compile(rf"(?i)((?<![a-z])(?:bearer|basic)[ \t]{{1,3}})({VALUE}{{8,}})"),
+        _scheme,
     ),
     # name = value, "name": "value", ?name=value&, --name=value
     Pattern(
         ("pass", "pwd", "auth", *WORDS),
         re.compile(
-            rf"""(?i)({_NAME}{_IS})(?:(\\?")[^"\\\r\n]+|(\\?')[^'\\\r\n]+|{_PLAIN}{_VALUE}+)"""
+            rf"""(?i)(?P<name>{NAME})(?P<operator>{IS})"""
+            rf"""(?:(?P<quote>\\?(?:(?P<double>")|'))(?P<quoted>(?(double)[^"\\\r\n]|[^'\\\r\n])+)"""
+            rf"""|(?P<value>{VALUE}+))"""
         ),
-        rf"\1\2\3{REDACTED}",
+        _named,
     ),
     # --name value
     Pattern(
         ("--",),
-        re.compile(rf"(?i)(--[\w-]{{0,30}}?{_NAME}[ \t]{{1,3}})(?!-){_VALUE}+"),
-        rf"\1{REDACTED}",
+        re.compile(
+            rf"(?i)--(?P<name>[\w-]{{0,30}}?{NAME})(?P<operator>[ \t]{{1,3}})(?!-)(?P<value>{VALUE}+)"
+        ),
+        _option,
     ),
     # Shapes that are secrets wherever they stand.
     Pattern(
@@ -107,16 +144,9 @@ PATTERNS = (
         REDACTED,
     ),
 )
-SECRET_NAME = re.compile(rf"(?i){_NAME}$|cookie")
+SECRET_NAME = re.compile(rf"(?i){NAME}$|cookie")
 
-_USER_INFO = re.compile(rf"://({_USER})@")
-
-# The end of an unfinished line in which a secret has begun, or may have.
-_OPEN = re.compile(
-    rf"(?i)(?:{'|'.join(map(re.escape, MARKERS))}|{_WORD}|cookie|bearer|basic)"
-    r"""[\w-]{0,40}["']?\s{0,3}[:=]?\s{0,3}(?:(?:bearer|basic)[ \t]{0,3})?["']?\S*$"""
-)
-_REST = re.compile(rf"{_VALUE}*")
+_USER_INFO = re.compile(rf"://({USER})@")
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
@@ -136,7 +166,7 @@ def redact_params(params: Any, secrets: Iterable[str] = ()) -> Any:
     if isinstance(params, Mapping):
         return {
             key: REDACTED
-            if value and _is_secret(key) and not isinstance(value, Mapping)
+            if value and _is_secret(key, value) and not isinstance(value, Mapping)
             else redact_params(value, secrets)
             for key, value in params.items()
         }
@@ -149,7 +179,9 @@ def secrets_in(params: Any) -> set[str]:
     """The secrets in JSON-like `params`: user names and passwords of URLs, values with a secret's name."""
     if isinstance(params, Mapping):
         named = {
-            value for key, value in params.items() if isinstance(value, str) and _is_secret(key)
+            value
+            for key, value in params.items()
+            if isinstance(value, str) and _is_secret(key, value)
         }
         return named.union(*map(secrets_in, params.values()))
     if isinstance(params, list | tuple):
@@ -164,9 +196,11 @@ def secrets_in(params: Any) -> set[str]:
     return found
 
 
-def _is_secret(key: Any) -> bool:
-    """Whether the value of a parameter of that name is a secret."""
-    return key not in NAMES and bool(SECRET_NAME.search(str(key)))
+def _is_secret(key: Any, value: Any) -> bool:
+    """Whether that value of a parameter of that name is a secret."""
+    if key in NAMES or not SECRET_NAME.search(str(key)):
+        return False
+    return not (isinstance(value, bool | int | float | str) and is_plain_string(str(key), value))
 
 
 def forms(secrets: Iterable[str]) -> tuple[str, ...]:
@@ -184,80 +218,3 @@ def forms(secrets: Iterable[str]) -> tuple[str, ...]:
             if len(inner := encoded[shared:-1]) >= 2 * MIN_SECRET_CHARS:
                 found.add(inner)
     return tuple(sorted(found, key=len, reverse=True))
-
-
-class StreamRedactor:
-    """Redacts text that comes in pieces, so that a secret split over two pieces is seen whole.
-
-    An unfinished line is held back, `HOLD_CHARS` of it at most; `idle` lets go of what has waited
-    for `HOLD_S` seconds and shows no sign of a secret.
-    """
-
-    def __init__(
-        self, secrets: Iterable[str] = (), *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self.secrets = forms(secrets)
-        self._clock = clock
-        self._held = ""
-        self._held_since = 0.0
-        self._inside = (
-            False  # a value was redacted at the very end: what follows still belongs to it
-        )
-
-    def feed(self, text: str) -> str:
-        """Take in `text`; what can be let go of, redacted."""
-        if not self._held:
-            self._held_since = self._clock()
-        self._held += text
-        end = max(self._held.rfind("\n"), self._held.rfind("\r")) + 1
-        if "-----BEGIN" in self._held:
-            end = self._before_private_key(end)
-        if len(self._held) - end > HOLD_CHARS:
-            end = max(self._suspicious_from(), len(self._held) - HOLD_CHARS)
-        return self._release(end)
-
-    def idle(self) -> str:
-        """What has been held back for long enough, redacted; call it now and then."""
-        if not self._held or self._clock() - self._held_since < HOLD_S:
-            return ""
-        return self._release(self._suspicious_from())
-
-    def finish(self) -> str:
-        """The rest, redacted."""
-        return self._release(len(self._held))
-
-    def _release(self, end: int) -> str:
-        if not end:
-            return ""
-        text, self._held = self._held[:end], self._held[end:]
-        self._held_since = self._clock()
-        if self._inside:
-            rest = _REST.match(text)
-            assert rest is not None
-            text = text[rest.end() :]
-            if not text:
-                return ""
-        redacted = redact(text, self.secrets)
-        self._inside = redacted.endswith(REDACTED) and not text.endswith(REDACTED)
-        return redacted
-
-    def _suspicious_from(self) -> int:
-        """Where in the held text a secret may have begun; its end if nowhere."""
-        found = _OPEN.search(self._held, max(0, len(self._held) - HOLD_CHARS))
-        start = found.start() if found else len(self._held)
-        for literal in (*self.secrets, *MARKERS, *WORDS):
-            start = min(start, len(self._held) - _beginning_at_end(self._held, literal))
-        return start
-
-    def _before_private_key(self, end: int) -> int:
-        start = self._held.rfind("-----BEGIN")
-        closed = "-----END" in self._held[start:end]
-        return end if closed else min(end, start)
-
-
-def _beginning_at_end(text: str, literal: str) -> int:
-    """How many characters of `literal`, three or more but not all, `text` ends with."""
-    for size in range(min(len(literal) - 1, len(text)), 2, -1):
-        if text.endswith(literal[:size]):
-            return size
-    return 0

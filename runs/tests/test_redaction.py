@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runs.redaction import HOLD_CHARS, StreamRedactor, redact, redact_params, secrets_in
+from runs.redaction import redact, redact_params, secrets_in
+from runs.stream_redaction import HOLD_CHARS, StreamRedactor
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 
@@ -42,6 +43,42 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
             "-----BEGIN RSA PRIVATE KEY-----\nMIIcanary\n-----END RSA PRIVATE KEY-----\nok",
             "-----BEGIN RSA PRIVATE KEY-----[redacted]\nok",
         ),
+        # Values that look like what is left readable elsewhere, and are secrets.
+        ("password: 15321", "password: [redacted]"),
+        ("password=12.canary", "password=[redacted]"),
+        ("token: 15321", "token: [redacted]"),
+        ("session_id=15321", "session_id=[redacted]"),
+        ("tokens: 1532a", "tokens: [redacted]"),
+        ("max_tokens=sk1532", "max_tokens=[redacted]"),
+        ("tokens=1234567890123456", "tokens=[redacted]"),
+        ("DB_PASS: canary", "DB_PASS: [redacted]"),
+        ("PASS=canary", "PASS=[redacted]"),
+        ("pass: hunter2", "pass: [redacted]"),
+        ("pass: 153215", "pass: [redacted]"),
+        ("PASS: p@$$!", "PASS: [redacted]"),
+        ("auth: hunter2", "auth: [redacted]"),
+        ("auth=canary", "auth=[redacted]"),
+        ("auth: user:canary", "auth: [redacted]"),
+        ("x-auth: canary", "x-auth: [redacted]"),
+        ("secret: canary and more", "secret: [redacted] and more"),
+        ("password: canary and more", "password: [redacted] and more"),
+        ("token: canary", "token: [redacted]"),
+        ("token: Canary42 and more", "token: [redacted] and more"),
+        ("token=Canary and more", "token=[redacted] and more"),
+        ("token=canary and more", "token=[redacted] and more"),
+        ("password=canary(9)", "password=[redacted](9)"),
+        ("password=s3cr3t(x)", "password=[redacted](x)"),
+        ('"token": "15321"', '"token": "[redacted]"'),
+        ('"password": "1234"', '"password": "[redacted]"'),
+        ('"password": "required"', '"password": "[redacted]"'),
+        ("password=$canary", "password=[redacted]"),
+        ("password_file=can4ry", "password_file=[redacted]"),
+        ("Basic dXNlcjpjYW5hcnk=", "Basic [redacted]"),
+        ("Bearer abcdefghijklmnopqrstuvwxyz", "Bearer [redacted]"),
+        ("Bearer canary42", "Bearer [redacted]"),
+        ("authorization: custom canary", "authorization: [redacted]"),
+        ("cookie: canary", "cookie: [redacted]"),
+        ("login --token 15321", "login --token [redacted]"),
     ],
 )
 def test_secrets_are_taken_out(text, expected):
@@ -60,6 +97,58 @@ def test_secrets_are_taken_out(text, expected):
         "https://example.com/a?page=2",
         "Receiving objects: 100% (3/3), done.",
         "secret santa, a token of thanks",
+        # Results of tests
+        "--- PASS: TestParser (0.00s)",
+        "    --- PASS: TestHTTP2/keeps_alive (0.00s)",
+        "PASS: tests/parser.test",
+        "PASS: 12 of 12",
+        "Pass: parses_empty",
+        "tests/test_login.py::test_password: FAILED",
+        "check_token: ok",
+        # Counts
+        "prompt_tokens=15321",
+        "max_tokens=16384",
+        "tokens: 128000",
+        '{"prompt_tokens": 15321, "completion_tokens": "20480", "total_tokens": 35801}',
+        "total_tokens=35_801 cached_tokens=~128k",
+        "Tokens: 1.2M, tokens = 53.2/s",
+        "token_count: 15321",
+        "max_token=16384",
+        "context tokens: 15321/128000",
+        "token_limit=128000 token_usage = 99.25%",
+        "secrets: 15321",
+        "pass_rate: 0.9512 pass_count=15321",
+        "auth_time=1532.3ms",
+        "access_token_expires_in=86400",
+        "eos_token_id: 128001, pad_token=eot",
+        "generate --max-tokens 16384 --token-limit 8000",
+        # Sentences
+        "Running basic operations suite",
+        "Basic JavaScript tutorial",
+        "bearer authentication",
+        "HEAD is now at 1a2b3c4 auth: fix login",
+        "1a2b3c4 token: use a uuid",
+        "authorization: fix roles",
+        "cookie: add SameSite",
+        "password: This field is required.",
+        "Unexpected token: punc",
+        "Password: incorrect",
+        # Code and configuration
+        "token = lexer.next_token()",
+        "token = tokens[0]",
+        "login(password=get_password(), token=secrets.token_hex(16))",
+        "token = self.token",
+        "const token = await read();",
+        "secret: SecretStr",
+        "def f(token: Token, credential: Credential) -> None: self.run(token=token)",
+        "password: Optional[str] = None",
+        "curl -d password=$DB_PASSWORD --token $API_TOKEN",
+        "token: ${{ secrets.TOKEN }}",
+        '{"token_type": "bearer"}',
+        "password_file=/run/secrets/db",
+        "password=********",
+        "Successfully tagged acme/auth:latest",
+        "acme/auth:1.2.0",
     ],
 )
 def test_common_text_stays(text):
@@ -95,6 +184,16 @@ def test_params():
         "depth": 1,
     }
     assert params["api_key"] == "canary"
+
+
+def test_counts_in_params_are_no_secrets():
+    params = {"max_tokens": 16384, "prompt_tokens": "15321", "token_type": "bearer", "auth": True}
+    assert redact_params(params) == params
+    assert secrets_in(params) == set()
+    assert redact_params({"password": 15321, "pin_token": "15321"}) == {
+        "password": "[redacted]",
+        "pin_token": "[redacted]",
+    }
 
 
 def test_the_name_of_a_secret_is_none():
@@ -146,6 +245,72 @@ def test_a_secret_split_over_a_pause(first, second):
     assert "can" not in shown
     assert "ary" not in shown
     assert shown.endswith("\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "test_h.py::test_password_reset ",
+        "test_h.py::TestToken::test_a ",
+        "test_h.py::test_get[https://host/path] ",
+        "Password: ",
+        "Enter the token",
+        "Username for 'https://github.com': ",
+        "auth: waiting ...",
+        "Authorization",
+        "basic",
+        "-----",
+    ],
+)
+def test_what_begins_no_value_is_held_back_for_half_a_second(text):
+    clock = Clock()
+    stream = StreamRedactor(["known-secret"], clock=clock)
+    assert stream.feed(text) == ""
+    clock.now += 0.6
+    assert stream.idle() == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password=canary end\n",
+        "dbPassword = canary end\n",
+        'api_key: "can ary" end\n',
+        "login --password canary end\n",
+        "Authorization: Bearer canary.x-y\n",
+        "Cookie: a=canary; b=canary\n",
+        "clone https://u:canary@github.com/a end\n",
+        "see known-secret-canary end\n",
+        "sent Bearer canary-canary end\n",
+        "ghp_0123456789abcdefghij0123456789canary end\n",
+        "a token, password=canary and secret=canary end\n",
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIcanary\ncanary\n-----END RSA PRIVATE KEY-----\nend\n",
+    ],
+)
+def test_a_secret_split_by_pauses_anywhere(text):
+    """Whatever was released before a pause, no part of the value is."""
+    for first in range(len(text)):
+        for second in range(first + 1, len(text), 5):
+            clock = Clock()
+            stream = StreamRedactor(["known-secret-canary"], clock=clock)
+            shown = ""
+            for piece in (text[:first], text[first:second], text[second:]):
+                shown += stream.feed(piece)
+                clock.now += 60
+                shown += stream.idle()
+            shown += stream.finish()
+            assert "can" not in shown, (text[:first], text[first:second])
+            assert "ary" not in shown, (text[:first], text[first:second])
+            assert shown.endswith("\n")
+            assert ("end" in shown) is ("end" in text), shown
+
+
+def test_a_private_key_longer_than_what_is_held_back():
+    stream = StreamRedactor()
+    key = ["-----BEGIN PRIVATE KEY-----\n", *["canary" * 10 + "\n"] * 200]
+    lines = [*key, "-----END PRIVATE", " KEY-----\n", "ok\n"]
+    shown = "".join(map(stream.feed, lines)) + stream.finish()
+    assert shown == "-----BEGIN PRIVATE KEY-----[redacted]\nok\n"
 
 
 def test_lines_are_let_go_at_once_and_the_rest_after_a_pause():

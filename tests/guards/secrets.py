@@ -4,6 +4,7 @@ from tests.guards.guard import guard
 
 CLONE, SECRET = "runs/tools/git_clone.py", "crews/models/secret.py"
 CREDENTIALS, REDACTION = "runs/credentials.py", "runs/redaction.py"
+STREAM = "runs/stream_redaction.py"
 CREDENTIAL_TESTS = "runs/tests/tools/test_git_credential.py"
 TOLD = "runs/tests/test_redaction.py"
 EMITTED = "runs/tests/test_emitter.py::test_everything_is_redacted"
@@ -56,12 +57,17 @@ SECRETS = (
     ),
     guard(
         "redaction: a secret in two pieces",
-        *(REDACTION, "return self._release(end)", "return self._release(len(self._held))"),
+        *(STREAM, "return self._release(end)", "return self._release(len(self._held))"),
         f"{TOLD}::test_a_secret_split_anywhere_is_seen_whole[password=canary]",
     ),
     guard(
         "redaction: a secret over a pause",
-        *(REDACTION, "return self._release(self._suspicious_from())", "return self.finish()"),
+        *(STREAM, "return self._release(self._value_from())", "return self.finish()"),
+        f"{TOLD}::test_a_secret_split_over_a_pause[https://u:can-ary@host]",
+    ),
+    guard(
+        "redaction: a name that was released before its value",
+        *(STREAM, "whole = self._context + text", "whole = text"),
         f"{TOLD}::test_a_secret_split_over_a_pause[passw-ord=canary]",
     ),
     guard(
@@ -125,12 +131,12 @@ SECRETS = (
     ),
     guard(
         "redaction: what follows a secret at once",
-        *(REDACTION, "        if self._inside:\n", "        if False:\n"),
+        *(STREAM, "        if self._inside:\n", "        if False:\n"),
         f"{TOLD}::test_a_secret_longer_than_what_is_held_back",
     ),
     guard(
         "redaction: names of secrets",
-        *(REDACTION, "if value and _is_secret(key) and not isinstance(value, Mapping)", "if False"),
+        *(REDACTION, "if value and _is_secret(key, value) and not isinstance(value, Mapping)", "if False"),
         f"{TOLD}::test_params",
     ),
     guard(
