@@ -7,15 +7,18 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 HEADER = "Idempotency-Key"
-KEY = re.compile(r"[\x21-\x7e]{1,200}")  # printable ASCII; Run.idempotency_key holds 200 characters
+LENGTH = 200  # characters that Run.idempotency_key holds
+KEY = re.compile(rf"^[!-~]{{1,{LENGTH}}}$")  # printable ASCII without the space; also in the schema
+RULE = f"1 to {LENGTH} printable ASCII characters without spaces"
 
 PARAMETER = OpenApiParameter(
     HEADER,
-    str,
+    {"type": "string", "minLength": 1, "maxLength": LENGTH, "pattern": KEY.pattern},
     OpenApiParameter.HEADER,
     description=(
-        "A text of your choice, 1 to 200 printable ASCII characters. Sending it again for the "
-        "same crew answers with the run that the first request started."
+        f"A text of your choice, {RULE}. Sending it again for the same crew, or for a retry of the "
+        "same run, answers with the run that the first request started. For anything else it is "
+        "answered 409."
     ),
 )
 
@@ -26,5 +29,5 @@ def key_of(request: Request) -> str:
     if key is None:
         return ""
     if not KEY.fullmatch(key):
-        raise ValidationError({HEADER: "Give 1 to 200 printable ASCII characters, no spaces."})
+        raise ValidationError({HEADER: f"Give {RULE}."})
     return key

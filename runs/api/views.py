@@ -84,7 +84,10 @@ class RunRequestView(generics.GenericAPIView):
             201: RunDetailSerializer,
             400: OpenApiResponse(description="The Idempotency-Key cannot be used."),
             403: VIEWER_REFUSED,
-            409: OpenApiResponse(description="The crew is deactivated or has no task."),
+            409: OpenApiResponse(
+                description="The crew is deactivated or has no task; the Idempotency-Key was used "
+                "for another run."
+            ),
         },
     )
     def post(self, request: Request, pk: UUID) -> Response:

@@ -93,7 +93,7 @@ class Run(TrackedModel, TimeSpan):
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["crew", "started_by", "idempotency_key"], name="run_idempotent"
+                fields=["started_by", "idempotency_key"], name="run_of_a_users_key"
             ),
             models.CheckConstraint(
                 condition=models.Q(

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.db.models.functions import Now
 
 from crews.models import Crew
@@ -13,6 +13,9 @@ from crews.tracking import IllegalMove, TrackedQuerySet
 
 if TYPE_CHECKING:
     from runs.models.run import Run
+
+
+USED_KEY = "This key was used to ask for another run. Use a new one."
 
 
 class RunQuerySet(TrackedQuerySet):
@@ -44,8 +47,8 @@ class RunQuerySet(TrackedQuerySet):
     ) -> "Run":
         """Ask for a run of ``crew``; a key that the same user gave before returns that run.
 
-        Raises ``IllegalMove`` for a crew that is deactivated or has no task, and for a key that was
-        given for another run. With a ``parent`` it is a retry: ask for these by ``Run.run_again``.
+        Raises ``IllegalMove`` for a crew that is deactivated or has no task, and for a key that the
+        user gave for another run, of whatever crew. With a ``parent`` it is a retry: ask for these by ``Run.run_again``.
         """
         from runs import dispatch, retries
 
@@ -53,12 +56,11 @@ class RunQuerySet(TrackedQuerySet):
             # One at a time per crew, which was reached before.
             crew = Crew.objects.whoever_asks().select_for_update().get(pk=crew.pk)
             if idempotency_key:
-                asked = crew.runs.filter(started_by=user, idempotency_key=idempotency_key)
-                if run := asked.first():
-                    if run.parent_id != (parent and parent.pk):
-                        raise IllegalMove(
-                            "This key was used to ask for another run. Use a new one."
-                        )
+                # The user's own runs, of every crew.
+                asked = self.model.objects.whoever_asks().filter(started_by=user)
+                if run := asked.filter(idempotency_key=idempotency_key).first():
+                    if (run.crew_id, run.parent_id) != (crew.pk, parent and parent.pk):
+                        raise IllegalMove(USED_KEY)
                     return run
             if not crew.is_active:
                 raise IllegalMove(f"Crew {crew} is deactivated. Activate it to start a run.")
@@ -67,7 +69,14 @@ class RunQuerySet(TrackedQuerySet):
             run = self.model(crew=crew, started_by=user, idempotency_key=idempotency_key or None)
             if parent:
                 retries.follow(run, parent, from_failed=from_failed)
-            run.save(force_insert=True)
+            try:
+                with transaction.atomic():
+                    run.save(force_insert=True)
+            except IntegrityError:
+                # Given for a run of another crew a moment ago: this crew's lock keeps no order there.
+                if idempotency_key and asked.filter(idempotency_key=idempotency_key).exists():
+                    raise IllegalMove(USED_KEY) from None
+                raise
             transaction.on_commit(lambda: dispatch.ring(run))
         return run
 

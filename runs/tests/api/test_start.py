@@ -3,8 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
+from django.db import connection, models
 
+from conftest import HELLO
 from runs.models import Run
 
 
@@ -78,6 +79,33 @@ class TestIdempotency:
         api(acme.operator).post(runs_url)
         api(acme.operator).post(runs_url)
         assert Run.objects.count() == 5
+
+    def test_the_same_key_for_another_crew_is_refused(self, acme, api, runs_url):
+        other = acme.crew.organization.crews.create(name="Other", slug="other")
+        agent = other.agents.create(name="A", slug="a")
+        other.tasks.create(name="t", agent=agent, steps=HELLO)
+        headers = {"Idempotency-Key": "k-1"}
+        client, path = api(acme.operator), f"/api/crews/{other.pk}/runs/"
+        assert client.post(runs_url, headers=headers).status_code == 201
+        refused = client.post(path, headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+        assert "Use a new one" in refused.json()["detail"]
+        assert Run.objects.count() == 1
+        assert (
+            api(acme.admin).post(path, headers=headers).status_code == 201
+        )  # a key is a user's own
+
+    def test_given_for_two_crews_at_once_it_starts_one_run(self, acme, api, runs_url, monkeypatch):
+        """The other request was committed after this one looked for it."""
+        other = acme.crew.organization.crews.create(name="Other", slug="other")
+        other.runs.create(started_by=acme.operator, idempotency_key="k-1", plan=acme.crew.plan())
+        first = models.QuerySet.first
+        monkeypatch.setattr(
+            models.QuerySet, "first", lambda rows: None if rows.model is Run else first(rows)
+        )
+        headers = {"Idempotency-Key": "k-1"}
+        assert api(acme.operator).post(runs_url, headers=headers).status_code == 409
+        assert Run.objects.count() == 1
 
     def test_a_key_of_200_characters_is_heeded(self, acme, api, runs_url):
         for _ in range(2):
