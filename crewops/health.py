@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from runs.models import Worker
@@ -28,6 +29,7 @@ class NotReady(Exception):
         self.details = details
 
 
+@csrf_exempt  # nothing to protect, and a POST is to be answered 405
 @never_cache
 @require_safe
 def alive(request: HttpRequest) -> JsonResponse:
@@ -35,6 +37,7 @@ def alive(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "alive"})
 
 
+@csrf_exempt
 @never_cache
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:

@@ -1,17 +1,29 @@
+from typing import Any
+
 from rest_framework import serializers
 
+from realtime.consumers.base import SEQ_DIGITS
 from realtime.log import PAGE_EVENTS
 
 SEQ_LIMIT = 2**63 - 1  # what the database's column holds
 EPOCH_LIMIT = 64  # characters, to be refused at once; ours are shorter
 
 
+class SeqField(serializers.IntegerField):
+    """A whole number, read as a socket's ``?since=``: one beyond every head is taken as such."""
+
+    def to_internal_value(self, data: Any) -> int:
+        text = str(data)
+        if not text.isascii() or not text.isdigit():
+            self.fail("invalid")
+        return min(int(text.lstrip("0")[:SEQ_DIGITS] or 0), SEQ_LIMIT)
+
+
 class PositionSerializer(serializers.Serializer):
     """Query parameters: where a reader stands in the stream."""
 
-    since = serializers.IntegerField(
+    since = SeqField(
         min_value=0,
-        max_value=SEQ_LIMIT,
         required=False,
         help_text="Events after this seq; without it from the oldest that is kept.",
     )

@@ -25,7 +25,8 @@ class _EventsView(APIView):
     def get(self, request: Request, pk: UUID) -> HttpResponse:
         owner = get_object_or_404(self.owners.visible_to(request.user), pk=pk)
         bind_contextvars(**owner.log_ids)
-        position = PositionSerializer(data=request.query_params.dict())
+        given = {name: text for name, text in request.query_params.items() if text}
+        position = PositionSerializer(data=given)
         position.is_valid(raise_exception=True)
         asked = {"since": None, "epoch": None} | position.validated_data
         page = pages.read(self.stream(owner.pk), **asked)

@@ -22,7 +22,7 @@ RUNS = (
     ),
     guard(
         "run: one for a key",
-        *(RUNS_SET, "if run := asked.first():", "if run := None:"),
+        *(RUNS_SET, "if run := asked.filter(idempotency_key=idempotency_key).first():", "if run := None:"),
         f"{MODELS}::test_the_same_key_of_the_same_user_is_the_same_run",
     ),
     guard(
@@ -39,7 +39,7 @@ RUNS = (
     ),
     guard(
         "run: a key is of one request",
-        *(RUNS_SET, "if run.parent_id != (parent and parent.pk):", "if False:"),
+        *(RUNS_SET, "if (run.crew_id, run.parent_id) != (crew.pk, parent and parent.pk):", "if False:"),
         "runs/tests/test_retries.py::test_a_key_is_of_one_retry_of_one_run",
     ),
     guard(
