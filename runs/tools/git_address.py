@@ -19,6 +19,7 @@ PATH_CHARACTERS = re.compile(r"[\w./ +=@~-]+")
 
 # git-check-ref-format(1)
 REF_CHARACTERS = re.compile(r"[^\x00-\x20\x7f~^:?*\[\\]+")
+PREFIXED = re.compile(r"(?:refs/(?:heads|tags|remotes/origin)|(?:remotes/)?origin)/(.+)")
 MAX_REF_BYTES = 244  # a file name of 255, less the longest lock suffix
 
 
@@ -52,7 +53,8 @@ def parse(text: str) -> Address:
 
 
 def check_branch(name: str) -> str:
-    """`name`, if git would take it for a branch or tag and not for an option; raises Refused."""
+    """`name`, if git would take it for a branch, a tag or a commit and not for an option; raises
+    Refused."""
     parts = name.split("/")
     if (
         name.startswith("-")
@@ -65,6 +67,12 @@ def check_branch(name: str) -> str:
         or len(name.encode(errors="replace")) > MAX_REF_BYTES
     ):
         raise Refused("Write the name of a branch or tag, such as main or release/2.0.")
+    if name.upper() in ("HEAD", "FETCH_HEAD", "ORIG_HEAD"):
+        raise Refused("Leave the branch out to clone the default one, which HEAD names.")
+    if match := PREFIXED.fullmatch(name):
+        raise Refused(f"Write the branch or tag alone: {match[1]}.")
+    if name.startswith("refs/"):
+        raise Refused("Write a branch, a tag or the whole id of a commit; no other ref is cloned.")
     return name
 
 

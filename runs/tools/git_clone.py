@@ -1,14 +1,15 @@
 """The `git_clone` tool: a clone in the workspace, with git's own percentages as progress."""
 
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from rest_framework import serializers
 
-from runs.tools import process
+from runs.tools import git_checkout, git_command, process
 from runs.tools.base import (
     CHECKOUT,
     Credential,
@@ -21,53 +22,13 @@ from runs.tools.base import (
     Tool,
 )
 from runs.tools.git_address import Address, Refused, check_branch, parse
+from runs.tools.git_output import NOT_LET_IN, Percentages, fatal
 from runs.tools.public_address import NotPublic, resolve
 from runs.tools.removal import remove_tree
 
 MAX_DEPTH = 1_000_000
 
-# The share of the whole each phase of a clone ends at; measured by eye, only their order matters.
-PHASES = {
-    "Counting objects": (0.0, 0.05),
-    "Compressing objects": (0.05, 0.1),
-    "Receiving objects": (0.1, 0.8),
-    "Resolving deltas": (0.8, 0.9),
-    "Updating files": (0.9, 1.0),
-}
-PERCENTAGE = re.compile(rf"({'|'.join(PHASES)}): +(\d{{1,3}})%")
-MAX_TAIL_CHARS = 200  # of an unfinished line; longer than any line of progress
-
-# Whatever a repository, a system or a user has configured, git runs none of it.
-GUARDS = {
-    "protocol.allow": "never",
-    "protocol.ext.allow": "never",
-    "core.hooksPath": "/dev/null",
-    "core.fsmonitor": "false",
-    "core.symlinks": "false",
-    "http.followRedirects": "false",
-    "transfer.bundleURI": "false",
-    "submodule.recurse": "false",
-    "fetch.recurseSubmodules": "false",
-    "filter.lfs.smudge": "",
-    "filter.lfs.process": "",
-    "filter.lfs.required": "false",
-    "credential.helper": "",
-}
-ENVIRONMENT = {
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": "/dev/null",
-    "GIT_ATTR_NOSYSTEM": "1",
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_LFS_SKIP_SMUDGE": "1",
-}
-ASKPASS = Path(__file__).parent / "askpass"
-# In its box git may be another user than the owner of a repository on this machine.
-ANY_OWNER = "git -c safe.directory='*' upload-pack"
-
-
-# What git says, in its last lines, when a host does not let it in.
-NOT_LET_IN = re.compile(r"Authentication failed for|could not read (?:Username|Password) for")
-MAX_LAST_CHARS = 4000
+MAX_BRANCHES = 5  # named in a message
 
 
 class GitCloneParams(Params):
@@ -122,45 +83,84 @@ class GitClone(Tool):
             return Outcome(Status.ERROR, message=str(error))
         credential: Credential | None = params.get("credential")
         percentages = Percentages(emitter)
-        finished = process.run(
-            argv(address, params, addresses),
-            workspace=workspace,
-            env=_environment(address, credential),
-            readable=_readable(address, credential),
-            network=bool(address.host),
-            secrets=[credential.username, credential.password] if credential else [],
-            emitter=emitter,
-            time_limit=self.time_limit,
-            on_output=percentages.read,
-        )
-        if not finished.fault and finished.exit_code == 0:
-            emitter.progress(progress=1.0)
-            message = f"Cloned into {params['directory']}."
-            return Outcome(Status.SUCCESS, 0, message, made=params["directory"])
-        remove_tree(target)  # half a clone would stand in the next try's way
-        message = finished.fault or f"git ended with exit code {finished.exit_code}."
-        if not finished.fault and NOT_LET_IN.search(percentages.last):
-            message = _not_let_in(address, credential)
-        return Outcome(Status.ERROR, finished.exit_code, message)
+        ends_at = time.monotonic() + self.time_limit
+
+        def git(command: list[str], *, connects: bool = True) -> process.Finished:
+            return process.run(
+                command,
+                workspace=workspace,
+                env=git_command.environment(address, credential),
+                readable=_readable(address, credential),
+                network=connects and bool(address.host),
+                secrets=[credential.username, credential.password]
+                if connects and credential
+                else [],
+                emitter=emitter,
+                time_limit=max(0.0, ends_at - time.monotonic()),
+                on_output=percentages.read,
+            )
+
+        finished = git(git_command.clone(address, params, addresses))
+        if _is_done(finished) and git_command.commit_of(params):
+            finished = _check_out(git, address, params, addresses)
+        message = _fault(finished, percentages.last, address, params)
+        if not message and git_checkout.is_unborn(target):
+            message = _nothing_checked_out(git_checkout.branches(target))
+        if message:
+            remove_tree(target)  # half a clone would stand in the next try's way
+            return Outcome(Status.ERROR, finished.exit_code, message)
+        emitter.progress(progress=1.0)
+        commit = git_command.commit_of(params)
+        at = f" at commit {commit[:12]}" if commit else ""
+        message = f"Cloned into {params['directory']}{at}.{git_checkout.left_out(target)}"
+        return Outcome(Status.SUCCESS, 0, message, made=params["directory"])
 
 
-def argv(address: Address, params: dict[str, Any], addresses: Sequence[str] = ()) -> list[str]:
-    """The command. It connects to `addresses` only, and behind ``--`` it takes nothing for an option."""
-    guards = GUARDS | {f"protocol.{address.scheme}.allow": "always"}
-    command = ["git"]
-    for name, value in guards.items():
-        command += ["-c", f"{name}={value}"]
-    if addresses:
-        pinned = ",".join(f"[{ip}]" if ":" in ip else ip for ip in addresses)
-        command += ["-c", f"http.curloptResolve={address.host}:{address.port}:{pinned}"]
-    command += ["clone", "--progress", "--no-recurse-submodules", "--template="]
-    if address.path:
-        command.append(f"--upload-pack={ANY_OWNER}")
-    if branch := params.get("branch"):
-        command.append(f"--branch={branch}")
-    if depth := params.get("depth"):
-        command.append(f"--depth={depth}")
-    return [*command, "--", address.url, params["directory"]]
+def _is_done(finished: process.Finished) -> bool:
+    return not finished.fault and finished.exit_code == 0
+
+
+def _check_out(
+    git: Callable[..., process.Finished],
+    address: Address,
+    params: dict[str, Any],
+    addresses: Sequence[str],
+) -> process.Finished:
+    """Check out the commit that the step names; one that no branch or tag contains, as of a merge
+    request, or that a shallow clone left out, is fetched."""
+    finished = None
+    if "depth" not in params:
+        finished = git(git_command.checkout(address, params), connects=False)
+    if finished is None or (finished.exit_code and not finished.fault):
+        finished = git(git_command.fetch(address, params, addresses))
+        if _is_done(finished):
+            finished = git(git_command.checkout(address, params), connects=False)
+    return finished
+
+
+def _fault(
+    finished: process.Finished, output: str, address: Address, params: dict[str, Any]
+) -> str:
+    """Why git failed, and what to do; "" where it did not."""
+    if finished.fault or finished.exit_code == 0:
+        return finished.fault
+    if NOT_LET_IN.search(output):
+        return _not_let_in(address, params.get("credential"))
+    said = fatal(output)
+    message = f"git could not clone: {said}" if said else ""
+    if re.fullmatch("[0-9a-f]{7,63}", params.get("branch", "")) and "not found" in said:
+        message += " A commit is named by its whole id, of 40 characters."
+    return message or f"git ended with exit code {finished.exit_code}."
+
+
+def _nothing_checked_out(branches: list[str]) -> str:
+    if not branches:
+        return "Nothing was checked out: the repository is empty. Push a commit to it first."
+    names = ", ".join(branches[:MAX_BRANCHES]) + (", ..." if len(branches) > MAX_BRANCHES else "")
+    return (
+        "Nothing was checked out: the repository's HEAD names a branch that does not exist. "
+        f"Name one of its branches as the branch of this step: {names}."
+    )
 
 
 def _resolve(address: Address) -> list[str]:
@@ -170,18 +170,8 @@ def _resolve(address: Address) -> list[str]:
     return resolve(address.host, address.port, private_hosts=private_hosts)
 
 
-def _environment(address: Address, credential: Credential | None) -> dict[str, str]:
-    environment = ENVIRONMENT | {"GIT_ALLOW_PROTOCOL": address.scheme}
-    if settings.TOOLS_GIT_CA_FILE:
-        environment["GIT_SSL_CAINFO"] = settings.TOOLS_GIT_CA_FILE
-    if credential:
-        environment["GIT_ASKPASS"] = str(ASKPASS)
-        environment["CREWOPS_SECRETS_HOST"] = credential.host
-    return environment
-
-
 def _readable(address: Address, credential: Credential | None) -> list[Path]:
-    paths = (address.path, settings.TOOLS_GIT_CA_FILE, credential and ASKPASS)
+    paths = (address.path, settings.TOOLS_GIT_CA_FILE, credential and git_command.ASKPASS)
     return [Path(path) for path in paths if path]
 
 
@@ -195,29 +185,6 @@ def _not_let_in(address: Address, credential: Credential | None) -> str:
         f"{address.host} asks for a user name and a password. Store them as a secret of the "
         "organization, and name that as the credential of this step."
     )
-
-
-class Percentages:
-    """git's percentages as one progress from 0 to 1 that never goes back; `last` is the end of all
-    that git wrote."""
-
-    def __init__(self, emitter: Emitter) -> None:
-        self._emitter = emitter
-        self._tail = ""
-        self._progress = 0.0
-        self.last = ""
-
-    def read(self, text: str) -> None:
-        """Take in what git wrote; lines of progress end with a carriage return."""
-        self.last = (self.last + text)[-MAX_LAST_CHARS:]
-        *lines, tail = re.split(r"[\r\n]", self._tail + text)
-        self._tail = tail[-MAX_TAIL_CHARS:]
-        for line in lines:
-            if match := PERCENTAGE.search(line):
-                start, end = PHASES[match[1]]
-                progress = start + (end - start) * min(int(match[2]), 100) / 100
-                self._progress = max(self._progress, progress)
-                self._emitter.progress(message=match[0], progress=self._progress)
 
 
 def _checked(check: Any, value: str) -> str:

@@ -3,6 +3,7 @@
 from tests.guards.guard import Edit, guard
 
 ADDRESS, CLONE = "runs/tools/git_address.py", "runs/tools/git_clone.py"
+COMMAND = "runs/tools/git_command.py"
 PUBLIC = "runs/tools/public_address.py"
 REFUSED = "runs/tests/tools/test_git_address.py::test_refused"
 BRANCHES = "runs/tests/tools/test_git_address.py::test_branches_refused"
@@ -20,7 +21,7 @@ HOSTS = (
 GIT = (
     guard(
         "git: --",
-        *(CLONE, '"--", address.url', "address.url"),
+        *(COMMAND, '"--", address.url', "address.url"),
         "runs/tests/tools/test_git_clone.py::test_an_option_as_address_is_not_executed",
     ),
     guard(
@@ -78,53 +79,53 @@ GIT = (
     ),
     guard(
         "git: connects to the address that was checked",
-        *(CLONE, "    if addresses:\n", "    if False:\n"),
+        *(COMMAND, "    if addresses:\n", "    if False:\n"),
         f"{GIT_HTTP}::test_connects_to_the_address_that_was_checked",
     ),
     guard(
         "git: redirects",
-        *(CLONE, '    "http.followRedirects": "false",\n', ""),
+        *(COMMAND, '    "http.followRedirects": "false",\n', ""),
         f"{GIT_HTTP}::test_a_redirect_is_not_followed",
     ),
     guard(
         "git: hooks",
-        CLONE,
+        COMMAND,
         '    "core.hooksPath": "/dev/null",\n',
         "",
         f"{CONFIGURED}[hooks]",
     ),
     guard(
         "git: filters",
-        *(CLONE, '    "filter.lfs.process": "",\n', ""),
+        *(COMMAND, '    "filter.lfs.process": "",\n', ""),
         f"{CONFIGURED}[process filter]",
     ),
     guard(
         "git: the other kind of filter",
-        *(CLONE, '    "filter.lfs.smudge": "",\n', ""),
+        *(COMMAND, '    "filter.lfs.smudge": "",\n', ""),
         f"{CONFIGURED}[smudge filter]",
         # Of the two kinds git looks for this one first, and an empty one will do.
-        behind=(Edit(CLONE, '    "filter.lfs.process": "",\n', ""),),
+        behind=(Edit(COMMAND, '    "filter.lfs.process": "",\n', ""),),
     ),
     guard(
         "git: protocols",
-        *(CLONE, '    "protocol.allow": "never",\n', ""),
+        *(COMMAND, '    "protocol.allow": "never",\n', ""),
         f"{CONFIGURED}[another protocol]",
-        behind=(Edit(CLONE, ' | {"GIT_ALLOW_PROTOCOL": address.scheme}', ""),),
+        behind=(Edit(COMMAND, ' | {"GIT_ALLOW_PROTOCOL": address.scheme}', ""),),
     ),
     guard(
         "git: no configuration but ours",
-        *(CLONE, '    "GIT_CONFIG_GLOBAL": "/dev/null",\n', ""),
+        *(COMMAND, '    "GIT_CONFIG_GLOBAL": "/dev/null",\n', ""),
         f"{CREDENTIAL_TESTS}::TestAnEarlierStep::test_cannot_turn_the_clone",
     ),
     guard(
         "git: no helper for credentials",
-        *(CLONE, '    "credential.helper": "",\n', ""),
+        *(COMMAND, '    "credential.helper": "",\n', ""),
         f"{CREDENTIAL_TESTS}::TestAnEarlierStep::test_cannot_turn_the_clone",
-        behind=(Edit(CLONE, '    "GIT_CONFIG_GLOBAL": "/dev/null",\n', ""),),
+        behind=(Edit(COMMAND, '    "GIT_CONFIG_GLOBAL": "/dev/null",\n', ""),),
     ),
     guard(
         "git: symbolic links",
-        *(CLONE, '    "core.symlinks": "false",\n', ""),
+        *(COMMAND, '    "core.symlinks": "false",\n', ""),
         "runs/tests/tools/test_git_hostile.py::test_a_hostile_repository[limits]",
     ),
     guard(

@@ -1,5 +1,6 @@
 """Which addresses and branches reach git."""
 
+import re
 import subprocess
 
 import pytest
@@ -103,7 +104,9 @@ def test_any_host_and_plain_http_by_setting(settings):
             parse(text)
 
 
-@pytest.mark.parametrize("name", ["main", "release/2.0", "v1.0-rc1", "größe", "a@b"])
+@pytest.mark.parametrize(
+    "name", ["main", "release/2.0", "v1.0-rc1", "größe", "a@b", "a/origin/b", "head/x", "a" * 40]
+)
 def test_branches_allowed(name):
     assert check_branch(name) == name
 
@@ -118,6 +121,22 @@ def test_branches_allowed(name):
 )
 def test_branches_refused(name):
     with pytest.raises(Refused):
+        check_branch(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("refs/tags/v1.0.0", "Write the branch or tag alone: v1.0.0."),
+        ("refs/heads/release/2.0", "Write the branch or tag alone: release/2.0."),
+        ("origin/main", "Write the branch or tag alone: main."),
+        ("refs/remotes/origin/main", "Write the branch or tag alone: main."),
+        ("HEAD", "Leave the branch out to clone the default one, which HEAD names."),
+        ("refs/pull/1/head", "no other ref is cloned"),
+    ],
+)
+def test_what_is_no_branch_is_refused_with_the_right_form(name, words):
+    with pytest.raises(Refused, match=re.escape(words)):
         check_branch(name)
 
 

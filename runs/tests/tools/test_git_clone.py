@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from runs.tests.tools.repositories import clone, git
-from runs.tools import Outcome, Status
+from runs.tools import Outcome, Status, git_command
 from runs.tools.git_address import parse
-from runs.tools.git_clone import Percentages, argv
+from runs.tools.git_output import Percentages, fatal
 
 
 def test_clones_with_gits_own_percentages(workspace, emitter, origin):
@@ -59,7 +59,8 @@ def test_does_not_clone_through_a_symbolic_link(
 
 def test_a_failed_clone_leaves_nothing(workspace, emitter, origin):
     outcome = clone(workspace, emitter, url=str(origin), branch="missing")
-    assert outcome == Outcome(Status.ERROR, 128, "git ended with exit code 128.")
+    message = "git could not clone: Remote branch missing not found in upstream origin."
+    assert outcome == Outcome(Status.ERROR, 128, message)
     assert "Remote branch missing not found" in emitter.output
     assert not (workspace / "repo").exists()
 
@@ -93,7 +94,7 @@ def clone_with_an_option_as_address(
 ) -> bool:
     """Whether git executed the command hidden in the "address"."""
     canary = workspace / "canary"
-    command = argv(parse(str(origin)), {"directory": str(origin)})
+    command = git_command.clone(parse(str(origin)), {"directory": str(origin)})
     command[command.index("--") + 1] = f"--upload-pack=touch {canary}; git-upload-pack"
     if without:
         command.remove(without)
@@ -108,3 +109,74 @@ def test_an_option_as_address_is_not_executed(workspace, origin):
 
 def test_control_without_the_dashes_it_is(workspace, origin):
     assert clone_with_an_option_as_address(workspace, origin, without="--")
+
+
+def test_says_what_git_said_last():
+    assert fatal("Cloning ...\rfatal: early EOF\nfatal: no.\nremote: fatal: x\n") == "no."
+    assert fatal("remote: fatal: x\nfatality: y\n") == ""
+    assert len(fatal(f"fatal: {'x' * 10_000}")) < 400
+
+
+def test_a_commit(workspace, emitter, origin):
+    commit = git("rev-parse", "main~1", cwd=origin)
+    assert clone(workspace, emitter, url=str(origin), branch=commit) == Outcome(
+        Status.SUCCESS, 0, f"Cloned into repo at commit {commit[:12]}.", made="repo"
+    )
+    assert (workspace / "repo/.git/HEAD").read_text() == f"{commit}\n"
+    assert (workspace / "repo/119.txt").is_file()
+    assert emitter.values == sorted(emitter.values)
+
+
+@pytest.mark.parametrize("depth", [None, 1])
+def test_a_commit_that_no_branch_contains(workspace, emitter, origin, depth):
+    commit = git("commit-tree", "-m", "Of a merge request", "main^{tree}", cwd=origin)
+    git("update-ref", "refs/pull/1/head", commit, cwd=origin)
+    more = {"depth": depth} if depth else {}
+    outcome = clone(workspace, emitter, url=str(origin), branch=commit, **more)
+    assert outcome.status == Status.SUCCESS
+    assert (workspace / "repo/.git/HEAD").read_text() == f"{commit}\n"
+
+
+def test_a_commit_that_is_not_there(workspace, emitter, origin):
+    outcome = clone(workspace, emitter, url=str(origin), branch="1a" * 20)
+    assert outcome.status == Status.ERROR
+    assert "1a1a" in outcome.message
+    assert not (workspace / "repo").exists()
+    short = clone(workspace, emitter, url=str(origin), branch="1a2b3c4")
+    assert short.message.endswith(" A commit is named by its whole id, of 40 characters.")
+
+
+def test_nothing_checked_out_is_an_error(workspace, emitter, origin, tmp_path):
+    git("symbolic-ref", "HEAD", "refs/heads/gone", cwd=origin)
+    assert clone(workspace, emitter, url=str(origin)) == Outcome(
+        Status.ERROR,
+        0,
+        "Nothing was checked out: the repository's HEAD names a branch that does not exist. "
+        "Name one of its branches as the branch of this step: main, release/2.0.",
+    )
+    assert not (workspace / "repo").exists()
+    assert clone(workspace, emitter, url=str(origin), branch="main").status == Status.SUCCESS
+    git("init", "--quiet", "--bare", "empty", cwd=tmp_path)
+    assert clone(workspace, emitter, url=str(tmp_path / "empty"), directory="other") == Outcome(
+        Status.ERROR,
+        0,
+        "Nothing was checked out: the repository is empty. Push a commit to it first.",
+    )
+
+
+def test_says_what_was_left_out(workspace, emitter, origin):
+    (origin / ".gitattributes").write_text("*.bin filter=lfs diff=lfs merge=lfs -text\n")
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+    (origin / "model.bin").write_text(pointer)
+    (origin / ".gitmodules").write_text(
+        "".join(f'[submodule "{x}"]\n\tpath = {x}\n\turl = ../{x}\n' for x in "ab")
+    )
+    git("-c", "filter.lfs.clean=", "add", ".", cwd=origin)
+    for name in "ab":
+        entry = f"160000,{git('rev-parse', 'HEAD', cwd=origin)},{name}"
+        git("update-index", "--add", "--cacheinfo", entry, cwd=origin)
+    git("commit", "-m", "More", cwd=origin)
+    assert clone(workspace, emitter, url=str(origin)).message == (
+        "Cloned into repo. 2 submodules were not cloned, and 1 file is a pointer of Git LFS "
+        "without content."
+    )

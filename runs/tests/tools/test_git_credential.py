@@ -12,7 +12,7 @@ from runs.tests.tools.forge import ELSEWHERE, HERE, Forge
 from runs.tests.tools.recorder import Recorder
 from runs.tests.tools.repositories import git
 from runs.tests.tools.traces import files_that_hold, shown_by_processes
-from runs.tools import Outcome, Status, box, git_clone, process
+from runs.tools import Outcome, Status, box, git_command, process
 from runs.tools.base import Credential
 
 
@@ -57,16 +57,16 @@ def test_the_secret_opens_the_repository_and_is_left_nowhere(
 def test_control_what_stands_in_an_argument_a_variable_or_a_file_is_seen(
     workspace, emitter, forge, seen, monkeypatch
 ):
-    environment, argv = git_clone._environment, git_clone.argv
+    environment, argv = git_command.environment, git_command.clone
 
     def leaking_argv(*arguments) -> list[str]:
         command = argv(*arguments)
         option = ["-c", f"clone.defaultRemoteName={forge.canary}"]
         return [command[0], *option, *command[1:]]
 
-    monkeypatch.setattr(git_clone, "argv", leaking_argv)
+    monkeypatch.setattr(git_command, "clone", leaking_argv)
     monkeypatch.setattr(
-        git_clone, "_environment", lambda *given: environment(*given) | {"LEAK": forge.password}
+        git_command, "environment", lambda *given: environment(*given) | {"LEAK": forge.password}
     )
     assert clone(workspace, emitter, forge).status == Status.SUCCESS
     assert seen == {"cmdline", "environ"}
@@ -98,13 +98,13 @@ class TestAnotherHost:
 
         def allow(*guards: str) -> None:
             if "redirects" in guards:
-                monkeypatch.setitem(git_clone.GUARDS, "http.followRedirects", "true")
+                monkeypatch.setitem(git_command.GUARDS, "http.followRedirects", "true")
             if "host" in guards:
                 gullible = forge.root / "askpass"
-                script = git_clone.ASKPASS.read_text().replace("exit 1", "")
+                script = git_command.ASKPASS.read_text().replace("exit 1", "")
                 gullible.write_text(script)
                 gullible.chmod(0o755)
-                monkeypatch.setattr(git_clone, "ASKPASS", gullible)
+                monkeypatch.setattr(git_command, "ASKPASS", gullible)
 
         return allow
 
@@ -161,7 +161,7 @@ class TestAnEarlierStep:
         assert not (workspace / "loot").exists()
 
     def test_control_the_thief_would_be_told(self, workspace, emitter, forge, thief, monkeypatch):
-        monkeypatch.setitem(git_clone.GUARDS, "credential.helper", f"!{thief}")
+        monkeypatch.setitem(git_command.GUARDS, "credential.helper", f"!{thief}")
         assert clone(workspace, emitter, forge).status == Status.SUCCESS
         assert forge.canary in (workspace / "loot").read_text()
 
@@ -248,7 +248,7 @@ def test_which_questions_are_answered(question, answer):
     os.write(writer, b"first\nsecond\n")
     os.close(writer)
     asked = subprocess.run(
-        [git_clone.ASKPASS, question],
+        [git_command.ASKPASS, question],
         env={"CREWOPS_SECRETS_FD": str(reader), "CREWOPS_SECRETS_HOST": "git.example.com"},
         pass_fds=[reader],
         capture_output=True,
@@ -262,4 +262,4 @@ def test_which_questions_are_answered(question, answer):
 
 def test_a_credential_is_not_printed(forge):
     assert "canary" not in repr(credential(forge))
-    assert os.access(git_clone.ASKPASS, os.X_OK)
+    assert os.access(git_command.ASKPASS, os.X_OK)

@@ -5,7 +5,7 @@ import pytest
 from runs import tools
 from runs.tests.tools.forge import ELSEWHERE, HERE, Forge
 from runs.tests.tools.repositories import git
-from runs.tools import Outcome, Status, git_clone
+from runs.tools import Outcome, Status, git_command
 from runs.tools.base import Credential
 
 
@@ -74,6 +74,6 @@ class TestAlternates:
         assert not any(path.startswith("/private.git") for path in forge.requests)
 
     def test_control_without_the_guard_they_are_told(self, forge, clone, monkeypatch):
-        monkeypatch.setitem(git_clone.GUARDS, "http.followRedirects", "true")
+        monkeypatch.setitem(git_command.GUARDS, "http.followRedirects", "true")
         clone()
         assert forge.told_at == {HERE, ELSEWHERE}

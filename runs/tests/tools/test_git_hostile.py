@@ -9,7 +9,7 @@ import pytest
 from rest_framework.exceptions import ValidationError
 
 from runs.tests.tools.repositories import clone, git
-from runs.tools import Status, git_clone
+from runs.tools import Status, git_command
 from runs.tools.git_address import Refused, check_branch
 
 COMMANDS = (
@@ -157,7 +157,7 @@ def test_a_hostile_repository(workspace, emitter, hostile, in_tier, tier):
 
 
 def test_control_links_are_made_without_the_guard(workspace, emitter, hostile, monkeypatch):
-    monkeypatch.delitem(git_clone.GUARDS, "core.symlinks")
+    monkeypatch.delitem(git_command.GUARDS, "core.symlinks")
     clone(workspace, emitter, url=str(hostile))
     assert (workspace / "repo/link").is_symlink()
 
@@ -202,7 +202,7 @@ def configure(workspace, origin, in_tier, tmp_path, monkeypatch):
     def write(text: str) -> None:
         text = text.format(canary=f"{workspace}/canary", evil=tmp_path / "evil")
         (tmp_path / "config").write_text(text)
-        monkeypatch.setitem(git_clone.ENVIRONMENT, "GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
+        monkeypatch.setitem(git_command.ENVIRONMENT, "GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
 
     return write
 
@@ -224,10 +224,10 @@ def test_control_without_the_guards_it_is(
     workspace, emitter, origin, configure, monkeypatch, text, guards
 ):
     configure(text)
-    for name in guards & git_clone.GUARDS.keys():
-        monkeypatch.delitem(git_clone.GUARDS, name)
+    for name in guards & git_command.GUARDS.keys():
+        monkeypatch.delitem(git_command.GUARDS, name)
     if "GIT_ALLOW_PROTOCOL" in guards:
-        monkeypatch.setattr(git_clone, "_environment", lambda *_: git_clone.ENVIRONMENT)
+        monkeypatch.setattr(git_command, "environment", lambda *_: git_command.ENVIRONMENT)
     clone(workspace, emitter, url=str(origin))
     assert canaries(workspace)
 

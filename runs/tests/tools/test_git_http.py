@@ -5,7 +5,7 @@ from rest_framework.exceptions import ValidationError
 
 from runs import tools
 from runs.tests.tools.repositories import clone
-from runs.tools import Status, git_clone
+from runs.tools import Status, git_clone, git_command
 
 
 def test_an_open_repository(workspace, emitter, forge):
@@ -35,7 +35,7 @@ def test_a_redirect_is_not_followed(workspace, emitter, forge):
 
 
 def test_control_without_the_guard_it_is(workspace, emitter, forge, monkeypatch):
-    monkeypatch.setitem(git_clone.GUARDS, "http.followRedirects", "true")
+    monkeypatch.setitem(git_command.GUARDS, "http.followRedirects", "true")
     assert clone(workspace, emitter, url=forge.url("/moved.git")).status == Status.SUCCESS
 
 
