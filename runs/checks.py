@@ -13,7 +13,7 @@ HINT = (
 )
 
 
-@register
+@register("crewops")
 def tools_are_boxed(**kwargs: Any) -> list[CheckMessage]:
     """Warn where tools run without a sandbox, fail where they do not run at all."""
     tier = box.tier()

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from runs.models import Worker
@@ -59,6 +60,22 @@ def test_without_a_database_it_says_so(parts, monkeypatch):
     missing = parts()
     assert set(missing) == {"database", "worker", "tools"}
     assert "DATABASE_URL" in missing["database"]
+
+
+def test_who_waits_for_the_start_is_told_without_an_error_in_the_log(client, db, caplog):
+    waiting = client.get("/readyz?quiet")
+    assert waiting.status_code == 200
+    assert waiting.json()["status"] == "not ready"
+    assert caplog.text == ""
+
+
+def test_how_long_ago_a_worker_was_heard_is_by_the_clock_of_the_database(client, db):
+    Worker.objects.beat("a", tier="namespaces")
+    Worker.objects.beat("b", tier="namespaces")
+    Worker.objects.filter(name="a").update(last_seen=Now() - timedelta(seconds=10))
+    assert 0 <= client.get("/readyz?quiet").json()["parts"]["worker"]["heard_s_ago"] < 9
+    Worker.objects.filter(name="b").delete()
+    assert 10 <= client.get("/readyz?quiet").json()["parts"]["worker"]["heard_s_ago"] < 19
 
 
 @pytest.mark.django_db

@@ -156,7 +156,7 @@ def killed_worker(stack) -> Iterator[str]:
     with stack.database() as database:
         database.execute(
             "INSERT INTO runs_worker (name, tier, last_seen)"
-            " VALUES ('killed', '', strftime('%Y-%m-%d %H:%M:%f', 'now', '+5 seconds'))"
+            " VALUES ('killed', '', strftime('%Y-%m-%d %H:%M:%f', 'now'))"
         )
     yield "killed"
     with stack.database() as database:

@@ -1,9 +1,12 @@
 """What the project is put together from."""
 
+import sys
+
 from crewops.settings.environment import BASE_DIR
 
 INSTALLED_APPS = [
-    "daphne",
+    # It replaces `runserver`; all other processes would import Twisted and not use it.
+    *(["daphne"] if "runserver" in sys.argv[1:2] else []),
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "crewops.apps.AdminConfig",

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import transaction
 
-from crews.demo import repository
+from crews.demo import passwords, repository
 from crews.demo.content import ORGANIZATIONS, ROLES, SUPERUSER, DemoCrew, DemoOrganization
 from crews.models import Agent, Crew, Membership, Organization, Role, Task
 
@@ -43,9 +43,10 @@ def _path(demo: DemoOrganization) -> Path:
 
 def _user(username: str, password: str, **flags: bool) -> Any:
     user, _ = get_user_model().objects.get_or_create(username=username, defaults=flags)
-    if not user.check_password(password):  # a new hash would end the user's sessions and tokens
+    if not passwords.has(user, password):  # a new hash would end the user's sessions and tokens
         user.set_password(password)
         user.save(update_fields=["password"])
+        passwords.note(user, password)
     return user
 
 

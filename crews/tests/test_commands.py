@@ -88,6 +88,21 @@ def test_a_second_time_changes_nothing(db):
     assert git(first["organizations"][0]["repository"], "show-ref") == refs
 
 
+def test_a_second_time_hashes_no_password(db, monkeypatch):
+    seed()
+    monkeypatch.setattr(User, "check_password", lambda *_: pytest.fail("hashed again"))
+    seed()
+
+
+def test_a_password_that_was_changed_is_set_again(db):
+    seed()
+    viewer = User.objects.get(username="acme-viewer")
+    viewer.set_password("another password")
+    viewer.save()
+    seed()
+    assert User.objects.get(username="acme-viewer").check_password("crewops-demo")
+
+
 def test_what_is_missing_comes_back(db):
     demo = seed()
     path = Path(demo["organizations"][0]["repository"])

@@ -1,0 +1,51 @@
+"""``manage.py prepare``: what comes before the stack starts, in one process, and only where needed."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import ERROR
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from crewops import checks, redis
+
+
+class Command(BaseCommand):
+    help = "Applies migrations that are missing. `make run` and `make serve` begin with it."
+    requires_system_checks = []  # those of others take longer than all else here
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        kind = parser.add_mutually_exclusive_group()
+        kind.add_argument("--demo", action="store_true", help="the demo too: see seed_demo")
+        kind.add_argument(
+            "--production", action="store_true", help="static files and check --deploy too"
+        )
+
+    def handle(self, *args: Any, demo: bool, production: bool, **options: Any) -> None:
+        if settings.REDIS_IS_PRIVATE:
+            try:
+                redis.server_binary()
+            except redis.NoServer as error:
+                raise CommandError(str(error)) from error
+        if production:
+            call_command("collectstatic", interactive=False, verbosity=0)
+            call_command("check", deploy=True, fail_level="ERROR")
+        else:
+            self.check(tags=[checks.TAG], fail_level=ERROR)
+        try:
+            if is_behind():
+                call_command("migrate", interactive=False, verbosity=int(production))
+        except OperationalError as error:
+            raise CommandError(
+                f"The database does not answer. Start it, or correct DATABASE_URL: {error}"
+            ) from error
+        if demo:
+            call_command("seed_demo")
+
+
+def is_behind() -> bool:
+    """Whether a migration has not been applied."""
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
