@@ -1,6 +1,7 @@
 """The OpenAPI description says what the API does, and its page works offline."""
 
 import re
+from collections.abc import Iterator
 
 import jsonschema
 import pytest
@@ -46,6 +47,65 @@ def test_it_lists_the_calls_of_the_contract(schema):
         "GET /api/runs/{id}/events/",
         "GET /api/tool-executions/{id}/output/",
     }
+
+
+def test_it_says_where_the_site_is_and_what_needs_no_token(schema):
+    assert [server["url"] for server in schema["servers"]] == ["/"]
+    open_to_all = {
+        path
+        for path, item in schema["paths"].items()
+        for operation in item.values()
+        if operation["security"] == []
+    }
+    assert open_to_all == {"/api/token/", "/api/token/refresh/", "/api/token/revoke/"}
+
+
+def test_what_may_be_null_has_a_type(schema):
+    def nullables(part) -> Iterator[dict]:
+        if isinstance(part, dict):
+            if part.get("nullable"):
+                yield part
+            part = list(part.values())
+        for member in part if isinstance(part, list) else []:
+            yield from nullables(member)
+
+    found = list(nullables(schema))
+    assert schema["components"]["schemas"]["EventPage"]["properties"]["reset"] in found
+    assert [part for part in found if "type" not in part] == []
+
+
+def test_what_is_made_has_an_address(schema, acme, api):
+    made = {
+        f"{method} {path}": operation["responses"]["201"]["headers"]
+        for path, item in schema["paths"].items()
+        for method, operation in item.items()
+        if "201" in operation["responses"]
+    }
+    assert len(made) == 3
+    assert all(headers["Location"]["required"] for headers in made.values())
+    client = api(acme.admin)
+    secret = {"name": "s", "host": "github.com", "value": "a secret value"}
+    run = acme.start_run()
+    run.finish("failed")
+    for path, body in (
+        ("/api/organizations/acme/secrets/", secret),
+        (f"/api/crews/{acme.crew.pk}/runs/", {}),
+        (f"/api/runs/{run.pk}/retry/", {}),
+    ):
+        response = client.post(path, body, format="json")
+        assert response.status_code == 201, response.content
+        assert client.get(response.headers["Location"]).status_code == 200
+
+
+def test_a_key_of_idempotency_is_described_as_it_is_read(schema):
+    (key,) = (
+        parameter["schema"]
+        for parameter in schema["paths"]["/api/crews/{id}/runs/"]["post"]["parameters"]
+        if parameter["name"] == "Idempotency-Key"
+    )
+    assert re.search(key["pattern"], "k-1!")
+    for bad in ("a b", "", "k" * 201, "\xe9"):
+        assert not re.search(key["pattern"], bad)
 
 
 def test_answers_are_as_described(schema, acme, api):

@@ -8,9 +8,42 @@ from drf_spectacular.utils import OpenApiResponse
 
 from crewops.api.problems import MEDIA_TYPE, ProblemSerializer
 
+LOCATION = {
+    "description": "The address of what was made.",
+    "required": True,
+    "schema": {"type": "string", "format": "uri"},
+}
+ETAG = {
+    "description": "Of this content, for `If-None-Match`: 304 says that it is still the same.",
+    "required": True,
+    "schema": {"type": "string"},
+}
+
 
 class AutoSchema(BaseAutoSchema):
     """Describes errors as the problems they are; a view that declares one gives its meaning only."""
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        operation = super().get_operation(*args, **kwargs)
+        if operation is not None:
+            operation.setdefault(
+                "security", []
+            )  # said, where the library leaves it out: for anybody
+            for parameter in operation.get("parameters", []):
+                is_list = parameter["schema"].get("type") == "array"
+                if parameter["in"] == "query" and not is_list:  # an empty one counts as none
+                    parameter["allowEmptyValue"] = True
+        return operation
+
+    def _get_response_headers_for_code(
+        self, status_code: str, direction: str = "response"
+    ) -> dict[str, Any]:
+        headers = super()._get_response_headers_for_code(status_code, direction)
+        if status_code == "201":
+            headers["Location"] = LOCATION
+        if status_code == "200" and self.method == "GET":
+            headers["ETag"] = ETAG
+        return headers
 
     def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
         bodies = super()._get_response_bodies(direction)
@@ -34,3 +67,14 @@ class AccessTokenScheme(SimpleJWTScheme):
     """Our authentication is described like the library's."""
 
     target_class = "crews.tokens.AccessTokenAuthentication"
+
+
+def type_nullable(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Give each ``nullable`` the type without which it means nothing in OpenAPI 3.0."""
+    schemas = result["components"]["schemas"]
+    for component in schemas.values():
+        for described in component.get("properties", {}).values():
+            if described.get("nullable") and "type" not in described:
+                (first, *_) = described.get("oneOf") or described["allOf"]
+                described["type"] = schemas[first["$ref"].rpartition("/")[2]]["type"]
+    return result

@@ -27,7 +27,12 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "CrewOps",
     "DESCRIPTION": "Mission control for crews of AI agents.",
     "VERSION": "1",
+    "SERVERS": [{"url": "/", "description": "The site that serves this description."}],
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "crewops.api.schema.type_nullable",
+    ],
     "SERVE_AUTHENTICATION": [],
     "COMPONENT_SPLIT_REQUEST": True,
     "SWAGGER_UI_DIST": "SIDECAR",

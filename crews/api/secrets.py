@@ -9,6 +9,7 @@ from rest_framework import generics, mixins, serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 
 from crews.api.organizations import MEMBER_REFUSED, ManagedOrganizationView
 from crews.models import Secret
@@ -84,7 +85,10 @@ class SecretListView(_Secrets, generics.ListCreateAPIView):
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         self.organization = self.managed_organization()  # before the body is looked at
-        return super().create(request, *args, **kwargs)
+        response = super().create(request, *args, **kwargs)
+        place = [self.organization.slug, response.data["name"]]
+        response.headers["Location"] = reverse("api-secret", args=place, request=request)
+        return response
 
     def perform_create(self, serializer: SecretSerializer) -> None:
         serializer.save(organization=self.organization, by=self.request.user)

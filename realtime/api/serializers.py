@@ -28,7 +28,10 @@ class PositionSerializer(serializers.Serializer):
         help_text="Events after this seq; without it from the oldest that is kept.",
     )
     epoch = serializers.CharField(
-        max_length=EPOCH_LIMIT, required=False, help_text="The epoch that `since` was read in."
+        max_length=EPOCH_LIMIT,
+        required=False,
+        allow_blank=True,
+        help_text="The epoch that `since` was read in.",
     )
     limit = serializers.IntegerField(
         min_value=1, max_value=PAGE_EVENTS, default=PAGE_EVENTS, help_text="Events at most."

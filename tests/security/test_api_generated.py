@@ -16,6 +16,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from schemathesis import APIOperation, Case, GenerationMode
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
+    response_headers_conformance,
     response_schema_conformance,
     status_code_conformance,
 )
@@ -27,7 +28,12 @@ from tests.live import Web
 pytestmark = pytest.mark.django_db(transaction=True)
 
 EXAMPLES = 40  # of each operation
-CHECKS = [content_type_conformance, response_schema_conformance, status_code_conformance]
+CHECKS = [
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+]
 PLAIN = settings(
     max_examples=EXAMPLES,
     derandomize=True,
