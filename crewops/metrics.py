@@ -4,6 +4,7 @@ Each process counts in files of its own in ``METRICS_DIR``, and any web process 
 that has ended leaves its counts behind, so nothing counts backwards until the stack is started anew.
 """
 
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -18,8 +19,11 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from crewops import rate
+from crewops.request_context import known_labels as requests_known
 from realtime.addresses import counted
+from realtime.metrics import known_labels as realtime_known
 from runs.metrics import Present
+from runs.metrics import known_labels as runs_known
 
 ABSENT = "There are no metrics here: METRICS_TOKEN is not set.\n"
 TOO_MANY = "Too many calls without the right token. Wait as Retry-After says.\n"
@@ -43,11 +47,20 @@ def metrics(request: HttpRequest) -> HttpResponse:
             return HttpResponse(TOO_MANY, status=429, content_type="text/plain", headers=headers)
         headers = {"WWW-Authenticate": "Bearer"}
         return HttpResponse(REFUSED, status=401, content_type="text/plain", headers=headers)
+    start_at_zero()
     forget_open_sockets_of_the_dead()
     registry = CollectorRegistry()
     MultiProcessCollector(registry)
     registry.register(Present())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+@cache
+def start_at_zero() -> None:
+    """Make the series of known labels: one that appeared at 1 would hide the first from `increase()`."""
+    for metric, known in (runs_known() | realtime_known() | requests_known()).items():
+        for labels in known:
+            metric.labels(*labels)
 
 
 def forget_open_sockets_of_the_dead() -> None:

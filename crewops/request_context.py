@@ -74,3 +74,9 @@ def _log(scope: Scope, status: int, took_s: float) -> None:
     if level == logging.INFO:
         REQUESTS.labels(method if method in METHODS else "other", status).observe(took_s)
     logger.log(level, "%s %s %s", method, path, status, extra=facts)
+
+
+def known_labels() -> dict[Histogram, list[tuple[str, int]]]:
+    """The series of `REQUESTS` that are there before the first such request: those to watch."""
+    watched = (200, 400, 401, 403, 404, 429, 500, 503)
+    return {REQUESTS: [(method, status) for method in ("GET", "POST") for status in watched]}

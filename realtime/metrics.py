@@ -10,6 +10,9 @@ from collections import deque
 from datetime import datetime
 
 from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.metrics import MetricWrapperBase
+
+from realtime.close_codes import CloseCode
 
 LATENCIES_A_SWEEP = 50  # the newest ones are observed, so a flood of events costs no more
 HEAD_CHARS = 100  # of an event, with its timestamp
@@ -81,3 +84,16 @@ def code_label(code: int | None) -> str:
     """The close code as a label; those that only a client can have chosen are one."""
     known = code in KNOWN_CODES or (code is not None and 4400 <= code <= 4500)
     return str(code) if known else "other"
+
+
+def known_labels() -> dict[MetricWrapperBase, list[tuple[str, ...]]]:
+    """The labels that are known beforehand."""
+    kinds = ("run", "graph", "mission", "unknown")
+    codes = [*sorted(KNOWN_CODES), *(code for code in CloseCode if code >= CloseCode.MALFORMED)]
+    labels = [*(code_label(int(code)) for code in codes), code_label(None)]
+    return {
+        SOCKETS: [(kind,) for kind in kinds],
+        SOCKETS_CLOSED: [(kind, label) for kind in kinds for label in labels],
+        EVENTS: [(kind,) for kind in kinds if kind != "unknown"],
+        RESETS: [(reason,) for reason in ("epoch_changed", "pruned", "ahead")],
+    }

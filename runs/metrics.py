@@ -10,9 +10,11 @@ from django.dispatch import receiver
 from django.utils import timezone
 from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.registry import Collector
 
 from runs.models import Run, ToolExecution, Worker
+from runs.tools import REGISTRY
 
 RUNS_ENDED = Counter("crewops_runs_ended", "Runs that have ended.", ["status", "reason"])
 TOOLS = Histogram(
@@ -38,6 +40,21 @@ def tool_saved(instance: ToolExecution, update_fields: frozenset[str] | None, **
     if instance.ended_at and "status" in instance.changed(update_fields):
         took = TOOLS.labels(instance.tool, instance.status)
         transaction.on_commit(partial(took.observe, instance.duration_s))
+
+
+def known_labels() -> dict[MetricWrapperBase, list[tuple[str, ...]]]:
+    """The labels that are known beforehand. Another reason or tool appears with its first."""
+    status = Run.Status
+    failures = ("task_failed", "worker_lost", "workspace_lost", "internal_error")
+    ended = [s for s in ToolExecution.Status.values if s != ToolExecution.Status.RUNNING]
+    return {
+        RUNS_ENDED: [
+            (status.SUCCEEDED.value, ""),
+            (status.CANCELLED.value, "cancelled"),
+            *((status.FAILED.value, reason) for reason in failures),
+        ],
+        TOOLS: [(tool, how) for tool in REGISTRY for how in ended],
+    }
 
 
 class Present(Collector):

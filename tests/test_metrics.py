@@ -7,6 +7,7 @@ import httpx
 import pytest
 from django.conf import settings
 from django.db import OperationalError, transaction
+from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
 from realtime import log, metrics, streams
@@ -71,6 +72,39 @@ class TestAccess:
         assert response.status_code == 200
         assert response.headers["Content-Type"].startswith("text/plain; version=0.0.4")
         assert "crewops_database_up 1.0" in response.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+class TestFirstScrape:
+    """A counter that appears at 1 hides its first event from `increase()`."""
+
+    @pytest.fixture
+    def fresh(self, tmp_path) -> Iterator[Web]:
+        web = Web(METRICS_DIR=str(tmp_path), METRICS_TOKEN=settings.METRICS_TOKEN)
+        yield web
+        web.stop()
+
+    def test_every_metric_with_labels_has_its_known_series_at_zero(self, fresh):
+        seen = scrape(fresh)
+        for series in (
+            ("crewops_runs_ended_total", "worker_lost", "failed"),
+            ("crewops_runs_ended_total", "", "succeeded"),
+            ("crewops_sockets_closed_total", "4408", "run"),
+            ("crewops_tool_seconds_count", "error", "git_clone"),
+            ("crewops_http_request_seconds_count", "GET", "500"),
+            ("crewops_resets_total", "pruned"),
+        ):
+            assert seen[series] == 0, series
+        names = {name for name, *_ in seen}
+        ours = [metric for metric in REGISTRY.collect() if metric.name.startswith("crewops_")]
+        # One without labels is made with the process; of each other one something has to be known.
+        missing = [
+            metric.name
+            for metric in ours
+            if not any(name.startswith(metric.name) for name in names)
+        ]
+        assert len(ours) > 10
+        assert missing == []
 
 
 @pytest.mark.django_db(transaction=True)
