@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from realtime.close_codes import CloseCode
-from realtime.writers import EXTENSION
+from realtime.writers import EXTENSION, FrameWriter
 
 BUFFER_LIMIT = 128 * 1024  # bytes; as much unsent, and the socket takes no more
 CHECK_S = 5.0  # Daphne looks for sockets that are too old every two seconds
@@ -38,7 +38,7 @@ class OfferDaphneWriter:
             writer.stop()
 
 
-class DaphneWriter:
+class DaphneWriter(FrameWriter):
     """A `realtime.writers.Writer`, and the transport's producer in the sense of Twisted."""
 
     def __init__(self, protocol: Any, send: Send) -> None:

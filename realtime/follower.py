@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from realtime import log, metrics
 from realtime.threads import in_thread
-from realtime.writers import Writer, frame_of
+from realtime.writers import Writer
 
 if TYPE_CHECKING:
     from realtime.hub import Feed
 
+PAGE_BYTES = 128 * 1024  # read at once for a socket, which takes about as much
 STUCK_S = 30.0  # a socket that takes nothing for this long is given up
 
 
@@ -90,20 +91,26 @@ class Follower:
 
     async def _read_log(self) -> None:
         while self._position < self.feed.head:
-            page = await in_thread(log.read, self.feed.stream, self._position)
-            if not page or page[0].seq != self._position + 1:
+            await self._drained()  # holds nothing while the socket takes nothing
+            async with self.feed.turns:
+                follows = await self._write_page()
+            if not follows:
                 await self._start_afresh()
                 return
-            metrics.CATCH_UP_PAGES.inc()
-            for entry in page:
-                frame = frame_of(entry.text)
-                while not self._writer.write(entry.text, frame):
-                    await self._drained()
-                self._position = entry.seq
-                if entry.type == log.LAST_TYPE:
-                    self.on_last()
         # Nothing is awaited between the last comparison and this, so no event falls between.
         self._level()
+
+    async def _write_page(self) -> bool:
+        """Write what the socket takes of the next page; ``False`` where the log has no such page."""
+        page = await in_thread(log.read, self.feed.stream, self._position, size=PAGE_BYTES)
+        if not page or page[0].seq != self._position + 1:
+            return False
+        metrics.CATCH_UP_PAGES.inc()
+        if written := page[: self._writer.write_some([entry.text for entry in page])]:
+            self._position = written[-1].seq
+            if written[-1].type == log.LAST_TYPE:
+                self.on_last()
+        return True
 
     async def _start_afresh(self) -> None:
         """What comes next is not in the log: it was pruned, or what was published was never logged."""

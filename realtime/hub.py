@@ -20,6 +20,9 @@ from realtime.follower import Follower
 from realtime.threads import Together, in_thread
 from realtime.writers import Write, frame_of
 
+# Pages that are read and written for followers at the same time in this process. However many sockets
+# are behind, the pool's threads and the event loop are free for the others.
+PAGES_AT_ONCE = 4
 MISSES = 3  # sweeps without the stream until it counts as lost
 
 T = TypeVar("T")
@@ -30,8 +33,9 @@ logger = logging.getLogger(__name__)
 class Feed:
     """One stream in this process: how far it is known, and who follows it."""
 
-    def __init__(self, stream: str) -> None:
+    def __init__(self, stream: str, turns: asyncio.Semaphore | None = None) -> None:
         self.stream = stream
+        self.turns = turns or asyncio.Semaphore(PAGES_AT_ONCE)  # to read a page for a follower
         self.epoch = ""
         self.head: int | None = None  # None until it has been read from the log
         self.followers: set[Follower] = set()
@@ -147,10 +151,15 @@ class Hub:
 
     def __init__(self) -> None:
         self.feeds: dict[str, Feed] = {}
+        self._turns = asyncio.Semaphore(PAGES_AT_ONCE)
         self._existing = Together(log.existing_positions)
         self._sweep_now = asyncio.Event()
         # Made by the first socket, but of no socket in particular: nor are its log lines.
         self._sweeper = asyncio.create_task(self._sweep_for_ever(), name="sweep", context=Context())
+
+    def add(self, stream: str) -> None:
+        """Make the stream's feed."""
+        self.feeds[stream] = Feed(stream, self._turns)
 
     def receive(self, stream: str, data: bytes) -> None:
         """An event that Redis brought."""

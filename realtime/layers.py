@@ -166,7 +166,7 @@ class _Member:
             return
         channels = [_group_channel(group)]
         if stream := streams.of_group(group):
-            self.hub.feeds[stream] = Feed(stream)
+            self.hub.add(stream)
             channels.insert(0, stream)
         try:
             await self._subscriber.add(*channels)

@@ -18,9 +18,9 @@ from websockets.server import ServerProtocol
 
 from realtime.close_codes import CloseCode
 from realtime.consumers.inbound import RateLimit
-from realtime.writers import EXTENSION
+from realtime.writers import EXTENSION, FrameWriter
 
-# A socket that holds this much unsent takes no more: with one event on top it stays below 256 KiB.
+# A socket that holds this much unsent takes no more: with a block of events on top it stays below 256 KiB.
 BUFFER_LIMIT = 128 * 1024  # bytes
 UNREADABLE = (
     b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
@@ -43,7 +43,7 @@ class FrameReader(ServerProtocol):
         super().recv_frame(frame)
 
 
-class FrameProtocol(WebSocketsSansIOProtocol):
+class FrameProtocol(FrameWriter, WebSocketsSansIOProtocol):
     """uvicorn's protocol, and a `realtime.writers.Writer`."""
 
     scope: dict[str, Any] | None = None  # until a handshake has come

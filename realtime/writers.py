@@ -1,17 +1,15 @@
 """Ways of putting a text frame on a socket without waiting for it.
 
-A writer has ``write(text, frame) -> bool`` (``False``: the socket takes no more now, nothing was
-written), ``await drained()``, and ``await close(code)``. `realtime.server` and
-`realtime.daphne_writer` write prepared bytes to the transport; under any other ASGI server
-`QueueWriter` stands in, which counts on ``send`` to wait for a slow peer.
+`realtime.server` and `realtime.daphne_writer` write prepared bytes to the transport; under any other
+ASGI server `QueueWriter` stands in, which counts on ``send`` to wait for a slow peer.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
 
 EXTENSION = "crewops.writer"  # key in the scope's extensions where the server offers its own
+BLOCK_BYTES = 32 * 1024  # frames are joined up to the one that reaches this size
 QUEUE_FRAMES = 64
 QUEUE_CHARS = 256 * 1024
 
@@ -19,11 +17,45 @@ Send = Callable[[dict], Awaitable[None]]
 Write = Callable[[str, bytes], bool]
 
 
-class Writer(Protocol):
-    def write(self, text: str, frame: bytes) -> bool: ...
-    async def drained(self) -> None: ...
-    async def close(self, code: int, reason: str) -> None: ...
-    def stop(self) -> None: ...
+class Writer:
+    """Where a socket's frames go."""
+
+    def write(self, text: str, frame: bytes) -> bool:
+        """Write that text, framed; ``False`` where the socket takes no more now: nothing was written."""
+        raise NotImplementedError
+
+    def write_some(self, texts: Sequence[str]) -> int:
+        """Write the texts in order until the socket takes no more; how many were written."""
+        for number, text in enumerate(texts):
+            if not self.write(text, frame_of(text)):
+                return number
+        return len(texts)
+
+    async def drained(self) -> None:
+        """Return when the socket takes more; at once where it does."""
+        raise NotImplementedError
+
+    async def close(self, code: int, reason: str) -> None:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        raise NotImplementedError
+
+
+class FrameWriter(Writer):
+    """A writer that puts frames on a transport as they are, so several can go at once."""
+
+    def write_some(self, texts: Sequence[str]) -> int:
+        written, waiting, size = 0, [], 0
+        for number, text in enumerate(texts, start=1):
+            waiting.append(frame_of(text))
+            size += len(waiting[-1])
+            if size < BLOCK_BYTES and number < len(texts):
+                continue
+            if not self.write("", b"".join(waiting)):  # a call of the system for each block
+                break
+            written, waiting, size = number, [], 0
+        return written
 
 
 def writer_for(scope: dict, send: Send) -> Writer:
@@ -43,7 +75,7 @@ def frame_of(text: str) -> bytes:
     return b"\x81\x7f" + size.to_bytes(8, "big") + payload
 
 
-class QueueWriter:
+class QueueWriter(Writer):
     """Writes through ASGI ``send`` from a short queue and one task of its own."""
 
     def __init__(self, send: Send) -> None:

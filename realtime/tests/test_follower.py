@@ -1,14 +1,22 @@
 """A socket's place in a stream beside its feed's: level with it, behind it, ahead of it."""
 
+import asyncio
+import gc
+import weakref
+from threading import Event as ThreadEvent
+from threading import Lock
+
 import pytest
 
 from realtime import log
 from realtime.follower import Follower
-from realtime.hub import Feed
+from realtime.hub import PAGES_AT_ONCE, Feed, Hub
 from realtime.log import Entry
+from realtime.threads import in_thread
+from realtime.writers import Writer
 
 
-class Far:
+class Far(Writer):
     """The writer of a socket whose far end may take nothing."""
 
     def __init__(self) -> None:
@@ -69,7 +77,7 @@ async def test_who_takes_nothing_reads_the_log_from_there(feed, follower, far, m
     written = [Entry(seq, "task_start", f'{{"seq": {seq}}}') for seq in (6, 7, 8)]
     asked = []
 
-    def read(stream: str, since: int) -> list[Entry]:
+    def read(stream: str, since: int, *, size: int) -> list[Entry]:
         asked.append(since)
         return [entry for entry in written if entry.seq > since]
 
@@ -89,3 +97,96 @@ async def test_who_has_stopped_gets_nothing(feed, follower, far):
     follower.stop()
     publish(feed, 6)
     assert far.texts == []
+
+
+class Text(str):
+    """A text whose end can be seen."""
+
+
+class Narrow(Far):
+    """Takes a few texts, and more each time it has drained."""
+
+    def __init__(self, takes: int) -> None:
+        super().__init__()
+        self.left = self.each = takes
+        self.waits = asyncio.Event()
+        self.goes_on = asyncio.Event()
+
+    def write(self, text: str, frame: bytes) -> bool:
+        if not self.left:
+            return False
+        self.left -= 1
+        self.texts.append(str(text.encode(), "utf-8"))
+        return True
+
+    async def drained(self) -> None:
+        if not self.left:
+            self.waits.set()
+            await self.goes_on.wait()
+            self.waits.clear()
+            self.left = self.each
+
+
+async def test_who_waits_holds_no_page(feed, monkeypatch):
+    pages: list[weakref.ref] = []
+
+    def read(stream: str, since: int, *, size: int) -> list[Entry]:
+        texts = [Text(f'{{"seq": {seq}}}') for seq in range(since + 1, 6)]
+        pages.extend(map(weakref.ref, texts))
+        return [Entry(since + n, "task_start", text) for n, text in enumerate(texts, start=1)]
+
+    monkeypatch.setattr(log, "read", read)
+    narrow = Narrow(takes=2)
+    follower = Follower(
+        feed, narrow, on_last=pytest.fail, on_reset=pytest.fail, on_failure=pytest.fail
+    )
+    follower.start(0)
+    async with asyncio.timeout(5):
+        await narrow.waits.wait()
+    gc.collect()
+    assert len(pages) == 5
+    assert [page for page in pages if page() is not None] == []
+    narrow.goes_on.set()
+    async with asyncio.timeout(5):
+        await follower._task
+    assert seqs(narrow) == ["1", "2", "3", "4", "5"]
+
+
+async def test_however_many_are_behind_others_find_a_thread(monkeypatch):
+    """All sockets of a process read a few pages at a time, of whatever streams."""
+    goes_on, lock = ThreadEvent(), Lock()
+    reading = most = 0
+
+    def read(stream: str, since: int, *, size: int) -> list[Entry]:
+        nonlocal reading, most
+        with lock:
+            reading += 1
+            most = max(most, reading)
+        assert goes_on.wait(5)
+        with lock:
+            reading -= 1
+        return [Entry(1, "task_start", '{"seq": 1}')]
+
+    monkeypatch.setattr(log, "read", read)
+    hub = Hub()
+    followers = []
+    try:
+        for number in range(40):
+            hub.add(f"run:{number}")
+            feed = hub.feeds[f"run:{number}"]
+            feed.start(log.Position("epoch", head=1, floor=0, closed=False))
+            followers.append(
+                Follower(
+                    feed, Far(), on_last=pytest.fail, on_reset=pytest.fail, on_failure=pytest.fail
+                )
+            )
+            followers[-1].start(0)
+        async with asyncio.timeout(5):
+            assert await in_thread(lambda: "a newcomer's query") == "a newcomer's query"
+            goes_on.set()
+            await asyncio.gather(*(follower._task for follower in followers))
+    finally:
+        goes_on.set()
+        await hub.close()
+    assert most == PAGES_AT_ONCE
+    assert all(follower in follower.feed.level for follower in followers)

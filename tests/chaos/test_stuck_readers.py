@@ -20,8 +20,7 @@ RATE = 20  # events a second
 OUTPUT = "x" * 50_000  # characters of each event while the buffers are filled
 # For each socket twice what the kernel lets a send buffer grow to.
 FILL_EVENTS = 8 * 1024 * 1024 // len(OUTPUT)
-BUFFERED_KB = 64  # what the server holds for a stuck reader at least, or it is not stuck
-MEMORY_KB = 1024  # for each stuck reader, at most
+MEMORY_KB = 256  # for each stuck reader, at most: a full buffer, and no page of the log
 CLOSED_WITHIN_S = 10.0  # of the time that a stuck reader is given
 SLOWER = 4  # times the p99 without stuck readers that the healthy may wait ...
 NOISE_MS = 100.0  # ... beyond what a busy machine adds by itself
@@ -85,10 +84,10 @@ def test_stuck_readers_cost_little_and_nobody_notices(web, tool):
             beside_ms = p99(healthy.take())
             each_kb = (server.memory_info().rss / 1024 - before_kb) / STUCK
             assert sockets(server, web.port) == HEALTHY + STUCK, web.log.read_text()
-            assert each_kb > BUFFERED_KB, "the stuck readers' buffers are not full"
             eventually(lambda: sockets(server, web.port) == HEALTHY, STUCK_S + CLOSED_WITHIN_S)
             closed_s = time.monotonic() - full
-        assert web.log.read_text().count("Graph socket closed 4408") == STUCK
+        # Each of them was stuck. What a log line says, it says after the connection has gone.
+        eventually(lambda: web.log.read_text().count("Graph socket closed 4408") == STUCK)
         report(tool, RATE)
         assert healthy.take(), "the healthy readers go on"
         assert healthy.lost == 0

@@ -66,8 +66,8 @@ class Delivery(RuleBasedStateMachine):
     async def make_layer(self) -> Layer:
         return Layer()
 
-    async def hold(self, work: Callable, *args: Any) -> Any:
-        call = Call(lambda: work(*args))
+    async def hold(self, work: Callable, *args: Any, **kwargs: Any) -> Any:
+        call = Call(lambda: work(*args, **kwargs))
         self.calls.append(call)
         return await call.future
 

@@ -10,6 +10,7 @@ from realtime import hub, log, streams
 from realtime.access import NOTHING, Grant, WatchedRun
 from realtime.consumers.base import Beginning, StreamConsumer
 from realtime.consumers.socket import Admission
+from realtime.writers import Writer
 
 
 class Call:
@@ -30,7 +31,7 @@ class Call:
         return True
 
 
-class Client:
+class Client(Writer):
     """A socket's far end, which may stop reading; it is the writer the server would offer."""
 
     def __init__(self, since: int | None) -> None:

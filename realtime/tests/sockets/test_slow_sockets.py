@@ -1,0 +1,46 @@
+"""Many sockets far behind that read slowly: a newcomer is greeted, a request is answered."""
+
+import time
+from contextlib import ExitStack
+
+import httpx
+import pytest
+from rest_framework_simplejwt.tokens import AccessToken
+
+from realtime import log, streams
+from realtime.events import Event
+from tests.chaos.readers import StuckReader
+from tests.live import Web
+
+SLOW = 400
+EVENTS, CHARS = 900, 3000  # 2.7 MB that each of them is behind
+WITHIN_S = 1.0
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_newcomer_gets_its_hello(web: Web, acme, globex):
+    crew = str(acme.crew.pk)
+    event = Event("tool_progress", crew, data={"output": "x" * CHARS})
+    for _ in range(EVENTS // 100):
+        log.append(streams.graph(crew), [event] * 100)
+    token, other = (str(AccessToken.for_user(user)) for user in (acme.viewer, globex.viewer))
+    hello, answer = [], []
+    with ExitStack() as stack:
+        path = f"/ws/graph/{crew}?since=0"
+        slow = [
+            stack.enter_context(StuckReader(web.port, path, token, trickle=False))
+            for _ in range(SLOW)
+        ]
+        for reader in slow:
+            reader.socket.recv(1)  # its handshake is over
+        for _ in range(8):
+            begun = time.monotonic()
+            with web.socket(f"/ws/graph/{globex.crew.pk}", token=other) as socket:
+                assert socket.frame()["type"] == "hello"
+                hello.append(time.monotonic() - begun)
+            begun = time.monotonic()
+            assert httpx.get(f"{web.origin}/healthz").status_code == 200
+            answer.append(time.monotonic() - begun)
+    assert max(hello) < WITHIN_S, hello
+    assert max(answer) < WITHIN_S, answer
