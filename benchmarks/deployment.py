@@ -57,8 +57,12 @@ class Deployment:
 
     def write(self, verb: str, **arguments: Any) -> dict[str, Any]:
         """Run a verb of `benchmarks.writer`; its answer."""
+        return self.ask(self.writer(verb, **arguments))
+
+    def ask(self, command: list[str]) -> dict[str, Any]:
+        """Run a command that prints one line of JSON; what it says."""
         done = subprocess.run(
-            self.writer(verb, **arguments),
+            command,
             cwd=PROJECT,
             env=self.environment,
             stdout=subprocess.PIPE,

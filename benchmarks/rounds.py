@@ -5,7 +5,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from benchmarks.deployment import POSTGRESQL, SQLITE, Deployment, deployment
-from benchmarks.figures import commit, connects, delivery, emission, growth, resume
+from benchmarks.figures import (
+    commit,
+    connects,
+    delivery,
+    emission,
+    group_commit,
+    growth,
+    resume,
+)
 from benchmarks.sample import Sample
 from benchmarks.servers import field_of_servers
 from tests.postgres import binaries
@@ -53,6 +61,13 @@ def emissions(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]
                 yield from emission.measure(database, each, effort.seconds)
 
 
+def group_commits(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
+    with _deployments(notes) as deployed:
+        for _ in range(rounds):
+            for database, each in deployed.items():
+                yield from group_commit.measure(database, each, effort.seconds)
+
+
 def connections(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
     with _deployments(notes) as deployed:
         for _ in range(rounds):
@@ -85,6 +100,7 @@ FIGURES: dict[str, Figure] = {
     "delivery": deliveries,
     "commit": commits,
     "emission": emissions,
+    "group-commit": group_commits,
     "connects": connections,
     "resume": resumes,
     "growth": growths,

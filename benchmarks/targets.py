@@ -6,6 +6,7 @@ from statistics import median
 
 from benchmarks.deployment import POSTGRESQL, SQLITE
 from benchmarks.figures.emission import BATCH
+from benchmarks.figures.group_commit import TOGETHER
 from benchmarks.sample import Sample, by_case
 from benchmarks.servers import CHANNELS, FASTAPI, NCHAN, OURS
 
@@ -54,10 +55,13 @@ def _p99(peer: str, reach: float) -> Target:
 
 def _each(database: str) -> list[Target]:
     long, short = (("growth", f"{database}, {n:,} events", None) for n in (1_000_000, 1_000))
+    tools = ("group-commit", f"{database}, {TOGETHER}", None)
     case: Callable[[str], Case] = lambda figure: (figure, database, None)  # noqa: E731
     return [
         Target(f"commit → frame, {database}, p50 ms", 5, "p50_ms", case("commit")),
         Target(f"commit → frame, {database}, p99 ms", 25, "p99_ms", case("commit")),
+        Target(f"50 tools, reports/s, {database}", 980, "per_s", tools, least=True),
+        Target(f"50 tools, reports, {database}, p99 ms", 200, "p99_ms", tools),
         Target(f"connects a second, {database}", 400, "per_s", case("connects"), least=True),
         Target(f"connects, {database}, p99 ms", 250, "p99_ms", case("connects")),
         Target(f"KB an idle socket, {database}", 30, "kb", case("connects")),
@@ -84,7 +88,7 @@ TARGETS = [
     Target("4,000 sockets, p50 ms", 60, "p50_ms", _ours(4_000)),
     Target("4,000 sockets, p99 ms", 300, "p99_ms", _ours(4_000)),
     Target(
-        "emission, PostgreSQL, events/s", 800, "per_s", _emission(POSTGRESQL, REPORT), least=True
+        "emission, PostgreSQL, events/s", 1_000, "per_s", _emission(POSTGRESQL, REPORT), least=True
     ),
     Target("emission, PostgreSQL, p50 ms", 1.2, "p50_ms", _emission(POSTGRESQL, REPORT)),
     Target(

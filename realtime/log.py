@@ -10,7 +10,7 @@ fence's row stays shared until that commits, so no other attempt begins meanwhil
 nothing of the old one gets in. Locks are taken in the order fence, graph, run, mission.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import starmap
@@ -89,20 +89,24 @@ def begin(attempt: Attempt) -> None:
     )
 
 
-def append(stream: str, events: Sequence[Event], *, by: Attempt | None = None) -> list[Entry]:
+def append(
+    stream: str, events: Sequence[Event], *, by: Attempt | Collection[Attempt] | None = None
+) -> list[Entry]:
     """Append ``events`` in order, within the caller's transaction or one of their own.
 
     Take it last in the transaction: it holds the stream's lock until the commit. Several streams go
     in the order graph, run, mission. Raises ``StreamClosed`` after a ``done`` and ``StaleWriter``
-    when ``by`` is not the attempt that has begun last; then the caller's transaction is over, too.
+    when ``by`` is not the attempt that has begun last, or one of several is not; then the caller's
+    transaction is over, too.
     """
     if not events:
         return []
+    attempts = [by] if isinstance(by, Attempt) else sorted(by or ())
     now = timezone.now()
     closes = events[-1].type == LAST_TYPE
     # No savepoint: it would cost every event two round trips, and nothing goes on after a refusal.
     with transaction.atomic(savepoint=False):
-        first = _move_head(stream, len(events), by, closed_at=now if closes else None)
+        first = _move_head(stream, len(events), attempts, closed_at=now if closes else None)
         entries = [
             Entry(seq, event.type, encode(event, seq=seq, timestamp=now))
             for seq, event in enumerate(events, start=first)
@@ -111,7 +115,9 @@ def append(stream: str, events: Sequence[Event], *, by: Attempt | None = None) -
     return entries
 
 
-def _move_head(stream: str, count: int, by: Attempt | None, *, closed_at: datetime | None) -> int:
+def _move_head(
+    stream: str, count: int, by: Sequence[Attempt], *, closed_at: datetime | None
+) -> int:
     """Take the stream's row and the next ``count`` numbers; the first of them."""
     table = connection.ops.quote_name(Stream._meta.db_table)
     source, who = _allowed(by)
@@ -148,20 +154,26 @@ def _write(stream: str, entries: Sequence[Entry], now: datetime) -> None:
             )
 
 
-def _allowed(by: Attempt | None) -> tuple[str, Sequence[str | int]]:
-    """One row to select from if ``by`` may write, else none; and its parameters."""
-    if by is None:
+def _allowed(by: Sequence[Attempt]) -> tuple[str, Sequence[str | int]]:
+    """One row to select from if each of ``by`` may write, else none; and its parameters."""
+    if not by:
         return "WHERE true", ()
     fence = connection.ops.quote_name(Fence._meta.db_table)
     # A look without a lock would see the attempt from before the one that is just beginning. On
     # SQLite, which has no such lock, there is one writer at a time.
     lock = "FOR SHARE" if connection.features.has_select_for_update else ""
-    return f"FROM {fence} WHERE stream_id = %s AND attempt = %s {lock}", by
+    if len(by) == 1:
+        return f"FROM {fence} WHERE stream_id = %s AND attempt = %s {lock}", by[0]
+    either = " OR ".join(["(stream_id = %s AND attempt = %s)"] * len(by))
+    held = f"SELECT 1 FROM {fence} WHERE {either} ORDER BY stream_id {lock}"
+    every = f"FROM (SELECT count(*) AS held FROM ({held}) AS each_held) AS allowed WHERE held = %s"
+    return every, [*(value for attempt in by for value in attempt), len(by)]
 
 
-def _refusal(stream: str, by: Attempt | None) -> Exception:
-    if by and not Fence.objects.filter(stream_id=by.stream, attempt=by.number).exists():
-        return StaleWriter(f"Attempt {by.number} at {by.stream} is over, it writes nothing more.")
+def _refusal(stream: str, by: Sequence[Attempt]) -> Exception:
+    for held, number in by:
+        if not Fence.objects.filter(stream_id=held, attempt=number).exists():
+            return StaleWriter(f"Attempt {number} at {held} is over, it writes nothing more.")
     return StreamClosed(f"{stream} is closed: nothing follows its {LAST_TYPE}.")
 
 

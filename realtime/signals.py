@@ -5,6 +5,7 @@ anywhere emits exactly what changed and saving again adds nothing.
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
 
 from django.db import models
 from django.db.models.signals import post_delete, post_save
@@ -13,7 +14,9 @@ from django.dispatch import receiver
 from crews.models import Crew
 from realtime import log, publish, streams
 from realtime.events import Event
+from runs import reports
 from runs.models import Run, StaleAttempt, TaskExecution, ToolExecution
+from runs.reports import Report
 
 
 @receiver(post_save, sender=Run)
@@ -71,8 +74,9 @@ def tool_saved(instance: ToolExecution, created: bool, update_fields=None, **kwa
     events = []
     if created:
         events.append(_tool_event(instance, "tool_start", params=instance.params))
-    if reported or instance.fresh_output:
-        events.append(_tool_event(instance, "tool_progress", **_report(instance)))
+    if reported:
+        said = _progress(instance.message, instance.progress)
+        events.append(_tool_event(instance, "tool_progress", **said))
     if ended:
         events.append(
             _tool_event(
@@ -86,6 +90,18 @@ def tool_saved(instance: ToolExecution, created: bool, update_fields=None, **kwa
         )
     run = instance.task_execution.run
     _emit(streams.graph(run.crew_id), events, run=run)
+
+
+@receiver(reports.saved)
+def tools_reported(reports: Sequence[Report], **kwargs) -> None:
+    """What several tools report together: one append a stream, in the name of all their attempts."""
+    by_stream = defaultdict(list)
+    for report in reports:
+        if report.is_event:
+            by_stream[streams.graph(report.crew_id)].append(report)
+    for stream, told in sorted(by_stream.items()):
+        attempts = {log.Attempt(streams.run(report.run_id), report.attempt) for report in told}
+        _append(stream, [_reported(report) for report in told], by=attempts)
 
 
 @receiver(post_save, sender=Crew)
@@ -111,10 +127,14 @@ def crew_deleted(instance: Crew, **kwargs) -> None:
 
 def _emit(stream: str, events: list[Event], *, run: Run | None = None) -> None:
     """Append and publish ``events``; those of a ``run`` in the name of the attempt it is held by."""
+    _append(stream, events, by={_attempt(run)} if run else ())
+
+
+def _append(stream: str, events: list[Event], *, by: Collection[log.Attempt]) -> None:
     try:
-        entries = log.append(stream, events, by=run and _attempt(run))
+        entries = log.append(stream, events, by=by)
     except log.StaleWriter as refused:
-        raise StaleAttempt(f"Run {run.pk} was taken away: {refused}") from refused
+        raise StaleAttempt(f"The run was taken away: {refused}") from refused
     publish.on_commit(stream, entries)
 
 
@@ -135,17 +155,27 @@ def _tool_event(execution: ToolExecution, type: str, **data) -> Event:
     return _run_event(execution.task_execution.run, type, **of, **data)
 
 
+def _reported(report: Report) -> Event:
+    data = {
+        "agent_id": report.agent_id,
+        "execution_id": report.execution_id,
+        "tool": report.tool,
+        **_progress(report.message, report.progress, report.output),
+    }
+    return Event("tool_progress", report.crew_id, report.run_id, data)
+
+
 def _boot(plan: dict) -> dict:
     tasks = [{key: task[key] for key in ("task_id", "name", "agent_id")} for task in plan["tasks"]]
     return {"crew": plan["crew"], "agents": plan["agents"], "tasks": tasks}
 
 
-def _report(execution: ToolExecution) -> dict:
-    report = {"message": execution.message}
-    if execution.progress is not None:
-        report["progress"] = execution.progress
-    if execution.fresh_output:
-        report["output"] = execution.fresh_output
+def _progress(message: str, progress: float | None, output: str = "") -> dict:
+    report = {"message": message}
+    if progress is not None:
+        report["progress"] = progress
+    if output:
+        report["output"] = output
     return report
 
 

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 from structlog.contextvars import bound_contextvars
 
-from runs import presence
+from runs import presence, report_writer  # noqa: F401  the latter joins the worker
 from runs.executor import execute
 from runs.models import Run, Worker
 from runs.tools import box

@@ -224,10 +224,10 @@ def test_the_receivers_name_the_attempt(work, monkeypatch):
     monkeypatch.setattr(
         signals.log,
         "append",
-        lambda stream, events, *, by=None: (
-            named.append((stream.partition(":")[0], by)) or append(stream, events, by=by)
+        lambda stream, events, *, by: (
+            named.append((stream.partition(":")[0], *by)) or append(stream, events, by=by)
         ),
     )
     work.tool.report(message="on time")
     work.run.finish("succeeded")
-    assert {by for stream, by in named if stream != "mission"} == {work.attempt}
+    assert {tuple(by) for stream, *by in named if stream != "mission"} == {(work.attempt,)}

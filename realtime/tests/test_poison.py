@@ -200,7 +200,10 @@ def test_a_tool_may_report_anything(acme, data):
     tool.end("error", exit_code=1, message=data.draw(TEXTS))
     task.finish("failed", reason="tool_failed", message=data.draw(TEXTS))
     run.finish("failed", reason="task_failed", message=data.draw(TEXTS))
-    frames = [read(entry.text) for entry in log.read(streams.graph(acme.crew.pk), 0, limit=10_000)]
+    frames = [
+        read(entry.text)
+        for entry in log.read(streams.graph(acme.crew.pk), 0, limit=10_000, size=2**30)
+    ]
     of_this = [frame for frame in frames if frame["run_id"] == str(run.pk)]
     assert [frame["type"] for frame in of_this][-1] == "tool_end"
     story = [read(entry.text) for entry in log.read(streams.run(run.pk), 0)]

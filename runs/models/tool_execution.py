@@ -1,18 +1,16 @@
 import math
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.utils import timezone
 
 from crews.text import storable
 from crews.tracking import IllegalMove, TrackedModel, TrackedQuerySet
-from runs.models.output_chunk import OutputChunk
 from runs.models.task_execution import TaskExecution
 from runs.models.timespan import TimeSpan
+from runs.reports import Ended, OutOfStep, Report
 
 MESSAGE_LIMIT = 500  # characters
 
@@ -65,8 +63,6 @@ class ToolExecution(TrackedModel, TimeSpan):
 
     objects = ToolExecutionQuerySet.as_manager()
 
-    # Output since the last save: save() stores it as chunks, its receivers send it on.
-    fresh_output = ""
     _in_step = True  # whether the row is known to be as this instance
 
     class Meta(TrackedModel.Meta):
@@ -92,16 +88,7 @@ class ToolExecution(TrackedModel, TimeSpan):
 
     def save(self, *args, **kwargs) -> None:
         self.started_at = self.started_at or timezone.now()
-        if not self.fresh_output:
-            return super().save(*args, **kwargs)
-        chunk = OutputChunk(execution=self, offset=self.output_length, text=self.fresh_output)
-        self.output_length += len(self.fresh_output)
-        if update_fields := kwargs.get("update_fields"):
-            kwargs["update_fields"] = {*update_fields, "output_length"}
-        with transaction.atomic(savepoint=False):
-            chunk.save(force_insert=True)  # before the event, which takes the log's lock
-            super().save(*args, **kwargs)
-        self.fresh_output = ""
+        super().save(*args, **kwargs)
 
     @property
     def agent_id(self) -> str:
@@ -126,14 +113,11 @@ class ToolExecution(TrackedModel, TimeSpan):
         Raises ``IllegalMove`` once the tool has ended, which is how a worker that lost its run
         learns that it has.
         """
-        with self._running():
-            if message is not None:
-                self.message = message[:MESSAGE_LIMIT]
-            if progress is not None and not math.isnan(progress):
-                self.progress = min(max(progress, 0.0), 1.0)
-            stored = 0 if offset is None else self.output_length - offset
-            self.fresh_output = storable(output[stored:])
-            self.save(update_fields=["message", "progress"])
+        while True:
+            try:
+                return self._report(message, progress, output, offset)
+            except OutOfStep:  # another instance has reported
+                self._in_step = False
 
     def end(self, status: str, *, exit_code: int | None = None, message: str | None = None) -> None:
         """End the call. An ended call keeps its first ending."""
@@ -149,20 +133,59 @@ class ToolExecution(TrackedModel, TimeSpan):
             self.ended_at = timezone.now()
             self.save(update_fields=["status", "exit_code", "message", "ended_at"])
 
-    @contextmanager
-    def _running(self) -> Iterator[None]:
-        """A transaction for a report of a tool that runs, with this instance as its row is.
+    def _report(
+        self, message: str | None, progress: float | None, output: str, offset: int | None
+    ) -> None:
+        """Save the report with the row as this instance knows it: whether it is so, the update sees.
 
-        Reading and locking the row first would cost as much as all the rest of a report. Only the worker
-        of the run reports, so after a report that was committed the row is as it left it, and
-        whether the tool has been ended meanwhile is seen by the update itself.
+        Reading and locking the row first would cost as much as all the rest of a report. Only the
+        worker of the run reports, so after a report that was committed the row is as it left it.
         """
-        with transaction.atomic() if self._in_step else self.locked():
-            self._in_step = False
-            if self.status != self.Status.RUNNING:
-                raise self._over()
-            yield
+        from runs import report_writer
+
+        if not self._in_step:
+            self.refresh_from_db(fields=["status", "message", "progress", "output_length"])
+        self._in_step = False
+        if self.status != self.Status.RUNNING:
+            raise self._over()
+        report = self._as_report(message, progress, output, offset)
+        try:
+            report_writer.save(report)
+        except Ended as ended:
+            self.status = ended.status
+            raise self._over() from ended
+        self.message, self.progress = report.message, report.progress
+        self.output_length = report.offset + len(report.output)
+        self._remember(["message", "progress", "output_length"])
+        if connection.in_atomic_block:
             transaction.on_commit(partial(setattr, self, "_in_step", True))
+        else:  # without asking for a connection, which the process may not need
+            self._in_step = True
+
+    def _as_report(
+        self, message: str | None, progress: float | None, output: str, offset: int | None
+    ) -> Report:
+        run = self.task_execution.run
+        message = self.message if message is None else storable(message[:MESSAGE_LIMIT])
+        if progress is None or math.isnan(progress):
+            progress = self.progress
+        else:
+            progress = min(max(progress, 0.0), 1.0)
+        stored = 0 if offset is None else self.output_length - offset
+        output = storable(output[stored:])
+        return Report(
+            execution_id=str(self.pk),
+            tool=self.tool,
+            agent_id=self.agent_id,
+            run_id=str(run.pk),
+            crew_id=str(run.crew_id),
+            attempt=run.own_attempt,
+            message=message,
+            progress=progress,
+            output=output,
+            offset=self.output_length,
+            is_event=bool(output) or (message, progress) != (self.message, self.progress),
+        )
 
     def _do_update(self, base_qs: models.QuerySet, *args: Any) -> bool:
         """Django's update of the row: of a tool that runs only where the row says so, too."""

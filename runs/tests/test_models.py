@@ -120,6 +120,19 @@ class TestReports:
             execution.report(output="later")
         assert execution.output == "whole "
 
+    def test_a_tool_that_somebody_else_ended_is_not_saved_as_running(self, execution):
+        ToolExecution.objects.get(pk=execution.pk).end("error")
+        execution.message = "late"
+        with pytest.raises(IllegalMove, match="has ended as error"):
+            execution.save()
+        assert ToolExecution.objects.get(pk=execution.pk).message == ""
+
+    def test_another_instance_may_report_in_between(self, execution):
+        execution.report(output="one ")
+        ToolExecution.objects.get(pk=execution.pk).report(message="by hand", output="two ")
+        execution.report(output="three ")
+        assert (execution.output, execution.message) == ("one two three ", "by hand")
+
     def test_what_was_rolled_back_is_reported_again(self, execution):
         execution.report(output="one ", offset=0)
         with transaction.atomic():

@@ -86,8 +86,8 @@ DELIVERY = (
     guard(
         "delivery: a message has a length",
         "runs/models/tool_execution.py",
-        "if message is not None:\n                self.message = message[:MESSAGE_LIMIT]\n            if progress",
-        "if message is not None:\n                self.message = message\n            if progress",
+        "storable(message[:MESSAGE_LIMIT])",
+        "storable(message)",
         f"{POISON}::test_a_tool_may_report_anything",
     ),
 )  # fmt: skip

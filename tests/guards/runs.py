@@ -6,7 +6,7 @@ RUN, RUNS_SET = "runs/models/run.py", "runs/models/run_queryset.py"
 LEASE, LOG = "runs/lease.py", "realtime/log.py"
 MODELS, FENCE = "runs/tests/test_models.py", "realtime/tests/test_fence.py"
 REPORT = """if self.status != self.Status.RUNNING:
-                raise self._over()"""
+            raise self._over()"""
 SECOND_START = 'raise IllegalMove(f"Run {self.pk} is {self.status}; only a queued run starts.")'
 
 RUNS = (
@@ -97,13 +97,13 @@ RUNS = (
     guard(
         "fence: in the statement that moves the head",
         LOG,
-        'return f"FROM {fence} WHERE stream_id = %s AND attempt = %s {lock}", by',
+        'return f"FROM {fence} WHERE stream_id = %s AND attempt = %s {lock}", by[0]',
         'return "WHERE true", ()',
         f"{FENCE}::test_an_attempt_that_nobody_began_writes_nothing",
     ),
     guard(
         "fence: every event names its attempt",
-        *("realtime/signals.py", "events, by=run and _attempt(run))", "events)"),
+        *("realtime/signals.py", "by={_attempt(run)} if run else ())", "by=())"),
         f"{FENCE}::test_the_receivers_name_the_attempt",
     ),
     guard(
@@ -118,12 +118,24 @@ RUNS = (
     ),
     guard(
         "fence: nor does one that has ended since its last report",
+        *("runs/reports.py", "AND {table}.status = 'running' RETURNING", "RETURNING"),
+        f"{MODELS}::TestReports::test_a_tool_that_somebody_else_ended_is_not_reported_on",
+    ),
+    guard(
+        "fence: nor is one that has ended saved as running",
         *(
             "runs/models/tool_execution.py",
             "base_qs = base_qs.filter(status=self.Status.RUNNING)",
             "pass",
         ),
-        f"{MODELS}::TestReports::test_a_tool_that_somebody_else_ended_is_not_reported_on",
+        f"{MODELS}::TestReports::test_a_tool_that_somebody_else_ended_is_not_saved_as_running",
+    ),
+    guard(
+        "fence: several reports pass the fences of all their attempts",
+        LOG,
+        'return every, [*(value for attempt in by for value in attempt), len(by)]',
+        'return "WHERE true", ()',
+        "realtime/tests/test_reports.py::TestOneIsRefused::test_a_run_that_was_taken_away_fails_its_own_report_alone",
     ),
     guard(
         "end: one done of a stream, in the database",
