@@ -60,7 +60,7 @@ UNFOLD = {
                 "title": "Crews",
                 "items": [
                     _list("crews", "organization", "Organizations", "domain"),
-                    _list("crews", "membership", "Members", "group"),
+                    _list("crews", "membership", "Memberships", "group"),
                     _list("crews", "crew", "Crews", "smart_toy"),
                     _list("crews", "secret", "Secrets", "key"),
                 ],
@@ -77,7 +77,7 @@ UNFOLD = {
                 "items": [
                     _list("auth", "user", "Users", "person"),
                     _list("axes", "accessattempt", "Failed sign-ins", "lock"),
-                    _list("crews", "auditentry", "Audit trail", "history"),
+                    _list("crews", "auditentry", "Audit entries", "history"),
                 ],
             },
         ],

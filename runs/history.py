@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from runs.models import Run, TaskExecution, ToolExecution
+from runs.run_outline import Outline
+from runs.versions import version
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,10 @@ class Entry:
     execution: ToolExecution | TaskExecution | None = None
 
     @property
+    def version(self) -> str:
+        return version("event", self.type, self.id, self.at, self.status)
+
+    @property
     def kind(self) -> str:
         """What it is filtered by: run, agent, task, tool or error."""
         return {"boot": "run", "done": "run"}.get(self.type, self.type.partition("_")[0])
@@ -37,18 +43,23 @@ class Entry:
 
 
 def entries(
-    run: Run, tasks: Sequence[TaskExecution], tools: Iterable[ToolExecution]
+    run: Run,
+    tasks: Sequence[TaskExecution],
+    tools: Iterable[ToolExecution],
+    outline: Outline | None = None,
 ) -> list[Entry]:
     """All that has happened so far, oldest first."""
+    outline = outline or Outline(run.plan)
     told = [Entry("boot", str(run.pk), run.created_at, "Run requested")]
     tools_of: dict[Any, list[ToolExecution]] = {}
     for tool in tools:
         tools_of.setdefault(tool.task_execution_id, []).append(tool)
-    names = {agent["agent_id"]: agent["name"] for agent in run.plan["agents"]}
-    for agent_id in dict.fromkeys(task.agent_id for task in tasks):
-        own = [task for task in tasks if task.agent_id == agent_id]
-        name = names.get(agent_id, agent_id)
-        told += _agent(run, agent_id, name, own)
+    tasks_of: dict[str, list[TaskExecution]] = {}
+    for task in tasks:
+        tasks_of.setdefault(task.agent_id, []).append(task)
+    for agent_id, own in tasks_of.items():
+        name = outline.names.get(agent_id, agent_id)
+        told += _agent(run, agent_id, name, own, outline.planned_for[agent_id])
         for task in own:
             told += _task(task, name, tools_of.get(task.pk, []))
     # Sorting keeps what happened at the same time in the order of RANK.
@@ -61,10 +72,11 @@ RANK = (
 )  # fmt: skip
 
 
-def _agent(run: Run, agent_id: str, name: str, tasks: list[TaskExecution]) -> Iterator[Entry]:
+def _agent(
+    run: Run, agent_id: str, name: str, tasks: list[TaskExecution], planned: int
+) -> Iterator[Entry]:
     about = {"id": agent_id, "agent_id": agent_id, "agent": name}
     yield Entry("agent_start", at=tasks[0].started_at, what="begins to work", **about)
-    planned = sum(task["agent_id"] == agent_id for task in run.plan["tasks"])
     statuses = {task.status for task in tasks}
     if "running" not in statuses and (len(tasks) >= planned or run.is_over):
         cut_short = len(tasks) < planned

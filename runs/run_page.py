@@ -1,24 +1,30 @@
-"""A run as its page shows it, read with a fixed number of queries."""
+"""A run as its page shows it, read with a fixed number of queries.
 
+The page of a large run shows a part: a page of its tasks, of which those are open that one wants to
+see first, the lanes at work, and the newest events. So what it costs does not grow with the run.
+"""
+
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
+from itertools import groupby
 from typing import Any
 from uuid import uuid4
 
-from django.utils import timezone
-
 from runs import retries, transcript, workspaces
-from runs.history import Entry, entries
 from runs.models import Run, TaskExecution, ToolExecution, Worker
+from runs.run_outline import TASKS_AT_ONCE, PlannedTask
+from runs.run_record import TOOLS_AT_MOST, RunRecord
+from runs.task_rows import Step, TaskRow
 from runs.timeline import Timeline
 from runs.tools.box import WEAKNESS
+from runs.versions import version
 
 RETRIES_AT_MOST = 5
-TOOLS_AT_MOST = 500  # the newest; a page of more is of use to nobody
+STEPS_TO_COME = 20  # of a task at work, which are shown
+SEGMENTS_AT_MOST = 60
 TAIL_CHARS = 20_000  # of a tool's output, in the page as it is first sent
-TAILS_AT_MOST = 40  # the newest tools' output comes with the page, older ones' is fetched
+TAILS_AT_MOST = 20  # the newest tools' output comes with the page, older ones' is fetched
 
 REASONS = {
     "task_failed": "A task failed",
@@ -29,70 +35,68 @@ REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A call of a tool, or the plan of one: then ``execution`` is ``None``."""
-
-    number: int
-    tool: str
-    execution: ToolExecution | None = None
-    output: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TaskRow:
-    """A task of the plan and what has come of it."""
-
-    task_id: str
-    name: str
-    agent_id: str
-    agent: str
-    status: str  # of the execution, or: pending, skipped
-    execution: TaskExecution | None
-    steps: list[Step]
-
-
-class RunPage:
+class RunPage(RunRecord):
     """``run`` and all that its page says of it; ``with_output`` reads the ends of the outputs too."""
 
     TOOLS_AT_MOST = TOOLS_AT_MOST
     TAIL_CHARS = TAIL_CHARS
     EVENT_KINDS = (("all", "All"), ("task", "Tasks"), ("tool", "Tools"), ("trouble", "Trouble"))
 
-    def __init__(self, run: Run, *, with_output: bool = False) -> None:
-        self.run = run
-        self._with_output = with_output
-        self._executions = list(run.task_executions.order_by("order", "started_at"))
-        of = {execution.pk: execution for execution in self._executions}
-        newest = (
-            ToolExecution.objects.whoever_asks()
-            .filter(task_execution__in=of)
-            .order_by("-started_at", "-id")
-        )
-        self._tools = list(newest[: TOOLS_AT_MOST + 1])[::-1]
-        self.leaves_out = len(self._tools) > TOOLS_AT_MOST
-        self._tools = self._tools[-TOOLS_AT_MOST:]
-        for tool in self._tools:
-            tool.task_execution = of[tool.task_execution_id]
-        # Taken after reading: nothing that was read is in the future.
-        self.now: datetime = timezone.now()
-
     @cached_property
     def timeline(self) -> Timeline:
-        return Timeline(self.run, self._executions, self._tools, now=self.now)
+        return Timeline(self.run, self._executions, self._tools, now=self.now, outline=self.outline)
 
-    @cached_property
-    def history(self) -> list[Entry]:
-        return entries(self.run, self._executions, self._tools)
+    @property
+    def events_version(self) -> str:
+        return version("events", [entry.version for entry in self.history])
 
     @cached_property
     def tasks(self) -> list[TaskRow]:
         return list(self._task_rows())
 
     @property
+    def page_count(self) -> int:
+        return max(-(-len(self.outline.tasks) // TASKS_AT_ONCE), 1) if self.is_large else 1
+
+    @cached_property
+    def number(self) -> int:
+        """Of the page of tasks, from 1."""
+        asked = self.window.page
+        if asked is None:
+            asked = self.outline.number_of.get(self.at, 0) // TASKS_AT_ONCE + 1
+        return min(max(asked, 1), self.page_count)
+
+    @property
+    def first(self) -> int:
+        """Of the tasks on this page, counted from 1."""
+        return (self.number - 1) * TASKS_AT_ONCE + 1
+
+    @property
+    def last(self) -> int:
+        return min(self.number * TASKS_AT_ONCE, len(self.outline.tasks))
+
+    @property
+    def segments(self) -> list[dict[str, Any]]:
+        """Neighbouring tasks of one status, as the bar of the whole run shows them."""
+        statuses = [self._status(task) for task in self.outline.tasks]
+        if not self.is_large:
+            names = [task.name for task in self.outline.tasks]
+            return [
+                {"status": status, "title": f"{name}: {status}", "count": 1}
+                for name, status in zip(names, statuses, strict=True)
+            ]
+        groups = [(status, sum(1 for _ in group)) for status, group in groupby(statuses)]
+        if len(groups) > SEGMENTS_AT_MOST:
+            groups = list(Counter(statuses).items())
+        return [
+            {"status": status, "title": f"{count} {status}", "count": count}
+            for status, count in groups
+        ]
+
+    @property
     def done(self) -> int:
         """Tasks that have ended, however they did."""
-        return sum(task.execution is not None and task.status != "running" for task in self.tasks)
+        return sum(execution.status != "running" for execution in self._execution_of.values())
 
     @property
     def reason(self) -> str:
@@ -101,15 +105,18 @@ class RunPage:
     @property
     def culprit(self) -> ToolExecution | None:
         """The tool that a failed run failed with."""
+        if self.is_large:
+            return self._culprit
         failed = [tool for tool in self._tools if tool.status not in ("success", "running")]
         return failed[-1] if failed and self.run.status == Run.Status.FAILED else None
 
-    @property
+    @cached_property
     def shown_first(self) -> Any:
         """Primary key of the tool whose output one wants to see: the running, failed or last one."""
         running = [tool for tool in self._tools if tool.status == "running"]
-        tool = running[-1] if running else self.culprit or (self._tools or [None])[-1]
-        return tool and tool.pk
+        asked = [tool for tool in self._tools if str(tool.pk) == self.window.at]
+        last = (asked or running or [self.culprit or (self._tools or [None])[-1]])[-1]
+        return last and last.pk
 
     @property
     def waited_s(self) -> float:
@@ -135,16 +142,16 @@ class RunPage:
     @cached_property
     def retries(self) -> list[Run]:
         """The newest runs that repeat this one or go on with it, oldest first."""
-        newest = self.run.retries.order_by("-created_at", "-pk")
+        newest = self.run.retries.order_by("-created_at", "-pk").defer("plan")
         return list(newest[:RETRIES_AT_MOST])[::-1]
 
     @property
     def carried(self) -> list[dict[str, str]]:
         """Tasks that earlier runs have done, with their agents' names."""
-        names = {agent["agent_id"]: agent["name"] for agent in self.run.plan["agents"]}
+        names = self.outline.names
         return [
             task | {"agent": names.get(task["agent_id"], task["agent_id"])}
-            for task in self.run.carried
+            for task in self.outline.carried
         ]
 
     @cached_property
@@ -152,35 +159,58 @@ class RunPage:
         return Worker.objects.alive().exists()
 
     def _task_rows(self) -> Iterator[TaskRow]:
-        names = {agent["agent_id"]: agent["name"] for agent in self.run.plan["agents"]}
-        executions = {str(execution.task_id): execution for execution in self._executions}
         tails = {}
         if self._with_output:
             tails = transcript.tails(self._tools[-TAILS_AT_MOST:], TAIL_CHARS)
-        for task in self.run.plan["tasks"]:
-            execution = executions.get(task["task_id"])
-            status = execution.status if execution else self._status_of_unstarted
+        called: dict[Any, list[ToolExecution]] = {}
+        for tool in self._tools:
+            called.setdefault(tool.task_execution_id, []).append(tool)
+        shown = self.outline.tasks
+        if self.is_large:
+            shown = shown[self.first - 1 : self.last]
+        for task in shown:
+            execution = self._execution_of.get(task.task_id)
+            tools = called.get(execution.pk, []) if execution else []
+            is_closed = self.is_large and task.task_id not in self.open_tasks
             yield TaskRow(
-                task_id=task["task_id"],
-                name=task["name"],
-                agent_id=task["agent_id"],
-                agent=names.get(task["agent_id"], task["agent_id"]),
-                status=status,
+                task_id=task.task_id,
+                name=task.name,
+                agent_id=task.agent_id,
+                agent=self.outline.names.get(task.agent_id, task.agent_id),
+                status=self._status(task),
                 execution=execution,
-                steps=list(self._steps(task, execution, tails)),
+                steps=[] if is_closed else list(self._steps(task, execution, tools, tails)),
+                is_closed=is_closed,
+                step_count=len(task.tools),
             )
 
-    @property
-    def _status_of_unstarted(self) -> str:
+    def _status(self, task: PlannedTask) -> str:
+        if execution := self._execution_of.get(task.task_id):
+            return execution.status
         return "skipped" if self.run.is_over else "pending"
 
     def _steps(
-        self, task: dict[str, Any], execution: TaskExecution | None, tails: dict[Any, str]
+        self,
+        task: PlannedTask,
+        execution: TaskExecution | None,
+        called: list[ToolExecution],
+        tails: dict[Any, str],
     ) -> Iterator[Step]:
-        called = [t for t in self._tools if execution and t.task_execution_id == execution.pk]
         for number, tool in enumerate(called, start=1):
-            yield Step(number, tool.tool, tool, transcript.plain(tails.get(tool.pk, "")))
+            is_open = tool.pk == self.shown_first
+            wanted = is_open or tool.status == "running" or str(tool.pk) in self.window.opened
+            yield Step(
+                number,
+                tool.tool,
+                tool,
+                transcript.plain(tails.get(tool.pk, "")),
+                has_body=not self.is_large or wanted,
+                is_open=is_open,
+            )
         # Of what is still to come only the name is shown: its parameters have not been redacted.
         if execution is None or execution.status == TaskExecution.Status.RUNNING:
-            for number, step in enumerate(task["steps"][len(called) :], start=len(called) + 1):
-                yield Step(number, step["tool"])
+            begun = len(called)
+            if execution and self.leaves_out:
+                begun = self._calls().filter(task_execution=execution).count()
+            for number, tool in enumerate(task.tools[begun:][:STEPS_TO_COME], start=begun + 1):
+                yield Step(number, tool)

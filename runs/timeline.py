@@ -8,11 +8,13 @@ run goes on the page's script does the same sums again, so that bars grow with t
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.utils import timezone
 
 from runs.models import Run, TaskExecution, ToolExecution
+from runs.run_outline import Outline, PlannedTask
+from runs.timeline_bar import TOOL_GAP, TOOL_HEIGHT, TOOL_TOP, Bar, drawn_as_one
+from runs.versions import version
 
 # Seconds an unfinished run's axis may span: each leaves room to grow, none is twice the last.
 SPANS_S = (
@@ -27,44 +29,10 @@ TICKS_AT_MOST = 9
 SLOT = 14.0  # percent of the width for a task that has not begun
 SLOTS_AT_MOST = 42.0  # percent for all of them
 THINNEST = 0.4  # percent: a bar that can still be seen and clicked
+LANES_AT_MOST = 20  # of a run with more agents a few: those at work, then those that were last
+LANES_OF_MANY = 10
+BARS_APART = 40  # of a lane; where it has more, narrow ones that touch are drawn as one
 TOOL_ROWS = 6  # tools that run at once get a row each, up to this many
-
-TASK_TOP, TASK_HEIGHT = 5, 24  # pixels in the lane
-TOOL_TOP, TOOL_HEIGHT, TOOL_GAP = 33, 20, 3
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A task or a tool in its lane. ``start`` and ``end`` in seconds after the run's start."""
-
-    kind: str
-    id: str
-    label: str
-    status: str  # of the execution, or: pending, skipped
-    start: float | None
-    end: float | None
-    x: float
-    width: float
-    row: int = 0
-    record: TaskExecution | ToolExecution | None = None
-
-    @property
-    def y(self) -> int:
-        return TASK_TOP if self.kind == "task" else TOOL_TOP + self.row * (TOOL_HEIGHT + TOOL_GAP)
-
-    @property
-    def height(self) -> int:
-        return TASK_HEIGHT if self.kind == "task" else TOOL_HEIGHT
-
-    @property
-    def sign(self) -> str:
-        """The mark that tells the status without its colour; a tool's ends have a task's."""
-        return {"success": "succeeded", "error": "failed"}.get(self.status, self.status)
-
-    @property
-    def progress(self) -> float | None:
-        """0..1 of a running tool that tells how far it is."""
-        return getattr(self.record, "progress", None) if self.status == "running" else None
 
 
 @dataclass(slots=True)
@@ -75,6 +43,13 @@ class Lane:
     name: str
     role: str
     bars: list[Bar] = field(default_factory=list)
+
+    @property
+    def version(self) -> str:
+        """Changes with what the lane shows, but for the clock."""
+        bars = [(b.id, b.label, b.status, b.start, b.end, b.row, b.count) for b in self.bars]
+        unstarted = [(bar.x, bar.width) for bar in self.bars if bar.start is None]
+        return version("lane", self.agent_id, bars, unstarted)
 
     @property
     def height(self) -> int:
@@ -106,12 +81,15 @@ class Timeline:
         tools: Iterable[ToolExecution],
         *,
         now: datetime | None = None,
+        outline: Outline | None = None,
     ) -> None:
         self._run = run
+        self._outline = outline or Outline(run.plan)
         self._now = now or timezone.now()
         self._tasks = {str(task.task_id): task for task in tasks}
-        self._unstarted = [t for t in run.plan["tasks"] if t["task_id"] not in self._tasks]
-        room = min(SLOT * len(self._unstarted), SLOTS_AT_MOST)
+        unstarted = [t for t in self._outline.tasks if t.task_id not in self._tasks]
+        self._slots = {task.task_id: slot for slot, task in enumerate(unstarted)}
+        room = min(SLOT * len(unstarted), SLOTS_AT_MOST)
         self.share = 100.0 - room if run.started_at else 0.0  # percent of the width that is time
         self.elapsed_s = run.duration_s
         self.span_s = max(self.elapsed_s, 0.001) if run.is_over else room_for(self.elapsed_s)
@@ -125,23 +103,44 @@ class Timeline:
     def _lanes(self, tools: Sequence[ToolExecution]) -> list[Lane]:
         lanes = {
             agent["agent_id"]: Lane(agent["agent_id"], agent["name"], agent["role"])
-            for agent in self._run.plan["agents"]
+            for agent in self._outline.agents
         }
-        for task in self._run.plan["tasks"]:
-            agent_id = task["agent_id"]
-            lanes.setdefault(agent_id, Lane(agent_id, agent_id, ""))
-            lanes[agent_id].bars.append(self._task_bar(task))
-        for agent_id, lane in lanes.items():
-            lane.bars += self._tool_bars([tool for tool in tools if tool.agent_id == agent_id])
-        return list(lanes.values())
+        for task in self._outline.tasks:
+            lanes.setdefault(task.agent_id, Lane(task.agent_id, task.agent_id, ""))
+        shown = self._chosen(lanes)
+        self.lanes_left_out = len(lanes) - len(shown)
+        for task in self._outline.tasks:
+            if task.agent_id in shown:
+                shown[task.agent_id].bars.append(self._task_bar(task))
+        tools_of: dict[str, list[ToolExecution]] = {}
+        for tool in tools:
+            tools_of.setdefault(tool.agent_id, []).append(tool)
+        for agent_id, lane in shown.items():
+            lane.bars += self._tool_bars(tools_of.get(agent_id, []))
+            if len(lane.bars) > BARS_APART or self.lanes_left_out:
+                lane.bars = drawn_as_one(lane.bars)
+        return list(shown.values())
 
-    def _task_bar(self, task: dict[str, Any]) -> Bar:
-        if execution := self._tasks.get(task["task_id"]):
-            return self._bar("task", task["task_id"], task["name"], execution)
+    def _chosen(self, lanes: dict[str, Lane]) -> dict[str, Lane]:
+        """Of many lanes those at work, then those that were last, in the order of the plan."""
+        if len(lanes) <= LANES_AT_MOST:
+            return lanes
+        recent = sorted(
+            self._tasks.values(),
+            key=lambda task: (task.status == TaskExecution.Status.RUNNING, task.started_at),
+            reverse=True,
+        )
+        order = dict.fromkeys([*(task.agent_id for task in recent), *lanes])
+        chosen = set(list(order)[:LANES_OF_MANY])
+        return {agent_id: lane for agent_id, lane in lanes.items() if agent_id in chosen}
+
+    def _task_bar(self, task: PlannedTask) -> Bar:
+        if execution := self._tasks.get(task.task_id):
+            return self._bar("task", task.task_id, task.name, execution)
         status = "skipped" if self._run.is_over else "pending"
-        width = (100.0 - self.share) / len(self._unstarted)
-        x = self.share + self._unstarted.index(task) * width
-        return Bar("task", task["task_id"], task["name"], status, None, None, x, width)
+        width = (100.0 - self.share) / len(self._slots)
+        x = self.share + self._slots[task.task_id] * width
+        return Bar("task", task.task_id, task.name, status, None, None, x, width)
 
     def _tool_bars(self, tools: Sequence[ToolExecution]) -> list[Bar]:
         free_at: list[datetime] = []  # when each row's last tool ended

@@ -1,5 +1,6 @@
 """The pages of the runs. Every view reaches its record by walking from the user."""
 
+import time
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from runs import transcript
 from runs.forms import RetryForm, RunFilterForm, RunRequestForm, ShareForm
 from runs.models import IllegalMove, Run, ToolExecution
 from runs.run_page import RunPage
+from runs.run_window import Window
 
 RUNS_PER_PAGE = 25
 PROGRESS_AT_MOST = 20  # runs in one question
@@ -65,16 +67,28 @@ def run(request: HttpRequest, pk: UUID) -> HttpResponse:
             return redirect_to_login(request.get_full_path())
         raise Http404("There is no run with this id that you can see.")
     bind_contextvars(**record.log_ids)
-    context = _context(request, RunPage(record, with_output=True))
+    page = RunPage(record, with_output=True, window=Window.of(request))
+    context = _context(request, page)
     return render(request, "run.html", context)
 
 
 @never_cache
 @require_safe
 def run_live(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """What changes on the run page, without the tools' output, for the page to bring itself up to date."""
-    record = _found(request, pk)
-    return render(request, "_run_live.html", _context(request, RunPage(record)))
+    """What changes on the run page, without the tools' output, for the page to bring itself up to date.
+
+    Parts whose versions the page has come as empty elements with ``data-same``.
+    """
+    began = time.thread_time()
+    record = get_object_or_404(_readable(request).defer("plan", "parent__plan"), pk=pk)
+    bind_contextvars(**record.log_ids)
+    if request.method == "HEAD":
+        return HttpResponse()  # a guest's page asks whether the run is still shared
+    page = RunPage(record, window=Window.of(request))
+    response = render(request, "_run_live.html", _context(request, page))
+    # Of a large run the page asks the less often the more this costs.
+    response["Server-Timing"] = f"cpu;dur={1000 * (time.thread_time() - began):.0f}"
+    return response
 
 
 @never_cache
@@ -165,7 +179,7 @@ def _readable(request: HttpRequest) -> QuerySet[Run]:
     """Runs the reader may open, with what the reader may do with each."""
     same = {"pk": OuterRef("pk")}
     runs = Run.objects.readable_by(request.user).select_related("crew", "started_by", "parent")
-    return runs.annotate(
+    return runs.defer("parent__plan").annotate(
         is_member=Exists(Run.objects.visible_to(request.user).filter(**same)),
         may_operate=Exists(Run.objects.operable_by(request.user).filter(**same)),
         may_manage=Exists(Run.objects.managed_by(request.user).filter(**same)),

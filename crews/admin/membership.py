@@ -45,8 +45,6 @@ class MembershipInline(ScopedInline, TabularInline):
     model = Membership
     form = MembershipForm
     fields = ["user", "role"]
-    verbose_name = "member"
-    verbose_name_plural = "members"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).select_related("user")

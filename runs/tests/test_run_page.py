@@ -201,7 +201,7 @@ class TestPage:
         assert RunPage(run).shown_first == tool.pk
 
     def test_only_the_newest_of_very_many_tools_are_shown(self, acme, monkeypatch):
-        monkeypatch.setattr("runs.run_page.TOOLS_AT_MOST", 2)
+        monkeypatch.setattr("runs.run_record.TOOLS_AT_MOST", 2)
         run = acme.start_run()
         task, first = begin(run)
         assert not RunPage(run).leaves_out

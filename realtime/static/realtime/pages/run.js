@@ -16,7 +16,7 @@ import { GraphWebSocket, RunWebSocket } from "../websocket.js";
 import { EventList } from "./event_list.js";
 import { showLive } from "./live_mark.js";
 import { askBeforeSubmitting, copyOnClick } from "./run_forms.js";
-import { refresher } from "./run_refresh.js";
+import { Opened, refresher, withdraw } from "./run_refresh.js";
 import { RunTools } from "./run_tools.js";
 import { Timeline } from "./timeline.js";
 import { duration } from "./times.js";
@@ -35,7 +35,11 @@ const sinceRendered = () => (performance.now() - renderedAt) / 1000;
 
 const timeline = new Timeline(root, sinceRendered);
 const events = new EventList(root);
-const tools = new RunTools(root, runId);
+const opened = new Opened();
+const tools = new RunTools(root, runId, (id) => {
+  opened.add(id);
+  look(true);
+});
 askBeforeSubmitting();
 copyOnClick();
 searchOnSlash();
@@ -45,7 +49,8 @@ const graphSocket = crewId ? new GraphWebSocket(crewId, null, { autoReconnect: t
 const sockets = graphSocket ? [runSocket, graphSocket] : [runSocket];
 const showMark = showLive(sockets, isOver);
 
-const look = refresher(liveUrl, () => {
+const look = refresher(() => opened.addressOf(liveUrl), () => {
+  if (!document.getElementById("run-live")) return;
   renderedAt = performance.now();
   document.title = document.getElementById("run-live")?.dataset.title ?? document.title;
   timeline.layout();
@@ -57,6 +62,43 @@ const look = refresher(liveUrl, () => {
 /** @type {ReturnType<typeof setInterval> | undefined} */
 let ticking;
 if (!isOver()) begin();
+if (!crewId) watchSharing();
+findTarget();
+root.addEventListener("click", openTask);
+
+/** A task of a large run shows its tools when somebody opens it. @param {MouseEvent} event */
+function openTask(event) {
+  const link = event.target instanceof Element ? event.target.closest("[data-open]") : null;
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  opened.add(link.getAttribute("data-open") ?? "");
+  look(true);
+}
+
+/** A link to a tool that is on another page of the tasks leads there. */
+function findTarget() {
+  const [, id] = /^#(?:tool|task)-([0-9a-f-]{36})$/.exec(location.hash) ?? [];
+  const isLarge = document.getElementById("run-live")?.hasAttribute("data-large");
+  const isAsked = new URLSearchParams(location.search).get("at") === id;
+  if (id && isLarge && !isAsked && !document.getElementById(location.hash.slice(1))) {
+    location.replace(`?at=${id}${location.hash}`);
+  }
+}
+
+/** Nothing tells a guest's page of an ended run that it is not shared any more: it asks. */
+function watchSharing() {
+  const ask = async () => {
+    if (document.hidden || !isOver()) return;
+    try {
+      const { status } = await fetch(`${liveUrl}`, { method: "HEAD", cache: "no-store" });
+      if (status === 404) withdraw();
+    } catch {
+      // No connection: what is shown stays until the server can be asked.
+    }
+  };
+  setInterval(ask, LOOK_WHEN_LIVE_MS);
+  document.addEventListener("visibilitychange", ask);
+}
 
 /** As everywhere: a slash begins a search, in the output that one reads. */
 function searchOnSlash() {
@@ -86,6 +128,19 @@ function begin() {
   ticking = setInterval(tick, TICK_MS);
 }
 
+/** When each figure came from the server: a part that is the same is not sent again.
+ * @type {WeakMap<Element, {figure: string | null, at: number}>} */
+const seen = new WeakMap();
+
+/** Seconds since the figure came. @param {Element} element */
+function sinceSeen(element) {
+  const figure = element.getAttribute("data-ticking");
+  const known = seen.get(element);
+  if (known?.figure === figure) return (performance.now() - known.at) / 1000;
+  seen.set(element, { figure, at: renderedAt });
+  return sinceRendered();
+}
+
 function end() {
   clearInterval(ticking);
   for (const socket of sockets) socket.disconnect();
@@ -93,6 +148,7 @@ function end() {
 }
 
 function tick() {
+  if (!document.getElementById("run-live")) return end(); // It was withdrawn.
   const isLive = graphSocket?.state === "live" && runSocket.state === "live";
   const due = isLive ? LOOK_WHEN_LIVE_MS : LOOK_MS;
   if (performance.now() - lookedAt > due) {
@@ -100,9 +156,8 @@ function tick() {
     look();
   }
   if (document.hidden) return;
-  const passed = sinceRendered();
   for (const element of root.querySelectorAll("[data-ticking]")) {
-    element.textContent = duration(Number(element.getAttribute("data-ticking")) + passed);
+    element.textContent = duration(Number(element.getAttribute("data-ticking")) + sinceSeen(element));
   }
-  if (timeline.isGrowing) timeline.layout();
+  if (timeline.isGrowing) timeline.grow();
 }

@@ -4,9 +4,37 @@ import { morph } from "./morph.js";
 import { localTimes } from "./times.js";
 
 const AT_MOST_EVERY_MS = 300;
+const LARGE_AT_MOST_EVERY_MS = 1_000;
+const COST_FACTOR = 50; // so an open page of a large run takes 2 % of a core of the server
+const OPENED_AT_MOST = 20;
+
+/** What of the run this page shows, as `runs/run_window.py` reads it. */
+export class Opened {
+  #ids = new Set();
+
+  /** @param {string} id  of a task or tool whose content is wanted */
+  add(id) {
+    this.#ids.delete(id);
+    this.#ids.add(id);
+    const [oldest] = this.#ids;
+    if (this.#ids.size > OPENED_AT_MOST) this.#ids.delete(oldest);
+  }
+
+  /** @param {string} url */
+  addressOf(url) {
+    const { searchParams } = new URL(location.href);
+    const query = new URLSearchParams();
+    for (const name of ["page", "at"]) {
+      const value = searchParams.get(name);
+      if (value) query.set(name, value);
+    }
+    if (this.#ids.size) query.set("open", [...this.#ids].join(","));
+    return query.size ? `${url}?${query}` : url;
+  }
+}
 
 /**
- * @param {string} url  of the part of the page that changes
+ * @param {() => string} url  of the part of the page that changes
  * @param {() => void} onChange  called after each update
  * @returns {(evenHidden?: boolean) => void} asks for an update; what is asked for during one is done
  *   after it, and what is asked for in a hidden tab when it is seen again, unless it is urgent
@@ -21,8 +49,9 @@ export function refresher(url, onChange) {
     while (wanted && (urgent || !document.hidden)) {
       wanted = false;
       urgent = false;
-      if (await update(url)) onChange();
-      await new Promise((resolve) => setTimeout(resolve, AT_MOST_EVERY_MS));
+      const { isNew, pauseMs } = await update(url());
+      if (isNew) onChange();
+      await new Promise((resolve) => setTimeout(resolve, urgent ? AT_MOST_EVERY_MS : pauseMs));
     }
     busy = false;
   };
@@ -37,24 +66,43 @@ export function refresher(url, onChange) {
   return request;
 }
 
+let knows = true; // whether the page has the parts whose versions it has
+
 /** @param {string} url */
 async function update(url) {
+  const failed = { isNew: false, pauseMs: AT_MOST_EVERY_MS };
+  const parts = knows ? [...document.querySelectorAll("#run-live [data-version]")] : [];
+  const versions = parts.map((part) => part.getAttribute("data-version"));
   let response;
   try {
-    response = await fetch(url, { cache: "no-store" });
+    response = await fetch(url, { cache: "no-store", headers: { "X-Has": versions.join(",") } });
   } catch {
-    return false; // No connection: the live mark says so, and somebody will ask again.
+    return failed; // No connection: the live mark says so, and somebody will ask again.
   }
   if (response.status === 404) {
-    location.reload(); // Signed out, or not shared any more: the server says it better.
-    return false;
+    withdraw();
+    return failed;
   }
-  if (!response.ok) return false;
+  if (!response.ok) return failed;
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
   const wanted = fresh.getElementById("run-live");
   const current = document.getElementById("run-live");
-  if (!wanted || !current) return false;
-  morph(current, wanted);
+  if (!wanted || !current) return failed;
+  knows = morph(current, wanted);
   localTimes(document.body);
-  return true;
+  return { isNew: true, pauseMs: wanted.hasAttribute("data-large") ? pauseAfter(response) : AT_MOST_EVERY_MS };
+}
+
+/** @param {Response} response */
+function pauseAfter(response) {
+  const cost = /cpu;dur=(\d+)/.exec(response.headers.get("Server-Timing") ?? "");
+  return Math.max(Number(cost?.[1] ?? 0) * COST_FACTOR, LARGE_AT_MOST_EVERY_MS);
+}
+
+/** Signed out, or not shared any more: members sign in, and a guest's page says that it has ended. */
+export function withdraw() {
+  const root = document.getElementById("run");
+  const notice = document.getElementById("sharing-ended");
+  if (root?.hasAttribute("data-crew-id") || !(notice instanceof HTMLTemplateElement)) location.reload();
+  else root?.replaceChildren(notice.content.cloneNode(true));
 }

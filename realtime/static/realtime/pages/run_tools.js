@@ -9,6 +9,7 @@ import { ToolOutput } from "./tool_output.js";
 export class RunTools {
   #root;
   #runId;
+  #fetchCard;
   /** @type {Map<string, ToolOutput>} */
   #outputs = new Map();
   /** Where in each tool's output its next chunk stands. @type {Map<string, number>} */
@@ -21,10 +22,12 @@ export class RunTools {
   /**
    * @param {HTMLElement} root  the run page
    * @param {string} runId
+   * @param {(id: string) => void} fetchCard  asks for the content of a tool's card
    */
-  constructor(root, runId) {
+  constructor(root, runId, fetchCard) {
     this.#root = root;
     this.#runId = runId;
+    this.#fetchCard = fetchCard;
     root.addEventListener("click", ({ target }) => {
       const link = target instanceof Element ? target.closest('a[href^="#tool-"]') : null;
       this.#open(link?.getAttribute("href")?.slice(1));
@@ -114,7 +117,7 @@ export class RunTools {
 
   /** @param {HTMLDetailsElement} card */
   #add(card) {
-    this.#outputs.set(card.dataset.execution ?? "", new ToolOutput(card));
+    this.#outputs.set(card.dataset.execution ?? "", new ToolOutput(card, () => this.#fetchCard(card.dataset.execution ?? "")));
   }
 
   /**

@@ -11,6 +11,7 @@ export class Timeline {
   #elapsed;
   #zoom = 1;
   #current = "";
+  #shown = "";
 
   /**
    * @param {HTMLElement} root  the run page
@@ -33,9 +34,23 @@ export class Timeline {
     return this.#section.hasAttribute("data-growing");
   }
 
+  /** Lets what runs grow with the clock; the rest moves only with the axis. */
+  grow() {
+    const { share, span } = this.#axis;
+    if (`${share} ${span}` !== this.#shown) return this.layout();
+    const now = this.#now;
+    for (const bar of this.#root.querySelectorAll(".lane-chart .bar[data-start]:not([data-end])")) {
+      if (bar instanceof SVGElement) putBar(bar, now, { share, span });
+    }
+    const line = this.#root.querySelector("#ticks .now");
+    for (const x of ["x1", "x2"]) line?.setAttribute(x, `${(now / span) * share}%`);
+  }
+
   /** Puts everything where it belongs now. */
   layout() {
+    if (!this.#section) return; // The page was withdrawn.
     const { share, span } = this.#axis;
+    this.#shown = `${share} ${span}`;
     const grid = this.#root.querySelector("#timeline-grid");
     const width = grid?.getBoundingClientRect().width ?? 0;
     if (!width) return;

@@ -84,22 +84,35 @@ class Pane {
 /** A tool's card. Its output is put together only while somebody looks at it. */
 export class ToolOutput {
   #card;
+  /** @type {Pane | undefined} */
   #pane;
+  /** @type {OutputFeed | undefined} */
   #feed;
   #length = 0;
   #begun = false;
 
-  /** @param {HTMLDetailsElement} card */
-  constructor(card) {
+  /**
+   * @param {HTMLDetailsElement} card
+   * @param {() => void} fetchCard  asks for the content of the card
+   */
+  constructor(card, fetchCard) {
     this.#card = card;
-    this.#pane = new Pane(/** @type {HTMLElement} */ (card.querySelector(".tool-output")));
-    this.#feed = new OutputFeed(this.#pane, (from) => load(card.dataset.outputUrl ?? "", from));
     card.addEventListener("toggle", () => {
+      if (card.open && !card.querySelector(".tool-output")) fetchCard();
       this.update();
-      this.#pane.toEnd();
+      if (card.open) this.#pane?.toEnd();
     });
+    if (card.open && !card.querySelector(".tool-output")) fetchCard();
     this.update();
-    this.#pane.toEnd();
+    if (card.open) this.#pane?.toEnd();
+  }
+
+  /** A closed card costs nothing: where its output goes is looked for when it is opened. */
+  #prepare() {
+    const element = this.#card.querySelector(".tool-output");
+    if (this.#pane || !(element instanceof HTMLElement)) return;
+    this.#pane = new Pane(element);
+    this.#feed = new OutputFeed(this.#pane, (from) => load(this.#card.dataset.outputUrl ?? "", from));
   }
 
   /**
@@ -108,7 +121,7 @@ export class ToolOutput {
    * @param {string} text
    */
   receive(at, text) {
-    if (this.#begun && this.#card.open) this.#feed.receive(at, text);
+    if (this.#begun && this.#card.open) this.#feed?.receive(at, text);
     else this.#length = Math.max(this.#length, at + codePoints(text));
   }
 
@@ -116,6 +129,8 @@ export class ToolOutput {
   update() {
     const { open, dataset } = this.#card;
     if (!open) return;
+    this.#prepare();
+    if (!this.#feed) return;
     if (!this.#begun) {
       // Served whole, and finished: there is nothing to add.
       const served = this.#card.querySelector(".output-text[data-loaded]");

@@ -1,0 +1,115 @@
+"""The run page in a real browser: what it has become is what a page shows that is opened now."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from runs.models import Run, TaskExecution, ToolExecution
+from runs.tests.test_large_run import begin, carry_out, large_run
+from tests.live import eventually
+from tests.test_browser_crew import mark, signed_in
+
+__all__ = ["signed_in"]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+ENDED_MS = 20_000  # a guest's page asks every fifteen seconds
+# But for the content of cards: of a large run it is there once it was looked at.
+SHOWN = """() => {
+    const text = (selector) => [...document.querySelectorAll(selector)].map((e) => e.textContent.trim());
+    const parts = [...document.querySelectorAll("#run-live [data-version]")];
+    return {
+        parts: parts.map(({id, dataset}) => [id, dataset.status, dataset.version]),
+        texts: parts.flatMap((part) => text(`[id="${part.id}"] :is(h3, .event-what)`)),
+        ids: [...document.querySelectorAll("#run-live [id]")].filter((e) => !e.closest(".tool-body")).map(({id}) => id).sort(),
+        facts: text("#run-head .run-fact:nth-child(2), #run-head h1, #event-count, .run-pages"),
+        segments: [...document.querySelectorAll(".segments li")].map((e) => e.dataset.status),
+    };
+}"""
+
+
+def same_as_a_fresh_page(page, run: Run) -> None:
+    """Wait until the page shows what one does that is opened now."""
+    fresh = page.context.new_page()
+    fresh.goto(run.get_absolute_url())
+    expect(mark(fresh)).to_have_attribute("data-state", re.compile("live|finished"))
+    wanted = fresh.evaluate(SHOWN)
+    fresh.close()
+    page.bring_to_front()
+    try:
+        eventually(lambda: page.evaluate(SHOWN) == wanted)
+    except AssertionError:
+        assert page.evaluate(SHOWN) == wanted
+
+
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_after_every_event_the_page_is_as_one_that_is_opened_now(signed_in, acme, size):
+    run = acme.start_run() if size == "small" else large_run(acme, 40)
+    signed_in.goto(run.get_absolute_url())
+    expect(mark(signed_in)).to_have_attribute("data-state", "live")
+    loaded = signed_in.evaluate("performance.timeOrigin")
+    for number in (0, 1):
+        task, [tool] = begin(run, number)
+        same_as_a_fresh_page(signed_in, run)
+        tool.report(message="half of it", progress=0.5, output="hello\n")
+        expect(signed_in.locator(f"#text-{tool.pk}")).to_contain_text("hello")
+        tool.end("success" if number == 0 else "error", exit_code=number)
+        ToolExecution.objects.start(task_execution=task, tool="pytest", params={"path": "."}).end(
+            "success", exit_code=0
+        )
+        same_as_a_fresh_page(signed_in, run)
+        task.finish("succeeded" if number == 0 else "failed", message="" if not number else "No.")
+        same_as_a_fresh_page(signed_in, run)
+    run.finish("failed", reason="task_failed", message="Some tests failed.")
+    expect(mark(signed_in)).to_have_attribute("data-state", "finished")
+    same_as_a_fresh_page(signed_in, run)
+    assert signed_in.evaluate("performance.timeOrigin") == loaded
+
+
+def test_a_task_of_a_large_run_opens_and_its_tools_output_comes(signed_in, acme):
+    run = large_run(acme, 40)
+    [tool] = carry_out(run, 0, tools=1)
+    begin(run, 1)
+    signed_in.goto(run.get_absolute_url())
+    signed_in.locator(f'[data-open="{run.plan["tasks"][0]["task_id"]}"]').click()
+    card = signed_in.locator(f"#tool-{tool.pk}")
+    card.locator("summary").first.click()
+    expect(card.locator(".output-text")).to_be_visible()
+    # It stays open when the page is brought up to date.
+    begin(run, 2)
+    expect(signed_in.locator(".run-task[data-status=running]")).to_have_count(2)
+    expect(card.locator(".output-text")).to_be_visible()
+
+
+def test_a_link_to_a_tool_on_another_page_of_tasks_leads_there(signed_in, acme):
+    run = large_run(acme, 70)
+    [tool] = carry_out(run, 0, tools=1)
+    begin(run, 40)
+    signed_in.goto(f"{run.get_absolute_url()}#tool-{tool.pk}")
+    expect(signed_in.locator(f"#tool-{tool.pk}[open]")).to_be_in_viewport()
+    signed_in.get_by_role("link", name="Later").first.click()
+    expect(signed_in.locator(".run-pages").first).to_contain_text("Tasks 31 to 60 of 70")
+
+
+def test_a_guests_page_of_an_ended_run_says_that_sharing_has_ended(page, acme):
+    run = acme.start_run()
+    TaskExecution.objects.start(run=run, task=run.plan["tasks"][0]).finish("succeeded")
+    run.finish("succeeded")
+    run.share(True)
+    page.clock.install()
+    page.goto(run.get_absolute_url())
+    expect(page.locator("#run-head .status-badge")).to_have_text("Succeeded")
+    run.share(False)
+    page.clock.fast_forward(ENDED_MS)
+    expect(page.get_by_role("heading", name="Sharing has ended")).to_be_visible()
+    expect(page.locator("#run-live")).to_have_count(0)
+    expect(page.get_by_role("link", name="sign in", exact=True)).to_be_visible()
+
+
+def test_a_guests_page_of_a_run_at_work_says_that_sharing_has_ended(page, acme):
+    run = acme.start_run()
+    run.share(True)
+    page.goto(run.get_absolute_url())
+    expect(mark(page)).to_have_attribute("data-state", "live")
+    run.share(False)
+    expect(page.get_by_role("heading", name="Sharing has ended")).to_be_visible()
