@@ -1,4 +1,4 @@
-"""The durable event log: append, read since, head, prune. The only writer of its tables.
+"""The durable event log: append, read since, head. With `realtime.pruning` the only writer of its tables.
 
 ``append`` moves the stream's head and writes the events in one transaction, and the stream's row
 stays locked until that commits. So the order of ``seq`` is the order of commits, no number is ever
@@ -17,7 +17,6 @@ from itertools import starmap
 from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from realtime.events import Event, encode
@@ -28,7 +27,6 @@ from realtime.models.stream import new_epoch
 ROWS = 200  # inserted by one statement; SQLite takes 999 parameters at least
 PAGE_EVENTS = 500  # events read at once
 PAGE_BYTES = 256 * 1024  # a page ends with the event that reaches this many bytes of UTF-8
-PRUNE_EVENTS = 5_000  # events deleted in one transaction
 LAST_SEQ = 2**63 - 1  # that the column holds
 LAST_TYPE = "done"  # the event that closes its stream
 
@@ -263,37 +261,12 @@ def renew_epochs() -> int:
 
 
 def delete(*streams: str) -> None:
-    """Delete streams with their events, for what they are about is gone."""
-    Stream.objects.filter(name__in=streams).delete()
+    """Delete streams with their events, for what they are about is gone.
 
-
-def prune(*, older_than: datetime) -> int:
-    """Delete events older than that and raise their streams' floors; how many were deleted.
-
-    In transactions of ``PRUNE_EVENTS``, each of one stream, whose writers wait so long: a reader sees the
-    events or the floor above them. The newest event of an open stream stays: on a mission stream it is
-    the crew's present status.
+    The streams are locked first, as by everybody else, so that no two wait for each other.
     """
-    old = LoggedEvent.objects.filter(created_at__lt=older_than)
-    pruned = 0
-    for name in old.values_list("stream_id", flat=True).distinct().order_by("stream_id"):
-        while deleted := _prune_some(name, old):
-            pruned += deleted
-    return pruned
-
-
-def _prune_some(name: str, old: QuerySet[LoggedEvent]) -> int:
     with transaction.atomic():
-        stream = Stream.objects.select_for_update().filter(name=name).first()
-        # Numbers and times can disagree between clocks: the floor follows the numbers.
-        last = old.filter(stream_id=name).aggregate(last=Max("seq"))["last"]
-        if stream is None or last is None:
-            return 0
-        if last == stream.head and stream.closed_at is None:
-            last -= 1
-        last = min(last, stream.floor + PRUNE_EVENTS)
-        if last <= stream.floor:
-            return 0
-        stream.floor = last
-        stream.save(update_fields=["floor"])
-        return LoggedEvent.objects.filter(stream_id=name, seq__lte=last).delete()[0]
+        rows = Stream.objects.select_for_update().filter(name__in=streams)
+        names = list(rows.order_by("name").values_list("name", flat=True))
+        LoggedEvent.objects.filter(stream_id__in=names).delete()
+        Stream.objects.filter(name__in=names).delete()

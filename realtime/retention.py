@@ -1,24 +1,32 @@
-"""Old events are removed with what else is old."""
+"""Old events are removed with what else is old, and a run's events with the run."""
 
 import logging
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.dispatch import receiver
 from django.utils import timezone
 
-from realtime import log
-from runs.retention import cleaning
+from realtime import log, pruning, streams
+from runs.removal import removing
+from runs.retention import Rest, cleaning
 
 logger = logging.getLogger(__name__)
 
 
 @receiver(cleaning)
-def prune(**kwargs: Any) -> None:
+def prune(rest: Rest, **kwargs: Any) -> None:
     """Delete the events older than ``EVENTS_RETENTION_DAYS``, where that is set."""
     if not settings.EVENTS_RETENTION_DAYS:
         return
     moment = timezone.now() - timedelta(days=settings.EVENTS_RETENTION_DAYS)
-    if pruned := log.prune(older_than=moment):
+    if pruned := pruning.prune(older_than=moment, rest=rest):
         logger.info("Pruned %d events older than %g days", pruned, settings.EVENTS_RETENTION_DAYS)
+
+
+@receiver(removing)
+def delete_streams(runs: Collection[UUID], **kwargs: Any) -> None:
+    log.delete(*(streams.run(run) for run in runs))

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Q
 from django.db.models.signals import post_save, pre_save
 from django.dispatch import receiver
 
@@ -27,12 +27,15 @@ def refresh(crew_id: UUID) -> None:
 
 def refresh_all() -> None:
     """Bring the crews up to date that are not, each in its own transaction."""
-    stale = Crew.objects.annotate(at_work=Exists(Run.objects.active().filter(crew=OuterRef("pk"))))
     if Worker.objects.alive().exists():
-        stale = stale.exclude(at_work=True, activity=Crew.Status.BUSY)
-        stale = stale.exclude(at_work=False, activity=Crew.Status.AVAILABLE)
+        # From the few active runs to their crews: asking each crew would read all of its runs.
+        at_work = Q(pk__in=Run.objects.active().order_by().values("crew"))
+        stale = Crew.objects.filter(
+            (at_work & ~Q(activity=Crew.Status.BUSY))
+            | (~at_work & ~Q(activity=Crew.Status.AVAILABLE))
+        )
     else:
-        stale = stale.exclude(activity=Crew.Status.OFFLINE)
+        stale = Crew.objects.exclude(activity=Crew.Status.OFFLINE)
     for crew_id in stale.values_list("pk", flat=True):
         refresh(crew_id)
 

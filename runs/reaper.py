@@ -20,10 +20,13 @@ logger = logging.getLogger(__name__)
 
 def sweep() -> dict[str, int]:
     """One sweep. Returns how many runs were ended as ``worker_lost`` and how many announced again."""
-    expired = Run.objects.lease_expired().select_related("crew")
+    # Ordered by what the index on the status has at hand: the model's own order, the newest first,
+    # may lead the database through all runs that ever were.
+    expired = Run.objects.lease_expired().select_related("crew").order_by("lease_until")
     lost = [_about(run, _end_lost) for run in expired]
     # A broker that takes one message slowly or not at all is not asked to take the others.
     waiting = Run.objects.waiting(longer_than=ANNOUNCE_AGAIN_AFTER).select_related("crew")
+    waiting = waiting.order_by("announced_at", "created_at")
     rung = takewhile(lambda run: _about(run, dispatch.ring), waiting)
     done = {"worker_lost": sum(lost), "announced_again": sum(1 for _ in rung)}
     if done["announced_again"]:

@@ -7,7 +7,7 @@ over is a rename, so of two retries one gets the workspace and the other sees th
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -55,9 +55,13 @@ def out_of_reach() -> Path:
     return settings.WORKSPACES_DIR / f"{DOOMED}{uuid4()}"
 
 
-def remove_old() -> None:
-    """Remove what is older than ``WORKSPACE_RETENTION_H`` and belongs to no run that is under way."""
+def remove_old(rest: Callable[[float], None] = lambda took_s: None) -> None:
+    """Remove what is older than ``WORKSPACE_RETENTION_H`` and belongs to no run that is under way.
+
+    ``rest`` is called after each; no lock is held while files are removed, so with no seconds.
+    """
     for workspace in _old():
+        rest(0)
         try:
             if doomed := _take_out_of_reach(workspace):
                 remove_tree(doomed)

@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn, Self
 
 from django.db import models
@@ -93,7 +93,28 @@ class AuditEntryQuerySet(ScopedQuerySet):
         ``name`` stands for ``str(about)``, ``actor`` for who acts now.
         """
         actor = actor or current_actor()
-        return self.create(
+        entry = self._entry(kind, actor, about, organization, name=name, changes=changes)
+        entry.save(using=self.db)
+        return entry
+
+    def record_all(
+        self, kind: Kind, about: Iterable[tuple[models.Model, Organization]]
+    ) -> list["AuditEntry"]:
+        """Add an entry about each, with its organization, in few statements."""
+        actor = current_actor()
+        return self.bulk_create(self._entry(kind, actor, *each) for each in about)
+
+    def _entry(
+        self,
+        kind: Kind,
+        actor: Actor,
+        about: models.Model | None,
+        organization: Organization | None,
+        *,
+        name: str = "",
+        changes: Mapping[str, tuple[Any, Any]] | None = None,
+    ) -> "AuditEntry":
+        return self.model(
             kind=kind,
             way=actor.way,
             address=actor.address,

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from realtime import log
+from realtime import log, pruning
 from realtime.models import Event, Stream
 from runs.models import TaskExecution, ToolExecution
 
@@ -93,7 +93,7 @@ def test_a_position_the_stream_does_not_know_begins_anew_and_says_why(page, quer
 
 
 def test_what_was_pruned_is_said(page):
-    assert log.prune(older_than=timezone.now() + timedelta(days=1))
+    assert pruning.prune(older_than=timezone.now() + timedelta(days=1))
     assert page(since=1)["reset"] == "pruned"
     body = page()  # the newest event of a stream that goes on is kept
     assert (body["reset"], body["floor"], body["next"], seqs(body)) == (None, 2, 3, [3])

@@ -1,9 +1,12 @@
 """A sweep gets through, whatever one of the runs, the broker or another sweep does."""
 
+import re
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.db.models import QuerySet
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -84,3 +87,31 @@ def test_a_lost_message_is_sent_again_whatever_the_clock_of_the_web_process(acme
     assert reaper.sweep()["announced_again"] == 1
     assert broker == [str(run.pk)]
     assert reaper.sweep()["announced_again"] == 0
+
+
+def test_a_sweep_reads_the_active_runs_alone(acme, worker_alive, broker):
+    """Two of 3,000: no statement of the sweep walks through the runs that are over."""
+    over = timezone.now() - LONG_AGO
+    plan = {"crew": "Acme crew", "agents": [], "tasks": []}
+    ended = [
+        Run(crew=acme.crew, plan=plan, status="succeeded", started_at=over, ended_at=over)
+        for _ in range(3000)
+    ]
+    QuerySet.bulk_create(Run.objects.all(), ended)
+    acme.start_run()
+    Run.objects.create(crew=acme.crew)
+    if connection.vendor == "postgresql":  # it does so by itself, SQLite never does
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+    with CaptureQueriesContext(connection) as asked:
+        reaper.sweep()
+    looks = [query["sql"] for query in asked if 'FROM "runs_run"' in query["sql"]]
+    assert len(looks) >= 3
+    how = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
+    for look in looks:
+        with connection.cursor() as cursor:
+            cursor.execute(f"{how} {look}")
+            plan = "\n".join(str(row) for row in cursor.fetchall())
+        assert "Seq Scan on runs_run" not in plan, look
+        assert not re.search(r"SCAN (runs_run|[UV]\d)\b", plan), (plan, look)
+        assert "crew_id=?" not in plan, look  # all runs of a crew, most of which are over

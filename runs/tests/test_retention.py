@@ -1,20 +1,28 @@
 """What is kept for how long."""
 
 import os
+import threading
 import time
 from datetime import timedelta
+from itertools import chain
 
 import pytest
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
+from django.db import connection
 from django.db.models import QuerySet
+from django.db.models.signals import post_delete, pre_delete
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from conftest import Tenant
-from realtime import log
+from crews.models import AuditEntry
+from realtime import log, pruning
 from realtime.models import Event, Stream
-from runs import retention
-from runs.models import OutputChunk, Run
+from runs import removal, retention
+from runs.management.commands import reap_runs
+from runs.models import OutputChunk, Run, TaskExecution, ToolExecution
+from runs.stop_signal import StopSignal
 from runs.tests.scene import work
 
 DAY_S = 24 * 3600
@@ -83,10 +91,10 @@ def test_events_are_pruned_in_small_transactions_until_none_is_left(acme, monkey
     run = ended(acme, 31)
     events = Event.objects.filter(stream_id=f"run:{run.pk}").count()
     assert events > 3
-    monkeypatch.setattr(log, "PRUNE_EVENTS", 2)
+    monkeypatch.setattr(pruning, "BATCH", 2)
     before = timezone.now() + timedelta(seconds=1)
     everything = Event.objects.count()
-    pruned = log.prune(older_than=before)
+    pruned = pruning.prune(older_than=before)
     kept = set(Event.objects.values_list("stream_id", flat=True))  # the newest of what is open
     assert pruned == everything - len(kept)
     assert kept == {f"graph:{acme.crew.pk}", f"mission:{acme.crew.pk}"}
@@ -101,13 +109,114 @@ def test_sessions_that_have_expired_go_and_others_stay(db, workspaces):
     assert [session.pk for session in Session.objects.all()] == ["good"]
 
 
-def test_the_loop_cleans_at_once_and_then_once_an_hour(monkeypatch):
-    moments = [1000.0, 1005.0, 4599.0, 4601.0, 4605.0]
-    clock, cleaned = [], []
-    monkeypatch.setattr(retention.time, "monotonic", lambda: clock[-1])
-    monkeypatch.setattr(retention, "clean", lambda: cleaned.append(clock[-1]))
+def test_the_sweep_goes_on_while_something_is_cleaned(db, monkeypatch, settings):
+    """And the end of the process waits for a batch, not for the cleaning."""
+    settings.REAPER_INTERVAL_S = 0.01
+    began, sweeps, stops = threading.Event(), [], []
+
+    def clean(rest: retention.Rest) -> None:
+        began.set()
+        while True:
+            rest(0.01)
+
+    class Stop(StopSignal):
+        def listen(self) -> None:
+            stops.append(self)
+
+    def sweep() -> None:
+        sweeps.append(began.wait(10))
+        stops[0].received = len(sweeps) == 3
+
+    monkeypatch.setattr(retention, "clean", clean)
+    monkeypatch.setattr(reap_runs, "StopSignal", Stop)
+    monkeypatch.setattr(reap_runs.reaper, "sweep", sweep)
+    reap_runs.Command()._loop()
+    assert sweeps == [True] * 3
+    assert "housekeeping" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_the_cleaning_is_repeated_and_outlives_a_failure(monkeypatch):
+    cleaned = []
+
+    def clean(rest: retention.Rest) -> None:
+        cleaned.append(rest)
+        if len(cleaned) == 1:
+            raise ValueError("poison")
+        if len(cleaned) == 3:
+            raise retention.Stopped
+
+    monkeypatch.setattr(retention, "clean", clean)
+    monkeypatch.setattr(retention, "INTERVAL_S", 0.001)
     housekeeping = retention.Housekeeping()
-    for moment in moments:
-        clock.append(moment)
-        housekeeping.clean_if_due()
-    assert cleaned == [1000.0, 4601.0]
+    housekeeping.start()
+    housekeeping._thread.join(10)
+    assert len(cleaned) == 3
+
+
+def test_removing_runs_costs_as_many_statements_for_many_as_for_one(
+    acme, globex, workspaces, settings, django_assert_num_queries
+):
+    settings.RUNS_RETENTION_DAYS = 30
+    ended(acme, 31)
+    with CaptureQueriesContext(connection) as one:
+        retention.clean()
+    for tenant in (acme, globex, acme, acme):
+        ended(tenant, 31)
+    with django_assert_num_queries(len(one)):
+        retention.clean()
+    assert not Run.objects.exists()
+    told = AuditEntry.objects.filter(kind="run.deleted").values_list("organization_name", flat=True)
+    assert sorted(told) == ["Acme"] * 4 + ["Globex"]
+
+
+def test_a_retry_outlives_the_run_that_it_repeats(acme, workspaces, settings):
+    settings.RUNS_RETENTION_DAYS = 30
+    old = ended(acme, 31)
+    retry = old.run_again(user=acme.operator)
+    retention.clean()
+    retry.refresh_from_db()
+    assert retry.parent is None
+
+
+def test_a_large_run_is_removed_alone(acme, monkeypatch):
+    runs = [ended(acme, days) for days in (33, 32, 31)]
+    monkeypatch.setattr(removal, "EXECUTIONS", 1)
+    batch = next(removal.batches(Run.objects.all()))
+    assert batch == [runs[0].pk]
+    monkeypatch.setattr(removal, "EXECUTIONS", 2)
+    assert next(removal.batches(Run.objects.all())) == [runs[0].pk, runs[1].pk]
+
+
+def test_a_run_under_way_is_not_removed(acme):
+    run = acme.start_run()
+    assert removal.remove([run.pk]) == 0
+    assert Run.objects.filter(pk=run.pk).exists()
+
+
+def test_all_that_follows_from_deleting_a_run_is_done_by_its_removal():
+    """Who adds a relation or a receiver that deleting a run would see must add it to `removal`."""
+    follows = {}
+    for model in (Run, TaskExecution, ToolExecution, OutputChunk):
+        follows[model.__name__] = sorted(
+            r.related_model.__name__ for r in model._meta.related_objects
+        )
+    assert follows == {
+        "Run": ["Run", "TaskExecution"],
+        "TaskExecution": ["ToolExecution"],
+        "ToolExecution": ["OutputChunk"],
+        "OutputChunk": [],
+    }
+    receivers = {
+        model.__name__: [
+            receiver.__name__
+            for signal in (pre_delete, post_delete)
+            for receiver in chain(*signal._live_receivers(model))
+        ]
+        for model in (Run, TaskExecution, ToolExecution, OutputChunk)
+    }
+    assert receivers == {
+        "Run": ["run_about_to_be_deleted", "run_deleted"],
+        "TaskExecution": [],
+        "ToolExecution": [],
+        "OutputChunk": [],
+    }

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from realtime import log
+from realtime import pruning
 
 
 class Command(BaseCommand):
@@ -24,5 +24,5 @@ class Command(BaseCommand):
             raise CommandError("--older-than: give a number of days.") from error
         if older_than < 0:
             raise CommandError("--older-than: give a number of days, not below 0.")
-        pruned = log.prune(older_than=moment)
+        pruned = pruning.prune(older_than=moment)
         self.stdout.write(f"Deleted {pruned} event{'' if pruned == 1 else 's'}.")

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework_simplejwt.tokens import AccessToken
 
-from realtime import log, publish, streams
+from realtime import log, pruning, publish, streams
 from realtime.events import Event
 from realtime.models import Event as LoggedEvent
 from realtime.models import Stream
@@ -108,6 +108,6 @@ def test_a_reader_sees_pruned_events_or_the_floor_above_them(run):
         created_at=timezone.now() - timedelta(days=31),
     )
     with connection.execute_wrapper(look_before):
-        log.prune(older_than=timezone.now() - timedelta(days=30))
+        pruning.prune(older_than=timezone.now() - timedelta(days=30))
     look()
     assert seen == [(0, 1), (4, 5)]

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from realtime import log
+from realtime import pruning
 from realtime.models import Event, Stream
 from realtime.tests.sockets.acting import finish
 from runs.models import TaskExecution
@@ -97,7 +97,7 @@ def test_a_pruned_position_is_reset_to_what_is_left(web, acme, run, query):
     finish(run)
     old = timezone.now() - timedelta(days=9)
     Event.objects.filter(seq__lte=4).update(created_at=old)
-    log.prune(older_than=timezone.now() - timedelta(days=1))
+    pruning.prune(older_than=timezone.now() - timedelta(days=1))
     with web.socket(f"/ws/runs/{run.pk}{query}", acme.viewer) as socket:
         _, reset, *events = socket.rest()
     assert reset["reason"] == "pruned"

@@ -41,14 +41,15 @@ class Command(BaseCommand):
         stop = StopSignal()
         stop.listen()
         housekeeping = retention.Housekeeping()
+        housekeeping.start()
         logger.info("Sweeping every %g s", settings.REAPER_INTERVAL_S)
         while not stop.received:
             try:
                 close_old_connections()
                 reaper.sweep()
-                housekeeping.clean_if_due()
             except Error as error:
                 logger.warning("The sweep failed, the database did not answer: %s", error)
                 connection.close()
             stop.wait(settings.REAPER_INTERVAL_S)
+        housekeeping.stop()
         logger.info("Stopped")
