@@ -18,9 +18,12 @@ PYTEST ?= $(RUN) -m pytest
 unexport PYTHONDONTWRITEBYTECODE
 # Runs a command on a PostgreSQL of its own; empty where there is none.
 ON_POSTGRES = $(shell $(RUN) -m tests.postgres >/dev/null 2>&1 && echo $(RUN) -m tests.postgres)
-# These load the machine and measure it, so no other test runs beside them.
-ALONE := tests/test_chaos.py tests/chaos
-TOGETHER := --numprocesses auto --dist loadfile --no-loadscope-reorder $(ALONE:%=--ignore=%)
+# The tests of faults: processes die, hang and restart, the database too. Each has one of its own.
+FAULTS := tests/test_chaos.py tests/chaos
+# It measures delays, so no other test runs beside it.
+ALONE := tests/chaos/test_stuck_readers.py
+TOGETHER := --numprocesses auto --dist loadfile --no-loadscope-reorder $(FAULTS:%=--ignore=%)
+EACH := --numprocesses 4 --dist load --maxschedchunk 1 --ignore=$(ALONE)
 
 CHAOS = CHAOS_ROUNDS=$(or $(ROUNDS),20) CHAOS_SEED=$(or $(SEED),0) CHAOS_ONLY="$(ONLY)" \
 	CHAOS_REAL_TIMES=$(REAL_TIMES) DRAIN_CLIENTS=1000
@@ -54,13 +57,14 @@ test-js: setup-dev ## the browser client's tests
 test-python: setup-dev .venv/.postgres ## the Python suite on PostgreSQL, and on SQLite what it may differ for (docs/testing.md)
 	$(if $(CHROMIUM),,@echo "No Chromium found: the browser tests do NOT run. Install one, or name it: CHROMIUM=/path/to/chrome")
 	$(if $(ON_POSTGRES),,@echo "No PostgreSQL found: the whole suite runs on SQLite, and NOTHING on PostgreSQL.")
-	$(ON_POSTGRES) $(PYTEST) $(TOGETHER) $(if $(CHROMIUM),,-m "not browser") $(ARGS)
+	POSTGRES_CONNECTIONS=400 $(ON_POSTGRES) $(PYTEST) $(TOGETHER) $(if $(CHROMIUM),,-m "not browser") $(ARGS)
 	$(if $(ON_POSTGRES),$(PYTEST) $(TOGETHER) -m both_databases $(ARGS))
+	$(if $(ON_POSTGRES),POSTGRES_PER_PROCESS=1) $(PYTEST) $(EACH) $(FAULTS) $(ARGS)
 	$(ON_POSTGRES) $(PYTEST) $(ALONE) $(ARGS)
 
 test-sqlite: setup-dev ## the whole Python suite on SQLite
 	$(PYTEST) $(TOGETHER) $(if $(CHROMIUM),,-m "not browser") $(ARGS)
-	$(PYTEST) $(ALONE) $(ARGS)
+	$(PYTEST) $(FAULTS) $(ARGS)
 
 test-pgbouncer: setup-dev ## delivery and access once more behind a pgbouncer that pools by transaction
 	$(RUN) -m tests.pgbouncer $(PYTEST) --reuse-db --numprocesses auto --dist loadfile -m "database and not browser" \

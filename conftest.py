@@ -30,6 +30,9 @@ HELLO = [{"tool": "script", "params": {"interpreter": "bash", "code": "echo hell
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that touch the database, by themselves or through a process they start."""
     items.sort(key=lambda item: suite.turn(item.nodeid))
+    if "POSTGRES_PER_PROCESS" in os.environ:
+        ids = suite.in_pairs([item.nodeid for item in items])
+        items.sort(key=lambda item: ids.index(item.nodeid))
     for item in items:
         if "django_db_setup" in item.fixturenames or item.get_closest_marker("django_db"):
             item.add_marker("database")
@@ -50,7 +53,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         return
     ids = list(failed) if len(failed) <= REPEATED_BY_NAME else {i.split("::")[0] for i in failed}
     run = [".venv/bin/python", "-m"]
-    on_postgres = [] if connection.vendor == "sqlite" else [*run, "tests.postgres"]
+    of_each = "POSTGRES_PER_PROCESS" in os.environ
+    on_postgres = [*run, "tests.postgres"] if of_each or connection.vendor != "sqlite" else []
     terminalreporter.section("To repeat what failed")
     chromium = [f"CHROMIUM={os.environ['CHROMIUM']}"] if os.environ.get("CHROMIUM") else []
     terminalreporter.line(shlex.join([*chromium, *on_postgres, *run, "pytest", *ids]))

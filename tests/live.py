@@ -152,6 +152,24 @@ class Web(Process):
             yield Socket(connection)
 
 
+class SinceNow:
+    """A process that several tests share; its log begins with the test that made this."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._bytes_before = process.log.stat().st_size
+
+    @property
+    def log(self) -> "SinceNow":
+        return self
+
+    def read_text(self) -> str:
+        return self._process.log.read_bytes()[self._bytes_before :].decode()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._process, name)
+
+
 class Socket:
     """A client's end, read frame by frame."""
 

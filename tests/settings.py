@@ -1,6 +1,7 @@
 """The project's settings over a private directory, so that tests touch no data of the checkout.
 
-``DATABASE_URL`` chooses the database the suite runs on; it is the one variable taken over.
+``DATABASE_URL`` chooses the database the suite runs on; it is the one variable taken over. With
+``POSTGRES_PER_PROCESS`` each process of pytest-xdist has a PostgreSQL of its own.
 """
 
 import os
@@ -8,6 +9,8 @@ import shutil
 import signal
 import tempfile
 from atexit import register
+
+from tests import postgres
 
 # Whoever runs the suite in the background ignores SIGINT, and so would every process the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -20,6 +23,8 @@ for name in (
 os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="crewops-tests-")
 os.environ["METRICS_TOKEN"] = "metrics-token-of-the-tests"
 register(shutil.rmtree, os.environ["VAR_DIR"], ignore_errors=True)
+if "POSTGRES_PER_PROCESS" in os.environ and "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["DATABASE_URL"] = postgres.of_this_process()
 
 from django.contrib.auth.hashers import PBKDF2PasswordHasher  # noqa: E402
 

@@ -53,10 +53,32 @@ LONGEST_FIRST = (
     "tests/",
 )
 
+# The tests of faults are handed out one by one. These take longest; the last are short.
+FAULTS_LONGEST_FIRST = (
+    "tests/chaos/test_work.py",
+    "tests/test_chaos.py::test_every_client_ends_with_every_event_once",
+    "tests/chaos/test_presence.py",
+    "tests/chaos/test_cancel.py::test_nothing_of_a_cancelled_tool_is_left",
+    "tests/chaos/test_clock.py",
+)
+
 
 def runs_on_both(path: str) -> bool:
     """Whether a test of this file that touches the database runs on SQLite, too."""
     return not path.startswith(SAME_ON_BOTH)
+
+
+def in_pairs(ids: list[str]) -> list[str]:
+    """Each of the longest tests of faults with a short one: pytest-xdist begins with two a process."""
+    rank = {start: number for number, start in enumerate(FAULTS_LONGEST_FIRST)}
+    last = len(rank)
+    left = sorted(ids, key=lambda i: next((rank[s] for s in rank if i.startswith(s)), last))
+    pairs = []
+    while left:
+        pairs.append(left.pop(0))
+        if left:
+            pairs.append(left.pop())
+    return pairs
 
 
 def turn(path: str) -> int:

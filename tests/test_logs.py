@@ -21,7 +21,7 @@ from conftest import Tenant
 from crewops.logs import LineFormatter, json_formatter
 from realtime.tests.sockets.test_server_faults import log_out_of_reach
 from runs.models import Run, Worker
-from tests.live import PROJECT, Process, Web, environment, eventually
+from tests.live import PROJECT, Process, SinceNow, Web, environment, eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,11 +48,17 @@ def found(process: Process, **fields: Any) -> list[dict[str, Any]]:
     )
 
 
-@pytest.fixture
-def site(transactional_db) -> Iterator[Web]:
+@pytest.fixture(scope="module")
+def shared(django_db_setup) -> Iterator[Web]:
     web = Web(**JSON)
     yield web
+    assert web.running, web.log.read_text()
     web.stop()
+
+
+@pytest.fixture
+def site(shared, transactional_db) -> SinceNow:
+    return SinceNow(shared)
 
 
 @pytest.fixture

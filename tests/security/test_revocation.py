@@ -32,16 +32,27 @@ KINDS = ("runs", "graph", "graphs", "mission")
 Change = Callable[[Tenant, Tenant, User], None]
 
 
-@pytest.fixture(scope="module")
-def processes(request, django_db_setup, tmp_path_factory) -> Iterator[list[Web]]:
-    variables = {"REALTIME_SWEEP_S": "0.2"}
-    if getattr(request, "param", "with Redis") == "without Redis":
-        variables["REDIS_URL"] = f"unix://{tmp_path_factory.mktemp('redis')}/none.sock"
-    webs = [Web(**variables) for _ in range(2)]
+def two_webs(**variables: str) -> Iterator[list[Web]]:
+    webs = [Web(REALTIME_SWEEP_S="0.2", **variables) for _ in range(2)]
     yield webs
     for web in webs:
         assert web.running, web.log.read_text()
         web.stop()
+
+
+@pytest.fixture(scope="module")
+def with_redis(django_db_setup) -> Iterator[list[Web]]:
+    yield from two_webs()
+
+
+@pytest.fixture(scope="module")
+def without_redis(django_db_setup, tmp_path_factory) -> Iterator[list[Web]]:
+    yield from two_webs(REDIS_URL=f"unix://{tmp_path_factory.mktemp('redis')}/none.sock")
+
+
+@pytest.fixture
+def processes(request) -> list[Web]:
+    return request.getfixturevalue(getattr(request, "param", "with_redis"))
 
 
 class Reporter(threading.Thread):
@@ -162,9 +173,9 @@ CHANGES: dict[str, tuple[Change, int | None]] = {
 @pytest.mark.parametrize(
     ("processes", "change"),
     [
-        *(("with Redis", change) for change in CHANGES),
-        ("without Redis", "membership, delete()"),
-        ("without Redis", "password, update()"),
+        *(("with_redis", change) for change in CHANGES),
+        ("without_redis", "membership, delete()"),
+        ("without_redis", "password, update()"),
     ],
     indirect=["processes"],
 )
