@@ -1,6 +1,8 @@
 """The sockets under Daphne, which serves ``manage.py runserver`` and offers no writer of its own."""
 
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -56,3 +58,10 @@ def test_a_socket_that_gets_too_old_for_daphne_is_told_to_come_back(acme):
             assert socket.code == 4500
     finally:
         process.stop()
+
+
+def test_it_serves_runserver_and_is_loaded_by_nothing_else(settings):
+    command = [sys.executable, "manage.py", "runserver", "--help"]
+    said = subprocess.run(command, cwd=settings.BASE_DIR, capture_output=True, text=True)
+    assert "--websocket_handshake_timeout" in said.stdout, said.stderr
+    assert "daphne" not in settings.INSTALLED_APPS
