@@ -21,6 +21,7 @@ from uuid import uuid4
 
 from django.conf import settings
 
+from runs.tools import fork_server
 from runs.tools.launch import Launched, Limits, Order
 from runs.tools.removal import remove_tree
 
@@ -84,6 +85,13 @@ class Tier:
 @cache
 def tier() -> Tier:
     """The best tier that works here, found by running a command in each; remembered."""
+    try:
+        return _find_tier()
+    finally:
+        fork_server.end()  # a worker's main process asks for the tier and runs no tool
+
+
+def _find_tier() -> Tier:
     if os.geteuid() == 0:
         candidates = [Tier(SANDBOX, TOOLS_UID), Tier("user", TOOLS_UID)]
         if settings.TOOLS_ALLOW_UNBOXED_ROOT:

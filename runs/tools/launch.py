@@ -5,8 +5,6 @@ import json
 import os
 import select
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,9 +13,9 @@ from secrets import token_hex
 
 from django.conf import settings
 
+from runs.tools import fork_server
 from runs.tools.output import Output
 
-LAUNCHER = Path(__file__).parent / "launcher"
 NOTES_VARIABLE = "CREWOPS_NOTES_FD"
 SECRETS_VARIABLE = "CREWOPS_SECRETS_FD"
 MARK_VARIABLE = "CREWOPS_BOX"  # in the environment of every process of one call
@@ -63,34 +61,33 @@ class Launched:
     ) -> None:
         self._report, report_writer = os.pipe()
         output, output_writer = os.pipe()
-        inherited = [report_writer]
+        order_reader, order_writer = os.pipe()
+        handed_over = [order_reader, output_writer, report_writer]
+        request = 0
         notes = None
         if with_notes:
             notes, notes_writer = os.pipe()
-            inherited.append(notes_writer)
-            order.env[NOTES_VARIABLE] = str(notes_writer)
+            request |= fork_server.NOTES
+            handed_over.append(notes_writer)
+            order.env[NOTES_VARIABLE] = str(fork_server.NOTES_FD)
         if secrets:
-            inherited.append(_pipe_with(secrets))
-            order.env[SECRETS_VARIABLE] = str(inherited[-1])
+            request |= fork_server.SECRETS
+            handed_over.append(_pipe_with(secrets))
+            order.env[SECRETS_VARIABLE] = str(fork_server.SECRETS_FD)
         self._mark = order.env[MARK_VARIABLE] = token_hex(16)
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(LAUNCHER), str(report_writer)],
-                stdin=subprocess.PIPE,
-                stdout=output_writer,
-                stderr=output_writer,
-                pass_fds=inherited,
-                env={},
-                start_new_session=True,
-            )
+            self._pid = fork_server.fork(request, handed_over)
+        except BaseException:
+            for descriptor in (self._report, output, order_writer, *([notes] if notes else [])):
+                os.close(descriptor)
+            raise
         finally:
-            for descriptor in (*inherited, output_writer):
+            for descriptor in handed_over:
                 os.close(descriptor)
         self._stopped_at: float | None = None
         self._sign_at = time.monotonic()
         self.output = Output(output, limit=settings.TOOLS_OUTPUT_LIMIT_BYTES, notes=notes)
-        assert self._process.stdin is not None
-        self._order_pipe = self._process.stdin
+        self._order_pipe = os.fdopen(order_writer, "wb")
         with contextlib.suppress(BrokenPipeError):  # it died at once; finish() says so
             self._order_pipe.write(json.dumps(asdict(order)).encode() + b"\n")
             self._order_pipe.flush()
@@ -110,8 +107,9 @@ class Launched:
             self._order_pipe.close()
 
     def overdue(self) -> bool:
-        """Whether the launcher was stopped, or is dead, for longer than ending everything takes."""
-        if self._stopped_at is None and self._process.poll() is not None:
+        """Whether the launcher was stopped, or has reported or died, for longer than ending
+        everything takes."""
+        if self._stopped_at is None and self._reports_within(0):
             self._stopped_at = time.monotonic()
         return self._stopped_at is not None and time.monotonic() - self._stopped_at > STOP_S
 
@@ -120,17 +118,33 @@ class Launched:
         or `error` when the command did not start."""
         self.stop()
         try:
-            self._process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        with os.fdopen(self._report, "rb") as report:
-            line = report.readline()
+            line = self._read_report()
+        finally:
+            os.close(self._report)
         if line:
             return json.loads(line)
         # Only in the lowest tier a tool can kill its launcher, and so get away from it.
         self._kill_marked()
         return {"error": "The process that ran the tool was killed."}
+
+    def _read_report(self) -> bytes:
+        """The line it reported, once the launcher and all that it forked for itself are gone."""
+        report = b""
+        for last in (False, True):
+            deadline = time.monotonic() + STOP_S
+            while self._reports_within(deadline - time.monotonic()):
+                if not (chunk := os.read(self._report, 65536)):
+                    return report.partition(b"\n")[0]
+                report += chunk
+            if not last:
+                fork_server.kill(self._pid)
+        return report.partition(b"\n")[0]
+
+    def _reports_within(self, seconds: float) -> bool:
+        """Whether there is something to read, its end included."""
+        reader = select.poll()
+        reader.register(self._report, select.POLLIN)
+        return bool(reader.poll(max(0.0, seconds) * 1000))
 
     def _kill_marked(self) -> None:
         mark = f"{MARK_VARIABLE}={self._mark}".encode()

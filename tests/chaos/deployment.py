@@ -135,9 +135,8 @@ class Deployment:
         processes.bury({self._supervisor.pid, *(process.pid for process in waited_for)})
         programs = [*children(psutil.Process(self._supervisor.pid)), *self._others]
         standing = {*programs, *(child for program in programs for child in children(program))}
-        return {
-            process for process in self._mine() - standing if process.pid != self._supervisor.pid
-        }
+        standing |= {psutil.Process(self._supervisor.pid), *processes.fork_servers(standing)}
+        return self._mine() - standing
 
     def _mine(self) -> set[psutil.Process]:
         """All below us that was not there before; a database that was restarted is."""

@@ -6,6 +6,7 @@ supervisor leaves behind is found below us, also after ``setsid`` and a double f
 
 import ctypes
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 
 import psutil
@@ -38,3 +39,12 @@ def bury(keep: set[int]) -> None:
         with suppress(psutil.NoSuchProcess, ChildProcessError):
             if process.pid not in keep and process.status() == psutil.STATUS_ZOMBIE:
                 os.waitpid(process.pid, os.WNOHANG)
+
+
+def fork_servers(pool: Iterable[psutil.Process]) -> set[psutil.Process]:
+    """What these workers keep to start tools from. It stands as long as they do, and no longer."""
+    found = set()
+    for worker in pool:
+        with suppress(psutil.NoSuchProcess):
+            found |= {child for child in worker.children() if child.name() == "crewops-forks"}
+    return found

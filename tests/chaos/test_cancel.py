@@ -91,7 +91,7 @@ def tools(worker: Process) -> Iterator[Callable[[], set[psutil.Process]]]:
 
     def at_work() -> set[psutil.Process]:
         pool = children(psutil.Process(worker.pid))
-        return (processes.below() - before) - {*pool}
+        return (processes.below() - before) - {*pool, *processes.fork_servers(pool)}
 
     yield at_work
     for process in at_work():

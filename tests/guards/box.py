@@ -150,7 +150,7 @@ BOX = (
     ),
     guard(
         "box: the launcher has no environment",
-        *("runs/tools/launch.py", "                env={},\n", ""),
+        *("runs/tools/fork_server.py", "                env={},\n", ""),
         "runs/tests/tools/test_box.py::test_the_launcher_has_nothing_of_the_workers_environment",
     ),
     guard(

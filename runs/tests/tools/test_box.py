@@ -11,9 +11,9 @@ from runs import tools
 from runs.checks import tools_are_boxed
 from runs.tests.tools.recorder import Recorder
 from runs.tests.tools.test_script import processes_with
-from runs.tools import Outcome, Status, box
+from runs.tools import Outcome, Status, box, fork_server
 from runs.tools.box import Tier
-from runs.tools.launch import LAUNCHER
+from runs.tools.fork_server import LAUNCHER
 
 
 def run(workspace: Path, emitter: Recorder, code: str) -> Outcome:
@@ -147,8 +147,10 @@ class TestUserTier:
         """As a worker has that was started from a shell of root."""
         before = os.getgroups()
         os.setgroups([0])
+        fork_server.end()  # the next one has this group
         yield
         os.setgroups(before)
+        fork_server.end()
 
     @pytest.mark.usefixtures("group_of_root")
     def test_is_another_user_without_rights(self, open_workspace, emitter):

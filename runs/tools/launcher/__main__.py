@@ -1,69 +1,108 @@
-"""Runs one command and sees to it that nothing of it is left. Started as `python -I -S launcher/`.
+"""Forks a launcher for each call. Started once by a worker, as `python -I -S launcher/ SOCKET`.
 
-Stands between the worker and a tool's process, and imports neither Django nor the project.
-Standard input carries one line of JSON, the `Order` of runs/tools/launch.py, and then stays open: its
-end, because the worker wants the command stopped or is dead, stops the command. So does silence there
-for longer than `silence_s`, because a worker that is alive writes an empty line now and then.
-The file descriptor named first in argv takes one line of JSON: {"exit_code": n, "stopped": why or ""},
-or {"error": "..."} when the command could not be started.
+Starting Python and importing costs forty times what a fork does. This process has done both, and
+nothing else: it reads no order, so there is nothing in it that one call could learn of another. It has
+no environment, and no descriptor but its end of the socket. It ends when the worker does.
+
+A request is a message of one byte, KILL or what of OPTIONAL comes with it, and descriptors:
+standard input, output, report and the optional ones. The answer is the launcher's process id, or why
+there is none. A launcher has these descriptors at fixed numbers and no others.
 """
 
-import contextlib
-import json
+import fcntl
+import gc
 import os
+import select
+import signal
+import socket
 import sys
-from functools import partial
 
-import namespaces
+import call
+import libc
 import supervision
+import tree
+
+STDIN, OUTPUT, REPORT = range(3)  # of the descriptors in a message
+OPTIONAL = {1: 4, 2: 5}  # notes, secrets: the bit in a request, and the launcher's descriptor
+REPORT_TO = 3
+FIRST_UNUSED = 6
+SPARE = 64  # where descriptors wait until all numbers below are free
+KILL = 128  # end a launcher; its process id follows
 
 
 def main() -> None:
-    report_to = int(sys.argv[1])
-    os.set_inheritable(report_to, False)
-    report = partial(_report, report_to)
-    order = json.loads(_read_line(0))
-    os.umask(0o022)
+    libc.prctl(libc.PR_SET_DUMPABLE, 0)  # no tool of the same user looks into it or changes it
+    libc.name_process("crewops-forks")
+    gc.freeze()
+    gc.disable()
+    wake = supervision.wake_on_child()
+    with socket.socket(fileno=int(sys.argv[1])) as channel:
+        launchers: set[int] = set()
+        while True:
+            ready, _, _ = select.select([channel, wake], [], [])
+            if wake in ready:
+                os.read(wake, 4096)
+                tree.reap()
+                launchers -= tree.reaped.keys()
+                tree.reaped.clear()
+            if channel in ready and not _serve(channel, launchers):
+                return
+
+
+def _serve(channel: socket.socket, launchers: set[int]) -> bool:
+    """Answer one request; whether the worker is still there."""
+    request, descriptors, _, _ = socket.recv_fds(channel, 64, len(OPTIONAL) + 3)
+    if not request:
+        return False
+    if request[0] == KILL:
+        if (pid := int(request[1:])) in launchers:  # not reaped, so nobody else has its number
+            os.kill(pid, signal.SIGKILL)
+        return True
     try:
-        _prepare(order)
-        if order["tier"] == "namespaces":
-            namespaces.run(order, report)
-        else:
-            supervision.run(order, report)
+        pid = os.fork()
     except OSError as error:
-        report(error=f"The box could not be built: {error}.")
+        answer = f"No process could be started: {error.strerror}."
+    else:
+        if pid == 0:
+            _become_launcher(request[0], descriptors)
+        launchers.add(pid)
+        answer = str(pid)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    channel.send(answer.encode())
+    return True
 
 
-def _prepare(order: dict) -> None:
-    """Make the workspace the user's whom the command runs as, and its private directories.
-
-    None of the run's processes is alive, so nothing here can be raced.
-    """
-    uid, workspace = order["uid"], order["workspace"]
-    if uid is not None and os.lstat(workspace).st_uid != uid:
-        for directory, _, files in os.walk(workspace):
-            for name in (".", *files):
-                os.lchown(os.path.join(directory, name), uid, uid)
-    for path in (order["env"]["HOME"], order["env"]["TMPDIR"]):
-        if os.path.islink(path) or not os.path.isdir(path):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)  # an earlier step has put it there
-            os.mkdir(path, 0o700)
-            if uid is not None:
-                os.lchown(path, uid, uid)
+def _become_launcher(request: int, descriptors: list[int]) -> None:
+    """Does not return."""
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _take(request, descriptors)
+        os.setsid()
+        libc.prctl(libc.PR_SET_DUMPABLE, 1)  # else its /proc files are root's, who maps no users
+        libc.name_process("crewops-tool")
+        call.run(REPORT_TO)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(1)
 
 
-def _read_line(descriptor: int) -> bytes:
-    line = bytearray()
-    while not line.endswith(b"\n"):
-        if not (chunk := os.read(descriptor, 65536)):
-            sys.exit("The order on standard input ended half-way.")
-        line += chunk
-    return bytes(line)
-
-
-def _report(descriptor: int, **what: object) -> None:
-    os.write(descriptor, json.dumps(what).encode() + b"\n")
+def _take(request: int, descriptors: list[int]) -> None:
+    """Put the descriptors at their numbers and close all others."""
+    spare = [fcntl.fcntl(number, fcntl.F_DUPFD, SPARE) for number in descriptors]
+    wanted = {0: STDIN, 1: OUTPUT, 2: OUTPUT, REPORT_TO: REPORT}
+    following = REPORT + 1
+    for bit, number in OPTIONAL.items():
+        if request & bit:
+            wanted[number] = following
+            following += 1
+        else:
+            os.closerange(number, number + 1)  # which may be open or not
+    for number, position in wanted.items():
+        os.dup2(spare[position], number, inheritable=number != REPORT_TO)
+    os.closerange(FIRST_UNUSED, os.sysconf("SC_OPEN_MAX"))
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ MOUNT_ATTR_NODEV = 4
 # linux/prctl.h
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
+PR_SET_NAME = 15
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 
@@ -41,6 +42,11 @@ SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41, "ppc64le": 203, "
 
 def prctl(option: int, value: int) -> None:
     _check("prctl", _libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0))
+
+
+def name_process(name: str) -> None:
+    """What `ps` shows of this process, at most 15 characters."""
+    _check("prctl", _libc.prctl(PR_SET_NAME, name.encode(), 0, 0, 0))
 
 
 def unshare(flags: int) -> None:

@@ -16,7 +16,7 @@ LOOK_S = 0.25  # between two looks at what is used
 def run(order: dict, report) -> None:
     """Run the command to its end, or until standard input ends or a limit is exceeded; report it."""
     tree.adopt_orphans()
-    wake = _wake_on_child()
+    wake = wake_on_child()
     pid = command.start(order, report)
     usage = Usage(order["workspace"], order["limits"])
     stopped = _watch(pid, wake, usage, order["silence_s"])
@@ -46,7 +46,7 @@ def _watch(pid: int, wake: int, usage: Usage, silence_s: float) -> str:
             return excess
 
 
-def _wake_on_child() -> int:
+def wake_on_child() -> int:
     """A descriptor that turns readable when a child ends, so that no end is slept through."""
     reader, writer = os.pipe()
     os.set_blocking(reader, False)

@@ -22,20 +22,23 @@ def adopt_orphans() -> None:
     libc.prctl(libc.PR_SET_CHILD_SUBREAPER, 1)
 
 
-def reap() -> None:
-    """Collect every child that has ended."""
+def reap() -> bool:
+    """Collect every child that has ended; whether there are others. A process that adopts orphans
+    and has no child has no descendant, which is cheaper to learn than to look for."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
-            return
+            return False
         if not pid:
-            return
+            return True
         reaped[pid] = status
 
 
 def end(grace_s: float) -> None:
     """End every descendant: with a grace by SIGTERM first, then by SIGKILL."""
+    if not reap():
+        return
     if grace_s:
         _signal(descendants(), signal.SIGTERM)
         _gone_within(grace_s)
@@ -67,8 +70,7 @@ def descendants() -> set[int]:
 def _gone_within(seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while True:
-        reap()
-        if not descendants() or time.monotonic() > deadline:
+        if not reap() or not descendants() or time.monotonic() > deadline:
             return
         time.sleep(POLL_S)
 

@@ -1,0 +1,65 @@
+"""One call: runs one command and sees to it that nothing of it is left.
+
+Stands between the worker and a tool's process, and imports neither Django nor the project.
+Standard input carries one line of JSON, the `Order` of runs/tools/launch.py, and then stays open: its
+end, because the worker wants the command stopped or is dead, stops the command. So does silence there
+for longer than `silence_s`, because a worker that is alive writes an empty line now and then.
+The descriptor `report_to` takes one line of JSON: {"exit_code": n, "stopped": why or ""},
+or {"error": "..."} when the command could not be started.
+"""
+
+import contextlib
+import json
+import os
+import sys
+from functools import partial
+
+import namespaces
+import supervision
+
+
+def run(report_to: int) -> None:
+    """Carry out the call, in the process that is its launcher."""
+    report = partial(_report, report_to)
+    order = json.loads(_read_line(0))
+    os.umask(0o022)
+    try:
+        _prepare(order)
+        if order["tier"] == "namespaces":
+            namespaces.run(order, report)
+        else:
+            supervision.run(order, report)
+    except OSError as error:
+        report(error=f"The box could not be built: {error}.")
+
+
+def _prepare(order: dict) -> None:
+    """Make the workspace the user's whom the command runs as, and its private directories.
+
+    None of the run's processes is alive, so nothing here can be raced.
+    """
+    uid, workspace = order["uid"], order["workspace"]
+    if uid is not None and os.lstat(workspace).st_uid != uid:
+        for directory, _, files in os.walk(workspace):
+            for name in (".", *files):
+                os.lchown(os.path.join(directory, name), uid, uid)
+    for path in (order["env"]["HOME"], order["env"]["TMPDIR"]):
+        if os.path.islink(path) or not os.path.isdir(path):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)  # an earlier step has put it there
+            os.mkdir(path, 0o700)
+            if uid is not None:
+                os.lchown(path, uid, uid)
+
+
+def _read_line(descriptor: int) -> bytes:
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        if not (chunk := os.read(descriptor, 65536)):
+            sys.exit("The order on standard input ended half-way.")
+        line += chunk
+    return bytes(line)
+
+
+def _report(descriptor: int, **what: object) -> None:
+    os.write(descriptor, json.dumps(what).encode() + b"\n")
