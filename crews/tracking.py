@@ -44,6 +44,8 @@ class TrackedModel(OwnedModel):
 
     # Fields that no event tells of. Deleting what they point at sets them to null with update().
     UNTOLD: ClassVar[frozenset[str]] = frozenset()
+    # Large fields that never change once they are saved: locked() does not read them again.
+    FROZEN: ClassVar[frozenset[str]] = frozenset()
 
     class Meta(OwnedModel.Meta):
         abstract = True
@@ -85,7 +87,11 @@ class TrackedModel(OwnedModel):
 
         Relations stay cached: no verb moves a row to another parent.
         """
-        own = [field.attname for field in self._meta.concrete_fields if not field.is_relation]
+        own = [
+            field.attname
+            for field in self._meta.concrete_fields
+            if not field.is_relation and field.name not in self.FROZEN
+        ]
         with transaction.atomic():
             self.refresh_from_db(
                 fields=own,

@@ -56,6 +56,7 @@ def crew_about_to_be_saved(instance: Crew, update_fields: frozenset[str] | None,
 def _activity(crew: Crew) -> str:
     if not Worker.objects.alive().exists():
         return Crew.Status.OFFLINE
-    if crew.runs.active().exists():
+    # Django's formsets clear the id of a crew that they are about to add.
+    if crew.pk is not None and crew.runs.active().exists():
         return Crew.Status.BUSY
     return Crew.Status.AVAILABLE

@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -16,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from structlog.contextvars import bind_contextvars
 
+from crews.keyset import KeysetPage
 from crews.models import Crew
 from crews.scoping import ScopedQuerySet
 from runs import transcript
@@ -26,6 +26,7 @@ from runs.run_window import Window
 
 RUNS_PER_PAGE = 25
 PROGRESS_AT_MOST = 20  # runs in one question
+NEWEST_FIRST = ("-created_at", "-pk")
 OUTPUT_AT_MOST = 200_000  # characters that one look at the end of an output gets
 
 
@@ -34,8 +35,8 @@ OUTPUT_AT_MOST = 200_000  # characters that one look at the end of an output get
 def run_list(request: HttpRequest) -> HttpResponse:
     """The visible runs, newest first; filtered by crew and status."""
     form = RunFilterForm(request.GET, user=request.user)
-    runs = form.filter(Run.objects.visible_to(request.user)).with_progress()
-    page = Paginator(runs, RUNS_PER_PAGE).get_page(request.GET.get("page"))
+    runs = form.filter(Run.objects.visible_to(request.user)).for_lists()
+    page = KeysetPage(runs, request.GET, ordering=NEWEST_FIRST, size=RUNS_PER_PAGE)
     return render(request, "runs.html", {"form": form, "page": page})
 
 
@@ -50,8 +51,8 @@ def runs_progress(request: HttpRequest) -> JsonResponse:
         return JsonResponse({"detail": "run: give ids of runs."}, status=400)
     asked = Run.objects.visible_to(request.user).filter(pk__in=ids)
     runs = [
-        {"run_id": str(run.pk), "status": run.status, "tasks_ended": run.tasks_ended}
-        for run in asked.with_progress()
+        {"run_id": str(pk), "status": status, "tasks_ended": ended}
+        for pk, status, ended in asked.values_list("pk", "status", "tasks_ended")
     ]
     return JsonResponse({"runs": runs})
 

@@ -43,7 +43,7 @@ class RunTaskSerializer(serializers.Serializer):
 class RunSerializer(serializers.ModelSerializer):
     crew_id = serializers.UUIDField(read_only=True)
     crew = serializers.CharField(
-        source="plan.crew", read_only=True, help_text="The crew's name at the time."
+        source="crew_name", read_only=True, help_text="The crew's name at the time."
     )
     message = serializers.CharField(read_only=True, help_text="The reason, for a person.")
     started_by = serializers.CharField(

@@ -1,5 +1,5 @@
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
@@ -36,6 +36,7 @@ class Run(TrackedModel, TimeSpan):
     ACTIVE = (Status.QUEUED, Status.RUNNING)
     TERMINAL = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
     UNTOLD = frozenset({"started_by", "parent"})
+    FROZEN = frozenset({"plan"})
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     crew = models.ForeignKey("crews.Crew", on_delete=models.CASCADE, related_name="runs")
@@ -62,6 +63,11 @@ class Run(TrackedModel, TimeSpan):
     )
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
     plan = models.JSONField(editable=False, help_text="The crew as it was: see Crew.plan().")
+    # Of the plan, for lists, which must not read it: it may have megabytes.
+    crew_name = models.CharField(max_length=100, default="", db_default="", editable=False)
+    tasks_planned = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    # However they ended. Written by RunQuerySet.count_ended alone, never from an instance.
+    tasks_ended = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     reason = models.CharField(max_length=40, blank=True)  # task_failed, worker_lost, ...
     message = models.CharField(max_length=500, blank=True)  # the reason, for a person
     is_public = models.BooleanField(default=False, help_text="Anyone with the link may watch.")
@@ -88,7 +94,9 @@ class Run(TrackedModel, TimeSpan):
         abstract = False
         ordering = ["-created_at", "-id"]
         indexes = [
-            models.Index(fields=["crew", "-created_at"]),
+            models.Index(fields=["-created_at", "-id"], name="run_newest"),
+            models.Index(fields=["crew", "-created_at", "-id"], name="run_of_crew"),
+            models.Index(fields=["status", "-created_at", "-id"], name="run_of_status"),
             models.Index(fields=["status", "lease_until"]),
         ]
         constraints = [
@@ -115,12 +123,21 @@ class Run(TrackedModel, TimeSpan):
         ]
 
     def __str__(self) -> str:
-        return f"{self.plan['crew']} {str(self.pk)[:8]}"
+        return f"{self.crew_name} {str(self.pk)[:8]}"
 
     def save(self, *args, **kwargs) -> None:
-        if self._state.adding and not self.plan:
-            self.plan = self.crew.plan()
+        if self._state.adding:
+            self.plan = self.plan or self.crew.plan()
+            self.crew_name = self.plan["crew"]
+            self.tasks_planned = len(self.plan["tasks"])
         super().save(*args, **kwargs)
+
+    def _do_update(
+        self, base_qs: models.QuerySet, using: str, pk_val: Any, values: list, *args: Any
+    ) -> bool:
+        """Django's update of the row, but for the counter, which this instance may have read long ago."""
+        values = [value for value in values if value[0].name != "tasks_ended"]
+        return super()._do_update(base_qs, using, pk_val, values, *args)
 
     @property
     def is_over(self) -> bool:

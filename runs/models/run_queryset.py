@@ -13,6 +13,7 @@ from crews.tracking import IllegalMove, TrackedQuerySet
 
 if TYPE_CHECKING:
     from runs.models.run import Run
+    from runs.models.task_execution import TaskExecution
 
 
 USED_KEY = "This key was used to ask for another run. Use a new one."
@@ -28,13 +29,21 @@ class RunQuerySet(TrackedQuerySet):
     def active(self) -> Self:
         return self.filter(status__in=self.model.ACTIVE)
 
-    def with_progress(self) -> Self:
-        """Newest first, as a list shows them: with ``tasks_ended``, the crew, and who asked."""
-        ended = models.Count(
-            "task_executions", filter=models.Q(task_executions__ended_at__isnull=False)
-        )
-        runs = self.select_related("crew", "started_by").annotate(tasks_ended=ended)
+    def for_lists(self) -> Self:
+        """Newest first, with the crew and who asked, without what may have megabytes."""
+        runs = self.select_related("crew", "started_by").defer("plan", "remains")
         return runs.order_by("-created_at", "-pk")
+
+    def hold(self, pk: uuid.UUID) -> None:
+        """Lock the row until the transaction ends, without reading it."""
+        list(self.whoever_asks().select_for_update().filter(pk=pk).values_list("pk"))
+
+    def count_ended(self, task: "TaskExecution") -> None:
+        """Count ``task``, which is about to be saved as ended; once, however often that is."""
+        counted = task.__class__.objects.filter(pk=task.pk, ended_at__isnull=False)
+        run = self.whoever_asks().filter(~models.Exists(counted), pk=task.run_id)
+        # No event tells of counters, so nothing is bypassed here.
+        models.QuerySet.update(run, tasks_ended=models.F("tasks_ended") + 1)
 
     def request(
         self,

@@ -1,4 +1,7 @@
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from django.db import models, transaction
 from django.utils import timezone
@@ -66,9 +69,17 @@ class TaskExecution(TrackedModel, TimeSpan):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        fields = kwargs.get("update_fields")
+        saves_end = self.ended_at is not None and (fields is None or "ended_at" in fields)
+        with transaction.atomic(savepoint=False):
+            if saves_end and self.loaded.get("ended_at") is None:
+                Run.objects.count_ended(self)
+            super().save(*args, **kwargs)
+
     def finish(self, status: str, *, reason: str = "", message: str = "") -> None:
         """End the task and its open tools. An ended task keeps its first ending."""
-        with self.locked():
+        with self._locked_after_its_run():
             if self.status != self.Status.RUNNING:
                 return
             if status not in self.Status.values or status == self.Status.RUNNING:
@@ -80,3 +91,11 @@ class TaskExecution(TrackedModel, TimeSpan):
             self.reason, self.message = reason, message[:500]
             self.ended_at = timezone.now()
             self.save(update_fields=["status", "reason", "message", "ended_at"])
+
+    @contextmanager
+    def _locked_after_its_run(self) -> Iterator[None]:
+        """As ``locked``. Who ends a run locks it before its tasks, so its counter is locked first, too."""
+        with transaction.atomic():
+            Run.objects.hold(self.run_id)
+            with self.locked():
+                yield

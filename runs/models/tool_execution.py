@@ -68,6 +68,11 @@ class ToolExecution(TrackedModel, TimeSpan):
     class Meta(TrackedModel.Meta):
         abstract = False
         ordering = ["started_at", "id"]
+        indexes = [
+            models.Index(fields=["-started_at", "-id"], name="tool_newest"),
+            models.Index(fields=["status", "-started_at", "-id"], name="tool_of_status"),
+            models.Index(fields=["tool", "-started_at", "-id"], name="tool_of_kind"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(progress=None) | models.Q(progress__range=(0, 1)),

@@ -172,7 +172,7 @@ ACCESS = (
     ),
     guard(
         "access: crews on the dashboard",
-        *(LIVE, "crews = Crew.objects.visible_to(request.user)", "crews = Crew.objects"),
+        *(LIVE, "        Crew.objects.visible_to(user)\n", "        Crew.objects\n"),
         asks("outsider", "/"),
     ),
     guard(
@@ -187,7 +187,7 @@ ACCESS = (
     ),
     guard(
         "access: runs of the crew page's own crew",
-        *(LIVE, "        .filter(crew=crew)\n", ""),
+        *(LIVE, ".filter(crew=crew)[", "["),
         "realtime/tests/pages/test_crew_page.py::TestCrewPage::test_lists_no_run_of_another_crew",
     ),
     guard(

@@ -32,8 +32,8 @@ ROLES = (
     guard(
         "access: runs on the crew page",
         LIVE,
-        "Run.objects.visible_to(request.user)\n        .filter(crew=crew)\n",
-        "Run.objects.all()\n",
+        "Run.objects.visible_to(request.user).for_lists().filter(crew=crew)",
+        "Run.objects.for_lists()",
         "realtime/tests/pages/test_crew_page.py::TestCrewPage::test_lists_no_run_of_another_crew",
     ),
     guard(

@@ -31,7 +31,7 @@ MISSING = uuid.UUID(int=4 << 76 | 8 << 60)
 TRIES = int(os.environ.get("TIMING_TRIES", "250"))  # of each kind of id; `make fuzz`: 1,000
 MEDIANS_S = 0.002  # apart at most
 OF_EACH = (b"date:", b"x-request-id:")  # headers that no two answers share
-LISTS = ("/api/crews/", "/api/runs/", "/runs/", "/", "/api/runs/?page_size=1", "/runs/?page=2")
+LISTS = ("/api/crews/", "/api/runs/", "/runs/", "/", "/api/runs/?page_size=1", "/runs/?after=x")
 
 
 def api_views() -> Iterator[type]:
@@ -131,7 +131,7 @@ def test_what_others_have_changes_no_list_no_page_and_no_count(acme, globex, cli
         Run.objects.create(crew=globex.crew, started_by=globex.operator)
         Crew.objects.create(organization=globex.organization, name=f"A{number}", slug=f"a{number}")
     assert _steady(look()) == _steady(before)
-    if path != "/runs/?page=2" and "page_size" not in path:
+    if "page_size" not in path:
         acme.start_run()
         Crew.objects.create(organization=acme.organization, name="Own", slug="own")
         assert _steady(look()) != _steady(before)

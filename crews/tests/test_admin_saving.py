@@ -1,0 +1,103 @@
+"""Every page of the admin that adds or changes a record is filled in and saved, with a worker alive."""
+
+import json
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.test import RequestFactory
+
+from conftest import HELLO, PASSWORD
+from crews.models import Crew
+from tests.admin import World, clients, url
+
+AGENTS = {"agents-TOTAL_FORMS": 3} | {
+    f"agents-{number}-{name}": value
+    for number, agent in enumerate(("Orion", "Vega", "Lyra"))
+    for name, value in {"name": agent, "slug": agent.lower(), "order": number}.items()
+}
+# What a person fills in, by model; the other fields keep what the page proposes.
+ADDED = {
+    "crews.organization": {"name": "New", "slug": "new"},
+    "crews.membership": {"role": "viewer"},
+    "crews.crew": {"name": "New", "slug": "new", "is_active": "on", **AGENTS},
+    "crews.secret": {"name": "new", "host": "example.com", "value": "a value of ours"},
+    "auth.user": {"username": "new", "password1": PASSWORD, "password2": PASSWORD},
+}
+
+
+@pytest.fixture
+def world(acme, worker_alive) -> World:
+    return World(acme)
+
+
+@pytest.fixture
+def client(acme, globex, superuser):
+    return clients(acme, globex, superuser)["superuser"]
+
+
+def sent(response) -> dict[str, Any]:
+    """What a browser sends for the page as it is served."""
+    assert response.status_code == 200
+    formsets = [inline.formset for inline in response.context["inline_admin_formsets"]]
+    forms = [response.context["adminform"].form, *(formset.management_form for formset in formsets)]
+    forms += [form for formset in formsets for form in formset.initial_forms]
+    values = {field.html_name: field.value() for form in forms for field in form}
+    return {
+        name: json.dumps(value) if isinstance(value, list | dict) else value
+        for name, value in values.items()
+        if value is not None and value is not False
+    }
+
+
+def test_every_model_that_can_be_added_is_added_here(superuser):
+    request = RequestFactory().get("/")
+    request.user = superuser
+    offered = admin.site._registry.items()
+    assert {m._meta.label_lower for m, its in offered if its.has_add_permission(request)} == set(
+        ADDED
+    )
+
+
+@pytest.mark.parametrize("label", ADDED)
+def test_a_record_is_added_while_a_worker_is_alive(world, globex, client, label):
+    model = apps.get_model(label)
+    path = url(f"{label.replace('.', '_')}_add")
+    form = sent(client.get(path)) | ADDED[label]
+    form |= {"organization": world.tenant.organization.pk, "user": globex.viewer.pk}
+    before = model._default_manager.count()
+    response = client.post(path, form)
+    assert response.status_code == 302, response.context["errors"]
+    assert model._default_manager.count() == before + 1
+
+
+def test_a_new_crew_is_available_and_has_its_agents(world, client):
+    path = url("crews_crew_add")
+    form = sent(client.get(path)) | ADDED["crews.crew"]
+    client.post(path, form | {"organization": world.tenant.organization.pk})
+    crew = Crew.objects.get(slug="new")
+    assert crew.status == "available"
+    assert [agent.slug for agent in crew.agents.all()] == ["orion", "vega", "lyra"]
+
+    path = url("crews_crew_change", crew.pk)
+    form = sent(client.get(path)) | {"tasks-TOTAL_FORMS": 2}
+    for number, agent in enumerate(crew.agents.all()[:2]):
+        task = {"name": f"Task {number}", "agent": agent.pk, "order": number}
+        task |= {"steps": json.dumps(HELLO)}
+        form |= {f"tasks-{number}-{name}": value for name, value in task.items()}
+    assert client.post(path, form).status_code == 302
+    assert [task.name for task in crew.tasks.all()] == ["Task 0", "Task 1"]
+
+
+@pytest.mark.parametrize("model", admin.site._registry, ids=lambda model: model._meta.label_lower)
+def test_a_record_is_saved_as_it_stands_while_a_worker_is_alive(world, client, model):
+    label = model._meta.label_lower
+    path = url(f"{label.replace('.', '_')}_change", world.records[label].pk)
+    page = client.get(path)
+    form = sent(page) | ({"value": "a value of ours"} if label == "crews.secret" else {})
+    request = RequestFactory().get("/")
+    request.user = User.objects.get(username="root")
+    can_be_changed = admin.site.get_model_admin(model).has_change_permission(request)
+    assert client.post(path, form).status_code == (302 if can_be_changed else 403)
