@@ -4,7 +4,7 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -12,11 +12,13 @@ from django.utils.html import format_html, format_html_join
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
 
+from crews.admin.growing import Growing
 from crews.admin.scoped import ReadOnly, ScopedAdmin, roles_of
 from crews.models import AuditEntry, Role
 from crews.scoping import ScopedQuerySet
 
 NOBODY = "none"
+LOOKED_AT = 2_000  # entries, by a search and for what a filter offers
 # By the last word of a kind; what is not named here is neither good nor bad news.
 COLOURS = {
     "started": "success", "retried": "success", "created": "success", "invited": "success",
@@ -29,23 +31,25 @@ COLOURS = {
 
 
 class NamedFilter(DropdownFilter):
-    """Offers what the entries that the reader may see name, also what is long gone."""
+    """Offers what the newest entries that the reader may see name, also what is gone."""
 
     of: str  # the entries' fields are ``of_id`` and ``of_name``
 
     def lookups(self, request: HttpRequest, model_admin: ScopedAdmin) -> list[tuple[str, str]]:
-        entries = model_admin.get_queryset(request).exclude(**{f"{self.of}_id": None})
-        named = entries.order_by(f"{self.of}_name").values_list(f"{self.of}_id", f"{self.of}_name")
-        return [(str(pk), name) for pk, name in dict(named.distinct()).items()]
+        entries = model_admin.get_queryset(request).order_by("-created_at", "-id")
+        named = dict(entries.values_list(f"{self.of}_id", f"{self.of}_name")[:LOOKED_AT])
+        named.pop(None, None)
+        return sorted(((str(pk), name) for pk, name in named.items()), key=lambda pair: pair[1])
 
     def queryset(self, request: HttpRequest, entries: QuerySet) -> QuerySet:
         value = self.value()
         if not value:
             return entries
-        known = {key for key, _ in self.lookup_choices}
-        if value not in known:
-            return entries.none()
-        return entries.filter(**{f"{self.of}_id": None if value == NOBODY else value})
+        if value == NOBODY:
+            return entries.filter(**{f"{self.of}_id": None})
+        # Of one that is not offered, too: the entries are those that the reader may see.
+        known = value.isascii() and value.isdigit() and len(value) < 19
+        return entries.filter(**{f"{self.of}_id": value}) if known else entries.none()
 
 
 class PersonFilter(NamedFilter):
@@ -67,7 +71,7 @@ class OrganizationFilter(NamedFilter):
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(ReadOnly, ScopedAdmin):
+class AuditEntryAdmin(Growing, ReadOnly, ScopedAdmin):
     list_display = ["created_at", "who", "what", "object_name", "organization_name", "way"]
     list_filter = [
         ("kind", ChoicesDropdownFilter),
@@ -77,8 +81,11 @@ class AuditEntryAdmin(ReadOnly, ScopedAdmin):
         "way",
     ]
     list_filter_submit = True
+    sortable_by = ["created_at"]
     search_fields = ["object_name", "actor_name", "organization_name", "object_id", "address"]
-    search_help_text = "People, objects, organizations, addresses"
+    search_help_text = (
+        f"People, objects, organizations, addresses, among the newest {LOOKED_AT:,} entries"
+    )
     fields = [
         ("what", "shown_object"),
         ("created_at", "organization_name"),
@@ -87,6 +94,13 @@ class AuditEntryAdmin(ReadOnly, ScopedAdmin):
         "shown_changes",
     ]
     readonly_fields = ["what", "who", "shown_object", "shown_changes"]
+
+    def matching(self, request: HttpRequest, term: str) -> Q:
+        newest = self.get_queryset(request).order_by("-created_at", "-id").values("pk")[:LOOKED_AT]
+        found = Q()
+        for field in self.search_fields:
+            found |= Q(**{f"{field}__icontains": term})
+        return Q(pk__in=list(newest.values_list("pk", flat=True))) & found
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return Role.ADMIN in roles_of(request)

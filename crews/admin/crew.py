@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
+from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -22,7 +23,47 @@ STATUS_COLOURS = {
 }
 
 
-class AgentFormSet(RowsOfTheRecord):
+ORDER_HELP = (
+    "The lowest comes first; equal ones by name. Left empty: after the others. "
+    "Saved rows can be dragged."
+)
+
+
+class OrderedRows(RowsOfTheRecord):
+    """Numbers the rows that are added without a place after those that are there, as they stand."""
+
+    def add_fields(self, form: ModelForm, index: int | None) -> None:
+        super().add_fields(form, index)
+        if "order" not in form.fields:  # of somebody who may only look
+            return
+        form.fields["order"].required = False
+        if form.instance._state.adding:
+            form.initial["order"] = None  # an empty field, not the 0 of the first place
+
+    def clean(self) -> None:
+        super().clean()
+        last = max((form.instance.order for form in self.initial_forms), default=-1)
+        for form in self.forms:
+            if form in self.deleted_forms or not form.has_changed():
+                continue
+            if form.cleaned_data.get("order") is None:
+                last += 1
+                form.instance.order = form.cleaned_data["order"] = last
+            else:
+                last = max(last, form.cleaned_data["order"])
+
+
+class OrderedInline(ScopedInline):
+    """Rows with an ``order``, dragged into place once they are saved."""
+
+    formset = OrderedRows
+    ordering_field = "order"
+
+    def get_formset(self, request: HttpRequest, obj: Crew | None = None, **kwargs: Any) -> Any:
+        return super().get_formset(request, obj, help_texts={"order": ORDER_HELP}, **kwargs)
+
+
+class AgentFormSet(OrderedRows):
     def clean(self) -> None:
         """An agent's tasks would be deleted with it, some of them while they are being edited."""
         super().clean()
@@ -35,14 +76,14 @@ class AgentFormSet(RowsOfTheRecord):
                 )
 
 
-class AgentInline(ScopedInline, TabularInline):
+class AgentInline(OrderedInline, TabularInline):
     model = Agent
     formset = AgentFormSet
     fields = ["name", "slug", "role", "order"]
     prepopulated_fields = {"slug": ["name"]}
 
 
-class TaskInline(ScopedInline, StackedInline):
+class TaskInline(OrderedInline, StackedInline):
     """``steps_help`` tells under each task's steps what may stand there."""
 
     hide_title = False
@@ -84,6 +125,9 @@ class CrewAdmin(ScopedAdmin):
     ordering = ["organization__name", "name"]
     fields = [("organization", "is_active"), ("name", "slug"), "description"]
     task_inline = TaskInline
+
+    class Media:
+        js = ["crews/admin_rows.js"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         counts = {

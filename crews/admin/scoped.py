@@ -4,18 +4,18 @@ Staff who are not superusers reach only records of their organizations: those th
 shown, those they manage can be edited. Whatever else is asked for answers like a missing record.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django import forms
-from django.contrib.admin import RelatedOnlyFieldListFilter
-from django.contrib.admin.utils import NestedObjects
+from django.contrib.admin import RelatedFieldListFilter
 from django.contrib.auth import get_user_model
-from django.db.models import ForeignKey, Model, QuerySet
+from django.db.models import CASCADE, Field, ForeignKey, Model, QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.forms import PaginationInlineFormSet
 
+from crews.admin.growing import COUNTED
 from crews.models import Crew, Organization, Role
 from crews.scoping import ScopedQuerySet, answering
 
@@ -90,32 +90,47 @@ class ScopedAdmin(ScopedForms, ModelAdmin):
 
         A crew that is busy protects itself and its organization.
         """
-        collector = NestedObjects(using=self.model._default_manager.db)
+        objs = list(objs)
+        rows = self.model._default_manager.filter(pk__in=[obj.pk for obj in objs])
         with answering(False):  # what goes with them
-            collector.collect(objs)
-        found = collector.model_objs
+            found = dict(_cascade(rows))
+            busy = [
+                f"{crew}, which is busy with a run"
+                for crew in found.get(Crew, Crew.objects.none()).filter(activity=Crew.Status.BUSY)
+            ]
+            counts = {model: _count(found[model]) for model in found}
         admins = {model: self.admin_site._registry.get(model) for model in found}
         forbidden = {
             str(model._meta.verbose_name)
             for model, model_admin in admins.items()
-            if model_admin and not model_admin.has_delete_permission(request)
+            if counts[model] and model_admin and not model_admin.has_delete_permission(request)
         }
         if not all(self.has_delete_permission(request, obj) for obj in objs):
             forbidden.add(str(self.opts.verbose_name))
-        busy = [
-            f"{crew}, which is busy with a run"
-            for crew in found.get(Crew, ())
-            if crew.activity == Crew.Status.BUSY
-        ]
-        counts = {
-            str(model._meta.verbose_name_plural): len(records) for model, records in found.items()
+        told = {
+            str(model._meta.verbose_name_plural): _at_most(counts[model])
+            for model in found
+            if counts[model]
         }
-        return (
-            [str(obj) for obj in objs],
-            counts,
-            forbidden,
-            [*map(str, collector.protected), *busy],
-        )
+        return [str(obj) for obj in objs], told, forbidden, busy
+
+
+def _cascade(rows: QuerySet) -> Iterator[tuple[type[Model], QuerySet]]:
+    """``rows`` and what Django deletes with them, by model, as queries that nothing has run yet."""
+    yield rows.model, rows
+    for relation in rows.model._meta.related_objects:
+        if relation.on_delete is CASCADE:
+            related = relation.related_model._base_manager
+            ids = rows.order_by().values("pk")
+            yield from _cascade(related.filter(**{f"{relation.field.name}__in": ids}))
+
+
+def _count(rows: QuerySet) -> int:
+    return rows.order_by()[: COUNTED + 1].count()
+
+
+def _at_most(count: int) -> int | str:
+    return count if count <= COUNTED else f"more than {COUNTED:,}"
 
 
 class RowsOfTheRecord(PaginationInlineFormSet):
@@ -172,12 +187,14 @@ class ScopedInline(ScopedForms):
         return is_among(getattr(type(parent)._default_manager, scope)(request.user), parent)
 
 
-class ScopedFilter(RelatedOnlyFieldListFilter):
-    """Offers what the records point at that the user sees, and nothing else."""
+class ScopedFilter(RelatedFieldListFilter):
+    """Offers what the user sees, read where it is and not from the records that point at it."""
 
-    def field_choices(self, *args: Any) -> list[tuple[Any, str]]:
-        with answering(False):  # Django looks the ids of those up
-            return super().field_choices(*args)
+    def field_choices(
+        self, field: Field, request: HttpRequest, model_admin: ModelAdmin
+    ) -> list[tuple[Any, str]]:
+        offered = field.remote_field.model._default_manager.visible_to(request.user)
+        return [(record.pk, str(record)) for record in offered]
 
 
 class ReadOnly:

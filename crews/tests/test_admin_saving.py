@@ -1,6 +1,7 @@
 """Every page of the admin that adds or changes a record is filled in and saved, with a worker alive."""
 
 import json
+import uuid
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.test import RequestFactory
 
 from conftest import HELLO, PASSWORD
 from crews.models import Crew
+from runs.models import Run
 from tests.admin import World, clients, url
 
 AGENTS = {"agents-TOTAL_FORMS": 3} | {
@@ -101,3 +103,26 @@ def test_a_record_is_saved_as_it_stands_while_a_worker_is_alive(world, client, m
     request.user = User.objects.get(username="root")
     can_be_changed = admin.site.get_model_admin(model).has_change_permission(request)
     assert client.post(path, form).status_code == (302 if can_be_changed else 403)
+
+
+def test_rows_without_a_place_come_after_the_others_as_they_stand(world, client):
+    crew = world.tenant.crew
+    path = url("crews_crew_change", crew.pk)
+    page = client.get(path)
+    assert "Left empty: after the others." in page.content.decode()
+    form = sent(page) | {"agents-TOTAL_FORMS": 5}
+    for number, name in enumerate(("Lyra", "Rigel", "Mira"), start=2):
+        form |= {f"agents-{number}-name": name, f"agents-{number}-slug": name.lower()}
+        form |= {f"agents-{number}-order": ""}
+    assert client.post(path, form).status_code == 302
+    assert [(agent.slug, agent.order) for agent in crew.agents.all()] == [
+        ("orion", 0), ("vega", 1), ("lyra", 2), ("rigel", 3), ("mira", 4),
+    ]  # fmt: skip
+
+
+def test_as_many_records_as_a_list_can_select_are_deleted(world, client):
+    world.run.finish("succeeded")
+    selected = [str(world.run.pk), *(str(uuid.uuid4()) for _ in range(1_150))]
+    form = {"action": "delete_selected", "_selected_action": selected, "post": "yes"}
+    assert client.post(url("runs_run_changelist"), form).status_code == 302
+    assert not Run.objects.filter(pk=world.run.pk).exists()

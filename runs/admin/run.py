@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -9,7 +10,14 @@ from unfold.dataclasses import ActionDialog, UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from crews.admin.scoped import ReadOnly, ScopedAdmin, ScopedFilter, ScopedInline
+from crews.admin.growing import Growing, id_begins_with
+from crews.admin.scoped import (
+    ReadOnly,
+    ScopedAdmin,
+    ScopedFilter,
+    ScopedInline,
+)
+from crews.models import Crew
 from crews.tracking import IllegalMove
 from runs.admin.acting import Acting, forward
 from runs.admin.badge import badge
@@ -70,7 +78,7 @@ class TaskInline(ReadOnly, ScopedInline, TabularInline):
 
 
 @admin.register(Run)
-class RunAdmin(ReadOnly, Acting, ScopedAdmin):
+class RunAdmin(Growing, ReadOnly, Acting, ScopedAdmin):
     """To look at; a superuser may also delete a run that is over."""
 
     list_display = ["__str__", "organization", "status_label", "starter", "created_at", "took"]
@@ -81,7 +89,9 @@ class RunAdmin(ReadOnly, Acting, ScopedAdmin):
         ("crew__organization", ScopedFilter),
     ]
     list_select_related = ["crew__organization", "started_by"]
-    search_fields = ["id", "crew__name", "crew__slug", "message"]
+    sortable_by = ["created_at"]
+    search_fields = ["id"]
+    search_help_text = "A run's id, or how it begins; a crew"
     fields = [
         ("crew", "organization"),
         ("status_label", "took"),
@@ -95,6 +105,14 @@ class RunAdmin(ReadOnly, Acting, ScopedAdmin):
     inlines = [TaskInline]
     actions_row = ["cancel", "open_live_page"]
     actions_detail = ["cancel", "run_again", "resume", "open_live_page"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
+        return super().get_queryset(request).defer("plan", "remains")
+
+    def matching(self, request: HttpRequest, term: str) -> Q:
+        crews = Crew.objects.visible_to(request.user)
+        crews = crews.filter(Q(name__icontains=term) | Q(slug=term))
+        return id_begins_with(term) | Q(crew__in=list(crews.values_list("pk", flat=True)))
 
     def has_delete_permission(self, request: HttpRequest, obj: Run | None = None) -> bool:
         return request.user.is_superuser and (obj is None or obj.is_over)

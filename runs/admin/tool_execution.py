@@ -1,14 +1,22 @@
 import json
 
 from django.contrib import admin
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
+from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
-from crews.admin.scoped import ReadOnly, ScopedAdmin, ScopedFilter
+from crews.admin.growing import COUNTED, Growing, id_begins_with
+from crews.admin.scoped import (
+    ReadOnly,
+    ScopedAdmin,
+    ScopedFilter,
+)
 from runs.admin.badge import badge
-from runs.models import ToolExecution
+from runs.models import Run, TaskExecution, ToolExecution
+from runs.tools import REGISTRY
 
 SHOWN_OUTPUT = 20_000  # characters, the last ones; the live page has the whole
 TOOL_COLOURS = {
@@ -19,18 +27,28 @@ TOOL_COLOURS = {
 }
 
 
+class ToolFilter(DropdownFilter):
+    """Offers the tools there are, without looking for those that were used."""
+
+    title = "tool"
+    parameter_name = "tool"
+
+    def lookups(self, request: HttpRequest, model_admin: ScopedAdmin) -> list[tuple[str, str]]:
+        return [(name, name) for name in sorted(REGISTRY)]
+
+    def queryset(self, request: HttpRequest, executions: QuerySet) -> QuerySet:
+        return executions.filter(tool=self.value()) if self.value() else executions
+
+
 @admin.register(ToolExecution)
-class ToolExecutionAdmin(ReadOnly, ScopedAdmin):
+class ToolExecutionAdmin(Growing, ReadOnly, ScopedAdmin):
     list_display = ["tool", "task_execution", "crew", "status_label", "started_at", "took"]
-    list_filter = [
-        "status",
-        "tool",
-        "started_at",
-        ("task_execution__run__crew", ScopedFilter),
-    ]
+    list_filter = ["status", ToolFilter, "started_at", ("task_execution__run__crew", ScopedFilter)]
     list_select_related = ["task_execution__run__crew"]
     ordering = ["-started_at", "-id"]
-    search_fields = ["id", "tool", "message", "task_execution__name"]
+    sortable_by = ["started_at"]
+    search_fields = ["id"]
+    search_help_text = "The id of an execution or of its run, or how it begins; a tool"
     fields = [
         ("tool", "run"),
         ("task_execution", "agent"),
@@ -41,6 +59,17 @@ class ToolExecutionAdmin(ReadOnly, ScopedAdmin):
         "shown_output",
     ]
     readonly_fields = ["run", "status_label", "agent", "took", "shown_params", "shown_output"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ToolExecution]:
+        executions = super().get_queryset(request)
+        return executions.defer("task_execution__run__plan", "task_execution__run__remains")
+
+    def matching(self, request: HttpRequest, term: str) -> Q:
+        if term in REGISTRY:
+            return Q(tool=term)
+        runs = Run.objects.visible_to(request.user).filter(id_begins_with(term))
+        tasks = TaskExecution.objects.whoever_asks().filter(run__in=list(runs[:COUNTED]))
+        return id_begins_with(term) | Q(task_execution__in=list(tasks[:COUNTED]))
 
     def has_delete_permission(self, request: HttpRequest, obj: ToolExecution | None = None) -> bool:
         return request.user.is_superuser and obj is None  # only together with its run

@@ -183,3 +183,34 @@ def test_a_list_of_runs_takes_the_same_queries_however_long_it_is(
         acme.start_run().finish("succeeded")
     with django_assert_max_num_queries(16):
         assert staff["admin"].get(url("runs_run_changelist")).status_code == 200
+
+
+def test_executions_are_found_by_the_id_of_their_run(acme, globex, staff, worker_alive):
+    world = World(acme)
+    run, tool = world.run, world.records["runs.toolexecution"]
+    page = url("runs_toolexecution_change", tool.pk)
+    for term in (str(run.pk), str(run.pk)[:8], str(tool.pk), "script"):
+        path = f"{url('runs_toolexecution_changelist')}?q={term}"
+        assert page in staff["admin"].get(path).content.decode(), term
+        assert page not in staff["outsider"].get(path).content.decode(), term
+
+
+def test_runs_are_found_by_how_their_ids_begin_and_by_their_crews(acme, globex, staff):
+    run, other = acme.start_run(), globex.start_run()
+    for term, found in (
+        (str(run.pk)[:8], {run}), (str(run.pk), {run}), ("acme CREW", {run}), ("crew", {run, other}),
+        (str(run.pk)[:7], set()), ("no such crew", set()),
+    ):  # fmt: skip
+        path = f"{url('runs_run_changelist')}?q={term}"
+        listed = staff["superuser"].get(path).context["cl"].queryset
+        assert set(listed) == found, term
+
+
+@pytest.mark.parametrize("model", ["runs_run", "runs_toolexecution", "crews_auditentry"])
+def test_lists_of_what_grows_count_no_further_than_they_say(acme, staff, monkeypatch, model):
+    monkeypatch.setattr("crews.admin.growing.COUNTED", 2)
+    for _ in range(3):
+        acme.start_run()
+    changelist = staff["superuser"].get(url(f"{model}_changelist")).context["cl"]
+    assert changelist.result_count <= 2
+    assert changelist.full_result_count is None

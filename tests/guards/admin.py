@@ -118,12 +118,35 @@ ADMIN = (
     ),
     guard(
         "admin: deleting what goes along",
-        *(SCOPED, "if model_admin and not model_admin.has_delete_permission(request)", "if False"),
+        *(SCOPED, "if counts[model] and model_admin and not model_admin.has_delete_permission(request)", "if False"),
         "crews/tests/test_admin_people.py::test_a_crew_with_runs_is_deleted_by_a_superuser_alone",
+    ),
+    *(
+        guard(f"admin: {what}", file, text, text.replace("visible_to(request.user)", "all()"), test)
+        for what, file, text, test in (
+            (
+                "what a filter offers",
+                SCOPED,
+                "offered = field.remote_field.model._default_manager.visible_to(request.user)",
+                f"{ADMIN_TESTS}::test_lists_filters_and_searches_tell_nothing_foreign[]",
+            ),
+            (
+                "crews that a search of runs finds",
+                "runs/admin/run.py",
+                "crews = Crew.objects.visible_to(request.user)",
+                f"{ADMIN_TESTS}::test_lists_filters_and_searches_tell_nothing_foreign[?q=acme]",
+            ),
+            (
+                "runs that a search of executions finds",
+                "runs/admin/tool_execution.py",
+                "runs = Run.objects.visible_to(request.user)",
+                "runs/tests/test_admin.py::test_executions_are_found_by_the_id_of_their_run",
+            ),
+        )
     ),
     guard(
         "admin: nothing is deleted under a crew at work",
-        *(SCOPED, "if crew.activity == Crew.Status.BUSY", "if False"),
+        *(SCOPED, ".filter(activity=Crew.Status.BUSY)", ".none()"),
         "crews/tests/test_admin_people.py::test_nothing_is_deleted_under_a_crew_at_work[crew]",
     ),
     *(
