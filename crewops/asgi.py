@@ -2,16 +2,17 @@
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crewops.settings")
-http = get_asgi_application()
+django.setup(set_prefix=False)
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  needs the app registry
 from django.conf import settings  # noqa: E402
 
 from crewops import garbage  # noqa: E402
 from crewops.body_limit import BodyLimit  # noqa: E402
+from crewops.handler import Handler  # noqa: E402
 from crewops.request_context import RequestContext  # noqa: E402
 from crewops.request_head import SocketsNeedUpgrade  # noqa: E402
 from realtime.daphne_writer import OfferDaphneWriter  # noqa: E402
@@ -20,7 +21,7 @@ from realtime.routing import websocket_urlpatterns  # noqa: E402
 application = ProtocolTypeRouter(
     {
         "http": RequestContext(
-            SocketsNeedUpgrade(BodyLimit(http, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
+            SocketsNeedUpgrade(BodyLimit(Handler(), limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
         ),
         "websocket": OfferDaphneWriter(URLRouter(websocket_urlpatterns)),
     }

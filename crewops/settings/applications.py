@@ -32,6 +32,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "crewops.compression.Compression",
     "crewops.api.headers.ApiHeaders",  # before anything that may answer with a page
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -45,6 +46,7 @@ MIDDLEWARE = [
     "crewops.acting.acting",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "crewops.error_pages.OwnNotFound",
 ]
 
 ROOT_URLCONF = "crewops.urls"

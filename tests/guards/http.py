@@ -140,6 +140,11 @@ HTTP = (
         "tests/security/test_request_heads.py::test_a_request_has_one_host",
     ),
     guard(
+        "compression: not of tokens",
+        *("crewops/compression.py", '"/static/", "/api/token/")', '"/static/")'),
+        "tests/test_compression.py::test_what_is_small_secret_or_for_machines_is_left_as_it_is",
+    ),
+    guard(
         "forms: the page's token",
         *(SETTINGS, '    "django.middleware.csrf.CsrfViewMiddleware",\n', ""),
         "runs/tests/test_forms.py::test_forms_need_the_pages_token_and_a_post",

@@ -1,0 +1,67 @@
+"""Django under ASGI, with each request answered on one thread that keeps its database connection.
+
+Django's own handler makes a thread for each request, and so a database connection, and changes threads
+for each middleware that is not written for both modes. All our views and middleware are synchronous.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.core import signals
+from django.core.exceptions import RequestAborted
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.http import FileResponse, HttpResponse
+from django.urls import set_script_prefix
+
+T = TypeVar("T")
+
+
+class Handler(ASGIHandler):
+    """An ASGI application for HTTP. At most ``HTTP_THREADS`` requests are answered at once; others wait."""
+
+    def __init__(self) -> None:
+        super(ASGIHandler, self).__init__()
+        self.load_middleware(is_async=False)
+        self._threads = ThreadPoolExecutor(settings.HTTP_THREADS, thread_name_prefix="http")
+
+    async def __call__(self, scope: dict[str, Any], receive: Callable, send: Callable) -> None:
+        try:
+            body = await self.read_body(receive)
+        except RequestAborted:
+            return
+        try:
+            response = await self._in_thread(self._answer, scope, body)
+            try:
+                await self.send_response(response, send)
+            finally:
+                if not response.closed:
+                    await self._in_thread(response.close)
+        finally:
+            body.close()
+
+    def _answer(self, scope: dict[str, Any], body: Any) -> HttpResponse:
+        set_script_prefix(get_script_prefix(scope))
+        signals.request_started.send(sender=type(self), scope=scope)
+        request, response = self.create_request(scope, body)
+        response = response or self.get_response(request)
+        response._handler_class = type(self)
+        if isinstance(response, FileResponse):
+            response.block_size = self.chunk_size
+        if not response.streaming:
+            response.close()  # here, and not by another thread: its content is in memory
+        return response
+
+    async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Run ``work``; what it binds to the context, such as ids for the log, is bound here then."""
+        context = copy_context()
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._threads, context.run, work, *arguments)
+        finally:
+            for variable, value in context.items():
+                if variable.get(None) is not value:
+                    variable.set(value)
