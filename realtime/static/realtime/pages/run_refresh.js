@@ -43,6 +43,7 @@ export function refresher(url, onChange) {
   let wanted = false;
   let urgent = false;
   let busy = false;
+  let endPause = () => {};
 
   const run = async () => {
     busy = true;
@@ -51,13 +52,18 @@ export function refresher(url, onChange) {
       urgent = false;
       const { isNew, pauseMs } = await update(url());
       if (isNew) onChange();
-      await new Promise((resolve) => setTimeout(resolve, urgent ? AT_MOST_EVERY_MS : pauseMs));
+      await new Promise((resolve) => {
+        endPause = () => resolve(undefined);
+        setTimeout(endPause, urgent ? AT_MOST_EVERY_MS : pauseMs);
+      });
     }
     busy = false;
   };
   const request = (evenHidden = false) => {
     wanted = true;
     urgent ||= evenHidden;
+    // What a reader has asked for does not wait.
+    if (evenHidden) endPause();
     if (!busy) run();
   };
   document.addEventListener("visibilitychange", () => {
