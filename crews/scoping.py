@@ -17,11 +17,25 @@ from django.db import models
 
 User = AbstractBaseUser | AnonymousUser
 
+# The roles that may watch. This is the one rule of who may see a crew, with `reaches_everything`: pages and
+# API apply it to one user (`visible_to`), the sockets to all their users in one query (`watching`).
+WATCHING = ("viewer", "operator", "admin")
+
 _answering: ContextVar[bool] = ContextVar("answering somebody", default=False)
 
 
 class Unscoped(Exception):
     """Somebody was to be answered from rows that were not reached through them."""
+
+
+def reaches_everything(*, is_active: bool, is_superuser: bool) -> bool:
+    return is_active and is_superuser
+
+
+def watching() -> models.FilteredRelation:
+    """Of a QuerySet of users: the memberships by which they may watch; none of an inactive user."""
+    condition = models.Q(memberships__role__in=WATCHING, is_active=True)
+    return models.FilteredRelation("memberships", condition=condition)
 
 
 @contextmanager
@@ -77,7 +91,7 @@ class ScopedQuerySet(models.QuerySet):
 
     def visible_to(self, user: User) -> Self:
         """What ``user`` may watch: every role."""
-        return self._within(user, "viewer", "operator", "admin")
+        return self._within(user, *WATCHING)
 
     def operable_by(self, user: User) -> Self:
         """What ``user`` may also start and cancel: operators and admins."""
@@ -109,7 +123,7 @@ class ScopedQuerySet(models.QuerySet):
     def _within(self, user: User, *roles: str) -> Self:
         if not user.is_active:
             return self.whoever_asks().none()
-        if user.is_superuser:
+        if reaches_everything(is_active=user.is_active, is_superuser=user.is_superuser):
             return self.whoever_asks()
         from crews.models.membership import Membership
 

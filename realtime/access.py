@@ -23,6 +23,7 @@ from django.utils import timezone
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from crews.models import Crew
+from crews.scoping import reaches_everything, watching
 from realtime.threads import Together, in_thread
 from runs.models import Run
 
@@ -85,15 +86,20 @@ def grants(user_ids: Iterable[int]) -> dict[int, Grant]:
     """What each of the users may see, in two queries."""
     users = {}
     organizations = defaultdict(set)
-    rows = get_user_model().objects.filter(pk__in=user_ids)
+    rows = get_user_model().objects.filter(pk__in=user_ids).annotate(watching=watching())
     for user in rows.values_list(
-        "pk", "is_active", "password", "is_superuser", "memberships__organization", named=True
+        "pk", "is_active", "password", "is_superuser", "watching__organization", named=True
     ):
         users[user.pk] = user
-        if user.memberships__organization is not None:
-            organizations[user.pk].add(user.memberships__organization)
+        if user.watching__organization is not None:
+            organizations[user.pk].add(user.watching__organization)
+    everywhere = {
+        pk
+        for pk, user in users.items()
+        if reaches_everything(is_active=user.is_active, is_superuser=user.is_superuser)
+    }
     crews = Crew.objects.all()
-    if not any(user.is_superuser for user in users.values()):
+    if not everywhere:
         crews = crews.filter(organization__in=set().union(*organizations.values()))
     of_organization = defaultdict(set)
     for crew_id, organization_id in crews.values_list("pk", "organization"):
@@ -102,11 +108,11 @@ def grants(user_ids: Iterable[int]) -> dict[int, Grant]:
         user.pk: Grant(
             active=user.is_active,
             credential=get_md5_hash_password(user.password),
-            member=user.is_superuser or user.pk in organizations,
+            member=user.pk in everywhere or user.pk in organizations,
             crews={
                 crew: organization
                 for organization in (
-                    of_organization if user.is_superuser else organizations[user.pk]
+                    of_organization if user.pk in everywhere else organizations[user.pk]
                 )
                 for crew in of_organization[organization]
             },

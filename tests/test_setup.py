@@ -38,6 +38,13 @@ def test_every_requirement_is_pinned_for_a_reason_and_as_in_the_constraints(kind
         assert constraints[package] == version, package
 
 
+@pytest.mark.parametrize("kind", ["", "-dev", "-bench"])
+def test_no_requirement_is_named_twice(kind):
+    text = (settings.BASE_DIR / f"requirements{kind}.txt").read_text()
+    names = [normal(name) for name in re.findall(r"^([\w.-]+)", text, re.MULTILINE)]
+    assert sorted(names) == sorted(set(names))
+
+
 @pytest.fixture
 def checkout(tmp_path) -> Path:
     """A directory with the Makefile and the files it installs from."""

@@ -5,6 +5,8 @@ from django.core.exceptions import ImproperlyConfigured
 from crewops.settings.environment import env
 
 HTTP_THREADS = env.int("HTTP_THREADS", default=16)  # requests that one web process answers at once
+# A crew page opens up to six sockets, any other page one or two: a dozen crew pages of one user, with room for
+# programs. An address may be an office.
 SOCKETS_PER_USER = env.int("SOCKETS_PER_USER", default=100)
 SOCKETS_PER_ADDRESS = env.int("SOCKETS_PER_ADDRESS", default=500)
 SOCKETS_PER_PROCESS = env.int("SOCKETS_PER_PROCESS", default=10_000)  # of one web process

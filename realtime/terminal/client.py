@@ -118,13 +118,20 @@ class Client:
                 self._seen.setdefault(stream, (epoch, self._since or 0))
         elif kind == "snapshot":
             self._seen[frame["stream"]] = (self._seen[frame["stream"]][0], frame["seq"])
-        elif "seq" in frame:
-            stream = _stream(frame)
+        elif kind == "gone":
+            self._seen.pop(frame["stream"], None)
+        elif "seq" in frame and (stream := self._stream(frame)):
             epoch, seq = self._seen[stream]
             if frame["seq"] <= seq:
                 return False
             self._seen[stream] = (epoch, frame["seq"])
         return True
+
+    def _stream(self, event: dict[str, Any]) -> str | None:
+        """The event's stream, of whatever type it is: a socket has streams of one kind."""
+        crew, run = event.get("crew_id"), event.get("run_id")
+        possible = (f"run:{run}", f"graph:{crew}", f"mission:{crew}")
+        return next((stream for stream in possible if stream in self._seen), None)
 
     def _give_up_on(self, code: int | None, reason: str | None) -> None:
         # A token runs out on a connection that stood; one that is refused at once will be again.
@@ -132,14 +139,6 @@ class Client:
             return
         said = f" ({reason})" if reason else ""
         raise Refused(f"Closed with {int(code)}: {FINAL[CloseCode(code)]}{said}.", code)
-
-
-def _stream(event: dict[str, Any]) -> str:
-    if event["type"] == "signal":
-        return f"mission:{event['crew_id']}"
-    if event["type"].startswith("tool_"):
-        return f"graph:{event['crew_id']}"
-    return f"run:{event['run_id']}"
 
 
 def _pause(code: int | None, failures: int) -> float:

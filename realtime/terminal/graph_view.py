@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from realtime.terminal.drawing import mark, plain, tool_line
-from realtime.terminal.tools import Tools
+from realtime.terminal.tools import KINDS, Tools
 
 
 class GraphView:
@@ -26,7 +26,10 @@ class GraphView:
             crew_id = frame["stream"].partition(":")[2]
             self._agents = {key: value for key, value in self._agents.items() if key[0] != crew_id}
             self._agents |= {(crew_id, agent["agent_id"]): agent for agent in frame["agents"]}
-        elif frame["type"].startswith("tool_"):
+        elif frame["type"] == "gone":
+            crew_id = frame["stream"].partition(":")[2]
+            self._agents = {key: value for key, value in self._agents.items() if key[0] != crew_id}
+        elif frame["type"] in KINDS:
             key = (frame["crew_id"], frame["agent_id"])
             self._agents.setdefault(key, {"name": frame["agent_id"], "role": ""})
 

@@ -21,6 +21,8 @@ class MissionView:
         """Take in a frame of the mission socket."""
         if frame["type"] == "signal":
             self._crews[frame["crew_id"]] = frame
+        elif frame["type"] == "gone":
+            self._crews.pop(frame["stream"].partition(":")[2], None)
 
     def render(self) -> Table | Text:
         """The table as it is now."""

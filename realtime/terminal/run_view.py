@@ -9,6 +9,9 @@ from rich.tree import Tree
 from realtime.terminal.drawing import mark, plain, seconds, tool_line, word
 from realtime.terminal.tools import Tools
 
+# Events of a run's stream. A later server may send others, on this stream and on the crew's.
+KINDS = {"boot", "agent_start", "agent_end", "task_start", "task_end", "error", "done"}
+
 
 class RunView:
     """Drawn from the run's own stream; tools come from its crew's graph stream, if at all."""
@@ -16,21 +19,25 @@ class RunView:
     def __init__(self) -> None:
         self.tools_of: str | None = None
         self._run_id = ""
+        self._tools = Tools()
+        self._start_afresh()
+
+    def feed(self, frame: dict[str, Any]) -> None:
+        """Take in a frame of either stream."""
+        self._tools.feed(frame)
+        if frame["type"] == "reset" and frame["stream"].startswith("run:"):
+            self._start_afresh()
+        elif frame["type"] in KINDS and frame["run_id"] == (self._run_id or frame["run_id"]):
+            self.tools_of, self._run_id = frame["crew_id"], frame["run_id"]
+            self._take(frame)
+
+    def _start_afresh(self) -> None:
+        """Forget what the run's stream said. Its crew and the tools are those of another stream."""
         self._crew = ""
         self._ending: dict[str, Any] | None = None
         self._agents: dict[str, dict[str, Any]] = {}
         self._tasks: dict[str, dict[str, Any]] = {}
         self._errors: list[str] = []
-        self._tools = Tools()
-
-    def feed(self, frame: dict[str, Any]) -> None:
-        """Take in a frame of either stream."""
-        self._tools.feed(frame)
-        if frame["type"] == "reset":
-            self.__init__()
-        elif not frame["type"].startswith("tool_") and "run_id" in frame:
-            self.tools_of, self._run_id = frame["crew_id"], frame["run_id"]
-            self._take(frame)
 
     def _take(self, frame: dict[str, Any]) -> None:
         match frame["type"]:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+KINDS = {"tool_start", "tool_progress", "tool_end"}
+
 
 class Tools:
     """Every tool call heard of: ``{execution_id: {"agent_id", "tool", "status", ...}}``."""
@@ -18,10 +20,13 @@ class Tools:
             self.calls = kept | {
                 call["execution_id"]: call | {"crew_id": crew_id} for call in frame["executions"]
             }
+        elif kind == "gone":
+            crew_id = frame["stream"].partition(":")[2]
+            self.calls = {k: call for k, call in self.calls.items() if call["crew_id"] != crew_id}
         elif kind == "tool_start":
             started = {"status": "running", "started_at": frame["timestamp"]}
             self.calls[frame["execution_id"]] = frame | started
-        elif kind in ("tool_progress", "tool_end"):
+        elif kind in KINDS:
             # After --since its start may not be known.
             call = self.calls.setdefault(
                 frame["execution_id"],

@@ -1,22 +1,16 @@
-"""The terminal client against a server that plays a part, and what its views draw."""
+"""The terminal client against a server that plays a part."""
 
-import io
 import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from rich.console import Console
 from websockets.sync.server import ServerConnection, serve
 
 from realtime.terminal import client as client_module
 from realtime.terminal.client import Client, Refused
-from realtime.terminal.graph_view import GraphView
-from realtime.terminal.mission_view import MissionView
-from realtime.terminal.run_view import RunView
 
-AT = "2026-01-01T12:00:0{}.000000Z"
 Scene = Callable[[ServerConnection], None]
 
 
@@ -145,98 +139,10 @@ def test_a_refusal_is_final(code):
     assert len(stage.paths) == 1
 
 
-# -- The views ------------------------------------------------------------------------------------
-
-
-def drawn(view: RunView | GraphView | MissionView) -> str:
-    console = Console(file=io.StringIO(), width=100)
-    console.print(view.render())
-    return console.file.getvalue()
-
-
-def tool(kind: str, second: int, **fields: object) -> dict:
-    of = {"run_id": "r", "crew_id": "c", "agent_id": "orion", "execution_id": "x", "tool": "pytest"}
-    return {"type": f"tool_{kind}", "seq": second, "timestamp": AT.format(second)} | of | fields
-
-
-def told(kind: str, second: int, **fields: object) -> dict:
-    of = {"run_id": "r", "crew_id": "c", "seq": second, "timestamp": AT.format(second)}
-    return {"type": kind} | of | fields
-
-
-BOOT = told(
-    "boot",
-    0,
-    crew="Release",
-    agents=[{"agent_id": "orion", "name": "Orion", "role": "Scout"}],
-    tasks=[
-        {"task_id": "1", "name": "Fetch", "agent_id": "orion"},
-        {"task_id": "2", "name": "Test", "agent_id": "orion"},
-    ],
-)
-
-
-def test_the_run_view_puts_each_tool_under_the_task_it_was_called_in():
-    view = RunView()
-    view.feed(BOOT)
-    assert view.tools_of == "c"
-    assert "· Fetch" in drawn(view)
-    view.feed(told("agent_start", 1, agent_id="orion"))
-    view.feed(told("task_start", 1, task_id="1", name="Fetch", agent_id="orion"))
-    # The two sockets are not in step: a tool can be heard of before its task.
-    view.feed(tool("start", 3, params={}))
-    view.feed(tool("progress", 4, message="3 of 9\x1b[2J tests", progress=0.3))
-    view.feed(
-        told("task_end", 2, task_id="1", agent_id="orion", status="succeeded", duration_s=1.0)
-    )
-    view.feed(told("task_start", 3, task_id="2", name="Test", agent_id="orion"))
-    text = drawn(view)
-    assert text.index("✓ Fetch 1.0 s") < text.index("Test") < text.index("pytest")
-    assert "3 of 9 [2J tests" in text
-    view.feed(tool("end", 5, status="completed_with_errors", duration_s=2.0, exit_code=1))
-    view.feed(told("error", 5, message="Some tests failed.", reason="tool_failed"))
-    view.feed(told("done", 6, status="failed", duration_s=5.0, reason="task_failed"))
-    text = drawn(view)
-    assert "✗ pytest 2.0 s" in text
-    assert "✗ Some tests failed." in text
-    assert "failed in 5.0 s" in text
-
-
-def test_the_run_view_leaves_out_the_tools_of_other_runs():
-    view = RunView()
-    view.feed(BOOT)
-    view.feed(told("task_start", 1, task_id="1", name="Fetch", agent_id="orion"))
-    view.feed(tool("start", 2, run_id="another", params={}))
-    assert "pytest" not in drawn(view)
-
-
-def test_the_graph_view_shows_what_each_agent_has_in_hand():
-    view = GraphView(lambda crew_id: {"c": "Release"}[crew_id])
-    assert "No agent" in drawn(view)
-    agents = [{"agent_id": "orion", "name": "Orion", "role": "Scout", "state": "idle"}]
-    snapshot = {"type": "snapshot", "stream": "graph:c", "seq": 1, "agents": agents}
-    view.feed(snapshot | {"executions": []})
-    assert "Release" in drawn(view)
-    assert "idle" in drawn(view)
-    view.feed(tool("start", 2, params={}))
-    view.feed(tool("progress", 3, message="1 of 2 tests done"))
-    assert "1 of 2 tests done" in drawn(view)
-    view.feed(tool("end", 4, status="success", duration_s=3.0, exit_code=0))
-    assert "✓ pytest 3.0 s" in drawn(view)
-    view.feed(snapshot | {"executions": []})
-    assert "pytest" not in drawn(view)
-
-
-def test_the_mission_view_shows_every_crew():
-    names = {"c": "Release", "d": "Rewrite"}
-    view = MissionView(names.__getitem__)
-    assert "No crew" in drawn(view)
-    for crew_id, status in (("d", "busy"), ("c", "offline"), ("c", "available")):
-        payload = {"status": status, "crewId": crew_id}
-        at = AT.format(1)
-        view.feed({"type": "signal", "timestamp": at, "crew_id": crew_id, "payload": payload})
-    text = drawn(view)
-    assert text.index("Release") < text.index("Rewrite")
-    assert "✓ available" in text
-    assert "busy" in text
-    assert "offline" not in text
+@pytest.mark.parametrize("stream", ["run:r", "graph:c", "mission:c"])
+def test_an_event_of_an_unknown_type_has_its_place_in_the_stream(stream):
+    first, *others = ({"type": "weather", "run_id": "r", "crew_id": "c", "seq": n} for n in (1, 2))
+    begins = hello() | {"stream": stream}
+    scenes = say(begins, first, close=1012), say(begins, first, *others)
+    with server(*scenes) as (url, _):
+        assert seqs(Client(url, token=tokens())) == [1, 2]

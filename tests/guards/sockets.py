@@ -187,7 +187,7 @@ SOCKETS = (
     ),
     guard(
         "recheck: of each user for himself",
-        *(ACCESS, "of_organization if user.is_superuser else organizations[user.pk]", "of_organization"),
+        *(ACCESS, "of_organization if user.pk in everywhere else organizations[user.pk]", "of_organization"),
         "realtime/tests/sockets/test_graph_and_mission.py::test_who_watches_beside_others_gets_nobody_elses_crews",
     ),
     guard(

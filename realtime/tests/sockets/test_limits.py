@@ -60,6 +60,13 @@ def open_many(web: Web, opened: ExitStack, number: int, *arguments, **options) -
     return sum(map(welcomed, sockets))
 
 
+def reason(web: Web, *arguments, **options) -> str:
+    """What the close frame says to one more."""
+    with web.socket(*arguments, **options) as socket:
+        socket.rest()
+        return socket.connection.protocol.close_reason
+
+
 def gets_in(web: Web, user) -> bool:
     with web.socket("/ws/mission", user) as socket:
         return welcomed(socket)
@@ -70,6 +77,8 @@ def test_a_user_gets_so_many_and_another_user_is_not_concerned(limited, acme, op
         assert welcomed(first)
         assert open_many(limited, opened, 3, path, acme.viewer) == 2
         assert open_many(limited, opened, 1, path, acme.operator) == 1
+        said = reason(limited, path, acme.viewer)
+        assert said == "This user has 3 sockets open. Close some of them first."
     eventually(lambda: open_many(limited, opened, 1, path, acme.viewer))
 
 
@@ -80,6 +89,8 @@ def test_an_address_gets_so_many_signed_in_or_not(limited, acme, run, opened):
     assert open_many(limited, opened, 2, path, acme.viewer, **here) == 2
     assert open_many(limited, opened, 4, path, **here) == 3
     assert open_many(limited, opened, 1, path, acme.operator, **here) == 0
+    said = reason(limited, path, **here)
+    assert said == "This address has 5 sockets open. Close some of them first."
     assert open_many(limited, opened, 1, path, acme.operator, **there) == 1
     assert open_many(limited, opened, 1, path, **ipv6) == 1
 
@@ -88,6 +99,7 @@ def test_a_process_gets_so_many(limited, acme, run, opened):
     run.share(True)
     path = f"/ws/runs/{run.pk}"
     assert sum(open_many(limited, opened, 4, path, **through(a)) for a in ADDRESSES) == 8
+    assert reason(limited, path) == "This server is full. Try again later."
 
 
 def test_a_refused_socket_holds_no_place(limited, acme):

@@ -1,9 +1,10 @@
 """Addresses that mean this machine, however they are written: a clone connects to none of them."""
 
+import errno
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from rest_framework.exceptions import ValidationError
@@ -20,14 +21,36 @@ SPELLINGS = (
 NOT_EVERYWHERE = {"localhost.", "127.0.0.1.", "%6cocalhost"}
 
 
+ADDRESSES = ("127.255.255.254", "127.0.0.1", "::1")
+PORTS = 50  # that are tried: each may be in use on one of the addresses
+
+
+def listening_on_one_port(
+    addresses: Sequence[str], first: Callable[[], int] = lambda: 0
+) -> tuple[int, list[socket.socket]]:
+    """A port that was free on every address, and a listener on each; ``first`` names ports to try."""
+    for _ in range(PORTS):
+        port, servers = first(), []
+        try:
+            for address in addresses:
+                family = socket.AF_INET6 if ":" in address else socket.AF_INET
+                servers.append(socket.create_server((address, port), family=family))
+                port = servers[0].getsockname()[1]
+        except OSError as error:
+            for server in servers:
+                server.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+        else:
+            return port, servers
+    raise AssertionError(f"No port is free on all of {addresses}")
+
+
 class Door:
     """Listens on both loopback addresses, and counts who knocks."""
 
     def __init__(self) -> None:
-        self._sockets = [socket.create_server(("127.255.255.254", 0))]
-        self.port = self._sockets[0].getsockname()[1]
-        self._sockets += [socket.create_server(("127.0.0.1", self.port))]
-        self._sockets += [socket.create_server(("::1", self.port), family=socket.AF_INET6)]
+        self.port, self._sockets = listening_on_one_port(ADDRESSES)
         self._threads = [threading.Thread(target=self._count, args=[s]) for s in self._sockets]
         self.knocks = 0
         for thread in self._threads:
@@ -83,3 +106,16 @@ def test_control_git_alone_connects_to_each(tmp_path, door, host):
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "GIT_TERMINAL_PROMPT": "0"}
     subprocess.run(command, env=environment, capture_output=True, check=False)
     assert door.knocks
+
+
+def test_a_port_that_is_free_on_one_address_alone_is_passed_over():
+    taken, (other, *rest) = listening_on_one_port(("::1", "127.0.0.1"))
+    for server in rest:
+        server.close()  # now it is taken on ::1 alone
+    tried = iter([taken, 0])
+    with other:
+        port, servers = listening_on_one_port(ADDRESSES, first=lambda: next(tried))
+        assert port != taken
+        assert {server.getsockname()[1] for server in servers} == {port}
+    for server in servers:
+        server.close()

@@ -1,0 +1,182 @@
+"""What the terminal client draws."""
+
+import io
+
+import pytest
+from rich.console import Console
+from rich.text import Text
+
+from realtime.terminal import drawing
+from realtime.terminal.graph_view import GraphView
+from realtime.terminal.mission_view import MissionView
+from realtime.terminal.run_view import RunView
+
+AT = "2026-01-01T12:00:0{}.000000Z"
+
+
+class Still:
+    """A spinner that looks the same at all times."""
+
+    def render(self, at: float) -> Text:
+        return Text("~")
+
+
+@pytest.fixture(autouse=True)
+def still(monkeypatch):
+    monkeypatch.setattr(drawing, "_spinner", Still())
+
+
+def drawn(view: RunView | GraphView | MissionView) -> str:
+    console = Console(file=io.StringIO(), width=100)
+    console.print(view.render())
+    return console.file.getvalue()
+
+
+def tool(kind: str, second: int, **fields: object) -> dict:
+    of = {"run_id": "r", "crew_id": "c", "agent_id": "orion", "execution_id": "x", "tool": "pytest"}
+    return {"type": f"tool_{kind}", "seq": second, "timestamp": AT.format(second)} | of | fields
+
+
+def told(kind: str, second: int, **fields: object) -> dict:
+    of = {"run_id": "r", "crew_id": "c", "seq": second, "timestamp": AT.format(second)}
+    return {"type": kind} | of | fields
+
+
+BOOT = told(
+    "boot",
+    0,
+    crew="Release",
+    agents=[{"agent_id": "orion", "name": "Orion", "role": "Scout"}],
+    tasks=[
+        {"task_id": "1", "name": "Fetch", "agent_id": "orion"},
+        {"task_id": "2", "name": "Test", "agent_id": "orion"},
+    ],
+)
+
+
+def test_the_run_view_puts_each_tool_under_the_task_it_was_called_in():
+    view = RunView()
+    view.feed(BOOT)
+    assert view.tools_of == "c"
+    assert "· Fetch" in drawn(view)
+    view.feed(told("agent_start", 1, agent_id="orion"))
+    view.feed(told("task_start", 1, task_id="1", name="Fetch", agent_id="orion"))
+    # The two sockets are not in step: a tool can be heard of before its task.
+    view.feed(tool("start", 3, params={}))
+    view.feed(tool("progress", 4, message="3 of 9\x1b[2J tests", progress=0.3))
+    view.feed(
+        told("task_end", 2, task_id="1", agent_id="orion", status="succeeded", duration_s=1.0)
+    )
+    view.feed(told("task_start", 3, task_id="2", name="Test", agent_id="orion"))
+    text = drawn(view)
+    assert text.index("✓ Fetch 1.0 s") < text.index("Test") < text.index("pytest")
+    assert "3 of 9 [2J tests" in text
+    view.feed(tool("end", 5, status="completed_with_errors", duration_s=2.0, exit_code=1))
+    view.feed(told("error", 5, message="Some tests failed.", reason="tool_failed"))
+    view.feed(told("done", 6, status="failed", duration_s=5.0, reason="task_failed"))
+    text = drawn(view)
+    assert "✗ pytest 2.0 s" in text
+    assert "✗ Some tests failed." in text
+    assert "failed in 5.0 s" in text
+
+
+def test_the_run_view_leaves_out_the_tools_of_other_runs():
+    view = RunView()
+    view.feed(BOOT)
+    view.feed(told("task_start", 1, task_id="1", name="Fetch", agent_id="orion"))
+    view.feed(tool("start", 2, run_id="another", params={}))
+    assert "pytest" not in drawn(view)
+
+
+def test_the_graph_view_shows_what_each_agent_has_in_hand():
+    view = GraphView(lambda crew_id: {"c": "Release"}[crew_id])
+    assert "No agent" in drawn(view)
+    agents = [{"agent_id": "orion", "name": "Orion", "role": "Scout", "state": "idle"}]
+    snapshot = {"type": "snapshot", "stream": "graph:c", "seq": 1, "agents": agents}
+    view.feed(snapshot | {"executions": []})
+    assert "Release" in drawn(view)
+    assert "idle" in drawn(view)
+    view.feed(tool("start", 2, params={}))
+    view.feed(tool("progress", 3, message="1 of 2 tests done"))
+    assert "1 of 2 tests done" in drawn(view)
+    view.feed(tool("end", 4, status="success", duration_s=3.0, exit_code=0))
+    assert "✓ pytest 3.0 s" in drawn(view)
+    view.feed(snapshot | {"executions": []})
+    assert "pytest" not in drawn(view)
+
+
+def test_the_mission_view_shows_every_crew():
+    names = {"c": "Release", "d": "Rewrite"}
+    view = MissionView(names.__getitem__)
+    assert "No crew" in drawn(view)
+    for crew_id, status in (("d", "busy"), ("c", "offline"), ("c", "available")):
+        payload = {"status": status, "crewId": crew_id}
+        at = AT.format(1)
+        view.feed({"type": "signal", "timestamp": at, "crew_id": crew_id, "payload": payload})
+    text = drawn(view)
+    assert text.index("Release") < text.index("Rewrite")
+    assert "✓ available" in text
+    assert "busy" in text
+    assert "offline" not in text
+
+
+def test_the_run_view_starts_afresh_with_its_own_stream_alone():
+    view = RunView()
+    view.feed(BOOT)
+    view.feed(told("task_start", 1, task_id="1", name="Fetch", agent_id="orion"))
+    view.feed(tool("start", 2, params={}))
+    before = drawn(view)
+    assert "Release" in before
+    for stream in ("graph:c", "mission:c"):
+        view.feed({"type": "reset", "stream": stream, "reason": "pruned", "epoch": "e", "head": 9})
+        assert drawn(view) == before
+    view.feed({"type": "reset", "stream": "run:r", "reason": "pruned", "epoch": "e", "head": 9})
+    assert "Fetch" not in drawn(view)
+    assert view.tools_of == "c", "or the tools' stream would be followed twice"
+    view.feed(BOOT)
+    view.feed(told("task_start", 1, task_id="1", name="Fetch", agent_id="orion"))
+    assert drawn(view) == before
+
+
+UNKNOWN = [
+    told("agent_message", 3, run_id="another", agent_id="orion", message="x"),
+    told("agent_message", 3, agent_id="orion", message="x"),
+    told("tool_thought", 3, thought="x"),
+    told("done", 3, run_id="another", status="failed", duration_s=1.0),
+    told("boot", 3, run_id="another", crew="Other", agents=[], tasks=[]),
+    {"type": "weather", "stream": "run:r", "reason": "x"},
+    {"type": "weather"},
+]
+
+
+@pytest.mark.parametrize("frame", UNKNOWN, ids=lambda frame: frame["type"])
+def test_views_ignore_what_they_do_not_know(frame):
+    views = [RunView(), GraphView(str), MissionView(str)]
+    for view in views:
+        view.feed(BOOT)
+        view.feed(told("agent_start", 1, agent_id="orion"))
+        view.feed(told("agent_end", 2, agent_id="orion", status="succeeded"))
+        before = drawn(view)
+        view.feed(frame)
+        assert drawn(view) == before
+
+
+def test_views_leave_out_a_crew_that_is_gone():
+    graph, mission = GraphView(str), MissionView(str)
+    agents = [{"agent_id": "orion", "name": "Orion", "role": "", "state": "idle"}]
+    for crew in ("first", "other"):
+        graph.feed(
+            {
+                "type": "snapshot",
+                "stream": f"graph:{crew}",
+                "seq": 1,
+                "agents": agents,
+                "executions": [],
+            }
+        )
+        mission.feed(told("signal", 1, crew_id=crew, payload={"status": "busy"}))
+    graph.feed({"type": "gone", "stream": "graph:first"})
+    mission.feed({"type": "gone", "stream": "mission:first"})
+    for view in (graph, mission):
+        assert "first" not in drawn(view)
+        assert "other" in drawn(view)
