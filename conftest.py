@@ -29,15 +29,26 @@ HELLO = [{"tool": "script", "params": {"interpreter": "bash", "code": "echo hell
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that touch the database, by themselves or through a process they start."""
-    items.sort(key=lambda item: suite.turn(item.nodeid))
-    if "POSTGRES_PER_PROCESS" in os.environ:
-        ids = suite.in_pairs([item.nodeid for item in items])
-        items.sort(key=lambda item: ids.index(item.nodeid))
     for item in items:
         if "django_db_setup" in item.fixturenames or item.get_closest_marker("django_db"):
             item.add_marker("database")
-            if suite.runs_on_both(item.nodeid):
+            if suite.runs_on_both(item.nodeid) and not item.get_closest_marker("browser"):
                 item.add_marker("both_databases")
+
+
+class Order:
+    """A plugin that puts the longest files first; a later one than pytest-django's, which also sorts."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items.sort(key=lambda item: suite.turn(item.nodeid))
+        if "POSTGRES_PER_PROCESS" in os.environ:
+            ids = suite.in_pairs([item.nodeid for item in items])
+            items.sort(key=lambda item: ids.index(item.nodeid))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Order(), "longest first")
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -41,6 +41,8 @@ LONGEST_FIRST = (
     "tests/security/test_half_open.py",
     "tests/security/test_fuzz.py",
     "tests/test_browser.py",
+    "tests/test_browser_crew.py",
+    "tests/test_browser_run.py",
     "tests/test_catching_up.py",
     "realtime/tests/delivery/",
     "tests/test_e2e.py",

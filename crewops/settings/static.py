@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from whitenoise.compress import Compressor
+
 from crewops.settings.environment import BASE_DIR, DEBUG, env
 
 STATIC_URL = "static/"
@@ -22,6 +24,8 @@ WHITENOISE_AUTOREFRESH = DEBUG
 # Modules import each other by their plain names, so names carry no hash. A browser asks each time
 # whether its copy is fresh, and so never mixes the modules of two versions.
 WHITENOISE_MAX_AGE = 0  # seconds
+# Source maps are half of all text, and only developers' tools ask for them.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
 if not DEBUG:
     STORAGES = {
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
