@@ -27,10 +27,11 @@ class Entry:
     agent: str = ""
     detail: str = ""
     execution: ToolExecution | TaskExecution | None = None
+    origin: datetime | None = None  # of the clock, where it may begin after the entry
 
     @property
     def version(self) -> str:
-        return version("event", self.type, self.id, self.at, self.status)
+        return version("event", self.type, self.id, self.at, self.status, self.origin)
 
     @property
     def kind(self) -> str:
@@ -50,7 +51,7 @@ def entries(
 ) -> list[Entry]:
     """All that has happened so far, oldest first."""
     outline = outline or Outline(run.plan)
-    told = [Entry("boot", str(run.pk), run.created_at, "Run requested")]
+    told = [Entry("boot", str(run.pk), run.created_at, "Run requested", origin=run.started_at)]
     tools_of: dict[Any, list[ToolExecution]] = {}
     for tool in tools:
         tools_of.setdefault(tool.task_execution_id, []).append(tool)

@@ -182,6 +182,7 @@ class RunPage(RunRecord):
                 steps=[] if is_closed else list(self._steps(task, execution, tools, tails)),
                 is_closed=is_closed,
                 step_count=len(task.tools),
+                run_status=self.run.status,
             )
 
     def _status(self, task: PlannedTask) -> str:

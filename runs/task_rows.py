@@ -39,11 +39,12 @@ class TaskRow:
     steps: list[Step] = field(default_factory=list)
     is_closed: bool = False  # its steps are fetched when somebody opens it
     step_count: int = 0  # of the plan
+    run_status: str = ""
 
     @property
     def version(self) -> str:
         ended_at = self.execution and self.execution.ended_at
         message = self.execution and self.execution.message
         steps = [step.version for step in self.steps]
-        shown = (self.status, ended_at, message, self.is_closed)
+        shown = (self.run_status, self.status, ended_at, message, self.is_closed)
         return version("task", self.task_id, shown, steps)

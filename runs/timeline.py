@@ -47,7 +47,9 @@ class Lane:
     @property
     def version(self) -> str:
         """Changes with what the lane shows, but for the clock."""
-        bars = [(b.id, b.label, b.status, b.start, b.end, b.row, b.count) for b in self.bars]
+        bars = [
+            (b.id, b.label, b.status, b.start, b.end, b.row, b.count, b.progress) for b in self.bars
+        ]
         unstarted = [(bar.x, bar.width) for bar in self.bars if bar.start is None]
         return version("lane", self.agent_id, bars, unstarted)
 
