@@ -24,6 +24,7 @@ from supervisor.options import ServerOptions
 from supervisor.supervisord import go
 
 from crewops import leftovers, port, redis, standard_output
+from realtime.terminal import address
 
 
 class AlreadyRunning(Exception):
@@ -40,6 +41,7 @@ def main() -> None:
         shutil.rmtree(settings.METRICS_DIR)  # of processes that have ended
         settings.METRICS_DIR.mkdir()
         port.refuse_taken(settings.HOST, settings.PORT)
+        address.note(settings.VAR_DIR, settings.HOST, settings.PORT)
     except (AlreadyRunning, port.Taken, redis.NoServer) as reason:
         sys.exit(str(reason))
     os.environ.update(variables)
@@ -53,7 +55,7 @@ def main() -> None:
 
 def lock(var_dir: Path) -> IO[str]:
     """The lock of the data directory; it is given back when this process ends, however it ends."""
-    file = (var_dir / "stack.lock").open("a")
+    file = (var_dir / address.LOCK).open("a")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

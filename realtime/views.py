@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -20,7 +21,7 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 from structlog.contextvars import bind_contextvars
 
-from crews.models import Crew, Task
+from crews.models import Crew, Organization, Task
 from realtime.crew_page import CrewPage, start_refusal
 from runs.models import Run, Worker
 
@@ -41,6 +42,12 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     context = {
         "crews": crews,
         "has_organization": request.user.memberships.exists(),
+        "site_has_organization": (
+            not crews  # only then it is shown
+            and request.user.is_superuser
+            and Organization.objects.whoever_asks().exists()
+        ),
+        "may_have_demo": settings.DEBUG,
         "operable": set(Crew.objects.operable_by(request.user).values_list("pk", flat=True)),
         "runs": runs.for_lists()[:RUNS_ON_DASHBOARD],
         "busy": sum(crew.status == Crew.Status.BUSY for crew in crews),

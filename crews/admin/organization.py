@@ -1,6 +1,7 @@
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from unfold.decorators import display
 
 from crews.admin.membership import MembershipInline
@@ -35,6 +36,15 @@ class OrganizationAdmin(ScopedAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Organization | None = None) -> bool:
         return request.user.is_superuser
+
+    def response_add(
+        self, request: HttpRequest, obj: Organization, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        if {"_addanother", "_continue", "_popup"} & request.POST.keys():
+            return super().response_add(request, obj, post_url_continue)
+        self.message_user(request, f"{obj} is there. Now make its first crew.", messages.SUCCESS)
+        add = reverse(f"{self.admin_site.name}:crews_crew_add")
+        return HttpResponseRedirect(f"{add}?organization={obj.pk}")
 
     @display(description="Members", ordering="member_count")
     def member_count(self, organization: Organization) -> int:

@@ -7,6 +7,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rest_framework_simplejwt.tokens import AccessToken
 
+from crews import first_steps
 from crews.audit.sign_in import token_issued
 
 LONGEST_MIN = 365 * 24 * 60
@@ -40,10 +41,7 @@ def active_user(username: str) -> Any:
     users = get_user_model().objects
     user = users.filter(username=username).first()
     if user is None:
-        raise CommandError(
-            f"There is no user {username!r}. Create one in the admin or with createsuperuser, "
-            "or make the demo's with seed_demo."
-        )
+        raise CommandError(first_steps.no_user(username))
     if not user.is_active:
         raise CommandError(f"User {username!r} is deactivated. Activate the account in the admin.")
     return user

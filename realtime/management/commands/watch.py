@@ -14,6 +14,7 @@ from rich.console import Console
 
 from crews.management.commands.issue_token import active_user
 from crews.models import Crew
+from realtime.terminal import address
 from realtime.terminal.client import Refused
 from realtime.terminal.graph_view import GraphView
 from realtime.terminal.mission_view import MissionView
@@ -38,8 +39,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print frames, one JSON a line")
         parser.add_argument(
             "--url",
-            default=f"ws://localhost:{settings.PORT}",
-            help="where the server is (%(default)s)",
+            help="where the server is; default: the stack that runs on this VAR_DIR, else "
+            f"ws://localhost:{settings.PORT}",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -48,7 +49,9 @@ class Command(BaseCommand):
         if since is not None and (since < 0 or not resumable):
             raise CommandError("--since: give the number of an event, with one run or one crew.")
         active_user(options["user"])
-        watching = Watching(options["url"].rstrip("/"), partial(_token, options["user"]))
+        running = address.running(settings.VAR_DIR) or f"localhost:{settings.PORT}"
+        url = options["url"] or f"ws://{running}"
+        watching = Watching(url.rstrip("/"), partial(_token, options["user"]))
         watching.listen(path, since=since, resumable=resumable)
         try:
             if options["json"]:

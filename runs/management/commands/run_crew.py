@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from crews import first_steps
 from crews.models import Crew
 from crews.tracking import IllegalMove
 from runs.models import Run, TaskExecution, ToolExecution, Worker
@@ -128,7 +129,7 @@ def find_crew(text: str) -> Crew:
         raise CommandError(f"Several crews are called {text!r}. Write one of: {', '.join(choices)}")
     if choices:
         raise CommandError(f"There is no crew {text!r}. There are: {', '.join(choices)}")
-    raise CommandError("There is no crew yet. Make the demo's with: manage.py seed_demo")
+    raise CommandError(first_steps.advice())
 
 
 def _why(run: Run, ending: str) -> str:

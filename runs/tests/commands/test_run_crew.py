@@ -31,7 +31,8 @@ def test_an_unknown_crew_is_refused_with_the_choices(acme, name):
         run("run_crew", name)
 
 
-def test_where_there_is_no_crew_it_says_how_to_get_some(db):
+def test_where_there_is_no_crew_it_says_how_to_get_some(db, settings):
+    settings.DEBUG = True
     with pytest.raises(CommandError, match="seed_demo"):
         run("run_crew", "demo")
 
