@@ -85,7 +85,7 @@ class CursorPagination(pagination.BasePagination):
 
 
 def _page_size(request: Request) -> int:
-    asked = request.query_params.get("page_size") or str(PAGE_SIZE)
+    asked = request.query_params.get("page_size", str(PAGE_SIZE))
     if asked.isascii() and asked.isdigit() and len(asked) < 10 and 1 <= int(asked) <= MAX_PAGE_SIZE:
         return int(asked)
     raise ValidationError({"page_size": f"Give a whole number from 1 to {MAX_PAGE_SIZE}."})

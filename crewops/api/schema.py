@@ -30,8 +30,11 @@ class AutoSchema(BaseAutoSchema):
                 "security", []
             )  # said, where the library leaves it out: for anybody
             for parameter in operation.get("parameters", []):
-                is_list = parameter["schema"].get("type") == "array"
-                if parameter["in"] == "query" and not is_list:  # an empty one counts as none
+                # An empty one counts as none, but for a list and the size of a page.
+                strict = (
+                    parameter["schema"].get("type") == "array" or parameter["name"] == "page_size"
+                )
+                if parameter["in"] == "query" and not strict:
                     parameter["allowEmptyValue"] = True
         return operation
 

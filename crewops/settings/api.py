@@ -11,7 +11,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["crewops.api.throttling.CallLimit"],
     "DEFAULT_PARSER_CLASSES": ["crewops.api.bodies.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_FILTER_BACKENDS": ["crewops.api.filters.QueryFilter"],
     "DEFAULT_PAGINATION_CLASS": "crewops.api.pagination.CursorPagination",
     "DEFAULT_METADATA_CLASS": None,  # the schema describes the API; OPTIONS answers 405
     "DEFAULT_SCHEMA_CLASS": "crewops.api.schema.AutoSchema",

@@ -1,3 +1,4 @@
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -16,6 +17,7 @@ from crews.scoping import ScopedQuerySet
 from runs.api import idempotency
 from runs.api.filters import RunFilter
 from runs.api.serializers import RetrySerializer, RunDetailSerializer, RunSerializer
+from runs.api.summaries import summaries, summary
 from runs.models import Run, ToolExecution
 
 VIEWER_REFUSED = OpenApiResponse(description="Your role in the organization is viewer.")
@@ -34,7 +36,11 @@ class RunListView(generics.ListAPIView):
     ordering = ("-created_at", "-id")
 
     def get_queryset(self) -> QuerySet[Run]:
-        return Run.objects.visible_to(self.request.user).select_related("started_by")
+        return summaries(Run.objects.visible_to(self.request.user))
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response([summary(row) for row in page])
 
 
 class _RunDetail(generics.GenericAPIView):

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.utils import timezone
@@ -16,7 +16,12 @@ class TimeSpan(models.Model):
     @property
     def duration_s(self) -> float:
         """Seconds from start to end, or until now; 0 for what never started. Never negative."""
-        if not self.started_at:
-            return 0.0
-        elapsed = (self.ended_at or timezone.now()) - self.started_at
-        return round(max(elapsed, timedelta()).total_seconds(), 3)
+        return seconds_between(self.started_at, self.ended_at)
+
+
+def seconds_between(started_at: datetime | None, ended_at: datetime | None) -> float:
+    """As `TimeSpan.duration_s`."""
+    if not started_at:
+        return 0.0
+    elapsed = (ended_at or timezone.now()) - started_at
+    return round(max(elapsed, timedelta()).total_seconds(), 3)

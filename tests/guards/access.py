@@ -58,7 +58,7 @@ ACCESS = (
     ),
     guard(
         "access: runs of the API",
-        *(API, f"return {MEMBERS_RUNS}", "return Run.objects.all()"),
+        *(API, f"return summaries({MEMBERS_RUNS})", "return summaries(Run.objects.all())"),
         asks("outsider", "api/runs/"),
     ),
     guard(

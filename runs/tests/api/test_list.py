@@ -14,6 +14,25 @@ class TestList:
         assert response.status_code == 200, response.content
         return [run["id"] for run in response.json()["results"]]
 
+    def test_each_is_as_it_is_alone(self, acme, api):
+        queued = Run.objects.create(crew=acme.crew)
+        running, shared, failed = (acme.start_run() for _ in range(3))
+        shared.share(True)
+        shared.cancel()
+        failed.finish("failed", reason="task_failed", message="Failed: a")
+        again = failed.run_again(user=acme.operator)
+        client = api(acme.viewer)
+        listed = {run["id"]: run for run in client.get("/api/runs/").json()["results"]}
+        assert len(listed) == 5
+        for run in (queued, running, shared, failed, again):
+            alone = client.get(f"/api/runs/{run.pk}/").json()
+            summary = listed[str(run.pk)]
+            assert summary.keys() == alone.keys() - {"agents", "tasks", "carried"}
+            for name in summary.keys() - {"duration_s"}:
+                assert summary[name] == alone[name], name
+            assert abs(summary["duration_s"] - alone["duration_s"]) < 5
+        assert listed[str(failed.pk)]["duration_s"] == failed.duration_s
+
     def test_newest_first_and_only_the_own(self, acme, globex, superuser, api):
         old, new = acme.start_run(), acme.start_run()
         foreign = globex.start_run()
