@@ -7,7 +7,7 @@ the commit: a reader that asks for "greater than the last" would skip the slower
 
 What is written in the name of an attempt passes its fence in the statement that moves the head. The
 fence's row stays shared until that commits, so no other attempt begins meanwhile, and afterwards
-nothing of the old one gets in. Locks are taken in the order fence, graph, run, mission.
+nothing of the old one gets in. docs/architecture.md has the order of all locks.
 """
 
 from collections.abc import Collection, Iterable, Sequence
