@@ -76,6 +76,8 @@ def is_plain(name: str, operator: str, value: str, before: str = "", after: str 
     lowered = whole.lower()
     if any(shape.fullmatch(value) for shape in (LITERAL, VARIABLE, REFERENCE, NAMESAKE)):
         return True
+    if value == "Traceback" and after.startswith(" (most recent"):
+        return True  # behind a prompt, which nobody answers
     if (value == "$" and after[:1] in ("{", "(")) or is_plain_string(whole, value):
         return True
     if after[:1] in ("(", "[") and _is_called(operator, value):

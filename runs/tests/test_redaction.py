@@ -133,6 +133,7 @@ def test_secrets_are_taken_out(text, expected):
         "password: This field is required.",
         "Unexpected token: punc",
         "Password: incorrect",
+        "Password: Traceback (most recent call last):",
         # Code and configuration
         "token = lexer.next_token()",
         "token = tokens[0]",

@@ -147,10 +147,21 @@ def _fault(
     if NOT_LET_IN.search(output):
         return _not_let_in(address, params.get("credential"))
     said = fatal(output)
-    message = f"git could not clone: {said}" if said else ""
-    if re.fullmatch("[0-9a-f]{7,63}", params.get("branch", "")) and "not found" in said:
-        message += " A commit is named by its whole id, of 40 characters."
-    return message or f"git ended with exit code {finished.exit_code}."
+    if not said:
+        return f"git ended with {process.in_words(finished.exit_code)}."
+    return f"git could not clone: {said}{_advice(said, params)}"
+
+
+def _advice(said: str, params: dict[str, Any]) -> str:
+    branch = params.get("branch", "")
+    if "not our ref" in said:
+        return " The repository has no such commit, or does not hand it out."
+    if "not found in upstream" in said:
+        if re.fullmatch("(?i)[0-9a-f]{7,63}", branch):
+            return " A commit is named by its whole id, of 40 characters."
+        if branch.startswith(("heads/", "tags/")):
+            return f" Write the branch or tag alone: {branch.partition('/')[2]}."
+    return ""
 
 
 def _nothing_checked_out(branches: list[str]) -> str:

@@ -38,13 +38,13 @@ ASKPASS = Path(__file__).parent / "askpass"
 # In its box git may be another user than the owner of a repository on this machine.
 ANY_OWNER = "git -c safe.directory='*' upload-pack"
 
-COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+COMMIT = re.compile(r"(?i)[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def commit_of(params: dict[str, Any]) -> str:
     """The commit id that the step names as its branch, or ""."""
     branch = params.get("branch", "")
-    return branch if COMMIT.fullmatch(branch) else ""
+    return branch.lower() if COMMIT.fullmatch(branch) else ""
 
 
 def clone(address: Address, params: dict[str, Any], addresses: Sequence[str] = ()) -> list[str]:

@@ -19,13 +19,18 @@ MAX_FATAL_CHARS = 300
 
 # What git says, in its last lines, when a host does not let it in.
 NOT_LET_IN = re.compile(r"Authentication failed for|could not read (?:Username|Password) for")
+# What follows from another fault, which git names before.
+GENERIC = re.compile(
+    "Could not read from remote|the remote end hung up|early EOF|fetch-pack: invalid index-pack"
+)
 FATAL = re.compile(r"^fatal: (.+?)\.?$", re.MULTILINE)
 
 
 def fatal(output: str) -> str:
     """git's last word on why it failed, as a sentence; "" if it gave none."""
     found = FATAL.findall(output.replace("\r", "\n"))
-    return f"{found[-1][:MAX_FATAL_CHARS]}." if found else ""
+    telling = [line for line in found if not GENERIC.match(line)] or found
+    return f"{telling[-1][:MAX_FATAL_CHARS]}." if telling else ""
 
 
 class Percentages:

@@ -1,5 +1,7 @@
 """Running one command for a tool: boxed, streamed, limited, stoppable, and gone entirely afterwards."""
 
+import contextlib
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from runs.tools import box
 from runs.tools.base import Emitter
 from runs.tools.launch import Launched
 
+SIGNALLED = 128  # a shell reports signal n as exit code 128 + n
 POLL_S = 0.1  # how often cancelling and the limits in time are looked at
 
 
@@ -23,6 +26,17 @@ class Finished:
 
     exit_code: int | None
     fault: str = ""
+
+
+def in_words(exit_code: int | None) -> str:
+    """``exit code 139 (SIGSEGV)``; what a shell means by it, where it has a meaning."""
+    meaning = {126: "a command could not be executed", 127: "a command was not found"}.get(
+        exit_code or 0, ""
+    )
+    with contextlib.suppress(ValueError):
+        if exit_code and exit_code > SIGNALLED:
+            meaning = signal.Signals(exit_code - SIGNALLED).name
+    return f"exit code {exit_code}{f' ({meaning})' if meaning else ''}"
 
 
 def run(

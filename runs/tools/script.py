@@ -1,5 +1,6 @@
 """The `script` tool: a few lines of bash or Python."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,12 @@ from runs.tools.base import (
     working_directory,
 )
 
+MAX_LAST_CHARS = 2000
+# What curl, Python, Node and others say where no name can be resolved.
+NO_NETWORK = re.compile(
+    r"Could not resolve host|Temporary failure in name resolution|Name or service not known"
+    r"|getaddrinfo E(?:AI_AGAIN|NOTFOUND)|Network is unreachable"
+)
 MAX_CODE_CHARS = 64 * 1024  # one argument of a command may be 128 KiB (Linux, MAX_ARG_STRLEN)
 
 
@@ -38,6 +45,7 @@ class Script(Tool):
             cwd = working_directory(workspace, params.get("directory"))
         except NotADirectoryError as error:
             return Outcome(Status.ERROR, message=str(error))
+        last = Last()
         finished = process.run(
             _argv(params["interpreter"], params["code"]),
             workspace=workspace,
@@ -45,16 +53,27 @@ class Script(Tool):
             network=params["network"],
             emitter=emitter,
             time_limit=self.time_limit,
+            on_output=last.read,
         )
         if finished.fault:
             return Outcome(Status.ERROR, finished.exit_code, finished.fault)
         if finished.exit_code == 0:
             return Outcome(Status.SUCCESS, 0)
-        return Outcome(
-            Status.ERROR,
-            finished.exit_code,
-            f"The script ended with exit code {finished.exit_code}.",
-        )
+        message = f"The script ended with {process.in_words(finished.exit_code)}."
+        alone = box.tier().is_sandbox and not params["network"]
+        if alone and NO_NETWORK.search(last.text):
+            message += ' This step has no network: "network": true asks for it.'
+        return Outcome(Status.ERROR, finished.exit_code, message)
+
+
+class Last:
+    """The end of what the script wrote."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def read(self, text: str) -> None:
+        self.text = (self.text + text)[-MAX_LAST_CHARS:]
 
 
 def _argv(interpreter: str, code: str) -> list[str]:

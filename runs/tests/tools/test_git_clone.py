@@ -114,12 +114,17 @@ def test_control_without_the_dashes_it_is(workspace, origin):
 def test_says_what_git_said_last():
     assert fatal("Cloning ...\rfatal: early EOF\nfatal: no.\nremote: fatal: x\n") == "no."
     assert fatal("remote: fatal: x\nfatality: y\n") == ""
+    said = (
+        "fatal: '/x' does not appear to be a git repository\nfatal: Could not read from remote.\n"
+    )
+    assert fatal(said) == "'/x' does not appear to be a git repository."
+    assert fatal("fatal: early EOF\n") == "early EOF."
     assert len(fatal(f"fatal: {'x' * 10_000}")) < 400
 
 
 def test_a_commit(workspace, emitter, origin):
     commit = git("rev-parse", "main~1", cwd=origin)
-    assert clone(workspace, emitter, url=str(origin), branch=commit) == Outcome(
+    assert clone(workspace, emitter, url=str(origin), branch=commit.upper()) == Outcome(
         Status.SUCCESS, 0, f"Cloned into repo at commit {commit[:12]}.", made="repo"
     )
     assert (workspace / "repo/.git/HEAD").read_text() == f"{commit}\n"
@@ -141,7 +146,10 @@ def test_a_commit_that_is_not_there(workspace, emitter, origin):
     outcome = clone(workspace, emitter, url=str(origin), branch="1a" * 20)
     assert outcome.status == Status.ERROR
     assert "1a1a" in outcome.message
+    assert outcome.message.endswith(" The repository has no such commit, or does not hand it out.")
     assert not (workspace / "repo").exists()
+    tag = clone(workspace, emitter, url=str(origin), branch="tags/v1.0")
+    assert tag.message.endswith(" Write the branch or tag alone: v1.0.")
     short = clone(workspace, emitter, url=str(origin), branch="1a2b3c4")
     assert short.message.endswith(" A commit is named by its whole id, of 40 characters.")
 

@@ -11,7 +11,7 @@ import pytest
 
 from runs import tools
 from runs.tests.tools.recorder import Recorder
-from runs.tools import Outcome, Status, box, launch
+from runs.tools import Outcome, Status, box, launch, process
 from tests.live import eventually
 
 
@@ -59,6 +59,30 @@ def test_exit_code_of_a_failure(workspace, emitter, interpreter):
 
 def test_a_signal_is_an_exit_code_as_in_a_shell(workspace, emitter):
     assert run(workspace, emitter, "kill -KILL $$").exit_code == 137
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (3, "exit code 3"),
+        (127, "exit code 127 (a command was not found)"),
+        (126, "exit code 126 (a command could not be executed)"),
+        (139, "exit code 139 (SIGSEGV)"),
+        (128, "exit code 128"),
+        (255, "exit code 255"),
+    ],
+)
+def test_an_exit_code_in_words(code, words):
+    assert process.in_words(code) == words
+
+
+def test_a_step_without_network_says_so(workspace, emitter, in_tier):
+    in_tier("namespaces")
+    code = "import socket; socket.getaddrinfo('example.com', 443)"
+    message = run(workspace, emitter, code, "python").message
+    assert message == (
+        'The script ended with exit code 1. This step has no network: "network": true asks for it.'
+    )
 
 
 @pytest.mark.parametrize("interpreter", ["bash", "python"])
@@ -182,8 +206,8 @@ def none_left(number: str) -> bool:
     left = [
         p for p in psutil.process_iter(["cmdline"]) if number in " ".join(p.info["cmdline"] or [])
     ]
-    for process in left:
-        process.kill()
+    for one in left:
+        one.kill()
     return not left
 
 
@@ -204,6 +228,11 @@ def test_cancelling_ends_every_process(workspace, code):
     assert outcome.status == Status.ERROR
     assert outcome.message == "Cancelled."
     assert not processes_with(number)
+
+
+def test_a_script_that_closes_its_output_goes_on(workspace, emitter):
+    assert run(workspace, emitter, "exec >&- 2>&-; sleep 0.2; touch went-on; exit 4").exit_code == 4
+    assert (workspace / "went-on").exists()
 
 
 def test_nothing_is_left_of_a_script_that_ended_by_itself(workspace, emitter):
