@@ -1,0 +1,87 @@
+"""A socket that goes in any state leaves nothing: no place at the feed, no turn, no frame."""
+
+import asyncio
+from threading import Event as ThreadEvent
+
+import pytest
+
+from realtime import log
+from realtime.follower import Follower
+from realtime.hub import PAGES_AT_ONCE, Hub
+from realtime.log import Entry
+from realtime.writers import Writer
+
+
+class Far(Writer):
+    """A far end that takes so many texts."""
+
+    def __init__(self, takes: int) -> None:
+        self.takes = takes
+        self.texts: list[str] = []
+        self.waits = asyncio.Event()
+
+    def write(self, text: str, frame: bytes) -> bool:
+        if len(self.texts) < self.takes:
+            self.texts.append(text)
+            return True
+        return False
+
+    async def drained(self) -> None:
+        if len(self.texts) >= self.takes:
+            self.waits.set()
+            await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("state", ["begun", "reading", "waiting for a turn", "stuck", "level"])
+async def test_nothing_stays_of_who_goes(monkeypatch, state):
+    reading, goes_on = ThreadEvent(), ThreadEvent()
+
+    def read(stream: str, since: int, *, size: int) -> list[Entry]:
+        reading.set()
+        assert goes_on.wait(5)
+        return [Entry(seq, "task_start", f'{{"seq": {seq}}}') for seq in range(since + 1, 4)]
+
+    async def until(condition) -> None:
+        async with asyncio.timeout(5):
+            while not condition():
+                await asyncio.sleep(0.005)
+
+    monkeypatch.setattr(log, "read", read)
+    hub = Hub()
+    hub.add("run:1")
+    feed = hub.feeds["run:1"]
+    feed.start(log.Position("epoch", head=3, floor=0, closed=False))
+    far = Far(takes=1 if state == "stuck" else 9)
+    follower = Follower(
+        feed, far, on_last=pytest.fail, on_reset=pytest.fail, on_failure=pytest.fail
+    )
+    try:
+        if state == "waiting for a turn":
+            for _ in range(PAGES_AT_ONCE):
+                await feed.turns.acquire()
+        follower.start(3 if state == "level" else 0)
+        if state == "reading":
+            await until(reading.is_set)
+        elif state == "waiting for a turn":
+            await asyncio.sleep(0)
+        elif state == "stuck":
+            goes_on.set()
+            await until(far.waits.is_set)
+        sent, task = list(far.texts), follower._task
+        follower.stop()
+        goes_on.set()
+        if task:
+            await asyncio.wait([task], timeout=5)
+            assert task.cancelled()
+        if state == "waiting for a turn":
+            for _ in range(PAGES_AT_ONCE):
+                feed.turns.release()
+        feed.receive(b'{"type": "task_start", "seq": 4}')
+        assert far.texts == sent
+        assert (feed.followers, feed.level) == (set(), {})
+        async with asyncio.timeout(5):  # every turn is free again
+            for _ in range(PAGES_AT_ONCE):
+                await feed.turns.acquire()
+    finally:
+        goes_on.set()
+        await hub.close()
