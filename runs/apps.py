@@ -6,4 +6,4 @@ class RunsConfig(AppConfig):
     verbose_name = "Runs"
 
     def ready(self) -> None:
-        from runs import audit, checks, metrics, presence  # noqa: F401  connects checks and receivers
+        from runs import audit, checks, metrics, presence, turns  # noqa: F401  connects receivers

@@ -11,9 +11,9 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 from structlog.contextvars import bound_contextvars
 
-from runs import presence, report_writer  # noqa: F401  the latter joins the worker
+from runs import presence, report_writer, turns  # noqa: F401  report_writer joins the worker
 from runs.executor import execute
-from runs.models import Run, Worker
+from runs.models import Worker
 from runs.tools import box
 
 logger = logging.getLogger(__name__)
@@ -21,9 +21,9 @@ logger = logging.getLogger(__name__)
 
 @shared_task
 def execute_run(run_id: str) -> None:
-    """Carry out the run; nothing happens where it is not queued any more or another has claimed it."""
+    """Carry out the run whose turn it is: ``run_id`` only says that one may wait."""
     worker = current_task.request.hostname or socket.gethostname()
-    if run := Run.objects.claim(run_id, worker=worker, tier=box.tier().name):
+    if run := turns.claim(worker=worker, tier=box.tier().name):
         asked = {"request_id": current_task.request.get("request_id"), "user_id": run.started_by_id}
         with bound_contextvars(**asked, **run.log_ids):
             logger.info("Run %s started, attempt %d", run.pk, run.attempt)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from runs import turns
 from runs.models import Run, TaskExecution, ToolExecution
 
 ORDER = ["run", "task", "tool", "graph stream", "crew", "mission stream"]
@@ -93,7 +94,7 @@ class Story:
         self.run = Run.objects.request(crew=self.tenant.crew, user=self.tenant.operator)
 
     def claim(self) -> None:
-        self.run = Run.objects.claim(self.run.pk, worker="w")
+        self.run = turns.claim(worker="w")
 
     def start_task(self) -> None:
         planned = self.run.plan["tasks"][self.run.task_executions.count()]

@@ -10,6 +10,9 @@ CELERY_TASK_DEFAULT_QUEUE = "runs"
 CELERY_TASK_ACKS_LATE = False  # the message is a doorbell; the reaper rings again when one is lost
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)  # runs at once per worker
+# Of those that are running; 0: no limit. An organization or a crew may have a limit of its own.
+MAX_ACTIVE_RUNS_PER_ORGANIZATION = env.int("MAX_ACTIVE_RUNS_PER_ORGANIZATION", default=0)
+MAX_ACTIVE_RUNS_PER_CREW = env.int("MAX_ACTIVE_RUNS_PER_CREW", default=0)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_TRANSPORT_OPTIONS = {

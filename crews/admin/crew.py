@@ -123,7 +123,7 @@ class CrewAdmin(ScopedAdmin):
     list_select_related = ["organization"]
     search_fields = ["name", "slug", "organization__name"]
     ordering = ["organization__name", "name"]
-    fields = [("organization", "is_active"), ("name", "slug"), "description"]
+    fields = [("organization", "is_active"), ("name", "slug"), "description", "max_active_runs"]
     task_inline = TaskInline
 
     class Media:

@@ -16,7 +16,7 @@ class OrganizationAdmin(ScopedAdmin):
     list_display = ["name", "slug", "member_count", "crew_count", "created_at"]
     search_fields = ["name", "slug"]
     ordering = ["name"]
-    fields = ["name", "slug"]
+    fields = ["name", "slug", "max_active_runs"]
     inlines = [MembershipInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
@@ -25,6 +25,12 @@ class OrganizationAdmin(ScopedAdmin):
             "crew_count": Count("crews", distinct=True),
         }
         return super().get_queryset(request).annotate(**counts)
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Organization | None = None
+    ) -> list[str]:
+        """How much of the machines an organization takes is not its own to say."""
+        return [] if request.user.is_superuser else ["max_active_runs"]
 
     def get_prepopulated_fields(
         self, request: HttpRequest, obj: Organization | None = None

@@ -37,7 +37,7 @@ WATCHED: dict[type[Model], Watched] = {
         Kind.ORGANIZATION_CREATED,
         Kind.ORGANIZATION_EDITED,
         Kind.ORGANIZATION_DELETED,
-        fields=("name", "slug"),
+        fields=("name", "slug", "max_active_runs"),
         organization="self",
     ),
     Membership: Watched(
@@ -51,7 +51,7 @@ WATCHED: dict[type[Model], Watched] = {
         Kind.CREW_CREATED,
         Kind.CREW_EDITED,
         Kind.CREW_DELETED,
-        fields=("name", "slug", "description", "is_active"),
+        fields=("name", "slug", "description", "is_active", "max_active_runs"),
         switches={"is_active": (Kind.CREW_ACTIVATED, Kind.CREW_DEACTIVATED)},
         organization="organization",
     ),

@@ -1,5 +1,6 @@
 import uuid
 
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.urls import reverse
 
@@ -24,11 +25,23 @@ class Crew(TrackedModel):
     is_active = models.BooleanField(
         default=True, help_text="A crew that is not active is offline and starts no run."
     )
+    max_active_runs = models.PositiveIntegerField(
+        "runs at once",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="How many runs of the crew may be running; more wait for a free place. "
+        "Empty: the setting MAX_ACTIVE_RUNS_PER_CREW.",
+    )
+    # The lowest is next to start a run; written by runs.turns alone.
+    turn = models.BigIntegerField(default=0, db_default=0, editable=False)
     # What the crew's runs and the workers make of it; kept up to date by runs.presence.
     activity = models.CharField(
         max_length=10, choices=Status, default=Status.OFFLINE, editable=False
     )
     created_at = models.DateTimeField(auto_now_add=True)
+
+    UNTOLD = frozenset({"turn"})
 
     objects = TrackedQuerySet.as_manager()
 

@@ -3,6 +3,7 @@
 from django import template
 
 from runs.models import Run
+from runs.waits import Wait, Waits
 
 MINUTE_S = 60
 HOUR_S = 3600
@@ -29,6 +30,13 @@ def duration(seconds: float) -> str:
 def percent(share: float) -> int:
     """A progress of 0..1 in whole percent."""
     return round(share * 100)
+
+
+@register.simple_tag(takes_context=True)
+def wait(context: template.Context, run: Run) -> Wait | str:
+    """What a queued run waits for; the request keeps what was read, for the other rows of the page."""
+    waits = context["request"].__dict__.setdefault("waits", Waits())
+    return waits.of(run) or ""
 
 
 @register.filter

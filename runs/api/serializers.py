@@ -5,6 +5,7 @@ from rest_framework import serializers
 
 from crews.api.serializers import AgentSerializer
 from runs.models import Run, TaskExecution, ToolExecution
+from runs.waits import Wait, Waits
 
 PENDING = "pending"  # of a task that has not begun
 
@@ -63,6 +64,12 @@ class RunSerializer(serializers.ModelSerializer):
         "`resumed` the parent's from the first that failed, in its workspace; `restarted` was to, but "
         "the workspace was gone. Empty for no retry.",
     )
+    queue_position = serializers.SerializerMethodField(
+        help_text="Of a queued run: its place in its organization's queue, from 1; else `null`."
+    )
+    wait = serializers.SerializerMethodField(
+        help_text="What a queued run waits for, for a person; else empty."
+    )
     tools_tier = serializers.CharField(
         read_only=True,
         help_text="The box its tools run in: namespaces, user, limits, none; empty until it starts.",
@@ -73,8 +80,18 @@ class RunSerializer(serializers.ModelSerializer):
         fields = read_only_fields = [
             "id", "crew_id", "crew", "status", "reason", "message", "cancel_requested", "is_public",
             "started_by", "created_at", "started_at", "ended_at", "duration_s", "tools_tier",
-            "parent_id", "retry",
+            "parent_id", "retry", "queue_position", "wait",
         ]  # fmt: skip
+
+    def get_queue_position(self, run: Run) -> int | None:
+        wait = self._wait(run)
+        return wait and wait.position
+
+    def get_wait(self, run: Run) -> str:
+        return str(self._wait(run) or "")
+
+    def _wait(self, run: Run) -> Wait | None:
+        return self.context.setdefault("waits", Waits()).of(run)
 
 
 class RetrySerializer(serializers.Serializer):

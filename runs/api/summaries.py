@@ -7,11 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from runs.models.timespan import seconds_between
+from runs.waits import Waits
 
 SAME = ("status", "reason", "message", "cancel_requested", "is_public")
 FIELDS = (
     *("id", "crew_id", "crew_name", *SAME, "started_by__username"),
     *("created_at", "started_at", "ended_at", "tools_tier", "parent_id", "retry"),
+    "crew__organization_id",
 )
 
 
@@ -20,8 +22,9 @@ def summaries(rows: Any) -> Any:
     return rows.values_list(*FIELDS, named=True)
 
 
-def summary(row: Any) -> dict[str, Any]:
+def summary(row: Any, waits: Waits) -> dict[str, Any]:
     """What the API says of the run in a list."""
+    wait = waits.find(row.id, row.status, row.crew__organization_id)
     return {
         "id": str(row.id),
         "crew_id": str(row.crew_id),
@@ -35,6 +38,8 @@ def summary(row: Any) -> dict[str, Any]:
         "tools_tier": row.tools_tier,
         "parent_id": row.parent_id and str(row.parent_id),
         "retry": row.retry,
+        "queue_position": wait and wait.position,
+        "wait": str(wait or ""),
     }
 
 

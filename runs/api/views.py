@@ -19,6 +19,7 @@ from runs.api.filters import RunFilter
 from runs.api.serializers import RetrySerializer, RunDetailSerializer, RunSerializer
 from runs.api.summaries import summaries, summary
 from runs.models import Run, ToolExecution
+from runs.waits import Waits
 
 VIEWER_REFUSED = OpenApiResponse(description="Your role in the organization is viewer.")
 
@@ -40,7 +41,8 @@ class RunListView(generics.ListAPIView):
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response([summary(row) for row in page])
+        waits = Waits()
+        return self.get_paginated_response([summary(row, waits) for row in page])
 
 
 class _RunDetail(generics.GenericAPIView):

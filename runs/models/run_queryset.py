@@ -89,17 +89,6 @@ class RunQuerySet(TrackedQuerySet):
             transaction.on_commit(lambda: dispatch.ring(run))
         return run
 
-    def claim(self, pk: uuid.UUID, *, worker: str, tier: str = "") -> "Run | None":
-        """The queued run, now running under a lease of ``worker``; ``None`` when it is not to be had.
-
-        ``tier`` names the box that the worker's tools run in.
-        """
-        with transaction.atomic():
-            run = self.select_for_update().filter(pk=pk, status=self.model.Status.QUEUED).first()
-            if run:
-                run.start(worker=worker, tier=tier)
-        return run
-
     def renew_lease(self, run: "Run") -> bool:
         """Extend the lease in database time; ``False`` when this attempt does not hold it any more."""
         held = self.filter(pk=run.pk, attempt=run.own_attempt, status=self.model.Status.RUNNING)
@@ -107,12 +96,18 @@ class RunQuerySet(TrackedQuerySet):
         return bool(models.QuerySet.update(held, lease_until=lease_end()))
 
     def waiting(self, longer_than: timedelta) -> Self:
-        """Queued runs that no worker has taken although the last message about them is that old."""
+        """Queued runs that no worker has taken although the last message about them is that old.
+
+        Without those whose crew or organization has no free place: a run that ends wakes them.
+        """
+        from runs import turns
+
         due = Now() - longer_than
         # The clock of whoever asked for the run may be ahead of the database's.
         just_made = models.Q(created_at__range=(due, Now()))
+        full = [line.crew_id for line in turns.lines() if line.full]
         return self.filter(status=self.model.Status.QUEUED).exclude(
-            just_made | models.Q(announced_at__gte=due)
+            just_made | models.Q(announced_at__gte=due) | models.Q(crew__in=full)
         )
 
     def note_announced(self, run: "Run") -> None:

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 
 from crews.models import Secret
 from realtime.models import Event
-from runs import credentials, tools
+from runs import credentials, tools, turns
 from runs.executor import execute
 from runs.models import Run, ToolExecution
 from runs.tests.tools.traces import dump
@@ -117,7 +117,7 @@ class TestRunning:
             acme.crew.tasks.last().delete()
             acme.give_steps(*steps)
             run = Run.objects.create(crew=acme.crew)
-            execute(Run.objects.claim(run.pk, worker="w", tier="namespaces"))
+            execute(turns.claim(worker="w", tier="namespaces"))
             run.refresh_from_db()
             return run
 

@@ -5,6 +5,7 @@ import threading
 import pytest
 from django.db import connection
 
+from runs import turns
 from runs.executor import execute, workspace_of
 from runs.models import Run, TaskExecution, ToolExecution
 
@@ -29,7 +30,7 @@ def carry_out(acme):
                 setattr(task, name, value)
             task.save()
         run = Run.objects.create(crew=acme.crew)
-        execute(Run.objects.claim(run.pk, worker="w"))
+        execute(turns.claim(worker="w"))
         run.refresh_from_db()
         return run
 

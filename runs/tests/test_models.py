@@ -7,7 +7,7 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
 from crews.tracking import IllegalMove
-from runs import reaper
+from runs import reaper, turns
 from runs.models import Run, TaskExecution, ToolExecution
 
 pytestmark = pytest.mark.usefixtures("worker_alive")
@@ -29,16 +29,16 @@ def execution(task) -> ToolExecution:
 
 
 def test_only_one_worker_claims_a_run(acme):
-    run = Run.objects.create(crew=acme.crew)
-    assert Run.objects.claim(run.pk, worker="a").worker == "a"
-    assert Run.objects.claim(run.pk, worker="b") is None
+    Run.objects.create(crew=acme.crew)
+    assert turns.claim(worker="a").worker == "a"
+    assert turns.claim(worker="b") is None
 
 
 def test_a_run_keeps_the_tier_of_the_worker_that_took_it(acme):
     run = Run.objects.create(crew=acme.crew)
     assert run.tools_tier == ""
-    Run.objects.claim(run.pk, worker="a", tier="limits")
-    Run.objects.claim(run.pk, worker="b", tier="namespaces")
+    turns.claim(worker="a", tier="limits")
+    turns.claim(worker="b", tier="namespaces")
     run.refresh_from_db()
     assert run.tools_tier == "limits"
 

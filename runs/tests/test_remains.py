@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runs import remains
+from runs import remains, turns
 from runs.executor import execute
 from runs.models import Run, ToolExecution
 from runs.tests.tools.repositories import git
@@ -51,7 +51,7 @@ def bash(code: str) -> dict:
 
 
 def carry_out(run: Run) -> Run:
-    execute(Run.objects.claim(run.pk, worker="w"))
+    execute(turns.claim(worker="w"))
     run.refresh_from_db()
     return run
 

@@ -7,6 +7,7 @@ from django.db import connection
 
 from crews.tracking import IllegalMove
 from realtime.models import Event
+from runs import turns
 from runs.executor import execute
 from runs.models import Run, ToolExecution
 from runs.tools.removal import remove_tree
@@ -23,7 +24,7 @@ def bash(code: str) -> list[dict]:
 
 
 def carry_out(run: Run) -> Run:
-    execute(Run.objects.claim(run.pk, worker="w"))
+    execute(turns.claim(worker="w"))
     run.refresh_from_db()
     return run
 

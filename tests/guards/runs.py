@@ -17,8 +17,20 @@ RUNS = (
     ),
     guard(
         "run: claimed once",
-        *(RUNS_SET, "filter(pk=pk, status=self.model.Status.QUEUED).first()", "filter(pk=pk).first()"),
+        *("runs/turns.py", "filter(crew=line.crew_id, status=Run.Status.QUEUED)", "filter(crew=line.crew_id)"),
         f"{MODELS}::test_only_one_worker_claims_a_run",
+    ),
+    guard(
+        "turns: no more than the limit",
+        *("runs/turns.py", "            if line.full:\n", "            if False:\n"),
+        "runs/tests/test_turns.py::TestLimits::test_of_a_crew_and_of_its_organization",
+    ),
+    guard(
+        "turns: an organization does not raise its own limit",
+        "crews/admin/organization.py",
+        'return [] if request.user.is_superuser else ["max_active_runs"]',
+        "return []",
+        "runs/tests/test_turns.py::TestWhoSets::test_an_organization_does_not_raise_its_own_limit",
     ),
     guard(
         "run: one for a key",

@@ -32,6 +32,8 @@ def test_an_operator_starts_a_run(acme, api, runs_url):
         "tools_tier": "",
         "parent_id": None,
         "retry": "",
+        "queue_position": 1,
+        "wait": "first in Acme's queue, waits for a worker",
         "agents": run.plan["agents"],
         "tasks": body["tasks"],
         "carried": [],

@@ -1,0 +1,260 @@
+"""Whose run is next, how many run at once, and what is said of those that wait."""
+
+import itertools
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from crews.models import AuditEntry, Crew, Task
+from runs import reaper, turns
+from runs.models import Run
+from runs.tasks import execute_run
+from runs.tests.scene import client_of, get, page_of
+from runs.waits import Waits
+
+pytestmark = pytest.mark.usefixtures("worker_alive")
+
+
+@pytest.fixture
+def rung(monkeypatch) -> list[str]:
+    """Ids of the runs that workers were told of."""
+    told: list[str] = []
+    monkeypatch.setattr(execute_run, "apply_async", lambda args, **options: told.append(args[0]))
+    return told
+
+
+@pytest.fixture
+def second(acme) -> Crew:
+    """Another crew of Acme's."""
+    crew = Crew.objects.create(organization=acme.organization, name="Second", slug="second")
+    agent = crew.agents.create(name="Lyra", slug="lyra")
+    Task.objects.create(crew=crew, agent=agent, name="Lyra works", steps=[])
+    return crew
+
+
+def queue(crew: Crew, number: int) -> list[Run]:
+    return [Run.objects.create(crew=crew) for _ in range(number)]
+
+
+def start(number: int) -> list[Run]:
+    return [run for _ in range(number) if (run := turns.claim(worker="w"))]
+
+
+def limit(record, number: int | None) -> None:
+    record.max_active_runs = number
+    record.save(update_fields=["max_active_runs"])
+
+
+class TestTurns:
+    def test_a_single_run_does_not_wait_for_the_sixty_of_another_organization(self, acme, globex):
+        queue(acme.crew, 60)
+        [single] = queue(globex.crew, 1)
+        assert single in start(2)
+
+    def test_it_does_not_wait_where_the_sixty_have_begun_to_start(self, acme, globex):
+        queue(acme.crew, 60)
+        start(4)
+        [single] = queue(globex.crew, 1)
+        assert start(1) == [single]
+
+    def test_organizations_take_turns_whatever_they_have_waiting(self, acme, globex):
+        queue(acme.crew, 20)
+        queue(globex.crew, 5)
+        crews = [run.crew_id for run in start(10)]
+        assert Counter(crews) == {acme.crew.pk: 5, globex.crew.pk: 5}
+        assert all(one != other for one, other in itertools.pairwise(crews))
+
+    def test_the_crews_of_an_organization_take_turns_and_get_one_share_of_it(
+        self, acme, second, globex
+    ):
+        for crew in (acme.crew, second, globex.crew):
+            queue(crew, 10)
+        crews = Counter(run.crew_id for run in start(12))
+        assert crews == {acme.crew.pk: 3, second.pk: 3, globex.crew.pk: 6}
+
+    def test_runs_of_a_crew_start_as_they_were_asked_for(self, acme):
+        runs = queue(acme.crew, 4)
+        assert start(5) == runs
+
+    def test_a_message_names_no_run(self, acme, globex, monkeypatch):
+        carried_out = []
+        monkeypatch.setattr("runs.tasks.execute", carried_out.append)
+        first, other = *queue(acme.crew, 1), *queue(globex.crew, 1)
+        for _ in range(3):  # it comes again
+            execute_run.apply(args=[str(other.pk)])
+        assert carried_out == [first, other]
+
+    def test_what_is_read_does_not_grow_with_the_runs_that_have_ended(self, acme):
+        for run in queue(acme.crew, 5):
+            run.finish("cancelled")
+        queue(acme.crew, 2)
+        with CaptureQueriesContext(connection) as queries:
+            turns.lines()
+        assert len(queries) == 2
+        for query in queries:
+            assert "status" in query["sql"].partition("WHERE")[2]
+
+
+class TestLimits:
+    def test_of_a_crew_and_of_its_organization(self, acme, second):
+        queue(acme.crew, 5)
+        queue(second, 5)
+        limit(acme.crew, 1)
+        limit(acme.organization, 4)
+        assert Counter(run.crew_id for run in start(10)) == {acme.crew.pk: 1, second.pk: 3}
+
+    def test_of_the_settings_where_there_is_none_of_its_own(self, acme, globex, settings):
+        settings.MAX_ACTIVE_RUNS_PER_ORGANIZATION = 3
+        settings.MAX_ACTIVE_RUNS_PER_CREW = 2
+        limit(globex.organization, 1)
+        limit(globex.crew, 5)
+        queue(acme.crew, 5)
+        queue(globex.crew, 5)
+        assert Counter(run.crew_id for run in start(10)) == {acme.crew.pk: 2, globex.crew.pk: 1}
+
+    def test_a_full_organization_keeps_no_other_waiting(self, acme, globex):
+        limit(acme.organization, 1)
+        queue(acme.crew, 5)
+        runs = queue(globex.crew, 3)
+        assert start(10)[1:] == runs
+
+    def test_a_lower_one_ends_nothing_and_starts_nothing_until_there_is_a_place(self, acme):
+        runs = queue(acme.crew, 5)
+        start(3)
+        limit(acme.crew, 2)
+        for ended, started in ((0, 0), (1, 1), (2, 1)):
+            Run.objects.get(pk=runs[ended].pk).finish("failed")
+            assert len(start(5)) == started
+
+    @pytest.mark.django_db(transaction=True)
+    def test_are_never_exceeded_by_claims_at_the_same_time(self, acme, globex):
+        limit(acme.organization, 3)
+        limit(globex.crew, 2)
+        queue(acme.crew, 10)
+        queue(globex.crew, 10)
+
+        def claim(number: int) -> Run | None:
+            try:
+                return turns.claim(worker=f"w{number}")
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(8) as pool:
+            claimed = [run for run in pool.map(claim, range(16)) if run]
+        assert len({run.pk for run in claimed}) == len(claimed) == 5
+        assert Counter(run.crew_id for run in claimed) == {acme.crew.pk: 3, globex.crew.pk: 2}
+
+
+@pytest.mark.django_db(transaction=True)
+class TestWaking:
+    def test_a_run_that_ends_wakes_the_one_that_may_go(self, acme, globex, rung):
+        limit(acme.crew, 2)
+        runs = queue(acme.crew, 4)
+        queue(globex.crew, 2)
+        started = start(4)
+        assert rung == []
+        next(run for run in started if run.crew_id == acme.crew.pk).finish("failed")
+        assert rung == [str(runs[2].pk)]
+
+    def test_without_a_limit_each_run_has_its_own_message(self, acme, rung):
+        queue(acme.crew, 4)
+        start(1)[0].finish("failed")
+        assert rung == []
+
+    def test_a_limit_that_is_raised_wakes_as_many_as_may_go(self, acme, second, rung):
+        limit(acme.organization, 1)
+        first, others = queue(acme.crew, 4), queue(second, 2)
+        start(1)
+        limit(acme.organization, 4)
+        assert rung == [str(run.pk) for run in (others[0], first[1], others[1])]
+        rung.clear()
+        limit(acme.crew, 9)
+        assert len(rung) == 3  # the organization's places
+        rung.clear()
+        limit(acme.organization, 2)
+        assert rung == [str(others[0].pk)]
+
+    def test_a_sweep_announces_none_that_has_no_place(self, acme, globex, rung, monkeypatch):
+        monkeypatch.setattr(reaper, "ANNOUNCE_AGAIN_AFTER", -timedelta(hours=1))
+        limit(acme.crew, 1)
+        queue(acme.crew, 3)
+        [other] = queue(globex.crew, 1)
+        assert [run.crew_id for run in start(1)] == [acme.crew.pk]
+        reaper.sweep()
+        assert rung == [str(other.pk)]
+
+
+class TestWaits:
+    def test_a_place_in_the_queue_is_that_of_the_turns(self, acme, second, globex):
+        runs = queue(acme.crew, 3) + queue(second, 2) + queue(acme.crew, 1)
+        queue(globex.crew, 5)
+        start(3)
+        waits = Waits()
+        waiting = [run for run in runs if waits.of(Run.objects.get(pk=run.pk))]
+        place = {run.pk: waits.of(run).position for run in waiting}
+        limit(globex.organization, 1)  # full, so the others start one after the other
+        assert [place[run.pk] for run in start(10)] == list(range(1, len(waiting) + 1))
+
+    def test_say_which_limit_is_reached(self, acme, globex):
+        limit(acme.crew, 1)
+        runs = queue(acme.crew, 4)
+        start(1)
+        assert str(Waits().of(runs[3])) == (
+            "third in Acme's queue, waits for a free place: 1 of 1 runs of the crew are active"
+        )
+        limit(acme.crew, None)
+        limit(acme.organization, 1)
+        assert Waits().of(runs[1]).limit == "1 of 1 runs of Acme are active"
+        limit(acme.organization, None)
+        assert str(Waits().of(runs[1])) == "first in Acme's queue, waits for a worker"
+
+    def test_are_on_the_run_page_for_members_alone(self, acme):
+        limit(acme.crew, 1)
+        runs = queue(acme.crew, 3)
+        start(1)
+        runs[2].share(True)
+        page = page_of(acme.viewer, runs[2])
+        expected = "It is second in Acme&#x27;s queue; 1 of 1 runs of the crew are active."
+        assert expected in page
+        shared = page_of(None, runs[2])
+        assert "Waiting for a free place." in shared
+        assert "in Acme&#x27;s queue" not in shared
+
+    def test_are_in_the_list_and_in_the_api_for_two_queries(self, acme, api):
+        queue(acme.crew, 1)
+        with CaptureQueriesContext(connection) as one:
+            get(acme.viewer, "/runs/")
+        queue(acme.crew, 6)
+        with CaptureQueriesContext(connection) as seven:
+            listed = get(acme.viewer, "/runs/").content.decode()
+        assert len(seven) == len(one)
+        assert "seventh in Acme&#x27;s queue, waits for a worker" in listed
+        answer = api(acme.viewer).get("/api/runs/").json()["results"]
+        assert [run["queue_position"] for run in answer] == [7, 6, 5, 4, 3, 2, 1]
+        assert answer[0]["wait"] == "seventh in Acme's queue, waits for a worker"
+        start(7)
+        first = api(acme.viewer).get("/api/runs/").json()["results"][0]
+        assert (first["queue_position"], first["wait"]) == (None, "")
+
+
+class TestWhoSets:
+    @pytest.mark.parametrize(("who", "saved"), [("admin", None), ("superuser", 3)])
+    def test_an_organization_does_not_raise_its_own_limit(
+        self, acme, superuser, who, saved, people
+    ):
+        page = f"/admin/crews/organization/{acme.organization.pk}/change/"
+        form = {"name": "Acme", "slug": "acme", "max_active_runs": 3}
+        for inline in ("TOTAL_FORMS", "INITIAL_FORMS"):
+            form[f"memberships-{inline}"] = 0
+        answer = client_of(people[who]).post(page, form)
+        assert answer.status_code == 302, answer.context["errors"]
+        acme.organization.refresh_from_db()
+        assert acme.organization.max_active_runs == saved
+
+    def test_a_change_is_in_the_audit_trail(self, acme):
+        limit(acme.crew, 3)
+        assert "max_active_runs" in str(AuditEntry.objects.latest("pk").changes)
