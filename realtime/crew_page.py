@@ -9,11 +9,9 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
-
 from crews.models import Agent, Crew, Task
-from realtime.snapshots import crew_state
-from runs.models import Run, TaskExecution
+from realtime.snapshots import executions_of, shown_runs, states_of
+from runs.models import TaskExecution
 from runs.redaction import redact_params, secrets_in
 
 
@@ -54,11 +52,11 @@ class CrewPage:
     def _describe(self, agents: Iterable[Agent], tasks: Iterable[Task]) -> None:
         """Give each agent ``state``, ``tools``, ``numbered_tasks`` and ``current_task``; each task
         its ``calls``."""
-        state = crew_state(self.crew.pk)
-        current = current_tasks(self.crew)
-        states = {agent["agent_id"]: agent["state"] for agent in state["agents"]}
+        shown = shown_runs(self.crew.pk)
+        current = current_tasks(shown)
+        states = states_of(shown)
         executions = defaultdict(list)
-        for execution in state["executions"]:
+        for execution in executions_of(shown):
             executions[execution["agent_id"]].append(execution)
         numbered = defaultdict(list)
         for number, task in enumerate(tasks, start=1):
@@ -71,10 +69,9 @@ class CrewPage:
             agent.current_task = current.get(agent.slug)
 
 
-def current_tasks(crew: Crew) -> dict[str, UUID]:
-    """By agent the task that it has in hand, else the last one of the newest run."""
-    shown = Q(run__status__in=Run.ACTIVE) | Q(run__in=crew.runs.values("pk")[:1])
-    of_crew = TaskExecution.objects.whoever_asks().filter(shown, run__crew=crew)
+def current_tasks(shown: list[UUID]) -> dict[str, UUID]:
+    """By agent the task that it has in hand, else the last one, of the runs that the graph shows."""
+    of_crew = TaskExecution.objects.whoever_asks().filter(run__in=shown)
     tasks = of_crew.order_by("started_at")
     told = list(tasks.values_list("agent_id", "task_id", "status"))
     last = {agent: task for agent, task, _ in told}
@@ -86,13 +83,13 @@ def current_tools(executions: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [e for e in executions if e["status"] == "running"] or executions[-1:]
 
 
-def start_refusal(crew: Crew, *, may_operate: bool, worker_alive: bool) -> str:
+def start_refusal(crew: Crew, *, has_tasks: bool, may_operate: bool, worker_alive: bool) -> str:
     """Why nobody can press Start now, for a person; empty when it can be pressed."""
     if not may_operate:
         return "You watch this crew. Operators and admins of its organization start runs."
     if not crew.is_active:
         return "The crew is deactivated."
-    if not crew.tasks.exists():
+    if not has_tasks:
         return "The crew has no task yet."
     if not worker_alive:
         return "No worker is running to carry it out."

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, models, transaction
+from django.db import connection, transaction
 
 from crews.models import Agent
 from realtime import log
@@ -33,22 +33,21 @@ def graph(stream: str) -> dict[str, Any]:
     return {"type": "snapshot", "stream": stream, "seq": position.head} | state
 
 
+def shown_runs(crew_id: UUID | str) -> list[UUID]:
+    """Runs that the crew's graph shows: those under way, and the newest.
+
+    Asked for one by one: a database answers either from an index, but not both together.
+    """
+    runs = Run.objects.whoever_asks().filter(crew=crew_id)
+    newest = runs.order_by("-created_at", "-pk").values_list("pk", flat=True)[:1]
+    under_way = runs.filter(status__in=Run.ACTIVE).order_by().values_list("pk", flat=True)
+    return list({*newest, *under_way})
+
+
 def crew_state(crew_id: UUID | str) -> dict[str, list[dict[str, Any]]]:
     """``agents`` and ``executions`` of the snapshot, as they are now."""
-    runs = Run.objects.whoever_asks().filter(crew=crew_id)
-    newest = models.Q(pk__in=runs.values("pk")[:1])
-    shown = list(
-        runs.filter(newest | models.Q(status__in=Run.ACTIVE))
-        .order_by()
-        .values_list("pk", flat=True)
-    )
-    executions = list(
-        ToolExecution.objects.whoever_asks()
-        .filter(task_execution__run__in=shown)
-        .select_related("task_execution")
-        .order_by("-started_at")[:EXECUTIONS_LIMIT]
-    )
-    states = _states(shown)
+    shown = shown_runs(crew_id)
+    states = states_of(shown)
     return {
         "agents": [
             {
@@ -59,11 +58,22 @@ def crew_state(crew_id: UUID | str) -> dict[str, list[dict[str, Any]]]:
             }
             for agent in Agent.objects.whoever_asks().filter(crew=crew_id).order_by("order", "slug")
         ],
-        "executions": [_execution(execution) for execution in reversed(executions)],
+        "executions": executions_of(shown),
     }
 
 
-def _states(run_ids: list) -> dict[str, str]:
+def executions_of(run_ids: list[UUID]) -> list[dict[str, Any]]:
+    """The newest executions of these runs, oldest first."""
+    executions = (
+        ToolExecution.objects.whoever_asks()
+        .filter(task_execution__run__in=run_ids)
+        .select_related("task_execution")
+        .order_by("-started_at")[:EXECUTIONS_LIMIT]
+    )
+    return [_execution(execution) for execution in reversed(executions)]
+
+
+def states_of(run_ids: list[UUID]) -> dict[str, str]:
     """Each agent's state from its tasks in these runs; a task under way outweighs one that ended."""
     word = {"running": "working", "succeeded": "done", "failed": "error", "cancelled": "idle"}
     states: dict[str, str] = {}

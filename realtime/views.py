@@ -63,14 +63,16 @@ def crew(request: HttpRequest, pk: UUID) -> HttpResponse:
         Crew.objects.visible_to(request.user).select_related("organization"), pk=pk
     )
     bind_contextvars(**crew.log_ids)
+    page = CrewPage(crew)
     refusal = start_refusal(
         crew,
+        has_tasks=bool(page.tasks),
         may_operate=Crew.objects.operable_by(request.user).filter(pk=pk).exists(),
         worker_alive=Worker.objects.alive().exists(),
     )
     context = {
         "crew": crew,
-        "page": CrewPage(crew),
+        "page": page,
         "runs": Run.objects.visible_to(request.user).for_lists().filter(crew=crew)[:RUNS_ON_CREW],
         "start_refusal": refusal,
     }

@@ -35,6 +35,7 @@ class Grown:
     admin: User
     crews: int
     runs: int
+    tools: int
 
     @property
     def crew(self) -> UUID:
@@ -46,23 +47,25 @@ class Grown:
 
     @property
     def newest_tool(self) -> UUID:
-        return pk(TOOL, self.runs * len(NAMES))
+        return pk(TOOL, self.tools)
 
 
-def grow(runs: int, *, crews: int = 200, events: int = 4, slug: str = "grown") -> Grown:
-    """Fill the database. Its tables of what grows must be empty."""
+def grow(
+    runs: int, *, crews: int = 200, tasks: int = 5, events: int = 4, slug: str = "grown"
+) -> Grown:
+    """Fill the database: ``tasks`` of a run have begun, with a tool each. What grows must be empty."""
     organization = Organization.objects.create(name=slug.title(), slug=slug)
     admin = User.objects.create_user(f"{slug}-admin", is_staff=True)
     Membership.objects.create(organization=organization, user=admin, role="admin")
     _crews(organization, crews)
     plan = Crew.objects.get(pk=pk(CREW, 0)).plan()
-    _runs(plan, runs, crews)
+    _runs(plan, runs, crews, tasks)
     _trail(organization, runs * 2)
     _log(runs, events)
     if connection.vendor == "postgresql":  # as its autovacuum does; SQLite has no statistics
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
-    return Grown(organization, admin, crews, runs)
+    return Grown(organization, admin, crews, runs, runs * tasks)
 
 
 def add_big_run(grown: Grown, *, agents: int = 100, tasks: int = 1_000, tools: int = 20) -> Run:
@@ -129,8 +132,7 @@ def _create(records: Any) -> None:
     models.QuerySet.bulk_create(type(records[0])._default_manager.all(), records)
 
 
-def _runs(plan: dict[str, Any], runs: int, crews: int) -> None:
-    each = len(NAMES)
+def _runs(plan: dict[str, Any], runs: int, crews: int, each: int) -> None:
     created = f"({YEAR_S} - {YEAR_S}.0 * {{}} / {runs} + 60)"  # seconds ago; the last is the newest
     of = created.format("n")
     status = (
@@ -138,7 +140,7 @@ def _runs(plan: dict[str, Any], runs: int, crews: int) -> None:
     )
     _insert(
         Run, runs, id=_id(RUN, "n"), crew_id=_id(CREW, f"(n % {crews})"), status=status,
-        plan=_json(plan), crew_name=_literal(plan["crew"]), tasks_planned=str(each),
+        plan=_json(plan), crew_name=_literal(plan["crew"]), tasks_planned=str(len(NAMES)),
         tasks_ended=str(each), created_at=_ago(of), started_at=_ago(f"({of} - 1)"),
         ended_at=_ago(f"({of} - 9)"),
     )  # fmt: skip

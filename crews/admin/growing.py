@@ -16,7 +16,8 @@ class CappedPaginator(Paginator):
 
     @cached_property
     def count(self) -> int:
-        return self.object_list.order_by()[:COUNTED].count()
+        # In its order, which has an index; in none a database may read all to join it.
+        return self.object_list[:COUNTED].count()
 
 
 class Growing:
@@ -29,7 +30,7 @@ class Growing:
     paginator = CappedPaginator
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
-    list_per_page = 50
+    list_per_page = 25  # a row is some 6 KB of unfold's markup
     list_max_show_all = 0
     list_disable_select_all = True  # it would name a number that is not that of the rows
 

@@ -4,7 +4,7 @@ Staff who are not superusers reach only records of their organizations: those th
 shown, those they manage can be edited. Whatever else is asked for answers like a missing record.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -18,6 +18,8 @@ from unfold.forms import PaginationInlineFormSet
 from crews.admin.growing import COUNTED
 from crews.models import Crew, Organization, Role
 from crews.scoping import ScopedQuerySet, answering
+
+SAMPLED = 100  # of too many rows to count
 
 
 def roles_of(request: HttpRequest) -> set[str]:
@@ -91,46 +93,47 @@ class ScopedAdmin(ScopedForms, ModelAdmin):
         A crew that is busy protects itself and its organization.
         """
         objs = list(objs)
-        rows = self.model._default_manager.filter(pk__in=[obj.pk for obj in objs])
+        found: dict[type[Model], set[Any]] = {self.model: {obj.pk for obj in objs}}
         with answering(False):  # what goes with them
-            found = dict(_cascade(rows))
+            _collect(self.model, found)
+            crews = Crew.objects.filter(pk__in=found.get(Crew, ()))
+            if self.model is Organization:  # all of them, however many are counted
+                crews = Crew.objects.filter(organization__in=objs)
             busy = [
                 f"{crew}, which is busy with a run"
-                for crew in found.get(Crew, Crew.objects.none()).filter(activity=Crew.Status.BUSY)
+                for crew in crews.filter(activity=Crew.Status.BUSY)
             ]
-            counts = {model: _count(found[model]) for model in found}
         admins = {model: self.admin_site._registry.get(model) for model in found}
         forbidden = {
             str(model._meta.verbose_name)
             for model, model_admin in admins.items()
-            if counts[model] and model_admin and not model_admin.has_delete_permission(request)
+            if model_admin and not model_admin.has_delete_permission(request)
         }
         if not all(self.has_delete_permission(request, obj) for obj in objs):
             forbidden.add(str(self.opts.verbose_name))
+        is_cut = any(len(ids) > COUNTED for ids in found.values())
         told = {
-            str(model._meta.verbose_name_plural): _at_most(counts[model])
-            for model in found
-            if counts[model]
+            str(model._meta.verbose_name_plural): f"at least {len(ids):,}" if is_cut else len(ids)
+            for model, ids in found.items()
         }
         return [str(obj) for obj in objs], told, forbidden, busy
 
 
-def _cascade(rows: QuerySet) -> Iterator[tuple[type[Model], QuerySet]]:
-    """``rows`` and what Django deletes with them, by model, as queries that nothing has run yet."""
-    yield rows.model, rows
-    for relation in rows.model._meta.related_objects:
-        if relation.on_delete is CASCADE:
-            related = relation.related_model._base_manager
-            ids = rows.order_by().values("pk")
-            yield from _cascade(related.filter(**{f"{relation.field.name}__in": ids}))
+def _collect(model: type[Model], found: dict[type[Model], set[Any]]) -> None:
+    """Add what Django deletes with the rows in ``found``: ids, of each relation ``COUNTED`` and one more.
 
-
-def _count(rows: QuerySet) -> int:
-    return rows.order_by()[: COUNTED + 1].count()
-
-
-def _at_most(count: int) -> int | str:
-    return count if count <= COUNTED else f"more than {COUNTED:,}"
+    Of so many rows the first stand for all where it is asked what goes with them in turn.
+    """
+    owners = found[model] if len(found[model]) <= COUNTED else set(list(found[model])[:SAMPLED])
+    for relation in model._meta.related_objects:
+        if relation.on_delete is not CASCADE:
+            continue
+        related = relation.related_model
+        rows = related._base_manager.filter(**{f"{relation.field.name}__in": owners})
+        ids = set(rows.order_by().values_list("pk", flat=True)[: COUNTED + 1])
+        if ids - found.get(related, set()):
+            found[related] = found.get(related, set()) | ids
+            _collect(related, found)
 
 
 class RowsOfTheRecord(PaginationInlineFormSet):

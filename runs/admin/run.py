@@ -103,7 +103,6 @@ class RunAdmin(Growing, ReadOnly, Acting, ScopedAdmin):
     ]
     readonly_fields = ["organization", "status_label", "took", "starter", "created_at"]
     inlines = [TaskInline]
-    actions_row = ["cancel", "open_live_page"]
     actions_detail = ["cancel", "run_again", "resume", "open_live_page"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
