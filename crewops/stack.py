@@ -21,9 +21,11 @@ from django.conf import settings
 from django.utils.log import configure_logging
 from supervisor import events, loggers, poller
 from supervisor.options import ServerOptions
+from supervisor.process import ProcessGroup
+from supervisor.states import ProcessStates, SupervisorStates
 from supervisor.supervisord import go
 
-from crewops import leftovers, port, redis, standard_output
+from crewops import leftovers, maintenance, port, redis, standard_output
 from realtime.terminal import address
 
 
@@ -42,6 +44,7 @@ def main() -> None:
         settings.METRICS_DIR.mkdir()
         port.refuse_taken(settings.HOST, settings.PORT)
         address.note(settings.VAR_DIR, settings.HOST, settings.PORT)
+        (settings.VAR_DIR / maintenance.FILE).unlink(missing_ok=True)
     except (AlreadyRunning, port.Taken, redis.NoServer) as reason:
         sys.exit(str(reason))
     os.environ.update(variables)
@@ -105,6 +108,8 @@ class Options(ServerOptions):
         super().write_pidfile()
         events.subscribe(events.ProcessLogStdoutEvent, standard_output.pass_on)
         events.subscribe(events.ProcessStateRunningEvent, self._started)
+        self._groups: dict[str, ProcessGroup] = {}
+        events.subscribe(events.Tick5Event, self._maintain)
         if sys.stdout.isatty():
             events.subscribe(events.Tick5Event, self._look_at_terminal)
 
@@ -115,6 +120,19 @@ class Options(ServerOptions):
 
     def _started(self, event: events.ProcessStateRunningEvent) -> None:
         leftovers.note(settings.VAR_DIR, event.process.config.name, event.process.pid)
+        self._groups[event.process.group.config.name] = event.process.group
+
+    def _maintain(self, event: events.Tick5Event) -> None:
+        """Stop what holds the database while `crewops.maintenance` asks for it; then start it again."""
+        if self.mood != SupervisorStates.RUNNING:
+            return  # what has stopped now is to stay so
+        for group in (self._groups[n] for n in maintenance.STOPPED if n in self._groups):
+            if maintenance.is_on(settings.VAR_DIR):
+                group.stop_all()
+                continue
+            for process in group.processes.values():
+                if process.get_state() == ProcessStates.STOPPED:
+                    process.spawn()
 
     def _look_at_terminal(self, event: events.Tick5Event) -> None:
         """A terminal that is gone sends SIGHUP to its session's leader, which may not pass it on."""

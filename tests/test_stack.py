@@ -210,6 +210,17 @@ def test_with_json_every_line_is_an_object_but_those_of_redis(stack, monkeypatch
     assert said["crewops.welcome"]
 
 
+def test_in_maintenance_nothing_holds_the_database_and_then_all_comes_back(stack):
+    with stack.running():
+        eventually(lambda: set(stack.processes()) == PROGRAMS, HEAL_S)
+        stack.command("-m", "crewops.maintenance", "begin", check=True)
+        assert set(stack.processes()) == {"redis"}
+        stack.command("-m", "crewops.maintenance", "end", check=True)
+        eventually(stack.is_ready, HEAL_S)
+    refused = stack.command("-m", "crewops.maintenance", "begin")
+    assert refused.stderr.startswith("No stack runs on the data in")
+
+
 def test_a_second_stack_on_the_same_data_is_refused(stack):
     with stack.running():
         second = stack.command("-m", "crewops.stack")
