@@ -9,7 +9,7 @@ import pytest
 from channels.layers import get_channel_layer
 
 from realtime import log, metrics, streams
-from realtime.layers import PLACES, StreamLayer, _Member
+from realtime.layers import PLACES, StreamLayer, _group_channel, _Member
 
 STREAM, OTHER = streams.graph("1"), streams.graph("2")
 GROUP = streams.group(STREAM)
@@ -99,7 +99,7 @@ async def test_no_message_ends_the_subscription(layer, redis_server, data):
     await layer.group_add(GROUP, "specific.here!3")
     feed = member.hub.feeds[STREAM]
     feed.start(log.Position("e", 0, 0, closed=False))
-    for channel in (member._inbox, PLACES, "asgi:group:plain", STREAM):
+    for channel in (member._inbox, PLACES, _group_channel("plain"), STREAM):
         assert redis_server.publish(channel, data), channel
     assert await hears(layer)
     redis_server.publish(STREAM, event(feed.head + 1))
