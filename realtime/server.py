@@ -54,6 +54,7 @@ class FrameProtocol(FrameWriter, WebSocketsSansIOProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self.conn.parser.close()  # it refers to itself and would wait for the collector
         self.conn = FrameReader(max_size=self.config.ws_max_size, logger=self.conn.logger)
         self.close_timeout = CLOSE_S
         self._control_frames = RateLimit()
