@@ -24,7 +24,9 @@ def execute_run(run_id: str) -> None:
     """Carry out the run whose turn it is: ``run_id`` only says that one may wait."""
     worker = current_task.request.hostname or socket.gethostname()
     if run := turns.claim(worker=worker, tier=box.tier().name):
-        asked = {"request_id": current_task.request.get("request_id"), "user_id": run.started_by_id}
+        asked = {"user_id": run.started_by_id}
+        if str(run.pk) == run_id:  # else the message is of another request
+            asked["request_id"] = current_task.request.get("request_id")
         with bound_contextvars(**asked, **run.log_ids):
             logger.info("Run %s started, attempt %d", run.pk, run.attempt)
             execute(run)

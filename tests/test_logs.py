@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from celery import current_app
 from django.conf import settings
 from django.db import models
 from django.test import Client
@@ -204,6 +205,7 @@ def test_no_line_holds_a_token_a_cookie_or_a_password(acme, run, daphne):
 
 class TestWork:
     def test_the_worker_knows_the_run_and_the_request_that_asked_for_it(self, site, acme):
+        current_app.control.purge()  # a message that a test has left would start this run
         worker = Process("-m", "celery", "--quiet", "-A", "crewops", "worker", **JSON)
         try:
             eventually(Worker.objects.alive().exists, within_s=30)

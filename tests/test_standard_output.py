@@ -7,7 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -50,13 +52,14 @@ stdout_events_enabled = true
 
 
 @pytest.fixture
-def configuration(tmp_path_factory) -> Path:
-    directory = tmp_path_factory.mktemp("supervisor")
-    for path in (directory, *directory.parents[:2]):  # for who is not us
-        path.chmod(0o777)
-    file = directory / "supervisord.conf"
-    file.write_text(CONFIGURATION.format(directory=directory))
-    return file
+def configuration() -> Iterator[Path]:
+    # Not pytest's directory: only its owner may enter that, and the supervisor runs as another user.
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        directory.chmod(0o777)
+        file = directory / "supervisord.conf"
+        file.write_text(CONFIGURATION.format(directory=directory))
+        yield file
 
 
 def ends(kind: str, directory: Path) -> tuple[int, int]:

@@ -205,9 +205,9 @@ class Handshakes:
 
     def _too_much(self, handshake: Handshake) -> None:
         if self._rng.random() < 0.5:
-            handshake.headers += [(b"x-%d" % number, b"a") for number in range(200)]
+            handshake.headers += [(b"x-%d" % number, b"a" * 400) for number in range(200)]
         else:
-            size = self._rng.choice((9_000, 20_000, 100_000))
+            size = self._rng.choice((65_536, 100_000))
             handshake.headers.append((b"x-long", self._rng.choice(WORD).to_bytes() * size))
 
     def _other_path(self, handshake: Handshake) -> None:

@@ -30,6 +30,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MISSING = uuid.UUID(int=4 << 76 | 8 << 60)
 TRIES = int(os.environ.get("TIMING_TRIES", "250"))  # of each kind of id; `make fuzz`: 1,000
 MEDIANS_S = 0.002  # apart at most
+MORE_ROUNDS = 4  # of as many tries, where the first ones are further apart
 OF_EACH = (b"date:", b"x-request-id:")  # headers that no two answers share
 LISTS = ("/api/crews/", "/api/runs/", "/runs/", "/", "/api/runs/?page_size=1", "/runs/?after=x")
 
@@ -185,12 +186,27 @@ def test_a_socket_takes_as_long_to_refuse_a_foreign_record_as_a_missing_one(
         kind: handshake(socket.format(pk), token, port=talkative.port) for kind, pk in ids.items()
     }
     seconds, said = asyncio.run(_timed(talkative, heads))
+    # On a busy machine medians of few tries differ by chance; a real difference stays with more.
+    for _ in range(MORE_ROUNDS):
+        if _apart(seconds) < MEDIANS_S:
+            break
+        for kind, taken in asyncio.run(_timed(talkative, heads))[0].items():
+            seconds[kind] += taken
     assert len(said["missing"]) == 1, said["missing"]
     ((head, frames, _),) = said["missing"]
     assert head[0].startswith(b"HTTP/1.1 101")
     assert frames[-1][1][:2] == (4404).to_bytes(2, "big")
     assert said["foreign"] == said["malformed"] == said["missing"]
-    medians = {kind: statistics.median(taken) for kind, taken in seconds.items()}
-    for kind in ("foreign", "malformed"):
-        assert abs(medians[kind] - medians["missing"]) < MEDIANS_S, medians
+    medians = _medians(seconds)
+    assert _apart(seconds) < MEDIANS_S, medians
     assert medians["slower"] - medians["missing"] >= MEDIANS_S  # so a difference would be seen
+
+
+def _medians(seconds: dict[str, list[float]]) -> dict[str, float]:
+    return {kind: statistics.median(taken) for kind, taken in seconds.items()}
+
+
+def _apart(seconds: dict[str, list[float]]) -> float:
+    """How far the median of a foreign or malformed id is from that of a missing one."""
+    medians = _medians(seconds)
+    return max(abs(medians[kind] - medians["missing"]) for kind in ("foreign", "malformed"))
