@@ -20,7 +20,7 @@ from contextlib import suppress
 
 from celery.signals import worker_init, worker_ready
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, reset_queries
 
 from crews.tracking import IllegalMove
 from runs import reports
@@ -95,6 +95,7 @@ class Writer:
             return True
         with self._between_batches:
             errors = reports.save_each([report for _, report in asked])
+            reset_queries()  # with DEBUG Django keeps the last 9,000, each with its output
             if any(isinstance(error, OperationalError | InterfaceError) for error in errors):
                 connection.close()
         for (client, _), error in zip(asked, errors, strict=True):
