@@ -40,7 +40,8 @@ def agent_with(tool):
     """An agent whose model calls the tool until it answered, then ends."""
 
     def model(messages, info):
-        answered = any(part.part_kind == "tool-return" for m in messages for part in m.parts)
+        parts = [part for message in messages for part in message.parts]
+        answered = any(getattr(part, "outcome", None) == "success" for part in parts)
         return ModelResponse(parts=[TextPart("done") if answered else ToolCallPart("weigh", {})])
 
     hooks = Hooks(before_tool_execute=before, after_tool_execute=after, tool_execute_error=error)
