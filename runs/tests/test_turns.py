@@ -4,10 +4,13 @@ import itertools
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
+from celery.app.task import Context
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from structlog.contextvars import get_contextvars
 
 from crews.models import AuditEntry, Crew, Task
 from runs import reaper, turns
@@ -87,6 +90,19 @@ class TestTurns:
         for _ in range(3):  # it comes again
             execute_run.apply(args=[str(other.pk)])
         assert carried_out == [first, other]
+
+    def test_the_log_names_a_request_only_for_the_run_that_it_asked_for(
+        self, acme, globex, monkeypatch
+    ):
+        logged = []
+        monkeypatch.setattr("runs.tasks.execute", lambda run: logged.append(get_contextvars()))
+        first, other = *queue(acme.crew, 1), *queue(globex.crew, 1)
+        message = SimpleNamespace(request=Context(hostname="w", request_id="please-run-it"))
+        monkeypatch.setattr("runs.tasks.current_task", message)
+        for _ in range(2):
+            execute_run.run(str(other.pk))
+        assert [entry["run_id"] for entry in logged] == [str(first.pk), str(other.pk)]
+        assert [entry.get("request_id") for entry in logged] == [None, "please-run-it"]
 
     def test_what_is_read_does_not_grow_with_the_runs_that_have_ended(self, acme):
         for run in queue(acme.crew, 5):
