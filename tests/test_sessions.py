@@ -35,10 +35,10 @@ def session_uses(source: str) -> Iterator[tuple[int, str]]:
             case ast.Call(func=ast.Attribute(attr="cursor"), args=args, keywords=keywords):
                 if args or any(keyword.arg == "name" for keyword in keywords):
                     yield node.lineno, "cursor"
-            case ast.Constant(value=str(text)) if SESSION_SQL.match(text):
-                if node in later_parts:  # such as the SET of an UPDATE whose table is a variable
-                    continue
-                yield node.lineno, text.split()[0]
+            # A later part is no statement, such as the SET of an UPDATE whose table is a variable.
+            case ast.Constant(value=str(text)) if node not in later_parts:
+                if SESSION_SQL.match(text):
+                    yield node.lineno, text.split()[0]
 
 
 def test_no_code_relies_on_a_session():
