@@ -1,0 +1,1 @@
+"""Frameworks whose crews report themselves, one file each. A framework is imported by its file alone."""

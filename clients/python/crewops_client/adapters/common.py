@@ -1,0 +1,115 @@
+"""What all adapters need: methods that never raise into the framework that calls them."""
+
+import asyncio
+import contextlib
+import functools
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .. import reporter
+from ..scope import Scope
+from ..snapshot import snapshot
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def quiet(method: F) -> F:
+    """`method`, whose faults are logged once. A framework may end its run when a hook raises."""
+
+    @functools.wraps(method)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(*args, **kwargs)
+        except Exception as error:
+            text = f"{method.__qualname__} failed: {type(error).__name__}: {error}"
+            reporter.current().notices.say(method.__qualname__, text)
+            return None
+
+    return call  # type: ignore[return-value]
+
+
+def callback(method: Callable[..., None]) -> Callable[..., Any]:
+    """`method` as the coroutine that a framework calls with keywords. It is quiet, and says None."""
+    method = quiet(method)
+
+    @functools.wraps(method)
+    async def call(self: Any, **given: Any) -> None:
+        method(self, **given)
+
+    return call
+
+
+def named(error: BaseException, *names: str) -> bool:
+    """Whether the error is of a class with one of these names, of whatever version's module."""
+    return any(each.__name__ in names for each in type(error).__mro__)
+
+
+def soon(call: Callable[[Any], None], span: Any) -> None:
+    """`call(span)` when the event loop of this thread has its next turn."""
+    try:
+        asyncio.get_running_loop().call_soon(call, span)
+    except RuntimeError:
+        call(span)  # no loop, so nothing comes between
+
+
+@quiet
+def captured(scope: Scope, messages: Any) -> str | None:
+    """Messages of a model call as ``role: text``, where text is captured. They are a framework's or
+    a provider's.
+    """
+    if not scope.run.capture_text:
+        return None
+    if messages is None or isinstance(messages, str):
+        return messages
+    flat = [item for each in messages for item in (each if isinstance(each, list) else [each])]
+    return "\n\n".join(filter(None, map(_message, flat)))
+
+
+def _message(message: Any) -> str:
+    if isinstance(message, str):
+        return message
+    role = _of(message, "role", "type", "kind")
+    content = _of(message, "content", "parts")
+    parts = content if isinstance(content, list | tuple) else [content]
+    text = "\n".join(filter(None, map(_part, parts)))
+    text = text or _as_json(message)
+    return f"{role}: {text}" if isinstance(role, str) and role else text
+
+
+def _part(part: Any) -> str:
+    if part is None or isinstance(part, str):
+        return part or ""
+    text = _of(part, "text", "content")
+    return text if isinstance(text, str) else _as_json(part)
+
+
+def _of(value: Any, *names: str) -> Any:
+    for name in names:
+        found = value.get(name) if isinstance(value, dict) else getattr(value, name, None)
+        if found is not None and not callable(found):
+            return found
+    return None
+
+
+def _as_json(value: Any) -> str:
+    return (
+        value if isinstance(value, str) else json.dumps(_bare(snapshot(value)), ensure_ascii=False)
+    )
+
+
+def _bare(value: Any) -> Any:
+    """Without the empty fields of a framework's objects."""
+    if isinstance(value, list):
+        return [_bare(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: item for key in value if (item := _bare(value[key])) not in (None, "", {}, [])}
+
+
+def arguments_of(given: Any) -> dict[str, Any] | None:
+    """Arguments of a tool, which may be JSON as text."""
+    if isinstance(given, str):
+        with contextlib.suppress(ValueError):
+            given = json.loads(given)
+    return given if isinstance(given, dict) or given is None else {"input": given}

@@ -1,0 +1,248 @@
+"""CrewAI: ``CrewOps("release-crew")``, once, when the program starts.
+
+The bus calls other handlers from several threads, in any order. Coroutines it calls from one, in the order
+of the events and in the context of the code that emitted them, so ours are coroutines.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .. import context, reporter
+from ..calls import LLM, Tool
+from ..runs import Run
+from ..scope import Agent, Scope, Task
+from .common import captured, quiet
+
+try:
+    from crewai.events import crewai_event_bus as bus
+    from crewai.events import event_types
+except ImportError:  # recorded sequences are replayed without it
+    bus = event_types = None
+
+EVENTS = (
+    *("CrewKickoffStartedEvent", "CrewKickoffCompletedEvent", "CrewKickoffFailedEvent"),
+    *("TaskStartedEvent", "TaskCompletedEvent", "TaskFailedEvent"),
+    *("AgentExecutionStartedEvent", "AgentExecutionCompletedEvent", "AgentExecutionErrorEvent"),
+    *("LiteAgentExecutionStartedEvent", "LiteAgentExecutionCompletedEvent"),
+    *("LiteAgentExecutionErrorEvent", "ToolUsageStartedEvent", "ToolUsageFinishedEvent"),
+    *("ToolUsageErrorEvent", "LLMCallStartedEvent", "LLMCallCompletedEvent"),
+    *("LLMCallFailedEvent", "LLMStreamChunkEvent", "FlowStartedEvent", "FlowFinishedEvent"),
+    *("FlowFailedEvent", "MethodExecutionStartedEvent", "MethodExecutionFinishedEvent"),
+    "MethodExecutionFailedEvent",
+)
+BLOCKED = "Tool execution blocked by hook"
+FLUSH_S = 2.0
+
+
+@dataclass(eq=False)
+class Entry:
+    """What an event that begins something stands for here."""
+
+    scope: Scope  # where its children are
+    begun: Run | Agent | Task | Tool | None = None
+    task: "Entry | None" = None
+    agent: Agent | None = None  # of a task: it stays open while CrewAI tries again
+
+
+class CrewOps:
+    """One listener serves all crews of the process. Within `crewops.run` they join that run."""
+
+    def __init__(self, crew: str, *, name: str | None = None) -> None:
+        self._crew = crew
+        self._name = name
+        self._entries: dict[str, Entry] = {}
+        self._calls: dict[str, LLM] = {}
+        found = [getattr(event_types, each, None) for each in EVENTS]
+        self._kinds = [each for each in found if each is not None]
+        for kind in self._kinds:
+            bus.on(kind)(self._handle)
+
+    def close(self) -> None:
+        """Listen no more."""
+        _flush()
+        for kind in self._kinds:
+            bus.off(kind, self._handle)
+
+    async def _handle(self, source: Any, event: Any) -> None:
+        self.on_event(event)
+
+    @quiet
+    def on_event(self, event: Any) -> None:
+        handle = getattr(self, f"_{event.type}", None)
+        if handle is not None:
+            handle(event)
+
+    def _begin(self, event: Any) -> Entry:
+        """Below the event that is around it, or else a root."""
+        parent = self._entries.get(event.parent_event_id or "")
+        if parent is not None:
+            entry = Entry(parent.scope, task=parent.task)
+        else:
+            around = context.current()
+            if around is not None:
+                around.run.before_end(_flush)
+                entry = Entry(around)
+            else:
+                name = getattr(event, "crew_name", None) or getattr(event, "flow_name", None)
+                name = self._name or name
+                run = Run(reporter.current(), self._crew, name, origin="crewai").start()
+                entry = Entry(run, run)
+        self._entries[event.event_id] = entry
+        return entry
+
+    def _finish(self, event: Any, *kinds: type) -> Entry | None:
+        """What the event ends, if it is of one of these kinds: CrewAI's pairing can be off by one."""
+        entry = self._entries.get(event.started_event_id or "")
+        if entry is None or not (entry.begun is None or isinstance(entry.begun, kinds)):
+            return None
+        return self._entries.pop(event.started_event_id)
+
+    def _crew_kickoff_started(self, event: Any) -> None:
+        self._begin(event)
+
+    def _crew_kickoff_completed(self, event: Any) -> None:
+        self._end_run(event, "succeeded", None)
+
+    def _crew_kickoff_failed(self, event: Any) -> None:
+        self._end_run(event, "failed", str(event.error)[:500])
+
+    def _end_run(self, event: Any, status: str, message: str | None) -> None:
+        """Of the outermost; an inner one is only a level. Each agent works in a flow of its own."""
+        if (entry := self._finish(event, Run)) and isinstance(entry.begun, Run):
+            entry.begun.end(status, message=message)
+
+    _flow_started = _method_execution_started = _crew_kickoff_started
+    _flow_finished = _method_execution_finished = _crew_kickoff_completed
+    _flow_failed = _method_execution_failed = _crew_kickoff_failed
+
+    def _task_started(self, event: Any) -> None:
+        entry = self._begin(event)
+        task, scope = event.task, entry.scope
+        role = _role(getattr(task, "agent", None))
+        name = getattr(task, "name", None) or getattr(task, "description", None) or "Task"
+        begun = Task(scope.run, role or scope.agent_id, name.strip()[:100], None, scope.task_id)
+        entry.begun = entry.scope = begun
+        entry.task = entry
+
+    def _task_completed(self, event: Any) -> None:
+        self._end_task(event, "succeeded", None)
+
+    def _task_failed(self, event: Any) -> None:
+        self._end_task(event, "failed", str(event.error)[:500])
+
+    def _end_task(self, event: Any, status: str, message: str | None) -> None:
+        entry = self._finish(event, Task)
+        if entry is not None and isinstance(entry.begun, Task):
+            if entry.agent is not None:
+                entry.agent.end(status, message=message)
+            entry.begun.end(status, message=message)
+
+    def _agent_execution_started(self, event: Any) -> None:
+        self._start_agent(event, _role(event.agent) or "agent")
+
+    def _lite_agent_execution_started(self, event: Any) -> None:
+        self._start_agent(event, str(event.agent_info.get("role") or "agent"))
+
+    def _start_agent(self, event: Any, role: str) -> None:
+        entry = self._begin(event)
+        scope = entry.scope
+        task = entry.task if isinstance(scope, Task) else None
+        if task is not None and task.agent is not None and task.agent.agent_id == role:
+            agent = task.agent  # another try, after an error
+        else:
+            parent = scope.agent_id if scope.agent_id != role else None
+            agent = Agent(scope.run, role, role, None, parent)
+        if task is not None:
+            task.agent = agent
+            agent.task_id = scope.task_id  # its tools and model calls belong to the task
+        if entry.begun is None:
+            entry.begun = agent
+        entry.agent, entry.scope = agent, agent
+
+    def _agent_execution_completed(self, event: Any) -> None:
+        entry = self._finish(event, Agent, Run)
+        if entry is not None and entry.agent is not None:
+            entry.agent.end()
+            if isinstance(entry.begun, Run):
+                entry.begun.end()
+
+    def _agent_execution_error(self, event: Any) -> None:
+        entry = self._finish(event, Agent, Run)
+        message = str(event.error)[:500]
+        if entry is None or entry.agent is None:
+            return
+        if entry.task is not None and entry.task.agent is entry.agent:
+            entry.agent.error(message)  # it may be tried again: the task's end decides
+        else:
+            entry.agent.end("failed", message=message)
+        if isinstance(entry.begun, Run):
+            entry.begun.end("failed", message=message)
+
+    _lite_agent_execution_completed = _agent_execution_completed
+    _lite_agent_execution_error = _agent_execution_error
+
+    def _tool_usage_started(self, event: Any) -> None:
+        entry = self._begin(event)
+        scope, args = entry.scope, event.tool_args
+        params = args if isinstance(args, dict) else {"input": args}
+        tool = Tool(scope.run, scope.agent_id, scope.task_id, event.tool_name, params)
+        entry.begun = entry.scope = tool
+
+    def _tool_usage_finished(self, event: Any) -> None:
+        entry = self._finish(event, Tool)
+        if entry is None or not isinstance(entry.begun, Tool):
+            return
+        text = str(event.output)
+        if event.failure is None and text.startswith(BLOCKED):
+            entry.begun.end("cancelled", message=text)  # it has not run
+            return
+        entry.begun.result(text)
+        failed = event.failure is not None
+        entry.begun.end("error" if failed else "success", message=text[:500] if failed else None)
+
+    def _tool_usage_error(self, event: Any) -> None:
+        entry = self._finish(event, Tool)
+        if entry is not None and isinstance(entry.begun, Tool):
+            entry.begun.end("error", message=str(event.error))
+
+    def _llm_call_started(self, event: Any) -> None:
+        parent = self._entries.get(event.parent_event_id or "")
+        scope = parent.scope if parent is not None else context.current()
+        if scope is None:
+            return  # a model that is called outside of crews and runs
+        provider, _, model = (event.model or "unknown").rpartition("/")
+        text = captured(scope, event.messages)
+        call = LLM(scope.run, scope.agent_id, scope.task_id, provider or "unknown", model, text)
+        self._calls[event.call_id] = call
+
+    def _llm_stream_chunk(self, event: Any) -> None:
+        if call := self._calls.get(event.call_id):
+            call.output(event.chunk or "")
+
+    def _llm_call_completed(self, event: Any) -> None:
+        call = self._calls.pop(event.call_id, None)
+        if call is not None:
+            call.result(getattr(event, "response", None))
+            usage = event.usage or {}
+            call.usage(
+                input=usage.get("prompt_tokens"),
+                output=usage.get("completion_tokens"),
+                cached=usage.get("cached_prompt_tokens"),
+                reasoning=usage.get("reasoning_tokens"),
+            )
+            call.end(finish_reason=event.finish_reason)
+
+    def _llm_call_failed(self, event: Any) -> None:
+        if call := self._calls.pop(event.call_id, None):
+            call.end("error", message=str(event.error))
+
+
+def _role(agent: Any) -> str | None:
+    role = getattr(agent, "role", None)
+    return str(role).strip() if role else None
+
+
+def _flush() -> None:
+    """What the bus still holds comes before the end of the run."""
+    if bus is not None:
+        bus.flush(FLUSH_S)

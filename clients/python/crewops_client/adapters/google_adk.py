@@ -1,0 +1,248 @@
+"""Google ADK: ``Runner(…, plugins=[CrewOps("release-crew")])``.
+
+An invocation is a run. No pair of ADK's callbacks ends what it began whatever happens: an exception
+skips ``after_agent`` and ``after_run``, a cancellation skips all that ends a run. So the end of the
+task that a run began in ends the run, too.
+"""
+
+import asyncio
+import sys
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
+from typing import Any
+
+from .. import context, reporter
+from ..calls import LLM, STATUS, Tool
+from ..runs import Run
+from ..scope import Agent, Scope, outcome, text_of
+from .common import callback, captured, quiet
+
+try:
+    from google.adk.plugins.base_plugin import BasePlugin
+except ImportError:  # recorded sequences are replayed without it
+    BasePlugin = type("BasePlugin", (), {"__init__": lambda self, name: None})  # type: ignore
+
+TRANSFER = "transfer_to_agent"
+CONFIRMATION = "requires confirmation"
+WAITING = "Waiting for approval."
+AFTER_S = 1.0  # past a cancellation, for `after_run`: it comes if the caller only stopped reading
+
+
+@dataclass(eq=False)
+class Entry:
+    """An invocation."""
+
+    run: Run
+    around: Scope  # where its agents are
+    owned: bool
+    session: Any
+    agents: dict[Any, list[Agent]] = field(default_factory=dict)
+    calls: dict[Any, LLM] = field(default_factory=dict)
+    tools: dict[Any, Tool] = field(default_factory=dict)
+    waiting: dict[Any, Tool] = field(default_factory=dict)  # for a person
+    held: dict[str, Agent] = field(default_factory=dict)  # with a tool that waits
+
+
+class CrewOps(BasePlugin):
+    """One plugin serves any number of invocations. Within `crewops.run` they join that run."""
+
+    def __init__(self, crew: str, *, name: str | None = None) -> None:
+        super().__init__(name="crewops")
+        self._crew = crew
+        self._title = name
+        self._entries: dict[str, Entry] = {}
+        self._paused: dict[Any, Entry] = {}  # runs that wait for a person, by session
+
+    @callback
+    def before_run_callback(self, invocation_context: Any) -> None:
+        session = invocation_context.session.id
+        around: Scope | None = context.current()
+        paused = self._paused.pop(session, None)
+        if paused is not None:
+            entry = Entry(paused.run, paused.around, paused.owned, session)
+            entry.waiting, entry.held = paused.waiting, paused.held
+        elif around is not None:
+            entry = Entry(around.run, around, False, session)
+        else:
+            name = self._title or invocation_context.app_name
+            run = Run(reporter.current(), self._crew, name, origin="google-adk").start()
+            entry = Entry(run, run, True, session)
+        self._entries[invocation_context.invocation_id] = entry
+        if (task := asyncio.current_task()) is not None:
+            task.add_done_callback(partial(self._task_ended, entry))
+
+    @callback
+    def after_run_callback(self, invocation_context: Any) -> None:
+        self._end(self._entries.get(invocation_context.invocation_id), "succeeded")
+
+    @callback
+    def on_run_error_callback(self, invocation_context: Any, error: BaseException) -> None:
+        entry = self._entries.get(invocation_context.invocation_id)
+        self._end(entry, outcome(error), text_of(error))
+
+    def _task_ended(self, entry: Entry, task: Any) -> None:
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        self._end(entry, outcome(error), text_of(error) if error else None)
+
+    @quiet
+    def _end(self, entry: Entry | None, status: str, message: str | None = None) -> None:
+        """The first end counts."""
+        if entry is None or entry not in self._entries.values():
+            return
+        self._entries = {id: each for id, each in self._entries.items() if each is not entry}
+        ended = status if status != "succeeded" else "cancelled"  # what had no end of its own
+        for begun in (*entry.calls.values(), *entry.tools.values()):
+            begun.end(STATUS[ended])
+        for agent in chain(*entry.agents.values()):
+            agent.end(status)
+        if status == "succeeded" and entry.waiting:
+            self._paused[entry.session] = entry
+            return
+        for left in (*entry.waiting.values(), *entry.held.values()):
+            left.end("cancelled")
+        if entry.owned:
+            entry.run.end(status, message=message)
+
+    @callback
+    def before_agent_callback(self, agent: Any, callback_context: Any) -> None:
+        entry = self._entries[callback_context.invocation_id]
+        parent, above = entry.around.agent_id, getattr(agent, "parent_agent", None)
+        while above is not None:
+            if above.name in {each.agent_id for each in chain(*entry.agents.values())}:
+                parent = above.name
+                break
+            above = getattr(above, "parent_agent", None)
+        begun = entry.held.pop(agent.name, None)
+        begun = begun or Agent(entry.run, agent.name, agent.name, None, parent)
+        entry.agents.setdefault(_key(callback_context, agent.name), []).append(begun)
+
+    @callback
+    def after_agent_callback(self, agent: Any, callback_context: Any) -> None:
+        """It also comes while a cancellation passes."""
+        error = sys.exc_info()[1]
+        self._end_agent(agent, callback_context, error)
+        entry = self._entries.get(callback_context.invocation_id)
+        if entry and outcome(error) == "cancelled" and not any(entry.agents.values()):
+            loop = asyncio.get_running_loop()
+            loop.call_later(AFTER_S, self._end, entry, "cancelled", text_of(error))
+
+    @callback
+    def on_agent_error_callback(self, agent: Any, callback_context: Any, error: Any) -> None:
+        self._end_agent(agent, callback_context, error)
+
+    def _end_agent(self, agent: Any, callback_context: Any, error: BaseException | None) -> None:
+        entry, key = (
+            self._entries[callback_context.invocation_id],
+            _key(callback_context, agent.name),
+        )
+        call, same = entry.calls.pop(key, None), entry.agents.get(key)
+        if call is not None:
+            call.end(STATUS[outcome(error)] if error else "cancelled")
+        if not same:
+            return
+        begun = same.pop()
+        if error is None and any(tool.agent_id == agent.name for tool in entry.waiting.values()):
+            entry.held[agent.name] = begun
+        else:
+            begun.end(outcome(error), message=text_of(error) if error else None)
+
+    @callback
+    def before_model_callback(self, callback_context: Any, llm_request: Any) -> None:
+        entry, scope = self._here(callback_context)
+        provider, _, model = (llm_request.model or "unknown").rpartition("/")
+        provider = provider or ("google" if model.startswith("gemini") else "unknown")
+        text = captured(scope, getattr(llm_request, "contents", None))
+        call = LLM(entry.run, scope.agent_id, scope.task_id, provider, model, text)
+        entry.calls[_key(callback_context)] = call
+
+    @callback
+    def after_model_callback(self, callback_context: Any, llm_response: Any) -> None:
+        """Once for each piece of a streamed answer, and at its end."""
+        entry, key = self._entries[callback_context.invocation_id], _key(callback_context)
+        call = entry.calls.get(key)
+        if call is None:
+            return
+        content = getattr(llm_response, "content", None)
+        if getattr(llm_response, "partial", None):
+            parts = getattr(content, "parts", None) or []
+            call.output("".join(getattr(part, "text", None) or "" for part in parts))
+            return
+        del entry.calls[key]
+        usage = getattr(llm_response, "usage_metadata", None)
+        call.usage(
+            input=getattr(usage, "prompt_token_count", None),
+            output=_sum(usage, "candidates_token_count", "thoughts_token_count"),
+            cached=getattr(usage, "cached_content_token_count", None),
+            reasoning=getattr(usage, "thoughts_token_count", None),
+            model=getattr(llm_response, "model_version", None),
+        )
+        call.result(captured(call, [content]) if content is not None else None)
+        reason = getattr(llm_response, "finish_reason", None)
+        failed = getattr(llm_response, "error_code", None)
+        message = getattr(llm_response, "error_message", None) or failed or None
+        reason = getattr(reason, "value", reason)
+        call.end("error" if failed else "success", finish_reason=reason, message=message)
+
+    @callback
+    def on_model_error_callback(self, callback_context: Any, error: Any, **_: Any) -> None:
+        entry = self._entries[callback_context.invocation_id]
+        if call := entry.calls.pop(_key(callback_context), None):
+            call.end(STATUS[outcome(error)], message=text_of(error))
+
+    @callback
+    def before_tool_callback(self, tool: Any, tool_args: Any, tool_context: Any) -> None:
+        entry, scope = self._here(tool_context)
+        id = tool_context.function_call_id
+        begun = entry.waiting.pop(id, None)  # it was approved, or refused
+        if begun is None:
+            begun = Tool(entry.run, scope.agent_id, scope.task_id, tool.name, tool_args)
+        entry.tools[id] = begun.__enter__()  # an agent that the tool calls is within it
+
+    @callback
+    def after_tool_callback(self, tool: Any, tool_context: Any, result: Any, **given: Any) -> None:
+        entry, scope, begun = self._called(tool, tool_context, given["tool_args"])
+        text = result.get("error") if isinstance(result, dict) and len(result) == 1 else None
+        if isinstance(text, str) and CONFIRMATION in text:
+            begun.progress(message=WAITING)
+            entry.waiting[tool_context.function_call_id] = begun
+            return
+        begun.result(result)
+        begun.end("error" if text else "success", message=str(text) if text else None)
+        if tool.name == TRANSFER and not text and (target := given["tool_args"].get("agent_name")):
+            scope.handoff(str(target))
+
+    @callback
+    def on_tool_error_callback(
+        self, tool: Any, tool_context: Any, error: Any, **given: Any
+    ) -> None:
+        """Also of a call that is cancelled, or of a tool that does not exist."""
+        _, _, begun = self._called(tool, tool_context, given["tool_args"])
+        begun.end(STATUS[outcome(error)], message=text_of(error))
+
+    def _called(self, tool: Any, own: Any, params: Any) -> tuple[Entry, Scope, Tool]:
+        """A call that has ended. It may not have begun: another plugin answered for the tool."""
+        entry, scope = self._here(own)
+        begun = entry.tools.pop(own.function_call_id, None)
+        begun = begun or Tool(entry.run, scope.agent_id, scope.task_id, tool.name, params)
+        context.leave(begun._token)
+        return entry, scope, begun
+
+    def _here(self, own: Any) -> tuple[Entry, Scope]:
+        """The invocation, and the agent that calls: it may call before it has begun."""
+        entry = self._entries[own.invocation_id]
+        working = chain(*entry.agents.values())
+        same = entry.agents.get(_key(own)) or [
+            each for each in working if each.agent_id == own.agent_name
+        ]
+        return entry, same[-1] if same else entry.around
+
+
+def _key(own: Any, name: str | None = None) -> tuple[Any, Any]:
+    """Which agent: one may work in several branches at once."""
+    return name or own.agent_name, getattr(own, "branch", None)
+
+
+def _sum(usage: Any, *names: str) -> int | None:
+    known = [number for name in names if (number := getattr(usage, name, None)) is not None]
+    return sum(known) if known else None

@@ -1,0 +1,247 @@
+"""OpenAI Agents SDK: ``add_trace_processor(CrewOps("release-crew"))``.
+
+Spans give the structure. How a span ends they do not say, but they end while the exception passes, so
+it can be seen. A tool's span gets its arguments just after its start, so the tool is reported when the
+event loop has its next turn. The same object may be given as `hooks` and its `tool_error` as
+`tool_error_formatter`, for what spans do not have: whether a tool has run, and the text of its error.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import context, reporter
+from ..calls import LLM, STATUS, Tool
+from ..runs import Run
+from ..scope import Agent, Scope, Task, outcome, text_of
+from .common import arguments_of, captured, quiet, soon
+
+try:
+    from agents import RunHooks, get_current_span
+    from agents.tracing import TracingProcessor
+except ImportError:  # recorded sequences are replayed without it
+    TracingProcessor = type("TracingProcessor", (), {})  # type: ignore[misc]
+    RunHooks = type("RunHooks", (), {})  # type: ignore[misc]
+
+    def get_current_span() -> Any:
+        return None
+
+
+WAITING = "Waiting for approval."
+
+
+@dataclass(eq=False)
+class Entry:
+    """What a span stands for here."""
+
+    scope: Scope  # where its children are
+    begun: Agent | Task | Tool | LLM | None = None
+    before: BaseException | None = None  # an exception that was being handled when it began
+    tools: list["Entry"] = field(default_factory=list)  # of a turn or an agent
+    parent: "Entry | None" = None
+    error: str | None = None
+    started: bool = False  # the hook has seen the tool start
+    pending: Any = None  # the data of a tool that is not reported yet
+    root: bool = False
+    own: Run | None = None  # a root's, if it is ours to end
+
+
+class CrewOps(TracingProcessor, RunHooks):
+    """One processor serves any number of runs. Within `crewops.run` it joins that run."""
+
+    def __init__(self, crew: str, *, name: str | None = None) -> None:
+        self._crew = crew
+        self._name = name
+        self._entries: dict[str, Entry] = {}
+        # A tool that waits for approval has a span as if it had run and returned nothing. Which it is
+        # shows when the run goes on. By the key of the run:
+        self._unclear: dict[str, list[Tool]] = {}
+        # Runs that wait for approval, with their tools, by trace.
+        self._waiting: dict[str, tuple[Entry, list[Tool]]] = {}
+
+    @quiet
+    def on_span_start(self, span: Any) -> None:
+        data = span.span_data
+        parent = self._entries.get(span.parent_id or "")
+        kind = type(data).__name__.removesuffix("SpanData").lower()
+        entry = Entry(parent.scope, None, parent=parent) if parent else self._root(span, kind)
+        if entry is None:
+            return  # a span that the program made, outside of any run
+        if parent is not None:
+            self._report(parent)
+            entry.scope = parent.scope
+        entry.before = sys.exc_info()[1]
+        self._entries[span.span_id] = entry
+        begin: Callable[[Entry, Any], Any] | None = getattr(self, f"_begin_{kind}", None)
+        if begin is not None:
+            begin(entry, data)
+        if entry.pending is not None:
+            soon(self.on_tool_ready, span)
+
+    def _root(self, span: Any, kind: str) -> Entry | None:
+        around = context.current()
+        if span.trace_id in self._waiting:
+            before = self._waiting[span.trace_id][0]
+            return Entry(before.scope.run, root=True, own=before.own)
+        if around is not None:
+            return Entry(around, root=True)
+        if kind not in ("task", "agent"):
+            return None
+        name = self._name or span.span_data.name
+        run = Run(reporter.current(), self._crew, name, origin="openai-agents").start()
+        return Entry(run, root=True, own=run)
+
+    def _begin_agent(self, entry: Entry, data: Any) -> None:
+        scope = entry.scope
+        entry.begun = entry.scope = Agent(scope.run, data.name, data.name, None, scope.agent_id)
+
+    def _begin_turn(self, entry: Entry, data: Any) -> None:
+        scope = entry.scope
+        unclear = self._unclear.get(scope.run.key, [])
+        for tool in [each for each in unclear if each.agent_id == scope.agent_id]:
+            unclear.remove(tool)
+            tool.end()  # the agent went on: it had run, and returned nothing
+        entry.begun = entry.scope = Task(
+            scope.run, scope.agent_id, f"Turn {data.turn}", None, scope.task_id
+        )
+
+    def _begin_function(self, entry: Entry, data: Any) -> None:
+        entry.pending = data
+        if entry.parent is not None:
+            entry.parent.tools.append(entry)
+
+    @quiet
+    def on_tool_ready(self, span: Any) -> None:
+        """Its span has its arguments by now."""
+        if (entry := self._entries.get(span.span_id)) is not None:
+            self._report(entry, span.span_data)
+
+    def _report(self, entry: Entry, data: Any = None) -> None:
+        if entry.pending is None:
+            return
+        data, entry.pending = data or entry.pending, None
+        scope = entry.scope
+        for root, tools in self._waiting.values():
+            for tool in tools if root.scope.run is scope.run else []:
+                if tool.name == data.name:  # it was approved
+                    tools.remove(tool)
+                    entry.begun = entry.scope = tool
+                    return
+        given = arguments_of(data.input)
+        tool = Tool(scope.run, scope.agent_id, scope.task_id, data.name, given)
+        entry.begun = entry.scope = tool
+
+    def _begin_generation(self, entry: Entry, data: Any) -> None:
+        scope, model = entry.scope, getattr(data, "model", None)
+        entry.begun = LLM(scope.run, scope.agent_id, scope.task_id, "openai", model or "unknown")
+
+    _begin_response = _begin_generation
+
+    @quiet
+    def on_span_end(self, span: Any) -> None:
+        entry = self._entries.pop(span.span_id, None)
+        if entry is None:
+            return
+        self._report(entry, span.span_data)
+        error = sys.exc_info()[1]
+        if error is entry.before:
+            error = None
+        data, status, message = span.span_data, outcome(error), None
+        if error is not None:
+            message = text_of(error)
+        elif span.error:
+            status, message = "failed", _text(span.error)
+        begun = entry.begun
+        if entry.parent is not None and entry in entry.parent.tools:
+            entry.parent.tools.remove(entry)
+        if isinstance(begun, Tool):
+            self._end_tool(entry, begun, data, status, message)
+        elif isinstance(begun, LLM):
+            usage = quiet(_usage)(begun, data)
+            begun.end(STATUS[status], message=message, finish_reason=usage)
+        elif type(data).__name__ == "HandoffSpanData" and data.to_agent:
+            entry.scope.handoff(data.to_agent)
+        self._end_open_tools(entry)
+        if isinstance(begun, Agent | Task):
+            begun.end(status, message=message)
+        if entry.root:
+            self._end_root(entry, span.trace_id, status, message)
+
+    def _end_tool(
+        self, entry: Entry, tool: Tool, data: Any, status: str, message: str | None
+    ) -> None:
+        silent = data.output is None and data.input is not None
+        if silent and status == "succeeded" and not entry.started:
+            self._unclear.setdefault(tool.run.key, []).append(tool)
+            return
+        tool.result(data.output)
+        tool.end(STATUS[status], message=entry.error or message)
+
+    def _end_open_tools(self, entry: Entry) -> None:
+        """Tools whose spans come after the end of what called them, which is cancelled."""
+        for each in entry.tools:
+            self._report(each)
+            if isinstance(each.begun, Tool):
+                each.begun.end("cancelled")
+
+    def _end_root(self, entry: Entry, trace: str, status: str, message: str | None) -> None:
+        """Unless a tool waits for approval: then the run goes on in the same trace."""
+        unclear = self._unclear.pop(entry.scope.run.key, [])
+        for tool in self._waiting.pop(trace, (entry, []))[1]:
+            tool.end("cancelled")  # it was refused
+        if unclear and status == "succeeded":
+            for tool in unclear:
+                tool.progress(message=WAITING)
+            self._waiting[trace] = (entry, unclear)
+        elif entry.own is not None:
+            entry.own.end(status, message=message)
+
+    async def on_tool_start(self, context: Any, agent: Any, tool: Any) -> None:
+        """The hook: the call really runs."""
+        if entry := self._entries.get(getattr(get_current_span(), "span_id", "")):
+            entry.started = True
+
+    @quiet
+    def tool_error(self, args: Any) -> None:
+        """For ``RunConfig(tool_error_formatter=…)``: the real text of an error. Changes nothing."""
+        entry = self._entries.get(getattr(get_current_span(), "span_id", ""))
+        if entry is not None and args.error is not None:
+            entry.error = text_of(args.error)
+
+    def on_trace_start(self, trace: Any) -> None:
+        """Once per process and trace, and at a pause: not where runs begin and end."""
+
+    on_trace_end = on_trace_start
+
+    def shutdown(self) -> None:
+        """The reporter ends, and sends, by itself."""
+
+    force_flush = shutdown
+
+
+def _text(error: Any) -> str:
+    data = error.get("data") or {}
+    return f"{error.get('message')}: {data.get('error') or data.get('tool_name') or ''}"[:500]
+
+
+def _usage(call: LLM, data: Any) -> str | None:
+    """Of this call; returns why it finished."""
+    response = getattr(data, "response", None)
+    if text := captured(call, getattr(data, "input", None)):
+        call.input(text)  # a model sets it after the span's start
+    answer = getattr(data, "output", None) or getattr(response, "output", None)
+    call.result(captured(call, answer))
+    usage = getattr(response, "usage", None) or getattr(data, "usage", None)
+    call.usage(
+        input=_of(usage, "input_tokens"),
+        output=_of(usage, "output_tokens"),
+        cached=_of(_of(usage, "input_tokens_details"), "cached_tokens"),
+        reasoning=_of(_of(usage, "output_tokens_details"), "reasoning_tokens"),
+        model=getattr(response, "model", None),
+    )
+    return getattr(response, "status", None)
+
+
+def _of(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else getattr(value, name, None)

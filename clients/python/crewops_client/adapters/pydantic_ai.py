@@ -1,0 +1,82 @@
+"""Pydantic AI: ``Agent(…, capabilities=[CrewOps("release-crew")])``.
+
+It wraps runs, model requests and tools, so that each ends once, with its exception, whatever the model
+and the tools do. It does not switch to streaming.
+"""
+
+from contextlib import ExitStack
+from typing import Any
+
+from .. import context, reporter
+from ..calls import LLM
+from ..runs import Run
+from ..scope import Scope
+from .common import captured, quiet
+
+try:
+    from pydantic_ai.capabilities import AbstractCapability
+except ImportError:  # recorded sequences are replayed without it
+    AbstractCapability = type("AbstractCapability", (), {})  # type: ignore[misc,assignment]
+
+
+class CrewOps(AbstractCapability):
+    """One capability serves any number of runs. Within `crewops.run` they join that run."""
+
+    def __init__(self, crew: str, *, name: str | None = None) -> None:
+        self._crew = crew
+        self._name = name
+
+    async def wrap_run(self, ctx: Any, *, handler: Any) -> Any:
+        with ExitStack() as stack:
+            self._begin_run(ctx, stack)
+            return await handler()
+
+    @quiet
+    def _begin_run(self, ctx: Any, stack: ExitStack) -> None:
+        """An agent; without anything around it a run as well."""
+        around: Scope | None = context.current()
+        agent = str(getattr(ctx.agent, "name", None) or "agent")
+        if around is None:
+            name = self._name or agent
+            run = Run(reporter.current(), self._crew, name, origin="pydantic-ai")
+            around = stack.enter_context(run)
+        stack.enter_context(around.agent(agent, name=agent))
+
+    async def wrap_tool_execute(
+        self, ctx: Any, *, call: Any, tool_def: Any, args: Any, handler: Any
+    ) -> Any:
+        scope = context.current()
+        if scope is None:
+            return await handler(args)
+        params = args if isinstance(args, dict) else {"args": args}
+        with scope.start_tool(call.tool_name, params) as tool:
+            result = await handler(args)
+            quiet(tool.result)(result)
+            return result
+
+    async def wrap_model_request(self, ctx: Any, *, request_context: Any, handler: Any) -> Any:
+        scope = context.current()
+        if scope is None:
+            return await handler(request_context)
+        model = getattr(request_context, "model", None) or ctx.model
+        provider = getattr(model, "system", None) or "unknown"
+        name = getattr(model, "model_name", None) or "unknown"
+        text = captured(scope, getattr(request_context, "messages", None))
+        with scope.llm(str(provider), str(name), input=text) as call:
+            response = await handler(request_context)
+            self._end_call(call, response)
+            return response
+
+    @quiet
+    def _end_call(self, call: LLM, response: Any) -> None:
+        usage = response.usage
+        details = getattr(usage, "details", None) or {}
+        call.result(captured(call, [response]))
+        call.usage(
+            input=usage.input_tokens,
+            output=usage.output_tokens,
+            cached=getattr(usage, "cache_read_tokens", None) or None,
+            reasoning=details.get("reasoning_tokens"),
+            model=getattr(response, "model_name", None),
+        )
+        call.end(finish_reason=getattr(response, "finish_reason", None))

@@ -1,0 +1,250 @@
+"""Calls of tools and of models."""
+
+import codecs
+import json
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .encoding import OUTPUT, identifier
+from .scope import Scope, outcome, text_of
+from .snapshot import snapshot
+
+if TYPE_CHECKING:
+    from .runs import Run
+
+TEXT = 16_000  # characters of the text of a model call in one event
+ALL_TEXT = 1024 * 1024  # of the input or the output of a call: the server stores no more
+
+
+class Call(Scope):
+    """What tools and model calls share: an id, a clock, one end."""
+
+    __slots__ = ("_id",)
+
+    def __init__(
+        self, run: "Run", agent_id: str | None, task_id: str | None, own_id: str | None
+    ) -> None:
+        super().__init__(run, agent_id, task_id)
+        reporter = run.reporter
+        self._id = identifier(own_id) if own_id else f"{reporter.prefix}c{next(reporter.numbers)}"
+        self._began = time.perf_counter()
+
+    def _placed(self, fields: dict[str, Any]) -> dict[str, Any]:
+        if self.agent_id is not None:
+            fields["agent_id"] = self.agent_id
+        if self.task_id is not None:
+            fields["task_id"] = self.task_id
+        return fields
+
+    def _send_text(self, kind: str, about: dict[str, Any], field: str, text: str) -> bool:
+        """Send a text of any length in several events. False when there was no room for it."""
+        length = len(text)
+        if length > 1_000 and not self.run.reporter.room_for(length):
+            self.run.reporter.lose(self.run.key)
+            return False
+        start = 0
+        while start < length:
+            end = start + OUTPUT
+            if end < length:  # at the end of a line: the server looks for secrets in each event
+                end = text.rfind("\n", start, end) + 1 or end
+            piece = text[start:end]
+            start = end
+            self.run.emit(kind, {**about, field: piece})
+        return True
+
+    def _lasted(self) -> float:
+        return round(time.perf_counter() - self._began, 6)
+
+
+class Tool(Call):
+    __slots__ = ("_decoder", "name")
+
+    def __init__(
+        self,
+        run: "Run",
+        agent_id: str | None,
+        task_id: str | None,
+        name: str,
+        params: Mapping[str, Any] | None,
+        execution_id: str | None = None,
+    ) -> None:
+        super().__init__(run, agent_id, task_id, execution_id)
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self.name = str(name)
+        if run.reporter.off:
+            return
+        fields: dict[str, Any] = {"execution_id": self._id, "tool": self.name}
+        if params:
+            fields["params"] = snapshot(dict(params))
+        run.emit("tool_start", self._placed(fields))
+
+    def progress(self, fraction: float | None = None, message: str | None = None) -> None:
+        """How far it is, from 0 to 1, and what it does."""
+        fields: dict[str, Any] = {"execution_id": self._id}
+        if fraction is not None:
+            fields["progress"] = fraction
+        if message is not None:
+            fields["message"] = str(message)[:500]
+        self.run.emit("tool_progress", fields)
+
+    def output(self, text: str | bytes | bytearray) -> bool:
+        """What the tool wrote since the last time; bytes are read as UTF-8.
+
+        False when there was no room for it: too much at once.
+        """
+        if self.run.reporter.off:
+            return True
+        if not isinstance(text, str):
+            if not self.run.reporter.room_for(0):
+                return False
+            if self._decoder is None:
+                self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+            text = self._decoder.decode(bytes(text))
+        return self._send_text("tool_progress", {"execution_id": self._id}, "output", text)
+
+    def end(
+        self,
+        status: str | None = None,
+        *,
+        exit_code: int | None = None,
+        message: str | None = None,
+    ) -> None:
+        """At the end of the `with` block, if not before. Without `status` the exit code decides."""
+        if self._ended:
+            return
+        if self._decoder is not None and (rest := self._decoder.decode(b"", True)):
+            self.output(rest)
+        self._ended = True
+        fields: dict[str, Any] = {
+            "execution_id": self._id,
+            "status": status or ("error" if exit_code else "success"),
+            "duration_s": self._lasted(),
+        }
+        if exit_code is not None:
+            fields["exit_code"] = exit_code
+        if message is not None:
+            fields["message"] = str(message)[:500]
+        self.run.emit("tool_end", fields)
+
+    def result(self, value: Any) -> None:
+        """What the tool returns, as its output: a text as it is, other values as JSON."""
+        if value is None or self.run.reporter.off:
+            return
+        if not isinstance(value, str | bytes | bytearray):
+            value = json.dumps(snapshot(value), ensure_ascii=False)
+        self.output(value[: 2 * OUTPUT])
+
+    def _leave(self, error: BaseException | None) -> None:
+        self.end(STATUS[outcome(error)], message=text_of(error) if error else None)
+
+
+STATUS = {"succeeded": "success", "failed": "error", "cancelled": "cancelled"}
+
+
+class LLM(Call):
+    __slots__ = ("_answer", "_first_token_s", "_text_left", "_usage")
+
+    def __init__(
+        self,
+        run: "Run",
+        agent_id: str | None,
+        task_id: str | None,
+        provider: str,
+        model: str,
+        input: Any = None,
+        call_id: str | None = None,
+    ) -> None:
+        super().__init__(run, agent_id, task_id, call_id)
+        self._usage: dict[str, Any] = {}
+        self._first_token_s: float | None = None
+        self._answer = ""
+        self._text_left = {"input": ALL_TEXT, "output": ALL_TEXT}
+        fields = {"call_id": self._id, "provider": str(provider), "model": str(model)}
+        text = _as_text(input) if input is not None and self._captures else ""
+        if 0 < len(text) <= 1_000:
+            fields["input"] = text
+            self._text_left["input"] -= len(text)
+        run.emit("llm_start", self._placed(fields))
+        if len(text) > 1_000:
+            self.input(text)
+
+    @property
+    def _captures(self) -> bool:
+        return self.run.capture_text and not self.run.reporter.off
+
+    def input(self, value: Any) -> None:
+        """What the model is sent, where text is captured: a text as it is, other values as JSON."""
+        if self._captures:
+            self._capture("input", _as_text(value))
+
+    def output(self, text: str = "") -> None:
+        """The model's answer, as it comes. Its text is sent only where text is captured."""
+        first = self._first_token_s is None
+        if first:
+            self._first_token_s = self._lasted()
+        if text and self._captures:
+            self._capture("output", text)
+        elif first:
+            self.run.emit("llm_progress", {"call_id": self._id})
+
+    def result(self, value: Any) -> None:
+        """The whole answer, when it did not come in pieces: it says nothing of the first token."""
+        if self._captures and value is not None and self._first_token_s is None:
+            self._answer = _as_text(value)[:TEXT]
+
+    def _capture(self, part: str, text: str) -> None:
+        text = text[: self._text_left[part]]
+        self._text_left[part] -= len(text)
+        self._send_text("llm_progress", {"call_id": self._id}, part, text)
+
+    def usage(
+        self,
+        *,
+        input: int | None = None,
+        output: int | None = None,
+        cached: int | None = None,
+        reasoning: int | None = None,
+        cost_usd: float | None = None,
+        model: str | None = None,
+    ) -> None:
+        """Tokens of this call: `input` with the cached ones, `output` with those of reasoning."""
+        given = {
+            "input_tokens": input,
+            "output_tokens": output,
+            "cached_tokens": cached,
+            "reasoning_tokens": reasoning,
+            "cost_usd": cost_usd,
+            "model": model,
+        }
+        self._usage.update({key: value for key, value in given.items() if value is not None})
+
+    def end(
+        self,
+        status: str = "success",
+        *,
+        finish_reason: str | None = None,
+        message: str | None = None,
+    ) -> None:
+        """At the end of the `with` block, if not before."""
+        if self._ended:
+            return
+        self._ended = True
+        fields = {"call_id": self._id, "status": status, "duration_s": self._lasted()}
+        fields.update(self._usage)
+        if self._first_token_s is not None:
+            fields["first_token_s"] = self._first_token_s
+        if finish_reason is not None:
+            fields["finish_reason"] = str(finish_reason)
+        if message is not None:
+            fields["message"] = str(message)[:500]
+        if self._answer:
+            fields["output"] = self._answer
+        self.run.emit("llm_end", fields)
+
+    def _leave(self, error: BaseException | None) -> None:
+        self.end(STATUS[outcome(error)], message=text_of(error) if error else None)
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(snapshot(value), ensure_ascii=False)

@@ -1,0 +1,192 @@
+"""What people ask of a run on the server: to pause, to resume, to stop, and messages."""
+
+import asyncio
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .runs import Run
+
+TAKEN = ("cancel", "pause", "message")
+MESSAGES_KEPT = 1_000
+POLL_S = 0.05  # of async code that waits
+
+
+class Cancelled(Exception):
+    """Somebody has cancelled the run. Let it leave the `with` block: the run ends as cancelled."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A text from somebody who watches the run."""
+
+    text: str
+    by: str = ""
+    control_id: str = ""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Controls:
+    """The controls of one run. The follower's thread calls the handlers, the program the rest."""
+
+    def __init__(self, run: "Run") -> None:
+        self._run = run
+        self._lock = threading.Lock()
+        self._go = threading.Event()
+        self._go.set()
+        self._pause = ""  # the pause that nobody has waited for yet
+        self._waiting = 0  # threads and tasks
+        self._seen: set[str] = set()
+        self._messages: deque[Message] = deque()
+        self._arrived = threading.Condition(self._lock)
+
+    def listen(self) -> None:
+        follower = self._run.follower
+        follower.listen("control_requested", self._requested)
+        follower.at_end(self._lost)
+
+    def stop(self) -> None:
+        """The run is cancelled, however that became known."""
+        self._run.stop_requested = True
+        self._go.set()
+        with self._lock:
+            self._arrived.notify_all()
+
+    @property
+    def paused(self) -> bool:
+        """Whether the next checkpoint waits."""
+        return not self._go.is_set() and not self._run.stop_requested
+
+    def checkpoint(self) -> None:
+        if self.paused:
+            self._begin_to_wait()
+            try:
+                self._go.wait()
+            finally:
+                self._waiting -= 1
+        if self._run.stop_requested:
+            raise Cancelled("The run was cancelled on the server.")
+
+    async def acheckpoint(self) -> None:
+        if self.paused:
+            self._begin_to_wait()
+            try:
+                while self.paused:
+                    await asyncio.sleep(POLL_S)
+            finally:
+                self._waiting -= 1
+        if self._run.stop_requested:
+            raise Cancelled("The run was cancelled on the server.")
+
+    def at_start(self) -> None:
+        """The checkpoint of a tool, an agent or a model call that begins."""
+        if self._run.stop_requested or (self.paused and not _in_event_loop()):
+            self.checkpoint()
+
+    def take(self) -> Message | None:
+        """The oldest message that was not taken yet."""
+        with self._lock:
+            message = self._messages.popleft() if self._messages else None
+        if message is not None:
+            self._answer(message.control_id)
+        return message
+
+    def wait_for_message(self, timeout: float | None) -> Message | None:
+        until = None if timeout is None else time.monotonic() + timeout
+        with self._lock:
+            while not self._messages and not self._run.stop_requested and not self._is_over:
+                left = None if until is None else until - time.monotonic()
+                if left is not None and left <= 0:
+                    break
+                self._arrived.wait(left)
+        return self.take()
+
+    @property
+    def _is_over(self) -> bool:
+        return self._run.follower.over.is_set()
+
+    def _begin_to_wait(self) -> None:
+        with self._lock:
+            self._waiting += 1
+            pause, self._pause = self._pause, ""
+        if pause:
+            self._answer(pause)
+
+    def _requested(self, event: dict[str, Any]) -> None:
+        id, action = event["control_id"], event["action"]
+        if id in self._seen:
+            return
+        self._seen.add(id)
+        self._run.emit("control_acknowledged", {"control_id": id})
+        if action == "pause":
+            with self._lock:
+                waits = self._waiting > 0
+                self._pause = "" if waits else id
+            self._go.clear()
+            if waits:
+                self._answer(id)
+        elif action == "resume":
+            with self._lock:
+                self._pause = ""
+            self._go.set()
+            self._answer(id)
+        elif action == "cancel":
+            self.stop()  # answered by the end of the run
+        elif action == "message":
+            with self._lock:
+                kept = len(self._messages) < MESSAGES_KEPT
+                if kept:
+                    self._messages.append(Message(event.get("text", ""), event["by"], id))
+                    self._arrived.notify_all()
+            if not kept:
+                self._answer(id, "refused", "The program does not read its messages.")
+        else:
+            self._answer(id, "refused", f"This version does not know the control {action}.")
+
+    def _lost(self) -> None:
+        """Nothing is received any more, so nobody could resume the run."""
+        self._go.set()
+        with self._lock:
+            self._arrived.notify_all()
+
+    def _answer(self, id: str, status: str = "applied", detail: str = "") -> None:
+        fields = {"control_id": id, "status": status}
+        self._run.emit("control_applied", {**fields, "detail": detail} if detail else fields)
+
+
+class Messages:
+    """The messages of a run. Iterating takes those that have arrived, and ends when there is none."""
+
+    def __init__(self, controls: Controls) -> None:
+        self._controls = controls
+
+    def __iter__(self) -> Iterator[Message]:
+        while (message := self._controls.take()) is not None:
+            yield message
+
+    def get(self, timeout: float | None = None) -> Message | None:
+        """Wait for a message. None when none has come in time, or none can come any more."""
+        return self._controls.wait_for_message(timeout)
+
+    async def aget(self, timeout: float | None = None) -> Message | None:
+        """The same for async code."""
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            message = self._controls.wait_for_message(0)
+            is_late = until is not None and time.monotonic() >= until
+            if message is not None or is_late or self._controls._is_over:
+                return message
+            await asyncio.sleep(POLL_S)
+
+
+def _in_event_loop() -> bool:
+    """Whether this thread runs an event loop, which must not wait here."""
+    loops = sys.modules.get("asyncio")
+    return loops is not None and loops._get_running_loop() is not None

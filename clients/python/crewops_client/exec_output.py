@@ -1,0 +1,81 @@
+"""What becomes of the output of `crewops exec`'s command: text of a tool, or lines that are mapped."""
+
+import json
+import time
+from typing import Any
+
+from .calls import Tool
+from .runs import Run
+from .streams import Mapper
+
+PATIENCE_S = 1.0  # in all, for the reporter to make room for output
+LINE = 8 * 1024 * 1024  # characters; a longer line is passed on and not read
+
+
+class Output:
+    """Takes the text that was read from the descriptor `source`: 1 or 2."""
+
+    run: Run
+
+    def take(self, source: int, text: str) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """There is no more."""
+
+
+class ToolOutput(Output):
+    def __init__(self, tool: Tool) -> None:
+        self.run = tool.run
+        self._tool = tool
+        self._patience = PATIENCE_S
+
+    def take(self, source: int, text: str) -> None:
+        while text and not self.run.reporter.room_for(0) and self._patience > 0:
+            self._patience -= 0.005
+            time.sleep(0.005)
+        if text:
+            self._tool.output(text)
+
+
+class Lines(Output):
+    """JSON, one value a line. Other lines are left alone."""
+
+    def __init__(self, run: Run, mapper: Mapper) -> None:
+        self.run = run
+        self._mapper = mapper
+        self._parts: list[str] = []
+        self._length = 0
+
+    def take(self, source: int, text: str) -> None:
+        if source != 1:
+            return
+        *ended, rest = text.split("\n")
+        for line in ended:
+            self._keep(line)
+            self.close()
+        self._keep(rest)
+
+    def close(self) -> None:
+        line = "".join(self._parts)
+        self._parts, self._length = [], 0
+        try:
+            events = self._mapper.take(json.loads(line)) if line.lstrip().startswith("{") else []
+        except (ValueError, RecursionError):
+            return
+        for kind, fields in events:
+            self._emit(kind, fields)
+
+    def _keep(self, part: str) -> None:
+        self._length += len(part)
+        if self._length > LINE:
+            self._parts = []
+        else:
+            self._parts.append(part)
+
+    def _emit(self, kind: str, fields: dict[str, Any]) -> None:
+        output = fields.get("output", "")
+        if len(output) > 1_000 and not self.run.reporter.room_for(len(output)):
+            self.run.reporter.lose(self.run.key)
+        else:
+            self.run.emit(kind, fields)

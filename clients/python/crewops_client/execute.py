@@ -1,0 +1,250 @@
+"""`crewops exec`: a command whose output, exit code and signals are as without us, and reported."""
+
+import codecs
+import contextlib
+import os
+import selectors
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from . import context, reporter, terminal
+from .exec_output import Lines, Output, ToolOutput
+from .runs import Run
+from .scope import Agent
+from .signals import Signals, die_of
+from .streams import MAPPERS
+
+CHUNK = 64 * 1024
+TERMINATE_S = 10.0  # from a stop asked for on the server to SIGKILL
+LAST_S = 0.2  # for output of processes that the command has left behind
+FORWARDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM")
+ENDING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
+
+
+def execute(
+    crew: str,
+    argv: Sequence[str],
+    *,
+    name: str | None,
+    agent: str | None,
+    source: str | None = None,
+) -> int:
+    """Run the command, which writes `source`'s lines if one is given, and return its exit code.
+    A signal that ended it ends us, too."""
+    if reporter.current().off:
+        try:
+            os.execvp(argv[0], list(argv))
+        except OSError as error:
+            return _not_started(argv[0], error)
+    own = os.path.basename(argv[0])
+    title = shlex.join([own, *argv[1:]] if source else argv)
+    named = os.environ.get(context.VARIABLE)
+    run = (context.join(named) if named else None) or Run(
+        reporter.current(), crew, name or title[:100], origin=source or "exec"
+    )
+    command = Command(argv, run.env())
+    try:
+        command.start()
+    except OSError as error:
+        return _not_started(argv[0], error)
+    mapped = MAPPERS[source] if source else None
+    with contextlib.ExitStack() as stack:
+        run.start()
+        if agent or mapped or not run.agent_id:
+            shown = mapped.name if mapped else None
+            stack.enter_context(run.agent(agent or source or own, name=shown))
+        place = context.current() or run
+        task = place.task(name or title[:100])
+        if mapped:
+            mapper = mapped(place.agent_id, task.task_id, run.reporter.prefix, argv)
+            code = command.relay(Lines(run, mapper))
+            status, message = mapper.verdict(*command.verdict(code, own))
+        else:
+            tool = task.start_tool(own[:40], {"command": title, "cwd": os.getcwd()})
+            code = command.relay(ToolOutput(tool))
+            status, message = command.verdict(code, own)
+            tool_status = {"succeeded": "success", "cancelled": "cancelled"}.get(status, "error")
+            tool.end(tool_status, exit_code=code if code >= 0 else 128 - code, message=message)
+        task.end(status, message=message)
+        if mapped and isinstance(place, Agent):
+            place.end(status, message=message)
+    run.end(status, message=message)
+    reporter.current().close()
+    if code < 0:
+        die_of(-code)
+    return code
+
+
+class Command:
+    def __init__(self, argv: Sequence[str], environment: dict[str, str]) -> None:
+        self._argv = list(argv)
+        self._environment = environment
+        self._signals = Signals(FORWARDED)
+        self._selector = selectors.DefaultSelector()
+        self._master = -1
+        self._typed = b""
+        self._restore: Callable[[], None] | None = None
+        self._ending = False  # somebody wants it to end
+        self._kill_at: float | None = None
+
+    def start(self) -> None:
+        """Before any thread of ours, so that the child may run code of ours before its own."""
+        on_terminal = os.isatty(1)
+        stdin, out, err = None, subprocess.PIPE, subprocess.PIPE
+        its = -1
+        if on_terminal:
+            self._master, its = terminal.make(1)
+            out = its
+            stdin = its if os.isatty(0) else None
+            err = its if os.isatty(2) else subprocess.PIPE
+        before = self._signals.block()
+
+        def in_child() -> None:
+            if on_terminal:
+                terminal.become_controlling(1)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+        try:
+            self._process = subprocess.Popen(
+                self._argv,
+                env=self._environment,
+                stdin=stdin,
+                stdout=out,
+                stderr=err,
+                start_new_session=on_terminal,
+                preexec_fn=in_child,
+            )
+        except BaseException:
+            self._signals.unblock()
+            raise
+        finally:
+            if its >= 0:
+                os.close(its)
+        for stream, target in ((self._process.stdout, 1), (self._process.stderr, 2)):
+            if stream is not None:
+                self._read_from(os.dup(stream.fileno()), target)
+                stream.close()
+        if on_terminal:
+            self._read_from(self._master, 1)
+            if terminal.in_foreground(1):
+                keys = os.isatty(0) and terminal.in_foreground(0)
+                self._restore = terminal.pass_through(0 if keys else 1, keys)
+                if keys:
+                    self._selector.register(0, selectors.EVENT_READ, self._keys)
+
+    def _read_from(self, source: int, target: int) -> None:
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        data = (target, decoder)
+        self._selector.register(source, selectors.EVENT_READ, data)
+
+    def relay(self, output: Output) -> int:
+        """Pass everything on until the command ends; its exit code, or minus the signal."""
+        self._signals.listen()
+        self._selector.register(self._signals.fileno(), selectors.EVENT_READ, self._signalled)
+        try:
+            while self._process.poll() is None:
+                self._turn(output, 0.5)
+                self._obey(output.run)
+            until = time.monotonic() + LAST_S
+            while self._outputs() and time.monotonic() < until and self._turn(output, LAST_S):
+                continue
+            output.close()
+        finally:
+            if self._restore is not None:
+                self._restore()
+        return self._process.returncode
+
+    def verdict(self, code: int, name: str) -> tuple[str, str | None]:
+        """The status of the run, and what a person should know of it."""
+        if code == 0:
+            return "succeeded", None
+        if code > 0:
+            cancelled = self._ending or code == 128 + signal.SIGINT
+            return ("cancelled" if cancelled else "failed"), f"{name} ended with exit code {code}."
+        text = f"{name} was ended by {signal.Signals(-code).name}."
+        return ("cancelled" if self._ending or -code in ENDING else "failed"), text
+
+    def _outputs(self) -> bool:
+        return any(type(key.data) is tuple for key in self._selector.get_map().values())
+
+    def _turn(self, output: Output, timeout: float) -> bool:
+        """Handle what is ready; false when there was no output."""
+        heard = False
+        for key, mask in self._selector.select(timeout):
+            if type(key.data) is tuple:
+                if mask & selectors.EVENT_READ:
+                    heard = True
+                    self._read(key.fd, *key.data, output)
+                if mask & selectors.EVENT_WRITE:
+                    self._type()
+            else:
+                key.data()
+        return heard
+
+    def _read(
+        self, source: int, target: int, decoder: codecs.IncrementalDecoder, output: Output
+    ) -> None:
+        try:
+            data = os.read(source, CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:  # a terminal that no process has open any more
+            data = b""
+        if data and not terminal.write(target, data):
+            data = b""  # nobody reads us: let the command know as it would without us
+        output.take(target, decoder.decode(data, not data))
+        if not data:
+            self._selector.unregister(source)
+            if source != self._master:
+                os.close(source)
+
+    def _keys(self) -> None:
+        try:
+            data = os.read(0, CHUNK)
+        except OSError:
+            data = b""
+        if not data:
+            self._selector.unregister(0)
+        self._typed += data
+        self._type()
+
+    def _type(self) -> None:
+        """Give the command what was typed, as far as its terminal takes it."""
+        with contextlib.suppress(BlockingIOError):
+            while self._typed:
+                self._typed = self._typed[os.write(self._master, self._typed) :]
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._typed else 0)
+        with contextlib.suppress(KeyError):
+            key = self._selector.get_key(self._master)
+            self._selector.modify(self._master, events, key.data)
+
+    def _signalled(self) -> None:
+        for number, by_terminal in self._signals.read():
+            if number == signal.SIGWINCH:
+                if self._master >= 0:
+                    terminal.resize(self._master, 1)
+                continue
+            if number == signal.SIGCHLD:
+                continue
+            self._ending = self._ending or number in ENDING
+            # Without a terminal of its own the command is in our group and has got it, too.
+            if not by_terminal or self._master >= 0:
+                self._process.send_signal(number)
+
+    def _obey(self, run: Run) -> None:
+        """A stop that was asked for on the server."""
+        now = time.monotonic()
+        if run.stop_requested and self._kill_at is None:
+            self._ending, self._kill_at = True, now + TERMINATE_S
+            self._process.terminate()
+        elif self._kill_at is not None and now >= self._kill_at:
+            self._process.kill()
+
+
+def _not_started(command: str, error: OSError) -> int:
+    print(f"crewops exec: {command}: {error.strerror}", file=sys.stderr)
+    return 127 if isinstance(error, FileNotFoundError) else 126

@@ -1,0 +1,161 @@
+"""Encoded events between the sender and the server: in memory, then on disk, always in order.
+
+The order of sending: the batch under way, what is on disk, what is in memory. So while something is
+on disk, new events may wait in memory, but they overtake nothing.
+"""
+
+import collections
+import logging
+import time
+
+from . import spool
+from .notices import Notices
+from .settings import Settings
+
+BATCH_EVENTS = 900  # of 1,000, as beats come behind them
+BATCH_BYTES = 512 * 1024
+DISK_RETRY_S = 5.0  # after a failed write
+SCAN_S = 60.0  # between looks for what other processes left behind
+
+
+class Outbox:
+    def __init__(self, settings: Settings, notices: Notices) -> None:
+        self.batch: list[bytes] = []  # under way, until it is acknowledged
+        self.added = self.gone = 0  # events of this process, ever
+        self.dropped = 0
+        self._settings = settings
+        self._notices = notices
+        self._memory: collections.deque[bytes] = collections.deque()
+        self._memory_bytes = 0
+        self._own: spool.Spool | None = None
+        self._found: list[spool.Spool] = []  # of processes that have ended
+        self._source: spool.Spool | None = None  # of the batch; `None`: memory
+        self._turn_of_found = False
+        self._disk_again_at = 0.0
+        self._batch_bytes = BATCH_BYTES
+        self._scanned_at = float("-inf")
+
+    # The rest of the memory is for what the callers put on the queue.
+    @property
+    def full(self) -> bool:
+        return self._memory_bytes > self._settings.memory_limit * 3 // 8
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether something would be lost with the process."""
+        return bool(self._memory or (self.batch and self._source is None))
+
+    @property
+    def waiting(self) -> bool:
+        return bool(self._memory or self._found or (self._own and self._own.size))
+
+    @property
+    def empty(self) -> bool:
+        """Nothing of this process waits or is under way."""
+        mine = self.batch and self._source not in self._found
+        return not (self._memory or mine or (self._own and self._own.size))
+
+    def add(self, lines: list[bytes]) -> None:
+        self._memory.extend(lines)
+        self._memory_bytes += sum(map(len, lines))
+        self.added += len(lines)
+
+    def next_batch(self) -> list[bytes]:
+        """What is sent next; the same again while it is not acknowledged."""
+        if self.batch:
+            return self.batch
+        own = self._memory or (self._own and self._own.size)
+        if self._found and (self._turn_of_found or not own):
+            self._source = self._found[0]
+            self.batch = self._source.read(BATCH_EVENTS, self._batch_bytes)
+            self._turn_of_found = False
+            if not self.batch:
+                self._found.pop(0).close()
+                return self.next_batch()
+            return self.batch
+        self._turn_of_found = True
+        if self._own and self._own.size:
+            self._source = self._own
+            self.batch = self._own.read(BATCH_EVENTS, self._batch_bytes)
+            if self.batch:
+                return self.batch
+        self._source, size = None, 0
+        while self._memory and len(self.batch) < BATCH_EVENTS and size < self._batch_bytes:
+            line = self._memory.popleft()
+            size += len(line)
+            self.batch.append(line)
+        self._memory_bytes -= size
+        return self.batch
+
+    def acknowledge(self) -> None:
+        """The batch was taken, or will never be."""
+        if self._source not in self._found:
+            self.gone += len(self.batch)
+        if self._source is not None:
+            try:
+                self._source.remove(self.batch)
+            except OSError as error:
+                self._disk_failed(error)
+        self.batch = []
+
+    def halve(self, too_large: bool) -> bool:
+        """Send only the first half of the batch next; false when it is one event."""
+        if too_large:
+            self._batch_bytes = max(16 * 1024, self._batch_bytes // 2)
+        if len(self.batch) < 2:
+            return False
+        middle = len(self.batch) // 2
+        rest, self.batch = self.batch[middle:], self.batch[:middle]
+        if self._source is None:
+            self._memory.extendleft(reversed(rest))
+            self._memory_bytes += sum(map(len, rest))
+        return True
+
+    def to_disk(self) -> bool:
+        """Write what is only in memory to the spool, the batch first; true when nothing is left."""
+        if not self.in_memory:
+            return True
+        if not self._settings.spool_limit or time.monotonic() < self._disk_again_at:
+            return False
+        first = self.batch if self._source is None else []
+        try:
+            if self._own is None:
+                base = spool.base_directory(self._settings)
+                self._own = spool.create(base, self._settings.spool_limit)
+            self._own.append([*first, *self._memory])
+        except OSError as error:
+            self._disk_failed(error)
+            return False
+        if first:
+            self._source = self._own
+        self._memory.clear()
+        self._memory_bytes = 0
+        self._notices.withdraw("disk", "the spool can be written again")
+        return True
+
+    def find(self) -> None:
+        """Take over what ended processes have left on disk."""
+        now = time.monotonic()
+        if not self._settings.spool_limit or now - self._scanned_at < SCAN_S:
+            return
+        self._scanned_at = now
+        try:
+            self._found += spool.left_behind(spool.base_directory(self._settings))
+        except OSError as error:
+            self._notices.say("no spool", f"there is no spool on disk: {error}", logging.INFO)
+
+    def close(self) -> None:
+        """Let go of the directories: another process may send what is left in them."""
+        self.dropped += len(self._memory) + (len(self.batch) if self._source is None else 0)
+        for each in [*self._found, *([self._own] if self._own else [])]:
+            each.close()
+
+    def forget(self) -> None:
+        for each in [*self._found, *([self._own] if self._own else [])]:
+            each.forget()
+
+    def _disk_failed(self, error: OSError) -> None:
+        self._disk_again_at = time.monotonic() + DISK_RETRY_S
+        self._notices.say(
+            "disk", f"the spool cannot be written, events stay in memory while it lasts: {error}"
+        )

@@ -1,0 +1,184 @@
+"""A run: opened by `boot`, closed by `done`."""
+
+import contextlib
+import json
+import os
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from . import context
+from .controls import TAKEN, Controls, Messages
+from .encoding import identifier
+from .follow import Follower
+from .reporter import Reporter
+from .scope import Scope, outcome, text_of
+from .sender import OPEN
+
+BOOT = "boot"  # the id of every `boot`: all processes of a run send it, and one is taken
+
+
+class Run(Scope):
+    """A context manager, sync and async. Without it call `start` and `end`."""
+
+    __slots__ = (
+        "_before_end",
+        "_fields",
+        "_owner",
+        "_pid",
+        "_started",
+        "capture_text",
+        "controls",
+        "crew",
+        "follower",
+        "key",
+        "name",
+        "reporter",
+        "stop_requested",
+        "takes_controls",
+    )
+
+    def __init__(
+        self,
+        reporter: Reporter,
+        crew: str,
+        name: str | None = None,
+        *,
+        key: str | None = None,
+        origin: str = "python",
+        agent_id: str | None = None,
+        task_id: str | None = None,
+        owner: bool = True,
+        capture_text: bool | None = None,
+        controls: bool = False,
+    ) -> None:
+        super().__init__(self, agent_id, task_id)
+        self.reporter = reporter
+        self.crew = str(crew)
+        self.name = name
+        self.key = identifier(key) if key else uuid.uuid4().hex
+        # Whether the text of model calls is sent.
+        self.capture_text = reporter.settings.capture_text if capture_text is None else capture_text
+        self.stop_requested = False  # somebody asked for it on the server
+        self._fields: dict[str, Any] = {"crew": self.crew, "origin": origin}
+        if name:
+            self._fields["name"] = str(name)
+        self.follower = Follower(reporter.settings, reporter.notices)
+        self.controls = Controls(self)
+        # Only the process that opens the run follows it: a forked child does not have the thread.
+        self.takes_controls = owner and controls and reporter.can_follow()
+        if self.takes_controls:
+            self._fields["controls"] = list(TAKEN)
+            self.controls.listen()
+        self._before_end: list[Callable[[], None]] = []
+        self._owner = owner
+        self._pid = reporter.pid
+        self._started = False
+        reporter.runs[self.key] = self
+        if not owner:
+            self.start()
+
+    def start(self) -> "Run":
+        if not self._started:
+            self._started = True
+            self.reporter.emit(self.key, BOOT, self._fields, BOOT)
+            if self._owner:
+                self.reporter.emit(self.key, OPEN, {})
+        return self
+
+    def emit(self, kind: str, fields: dict[str, Any]) -> None:
+        if self._pid != self.reporter.pid:  # forked: what comes from here may come first
+            self._pid = self.reporter.pid
+            self._owner = False
+            self.reporter.emit(self.key, BOOT, self._fields, BOOT)
+        elif not self._started:
+            self.start()
+        self.reporter.emit(self.key, kind, fields)
+
+    def before_end(self, call: Callable[[], None]) -> None:
+        """For adapters: called when the `with` block ends, once however often it was given."""
+        if call not in self._before_end:
+            self._before_end.append(call)
+
+    def end(
+        self, status: str = "succeeded", *, message: str | None = None, reason: str | None = None
+    ) -> None:
+        """At the end of the `with` block, if not before. Only the process that began it ends it."""
+        if self._ended or not self._owner or self._pid != self.reporter.pid:
+            return
+        self._ended = True
+        self.follower.stop()
+        fields = {"status": status, "message": message, "reason": reason}
+        self.emit("done", {key: value for key, value in fields.items() if value is not None})
+
+    def abandoned(self) -> None:
+        """The program ends and has not said how the run ended."""
+        if self._started:
+            self.end(
+                "failed", reason="reporter_exited", message="The program ended before the run."
+            )
+
+    def checkpoint(self) -> None:
+        """Wait while somebody has paused the run. Raises `Cancelled` when somebody has cancelled it.
+
+        Tools, agents and model calls do this when they begin. Call it in long work between them.
+        """
+        if self._is_here:
+            self.controls.checkpoint()
+
+    async def acheckpoint(self) -> None:
+        """The same for async code: other tasks go on meanwhile."""
+        if self._is_here:
+            await self.controls.acheckpoint()
+
+    def messages(self) -> Messages:
+        """What people have sent to the run: ``for message in run.messages(): …`` takes what has
+        arrived, and ``run.messages().get(10)`` waits for one."""
+        return Messages(self.controls)
+
+    def at_start(self) -> None:
+        """The checkpoint of a tool, an agent or a model call of this run that begins."""
+        if self.reporter.settings.controls and self._is_here:
+            self.controls.at_start()
+
+    async def at_async_start(self) -> None:
+        if self.reporter.settings.controls:
+            await self.acheckpoint()
+
+    @property
+    def _is_here(self) -> bool:
+        """Whether this process can receive controls: not a child that was forked in the run."""
+        return self._pid == self.reporter.pid
+
+    def env(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The environment for a subprocess that reports to this run, at this place in it."""
+        here = context.current()
+        here = here if here is not None and here.run is self else self
+        named = {
+            "run": self.key,
+            "crew": self.crew,
+            "name": self.name,
+            "agent": here.agent_id,
+            "task": here.task_id,
+            "capture_text": self.capture_text or None,
+        }
+        text = json.dumps({key: value for key, value in named.items() if value is not None})
+        return {**(os.environ if base is None else base), context.VARIABLE: text}
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until the server has taken all so far; false when it did not in time."""
+        return self.reporter.flush(timeout)
+
+    def __enter__(self) -> "Run":
+        self.start()
+        return super().__enter__()
+
+    async def __aenter__(self) -> "Run":
+        return self.__enter__()
+
+    def _leave(self, error: BaseException | None) -> None:
+        for call in self._before_end:
+            with contextlib.suppress(Exception):
+                call()
+        status = outcome(error)
+        self.end(status, message=text_of(error) if error and status != "succeeded" else None)

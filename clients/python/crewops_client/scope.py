@@ -1,0 +1,229 @@
+"""The things that begin and end: what they have in common, and `Agent` and `Task`."""
+
+import itertools
+import time
+from collections.abc import Mapping
+from contextvars import Token
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from . import context
+from .encoding import identifier
+
+if TYPE_CHECKING:
+    from .calls import LLM, Tool
+    from .runs import Run
+
+S = TypeVar("S", bound="Scope")
+# By name, as importing these libraries would cost a program that does not use them.
+CANCELLED = {
+    ("asyncio", "CancelledError"),
+    ("concurrent", "CancelledError"),
+    ("trio", "Cancelled"),
+    ("crewops_client", "Cancelled"),
+}
+_instances = itertools.count(1)
+
+
+class Scope:
+    """A place in a run that agents, tasks, tools and model calls can be in."""
+
+    _waits = True  # whether its block is not entered while the run is paused
+    __slots__ = ("__weakref__", "_began", "_ended", "_token", "agent_id", "run", "task_id")
+
+    def __init__(self, run: "Run", agent_id: str | None, task_id: str | None) -> None:
+        self.run = run
+        self.agent_id = agent_id
+        self.task_id = task_id
+        self._token: Token[Scope | None] | None = None
+        self._began = 0.0
+        self._ended = False
+
+    def agent(
+        self,
+        agent_id: str,
+        /,
+        *,
+        name: str | None = None,
+        role: str | None = None,
+        parent: str | None = None,
+    ) -> "Agent":
+        """An agent that works until the `with` block ends. Within another agent it is its sub-agent."""
+        self.run.at_start()
+        return Agent(self.run, agent_id, name, role, parent or _here(self).agent_id)
+
+    def task(self, name: str, /, *, task_id: str | None = None) -> "Task":
+        here = _here(self)
+        return Task(self.run, here.agent_id, name, task_id, here.task_id)
+
+    def tool(self, name: str, /, **params: Any) -> "Tool":
+        """A call of a tool. The keyword arguments are shown as its parameters."""
+        self.run.at_start()
+        return self.start_tool(name, params)
+
+    def start_tool(
+        self, name: str, params: Mapping[str, Any] | None = None, *, execution_id: str | None = None
+    ) -> "Tool":
+        """As `tool`, with parameters of any names. It has begun when this returns."""
+        from .calls import Tool
+
+        here = _here(self)
+        return Tool(self.run, here.agent_id, here.task_id, name, params, execution_id)
+
+    def llm(
+        self, provider: str, model: str, /, *, input: Any = None, call_id: str | None = None
+    ) -> "LLM":
+        """A call of a model. `input` is sent only where text is captured."""
+        self.run.at_start()
+        from .calls import LLM
+
+        here = _here(self)
+        return LLM(self.run, here.agent_id, here.task_id, provider, model, input, call_id)
+
+    def handoff(self, to_agent_id: str, /, *, message: str | None = None) -> None:
+        """This agent gives the work to another."""
+        fields = {"from_agent_id": self.agent_id, "to_agent_id": identifier(to_agent_id)}
+        if self.agent_id is not None:
+            self.run.emit("handoff", {**fields, "message": message} if message else fields)
+
+    def error(self, message: str, /, *, reason: str | None = None) -> None:
+        """Something went wrong; it ends nothing by itself."""
+        fields = {"message": str(message), "reason": reason, **_place(self)}
+        self.run.emit("error", {key: value for key, value in fields.items() if value is not None})
+
+    def __enter__(self: S) -> S:
+        self._token = context.enter(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        context.leave(self._token)
+        self._token = None
+        self._leave(error)
+
+    async def __aenter__(self: S) -> S:
+        if self._waits:
+            try:
+                await self.run.at_async_start()
+            except BaseException as error:
+                self._leave(error)  # it has begun, and its block is not entered
+                raise
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def _leave(self, error: BaseException | None) -> None:
+        """The `with` block has ended."""
+
+
+def _here(scope: Scope) -> Scope:
+    """What is around the caller, if it belongs to `scope`'s agent and run; else `scope`."""
+    inner = context.current()
+    if inner is None or inner.run is not scope.run:
+        return scope
+    if scope is scope.run or scope.agent_id is None:
+        return inner
+    return inner if inner.agent_id == scope.agent_id and scope.task_id is None else scope
+
+
+def _place(scope: Scope) -> dict[str, Any]:
+    place = {}
+    if scope.agent_id is not None:
+        place["agent_id"] = scope.agent_id
+    if scope.task_id is not None:
+        place["task_id"] = scope.task_id
+    return place
+
+
+def text_of(error: BaseException) -> str:
+    """``ValueError: what it says``, at most 500 characters; of a cancellation the name alone."""
+    if outcome(error) == "cancelled":
+        return type(error).__name__
+    try:
+        text = str(error)
+    except Exception:
+        text = ""
+    name = type(error).__name__
+    return f"{name}: {text}"[:500] if text else name
+
+
+def outcome(error: BaseException | None) -> str:
+    """The status of what ended with `error`."""
+    if error is None or (isinstance(error, SystemExit) and not error.code):
+        return "succeeded"
+    if isinstance(error, KeyboardInterrupt | GeneratorExit):
+        return "cancelled"
+    names = {(each.__module__.split(".")[0], each.__name__) for each in type(error).__mro__}
+    return "cancelled" if names & CANCELLED else "failed"
+
+
+class Agent(Scope):
+    __slots__ = ("_instance",)
+
+    def __init__(
+        self, run: "Run", agent_id: str, name: str | None, role: str | None, parent: str | None
+    ) -> None:
+        super().__init__(run, identifier(agent_id), None)
+        self._instance = f"{run.reporter.prefix}{next(_instances)}"
+        fields: dict[str, Any] = {"agent_id": self.agent_id, "instance": self._instance}
+        if name is not None:
+            fields["name"] = str(name)
+        if role is not None:
+            fields["role"] = str(role)
+        if parent is not None and parent != self.agent_id:
+            fields["parent_agent_id"] = identifier(parent)
+        run.emit("agent_start", fields)
+
+    def end(self, status: str = "succeeded", *, message: str | None = None) -> None:
+        """At the end of the `with` block, if not before."""
+        if not self._ended:
+            self._ended = True
+            fields = {"agent_id": self.agent_id, "instance": self._instance, "status": status}
+            self.run.emit("agent_end", {**fields, "message": message} if message else fields)
+
+    def _leave(self, error: BaseException | None) -> None:
+        self.end(outcome(error), message=text_of(error) if error else None)
+
+
+class Task(Scope):
+    _waits = False
+    __slots__ = ()
+
+    def __init__(
+        self,
+        run: "Run",
+        agent_id: str | None,
+        name: str,
+        task_id: str | None,
+        parent: str | None,
+    ) -> None:
+        own = identifier(task_id) if task_id else f"{run.reporter.prefix}{next(_instances)}"
+        super().__init__(run, agent_id, own)
+        fields = {"task_id": own, "name": str(name)}
+        if agent_id is not None:
+            fields["agent_id"] = agent_id
+        if parent is not None:
+            fields["parent_task_id"] = parent
+        self._began = time.perf_counter()
+        run.emit("task_start", fields)
+
+    def end(self, status: str = "succeeded", *, message: str | None = None) -> None:
+        """At the end of the `with` block, if not before."""
+        if not self._ended:
+            self._ended = True
+            lasted = round(time.perf_counter() - self._began, 6)
+            fields = {"task_id": self.task_id, "status": status, "duration_s": lasted}
+            self.run.emit("task_end", {**fields, "message": message} if message else fields)
+
+    def _leave(self, error: BaseException | None) -> None:
+        self.end(outcome(error), message=text_of(error) if error else None)

@@ -1,0 +1,234 @@
+"""The thread that encodes, batches and sends; a second one waits for the server's answers.
+
+Both are daemons and never touch the host's objects. They talk over queues whose `put` is one C call
+that may be interrupted by a signal handler or a finalizer that reports, too.
+"""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from . import encoding
+from .health import Health
+from .notices import Notices
+from .outbox import Outbox
+from .settings import Settings
+from .transport import Answer, Transport
+
+MANY = 200  # events that are reason enough to send
+AT_ONCE = 5_000  # events encoded before the rest of the work gets its turn
+BEATS = 100  # in one call
+OPEN = "open"  # pseudo kind: this process beats for the run from now on
+ENDS = frozenset({"tool_end", "llm_end", "task_end", "agent_end", "done", OPEN})
+
+
+class Flush:
+    """Asks for `done` to be set when all that was put before it has been taken."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.goal = 0
+
+
+class Close:
+    """Asks the sender to end within `limit` seconds."""
+
+    def __init__(self, limit: float) -> None:
+        self.at = time.monotonic() + limit
+
+
+class Sender:
+    def __init__(
+        self,
+        settings: Settings,
+        prefix: str,
+        notices: Notices,
+        on_stop: Callable[[str], None],
+        on_opened: Callable[[str, str], None],
+    ) -> None:
+        self.queue: SimpleQueue[Any] = SimpleQueue()
+        self.lost: dict[str, int] = {}  # events, by run
+        self.urgent = False  # somebody waits
+        self.closed = threading.Event()
+        self.outbox = Outbox(settings, notices)
+        self._settings = settings
+        self._prefix = prefix
+        self._notices = notices
+        self._on_stop = on_stop
+        self._on_opened = on_opened
+        self._health = Health(settings, notices)
+        self._transport = Transport(settings)
+        self._posts: SimpleQueue[list[bytes] | None] = SimpleQueue()
+        self._posted_at: float | None = None
+        self._beats: dict[str, tuple[float, int]] = {}  # run: when next, and which event opens it
+        self._flushes: list[Flush] = []
+        self._close: Close | None = None
+
+    def start(self) -> None:
+        for target, name in ((self._post, "crewops-http"), (self._work, "crewops-sender")):
+            threading.Thread(target=target, name=name, daemon=True).start()
+
+    def forget(self) -> None:
+        """Close the copies of descriptors that a forked child has of its parent's."""
+        self.outbox.forget()
+        self._transport.forget()
+
+    def _post(self) -> None:
+        while (lines := self._posts.get()) is not None:
+            self.queue.put(self._transport.post(lines))
+        self._transport.close()
+
+    def _work(self) -> None:
+        while not self.closed.is_set():
+            try:
+                self.outbox.find()
+                self.step(self._wait())
+            except Exception as error:
+                text = f"internal error, events may be missing: {type(error).__name__}: {error}"
+                self._notices.say("internal", text, logging.ERROR)
+                time.sleep(0.1)
+        self._posts.put(None)
+
+    def _wait(self) -> list[Any]:
+        """What was put on the queue; empty when something else is due."""
+        try:
+            items = [self.queue.get(timeout=self._time_to_next())]
+        except Empty:
+            return []
+        if type(items[0]) is tuple:
+            until = time.monotonic() + self._settings.batch_s
+            while time.monotonic() < until and self.queue.qsize() < MANY and not self.urgent:
+                time.sleep(0.01)
+        for _ in range(AT_ONCE):
+            try:
+                items.append(self.queue.get_nowait())
+            except Empty:
+                break
+        return items
+
+    def _time_to_next(self) -> float | None:
+        now, again_at = time.monotonic(), self._health.again_at
+        due = []
+        if self._posted_at is None:
+            due = [max(when, again_at) for when, _ in self._beats.values()]
+            if self.outbox.waiting or self.outbox.batch:
+                due.append(again_at)
+        if self.outbox.in_memory:
+            due.append(now + self._settings.batch_s)  # to see whether it has to go to disk
+        if self._close is not None:
+            due.append(now + self._settings.batch_s)
+        return max(0.0, min(due) - now) if due else None
+
+    def step(self, items: list[Any]) -> None:
+        events: list[encoding.Item] = []
+        for item in items:
+            if type(item) is tuple:
+                events.append(item)
+            else:
+                self._encode(events)
+                events = []
+                self._control(item)
+        self._encode(events)
+        if self.lost and not self.outbox.full:
+            self._report_losses()
+        now = time.monotonic()
+        since = self._health.failing_since or self._posted_at
+        if since is not None and now - since >= self._settings.away_s:
+            self.outbox.to_disk()
+        if self._posted_at is None and now >= self._health.again_at:
+            self._send(now)
+        for flush in [each for each in self._flushes if self.outbox.gone >= each.goal]:
+            self._flushes.remove(flush)
+            flush.done.set()
+        self.urgent = bool(self._flushes or self._close)
+        if self._close is not None:
+            self._end(self._close, now)
+
+    def _control(self, item: Any) -> None:
+        if isinstance(item, Answer):
+            self._answered(item)
+        elif isinstance(item, Flush):
+            item.goal = self.outbox.added
+            self._flushes.append(item)
+        elif isinstance(item, Close):
+            self._close = item
+
+    def _encode(self, items: list[encoding.Item]) -> None:
+        lines: list[bytes] = []
+        for item in encoding.merged(items):
+            run, kind = item[0], item[1]
+            if kind == OPEN:
+                self._beats[run] = (0.0, self.outbox.added + len(lines))
+                continue
+            if kind == "done":
+                self._beats.pop(run, None)
+            if self.outbox.full and not self.outbox.to_disk() and kind not in ENDS:
+                self.lost[run] = self.lost.get(run, 0) + 1
+                continue
+            lines.append(encoding.encode(item, self._prefix))
+            if len(lines) >= MANY:
+                self.outbox.add(lines)
+                lines = []
+        self.outbox.add(lines)
+
+    def _report_losses(self) -> None:
+        """Say in each run that it has a hole, and how large it is."""
+        lost, self.lost = self.lost, {}
+        self._notices.say("lost", f"{sum(lost.values())} events were lost: too many at once")
+        at = time.time()
+        for run, count in lost.items():
+            message = f"The reporter lost {count} events of this run: too many at once."
+            fields = {"message": message, "reason": "events_lost"}
+            item = (run, "error", at, f"{self._prefix}lost-{at:.6f}", fields)
+            self.outbox.add([encoding.encode(item, self._prefix)])
+
+    def _send(self, now: float) -> None:
+        batch = self.outbox.next_batch()
+        sent = self.outbox.gone + len(batch)
+        due = [run for run, (when, first) in self._beats.items() if when <= now and first <= sent]
+        beats = []
+        for run in due[:BEATS]:
+            self._beats[run] = (now + self._settings.beat_s, 0)
+            beats.append(json.dumps({"type": "beat", "run": run}).encode() + b"\n")
+        if batch or beats:
+            self._posted_at = now
+            self._posts.put([*batch, *beats])
+
+    def _answered(self, answer: Answer) -> None:
+        self._posted_at = None
+        if answer.taken:
+            self._health.taken(answer.body, len(self.outbox.batch))
+            self.outbox.acknowledge()
+            stop = answer.body.get("stop")
+            for run in stop if isinstance(stop, list) else []:
+                self._on_stop(str(run))
+            opened = answer.body.get("runs")
+            for run, run_id in opened.items() if isinstance(opened, dict) else ():
+                self._on_opened(run, str(run_id))
+        elif not answer.spoiled:
+            self._health.failed(answer)
+        elif not self.outbox.halve(answer.status == 413) and self.outbox.batch:
+            text = f"an event was refused (HTTP {answer.status} {answer.detail}) and is lost"
+            self._notices.say(f"spoiled {answer.status}", text, logging.ERROR)
+            self.outbox.acknowledge()
+
+    def _end(self, close: Close, now: float) -> None:
+        """Done when all was sent, or is safe on disk and the server is away, or time is up."""
+        quiet = self.queue.empty()
+        safe = quiet and self._health.failing_since is not None and self.outbox.to_disk()
+        if not ((quiet and self.outbox.empty) or safe or now >= close.at):
+            return
+        self.outbox.to_disk()
+        self.outbox.close()
+        if self.outbox.dropped:
+            text = (
+                f"{self.outbox.dropped} events were lost: the program ended before they were sent"
+            )
+            self._notices.say("dropped", text)
+        if self._health.rejected > 1:
+            self._notices.say("in all", f"{self._health.rejected} events were rejected in all")
+        self.closed.set()

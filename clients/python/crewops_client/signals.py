@@ -1,0 +1,66 @@
+"""Signals as something to read, with where they came from."""
+
+import contextlib
+import os
+import resource
+import signal
+import struct
+import threading
+from collections.abc import Iterable
+
+RECORD = struct.Struct("ii")
+
+
+class Signals:
+    """They are blocked in this process and taken by a thread, so none is lost and none interrupts."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        wanted = {getattr(signal, name) for name in names}
+        # What is ignored here (nohup) stays ignored for the command.
+        self._wanted = {each for each in wanted if signal.getsignal(each) != signal.SIG_IGN}
+        self._wanted |= {signal.SIGCHLD, signal.SIGWINCH}
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        self._before: set[signal.Signals] = set()
+
+    def block(self) -> set[signal.Signals]:
+        """Returns the mask that a child should have."""
+        self._before = set(signal.pthread_sigmask(signal.SIG_BLOCK, self._wanted))
+        return self._before
+
+    def unblock(self) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+
+    def listen(self) -> None:
+        threading.Thread(target=self._listen, name="crewops-signals", daemon=True).start()
+
+    def fileno(self) -> int:
+        return self._reader
+
+    def read(self) -> list[tuple[int, bool]]:
+        """Number, and whether the kernel sent it, as a terminal does for Ctrl-C."""
+        data = b""
+        with contextlib.suppress(BlockingIOError):
+            data = os.read(self._reader, RECORD.size * 100)
+        return [(number, bool(kernel)) for number, kernel in RECORD.iter_unpack(data)]
+
+    def _listen(self) -> None:
+        while True:
+            if hasattr(signal, "sigwaitinfo"):
+                info = signal.sigwaitinfo(self._wanted)
+                number, kernel = info.si_signo, info.si_code > 0
+            else:  # macOS does not say; a terminal is the likeliest source of these
+                number = signal.sigwait(self._wanted)
+                kernel = number in (signal.SIGINT, signal.SIGQUIT) and os.isatty(0)
+            os.write(self._writer, RECORD.pack(number, kernel))
+
+
+def die_of(number: int) -> None:
+    """As the command did, so that whoever waits for us sees the same."""
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError, ValueError):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+    os.kill(os.getpid(), number)
+    os._exit(128 + number)  # a signal that ends nobody by default

@@ -1,0 +1,181 @@
+"""CrewAI: see recording.py."""
+
+import json
+import os
+from typing import Any
+
+os.environ |= {"CREWAI_TRACING_ENABLED": "false", "OTEL_SDK_DISABLED": "true"}
+os.environ |= {"CREWAI_DISABLE_TELEMETRY": "true", "OPENAI_API_KEY": "none"}
+
+import recording
+from crewai import Agent, BaseLLM, Crew, Process, Task
+from crewai.events import LLMCallCompletedEvent, LLMCallStartedEvent, crewai_event_bus
+from crewai.events.types.llm_events import LLMCallFailedEvent, LLMCallType
+from crewai.flow.flow import Flow, start
+from crewai.hooks import register_before_tool_call_hook, unregister_before_tool_call_hook
+from crewai.tools import tool
+from sdk import recorded
+
+import crewops_client as crewops
+from crewops_client.adapters.crewai import CrewOps
+
+ATTRIBUTES = (
+    *("type", "event_id", "parent_event_id", "started_event_id", "crew_name", "error"),
+    *("tool_name", "tool_args", "output", "failure", "model", "call_id", "usage", "role", "agent"),
+    *("finish_reason", "agent_info", "name", "description", "chunk", "reason", "flow_name"),
+)
+
+
+def keep(name: str, args: list, kwargs: dict) -> tuple[list, dict]:
+    event = args[0]
+    shown = recorded.plain(event, ATTRIBUTES, 2)
+    for each in ATTRIBUTES:
+        shown.setdefault(each, None)
+    task = getattr(event, "task", None)
+    role = getattr(getattr(event, "agent", None), "role", None)
+    shown["agent"] = role and {"__kind__": "Agent", "role": role}
+    shown["task"] = task and {
+        "__kind__": "Task",
+        "name": task.name,
+        "description": task.description,
+        "agent": {"__kind__": "Agent", "role": getattr(task.agent, "role", None)},
+    }
+    if "Completed" in shown["__kind__"] and not shown["tool_name"]:
+        shown["output"] = None
+    shown["messages"] = None
+    return [shown], {}
+
+
+class Stub(BaseLLM):
+    script: list[Any] = []
+
+    def __init__(self, *script: Any) -> None:
+        super().__init__(model="stub/stub-1", script=list(script))
+
+    def supports_function_calling(self) -> bool:
+        return True
+
+    def call(self, messages: Any, tools: Any = None, *args: Any, **given: Any) -> Any:
+        about = {"from_task": given.get("from_task"), "from_agent": given.get("from_agent")}
+        answer = self.script.pop(0) if self.script else "done"
+        call_id = f"call-{id(answer)}-{len(self.script)}"
+        started = LLMCallStartedEvent(model=self.model, call_id=call_id, **about)
+        crewai_event_bus.emit(self, started)
+        if isinstance(answer, Exception):
+            failed = LLMCallFailedEvent(
+                error=str(answer), model=self.model, call_id=call_id, **about
+            )
+            crewai_event_bus.emit(self, failed)
+            raise answer
+        completed = LLMCallCompletedEvent(
+            model=self.model,
+            call_id=call_id,
+            response=str(answer),
+            call_type=LLMCallType.LLM_CALL,
+            usage={"prompt_tokens": 10, "completion_tokens": 3, "cached_prompt_tokens": 4},
+            **about,
+        )
+        crewai_event_bus.emit(self, completed)
+        return answer
+
+
+def calls(*given: tuple[str, dict]) -> list:
+    return [
+        {"id": f"c{n}", "type": "function", "function": {"name": a, "arguments": json.dumps(b)}}
+        for n, (a, b) in enumerate(given)
+    ]
+
+
+@tool("add")
+def add(a: int, b: int) -> str:
+    """Add two numbers."""
+    return str(a + b)
+
+
+@tool("broken")
+def broken(page: str) -> str:
+    """Fail."""
+    raise ValueError("no such page")
+
+
+def crew(*script: Any, tools: Any = (), **given: Any) -> Crew:
+    scout = Agent(
+        role="Scout",
+        goal="g",
+        backstory="b",
+        llm=Stub(*script),
+        tools=list(tools),
+        max_retry_limit=1,
+    )
+    task = Task(name="Fetch", description="Fetch it", expected_output="text", agent=scout)
+    return Crew(agents=[scout], tasks=[task], name="nightly", **given)
+
+
+def kickoff(make: Any) -> Any:
+    return lambda listener: make().kickoff().raw
+
+
+def two_agents() -> Crew:
+    scout = Agent(role="Scout", goal="g", backstory="b", llm=Stub("found"))
+    writer = Agent(role="Writer", goal="g", backstory="b", llm=Stub("written"))
+    fetch = Task(name="Fetch", description="Fetch", expected_output="t", agent=scout)
+    write = Task(name="Write", description="Write", expected_output="t", agent=writer)
+    return Crew(agents=[scout, writer], tasks=[fetch, write], process=Process.sequential)
+
+
+def delegation() -> Crew:
+    ask = {"task": "look", "context": "none", "coworker": "Helper"}
+    chief = Agent(
+        role="Chief",
+        goal="g",
+        backstory="b",
+        allow_delegation=True,
+        llm=Stub(calls(("delegate_work_to_coworker", ask)), "done"),
+    )
+    helper = Agent(role="Helper", goal="g", backstory="b", llm=Stub("helped"))
+    task = Task(name="Lead", description="Lead", expected_output="t", agent=chief)
+    return Crew(agents=[chief, helper], tasks=[task])
+
+
+def joined(listener: Any) -> Any:
+    with crewops.run("release-crew", name="Outer"):
+        return crew("done").kickoff().raw
+
+
+def blocked(listener: Any) -> Any:
+    def deny(about: Any) -> bool:
+        return False
+
+    register_before_tool_call_hook(deny)
+    try:
+        return crew(calls(ADD), "done", tools=[add]).kickoff().raw
+    finally:
+        unregister_before_tool_call_hook(deny)
+
+
+class Steps(Flow):
+    @start()
+    def first(self) -> str:
+        return crew("done").kickoff().raw
+
+
+ADD = ("add", {"a": 1, "b": 2})
+recording.run(
+    "crewai",
+    ["crewai"],
+    CrewOps,
+    keep,
+    {
+        "tools in parallel": kickoff(lambda: crew(calls(ADD, ADD), "done", tools=[add])),
+        "failing tool": kickoff(
+            lambda: crew(calls(("broken", {"page": "p"})), "done", tools=[broken])
+        ),
+        "unknown tool": kickoff(lambda: crew(calls(("nope", {})), "done", tools=[add])),
+        "dead model": kickoff(lambda: crew(*[RuntimeError("model is down")] * 9)),
+        "two agents": kickoff(two_agents),
+        "delegation": kickoff(delegation),
+        "flow": lambda listener: Steps().kickoff(),
+        "blocked tool": blocked,
+        "within a run": joined,
+    },
+)

@@ -1,0 +1,200 @@
+"""Google ADK: see recording.py."""
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+import recording
+from google.adk.agents import LlmAgent, ParallelAgent, SequentialAgent
+from google.adk.agents.run_config import RunConfig, StreamingMode
+from google.adk.models import BaseLlm, LlmResponse
+from google.adk.runners import InMemoryRunner
+from google.adk.tools.agent_tool import AgentTool
+from google.adk.tools.function_tool import FunctionTool
+from google.genai import types
+from sdk import recorded
+
+from crewops_client.adapters.google_adk import CrewOps
+
+ATTRIBUTES = (
+    "id", "name", "parent_agent", "app_name", "session", "invocation_id", "agent_name", "branch",
+    "function_call_id", "model", "model_version", "partial", "content", "parts", "text",
+    "usage_metadata", "prompt_token_count", "candidates_token_count", "thoughts_token_count",
+    "cached_content_token_count", "finish_reason", "value", "error_code", "error_message",
+)  # fmt: skip
+
+
+def keep(name: str, args: list, kwargs: dict) -> tuple[list, dict]:
+    given = {key: value for key, value in kwargs.items() if key not in ("llm_request",)}
+    if "llm_request" in kwargs:
+        given["llm_request"] = {"__kind__": "LlmRequest", "model": kwargs["llm_request"].model}
+    for key in ("invocation_context", "callback_context", "tool_context"):
+        if key in given:
+            given[key] = recorded.plain(given[key], ATTRIBUTES, depth=2)
+    if (error := sys.exc_info()[1]) is not None:
+        given["raised"] = error  # passes while this is called
+    return args, {key: recorded.plain(value, ATTRIBUTES, depth=5) for key, value in given.items()}
+
+
+class Scripted(BaseLlm):
+    """Answers with the next line of its script."""
+
+    model: str = "gemini-stub-1"
+    script: list[Any] = []
+
+    async def generate_content_async(
+        self, llm_request: Any, stream: bool = False
+    ) -> AsyncGenerator[LlmResponse, None]:
+        line = self.script.pop(0)
+        if isinstance(line, BaseException):
+            raise line
+        if line == "hang":
+            await asyncio.sleep(60)
+        usage = types.GenerateContentResponseUsageMetadata(
+            prompt_token_count=10,
+            candidates_token_count=3,
+            thoughts_token_count=2,
+            cached_content_token_count=4,
+        )
+        parts = [types.Part(text=line)] if isinstance(line, str) else line
+        if stream and isinstance(line, str):
+            for piece in (line[:2], line[2:]):
+                part = types.Part(text=piece)
+                content = types.Content(role="model", parts=[part])
+                yield LlmResponse(content=content, partial=True)
+        yield LlmResponse(
+            content=types.Content(role="model", parts=parts),
+            usage_metadata=usage,
+            finish_reason=types.FinishReason.STOP,
+            model_version="gemini-stub-1-001",
+        )
+
+
+def call(name: str, **args: Any) -> types.Part:
+    return types.Part(function_call=types.FunctionCall(name=name, args=args))
+
+
+def agent(name: str, *script: Any, **about: Any) -> LlmAgent:
+    lines = [line if isinstance(line, str | Exception) else list(line) for line in script]
+    return LlmAgent(name=name, model=Scripted(script=lines), **about)
+
+
+def add(a: int, b: int) -> int:
+    """Add."""
+    return a + b
+
+
+def broken(page: str) -> str:
+    """Fail."""
+    raise ValueError("no such page")
+
+
+async def slow() -> str:
+    """Take long."""
+    await asyncio.sleep(60)
+    return ""
+
+
+async def ask(
+    root: Any, plugin: Any, *messages: Callable[[list[Any]], types.Content], **about: Any
+) -> str:
+    """Say each of the messages, made of the events so far; return the last text."""
+    runner = InMemoryRunner(root, app_name="depot", plugins=[plugin])
+    await runner.session_service.create_session(app_name="depot", user_id="u", session_id="s")
+    said: list[Any] = []
+    for make in messages or (hello,):
+        message = make(said)
+        async for event in runner.run_async(
+            user_id="u", session_id="s", new_message=message, **about
+        ):
+            said.append(event)
+    return str(said[-1].content and said[-1].content.parts[0].text)
+
+
+def hello(said: list[Any]) -> types.Content:
+    return types.Content(role="user", parts=[types.Part(text="hi")])
+
+
+def approve(said: list[Any]) -> types.Content:
+    """Confirm what the run waits for."""
+    asked = [
+        part.function_call
+        for event in said
+        for part in (event.content.parts if event.content else [])
+        if part.function_call and part.function_call.name == "adk_request_confirmation"
+    ]
+    answer = types.FunctionResponse(
+        id=asked[-1].id, name=asked[-1].name, response={"confirmed": True}
+    )
+    return types.Content(role="user", parts=[types.Part(function_response=answer)])
+
+
+def simple(*script: Any, tools: Any = (), **about: Any) -> Callable[[Any], Any]:
+    """The script's lines are what the model answers."""
+    return lambda plugin: asyncio.run(
+        ask(agent("orion", *script, tools=list(tools)), plugin, **about)
+    )
+
+
+def workflow(plugin: Any) -> Any:
+    both = ParallelAgent(name="both", sub_agents=[agent("lyra", "left"), agent("vega", "right")])
+    return asyncio.run(
+        ask(SequentialAgent(name="chief", sub_agents=[agent("orion", "first"), both]), plugin)
+    )
+
+
+def transfer(plugin: Any) -> Any:
+    lyra = agent("lyra", [call("add", a=1, b=2)], "done", tools=[add])
+    root = agent("orion", [call("transfer_to_agent", agent_name="lyra")], sub_agents=[lyra])
+    return asyncio.run(ask(root, plugin))
+
+
+def agent_as_tool(plugin: Any) -> Any:
+    lyra = agent("lyra", [call("add", a=1, b=2)], "three", tools=[add])
+    root = agent("orion", [call("lyra", request="add")], "done", tools=[AgentTool(lyra)])
+    return asyncio.run(ask(root, plugin))
+
+
+def cancelled(*script: Any, tools: Any = ()) -> Callable[[Any], Any]:
+    async def work(plugin: Any) -> Any:
+        task = asyncio.create_task(ask(agent("orion", *script, tools=list(tools)), plugin))
+        await asyncio.sleep(0.5)
+        task.cancel()
+        return await task
+
+    return lambda plugin: asyncio.run(work(plugin))
+
+
+def confirmed(plugin: Any) -> Any:
+    tool = FunctionTool(add, require_confirmation=True)
+    root = agent("orion", [call("add", a=1, b=2)], "done", "done", tools=[tool])
+    return asyncio.run(ask(root, plugin, hello, approve))
+
+
+STREAMED = RunConfig(streaming_mode=StreamingMode.SSE)
+recording.run(
+    "google_adk",
+    ["google-adk"],
+    CrewOps,
+    keep,
+    {
+        "tools in parallel": simple(
+            [call("add", a=1, b=2), call("add", a=2, b=2)], "done", tools=[add]
+        ),
+        "failing tool": simple([call("broken", page="p")], "done", tools=[broken]),
+        "bad arguments": simple([call("add", a=1)], "done", tools=[add]),
+        "unknown tool": simple([call("nope")], "done", tools=[add]),
+        "failing tool beside a slow one": simple(
+            [call("slow"), call("broken", page="p")], tools=[slow, broken]
+        ),
+        "dead model": simple(RuntimeError("model is down")),
+        "streamed answer": simple("hello", run_config=STREAMED),
+        "workflow agents": workflow,
+        "transfer to another agent": transfer,
+        "agent as a tool": agent_as_tool,
+        "cancelled in a tool": cancelled([call("slow")], tools=[slow]),
+        "cancelled in a model call": cancelled("hang"),
+        "tool that waits for approval": confirmed,
+    },
+)

@@ -1,0 +1,204 @@
+"""LangChain and LangGraph: see recording.py."""
+
+import asyncio
+from typing import Any, TypedDict
+
+import recording
+from langchain.agents import create_agent
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.tools import tool
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command, interrupt
+from sdk import recorded
+
+from crewops_client.adapters.langchain import CrewOps
+
+ATTRIBUTES = (
+    *("content", "status", "tool_call_id", "generations", "message"),
+    *("usage_metadata", "response_metadata"),
+)
+KEPT = ("run_id", "parent_run_id", "metadata", "name", "inputs", "tool_call_id", "token")
+METADATA = (
+    *("lc_agent_name", "langgraph_node", "langgraph_checkpoint_ns", "thread_id"),
+    *("ls_provider", "ls_model_name"),
+)
+ASK = {"messages": [("user", "hi")]}
+
+
+def keep(name: str, args: list, kwargs: dict) -> tuple[list, dict]:
+    if name in ("on_chain_start", "on_chat_model_start"):
+        args = [None, None]
+    if name == "on_chain_end":
+        args = [None]
+    if name == "on_tool_start":
+        args = [{"name": args[0]["name"]}, ""]
+    kept = {key: kwargs[key] for key in KEPT if kwargs.get(key) is not None}
+    if "metadata" in kept:
+        kept["metadata"] = {
+            key: kept["metadata"][key] for key in METADATA if key in kept["metadata"]
+        }
+    return recorded.plain(args, ATTRIBUTES), recorded.plain(kept, ATTRIBUTES)
+
+
+class Model(BaseChatModel):
+    script: list[Any]
+    said: list[int] = []
+
+    @property
+    def _llm_type(self) -> str:
+        return "stub"
+
+    def _get_ls_params(self, stop: Any = None, **kwargs: Any) -> Any:
+        return {"ls_provider": "stub", "ls_model_name": "stub-1", "ls_model_type": "chat"}
+
+    def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
+        return self
+
+    def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any):
+        answer = self.script[min(len(self.said), len(self.script) - 1)]
+        self.said.append(1)
+        if isinstance(answer, Exception):
+            raise answer
+        return ChatResult(generations=[ChatGeneration(message=answer)])
+
+
+class Streaming(Model):
+    def _stream(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any):
+        answer = self._generate(messages).generations[0].message
+        for word in answer.content.split(" "):
+            yield ChatGenerationChunk(message=AIMessageChunk(word))
+        about = {"finish_reason": "stop"}
+        last = AIMessageChunk(
+            "", usage_metadata=answer.usage_metadata, response_metadata=about, chunk_position="last"
+        )
+        yield ChatGenerationChunk(message=last)
+
+
+def streamed(handler: Any) -> Any:
+    graph = create_agent(Streaming(script=[says("one two")], said=[]), [], name="orion")
+    config = {"callbacks": [handler]}
+    return [part.content for part, _ in graph.stream(ASK, config, stream_mode="messages")]
+
+
+def call(name: str, args: dict, call_id: str) -> dict:
+    return {"name": name, "args": args, "id": call_id, "type": "tool_call"}
+
+
+def says(text: str, *calls: dict) -> AIMessage:
+    usage = {
+        "input_tokens": 10,
+        "output_tokens": 3,
+        "total_tokens": 13,
+        "input_token_details": {"cache_read": 4},
+        "output_token_details": {"reasoning": 1},
+    }
+    about = {"finish_reason": "stop", "model_name": "stub-1-2026"}
+    return AIMessage(text, tool_calls=list(calls), usage_metadata=usage, response_metadata=about)
+
+
+@tool
+def add(a: int, b: int) -> str:
+    """Add."""
+    return str(a + b)
+
+
+@tool
+def broken(page: str) -> str:
+    """Fail."""
+    raise ValueError("no such page")
+
+
+@tool
+def approve(what: str) -> str:
+    """Ask a person."""
+    return f"approved {interrupt({'what': what})}"
+
+
+@tool
+async def slow() -> str:
+    """Wait."""
+    await asyncio.sleep(60)
+    return ""
+
+
+@tool
+def ask_lyra(question: str) -> str:
+    """Ask another agent."""
+    lyra = agent([says("", call("add", {"a": 3, "b": 4}, "s1")), says("seven")], add, name="lyra")
+    return lyra.invoke(ASK)["messages"][-1].content
+
+
+def agent(script: list[Any], *tools: Any, name: str = "orion", **given: Any) -> Any:
+    return create_agent(Model(script=script, said=[]), list(tools), name=name, **given)
+
+
+ONE = call("add", {"a": 1, "b": 2}, "c1")
+TWO = call("add", {"a": 2, "b": 2}, "c2")
+
+
+def approval(handler: Any) -> Any:
+    script = [says("", call("approve", {"what": "rm"}, "c1"), ONE | {"id": "c2"}), says("done")]
+    graph = agent(script, approve, add, checkpointer=InMemorySaver())
+    config = {"callbacks": [handler], "configurable": {"thread_id": "t1"}}
+    graph.invoke(ASK, config=config)
+    return graph.invoke(Command(resume="yes"), config=config)["messages"][-1].content
+
+
+def plain_graph(handler: Any) -> Any:
+    class State(TypedDict):
+        n: int
+
+    graph = StateGraph(State)
+    graph.add_node("fetch", lambda state: {"n": state["n"] + 1})
+    graph.add_node("write", lambda state: {"n": state["n"] + 1})
+    graph.add_edge(START, "fetch").add_edge("fetch", "write").add_edge("write", END)
+    return graph.compile(name="pipeline").invoke({"n": 1}, config={"callbacks": [handler]})
+
+
+async def cancelled(handler: Any) -> Any:
+    graph = agent([says("", call("slow", {}, "c1"))], slow)
+    task = asyncio.create_task(graph.ainvoke(ASK, config={"callbacks": [handler]}))
+    await asyncio.sleep(0.5)
+    task.cancel()
+    await task
+
+
+def invoke(script: list[Any], *tools: Any) -> Any:
+    return lambda handler: agent(script, *tools).invoke(ASK, config={"callbacks": [handler]})
+
+
+async def ainvoke(handler: Any) -> Any:
+    return await agent([says("", ONE), says("done")], add).ainvoke(
+        ASK, config={"callbacks": [handler]}
+    )
+
+
+recording.run(
+    "langchain",
+    ["langchain", "langchain-core", "langgraph"],
+    CrewOps,
+    keep,
+    {
+        "tools in parallel": invoke([says("", ONE, TWO), says("done")], add),
+        "async": lambda handler: asyncio.run(ainvoke(handler)),
+        "streamed": streamed,
+        "failing tool": invoke([says("", call("broken", {"page": "p"}, "c1"))], broken),
+        "bad arguments and an unknown tool": invoke(
+            [says("", call("add", {"a": "x"}, "c1"), call("nope", {}, "c2")), says("done")], add
+        ),
+        "dead model": invoke([RuntimeError("model is down")], add),
+        "sub-agent in a tool": invoke(
+            [says("", call("ask_lyra", {"question": "3+4"}, "c1")), says("done")], ask_lyra
+        ),
+        "approval and resume": approval,
+        "plain graph": plain_graph,
+        "cancelled": lambda handler: asyncio.run(cancelled(handler)),
+        "model alone": lambda h: Model(script=[says("hi")], said=[]).invoke(
+            "hello", config={"callbacks": [h]}
+        ),
+        "tool alone": lambda h: add.invoke({"a": 1, "b": 2}, config={"callbacks": [h]}),
+    },
+)

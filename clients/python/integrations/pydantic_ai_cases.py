@@ -1,0 +1,166 @@
+"""Pydantic AI: see recording.py."""
+
+import asyncio
+import contextvars
+from typing import Any
+
+import recording
+from pydantic_ai import Agent, ModelRetry, RunContext, Tool
+from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
+from pydantic_ai.models.function import FunctionModel
+from pydantic_ai.usage import RequestUsage
+from sdk import recorded
+
+from crewops_client.adapters import pydantic_ai as adapter
+
+ATTRIBUTES = ("name", "tool_name", "system", "model_name", "usage", "finish_reason")
+USAGE = ("input_tokens", "output_tokens", "cache_read_tokens", "details")
+parent: contextvars.ContextVar[int] = contextvars.ContextVar("parent", default=0)
+steps: list[Any] = []
+
+
+class CrewOps(adapter.CrewOps):
+    """Notes what begins, where, and how it ends."""
+
+    async def _noted(self, method: str, given: dict[str, Any], call: Any, *args: Any) -> Any:
+        number = len(steps) + 1
+        steps.append(["begin", method, number, parent.get(), recorded.plain(given, ATTRIBUTES)])
+
+        async def handler(*_: Any) -> Any:
+            token = parent.set(number)
+            try:
+                result = await call(*args)
+            except BaseException as error:
+                steps.append(["raise", number, recorded.plain(error, ())])
+                raise
+            finally:
+                parent.reset(token)
+            shown = recorded.plain(result, (*ATTRIBUTES, *USAGE))
+            steps.append(["return", number, shown if method != "wrap_run" else None])
+            return result
+
+        return handler
+
+    async def wrap_run(self, ctx: Any, *, handler: Any) -> Any:
+        call = await self._noted("wrap_run", {"name": ctx.agent.name}, handler)
+        return await super().wrap_run(ctx, handler=call)
+
+    async def wrap_tool_execute(self, ctx: Any, **given: Any) -> Any:
+        shown = {"tool_name": given["call"].tool_name, "args": given["args"]}
+        call = await self._noted("wrap_tool_execute", shown, given.pop("handler"), given["args"])
+        return await super().wrap_tool_execute(ctx, **given, handler=call)
+
+    async def wrap_model_request(self, ctx: Any, *, request_context: Any, handler: Any) -> Any:
+        model = request_context.model
+        shown = {"system": model.system, "model_name": model.model_name}
+        call = await self._noted("wrap_model_request", shown, handler, request_context)
+        return await super().wrap_model_request(ctx, request_context=request_context, handler=call)
+
+
+def keep(name: str, args: list, kwargs: dict) -> tuple[list, dict]:
+    return [], {}
+
+
+def says(*parts: Any) -> ModelResponse:
+    usage = RequestUsage(input_tokens=10, output_tokens=3, cache_read_tokens=4)
+    return ModelResponse(parts=list(parts), usage=usage, model_name="stub-1-2026")
+
+
+def call(name: str, **args: Any) -> ToolCallPart:
+    return ToolCallPart(name, args)
+
+
+def agent(capability: Any, *script: Any, tools: Any = (), name: str = "orion") -> Agent:
+    left = list(script)
+
+    async def answer(messages: Any, info: Any) -> ModelResponse:
+        given = left.pop(0)
+        if isinstance(given, Exception):
+            raise given
+        return given
+
+    model = FunctionModel(answer, model_name="stub-1")
+    return Agent(model, name=name, tools=list(tools), capabilities=[capability])
+
+
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+def broken(page: str) -> str:
+    raise ValueError("no such page")
+
+
+def retry(page: str) -> str:
+    raise ModelRetry("another page, please")
+
+
+async def slow() -> str:
+    await asyncio.sleep(60)
+    return ""
+
+
+DONE = TextPart("done")
+TITLES: list[Any] = []
+
+
+def case(make: Any) -> Any:
+    def run(capability: Any) -> Any:
+        steps.clear()
+        try:
+            return make(capability)
+        finally:
+            TITLES.append(list(steps))
+
+    return run
+
+
+def sub_agent(capability: Any) -> Any:
+    async def ask(ctx: RunContext[None], question: str) -> str:
+        lyra = agent(capability, says(call("add", a=3, b=4)), says(DONE), tools=[add], name="lyra")
+        return (await lyra.run(question)).output
+
+    orion = agent(capability, says(call("ask", question="q")), says(DONE), tools=[Tool(ask)])
+    return orion.run_sync("hi").output
+
+
+def cancelled(capability: Any) -> Any:
+    async def work() -> Any:
+        task = asyncio.create_task(agent(capability, says(call("slow")), tools=[slow]).run("hi"))
+        await asyncio.sleep(0.5)
+        task.cancel()
+        return await task
+
+    return asyncio.run(work())
+
+
+recording.run(
+    "pydantic_ai",
+    ["pydantic-ai-slim"],
+    CrewOps,
+    keep,
+    {
+        "tools in parallel": case(
+            lambda c: agent(
+                c, says(call("add", a=1, b=2), call("add", a=2, b=2)), says(DONE), tools=[add]
+            ).run_sync("hi")
+        ),
+        "failing tool": case(
+            lambda c: agent(c, says(call("broken", page="p")), tools=[broken]).run_sync("hi")
+        ),
+        "retried tool": case(
+            lambda c: agent(c, says(call("retry", page="p")), says(DONE), tools=[retry]).run_sync(
+                "hi"
+            )
+        ),
+        "bad arguments and an unknown tool": case(
+            lambda c: agent(
+                c, says(call("add", a="x"), call("nope")), says(DONE), tools=[add]
+            ).run_sync("hi")
+        ),
+        "dead model": case(lambda c: agent(c, RuntimeError("model is down")).run_sync("hi")),
+        "sub-agent in a tool": case(sub_agent),
+        "cancelled": case(cancelled),
+    },
+    lambda: TITLES.pop(0),
+)

@@ -1,0 +1,29 @@
+"""`crewops check` says whether key and address are right, and what to change."""
+
+import pytest
+
+from crewops_client.cli import main
+from sdk.report_server import KEY, ReportServer
+
+
+def test_check(server: ReportServer, monkeypatch: pytest.MonkeyPatch, capsys):
+    def check() -> tuple[int, str]:
+        code = main(["check"])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    assert check() == (1, "crewops: CREWOPS_URL is not set\n")
+    monkeypatch.setenv("CREWOPS_URL", server.url)
+    assert check() == (1, "crewops: CREWOPS_API_KEY is not set\n")
+    monkeypatch.setenv("CREWOPS_API_KEY", "crewops_wrong")
+    assert check()[1].endswith("does not accept the key in CREWOPS_API_KEY (401 No such key.)\n")
+    monkeypatch.setenv("CREWOPS_API_KEY", KEY)
+    assert check() == (0, f"{server.url} takes reports with this key.\n")
+    monkeypatch.setenv("CREWOPS_URL", f"{server.url}/api")
+    code, said = check()
+    assert code == 1
+    assert "Set it to the address of the server, without a path such as /api" in said
+    monkeypatch.setenv("CREWOPS_URL", "http://127.0.0.1:1")
+    assert "does not answer" in check()[1]
+    monkeypatch.setenv("CREWOPS_URL", "http://127.0.0.1:eighty")
+    assert "CREWOPS_URL is not valid" in check()[1]
