@@ -7,7 +7,7 @@ nothing else to do; ratios hold better than figures where it has.
 import argparse
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from benchmarks.plot import plot
@@ -17,9 +17,12 @@ from benchmarks.sample import Sample, medians
 
 RESULTS = Path(__file__).with_name("results")
 FULL = Effort(
-    sockets=(200, 1_000, 4_000), seconds=5.0, connects=5_000, missed=100_000, log=1_000_000
+    sockets=(200, 1_000, 4_000), seconds=5.0, connects=5_000, missed=100_000, log=1_000_000,
+    runs=100_000,
+)  # fmt: skip
+QUICK = Effort(
+    sockets=(200, 1_000), seconds=2.0, connects=1_000, missed=20_000, log=50_000, runs=20_000
 )
-QUICK = Effort(sockets=(200, 1_000), seconds=2.0, connects=1_000, missed=20_000, log=50_000)
 
 
 def main() -> None:
@@ -29,15 +32,19 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, help="default 5, with --quick 1")
     parser.add_argument("--quick", action="store_true", help="a rough look in a few minutes")
+    parser.add_argument(
+        "--old", type=Path, help="a checkout of another commit, to measure its pages beside ours"
+    )
     given = parser.parse_args()
     chosen = given.only.split(",") if given.only else list(FIGURES)
     if unknown := set(chosen) - FIGURES.keys():
         parser.error(f"no such figure: {', '.join(unknown)}; there are {', '.join(FIGURES)}")
     rounds = given.rounds or (1 if given.quick else 5)
+    effort = replace(QUICK if given.quick else FULL, old=given.old and given.old.resolve())
     samples, notes = [], []
     try:
         for name in chosen:
-            for sample in FIGURES[name](QUICK if given.quick else FULL, rounds, notes):
+            for sample in FIGURES[name](effort, rounds, notes):
                 samples.append(sample)
                 _say(sample)
     finally:

@@ -22,8 +22,9 @@ SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
 class Deployment:
     """A migrated database with one crew, a run under way and a user; ``seed`` says their ids."""
 
-    def __init__(self, directory: Path, database_url: str) -> None:
+    def __init__(self, directory: Path, database_url: str, checkout: Path = PROJECT) -> None:
         self.directory = directory
+        self.checkout = checkout  # of the commit that is measured
         self.env = {
             "DJANGO_SETTINGS_MODULE": "crewops.settings",
             "VAR_DIR": str(directory),
@@ -38,12 +39,13 @@ class Deployment:
             # All the load is one user's, from one address.
             "SOCKETS_PER_USER": "100000",
             "SOCKETS_PER_ADDRESS": "100000",
+            "REPORT_CALLS_PER_MINUTE": "1000000",
         }
         self.seed: dict[str, str] = {}
 
     @property
     def environment(self) -> dict[str, str]:
-        return os.environ | self.env
+        return os.environ | self.env | {"PYTHONPATH": str(self.checkout)}
 
     @property
     def graph(self) -> str:
@@ -63,7 +65,7 @@ class Deployment:
         """Run a command that prints one line of JSON; what it says."""
         done = subprocess.run(
             command,
-            cwd=PROJECT,
+            cwd=self.checkout,
             env=self.environment,
             stdout=subprocess.PIPE,
             check=True,
@@ -73,7 +75,7 @@ class Deployment:
 
 
 @contextmanager
-def deployment(database: str) -> Iterator[Deployment]:
+def deployment(database: str, checkout: Path = PROJECT) -> Iterator[Deployment]:
     """A deployment whose Redis runs; everything is gone afterwards."""
     with ExitStack() as stack:
         directory = Path(tempfile.mkdtemp(prefix="crewops-bench-"))
@@ -81,7 +83,7 @@ def deployment(database: str) -> Iterator[Deployment]:
         url = f"sqlite:///{directory}/bench.sqlite3"
         if database == POSTGRESQL:
             url = stack.enter_context(cluster(DURABLE))
-        deployed = Deployment(directory, url)
+        deployed = Deployment(directory, url, checkout)
         redis = Process(*server_command(directory), log=directory / "redis.log", env=deployed.env)
         stack.enter_context(redis).until((directory / "redis.sock").exists)
         deployed.seed = deployed.write("seed")

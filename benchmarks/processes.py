@@ -31,13 +31,15 @@ def listens(port: int) -> bool:
 class Process:
     """A command in a session of its own. Raises ``RuntimeError`` with its output when it fails."""
 
-    def __init__(self, *argv: str, log: Path, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, *argv: str, log: Path, env: dict[str, str] | None = None, checkout: Path = PROJECT
+    ) -> None:
         self.log = log
         with log.open("wb") as output:
             self._popen = subprocess.Popen(
                 argv,
-                cwd=PROJECT,
-                env=os.environ | (env or {}),
+                cwd=checkout,
+                env=os.environ | (env or {}) | {"PYTHONPATH": str(checkout)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -59,6 +61,15 @@ class Process:
                 raise RuntimeError(f"{self._popen.args} did not start:\n{self.log.read_text()}")
             time.sleep(0.02)
         return self
+
+    @property
+    def lives(self) -> bool:
+        return self._popen.poll() is None
+
+    def wait(self) -> None:
+        """Until it has ended by itself, without a fault."""
+        if self._popen.wait():
+            raise RuntimeError(f"{self._popen.args} failed:\n{self.log.read_text()}")
 
     def stop(self) -> None:
         """End it and everything it started."""

@@ -12,9 +12,16 @@ HEADINGS = {
     "commit": "From the commit to the frame, 200 sockets, 20 events a second",
     "emission": "Emission, one writer",
     "group-commit": "Reports of 50 tools of one crew, 20 a second each",
+    "ingest": "Spans of outside programs by POST /api/report/, one web process",
+    "ingest-live": "From the answer of POST /api/report/ to the frame, 20 calls a second",
+    "traces": "OpenTelemetry spans by POST /v1/traces, one web process",
+    "sdk": "What reporting costs a Python program",
     "connects": "Authenticated connects, 100 in flight",
     "resume": "Resuming, one client",
     "growth": "Growth of the log",
+    "browser-pages": "Pages of a run of 20,000 tools and of a crew of 300 agents, in Chromium",
+    "browser-live": "A viewer of a large run that goes on, 20 reports a second",
+    "growth-pages": "Pages beside those of a smaller database (rows of PostgreSQL; SQLite's steps / 100)",
 }
 LABELS = {
     "sockets": "sockets",
@@ -31,9 +38,27 @@ LABELS = {
     "client_cpu": "load client, cores",
     "writer_cpu_ms": "CPU ms each in the writer",
     "per_s": "a second",
+    "p50_us": "p50 µs an event",
+    "p99_us": "p99 µs an event",
+    "slower_percent": "slower, %",
     "mb": "memory MB",
     "append_ms": "append ms",
     "page_ms": "page of 500 ms",
+    "longest_ms": "longest task ms",
+    "longest_cpu_ms": "its CPU ms",
+    "interactive_ms": "interactive ms",
+    "document_kb": "document KB",
+    "all_kb": "with static files KB",
+    "server_percent": "server, % of a core",
+    "kb_per_s": "KB/s",
+    "queries": "queries",
+    "ratio": "ratio of ms",
+    "cpu_ratio": "ratio of CPU",
+    **{
+        f"{side}_{name}": f"{label}, {side}"
+        for side in ("less", "more")
+        for name, label in (("ms", "ms"), ("cpu_ms", "CPU ms"), ("rows", "rows"), ("kb", "KB"))
+    },
 }
 
 
@@ -67,6 +92,6 @@ def _table(rows: list[Sample]) -> list[str]:
 def _number(name: str, value: float) -> str:
     if name == "delivered":
         return f"{value:.1%}" if value < 1 else "all"
-    if name in ("sockets", "events", "faults"):
+    if name in ("sockets", "events", "faults", "queries", "less_rows", "more_rows"):
         return f"{value:,.0f}"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

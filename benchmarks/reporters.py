@@ -24,7 +24,7 @@ from django.db import connection  # noqa: E402
 
 from benchmarks.sample import percentile  # noqa: E402
 from realtime import log  # noqa: E402
-from runs import report_writer  # noqa: E402
+from runs.execution import report_writer  # noqa: E402
 from runs.models import ToolExecution  # noqa: E402
 
 

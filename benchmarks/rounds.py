@@ -1,19 +1,27 @@
 """Round after round of each figure: what is compared runs side by side within each round."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.deployment import POSTGRESQL, SQLITE, Deployment, deployment
 from benchmarks.figures import (
+    browser_pages,
     commit,
     connects,
     delivery,
     emission,
     group_commit,
     growth,
+    growth_pages,
+    ingest,
     resume,
+    sdk,
+    traces,
 )
+from benchmarks.processes import PROJECT
 from benchmarks.sample import Sample
 from benchmarks.servers import field_of_servers
 from tests.postgres import binaries
@@ -28,8 +36,10 @@ class Effort:
     sockets: tuple[int, ...]
     seconds: float  # of each measurement
     connects: int  # sockets
-    missed: int  # events a client resumes over
+    missed: int  # events a client resumes over; spans that a program sends
     log: int  # events of the long log
+    runs: int  # of the database whose pages are asked for
+    old: Path | None = None  # a checkout of another commit, whose pages are measured beside
 
 
 Figure = Callable[[Effort, int, list[str]], Iterator[Sample]]
@@ -68,6 +78,26 @@ def group_commits(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sam
                 yield from group_commit.measure(database, each, effort.seconds)
 
 
+def ingests(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
+    with _deployments(notes) as deployed:
+        for _ in range(rounds):
+            for database, each in deployed.items():
+                yield from ingest.measure(database, each, effort.seconds)
+
+
+def spans(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
+    with _deployments(notes) as deployed:
+        for _ in range(rounds):
+            for database, each in deployed.items():
+                yield traces.measure(database, each, effort.missed)
+
+
+def hosts(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
+    with deployment(SQLITE) as deployed:
+        for _ in range(rounds):
+            yield from sdk.measure(deployed)
+
+
 def connections(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
     with _deployments(notes) as deployed:
         for _ in range(rounds):
@@ -96,25 +126,63 @@ def growths(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
                 yield growth.measure(database, each, events, effort.seconds)
 
 
+def pages(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
+    if not os.environ.get("CHROMIUM"):
+        notes.append("No browser for browser-pages: name one with CHROMIUM")
+        return
+    checkouts = {"now": PROJECT} | ({"old": effort.old} if effort.old else {})
+    for _ in range(rounds):
+        for name, checkout in checkouts.items():
+            with deployment(SQLITE, checkout) as deployed:
+                yield from browser_pages.measure(name, deployed, effort.seconds * 4)
+
+
+def grown_pages(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
+    for database in _databases(notes):
+        with ExitStack() as stack:
+
+            def served(runs: int, *, big: bool = False) -> growth_pages.Pages:
+                deployed = stack.enter_context(deployment(database))  # noqa: B023
+                return stack.enter_context(growth_pages.served(deployed, runs, big=big))
+
+            few, many = served(growth_pages.FEW), served(effort.runs)
+            without, big = served(4), served(4, big=True)
+            each = [side.routes() for side in (few, many, without, big)]
+            runs = f"{effort.runs:,} : {growth_pages.FEW} runs"
+            for _ in range(rounds):
+                yield from growth_pages.measure(f"{database}, {runs}", few, many, each[0])
+                yield from growth_pages.measure(
+                    f"{database}, {growth_pages.BIG}", without, big, each[2]
+                )
+
+
 FIGURES: dict[str, Figure] = {
     "delivery": deliveries,
     "commit": commits,
     "emission": emissions,
     "group-commit": group_commits,
+    "ingest": ingests,
+    "traces": spans,
+    "sdk": hosts,
     "connects": connections,
     "resume": resumes,
     "growth": growths,
+    "browser-pages": pages,
+    "growth-pages": grown_pages,
 }
 
 
 @contextmanager
 def _deployments(notes: list[str]) -> Iterator[dict[str, Deployment]]:
     """A deployment on each database there is, by name."""
-    names = [SQLITE]
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(deployment(name)) for name in _databases(notes)}
+
+
+def _databases(notes: list[str]) -> list[str]:
     try:
         binaries()
-        names.append(POSTGRESQL)
     except SystemExit as missing:
         notes.append(str(missing))
-    with ExitStack() as stack:
-        yield {name: stack.enter_context(deployment(name)) for name in names}
+        return [SQLITE]
+    return [SQLITE, POSTGRESQL]

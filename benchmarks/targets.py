@@ -7,6 +7,8 @@ from statistics import median
 from benchmarks.deployment import POSTGRESQL, SQLITE
 from benchmarks.figures.emission import BATCH
 from benchmarks.figures.group_commit import TOGETHER
+from benchmarks.figures.ingest import CONNECTIONS, SOCKETS, SPANS
+from benchmarks.figures.sdk import CALLS
 from benchmarks.sample import Sample, by_case
 from benchmarks.servers import CHANNELS, FASTAPI, NCHAN, OURS
 
@@ -56,12 +58,21 @@ def _p99(peer: str, reach: float) -> Target:
 def _each(database: str) -> list[Target]:
     long, short = (("growth", f"{database}, {n:,} events", None) for n in (1_000_000, 1_000))
     tools = ("group-commit", f"{database}, {TOGETHER}", None)
+    spans = ("ingest", f"{database}, {SPANS} spans a call, {CONNECTIONS} connections", None)
+    live = ("ingest-live", f"{database}, {SOCKETS} sockets", None)
+    way = f"100,000 spans, {SPANS} a call, {CONNECTIONS} connections"
+    otlp = ("traces", f"{database}, {way}", None)
     case: Callable[[str], Case] = lambda figure: (figure, database, None)  # noqa: E731
     return [
         Target(f"commit → frame, {database}, p50 ms", 5, "p50_ms", case("commit")),
         Target(f"commit → frame, {database}, p99 ms", 25, "p99_ms", case("commit")),
         Target(f"50 tools, reports/s, {database}", 980, "per_s", tools, least=True),
         Target(f"50 tools, reports, {database}, p99 ms", 200, "p99_ms", tools),
+        Target(f"spans/s, {database}", 5_000, "per_s", spans, least=True),
+        Target(f"OpenTelemetry spans/s, {database}", 5_000, "per_s", otlp, least=True),
+        Target(f"memory while 100,000 spans come, {database}, MB", 30, "mb", otlp),
+        Target(f"report answered → frame, {database}, p50 ms", 15, "p50_ms", live),
+        Target(f"report answered → frame, {database}, p99 ms", 60, "p99_ms", live),
         Target(f"connects a second, {database}", 400, "per_s", case("connects"), least=True),
         Target(f"connects, {database}, p99 ms", 250, "p99_ms", case("connects")),
         Target(f"KB an idle socket, {database}", 30, "kb", case("connects")),
@@ -69,6 +80,15 @@ def _each(database: str) -> list[Target]:
         Target(f"resume, server memory MB, {database}", 20, "mb", case("resume")),
         Target(f"append, 1,000,000 : 1,000 events, {database}", 1.2, "append_ms", long, short),
         Target(f"page, 1,000,000 : 1,000 events, {database}", 1.2, "page_ms", long, short),
+    ]
+
+
+def _host(server: str) -> list[Target]:
+    case = ("sdk", f"server {server}, {CALLS:,} tools", None)
+    return [
+        Target(f"an event of the SDK, server {server}, p50 µs", 20, "p50_us", case),
+        Target(f"an event of the SDK, server {server}, p99 µs", 100, "p99_us", case),
+        Target(f"{CALLS:,} tools, server {server}, slower by %", 2, "slower_percent", case),
     ]
 
 
@@ -94,6 +114,7 @@ TARGETS = [
     Target(
         "emission, PostgreSQL, batched", 10_000, "per_s", _emission(POSTGRESQL, BATCHED), least=True
     ),
+    *(target for state in ("up", "hung", "away") for target in _host(state)),
     *_each(POSTGRESQL),
     *_each(SQLITE),
 ]

@@ -3,8 +3,6 @@
 It writes through the models, as a worker does. Each verb prints one line of JSON.
 """
 
-import argparse
-import json
 import os
 import random
 import time
@@ -22,13 +20,14 @@ from django.core.management import call_command  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
 from rest_framework_simplejwt.tokens import AccessToken  # noqa: E402
 
+from benchmarks import verbs  # noqa: E402
 from benchmarks.pacing import publish  # noqa: E402
 from benchmarks.sample import percentile  # noqa: E402
-from crews.models import Agent, Crew, Membership, Organization, Role, Task  # noqa: E402
+from crews.models import Agent, ApiKey, Crew, Membership, Organization, Role, Task  # noqa: E402
 from realtime import log  # noqa: E402
-from realtime.events import Event  # noqa: E402
+from realtime.log.publish import on_commit  # noqa: E402
 from realtime.models import Stream  # noqa: E402
-from realtime.publish import on_commit  # noqa: E402
+from runs.events.kinds import Event, ToolProgress  # noqa: E402
 from runs.models import Run, TaskExecution, ToolExecution  # noqa: E402
 
 STEPS = [{"tool": "script", "params": {"interpreter": "bash", "code": "true"}}]
@@ -36,7 +35,7 @@ BATCH_EVENTS = 500  # written in one transaction
 
 
 def seed() -> dict[str, str]:
-    """An organization, its crew, a viewer with a token, and a tool of a run that is under way."""
+    """An organization, its crew, an API key, a viewer with a token, and a tool of a run under way."""
     call_command("migrate", verbosity=0)
     organization = Organization.objects.create(name="Bench", slug="bench")
     crew = Crew.objects.create(organization=organization, name="Bench", slug="bench")
@@ -44,6 +43,7 @@ def seed() -> dict[str, str]:
     Task.objects.create(crew=crew, agent=agent, name="Work", steps=STEPS)
     user = User.objects.create_user("viewer")
     Membership.objects.create(organization=organization, user=user, role=Role.VIEWER)
+    _, key = ApiKey.objects.issue(organization=organization, name="bench", scopes=["report"])
     run = Run.objects.create(crew=crew)
     run.start(worker="bench")
     task = TaskExecution.objects.start(run=run, task=run.plan["tasks"][0])
@@ -53,6 +53,7 @@ def seed() -> dict[str, str]:
         "run": str(run.pk),
         "execution": str(tool.pk),
         "token": str(AccessToken.for_user(user)),
+        "key": key,
     }
 
 
@@ -147,26 +148,9 @@ def _as_many(write: Callable[[int], None], seconds: float) -> dict[str, float]:
 
 def _events(stream: str, number: int) -> list[Event]:
     id = stream.partition(":")[2]
-    data = {"agent_id": "orion", "execution_id": id, "tool": "script", "message": "t=0 line"}
-    return [Event("tool_progress", id, id, data)] * number
-
-
-VERBS = {verb.__name__: verb for verb in (seed, report, emit, append, commit, fill, read)}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    for name, verb in VERBS.items():
-        arguments = verbs.add_parser(name)
-        for argument, kind in verb.__annotations__.items():
-            if argument != "return":
-                arguments.add_argument(f"--{argument}", type=kind, required=True)
-    given = vars(parser.parse_args())
-    answer = VERBS[given.pop("verb")](**given)
-    if answer is not None:
-        print(json.dumps(answer))
+    ids = {"crew_id": id, "run_id": id, "agent_id": "orion", "execution_id": id}
+    return [ToolProgress(**ids, tool="script", message="t=0 line")] * number
 
 
 if __name__ == "__main__":
-    main()
+    verbs.run(seed, report, emit, append, commit, fill, read)
