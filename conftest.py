@@ -1,10 +1,13 @@
 """Fixtures for the whole suite: a real Redis, two organizations of the same shape, their people."""
 
+import gc
 import os
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -15,15 +18,24 @@ from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
 
 from crewops.redis import server_command
-from crews.models import Agent, Crew, Membership, Organization, Role, Secret, Task
+from crews.models import Agent, ApiKey, Crew, Membership, Organization, Role, Secret, Task
 from runs.models import Run, Worker
-from tests import suite
+from runs.notifications.models import Delivery, Target
+from tests import suite, template
 from tests.live import Process, Web, eventually
 
 PROCESSES_PER_CORE = 3
 REPEATED_BY_NAME = 20  # failed tests; of more than these the files are named
 PASSWORD = "correct horse battery"
 HELLO = [{"tool": "script", "params": {"interpreter": "bash", "code": "echo hello"}}]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Read no file of which `-m both_databases` would choose nothing."""
+    if config.getvalue("markexpr") == "both_databases":
+        path = collection_path.relative_to(config.rootpath).as_posix()
+        return not suite.runs_on_both(f"{path}/" if collection_path.is_dir() else path) or None
+    return None
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
@@ -51,9 +63,38 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Order(), "longest first")
 
 
+def pytest_collection_finish() -> None:
+    """Leave what was imported and collected out of garbage collections: a tenth of the CPU."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """More processes than cores, as tests wait for processes and for time more than they compute."""
     return PROCESSES_PER_CORE * len(os.sched_getaffinity(0))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """The processes of pytest-xdist share the directory of the one that starts them."""
+    node.workerinput["shared_directory"] = str(settings.VAR_DIR)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    request: pytest.FixtureRequest, django_db_modify_db_settings, django_db_blocker
+) -> None:
+    """Let each process of pytest-xdist copy one migrated database instead of migrating its own."""
+    run = getattr(request.config, "workerinput", None)
+    if run and not request.config.getvalue("reuse_db"):
+        with django_db_blocker.unblock():
+            template.prepare(Path(run["shared_directory"]), run["testrunuid"])
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(request: pytest.FixtureRequest, django_db_modify_db_settings) -> bool:
+    """A copy that is a file is there already; it goes with the process' directory."""
+    return template.is_copied() or request.config.getvalue("reuse_db")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -109,12 +150,27 @@ class Tenant:
             task.steps = list(steps)
             task.save()
 
+    def issue_key(self, *scopes: str, name: str = "a program", **fields: Any) -> tuple[ApiKey, str]:
+        """An API key of the organization, and its text."""
+        return ApiKey.objects.issue(
+            organization=self.organization, name=name, scopes=[*scopes], by=self.admin, **fields
+        )
+
     def keep_secret(self, value: str = "canary-of-a-secret", **fields: str) -> Secret:
         """A secret of the organization, by default one for github.com."""
         fields = {"name": f"{self.organization.slug}-deploy", "host": "github.com"} | fields
         secret = Secret(organization=self.organization, **fields)
         secret.store(value, by=self.admin)
         return secret
+
+    def notify(self, **fields: Any) -> Delivery:
+        """A delivery that waits, to a target of the organization."""
+        fields = {"name": f"{self.organization.slug}-target", "kinds": ["run.failed"]} | fields
+        target = Target(organization=self.organization, service="webhook", **fields)
+        target.keep("https://example.com/hooks/canary-of-an-address")
+        target.save()
+        Delivery.objects.unscoped().queue_test(target, by=self.admin)
+        return target.deliveries.get()
 
 
 def make_tenant(slug: str) -> Tenant:

@@ -1,4 +1,4 @@
-"""Wiring: settings, URLs, the ASGI application, Celery, the private Redis."""
+"""Project modules: settings, URLs, the ASGI application, Celery, the private Redis."""
 
 from crewops.celery import app as celery_app
 

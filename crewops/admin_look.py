@@ -1,4 +1,4 @@
-"""How the admin looks: the settings of unfold."""
+"""Appearance of the admin: the settings of unfold."""
 
 from collections.abc import Callable
 from typing import Any
@@ -38,7 +38,7 @@ UNFOLD = {
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "6px",
     "COLORS": {
-        # Tailwind's blue, the nearest to the pages' own.
+        # Tailwind's blue, the closest to the blue of the other pages.
         "primary": {
             "50": "oklch(97% .014 254.604)",
             "100": "oklch(93.2% .032 255.585)",
@@ -62,6 +62,7 @@ UNFOLD = {
                     _list("crews", "organization", "Organizations", "domain"),
                     _list("crews", "membership", "Memberships", "group"),
                     _list("crews", "crew", "Crews", "smart_toy"),
+                    _list("crews", "approvalrule", "Approval rules", "approval"),
                     _list("crews", "secret", "Secrets", "key"),
                 ],
             },

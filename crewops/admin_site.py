@@ -1,4 +1,7 @@
-"""The admin site: unfold's, with its own Content-Security-Policy and without the unscoped shortcut."""
+"""The admin site: unfold's site with its own Content-Security-Policy.
+
+The view ``view_on_site`` is removed because it looks up records without a scope check.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,22 +14,22 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver
 from unfold.sites import UnfoldAdminSite
 
-# Alpine.js, which unfold is built on, compiles the expressions in its attributes.
+# unfold is built on Alpine.js, which compiles the expressions in its attributes.
 allows_alpine = csp_update({"script-src": [UNSAFE_EVAL]})
 
 
 class CrewOpsAdminSite(UnfoldAdminSite):
-    """Where every model admin is registered."""
+    """The site on which every model admin is registered."""
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        # view_on_site forwards to any record's page and so tells which ids exist.
+        # view_on_site redirects to any record's page, so it would reveal which ids exist.
         return [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]
 
     def admin_view(self, view: Callable, cacheable: bool = False) -> Callable:
         return allows_alpine(super().admin_view(view, cacheable))
 
     def get_log_entries(self, request: HttpRequest) -> QuerySet[LogEntry]:
-        # "Recent actions" name records that the user may have lost the right to see.
+        # "Recent actions" can name records that the user may no longer see.
         entries = super().get_log_entries(request)
         return entries if request.user.is_superuser else entries.none()
 

@@ -9,22 +9,28 @@ django.setup(set_prefix=False)
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  needs the app registry
 from django.conf import settings  # noqa: E402
+from django.urls import re_path  # noqa: E402
 
-from crewops import garbage  # noqa: E402
+from crewops import gc_tuning  # noqa: E402
 from crewops.body_limit import BodyLimit  # noqa: E402
 from crewops.handler import Handler  # noqa: E402
 from crewops.request_context import RequestContext  # noqa: E402
 from crewops.request_head import SocketsNeedUpgrade  # noqa: E402
-from realtime.daphne_writer import OfferDaphneWriter  # noqa: E402
-from realtime.routing import websocket_urlpatterns  # noqa: E402
+from realtime.servers.daphne import OfferDaphneWriter  # noqa: E402
+from realtime.sockets.routing import http_urlpatterns, websocket_urlpatterns  # noqa: E402
+from runs.reporting.otlp.body import BODY_BYTES  # noqa: E402
 
+limited = BodyLimit(
+    Handler(),
+    limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+    limits=dict.fromkeys(("/v1/traces", "/v1/traces/"), BODY_BYTES),
+)
+pages = RequestContext(SocketsNeedUpgrade(limited))
 application = ProtocolTypeRouter(
     {
-        "http": RequestContext(
-            SocketsNeedUpgrade(BodyLimit(Handler(), limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
-        ),
+        "http": URLRouter([*http_urlpatterns, re_path(r"", pages)]),
         "websocket": OfferDaphneWriter(URLRouter(websocket_urlpatterns)),
     }
 )
 
-garbage.settle()
+gc_tuning.settle()

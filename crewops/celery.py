@@ -1,4 +1,4 @@
-"""The Celery application. Its messages are doorbells: the truth about a run is in the database."""
+"""The Celery application. A message only starts work; the database holds the state of a run."""
 
 import os
 from typing import Any
@@ -15,4 +15,4 @@ app.autodiscover_tasks()
 
 @setup_logging.connect
 def keep_djangos_logging(**kwargs: Any) -> None:
-    """With a receiver Celery leaves logging as the settings have made it."""
+    """Does nothing. If this signal has a receiver, Celery keeps the logging of the settings."""

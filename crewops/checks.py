@@ -1,6 +1,6 @@
-"""System checks of the deployment: what would fail later, or only for visitors.
+"""System checks of the deployment: problems that would appear later, or only to visitors.
 
-Those that ask another server run with ``manage.py check --deploy`` alone.
+Checks that connect to another server run only with ``manage.py check --deploy``.
 """
 
 from pathlib import Path
@@ -12,9 +12,9 @@ from django.core.checks import CheckMessage, Info, Tags, Warning, register
 
 from crewops import redis_rights
 
-TIMEOUT_S = 2.0  # for Redis to answer
-TAG = "crewops"  # of what `manage.py prepare` looks at each time
-SENTINEL = "realtime/websocket.js"  # a file that is there once static files were collected
+TIMEOUT_S = 2.0  # seconds for Redis to respond
+TAG = "crewops"  # the tag of the checks that `manage.py prepare` runs each time
+SENTINEL = "realtime/websocket.js"  # this file exists once static files were collected
 
 
 @register(TAG)
@@ -60,13 +60,13 @@ def database_takes_several_machines(**kwargs: Any) -> list[CheckMessage]:
 @register(deploy=True)
 def redis_does_what_it_is_asked(**kwargs: Any) -> list[CheckMessage]:
     if settings.REDIS_IS_PRIVATE:
-        return []  # started by the stack, without users and eviction
+        return []  # the stack starts it, without users and eviction
     try:
         with redis.Redis.from_url(
             settings.REDIS_URL,
             socket_timeout=TIMEOUT_S,
             socket_connect_timeout=TIMEOUT_S,
-            protocol=2,  # with version 3 a subscription has no answer of its own
+            protocol=2,  # with version 3 a subscription gets no response of its own
         ) as client:
             return [*_rights(client), *_eviction(client)]
     except redis.AuthenticationError as error:

@@ -1,6 +1,7 @@
-"""The site's own page for what is not found, with DEBUG on as well.
+"""The site's own 404 page, with DEBUG on as well.
 
-Django's would list every route. Whoever follows a dead link on a fresh checkout sees what users see.
+Django's page would list every route. On a fresh checkout, a dead link now shows the page that users
+see.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from django.views.defaults import page_not_found
 
 
 class OwnNotFound:
-    """Django middleware, the last one. Without DEBUG Django does the same by itself."""
+    """Django middleware; must be the last one. Without DEBUG Django shows this page by itself."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response

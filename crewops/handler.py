@@ -1,7 +1,8 @@
-"""Django under ASGI, with each request answered on one thread that keeps its database connection.
+"""Django under ASGI: one thread answers each request and keeps its database connection.
 
-Django's own handler makes a thread for each request, and so a database connection, and changes threads
-for each middleware that is not written for both modes. All our views and middleware are synchronous.
+Django's own handler makes a thread for each request, and so a database connection. It also changes
+threads for each middleware that is not written for both modes. All our views and middleware are
+synchronous.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ T = TypeVar("T")
 
 
 class Handler(ASGIHandler):
-    """An ASGI application for HTTP. At most ``HTTP_THREADS`` requests are answered at once; others wait."""
+    """An ASGI application for HTTP. At most ``HTTP_THREADS`` requests run at once; others wait."""
 
     def __init__(self) -> None:
         super(ASGIHandler, self).__init__()
@@ -52,11 +53,11 @@ class Handler(ASGIHandler):
         if isinstance(response, FileResponse):
             response.block_size = self.chunk_size
         if not response.streaming:
-            response.close()  # here, and not by another thread: its content is in memory
+            response.close()  # here, not in another thread: the content is in memory
         return response
 
     async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Run ``work``; what it binds to the context, such as ids for the log, is bound here then."""
+        """Run ``work`` in a thread. Then bind here the context that it bound, such as log ids."""
         context = copy_context()
         loop = asyncio.get_running_loop()
         try:

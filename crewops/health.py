@@ -1,4 +1,4 @@
-"""Whether the deployment is alive, and whether it is ready to carry out runs."""
+"""Health checks: whether the deployment is alive, and whether it is ready to execute runs."""
 
 import logging
 from collections import Counter
@@ -17,24 +17,24 @@ from django.views.decorators.http import require_safe
 from runs.models import Worker
 from runs.tools import box
 
-TIMEOUT_S = 1.0  # for Redis to answer
+TIMEOUT_S = 1.0  # seconds for Redis to respond
 
 logger = logging.getLogger(__name__)
 
 
 class NotReady(Exception):
-    """A part is missing; the message says what to do, ``details`` are shown beside it."""
+    """A part is not ready. The message says what to do; ``details`` are added to the part."""
 
     def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)
         self.details = details
 
 
-@csrf_exempt  # nothing to protect, and a POST is to be answered 405
+@csrf_exempt  # there is nothing to protect, and a POST must get a 405
 @never_cache
 @require_safe
 def alive(request: HttpRequest) -> JsonResponse:
-    """200 as long as this process answers at all."""
+    """200 as long as this process responds at all."""
     return JsonResponse({"status": "alive"})
 
 
@@ -44,11 +44,15 @@ def alive(request: HttpRequest) -> JsonResponse:
 def ready(request: HttpRequest) -> JsonResponse:
     """200 when database, Redis and a worker can be reached, else 503; with ``?quiet`` always 200.
 
-    ``{"status": "ready" | "not ready", "parts": {"database": {"ok": bool, "message"?: what to do}, ...}}``;
-    ``worker`` has ``heard_s_ago``, seconds since the last heartbeat of any. ``tools`` has ``tiers`` too: ``{tier of the tools' box: how many workers alive}``. A lesser tier than
-    the sandbox is said, and is a failure only where ``TOOLS_REQUIRE_SANDBOX`` is set.
+    ``{"status": "ready" | "not ready", "parts": {name: {"ok": bool, "message"?: what to do}}}``
+
+    The parts are ``database``, ``redis``, ``worker`` and ``tools``. ``worker`` has ``heard_s_ago``:
+    the seconds since the last heartbeat of any worker. ``tools`` has ``tiers``: ``{tier of the
+    tools' box: number of workers alive}``. Its message reports a lesser tier than the sandbox,
+    which is a failure only if ``TOOLS_REQUIRE_SANDBOX`` is set.
     """
-    asks_only = "quiet" in request.GET  # who waits for the start: nothing is wrong yet
+    # Set by a caller that waits for the start: not ready is no fault then, so it is not logged.
+    asks_only = "quiet" in request.GET
     checks = {"database": _database, "redis": _redis, "worker": _worker, "tools": _tools}
     parts = {name: _state(check, quiet=asks_only) for name, check in checks.items()}
     is_ready = all(part["ok"] for part in parts.values())

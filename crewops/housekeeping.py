@@ -1,4 +1,7 @@
-"""What the libraries keep and only a command would remove, removed with what else is old."""
+"""Deletes expired rows of libraries together with other old data.
+
+Without this, only a command of the library would delete them.
+"""
 
 from time import monotonic
 from typing import Any
@@ -9,7 +12,7 @@ from django.dispatch import receiver
 from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
-from runs.retention import Rest, cleaning
+from runs.execution.retention import Rest, cleaning
 
 BATCH = 1_000  # rows in one transaction
 

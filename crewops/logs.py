@@ -1,8 +1,8 @@
-"""Log lines: as JSON for machines, with the ids of whom and what they are about, or plain for people.
+"""Log lines: JSON for machines, with the ids of the user and the objects, or plain for people.
 
-Whatever is bound with ``structlog.contextvars`` (``request_id``, ``user_id``, ``run_id``, ``crew_id``,
-``organization_id``) stands on every line of that context. Neither form shows a secret that can be told
-by its looks: the finished text is redacted like a tool's output.
+Values bound with ``structlog.contextvars`` (``request_id``, ``user_id``, ``run_id``, ``crew_id``,
+``organization_id``) are part of every JSON line of that context. Neither format shows a secret that
+can be recognized by its form: the finished text is redacted like a tool's output.
 """
 
 import logging
@@ -17,18 +17,18 @@ from structlog.contextvars import merge_contextvars
 from structlog.processors import JSONRenderer, TimeStamper, format_exc_info
 from structlog.stdlib import ExtraAdder, ProcessorFormatter
 
-from runs.redaction import redact
+from runs.execution.redaction import redact
 
-# What a log call may add with ``extra``. Anything else is left out: Django passes whole requests.
+# Fields that a log call may add with ``extra``. Others are dropped: Django passes whole requests.
 EXTRA = ("method", "path", "status", "duration_ms", "code", "seconds")
-# Under the supervisor all processes write to one place, so each line names its process.
+# Under the supervisor all processes write to the same output, so each line names its process.
 PROCESS = os.environ.get("SUPERVISOR_PROCESS_NAME", "")
 
 logger = logging.getLogger(__name__)
 
 
 def configure(config: dict[str, Any]) -> None:
-    """Django's ``LOGGING_CONFIG``. With JSON, warnings and what nobody catches become lines, too."""
+    """Django's ``LOGGING_CONFIG``. With JSON, warnings and uncaught exceptions are lines, too."""
     logging.config.dictConfig(config)
     if "json" in config["root"]["handlers"]:
         logging.captureWarnings(True)
@@ -48,12 +48,12 @@ class LineFormatter(logging.Formatter):
 
 
 def json_formatter() -> ProcessorFormatter:
-    """One object a line; a traceback is the text ``exception``."""
+    """One JSON object per line; a traceback is the text ``exception``."""
     return ProcessorFormatter(
         foreign_pre_chain=[ExtraAdder(EXTRA), merge_contextvars],
         processors=[
             TimeStamper(fmt="iso", utc=True),
-            format_exc_info,  # as text: structlog's other form would show local variables
+            format_exc_info,  # as text: structlog's other format shows local variables
             _shape,
             JSONRenderer(default=str, ensure_ascii=False),
         ],

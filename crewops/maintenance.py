@@ -1,7 +1,8 @@
-"""``python -m crewops.maintenance begin|end``: a running stack lets go of its database, and goes on.
+"""``python -m crewops.maintenance begin|end``: disconnect a running stack from its database.
 
-Between the two nothing of the stack holds a connection, as a restore of PostgreSQL needs; the private
-Redis stays. Every process that another stack or machine runs is stopped there.
+`end` starts it again. Between begin and end no process of the stack holds a connection, as a
+restore of PostgreSQL requires. The private Redis keeps running. Stop the processes of every other
+stack or machine there.
 """
 
 import argparse
@@ -12,10 +13,10 @@ from pathlib import Path
 
 from django.conf import settings
 
-from crewops import leftovers
+from crewops import stale_processes
 from realtime.terminal import address
 
-FILE = "maintenance"  # in the data directory, from begin to end
+FILE = "maintenance"  # exists in the data directory from begin to end
 STOPPED = ("web", "worker", "scheduler")  # groups of supervisord.conf
 PATIENCE_S = 60.0
 POLL_S = 0.1
@@ -26,8 +27,10 @@ def is_on(var_dir: Path) -> bool:
 
 
 def at_work(var_dir: Path) -> list[str]:
-    """The programs that may hold a connection to the database."""
-    return [name for name in leftovers.running(var_dir) if name.rstrip("0123456789") in STOPPED]
+    """The running programs that may hold a connection to the database."""
+    return [
+        name for name in stale_processes.running(var_dir) if name.rstrip("0123456789") in STOPPED
+    ]
 
 
 def main(arguments: list[str]) -> None:

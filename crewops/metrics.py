@@ -1,7 +1,7 @@
-"""``/metrics``: what all processes of this machine have counted, for Prometheus.
+"""``/metrics``: the counts of all processes of this machine, for Prometheus.
 
-Each process counts in files of its own in ``METRICS_DIR``, and any web process adds them up. A process
-that has ended leaves its counts behind, so nothing counts backwards until the stack is started anew.
+Each process counts in its own files in ``METRICS_DIR``, and any web process adds them up. A process
+that has ended leaves its files behind, so no count decreases until the stack is restarted.
 """
 
 from functools import cache
@@ -20,8 +20,8 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from crewops import rate
 from crewops.request_context import known_labels as requests_known
-from realtime.addresses import counted
 from realtime.metrics import known_labels as realtime_known
+from realtime.sockets.addresses import counted
 from runs.metrics import Present
 from runs.metrics import known_labels as runs_known
 
@@ -34,8 +34,10 @@ REFUSED = "Send the header: Authorization: Bearer <METRICS_TOKEN>\n"
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """The metrics as text; 404 where ``METRICS_TOKEN`` is not set, 401 for a request without it, and
-    429 for an address that goes on like that.
+    """The metrics as text.
+
+    404 if ``METRICS_TOKEN`` is not set, 401 for a request without it, 429 for an address that sends
+    too many of those.
     """
     if not settings.METRICS_TOKEN:
         return HttpResponse(ABSENT, status=404, content_type="text/plain")
@@ -57,14 +59,14 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 @cache
 def start_at_zero() -> None:
-    """Make the series of known labels: one that appeared at 1 would hide the first from `increase()`."""
+    """Create the series of known labels at 0: `increase()` misses a new series' first count."""
     for metric, known in (runs_known() | realtime_known() | requests_known()).items():
         for labels in known:
             metric.labels(*labels)
 
 
 def forget_open_sockets_of_the_dead() -> None:
-    """A process that was killed has not said that its sockets have closed."""
+    """Remove the open sockets of killed processes, which did not report that they closed."""
     for file in settings.METRICS_DIR.glob("gauge_live*.db"):
         pid = int(file.stem.rpartition("_")[2])
         if not _is_alive(pid, file):
@@ -73,7 +75,7 @@ def forget_open_sockets_of_the_dead() -> None:
 
 def _is_alive(pid: int, file: Path) -> bool:
     try:
-        # A later process may have got the number; it is younger than the file.
+        # A later process may have the same pid. It started after the file was written.
         return psutil.Process(pid).create_time() <= file.stat().st_mtime
     except (psutil.NoSuchProcess, FileNotFoundError):
         return False

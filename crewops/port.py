@@ -1,4 +1,4 @@
-"""Whether the web's port can be had, and who holds it where it cannot."""
+"""Checks whether the web's port is free, and names the process that holds it if not."""
 
 import socket
 from contextlib import closing, suppress
@@ -7,11 +7,14 @@ import psutil
 
 
 class Taken(Exception):
-    """Says who holds the port, as far as this user may know, and how to choose another."""
+    """The port is in use.
+
+    The message says how to choose another port and, if this user may know, which process holds it.
+    """
 
 
 def refuse_taken(host: str, port: int) -> None:
-    """Raises ``Taken`` where ``host:port`` cannot be listened on."""
+    """Raise ``Taken`` if this process cannot listen on ``host:port``."""
     with closing(socket.socket()) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

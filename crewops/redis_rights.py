@@ -1,4 +1,4 @@
-"""What the Redis user of ``REDIS_URL`` must be allowed; `docs/operations.md` has the same as a table."""
+"""Rights that the Redis user of ``REDIS_URL`` needs. `docs/operations.md` has them as a table."""
 
 import secrets
 
@@ -7,8 +7,8 @@ from django.conf import settings
 from redis.client import PubSub
 from redis.exceptions import NoPermissionError
 
-KINDS = ("run", "graph", "mission")  # of the streams; their channels are in the wire contract
-# Each is tried as it stands, {key} being a key of our own that is deleted afterwards.
+KINDS = ("run", "graph", "mission")  # of streams; the wire contract has their channels
+# Each command is executed as it is written. {key} is a key of our own that is deleted afterwards.
 COMMANDS = (
     "ping",
     *("incrby {key}:count 1", "expire {key}:count 60"),
@@ -33,24 +33,28 @@ def channels() -> list[str]:
 
 
 def worker_patterns(client: redis.Redis) -> list[str]:
-    """What Celery's workers listen to: patterns, which Redis allows only as they are written."""
+    """Patterns that Celery's workers subscribe to. Redis allows a pattern only as it is written."""
     db = client.connection_pool.connection_kwargs.get("db") or 0
     begin = f"{settings.REDIS_PREFIX}/{db}"
     return [f"{begin}.celery.pidbox", f"{begin}.celeryev/worker.*"]
 
 
 def missing(client: redis.Redis) -> list[str]:
-    """What the user of ``client`` is not allowed, as ``ACL SETUSER`` takes it; each is tried."""
+    """The rights that the user of ``client`` lacks, as ``ACL SETUSER`` takes them.
+
+    Each right is tested by using it.
+    """
     token = secrets.token_hex(8)
     lacks: dict[str, None] = {}  # in order
     key = f"{settings.REDIS_PREFIX}check:{token}"
-    with client.client() as connection:  # `watch` and `multi` belong to one
+    with client.client() as connection:  # `watch` and `multi` need one connection
         for command in COMMANDS:
             name, *arguments = command.format(key=key).split()
             if name == "script|load":
                 arguments = [SCRIPT]
             elif name == "evalsha":
-                sha = "0" * 40  # no such script: being told so is being allowed to ask
+                # an unknown script: an error about it shows that we may call evalsha
+                sha = "0" * 40
                 arguments = [sha, "1", f"{key}:text"]
             _try(lacks, connection, name, arguments, f"~{settings.REDIS_PREFIX}*")
         for pattern in channels():
@@ -82,7 +86,8 @@ def _try(
         if isinstance(client, PubSub):
             client.parse_response()
     except redis.ResponseError as refused:
-        # Any other refusal comes after the look at rights; that of EXEC is wrapped in one of its own.
+        # Redis checks rights first, so after any other error the command is allowed. The refusal of
+        # EXEC is wrapped in another error.
         if not (isinstance(refused, NoPermissionError) or "NOPERM" in str(refused)):
             return
         is_place = " key" in str(refused) or " channel" in str(refused)

@@ -1,7 +1,8 @@
-"""``REDIS_URL``, read once and written anew for each of those that read it in their own way.
+"""Parses ``REDIS_URL`` once and rewrites it for each library that reads it in its own way.
 
-redis-py, Channels and kombu disagree about certificates, unix sockets and what a password may hold.
-Nothing here says what the URL holds: it goes to logs and terminals, and a password is in it.
+redis-py, Channels and kombu disagree about certificates, unix sockets and the characters of a
+password. No message repeats the content of the URL: messages go to logs and terminals, and the URL
+contains a password.
 """
 
 import re
@@ -17,7 +18,7 @@ FORMS = (
 UNIX_OPTIONS = ("db", "username", "password")
 TLS_OPTIONS = ("ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname")
 CERT_REQS = ("required", "optional", "none")
-# A password may hold what a URL would have escaped: it ends at the last @.
+# A password may contain characters that a URL escapes: it ends at the last @.
 STRICT = r"[^/?#@]*"
 TOLERANT = r".*"
 TCP = (
@@ -28,12 +29,15 @@ TCP = (
 
 
 class BadRedisURL(ValueError):
-    """Says which part of the URL cannot be used, and the right form; never what it holds."""
+    """The URL is invalid.
+
+    The message says which part and gives the right form. It never repeats the URL's content.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class RedisURL:
-    """``url`` for redis-py, ``broker_url`` and ``broker_ssl`` for kombu."""
+    """``url`` is for redis-py, ``broker_url`` and ``broker_ssl`` are for kombu."""
 
     url: str = field(repr=False)
     broker_url: str = field(repr=False)
@@ -41,7 +45,7 @@ class RedisURL:
 
 
 def read(text: str) -> RedisURL:
-    """Raises ``BadRedisURL``."""
+    """Parse the URL. Raises ``BadRedisURL``."""
     if text.startswith("unix://"):
         return _unix(text)
     for password in (STRICT, TOLERANT):
@@ -91,7 +95,7 @@ def _tcp(match: re.Match[str]) -> RedisURL:
 
 
 def _tls(options: dict[str, str]) -> dict[str, Any]:
-    """What kombu hands to redis-py; without it kombu would verify nothing."""
+    """The TLS options that kombu passes to redis-py. Without them kombu would verify nothing."""
     tls: dict[str, Any] = {"ssl_cert_reqs": "required"} | options
     if tls["ssl_cert_reqs"] not in CERT_REQS:
         raise BadRedisURL(f"ssl_cert_reqs is one of: {', '.join(CERT_REQS)}")
@@ -104,6 +108,6 @@ def _tls(options: dict[str, str]) -> dict[str, Any]:
 
 def _options(query: str, known: tuple[str, ...]) -> dict[str, str]:
     options = dict(parse_qsl(query, keep_blank_values=True))
-    if options.keys() - set(known):  # an unknown one may be a part of a password
+    if options.keys() - set(known):  # an unknown option may be part of a password
         raise BadRedisURL(f"after ? it takes {', '.join(known)}, and no others. {FORMS}")
     return {name: value for name, value in options.items() if value}

@@ -1,4 +1,4 @@
-"""What is known of a request, from the edge of the site to its last log line. Sockets do so themselves."""
+"""Log context, request id and log line of each HTTP request. Sockets have their own."""
 
 import logging
 import time
@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from prometheus_client import Histogram
 from structlog.contextvars import bind_contextvars, bound_contextvars
 
-from realtime import request_id
+from realtime.sockets import request_id
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 REQUESTS = Histogram(
@@ -28,8 +28,10 @@ logger = logging.getLogger("crewops.requests")
 
 
 class RequestContext:
-    """ASGI middleware for HTTP: takes over or makes ``X-Request-ID``, binds it to the context, answers
-    with it, and logs each request when it has been answered, without its query.
+    """ASGI middleware for HTTP: handles ``X-Request-ID`` and logs each request after its response.
+
+    The id is taken from the request or made. It is bound to the context and sent with the response.
+    The log line does not contain the query.
     """
 
     def __init__(self, application: Callable) -> None:
@@ -53,7 +55,7 @@ class RequestContext:
 
 
 class UserContext:
-    """Django middleware: binds the user of a session. A token's user is bound where it is checked."""
+    """Django middleware: binds a session's user. A token's user is bound when it is checked."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -77,6 +79,6 @@ def _log(scope: Scope, status: int, took_s: float) -> None:
 
 
 def known_labels() -> dict[Histogram, list[tuple[str, int]]]:
-    """The series of `REQUESTS` that are there before the first such request: those to watch."""
+    """The series of `REQUESTS` that exist before the first such request: those to monitor."""
     watched = (200, 400, 401, 403, 404, 429, 500, 503)
     return {REQUESTS: [(method, status) for method in ("GET", "POST") for status in watched]}

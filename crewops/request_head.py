@@ -1,6 +1,7 @@
-"""Which heads of requests are refused before any application sees them, and with which answer.
+"""Request heads that are refused before any application sees them, and the responses to them.
 
-RFC 9112 asks for one valid ``Host``; RFC 6455 for the version of a handshake. The rest are bounds.
+RFC 9112 requires one valid ``Host``; RFC 6455 requires the version of a handshake. The rest are
+limits.
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import Any
 
 from crewops.api.problems import MEDIA_TYPE, problem
 
-HEAD_LIMIT = 64 * 1024  # bytes of request line and headers, each header counted as `name: value`
+HEAD_LIMIT = 64 * 1024  # bytes of request line and headers; each header counts as `name: value`
 HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(:[0-9]*)?")
 WEBSOCKET_VERSION = b"13"
 UPGRADE = {
@@ -26,7 +27,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An answer in place of the application's."""
+    """A response that replaces the application's."""
 
     status: HTTPStatus
     code: str
@@ -38,14 +39,14 @@ class Refusal:
         return problem(self.status, code=self.code, detail=self.detail)
 
     def wire(self) -> list[tuple[bytes, bytes]]:
-        """Its headers as ASGI has them, with those of its body."""
+        """The response headers as ASGI has them, including those of the body."""
         headers = {"content-type": MEDIA_TYPE, "cache-control": "no-store", **self.headers}
         return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(
         self, scope: dict[str, Any], receive: Any, send: Callable[..., Awaitable[None]]
     ) -> None:
-        """An ASGI application that gives this answer to any request, and ends the connection."""
+        """As an ASGI application: send this response to any request and end the connection."""
         body = json.dumps(self.problem).encode()
         headers = [*self.wire(), (b"content-length", str(len(body)).encode())]
         if "Connection" not in self.headers:
@@ -74,7 +75,7 @@ UPGRADE_REQUIRED = Refusal(
 
 
 class SocketsNeedUpgrade:
-    """ASGI middleware for HTTP: 426 for the address of a socket that is asked for without upgrading."""
+    """ASGI middleware for HTTP: answers 426 to a request for a socket's URL without an upgrade."""
 
     def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
         self.app = app
@@ -85,7 +86,7 @@ class SocketsNeedUpgrade:
 
 
 def size_of(method: bytes, target: bytes, headers: Headers) -> int:
-    """The bytes of a head whose lines are written in the usual way."""
+    """The size in bytes of a head whose lines are written in the usual way."""
     request_line = len(method) + len(target) + len(b"  HTTP/1.1\r\n")
     return request_line + sum(len(name) + len(value) + 4 for name, value in headers) + 2
 
@@ -93,7 +94,7 @@ def size_of(method: bytes, target: bytes, headers: Headers) -> int:
 def refusal_of(
     version: str, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]
 ) -> Refusal | None:
-    """What is wrong with the head of any request; ``version`` is of HTTP."""
+    """The response to the head of any request if it is invalid. ``version`` is the HTTP version."""
     if size_of(method, target, headers) > HEAD_LIMIT:
         return TOO_LARGE
     if version not in ("1.0", "1.1"):
@@ -107,19 +108,19 @@ def refusal_of(
 
 
 def refusal_of_handshake(headers: Headers) -> Refusal | None:
-    """What is wrong with the head of a WebSocket handshake, besides."""
+    """The response to the head of a WebSocket handshake if it lacks a valid version."""
     versions = [value.strip() for name, value in headers if name == b"sec-websocket-version"]
     return None if versions == [WEBSOCKET_VERSION] else UPGRADE_REQUIRED
 
 
 def tokens_of(name: bytes, headers: Headers) -> list[bytes]:
-    """The members of a header that is a list, in lower case, from all lines of that name."""
+    """The members of a list header, in lower case, from all lines with that name."""
     lists = [value for key, value in headers if key == name]
     return [token.strip().lower() for token in b",".join(lists).split(b",") if token.strip()]
 
 
 def without_upgrade(headers: Headers) -> list[tuple[bytes, bytes]]:
-    """The headers of the same request that asks for no other protocol."""
+    """The headers of the same request without the upgrade to another protocol."""
     headers = list(headers)
     kept = [pair for pair in headers if pair[0] not in (b"upgrade", b"connection")]
     options = [option for option in tokens_of(b"connection", headers) if option != b"upgrade"]

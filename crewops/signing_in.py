@@ -1,7 +1,8 @@
-"""Guessing passwords: after some wrong ones a user name is locked at that address for a while.
+"""Limits password guessing: after some wrong passwords a user name is locked at that address.
 
-It holds for every way in that asks `django.contrib.auth.authenticate`: the site's page, the admin's,
-the API. Who is locked gets the answer of a wrong password.
+The lock lasts for a while. It applies to every sign-in that uses
+`django.contrib.auth.authenticate`: the site's page, the admin's and the API's. A locked user gets
+the same response as after a wrong password.
 """
 
 from typing import Any
@@ -12,27 +13,27 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
 from crewops import rate
-from realtime.addresses import counted
+from realtime.sockets.addresses import counted
 
 NAME_LENGTH = 150  # characters; no user has a longer name
 
 
 class SignInLimit(AxesStandaloneBackend):
-    """The first of ``AUTHENTICATION_BACKENDS``: refuses before a password is looked at."""
+    """Must be first in ``AUTHENTICATION_BACKENDS``: it refuses before the password is checked."""
 
     def authenticate(self, request: HttpRequest | None, *args: Any, **credentials: Any) -> None:
         if request is None:
-            return  # a command asks without one
+            return  # a command calls this without a request
         if rate.count(f"sign-in {address_of(request)}") > settings.SIGN_INS_PER_MINUTE:
-            raise PermissionDenied  # also from one who tries many names
+            raise PermissionDenied  # also applies to a client that tries many names
         super().authenticate(request, *args, **credentials)
 
 
 def address_of(request: HttpRequest) -> str:
-    """The client's address; the server took it from the connection or from a trusted proxy."""
+    """The client's address, which the server took from the connection or from a trusted proxy."""
     return counted(request.META.get("REMOTE_ADDR"))
 
 
 def name_tried(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
-    """The user name, in a form that every database can hold."""
+    """The user name of the attempt, in a form that every database can store."""
     return str((credentials or {}).get("username", "")).replace("\0", "")[:NAME_LENGTH]

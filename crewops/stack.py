@@ -1,8 +1,8 @@
-"""``python -m crewops.stack``: every process of one machine, under one supervisor, in the foreground.
+"""``python -m crewops.stack``: every process of one machine under one supervisor.
 
-`supervisord.conf` says what is started. Here is what comes before it: one stack a data directory, a
-free port, nothing left over from a stack that was killed. SIGINT, SIGTERM and a closed terminal
-(SIGHUP) end all of it.
+It runs in the foreground. `supervisord.conf` defines the processes. This module first ensures that
+only one stack uses the data directory, that the port is free, and that no process of a killed stack
+is left. SIGINT, SIGTERM and a closed terminal (SIGHUP) end all processes.
 """
 
 import fcntl
@@ -25,12 +25,12 @@ from supervisor.process import ProcessGroup
 from supervisor.states import ProcessStates, SupervisorStates
 from supervisor.supervisord import go
 
-from crewops import leftovers, maintenance, port, redis, standard_output
+from crewops import maintenance, port, redis, stale_processes, standard_output
 from realtime.terminal import address
 
 
 class AlreadyRunning(Exception):
-    """Says which data are in use, and how to have a second stack."""
+    """The message says which data are in use, and how to run a second stack."""
 
 
 def main() -> None:
@@ -39,8 +39,8 @@ def main() -> None:
     try:
         variables = environment()
         held = lock(settings.VAR_DIR)
-        leftovers.end(settings.VAR_DIR)
-        shutil.rmtree(settings.METRICS_DIR)  # of processes that have ended
+        stale_processes.end(settings.VAR_DIR)
+        shutil.rmtree(settings.METRICS_DIR)  # from processes that have ended
         settings.METRICS_DIR.mkdir()
         port.refuse_taken(settings.HOST, settings.PORT)
         address.note(settings.VAR_DIR, settings.HOST, settings.PORT)
@@ -57,7 +57,10 @@ def main() -> None:
 
 
 def lock(var_dir: Path) -> IO[str]:
-    """The lock of the data directory; it is given back when this process ends, however it ends."""
+    """Take the lock of the data directory. It is released when this process ends, in any way.
+
+    Raises ``AlreadyRunning``.
+    """
     file = (var_dir / address.LOCK).open("a")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -70,12 +73,15 @@ def lock(var_dir: Path) -> IO[str]:
 
 
 def redis_command() -> list[str]:
-    """What runs the private Redis; where there is none it is never started."""
+    """The command of the private Redis, or a dummy that is never started if it is not used."""
     return redis.server_command(settings.VAR_DIR) if settings.REDIS_IS_PRIVATE else ["true"]
 
 
 def environment() -> dict[str, str]:
-    """What `supervisord.conf` reads as ``%(ENV_...)s``; the settings decide, so `.env` counts."""
+    """Variables that `supervisord.conf` reads as ``%(ENV_...)s``.
+
+    They come from the settings, so `.env` counts.
+    """
     return {
         "STACK_BEGAN": str(time.time()),
         "STACK_HOST": settings.HOST,
@@ -89,7 +95,7 @@ def environment() -> dict[str, str]:
 
 
 class Options(ServerOptions):
-    """supervisord's, but a closed terminal ends it, and it notes which processes run."""
+    """supervisord's options; a closed terminal ends the stack, and processes are recorded."""
 
     def make_logger(self) -> None:
         self.logger = loggers.getLogger(self.loglevel)
@@ -102,7 +108,7 @@ class Options(ServerOptions):
             sys.stderr = Forgiving(sys.stderr)
 
     def set_uid_or_exit(self) -> None:
-        """Everything runs as who starts the stack, who need not have a name."""
+        """Does nothing: processes run as the user who starts the stack, who may have no name."""
 
     def write_pidfile(self) -> None:
         super().write_pidfile()
@@ -115,17 +121,20 @@ class Options(ServerOptions):
 
     def setsignals(self) -> None:
         super().setsignals()
-        # supervisord would start everything anew.
+        # supervisord would restart everything.
         signal.signal(signal.SIGHUP, lambda number, frame: self._end(frame))
 
     def _started(self, event: events.ProcessStateRunningEvent) -> None:
-        leftovers.note(settings.VAR_DIR, event.process.config.name, event.process.pid)
+        stale_processes.note(settings.VAR_DIR, event.process.config.name, event.process.pid)
         self._groups[event.process.group.config.name] = event.process.group
 
     def _maintain(self, event: events.Tick5Event) -> None:
-        """Stop what holds the database while `crewops.maintenance` asks for it; then start it again."""
+        """Stop the processes that use the database while `crewops.maintenance` requests it.
+
+        Afterwards start them again.
+        """
         if self.mood != SupervisorStates.RUNNING:
-            return  # what has stopped now is to stay so
+            return  # processes that stop during the shutdown stay stopped
         for group in (self._groups[n] for n in maintenance.STOPPED if n in self._groups):
             if maintenance.is_on(settings.VAR_DIR):
                 group.stop_all()
@@ -135,7 +144,10 @@ class Options(ServerOptions):
                     process.spawn()
 
     def _look_at_terminal(self, event: events.Tick5Event) -> None:
-        """A terminal that is gone sends SIGHUP to its session's leader, which may not pass it on."""
+        """End the stack when its terminal is gone.
+
+        The terminal sends SIGHUP to the leader of its session, which may not pass it on.
+        """
         if not sys.stdout.isatty():
             self._end()
 
@@ -144,7 +156,7 @@ class Options(ServerOptions):
 
 
 class Poller(poller.Poller):
-    """supervisord's, but the programs start at once, not after its first second of waiting."""
+    """supervisord's poller, but programs start at once, not after its first wait of a second."""
 
     _is_first = True
 
@@ -154,10 +166,10 @@ class Poller(poller.Poller):
 
 
 class Forgiving:
-    """A stream on a terminal that may be gone: what cannot be written is dropped.
+    """A stream on a terminal that may be gone: output that cannot be written is dropped.
 
-    supervisord reports there what it could not log; failing at that too it would die, and leave its
-    processes behind.
+    supervisord writes messages here that it could not log. If that failed too, it would die and
+    leave its processes behind.
     """
 
     def __init__(self, stream: TextIO) -> None:

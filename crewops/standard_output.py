@@ -1,7 +1,7 @@
-"""The standard output of the stack: what supervisord and its programs say, on the descriptor as given.
+"""Writes the output of supervisord and its programs to the inherited standard output.
 
-`/dev/fd/1` would open it anew, and that is refused for a terminal or a file of another user (as under
-``su``) and for a socket (as under a service manager).
+The path `/dev/fd/1` would open it again. That is refused for a terminal or a file of another user
+(as under ``su``) and for a socket (as under a service manager).
 """
 
 import logging
@@ -15,26 +15,26 @@ DESCRIPTOR = 1
 
 
 def write(data: bytes) -> None:
-    """Write all of it; waits where the reader is slow, and drops it where nobody reads any more."""
+    """Write all of ``data``. Wait if the reader is slow; drop it if nobody reads any more."""
     with suppress(OSError):
         while data:
             try:
                 data = data[os.write(DESCRIPTOR, data) :]
-            except BlockingIOError:  # whoever shares the descriptor has made it so
+            except BlockingIOError:  # another process that shares it made it non-blocking
                 select.select([], [DESCRIPTOR], [])
 
 
 def pass_on(event: events.ProcessLogStdoutEvent) -> None:
-    """What a program has said, as it came."""
+    """Write a program's output unchanged."""
     data = event.data
     write(data if isinstance(data, bytes) else data.encode())
 
 
 class SupervisorLog(loggers.Handler):
-    """supervisord's own log, in the form of everybody's."""
+    """supervisord's own log, in the format of all other log lines."""
 
     def emit(self, record: loggers.LogRecord) -> None:
-        # The levels of the two have the same numbers.
+        # Both libraries use the same numbers for levels.
         line = logging.LogRecord(
             "supervisor", record.level, "", 0, "%s", (record.asdict()["message"],), None
         )
@@ -42,7 +42,7 @@ class SupervisorLog(loggers.Handler):
         write(f"{formatter.format(line)}\n".encode())
 
     def flush(self) -> None:
-        """Nothing is kept back."""
+        """Does nothing: nothing is buffered."""
 
-    # There is no file to close, to open anew or to remove.
+    # There is no file to close, reopen or remove.
     close = reopen = remove = flush

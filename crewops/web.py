@@ -1,7 +1,7 @@
 """The web process: ``python -m crewops.web`` runs uvicorn with our WebSocket protocol.
 
-``HOST``, ``PORT`` and ``WEB_CONCURRENCY`` (processes) come from the environment. Where standard input
-is a listening socket, as it is under `supervisord.conf`, one process serves that socket instead.
+``HOST``, ``PORT`` and ``WEB_CONCURRENCY`` (processes) come from the environment. If standard input
+is a listening socket, as under `supervisord.conf`, one process serves that socket instead.
 """
 
 import os
@@ -10,30 +10,36 @@ import socket
 import stat
 import sys
 
-# crewops.request_head bounds heads before websockets reads them again, with bounds of its own: 128
-# headers, 8 KiB a line. It takes these from the environment when it is first imported.
+# crewops.request_head limits heads before websockets parses them again with its own limits: 128
+# headers, 8 KiB a line. websockets reads these from the environment at its first import.
 for bound in ("WEBSOCKETS_MAX_NUM_HEADERS", "WEBSOCKETS_MAX_LINE_LENGTH"):
-    os.environ.setdefault(bound, str(128 * 1024))  # more than a head may have, and never reached
+    os.environ.setdefault(bound, str(128 * 1024))  # more than a head may have, so never reached
 
 import django  # noqa: E402
 import uvicorn  # noqa: E402
 from django.conf import settings  # noqa: E402
 
 APPLICATION = "crewops.asgi:application"
-INBOUND_LIMIT = 64 * 1024  # bytes; beyond it the server closes 1009, from 16 KiB on we say why
-PING_S = 40.0  # a peer that is gone without a word is found within twice this
-GRACE_S = 10  # seconds that requests under way get when the process is asked to stop
+# bytes. Above it the server closes with 1009; from 16 KiB on our close gives the reason.
+INBOUND_LIMIT = 64 * 1024
+PING_S = 40.0  # seconds; a peer that is silently gone is detected within twice this
+GRACE_S = 10  # seconds for requests in progress when the process is asked to stop
+# seconds. With several processes, uvicorn kills one that does not answer its health check. A process
+# answers once it has imported Django, which takes over uvicorn's 5 s on a busy machine: it would be
+# killed and started again without end.
+HUNG_S = 60
 OPTIONS = {
-    "http": "crewops.http_protocol:HttpProtocol",
-    "ws": "realtime.server:FrameProtocol",
+    "http": "crewops.uvicorn_http:HttpProtocol",
+    "ws": "realtime.servers.uvicorn_ws:FrameProtocol",
     "ws_max_size": INBOUND_LIMIT,
     "ws_ping_interval": PING_S,
     "ws_ping_timeout": PING_S,
-    "ws_per_message_deflate": False,  # a prepared frame is the same for all; and see CRIME
+    "ws_per_message_deflate": False,  # all clients get the same prepared frame; see also CRIME
     "access_log": False,  # it would log query strings
-    "log_config": None,  # Django's logging is in force
+    "log_config": None,  # Django's logging applies
     "lifespan": "off",
     "timeout_graceful_shutdown": GRACE_S,
+    "timeout_worker_healthcheck": HUNG_S,
 }
 
 
@@ -55,24 +61,24 @@ def main() -> None:
 
 
 def allow_open_files() -> None:
-    """As many as the system lets us: each socket is one."""
+    """Raise the limit of open files as far as the system allows: each socket is one file."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _given_socket() -> socket.socket | None:
-    """Standard input, where it is a listening socket."""
+    """Standard input, if it is a listening socket."""
     if not sys.stdin or not stat.S_ISSOCK(os.fstat(0).st_mode):
         return None
-    given = socket.socket(fileno=os.dup(0))  # finds out the family: uvicorn's --fd assumes AF_UNIX
+    given = socket.socket(fileno=os.dup(0))  # detects the family; uvicorn's --fd assumes AF_UNIX
     if given.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         return given
     given.close()
     return None
 
 
-# Where several processes are asked for, `__main__` only watches them, and would log in a form of its
-# own; the others are spawned, and their protocols need the models before the application is loaded.
+# With several processes `__main__` only supervises them, and would log in its own format. The
+# others are spawned, and their protocols need the models before the application is loaded.
 if __name__ in ("__main__", "__mp_main__"):
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crewops.settings")
     django.setup()

@@ -1,4 +1,4 @@
-"""``python -m crewops.welcome``: waits until the stack is ready, then says where to go."""
+"""``python -m crewops.welcome``: waits until the stack is ready, then prints where to go."""
 
 import json
 import logging
@@ -18,10 +18,10 @@ logger = logging.getLogger("crewops.welcome")
 
 
 def main() -> None:
-    """Print the welcome; exits with status 1 where the stack is not ready in time."""
+    """Print the welcome. Exits with status 1 if the stack is not ready in time."""
     configure_logging(
         settings.LOGGING_CONFIG, settings.LOGGING
-    )  # no models, no apps: it starts soon
+    )  # without models and apps, so that it starts quickly
     address = f"http://localhost:{settings.PORT}"
     began = float(os.environ.get("STACK_BEGAN", time.time()))
     deadline = time.monotonic() + PATIENCE_S
@@ -39,16 +39,16 @@ def main() -> None:
 
 
 def _is_ready(began: float) -> bool:
-    """Whether the web answers, and a worker was heard from since the stack began (Unix time).
+    """Whether the web process responds, and a worker reported after the stack began (Unix time).
 
-    One that was killed before counts as alive for a while.
+    A worker that was killed before then still counts as alive for a while.
     """
     heard_s_ago = _parts().get("worker", {}).get("heard_s_ago")
     return heard_s_ago is not None and heard_s_ago < time.time() - began
 
 
 def _parts() -> dict[str, Any]:
-    """What ``/readyz`` says of each part; nothing where it does not answer."""
+    """Each part of the ``/readyz`` response; empty if the web process does not respond."""
     address = "127.0.0.1" if settings.HOST == "0.0.0.0" else settings.HOST
     host = settings.ALLOWED_HOSTS[0].lstrip(".")
     request = urllib.request.Request(

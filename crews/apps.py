@@ -7,7 +7,7 @@ class CrewsConfig(AppConfig):
 
     def ready(self) -> None:
         from crews import checks, converters  # noqa: F401  registers them
-        from crews.audit import bulk, receivers, sign_in  # noqa: F401  connects sign_in's receivers
+        from crews.audit import receivers, sign_in, users  # noqa: F401  connects sign_in's receivers
 
         receivers.connect()
-        bulk.connect()
+        users.connect()

@@ -1,4 +1,4 @@
-"""System checks: what would lose an organization's secrets."""
+"""System checks against the loss of an organization's secrets."""
 
 from typing import Any
 

@@ -1,11 +1,11 @@
-"""What to do where there is no crew yet, which depends on who is there to do it."""
+"""Advice for a site without a crew. It depends on who can create one."""
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 
 
 def advice() -> str:
-    """One or two sentences for somebody at the command line."""
+    """One or two sentences for a person at the command line."""
     if settings.DEBUG:
         return "There is no crew yet. Make the demo's with: manage.py seed_demo"
     superusers = get_user_model().objects.filter(is_superuser=True, is_active=True)

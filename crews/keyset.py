@@ -1,4 +1,4 @@
-"""Pages that begin after a row instead of at a number: each costs the same, however long the list."""
+"""Pages that begin after a row, not at a number: the length of the list adds no cost."""
 
 from typing import Any
 
@@ -10,9 +10,10 @@ SALT = "page of a list"
 
 
 def following(ordering: tuple[str, ...], values: list[Any]) -> Q:
-    """What comes after a row with ``values``: beyond the first, or level with it and beyond the second...
+    """Condition for the rows after a row with ``values``, in the order of ``ordering``.
 
-    The last field of ``ordering`` must tell any two rows apart.
+    Such a row is beyond it in the first field, or equal in the first and beyond it in the second,
+    and so on. The last field of ``ordering`` must be unique.
     """
     after, level = Q(), Q()
     for field, value in zip(ordering, values, strict=True):
@@ -20,16 +21,17 @@ def following(ordering: tuple[str, ...], values: list[Any]) -> Q:
         beyond = "lt" if field.startswith("-") else "gt"
         after |= level & Q(**{f"{name}__{beyond}": value})
         level &= Q(**{name: value})
-    # Implied by the rest; with it a database begins at this place of an index, not at its start.
+    # The rest implies this. With it a database begins at this position of an index, not at its
+    # start.
     first, bound = ordering[0].lstrip("-"), "lte" if ordering[0].startswith("-") else "gte"
     return Q(**{f"{first}__{bound}": values[0]}) & after
 
 
 class KeysetPage:
-    """One page of ``rows``, from ``?after=`` or ``?before=`` a row of another page, else the first.
+    """One page of ``rows``: after the row ``?after=``, before the row ``?before=``, or the first.
 
-    ``newer`` and ``older`` are the values of ``before`` and ``after`` that lead to the pages beside it,
-    empty where there is none. A value that no page gave leads to the first page.
+    ``newer`` and ``older`` are the values of ``before`` and ``after`` for the next page on each
+    side, empty if there is none. A value that no page gave leads to the first page.
     """
 
     def __init__(
@@ -56,9 +58,12 @@ class KeysetPage:
 
 
 def write(row: Model, ordering: tuple[str, ...], salt: str) -> str:
-    """The place of ``row``, signed: nobody makes the database compare a date with something else."""
+    """The position of ``row``, signed.
+
+    The signature keeps a client from making the database compare a date with another type.
+    """
     values = [str(getattr(row, field.lstrip("-"))) for field in ordering]
-    # Without the time, which would give the same page another ETag each second.
+    # Signed without the time, which would give the same page another ETag each second.
     return signing.Signer(salt=salt).sign_object(values)
 
 

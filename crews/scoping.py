@@ -1,31 +1,45 @@
-"""Isolation between organizations: every record is reached by walking from the user.
+"""Isolation between organizations: every query starts from the user.
 
-Two walls. The first: what answers somebody starts from ``visible_to``, ``operable_by`` or ``managed_by``.
-The second, should that be forgotten: while a request is answered, rows of an
-organization are read, changed and deleted only by a QuerySet that came from one of the three, from a
-relation of a record, or that says ``whoever_asks()``. Any other raises ``Unscoped``.
+Views, the API, consumers and the admin start from ``visible_to``, ``operable_by`` or
+``managed_by``. A check finds code that does not. During a request, rows of an organization can be
+read, changed and deleted only by a QuerySet from one of the three, or from a relation of a record.
+Any other query raises ``UnscopedQuery``. The only exception is ``unscoped()``: a QuerySet's method,
+or a block around Django's own queries (uniqueness checks, cascades).
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
+from django.db.models.lookups import In
 
-User = AbstractBaseUser | AnonymousUser
 
-# The roles that may watch. This is the one rule of who may see a crew, with `reaches_everything`: pages and
-# API apply it to one user (`visible_to`), the sockets to all their users in one query (`watching`).
+class Program(Protocol):
+    """A program that acts without an account: `crews.key_holder.KeyHolder`."""
+
+    is_active: bool
+    is_superuser: bool
+
+    def organizations_with(self, roles: Collection[str]) -> Sequence[int]:
+        """The ids of the organizations where it has one of the roles."""
+
+
+User = AbstractBaseUser | AnonymousUser | Program
+
+# The roles that may watch. Together with `reaches_everything` this is the only rule for who may see
+# a crew. Pages and API apply it to one user (`visible_to`), the sockets to all their users in one
+# query (`watching`).
 WATCHING = ("viewer", "operator", "admin")
 
-_answering: ContextVar[bool] = ContextVar("answering somebody", default=False)
+_enforced: ContextVar[bool] = ContextVar("scope enforced", default=False)
 
 
-class Unscoped(Exception):
-    """Somebody was to be answered from rows that were not reached through them."""
+class UnscopedQuery(Exception):
+    """A request's query of an organization's rows did not start from its user."""
 
 
 def reaches_everything(*, is_active: bool, is_superuser: bool) -> bool:
@@ -33,34 +47,48 @@ def reaches_everything(*, is_active: bool, is_superuser: bool) -> bool:
 
 
 def watching() -> models.FilteredRelation:
-    """Of a QuerySet of users: the memberships by which they may watch; none of an inactive user."""
+    """For a QuerySet of users: the memberships that allow watching; an inactive user has none."""
     condition = models.Q(memberships__role__in=WATCHING, is_active=True)
     return models.FilteredRelation("memberships", condition=condition)
 
 
-@contextmanager
-def answering(somebody: bool = True) -> Iterator[None]:
-    """Inside, the second wall stands. ``answering(False)``: not for what follows from a record that was
-    reached, such as what a deletion takes along or whether a name is taken.
+def enforcing_scope() -> AbstractContextManager[None]:
+    """Inside the block, a query of an organization's rows must start from a user.
+
+    Any other query raises ``UnscopedQuery``.
     """
-    token = _answering.set(somebody)
+    return _enforcing(True)
+
+
+def unscoped() -> AbstractContextManager[None]:
+    """Inside the block there is no scope check.
+
+    Use it for Django's own look-ups about a record that was reached: rows that a deletion includes,
+    uniqueness of a name.
+    """
+    return _enforcing(False)
+
+
+@contextmanager
+def _enforcing(enforced: bool) -> Iterator[None]:
+    token = _enforced.set(enforced)
     try:
         yield
     finally:
-        _answering.reset(token)
+        _enforced.reset(token)
 
 
 def _reached(method: Callable[..., Any]) -> Callable[..., Any]:
-    """The QuerySet's ``method``, for rows that were reached."""
+    """Add the scope check to the QuerySet's ``method``."""
 
     @wraps(method)
     def call(self: "ScopedQuerySet", *args: Any, **kwargs: Any) -> Any:
-        # A relation tells the record it hangs on; what was fetched before was looked at then.
+        # A relation gives its record as a hint. Rows that were fetched before were checked then.
         known = self._is_reached or self._hints.get("instance") or self._result_cache is not None
-        if not known and _answering.get():
-            raise Unscoped(
+        if not known and _enforced.get():
+            raise UnscopedQuery(
                 f"{self.model.__name__}: start from visible_to(), operable_by() or managed_by(), or say "
-                "whoever_asks() where the rows are the same for everybody or hang on a record that "
+                "unscoped() where the rows are the same for everybody or hang on a record that "
                 "was reached."
             )
         return method(self, *args, **kwargs)
@@ -68,14 +96,33 @@ def _reached(method: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-class ScopedQuerySet(models.QuerySet):
-    """Rows that belong to an organization, seen through a user's memberships.
+class NotByIndex(models.Func):
+    """A column whose index SQLite does not use to find rows.
 
-    A superuser reaches every row; an inactive or anonymous user none. Views, the API, consumers and
-    the admin start from one of these three and never from ``all()`` or a bare ``get(pk=...)``.
+    Otherwise SQLite would read all rows of an organization and sort them, for a list that shows the
+    newest fifty. PostgreSQL decides by its statistics.
+    """
+
+    arity = 1
+    template = "%(expressions)s"
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="+%(expressions)s", **context)
+
+
+class ScopedQuerySet(models.QuerySet):
+    """Rows that belong to an organization, limited by a user's memberships.
+
+    A superuser reaches every row; an inactive or anonymous user reaches none. Views, the API,
+    consumers and the admin start from ``visible_to``, ``operable_by`` or ``managed_by``, and never
+    from ``all()`` or a bare ``get(pk=...)``.
     """
 
     organization_path = "organization"  # from the row to its organization, as a field look-up
+    # Whether the table grows with use. Its lists are then read in their order, by an index.
+    grows = False
+    # Prefixes of look-ups from the row to each ``Deletable``, up to its field.
+    deletable: tuple[str, ...] = ()
 
     _is_reached = False
     _fetch_all = _reached(models.QuerySet._fetch_all)
@@ -90,26 +137,30 @@ class ScopedQuerySet(models.QuerySet):
     update = _reached(models.QuerySet.update)
 
     def visible_to(self, user: User) -> Self:
-        """What ``user`` may watch: every role."""
+        """Rows that ``user`` may watch: every role."""
         return self._within(user, *WATCHING)
 
     def operable_by(self, user: User) -> Self:
-        """What ``user`` may also start and cancel: operators and admins."""
+        """Rows that ``user`` may also start and cancel: operators and admins."""
         return self._within(user, "operator", "admin")
 
     def managed_by(self, user: User) -> Self:
-        """What ``user`` may also edit and share: admins."""
+        """Rows that ``user`` may also edit and share: admins."""
         return self._within(user, "admin")
 
-    def whoever_asks(self) -> Self:
-        """These rows, reached through no user."""
+    def kept(self) -> Self:
+        """Without records that were deleted and whose rows are still to be removed."""
+        return self.filter(**{f"{path}deleted_at": None for path in self.deletable})
+
+    def unscoped(self) -> Self:
+        """These rows for any user: the same for everybody, or of a record that was reached."""
         rows = self._chain()
         rows._is_reached = True
         return rows
 
     @_reached
     def delete(self) -> tuple[int, dict[str, int]]:
-        with answering(False):
+        with unscoped():
             return super().delete()
 
     delete.alters_data = True
@@ -122,17 +173,20 @@ class ScopedQuerySet(models.QuerySet):
 
     def _within(self, user: User, *roles: str) -> Self:
         if not user.is_active:
-            return self.whoever_asks().none()
+            return self.unscoped().none()
         if reaches_everything(is_active=user.is_active, is_superuser=user.is_superuser):
-            return self.whoever_asks()
-        from crews.models.membership import Membership
-
-        organizations = Membership.objects.filter(user=user, role__in=roles)
-        rows = self.filter(
-            **{f"{self.organization_path}__in": organizations.values("organization")}
-        )
+            return self.unscoped().kept()
+        if isinstance(user, AbstractBaseUser):
+            own = user.memberships.filter(role__in=roles)
+            organizations = own.order_by().values("organization")
+        else:
+            organizations = user.organizations_with(roles)
+        if self.grows:
+            rows = self.filter(In(NotByIndex(models.F(self.organization_path)), organizations))
+        else:
+            rows = self.filter(**{f"{self.organization_path}__in": organizations})
         rows._is_reached = True
-        return rows
+        return rows.kept()
 
     def _clone(self) -> Self:
         rows = super()._clone()
@@ -141,25 +195,26 @@ class ScopedQuerySet(models.QuerySet):
 
 
 class OwnedModel(models.Model):
-    """A record of an organization: what Django asks about other rows on its behalf is no answer to
-    somebody, but whether a name is taken, and what goes with it.
+    """A record of an organization.
+
+    Django's own look-ups for this record (uniqueness checks, cascades) run outside the scope check.
     """
 
     class Meta:
         abstract = True
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        with answering(False):
+        with unscoped():
             return super().delete(*args, **kwargs)
 
     def clean_fields(self, *args: Any, **kwargs: Any) -> None:
-        with answering(False):
+        with unscoped():
             super().clean_fields(*args, **kwargs)
 
     def validate_unique(self, *args: Any, **kwargs: Any) -> None:
-        with answering(False):
+        with unscoped():
             super().validate_unique(*args, **kwargs)
 
     def validate_constraints(self, *args: Any, **kwargs: Any) -> None:
-        with answering(False):
+        with unscoped():
             super().validate_constraints(*args, **kwargs)

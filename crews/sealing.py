@@ -1,8 +1,9 @@
-"""Encryption at rest of what organizations entrust to us.
+"""Encryption at rest of organizations' secrets.
 
 Fernet (AES-128 in CBC mode with HMAC-SHA256, https://github.com/fernet/spec). The first of
-``SECRETS_KEYS`` seals and each of them opens. Last comes the key derived from ``SECRET_KEY``: it seals
-where no other is set, and what it has sealed before stays readable when others are.
+``SECRETS_KEYS`` encrypts and every key decrypts. The last key is derived from ``SECRET_KEY``. It
+encrypts if no other key is set, and values that it encrypted before stay readable when others are
+set.
 """
 
 import json
@@ -14,21 +15,23 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
 KEY_BYTES = 32  # of Fernet
-PURPOSE = b"crewops secrets"  # keeps the derived key apart from other uses of SECRET_KEY
+PURPOSE = b"crewops secrets"  # separates the derived key from other uses of SECRET_KEY
 
 
 class Unreadable(Exception):
-    """What was sealed cannot be opened. The message goes on from the secret's name."""
+    """An encrypted value cannot be decrypted. The message continues after the secret's name."""
 
 
 def seal(value: str, *, bound_to: str) -> str:
-    """`value`, encrypted. It opens again only together with the same `bound_to`, so that whoever
-    can write to the database cannot hand one secret out as another."""
+    """Encrypt `value`. Decryption needs the same `bound_to`.
+
+    So a person who can write to the database cannot pass one secret off as another.
+    """
     return _keys().encrypt(json.dumps([bound_to, value]).encode()).decode()
 
 
 def unseal(sealed: str, *, bound_to: str) -> str:
-    """The value that was sealed; raises Unreadable."""
+    """Return the decrypted value. Raises ``Unreadable``."""
     try:
         found_bound_to, value = json.loads(_keys().decrypt(sealed))
     except InvalidToken:
@@ -42,7 +45,7 @@ def unseal(sealed: str, *, bound_to: str) -> str:
 
 
 def reseal(sealed: str) -> str:
-    """The same, sealed with the first key; raises Unreadable."""
+    """Return the same value, encrypted with the first key. Raises ``Unreadable``."""
     try:
         return _keys().rotate(sealed).decode()
     except InvalidToken:

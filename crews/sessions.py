@@ -1,4 +1,7 @@
-"""The store of sessions (``SESSION_ENGINE``): Django's, which looks up only keys it could have made."""
+"""The session store (``SESSION_ENGINE``): Django's, but with a check of the key.
+
+Only keys that Django could have made are looked up.
+"""
 
 import re
 
@@ -9,5 +12,5 @@ KEY = re.compile("[a-z0-9]{8,40}")
 
 class SessionStore(db.SessionStore):
     def _validate_session_key(self, key: str | None) -> bool:
-        # A cookie may spell any character, and PostgreSQL fails on NUL.
+        # A cookie may contain any character, and PostgreSQL fails on NUL.
         return key is not None and KEY.fullmatch(key) is not None

@@ -1,17 +1,18 @@
-"""Text as every part of the system can carry it: both databases, JSON, Redis and a browser."""
+"""Text in a form for every part of the system: both databases, JSON, Redis and a browser."""
 
 import math
 import re
 from typing import Any
 
-# PostgreSQL stores no NUL; a surrogate without its other half is no Unicode and has no bytes.
+# PostgreSQL cannot store NUL. A surrogate without its other half is not Unicode and has no bytes.
 UNSAFE = re.compile("[\x00\ud800-\udfff]")
 
 
 def storable(value: Any) -> Any:
-    """``value`` with U+FFFD for each character that cannot be stored, so that it stays as long.
+    """Return ``value`` with U+FFFD for each character that cannot be stored; its length stays.
 
-    Goes into lists and dicts, where NaN and infinity become ``None``; anything else stays as it is.
+    Lists and dicts are converted recursively. NaN and infinity become ``None``. Anything else stays
+    unchanged.
     """
     if isinstance(value, str):
         return UNSAFE.sub("\ufffd", value) if UNSAFE.search(value) else value

@@ -1,4 +1,4 @@
-"""Tokens that strangers send, checked in one way by the API and by the sockets."""
+"""Checks tokens of unknown clients, in one way for the API and the sockets."""
 
 import time
 from typing import TypeVar
@@ -12,10 +12,10 @@ from rest_framework_simplejwt.tokens import AccessToken, Token
 from structlog.contextvars import bind_contextvars
 
 TOKEN_LIMIT = 8 * 1024  # characters; ours are below 500
-ID_DIGITS = 18  # below what a column of the database holds
+ID_DIGITS = 18  # below the maximum of a database column
 INVALID = "The token is invalid or has expired."
 TOO_LONG = f"The token is too long: at most {TOKEN_LIMIT} characters."
-# Fits the reason of a close frame, 123 bytes. The browser client knows its first four words.
+# Fits into the reason of a close frame, 123 bytes. The browser client knows its first four words.
 NOT_YET_VALID = "The token is not valid yet: its issuer's clock is ahead of this server's. Set both clocks right."
 EXPLANATIONS = (TOO_LONG, NOT_YET_VALID)
 
@@ -23,17 +23,17 @@ T = TypeVar("T", bound=Token)
 
 
 class Explained(TokenError):
-    """The text says to the client what is wrong, and is one of ``EXPLANATIONS``."""
+    """The message tells the client what is wrong. It is one of ``EXPLANATIONS``."""
 
 
 def read(kind: type[T], text: str | bytes) -> T:
-    """The token that ``text`` is. Raises ``TokenError``, whatever is wrong with it."""
+    """Parse and verify a token. Raises ``TokenError``, whatever is wrong with it."""
     if len(text) > TOKEN_LIMIT:
         raise Explained(TOO_LONG)
     try:
         token = kind(text)
-        # The library's leeway is for every time claim. An expired token ends at its expiry: only a
-        # socket that is open gets a grace period (REALTIME_TOKEN_GRACE_S).
+        # The library's leeway applies to every time claim. Here an expired token ends at its
+        # expiry: only an open socket gets a grace period (REALTIME_TOKEN_GRACE_S).
         if token["exp"] <= time.time():
             raise ExpiredTokenError("Token is expired")
         return token
@@ -42,8 +42,8 @@ def read(kind: type[T], text: str | bytes) -> T:
             raise Explained(NOT_YET_VALID) from error  # by more than the clocks may differ
         raise
     except Exception as error:
-        # JSON nested too deeply, an algorithm that is a list, an expiry that is infinite: the library
-        # lets these through as they come, and some of them need no valid signature.
+        # JSON nested too deeply, an algorithm that is a list, an expiry that is infinite: the
+        # library does not catch these errors, and some of them need no valid signature.
         raise TokenError(INVALID) from error
 
 
@@ -54,9 +54,12 @@ def _is_immature(error: BaseException | None) -> bool:
 
 
 def user_id_in(token: Token) -> int:
-    """The user that ``token`` names, who may be gone. Raises ``InvalidToken`` where it names none."""
+    """The id of the user that ``token`` names; the user may be deleted.
+
+    Raises ``InvalidToken`` if it names none.
+    """
     claim = token.get(api_settings.USER_ID_CLAIM)
-    # The database would take `true`, 1.5 or " 1" for a number, and fail on a list or on 30 digits.
+    # The database would accept `true`, 1.5 or " 1" as a number, and fail on a list or on 30 digits.
     if not isinstance(claim, str) or not claim.isascii() or not claim.isdigit():
         raise InvalidToken("The token names no user.")
     if len(claim) > ID_DIGITS:
@@ -65,7 +68,7 @@ def user_id_in(token: Token) -> int:
 
 
 class AccessTokenAuthentication(JWTAuthentication):
-    """simplejwt's own, which a token can refuse but not break."""
+    """simplejwt's, but a bad token is always refused and never causes another error."""
 
     def get_validated_token(self, raw_token: str | bytes) -> Token:
         try:

@@ -1,4 +1,4 @@
-"""Models whose every saved change is told: they remember the state they were loaded with."""
+"""Models that report every saved change: they remember the state they were loaded with."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,6 +6,7 @@ from typing import Any, ClassVar, NoReturn, Self
 
 from django.db import models, transaction
 
+from crews import batches
 from crews.scoping import OwnedModel, ScopedQuerySet
 from crews.text import storable
 
@@ -13,11 +14,14 @@ TEXT_FIELDS = (models.CharField, models.TextField, models.JSONField)
 
 
 class IllegalMove(Exception):
-    """A state change that the record's present state does not allow. The message says which and why."""
+    """A change of state that the record's present state does not allow.
+
+    The message says which change and why.
+    """
 
 
 class TrackedQuerySet(ScopedQuerySet):
-    """Refuses what would change rows without ``post_save``, so that no change goes unseen."""
+    """Refuses calls that would change rows without ``post_save``: every change must be noticed."""
 
     def update(self, **kwargs: Any) -> int:
         if kwargs and self.model.UNTOLD.issuperset(kwargs):
@@ -29,6 +33,18 @@ class TrackedQuerySet(ScopedQuerySet):
 
     def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
         self._refuse("bulk_update()")
+
+    def find(self, pk: Any) -> Any:
+        """Return the row with this key, or ``None``: in a batch, one that it holds."""
+        if batch := batches.current():
+            return batch.get(self.model, pk)
+        return self.filter(pk=pk).first()
+
+    def lock(self, **values: Any) -> list[Any]:
+        """Lock and return the rows with these values."""
+        if batch := batches.current():
+            return batch.lock(self, **values)
+        return list(self.select_for_update().filter(**values))
 
     def _refuse(self, call: str) -> NoReturn:
         raise TypeError(
@@ -42,14 +58,15 @@ class TrackedModel(OwnedModel):
 
     loaded: dict[str, Any]
 
-    # Fields that no event tells of. Deleting what they point at sets them to null with update().
+    # Fields that no event reports. Deleting the record that they point at sets them to null with
+    # update().
     UNTOLD: ClassVar[frozenset[str]] = frozenset()
     # Large fields that never change once they are saved: locked() does not read them again.
     FROZEN: ClassVar[frozenset[str]] = frozenset()
 
     class Meta(OwnedModel.Meta):
         abstract = True
-        # Look-ups through relations too must not offer update().
+        # Look-ups through relations must not offer update() either.
         base_manager_name = "objects"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -67,14 +84,21 @@ class TrackedModel(OwnedModel):
         self._remember(fields)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self._make_storable(kwargs.get("update_fields"))
-        # What receivers of post_save write and what is saved here are one change: both or neither.
-        with transaction.atomic(savepoint=False):
-            super().save(*args, **kwargs)  # receivers of post_save compare with `loaded`
-        self._remember(kwargs.get("update_fields"))
+        fields = kwargs.get("update_fields")
+        self._make_storable(fields)
+        if batch := batches.current():
+            batch.save(self, fields)
+        else:
+            # The writes of post_save receivers and this save are one change: both or neither.
+            with transaction.atomic(savepoint=False):
+                super().save(*args, **kwargs)  # receivers of post_save compare with `loaded`
+        self._remember(fields)
 
     def changed(self, update_fields: Any = None) -> set[str]:
-        """Names of the fields whose saved value differs from the loaded one, for use in ``post_save``."""
+        """Names of the fields whose saved value differs from the loaded one.
+
+        For receivers of ``post_save``.
+        """
         return {
             field.name
             for field in self._fields(update_fields)
@@ -83,10 +107,14 @@ class TrackedModel(OwnedModel):
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """A transaction that holds this row's lock; the instance is brought up to date first.
+        """A transaction that holds this row's lock. It refreshes the instance first.
 
-        Relations stay cached: no verb moves a row to another parent.
+        A batch holds the locks of its rows already.
+        Relations stay cached, because no method moves a row to another parent.
         """
+        if (batch := batches.current()) and batch.holds(self):
+            yield
+            return
         own = [
             field.attname
             for field in self._meta.concrete_fields
@@ -95,12 +123,12 @@ class TrackedModel(OwnedModel):
         with transaction.atomic():
             self.refresh_from_db(
                 fields=own,
-                from_queryset=type(self)._base_manager.whoever_asks().select_for_update(),
+                from_queryset=type(self)._base_manager.unscoped().select_for_update(),
             )
             yield
 
     def _make_storable(self, update_fields: Any) -> None:
-        """Whatever a tool wrote or a person typed must not make the save fail."""
+        """Make the text of a tool or a person storable, so that the save does not fail."""
         for field in self._fields(update_fields):
             if isinstance(field, TEXT_FIELDS) and field.attname in self.__dict__:
                 setattr(self, field.attname, storable(getattr(self, field.attname)))

@@ -1,4 +1,4 @@
-"""Signing in."""
+"""Sign-in."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.contrib.auth import views
 
 
 class LoginView(views.LoginView):
-    """The sign-in page; in development it says how to sign in to the demo."""
+    """The sign-in page. In development it shows how to sign in to the demo."""
 
     redirect_authenticated_user = True
 

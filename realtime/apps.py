@@ -6,4 +6,5 @@ class RealtimeConfig(AppConfig):
     verbose_name = "Real time"
 
     def ready(self) -> None:
-        from realtime import retention, signals  # noqa: F401  connects their receivers
+        from realtime import signals  # noqa: F401  connects their receivers
+        from realtime.log import retention  # noqa: F401  connects their receivers

@@ -1,4 +1,4 @@
-"""Why the server closes a socket: the codes of the wire contract."""
+"""Close codes of the wire contract."""
 
 from enum import IntEnum
 

@@ -6,4 +6,4 @@ class RunsConfig(AppConfig):
     verbose_name = "Runs"
 
     def ready(self) -> None:
-        from runs import audit, checks, metrics, presence, turns  # noqa: F401  connects receivers
+        from runs import checks, signals  # noqa: F401  connects receivers

@@ -1,40 +1,54 @@
-"""What people do with runs, for the audit trail; what happens inside a run is the event log's."""
+"""Records what users do with runs in the audit trail. Events inside a run are in the event log."""
 
-from typing import Any
+from collections.abc import Collection
 
 from django.db.models import Model, QuerySet
-from django.db.models.signals import post_save, pre_delete
-from django.dispatch import receiver
 
 from crews.audit.receivers import Changes, goes_with
 from crews.models import AuditEntry, Crew, Organization
 from crews.models.audit_entry import Kind
-from runs.models import Run
+from runs.models import Approval, Control, Run
+
+# A cancellation is recorded when the run changes: it may come without a control.
+CONTROLS = {
+    Control.Action.PAUSE: Kind.RUN_PAUSED,
+    Control.Action.RESUME: Kind.RUN_RESUMED,
+    Control.Action.MESSAGE: Kind.RUN_MESSAGED,
+}
 
 
-@receiver(post_save, sender=Run)
-def run_saved(instance: Run, created: bool, update_fields: Any, raw: bool, **kwargs: Any) -> None:
-    if raw:
-        return
-    changed = instance.changed(update_fields)
-    if created and instance.parent:
-        _record(Kind.RUN_RETRIED, instance, {"parent": (None, str(instance.parent))})
+def run_saved(run: Run, changed: Collection[str], *, created: bool) -> None:
+    if created and run.parent:
+        _record(Kind.RUN_RETRIED, run, {"parent": (None, str(run.parent))})
     elif created:
-        _record(Kind.RUN_STARTED, instance)
-    elif _is_cancelled(instance, changed):
-        _record(Kind.RUN_CANCELLED, instance)
-    if "is_public" in changed and instance.is_public != bool(instance.loaded.get("is_public")):
-        _record(Kind.RUN_SHARED if instance.is_public else Kind.RUN_UNSHARED, instance)
+        _record(Kind.RUN_STARTED, run)
+    elif _is_cancelled(run, changed):
+        _record(Kind.RUN_CANCELLED, run)
+    if "is_public" in changed and run.is_public != bool(run.loaded.get("is_public")):
+        _record(Kind.RUN_SHARED if run.is_public else Kind.RUN_UNSHARED, run)
 
 
-@receiver(pre_delete, sender=Run)
-def run_about_to_be_deleted(instance: Run, origin: Model | QuerySet | None, **kwargs: Any) -> None:
+def control_asked(control: Control) -> None:
+    if kind := CONTROLS.get(control.action):
+        _record(kind, control.run, {"text": (None, control.text)} if control.text else None)
+
+
+def approval_saved(approval: Approval, changed: Collection[str]) -> None:
+    """The tool and the note are recorded. The parameters stay with the approval."""
+    kinds = {"approved": Kind.APPROVAL_GIVEN, "denied": Kind.APPROVAL_DENIED}
+    if "status" in changed and (kind := kinds.get(approval.status)):
+        told = {"tool": (None, approval.tool), "note": (None, approval.note)}
+        _record(kind, approval.run, told)
+
+
+def run_about_to_be_deleted(run: Run, origin: Model | QuerySet | None) -> None:
+    """``origin`` is what was deleted. A run deleted with its crew or organization gets no entry."""
     if not goes_with((Crew, Organization), origin):
-        _record(Kind.RUN_DELETED, instance)
+        _record(Kind.RUN_DELETED, run)
 
 
-def _is_cancelled(run: Run, changed: set[str]) -> bool:
-    """Whether it is being asked for; that a running one then ends is its worker's doing."""
+def _is_cancelled(run: Run, changed: Collection[str]) -> bool:
+    """Whether cancellation is requested now. A running run ends later, through its worker."""
     if "cancel_requested" in changed:
         return run.cancel_requested
     return "status" in changed and run.status == Run.Status.CANCELLED and not run.cancel_requested

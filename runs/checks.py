@@ -1,4 +1,4 @@
-"""System checks: how well tools are kept apart from everything else on this machine."""
+"""System checks: how well tools are isolated from everything else on this machine."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ HINT = (
 
 @register("crewops")
 def tools_are_boxed(**kwargs: Any) -> list[CheckMessage]:
-    """Warn where tools run without a sandbox, fail where they do not run at all."""
+    """Warn if tools run without a sandbox. Fail if they do not run at all."""
     tier = box.tier()
     if tier.is_sandbox:
         return []

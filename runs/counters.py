@@ -1,24 +1,24 @@
-"""The columns of a run that repeat what its plan and its tasks say, brought up to date by set-based SQL.
+"""Corrects the columns of runs that repeat data of their plans and tasks, with set-based SQL.
 
-The verbs keep them. This fills them for runs that are older than the columns, or that a process of
-the version before has written since.
+The models keep these columns up to date. This fills them for runs that are older than the columns,
+or that a process of the previous version has written since.
 """
 
 from django.db import connections, transaction
 
-BATCH = 5_000  # runs in a transaction, so that no lock is held for long
+BATCH = 5_000  # runs in one transaction, so that no lock is held for long
 
 PLANNED = {
     "postgresql": "jsonb_array_length(plan -> 'tasks')",
     "sqlite": "json_array_length(plan, '$.tasks')",
 }
 CREW_NAME = {"postgresql": "plan ->> 'crew'", "sqlite": "json_extract(plan, '$.crew')"}
-# The run's row is locked before its tasks are counted, as by a verb that ends one.
+# The run's row is locked before its tasks are counted, as in the methods that end a task.
 LOCKED = {"postgresql": "FOR UPDATE", "sqlite": ""}
 
 
 def recount(using: str = "default") -> int:
-    """Correct the runs whose columns differ; returns how many did."""
+    """Correct all runs whose columns are wrong. Returns their number."""
     changed, last = 0, None
     while True:
         with transaction.atomic(using=using):
@@ -29,7 +29,9 @@ def recount(using: str = "default") -> int:
 
 
 def _recount_batch(using: str, after: str | None) -> tuple[str | None, int]:
-    """The id of the last run of the batch, ``None`` when there is none left, and how many were wrong."""
+    """Correct one batch. Returns the id of its last run, or ``None`` if no run is left, and the
+    number of corrected runs.
+    """
     connection = connections[using]
     vendor = connection.vendor
     following = "WHERE id > %s" if after is not None else ""

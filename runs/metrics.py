@@ -1,12 +1,10 @@
-"""What is counted of runs and tools, and what the database says of them at this moment."""
+"""Metrics of runs and tools: counters of this process, and current values from the database."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 
 from django.db import DatabaseError, transaction
 from django.db.models import Count, Min
-from django.db.models.signals import post_save
-from django.dispatch import receiver
 from django.utils import timezone
 from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
@@ -28,22 +26,20 @@ LEASES_LOST = Counter(
 )
 
 
-@receiver(post_save, sender=Run)
-def run_saved(instance: Run, update_fields: frozenset[str] | None, **kwargs) -> None:
-    if instance.is_over and "status" in instance.changed(update_fields):
-        ended = RUNS_ENDED.labels(instance.status, instance.reason)
+def run_saved(run: Run, changed: Collection[str]) -> None:
+    if run.is_over and "status" in changed:
+        ended = RUNS_ENDED.labels(run.status, run.reason)
         transaction.on_commit(ended.inc)
 
 
-@receiver(post_save, sender=ToolExecution)
-def tool_saved(instance: ToolExecution, update_fields: frozenset[str] | None, **kwargs) -> None:
-    if instance.ended_at and "status" in instance.changed(update_fields):
-        took = TOOLS.labels(instance.tool, instance.status)
-        transaction.on_commit(partial(took.observe, instance.duration_s))
+def tool_saved(execution: ToolExecution, changed: Collection[str]) -> None:
+    if execution.ended_at and "status" in changed:
+        took = TOOLS.labels(execution.tool, execution.status)
+        transaction.on_commit(partial(took.observe, execution.duration_s))
 
 
 def known_labels() -> dict[MetricWrapperBase, list[tuple[str, ...]]]:
-    """The labels that are known beforehand. Another reason or tool appears with its first."""
+    """Return the labels known in advance. Other reasons and tools appear when they first occur."""
     status = Run.Status
     failures = ("task_failed", "worker_lost", "workspace_lost", "internal_error")
     ended = [s for s in ToolExecution.Status.values if s != ToolExecution.Status.RUNNING]
@@ -58,7 +54,7 @@ def known_labels() -> dict[MetricWrapperBase, list[tuple[str, ...]]]:
 
 
 class Present(Collector):
-    """What the database says now, the same on every machine. Where it does not answer that is told."""
+    """Current values from the database, the same on every machine. Reports a database outage."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         answers = GaugeMetricFamily("crewops_database_up", "Whether the database answers.")
@@ -71,12 +67,12 @@ class Present(Collector):
         yield answers
 
     def _ask(self) -> list[GaugeMetricFamily]:
-        under_way = Run.objects.active().whoever_asks()
+        under_way = Run.objects.active().unscoped()
         active = dict(under_way.values_list("status").annotate(Count("pk")).order_by())
         runs = GaugeMetricFamily("crewops_runs", "Runs that have not ended.", labels=["status"])
         for status in Run.ACTIVE:
             runs.add_metric([status], active.get(status, 0))
-        queued = Run.objects.whoever_asks().filter(status=Run.Status.QUEUED)
+        queued = Run.objects.unscoped().filter(status=Run.Status.QUEUED)
         since = queued.aggregate(since=Min("created_at"))["since"]
         waiting = (timezone.now() - since).total_seconds() if since else 0
         tiers = Worker.objects.alive().values_list("tier").annotate(Count("pk")).order_by()

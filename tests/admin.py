@@ -3,6 +3,7 @@
 import re
 from typing import Any
 from urllib.parse import unquote, unquote_plus
+from uuid import uuid4
 
 from axes.models import AccessAttempt
 from django.contrib import admin
@@ -11,10 +12,11 @@ from django.db.models import Model
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from conftest import PASSWORD, Tenant
 from crews.models import AuditEntry, Membership
-from runs.models import TaskExecution, ToolExecution
+from runs.models import ModelCall, TaskExecution, ToolExecution
 
 # superuser; acme's staff by role; globex's admin; staff of no organization; acme's admin, not staff.
 PEOPLE = ("superuser", "admin", "operator", "viewer", "outsider", "homeless", "civilian")
@@ -34,21 +36,32 @@ class World:
         task = TaskExecution.objects.start(run=self.run, task=self.run.plan["tasks"][0])
         tool = ToolExecution.objects.start(task_execution=task, tool="script", params={})
         tool.report(message=f"{SECRET} of {slug}", output=f"{SECRET} of {slug}")
+        about = {"agent_id": "orion", "provider": "openai", "model": f"{slug}-model"}
+        call = ModelCall.objects.start(run=self.run, id=uuid4(), at=timezone.now(), **about)
         membership = Membership.objects.get(user=tenant.viewer)
         entry = AuditEntry.objects.get(object_id=self.run.pk)
         failed = AccessAttempt.objects.create(
             username=f"{slug}-viewer", ip_address="192.0.2.1", failures_since_start=1
         )
+        rule = tenant.crew.approval_rules.create(
+            organization=tenant.organization, tool=f"{slug}-tool"
+        )
         self.tenant = tenant
         self.records: dict[str, Model] = {
             record._meta.label_lower: record
             for record in (
-                tenant.organization, tenant.crew, tenant.viewer, membership, self.run, tool,
-                tenant.keep_secret(), failed, entry,
+                tenant.organization, tenant.crew, tenant.viewer, membership, self.run, tool, call,
+                tenant.keep_secret(), tenant.issue_key("watch", name=f"{slug}-ci")[0], failed, entry,
+                rule,
             )
         }  # fmt: skip
         self.texts = [tenant.crew.name, f"{slug}-", str(tenant.crew.pk), str(self.run.pk)]
-        self.texts += [str(tool.pk), f">{tenant.organization.name}<", f"{SECRET} of {slug}"]
+        self.texts += [
+            str(tool.pk),
+            str(call.pk),
+            f">{tenant.organization.name}<",
+            f"{SECRET} of {slug}",
+        ]
 
     def told(self, response: HttpResponse) -> list[str]:
         """Which of this organization's texts the response holds, but for those it was asked with."""

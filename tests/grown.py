@@ -14,12 +14,12 @@ from django.utils import timezone
 
 from crews.models import Agent, AuditEntry, Crew, Membership, Organization, Task
 from realtime.models import Event, Stream
-from runs.models import Run, TaskExecution, ToolExecution
+from runs.models import Approval, Run, TaskExecution, ToolExecution
 
 STEPS = [{"tool": "script", "params": {"interpreter": "bash", "code": "echo hello"}}]
 NAMES = ("Orion", "Vega", "Lyra", "Rigel", "Mira")  # agents of a crew, each with one task
 YEAR_S = 365 * 86_400
-CREW, RUN, TASK, TOOL = 1, 2, 3, 4  # kinds of records in ids
+CREW, RUN, TASK, TOOL, APPROVAL = 1, 2, 3, 4, 5  # kinds of records in ids
 SCATTER = 2654435761  # ids do not come in the order of time, as real ones do not
 
 
@@ -46,6 +46,10 @@ class Grown:
         return pk(RUN, self.runs)
 
     @property
+    def newest_approval(self) -> UUID:
+        return pk(APPROVAL, self.runs)
+
+    @property
     def newest_tool(self) -> UUID:
         return pk(TOOL, self.tools)
 
@@ -60,6 +64,7 @@ def grow(
     _crews(organization, crews)
     plan = Crew.objects.get(pk=pk(CREW, 0)).plan()
     _runs(plan, runs, crews, tasks)
+    _approvals(runs)
     _trail(organization, runs * 2)
     _log(runs, events)
     if connection.vendor == "postgresql":  # as its autovacuum does; SQLite has no statistics
@@ -158,6 +163,18 @@ def _runs(plan: dict[str, Any], runs: int, crews: int, each: int) -> None:
     )  # fmt: skip
 
 
+def _approvals(runs: int) -> None:
+    """One of each run. A twentieth of the newest twentieth waits."""
+    at = _ago(f"({YEAR_S} - {YEAR_S}.0 * n / {runs})")
+    waits = f"n * 20 > {runs} * 19 AND n % 20 < 1"
+    _insert(
+        Approval, runs, id=_id(APPROVAL, "n"), run_id=_id(RUN, "n"), agent_id="'orion'",
+        tool="'script'", seen="'digest'", requested_at=at, expires_at=at,
+        status=f"CASE WHEN {waits} THEN 'pending' WHEN n % 33 = 0 THEN 'denied' ELSE 'approved' END",
+        decided_at=f"CASE WHEN {waits} THEN NULL ELSE {at} END",
+    )  # fmt: skip
+
+
 def _trail(organization: Organization, entries: int) -> None:
     _insert(
         AuditEntry, entries, id=None, created_at=_ago(f"({YEAR_S} - {YEAR_S}.0 * n / {entries})"),
@@ -167,18 +184,19 @@ def _trail(organization: Organization, entries: int) -> None:
 
 
 def _log(runs: int, events: int) -> None:
-
-    def stream(number: str) -> str:
-        return f"'run:' || {_dashed(_id(RUN, number))}"
-
+    stream, run = "'run:' || {}", _dashed(_id(RUN, "n"))
+    of_event = _dashed(_id(RUN, f"(1 + (n - 1) / {events})"))
+    about = (
+        '"seq":1,"timestamp":"2026-01-01T00:00:00.000000Z","crew_id":"","task_id":"","agent_id":""'
+    )
     _insert(
-        Stream, runs, name=stream("n"), epoch="'grown'", head=str(events), floor="0",
+        Stream, runs, name=stream.format(run), epoch="'grown'", head=str(events), floor="0",
         closed_at=_ago("60"),
     )  # fmt: skip
     _insert(
-        Event, runs * events, stream_id=stream(f"(1 + (n - 1) / {events})"),
+        Event, runs * events, stream_id=stream.format(of_event), created_at=_ago("60"),
         seq=f"1 + (n - 1) % {events}", type="'task_start'",
-        body="""'{"type":"task_start"}'""", created_at=_ago("60"),
+        body=f"""'{{"type":"task_start","name":"",{about},"run_id":"' || {of_event} || '"}}'""",
     )  # fmt: skip
 
 

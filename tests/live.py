@@ -9,8 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -20,9 +19,11 @@ from rest_framework_simplejwt.tokens import AccessToken
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-PROJECT = Path(__file__).resolve().parent.parent
-READY_S = 30.0
+from tests.warm import PROJECT, Warm
+
+READY_S = 90.0  # four processes share two cores with other tests
 FRAME_S = 10.0  # how long a frame or a close is waited for
+END_S = 40.0  # how long the end of a process is waited for
 UNTIL_S = 30.0  # how long one frame is waited for while others go on coming
 REST_S = 15.0  # how long a close is waited for while frames go on coming
 
@@ -74,20 +75,16 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 class Process:
-    """A process of the deployment in a session of its own, its output in a file."""
+    """A process of the deployment in a session of its own, its output in a file.
 
-    def __init__(self, *argv: str, stdin: Any = None, **variables: str) -> None:
+    It is forked from one that has imported the libraries, or with ``cold`` a new Python.
+    """
+
+    def __init__(self, *argv: str, stdin: Any = None, cold: bool = False, **variables: str) -> None:
         self.log = settings.VAR_DIR / f"{argv[1].replace('.', '-')}-{time.monotonic_ns()}.log"
+        start = _cold if cold else Warm
         with self.log.open("wb") as output:
-            self._popen = subprocess.Popen(
-                [sys.executable, *argv],
-                cwd=PROJECT,
-                env=environment(**variables),
-                stdin=stdin,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            self._popen = start([*argv], environment(**variables), stdin, output)
         self.pid = self._popen.pid
 
     @property
@@ -99,10 +96,23 @@ class Process:
         if self.running:
             self._popen.send_signal(how)
         try:
-            return self._popen.wait(20)
+            return self._popen.wait(END_S)
         except subprocess.TimeoutExpired:
-            os.killpg(self.pid, signal.SIGKILL)
-            raise
+            os.killpg(self.pid, signal.SIGABRT)  # each process writes where its threads are
+            self._popen.wait(END_S)
+            raise AssertionError(f"No end within {END_S} s. {self.log.read_text()}") from None
+
+
+def _cold(argv: list[str], env: dict[str, str], stdin: Any, output: IO[bytes]) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-X", "faulthandler", *argv],
+        cwd=PROJECT,
+        env=env,
+        stdin=stdin,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
 
 
 class Web(Process):
@@ -114,7 +124,12 @@ class Web(Process):
     module = "crewops.web"
 
     def __init__(
-        self, *options: str, daphne: bool = False, stock: bool = False, **variables: str
+        self,
+        *options: str,
+        daphne: bool = False,
+        stock: bool = False,
+        cold: bool = False,
+        **variables: str,
     ) -> None:
         self.port = free_port()
         self.origin = f"http://127.0.0.1:{self.port}"
@@ -125,7 +140,7 @@ class Web(Process):
         if stock:
             argv = ["-m", "uvicorn", "--ws", "websockets-sansio", "--port", str(self.port)]
             argv += ["crewops.asgi:application"]
-        super().__init__(*argv, PORT=str(self.port), **variables)
+        super().__init__(*argv, cold=cold, PORT=str(self.port), **variables)
         try:
             eventually(self._answers, READY_S)
         except AssertionError:

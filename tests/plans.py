@@ -13,6 +13,7 @@ GROWING = {
     "runs_run", "runs_taskexecution", "runs_toolexecution", "realtime_event", "realtime_stream",
     "crews_auditentry",
 }  # fmt: skip
+STEPS_AT_MOST = 2_000  # hundreds; to read 20,000 runs and sort them takes 3,500
 READ_AT_MOST = 3_000  # rows of a table that grows, by one query: lists count to 1,000
 ALIAS = re.compile(r'"(\w+)"(?: (?:AS )?"?([TUVW]\d+)"?)?')
 SCAN = re.compile(r"^SCAN (\w+)( USING (?:COVERING )?INDEX \w+)?")
@@ -23,6 +24,7 @@ class Queries:
     """The queries of a request, in order."""
 
     asked: list[tuple[str, Any]] = field(default_factory=list)
+    steps: int = 0  # that SQLite's virtual machine took, in hundreds
 
     def __len__(self) -> int:
         return len(self.asked)
@@ -30,6 +32,8 @@ class Queries:
     def scans(self) -> list[str]:
         """What of them reads a table that grows, as a person would want to know it."""
         selects = [(sql, params) for sql, params in self.asked if sql.startswith("SELECT")]
+        if self.steps > STEPS_AT_MOST:  # of a sort, too, which no line of a plan tells the size of
+            return [f"SQLite took {self.steps * 100:,} steps"]
         explain = _postgresql if connection.vendor == "postgresql" else _sqlite
         return [f"{why}: {sql[:300]}" for sql, params in selects for why in explain(sql, params)]
 
@@ -44,12 +48,37 @@ def queries() -> Iterator[Queries]:
             collected.asked.append((sql, params))
         return execute(sql, params, many, context)
 
+    def look() -> None:
+        collected.steps += 1
+
+    if connection.vendor == "sqlite":
+        connection.ensure_connection()
+        connection.connection.set_progress_handler(look, 100)
     with connection.execute_wrapper(note):
         yield collected
+    if connection.vendor == "sqlite":
+        connection.connection.set_progress_handler(None, 0)
+
+
+def rows_read(asked: Queries) -> float:
+    """Rows that PostgreSQL reads of tables for these queries."""
+    return sum(
+        read
+        for sql, params in asked.asked
+        if sql.startswith("SELECT")
+        for node, read in _read_by_nodes(sql, params)
+        if "Relation Name" in node
+    )
 
 
 def _postgresql(sql: str, params: Any) -> Iterator[str]:
     """Nodes that have in fact read too many rows."""
+    for node, read in _read_by_nodes(sql, params):
+        if node.get("Relation Name") in GROWING and read > READ_AT_MOST:
+            yield f"{node['Node Type']} read {read:,.0f} rows of {node['Relation Name']}"
+
+
+def _read_by_nodes(sql: str, params: Any) -> Iterator[tuple[dict[str, Any], float]]:
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params)
         (plan,) = cursor.fetchone()
@@ -58,9 +87,7 @@ def _postgresql(sql: str, params: Any) -> Iterator[str]:
         removed = node.get("Rows Removed by Filter", 0) + node.get(
             "Rows Removed by Index Recheck", 0
         )
-        read = (node["Actual Rows"] + removed) * node["Actual Loops"]
-        if node.get("Relation Name") in GROWING and read > READ_AT_MOST:
-            yield f"{node['Node Type']} read {read:,.0f} rows of {node['Relation Name']}"
+        yield node, (node["Actual Rows"] + removed) * node["Actual Loops"]
 
 
 def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -11,8 +11,10 @@ import pytest
 from django.db import connection, transaction
 from rest_framework_simplejwt.tokens import AccessToken
 
-from realtime import log, streams
-from realtime.events import Event
+from realtime import log
+from realtime.log import streams
+from runs.events.kinds import ToolProgress
+from tests.events import sample
 from tests.live import Web
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,7 +30,7 @@ def tenants(acme, globex):
         slug = tenant.organization.slug
         log.append(
             streams.graph(crew),
-            [Event("tool_progress", crew, data={"message": slug})] * EVENTS[slug],
+            [sample(ToolProgress, crew, message=slug)] * EVENTS[slug],
         )
     return [acme, globex]
 

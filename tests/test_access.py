@@ -1,21 +1,36 @@
-"""Every route, method and socket, asked by everybody: the answers are those of the matrix."""
+"""Every route and method, asked by everybody: the answers are those of the matrix.
+
+The records are made once for all tests here, in a transaction that is never committed; each test works
+on them in a savepoint. For the sockets see `test_socket_access`.
+"""
 
 import re
 import uuid
 from collections.abc import Iterator
+from copy import deepcopy
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
 
-from conftest import PASSWORD, Tenant
-from realtime.routing import websocket_urlpatterns
-from runs.models import Run, TaskExecution, ToolExecution
-from tests.access_matrix import HTTP, PEOPLE, SHARED, SHARED_SOCKETS, SOCKETS
-from tests.live import Web
+from conftest import PASSWORD, Tenant, make_tenant
+from realtime.sockets.routing import http_urlpatterns, websocket_urlpatterns
+from runs.models import (
+    Approval,
+    CallText,
+    Control,
+    ModelCall,
+    Run,
+    TaskExecution,
+    ToolExecution,
+    Worker,
+)
+from tests.access_matrix import EVENT_STREAMS, HTTP, PEOPLE, SHARED, SOCKETS
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 ADMIN = "admin/"  # Has a test of its own below, and the admin's own tests.
@@ -24,17 +39,19 @@ NOWHERE = {"api/": "nowhere/"}  # routes that match any path
 RANDOM = re.compile(r'nonce="[^"]*"|name="csrfmiddlewaretoken" value="[^"]*"|csrftoken="[^"]*"')
 
 
-def rows(table: str, keys: int) -> dict[tuple[str, ...], dict[str, str]]:
+def rows(
+    table: str, keys: int, people: tuple[str, ...] = PEOPLE
+) -> dict[tuple[str, ...], dict[str, str]]:
     """``{(route, method): {person: answer}}``; a row without a route is of the empty one."""
     matrix = {}
     for line in table.strip().splitlines()[1:]:
         cells = line.split()
         if not cells:
             continue
-        key, answers = cells[: -len(PEOPLE)], cells[-len(PEOPLE) :]
+        key, answers = cells[: -len(people)], cells[-len(people) :]
         key = [""] * (keys - len(key)) + key
         for method in key.pop().split(",") if keys == 2 else [""]:
-            matrix[*key, method] = dict(zip(PEOPLE, answers, strict=True))
+            matrix[*key, method] = dict(zip(people, answers, strict=True))
     return matrix
 
 
@@ -57,16 +74,39 @@ class World:
     """One organization's records, and addresses of them."""
 
     def __init__(self, tenant: Tenant) -> None:
+        self.tenant = tenant
         self.run = tenant.start_run()
         task = TaskExecution.objects.start(run=self.run, task=self.run.plan["tasks"][0])
         tool = ToolExecution.objects.start(task_execution=task, tool="script", params={})
         tool.report(output="a secret of theirs")
+        call = {"agent_id": "orion", "provider": "openai", "model": "a model of theirs"}
+        call = ModelCall.objects.start(run=self.run, id=uuid.uuid4(), at=timezone.now(), **call)
+        for part in CallText.Part.values:
+            call.keep(part, "a text of theirs")
+        Control.objects.ask(self.run, "message", text="a text of theirs", by="somebody")
+        rule = tenant.crew.approval_rules.create(organization=tenant.organization, tool="script")
+        approval = Approval.objects.request(
+            id=uuid.uuid4(), run=self.run, agent_id="orion", tool="a tool of theirs", params={},
+            expires_after_s=3600,
+        )  # fmt: skip
         self.ids = {"crews": tenant.crew.pk, "runs": self.run.pk}
-        self.ids |= {"tools": tool.pk, "tool-executions": tool.pk}
+        self.ids |= {"tools": tool.pk, "tool-executions": tool.pk, "calls": call.pk}
         secret = tenant.keep_secret()
-        self.ids |= {"secrets": secret.name}
+        key = tenant.issue_key("watch", name="a key of theirs")[0]
+        self.ids |= {"secrets": secret.name, "api-keys": key.pk}
+        delivery = tenant.notify()
+        self.ids |= {"deliveries": delivery.pk, "notifications": delivery.target_id}
+        self.ids |= {"connect": tenant.issue_key("watch")[0].pk}
+        self.ids |= {"approvals": approval.pk, "approval-rules": rule.pk}
         self.names = [*map(str, self.ids.values()), tenant.crew.name, tenant.operator.username]
-        self.names += ["a secret of theirs"]
+        self.names += [
+            "a secret of theirs",
+            "a key of theirs",
+            "a model of theirs",
+            "a tool of theirs",
+        ]
+        self.names += ["a text of theirs"]
+        self.names.append(delivery.target.name)
         self.ids |= {"organizations": tenant.organization.slug}
 
     def path(self, route: str, *, ids: dict | None = None) -> str:
@@ -77,17 +117,42 @@ class World:
         return f"/{path}{NOWHERE.get(route, '')}"
 
 
-@pytest.fixture
-def world(acme, worker_alive) -> World:
-    return World(acme)
+@pytest.fixture(scope="module")
+def made(django_db_setup, django_db_blocker) -> Iterator[tuple[World, dict[str, User | None]]]:
+    """The world, and the people who ask for it."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        acme, outsider = make_tenant("acme"), make_tenant("globex").admin
+        people: dict[str, User | None] = {role: getattr(acme, role) for role in PEOPLE[:3]}
+        people |= {"outsider": outsider, "anonymous": None}
+        people["superuser"] = User.objects.create_superuser("root", password=PASSWORD)
+        people["homeless"] = User.objects.create_user("homeless", password=PASSWORD)
+        yield World(acme), people
+        transaction.set_rollback(True)
 
 
 @pytest.fixture
-def client_of(acme, globex, superuser):
+def asked(made) -> Iterator[tuple[World, dict[str, User | None]]]:
+    """What was made, as it was made, for one test."""
+    with transaction.atomic():
+        Worker.objects.beat("w", tier="namespaces")  # so crews are not offline
+        yield deepcopy(made)
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def world(asked) -> World:
+    return asked[0]
+
+
+@pytest.fixture
+def acme(world) -> Tenant:
+    return world.tenant
+
+
+@pytest.fixture
+def client_of(asked):
     """A browser's client for pages and a program's for the API, of one of the people."""
-    people: dict[str, User | None] = {role: getattr(acme, role) for role in PEOPLE[:3]}
-    people |= {"outsider": globex.admin, "superuser": superuser, "anonymous": None}
-    people["homeless"] = User.objects.create_user("homeless", password=PASSWORD)
+    people = asked[1]
 
     def make(person: str, route: str) -> Client:
         user = people[person]
@@ -101,6 +166,12 @@ def client_of(acme, globex, superuser):
     return make
 
 
+def socket_path(world: World, route: str) -> str:
+    """The address of a socket on our own record."""
+    path = re.sub(r"\(\?P<(\w+)_id>[^)]*\)", lambda m: str(world.ids[f"{m[1]}s"]), route)
+    return "/" + path.strip("^$").replace("/?", "") if route else "/ws/nowhere"
+
+
 def answer(response) -> str:
     if response.status_code == 302 and response.headers["Location"].startswith("/login/"):
         return "login"
@@ -112,6 +183,8 @@ def test_every_route_and_every_socket_is_in_the_matrix_and_nothing_else():
     assert len(ROUTES) == len(set(ROUTES))
     sockets = {str(pattern.pattern) for pattern in websocket_urlpatterns}
     assert {route for route, _ in rows(SOCKETS, keys=1)} == sockets
+    event_streams = {str(pattern.pattern) for pattern in http_urlpatterns}
+    assert {route for route, _ in rows(EVENT_STREAMS, keys=1)} == event_streams
 
 
 @pytest.mark.parametrize("person", PEOPLE)
@@ -214,33 +287,3 @@ def test_the_admin_is_for_staff(client_of, person):
             assert response.status_code == 302, path
             start = "/admin/" if path == "logout/" else "/admin/login/"
             assert response.headers["Location"].startswith(start), path
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("person", PEOPLE)
-@pytest.mark.parametrize(
-    ("shared", "staff"),
-    [(False, False), (True, False), (False, True)],
-    ids=["private", "shared", "staff"],
-)
-def test_sockets_answer_as_the_matrix_says(
-    web: Web, world, acme, globex, superuser, person, shared, staff
-):
-    world.run.share(shared)
-    user = {
-        "outsider": globex.admin,
-        "superuser": superuser,
-        "homeless": User.objects.create_user("homeless"),
-        "anonymous": None,
-    }.get(person) or getattr(acme, person, None)
-    if staff:
-        User.objects.update(is_staff=True)
-    for (route, _), answers in rows(SOCKETS, keys=1).items():
-        expected = "open" if shared and route in SHARED_SOCKETS else answers[person]
-        path = re.sub(r"\(\?P<(\w+)_id>[^)]*\)", lambda m: str(world.ids[f"{m[1]}s"]), route)
-        path = "/" + path.strip("^$").replace("/?", "")
-        with web.socket(path if route else "/ws/nowhere", user) as socket:
-            if expected == "open":
-                assert socket.frame()["type"] == "hello", route
-            else:
-                assert socket.close_code() == int(expected), route

@@ -55,9 +55,9 @@ class Client:
     async def send(self, message: dict[str, Any]) -> None:
         self.answers.append(message)
 
-    async def status(self, *, limit: int) -> int:
-        scope = {"headers": self.headers}
-        await BodyLimit(reader, limit=limit)(scope, self.receive, self.send)
+    async def status(self, *, path: str = "/", **limits: Any) -> int:
+        scope = {"headers": self.headers, "path": path}
+        await BodyLimit(reader, **limits)(scope, self.receive, self.send)
         return self.answers[0]["status"]
 
 
@@ -73,3 +73,10 @@ async def test_a_body_that_is_announced_too_large_is_not_read():
     assert await client.status(limit=100) == 413
     assert client.left == 10
     assert await Client(length=200).status(limit=200) == 200
+
+
+@pytest.mark.parametrize("length", [None, 200])
+async def test_a_path_may_have_its_own_limit(length):
+    limits = {"limit": 100, "limits": {"/v1/traces": 200}}
+    assert await Client(length).status(path="/v1/traces", **limits) == 200
+    assert await Client(length).status(path="/api/report/", **limits) == 413

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import call_command
 
 from crews.models import Crew
-from realtime.tests.sockets.acting import work
+from realtime.tests.sockets.helpers import work
 from runs.models import Run, TaskExecution, ToolExecution
 from tests.live import eventually
 

@@ -1,9 +1,9 @@
 """The crew page and the dashboard in a real browser, where the odd cases are."""
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import expect
 
-from crewops.settings import limits
 from crews.models import Agent, Task
 from runs.models import TaskExecution, ToolExecution
 from tests.live import Web
@@ -67,6 +67,24 @@ def test_agents_named_like_properties_of_objects_are_drawn_and_live(signed_in, a
         expect(card.locator(".tool-name")).to_have_text("script")
 
 
+def test_of_a_large_crew_only_what_is_near_the_screen_is_rendered(signed_in, acme):
+    for n in range(10, 90):
+        agent = Agent.objects.create(crew=acme.crew, name=f"Agent {n}", slug=f"agent-{n}", order=n)
+        Task.objects.create(crew=acme.crew, agent=agent, name=agent.name, order=n)
+    count = acme.crew.agents.count()
+    signed_in.goto(acme.crew.get_absolute_url())
+    expect(signed_in.locator("#graph.drawn .edge")).to_have_count(acme.crew.tasks.count() - 1)
+    expect(mark(signed_in)).to_have_attribute("data-state", "live")
+    rendered = signed_in.evaluate("""() => ["#graph .agent-name", "#agents th", "#tasks .task-head"].map(
+        (name) => [...document.querySelectorAll(name)].filter((e) => e.checkVisibility({ contentVisibilityAuto: true })).length)
+    """)
+    assert 0 < rendered[0] < count / 2
+    assert rendered[1:] == [0, 0]
+    last = signed_in.locator("#graph .agent-card").last
+    last.scroll_into_view_if_needed()
+    expect(last.locator(".agent-name")).to_be_visible()
+
+
 def test_the_rest_of_the_page_is_live_when_the_graph_cannot_be_drawn(signed_in, acme):
     signed_in.add_init_script("ResizeObserver = class { constructor() { throw Error('drawn'); } }")
     signed_in.goto(acme.crew.get_absolute_url())
@@ -91,7 +109,7 @@ def test_a_tab_needs_few_sockets_however_many_runs_are_active(signed_in, acme):
     opened.clear()
     signed_in.goto(acme.crew.get_absolute_url())
     expect(mark(signed_in)).to_have_attribute("data-state", "live")
-    assert len(opened) * TABS <= limits.SOCKETS_PER_USER
+    assert len(opened) * TABS <= settings.SOCKETS_PER_USER
 
 
 def test_the_dashboard_shows_progress_and_end_of_one_of_many_runs(signed_in, acme):

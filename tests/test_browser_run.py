@@ -115,3 +115,31 @@ def test_a_guests_page_of_a_run_at_work_says_that_sharing_has_ended(page, acme):
     expect(mark(page)).to_have_attribute("data-state", "live")
     run.share(False)
     expect(page.get_by_role("heading", name="Sharing has ended")).to_be_visible()
+
+
+def test_a_queued_run_shows_its_place_as_others_before_it_go(signed_in, acme, worker_alive):
+    first, second = (Run.objects.create(crew=acme.crew) for _ in range(2))
+    signed_in.goto(second.get_absolute_url())
+    expect(mark(signed_in)).to_have_attribute("data-state", "live")
+    notice = signed_in.locator("#notice-queued")
+    expect(notice).to_contain_text("second in Acme's queue")
+    first.cancel()
+    expect(notice).to_contain_text("first in Acme's queue")
+
+
+def test_an_older_page_of_events_stays_while_the_run_goes_on(signed_in, acme):
+    run = large_run(acme, 40)
+    for number in range(4):
+        carry_out(run, number, tools=20)
+    signed_in.goto(run.get_absolute_url())
+    signed_in.locator("#events-pages").get_by_text("Older").click()
+    expect(mark(signed_in)).to_have_attribute("data-state", "live")
+    names = "[...document.querySelectorAll('.event')].map((row) => row.id)"
+    shown = signed_in.evaluate(names)
+    begin(run, 4)
+    # The slower the server, the longer a large run's page waits before it asks again.
+    running = signed_in.locator(".run-task[data-status=running]")
+    expect(running).to_have_count(1, timeout=ENDED_MS)
+    assert signed_in.evaluate(names) == shown
+    signed_in.locator("#events-pages").get_by_text("Newest").click()
+    expect(signed_in.locator("#events")).to_contain_text("Task 4 began")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from conftest import PASSWORD, Tenant
-from realtime.tests.sockets.acting import finish, work
+from realtime.tests.sockets.helpers import finish, work
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -17,10 +17,9 @@ import httpx
 import pytest
 from rest_framework_simplejwt.tokens import AccessToken
 
-from realtime import streams
-from realtime.log import position
+from realtime.log import position, streams
 from realtime.terminal import client as terminal
-from realtime.tests.sockets.acting import work
+from realtime.tests.sockets.helpers import work
 from runs.models import Run
 from tests.live import Process, eventually
 

@@ -13,7 +13,7 @@ from django.db import connection
 from rest_framework_simplejwt.tokens import AccessToken
 
 from conftest import Tenant, make_tenant
-from realtime.tests.sockets.acting import browser_of
+from realtime.tests.sockets.helpers import browser_of
 from runs.models import Worker
 from tests.chaos.faults import RedisServer
 from tests.live import Web

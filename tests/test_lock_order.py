@@ -8,24 +8,42 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from runs import turns
-from runs.models import Run, TaskExecution, ToolExecution
+from realtime.log import streams
+from realtime.tests.test_fence import Writer
+from runs.execution import removal, turns
+from runs.models import Approval, ModelCall, Run, TaskExecution, ToolExecution
 
 ORDER = ["run", "task", "tool", "graph stream", "crew", "mission stream"]
-OF_THE_RUN = {"run stream", "fence"}  # taken by whoever has the run's row, so at any place after it
+OF_THE_RUN = {
+    "run stream",
+    "fence",
+    "model call",
+    "approval",
+}  # taken by whoever has the run's row, so at any place after it
 ROWS = {"run", "task", "tool"}  # locked by SELECT ... FOR UPDATE, which SQLite has not
 TABLES = {
     "crews_crew": "crew",
+    "realtime_fence": "fence",
+    "realtime_stream": "stream",
+    "runs_approval": "approval",
+    "runs_modelcall": "model call",
     "runs_run": "run",
     "runs_taskexecution": "task",
     "runs_toolexecution": "tool",
 }
-WRITE = re.compile(r'\s*(INSERT INTO|UPDATE|DELETE FROM)\s+"(\w+)"')
-LOCK = re.compile(r'FROM "(\w+)".* FOR (NO KEY )?UPDATE', re.DOTALL)
+# What is written, or selected to be locked.
+PART = re.compile(
+    r'(?P<write>INSERT INTO|(?<!DO )(?<!FOR )(?<!KEY )UPDATE|DELETE FROM)\s+"?(?P<table>\w+)'
+    r'|FROM "(?P<locked>\w+)"(?=.* FOR (NO KEY )?UPDATE)',
+    re.DOTALL,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,28 +58,27 @@ class Locks:
         )  # kinds of rows that the transaction made: nobody waits for these
 
     def look(self, execute: Callable, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if connection.in_atomic_block:
+        # A statement of several parts is a transaction by itself.
+        if connection.in_atomic_block or sql.startswith("WITH"):
             self._note(sql, params)
         return execute(sql, params, many, context)
 
     def _note(self, sql: str, params: Any) -> None:
-        write, lock = WRITE.match(sql), LOCK.search(sql)
-        if not (write or lock):
-            return
-        table = write[2] if write else lock[1]
-        if table == "realtime_stream" and write:
-            kind = f"{params[0].partition(':')[0]} stream"
-        elif table == "realtime_fence" and write:
-            kind = "fence"
-        elif table in TABLES:
-            kind = TABLES[table]
-            if write and write[1] == "INSERT INTO":
+        """The parts of a statement wait for each other, in the order in which they stand there."""
+        for part in PART.finditer(sql):
+            kind = TABLES.get(part["table"] or part["locked"])
+            if kind == "stream":
+                kind = _stream(params[sql[: part.start()].count("%s") :])
+            if part["write"] == "INSERT INTO" and kind in ROWS:
                 self.new.add(kind)
-                return
-        else:
-            return
-        if kind not in self.taken:
-            self.taken.append(kind)
+            elif kind and kind not in self.taken:
+                self.taken.append(kind)
+
+
+def _stream(params: Any) -> str:
+    """The kind of the first stream that is named."""
+    name = next(p for p in params if isinstance(p, str) and streams.is_stream(p))
+    return f"{name.partition(':')[0]} stream"
 
 
 @contextmanager
@@ -103,6 +120,23 @@ class Story:
     def start_tool(self) -> None:
         self.tool = ToolExecution.objects.start(task_execution=self.task, tool="script", params={})
 
+    def start_call(self) -> None:
+        about = {"agent_id": "orion", "provider": "openai", "model": "m"}
+        about |= {"id": uuid4(), "at": timezone.now(), "task_execution": self.task}
+        self.call = ModelCall.objects.start(run=self.run, **about)
+
+    def end_call(self) -> None:
+        self.call.end("success")
+
+    def ask_approval(self) -> None:
+        call = {"agent_id": "orion", "tool": "script", "params": {}, "expires_after_s": 60}
+        self.approval = Approval.objects.request(id=uuid4(), run=self.run, **call)
+
+    def decide(self) -> None:
+        """As a page does, which has read the approval some time ago."""
+        approval = Approval.objects.select_related("run").get(pk=self.approval.pk)
+        approval.decide("approved", by="somebody", seen=approval.seen)
+
     def report(self) -> None:
         self.tool.report(message="half", output="out")
 
@@ -122,6 +156,16 @@ class Story:
     def cancel(self) -> None:
         Run.objects.get(pk=self.run.pk).cancel()
 
+    def delete(self) -> None:
+        Run.objects.get(pk=self.run.pk).delete()
+
+    def delete_rows(self) -> None:
+        Run.objects.filter(pk=self.run.pk).delete()
+
+    def remove(self) -> None:
+        """As the retention does."""
+        removal.remove([self.run.pk])
+
     def deactivate(self) -> None:
         self.tenant.crew.refresh_from_db()
         self.tenant.crew.is_active = False
@@ -133,6 +177,12 @@ STORIES = {
     "a run to its end": [*UNDER_WAY, "end_tool", "finish_task", "start_task", "finish"],
     "ended with a tool at work": [*UNDER_WAY, "finish"],
     "taken away": [*UNDER_WAY, "take_away"],
+    "a model call": [*UNDER_WAY, "start_call", "end_call", "start_call", "finish_task"],
+    "ended with a model call open": [*UNDER_WAY, "start_call", "finish"],
+    "taken away with a model call open": [*UNDER_WAY, "start_call", "take_away"],
+    "a tool call approved": [*UNDER_WAY, "ask_approval", "decide", "finish"],
+    "ended with a tool call that waits": [*UNDER_WAY, "ask_approval", "finish"],
+    "taken away with a tool call that waits": [*UNDER_WAY, "ask_approval", "take_away"],
     "cancelled while queued": ["ask", "cancel"],
     "cancelled under way": [*UNDER_WAY, "cancel"],
     "the crew deactivated": [*UNDER_WAY, "deactivate"],
@@ -146,10 +196,43 @@ def test_every_verb_takes_its_locks_in_order(acme, steps):
     for step in steps:
         with locks() as seen:
             getattr(story, step)()
-        assert seen.taken or step in ("ask", "start_task", "start_tool"), step
+        assert seen.taken or step in ("ask", "start_task", "start_tool", "start_call"), step
         assert in_order(seen.taken), (step, seen.taken)
         if connection.features.has_select_for_update:
             assert has_the_run(seen), (step, seen.taken)
+
+
+@pytest.mark.usefixtures("worker_alive")
+@pytest.mark.parametrize("delete", [Story.delete, Story.delete_rows, Story.remove])
+def test_who_deletes_a_run_takes_its_row_first(acme, delete):
+    """Before the rows that refer to it, which go in their own order; SQLite locks no row."""
+    story = Story(acme)
+    for step in [*UNDER_WAY, "finish"]:
+        getattr(story, step)()
+    with CaptureQueriesContext(connection) as queries:
+        delete(story)
+    assert not Run.objects.exists()
+    asked = [query["sql"] for query in queries]
+    before = asked[: next(n for n, sql in enumerate(asked) if sql.startswith("DELETE"))]
+    held = [sql for sql in before if 'FROM "runs_run"' in sql and " FOR UPDATE" in sql]
+    assert bool(held) == connection.features.has_select_for_update
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("worker_alive")
+def test_a_run_that_is_deleted_while_it_ends_locks_nobody_out(acme):
+    """The end has the run's row and comes to its tools; the deletion must not hold these by then."""
+    story = Story(acme)
+    for step in UNDER_WAY:
+        getattr(story, step)()
+    with transaction.atomic():
+        Run.objects.hold(story.run.pk)
+        deletion = Writer(story.delete)
+        assert deletion.waits()
+        story.finish()
+    deletion.join()
+    assert deletion.error is None
+    assert not Run.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -161,7 +244,7 @@ def test_another_order_is_noticed(taken):
 
 
 def test_the_order_is_the_documented_one():
-    from tests.guards.guard import PROJECT
+    from tests.live import PROJECT
 
     text = (PROJECT / "docs/architecture.md").read_text()
     section = text.partition("### The order of locks")[2].partition("\n#")[0]

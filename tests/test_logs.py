@@ -134,7 +134,7 @@ class TestSockets:
             f"/ws/runs/{run.pk}", acme.viewer, additional_headers={"X-Request-ID": "socket-1"}
         ) as socket:
             socket.until(type="boot")
-        (line,) = found(site, logger="realtime.consumers.socket", code=1000)
+        (line,) = found(site, logger="realtime.sockets.socket", code=1000)
         assert line.items() >= of_run(run, acme).items()
         assert (line["user_id"], line["request_id"]) == (acme.viewer.pk, "socket-1")
         assert line["message"] == "Run socket closed 1000"
@@ -159,7 +159,7 @@ class TestSockets:
         with site.socket(f"/ws/runs/{run.pk}", acme.viewer) as socket:
             socket.until(type="boot")
             with log_out_of_reach():
-                swept = found(site, logger="realtime.hub")
+                swept = found(site, logger="realtime.delivery.hub")
         assert swept[0]["message"].startswith("The log could not be swept")
         assert swept[0].keys().isdisjoint({"user_id", "run_id", "request_id"})
 
@@ -222,7 +222,7 @@ class TestWork:
             )
         finally:
             worker.stop()
-        said = [line for line in lines(worker) if line["logger"] == "runs.tasks"]
+        said = [line for line in lines(worker) if line["logger"] == "runs.execution.worker"]
         assert [line["message"] for line in said] == [
             f"Run {run.pk} started, attempt 1",
             f"Run {run.pk} is done: succeeded",
@@ -236,7 +236,7 @@ class TestWork:
         models.QuerySet.update(Run.objects.filter(pk=run.pk), lease_until=timezone.now())
         scheduler = Process("manage.py", "reap_runs", "--loop", **JSON)
         try:
-            (line,) = found(scheduler, level="warning", logger="runs.reaper")
+            (line,) = found(scheduler, level="warning", logger="runs.execution.reaper")
         finally:
             scheduler.stop()
         assert line.items() >= of_run(run, acme).items()

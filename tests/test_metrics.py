@@ -10,10 +10,12 @@ from django.db import OperationalError, transaction
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
-from realtime import log, metrics, streams
-from realtime.events import Event
-from realtime.tests.sockets.acting import finish
+from realtime import log, metrics
+from realtime.log import streams
+from realtime.tests.sockets.helpers import finish
+from runs.events.kinds import Error
 from runs.models import Run, Worker
+from tests.events import sample
 from tests.live import Web, eventually
 
 AUTHORIZED = {"Authorization": f"Bearer {settings.METRICS_TOKEN}"}
@@ -169,7 +171,7 @@ class TestDelivery:
             socket.until(type="boot")
             before = Changes(web)
             # Logged and never published, as while Redis is away.
-            log.append(streams.run(run.pk), [Event("error", str(acme.crew.pk), str(run.pk))])
+            log.append(streams.run(run.pk), [sample(Error, str(acme.crew.pk), str(run.pk))])
             socket.until(type="error")
         before.eventually(1, "crewops_healed_events_total")
 

@@ -10,9 +10,9 @@ import pytest
 from django.conf import settings
 
 from conftest import Tenant
-from realtime import streams
+from realtime.log import streams
 from realtime.models import Event
-from runs.emitter import EVENTS_PER_SECOND
+from runs.execution.emitter import EVENTS_PER_SECOND
 from runs.models import Run, ToolExecution
 from tests.live import Process, eventually
 

@@ -27,6 +27,12 @@ def test_it_lists_the_calls_of_the_contract(schema):
         f"{method.upper()} {path}" for path, item in schema["paths"].items() for method in item
     }
     assert calls == {
+        "GET /api/organizations/{slug}/api-keys/",
+        "POST /api/organizations/{slug}/api-keys/",
+        "GET /api/organizations/{slug}/api-keys/{id}/",
+        "DELETE /api/organizations/{slug}/api-keys/{id}/",
+        "POST /api/report/",
+        "POST /api/report/claude-code/",
         "POST /api/token/",
         "POST /api/token/refresh/",
         "POST /api/token/revoke/",
@@ -34,17 +40,36 @@ def test_it_lists_the_calls_of_the_contract(schema):
         "GET /api/crews/{id}/",
         "POST /api/crews/{id}/runs/",
         "GET /api/crews/{id}/events/",
+        "GET /api/crews/{id}/usage/",
         "GET /api/organizations/{slug}/audit/",
+        "GET /api/approvals/",
+        "GET /api/approvals/{id}/",
+        "POST /api/approvals/{id}/",
+        "GET /api/organizations/{slug}/approval-rules/",
+        "POST /api/organizations/{slug}/approval-rules/",
+        "GET /api/organizations/{slug}/approval-rules/{id}/",
+        "PATCH /api/organizations/{slug}/approval-rules/{id}/",
+        "DELETE /api/organizations/{slug}/approval-rules/{id}/",
         "GET /api/organizations/{slug}/secrets/",
         "POST /api/organizations/{slug}/secrets/",
         "GET /api/organizations/{slug}/secrets/{name}/",
         "PUT /api/organizations/{slug}/secrets/{name}/",
         "DELETE /api/organizations/{slug}/secrets/{name}/",
+        "GET /api/organizations/{slug}/notifications/",
+        "POST /api/organizations/{slug}/notifications/",
+        "GET /api/organizations/{slug}/notifications/{id}/",
+        "DELETE /api/organizations/{slug}/notifications/{id}/",
+        "POST /api/organizations/{slug}/notifications/{id}/test/",
+        "GET /api/organizations/{slug}/notifications/{id}/deliveries/",
+        "POST /api/deliveries/{id}/send-again/",
         "GET /api/runs/",
         "GET /api/runs/{id}/",
         "POST /api/runs/{id}/cancel/",
+        "GET /api/runs/{id}/controls/",
+        "POST /api/runs/{id}/controls/",
         "POST /api/runs/{id}/retry/",
         "GET /api/runs/{id}/events/",
+        "GET /api/runs/{id}/model-calls/",
         "GET /api/tool-executions/{id}/output/",
     }
 
@@ -81,7 +106,7 @@ def test_what_is_made_has_an_address(schema, acme, api):
         for method, operation in item.items()
         if "201" in operation["responses"]
     }
-    assert len(made) == 3
+    assert len(made) == 6
     assert all(headers["Location"]["required"] for headers in made.values())
     client = api(acme.admin)
     secret = {"name": "s", "host": "github.com", "value": "a secret value"}
@@ -89,6 +114,7 @@ def test_what_is_made_has_an_address(schema, acme, api):
     run.finish("failed")
     for path, body in (
         ("/api/organizations/acme/secrets/", secret),
+        ("/api/organizations/acme/api-keys/", {"name": "k", "scopes": ["watch"]}),
         (f"/api/crews/{acme.crew.pk}/runs/", {}),
         (f"/api/runs/{run.pk}/retry/", {}),
     ):
@@ -120,6 +146,8 @@ def test_answers_are_as_described(schema, acme, api):
         "PaginatedRunList": "/api/runs/",
         "RunDetail": f"/api/runs/{run.pk}/",
         "EventPage": f"/api/runs/{run.pk}/events/",
+        "PaginatedModelCallList": f"/api/runs/{run.pk}/model-calls/",
+        "CrewUsage": f"/api/crews/{acme.crew.pk}/usage/",
         "Problem": "/api/runs/?status=none",
     }
     for name, path in answers.items():

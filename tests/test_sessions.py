@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.guards.guard import PROJECT
+from tests.live import PROJECT
 
 # Each opens a named cursor on PostgreSQL, or, as server-side cursors are disabled, reads everything
 # into memory where one asked for a few rows at a time. Read in pages by a key instead.

@@ -82,11 +82,23 @@ def test_production_tells_browsers_to_be_strict():
     assert told["SAMESITE"] == ["Lax", "Lax"]
 
 
-def test_development_does_without_tls():
-    told = json.loads(start(ASK).stdout.splitlines()[-1])
+@pytest.mark.parametrize(
+    "variables",
+    [{}, PRODUCTION | {"ALLOWED_ORIGINS": "http://crewops.example.com"}],
+    ids=["development", "production"],
+)
+def test_a_site_without_an_https_origin_does_without_tls(variables):
+    """Else a browser would send no cookie back, and nobody could sign in."""
+    told = json.loads(start(ASK, **variables).stdout.splitlines()[-1])
     assert "strict-transport-security" not in told["headers"]
     assert told["plain"] == "/login/?next=/runs/"
     assert told["SECURE"] == [False, False]
+
+
+def test_one_https_origin_is_enough_for_secure_cookies():
+    origins = "http://localhost:5173,https://crewops.example.com"
+    asked = start(ASK, **PRODUCTION | {"ALLOWED_ORIGINS": origins})
+    assert json.loads(asked.stdout.splitlines()[-1])["SECURE"] == [True, True]
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "ALLOWED_HOSTS", "ALLOWED_ORIGINS"])
@@ -95,6 +107,14 @@ def test_production_without_it_stops_and_says_what_to_set(name):
     assert refused.returncode == 1
     last = refused.stderr.strip().splitlines()[-1]
     assert f"{name} is not set. With DEBUG off, set {name}: " in last
+
+
+def test_the_command_line_names_all_that_production_misses_without_a_traceback():
+    command = [sys.executable, "manage.py", "prepare", "--production"]
+    refused = start(f"import os; os.execv({command[0]!r}, {command})", DEBUG="0")
+    assert refused.returncode == 1
+    named = [line.split()[0] for line in refused.stderr.splitlines()]
+    assert named == ["SECRET_KEY", "ALLOWED_HOSTS", "ALLOWED_ORIGINS"]
 
 
 @pytest.mark.parametrize("origin", ["crewops.example.com", "*", "https://", "ftp://example.com"])

@@ -21,7 +21,7 @@ import psutil
 import pytest
 from django.conf import settings
 
-from crewops import leftovers
+from crewops import stale_processes
 from tests.live import eventually, free_port
 
 START_S = 90.0  # five processes that start at once on a busy machine
@@ -91,7 +91,7 @@ class Stack:
     def processes(self) -> dict[str, list[psutil.Process]]:
         """The processes of each program, its main one first."""
         found = {}
-        for program, process in leftovers.running(self.var_dir).items():
+        for program, process in stale_processes.running(self.var_dir).items():
             with suppress(psutil.NoSuchProcess):  # it ended as we looked
                 found[program] = [process, *process.children(recursive=True)]
         return found
@@ -124,10 +124,18 @@ def stack() -> Iterator[Stack]:
         yield Stack(Path(directory))
 
 
-def test_whatever_is_killed_comes_back(stack):
+@pytest.fixture(scope="class")
+def running(stack) -> Iterator[Stack]:
     with stack.running():
-        assert stack.is_ready()
-        eventually(lambda: set(stack.processes()) == PROGRAMS)
+        yield stack
+
+
+class TestRunning:
+    """What leaves the stack as it was, so that one start is enough."""
+
+    def test_whatever_is_killed_comes_back(self, running):
+        assert running.is_ready()
+        eventually(lambda: set(running.processes()) == PROGRAMS)
         # The last of a program's processes is, for the worker, a child of its pool.
         for program, place in (
             ("redis", 0),
@@ -136,18 +144,34 @@ def test_whatever_is_killed_comes_back(stack):
             ("worker", 0),
             ("scheduler", 0),
         ):
-            before = stack.processes()[program]
+            before = running.processes()[program]
             before[place].kill()
             before[place].wait(END_S)
-            eventually(partial(stack.has, program, len(before)), HEAL_S)
-            assert before[place] not in stack.processes()[program]
+            eventually(partial(running.has, program, len(before)), HEAL_S)
+            assert before[place] not in running.processes()[program]
+
+    def test_the_worker_goes_on_saying_that_it_is_alive(self, running):
+        first = running.last_seen()
+        eventually(lambda: running.last_seen() != first, HEAL_S)
+        assert running.is_ready()
+
+    def test_in_maintenance_nothing_holds_the_database_and_then_all_comes_back(self, running):
+        eventually(lambda: set(running.processes()) == PROGRAMS, HEAL_S)
+        running.command("-m", "crewops.maintenance", "begin", check=True)
+        assert set(running.processes()) == {"redis"}
+        running.command("-m", "crewops.maintenance", "end", check=True)
+        eventually(running.is_ready, HEAL_S)
+
+    def test_a_second_stack_on_the_same_data_is_refused(self, running):
+        second = running.command("-m", "crewops.stack")
+        assert second.returncode == 1
+        assert second.stderr.startswith("CrewOps is already running on the data in")
+        assert running.is_ready()
 
 
-def test_the_worker_goes_on_saying_that_it_is_alive(stack):
-    with stack.running():
-        first = stack.last_seen()
-        eventually(lambda: stack.last_seen() != first, HEAL_S)
-        assert stack.is_ready()
+def test_without_a_stack_there_is_no_maintenance(stack):
+    refused = stack.command("-m", "crewops.maintenance", "begin")
+    assert refused.stderr.startswith("No stack runs on the data in")
 
 
 @pytest.fixture
@@ -208,25 +232,6 @@ def test_with_json_every_line_is_an_object_but_those_of_redis(stack, monkeypatch
     assert [entry for entry in said["supervisor"] if "spawned: 'web0'" in entry["message"]]
     assert {e["process"] for e in said["runs.management.commands.reap_runs"]} == {"scheduler"}
     assert said["crewops.welcome"]
-
-
-def test_in_maintenance_nothing_holds_the_database_and_then_all_comes_back(stack):
-    with stack.running():
-        eventually(lambda: set(stack.processes()) == PROGRAMS, HEAL_S)
-        stack.command("-m", "crewops.maintenance", "begin", check=True)
-        assert set(stack.processes()) == {"redis"}
-        stack.command("-m", "crewops.maintenance", "end", check=True)
-        eventually(stack.is_ready, HEAL_S)
-    refused = stack.command("-m", "crewops.maintenance", "begin")
-    assert refused.stderr.startswith("No stack runs on the data in")
-
-
-def test_a_second_stack_on_the_same_data_is_refused(stack):
-    with stack.running():
-        second = stack.command("-m", "crewops.stack")
-        assert second.returncode == 1
-        assert second.stderr.startswith("CrewOps is already running on the data in")
-        assert stack.is_ready()
 
 
 def test_a_taken_port_is_named_with_its_holder(stack):

@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 
 from conftest import PASSWORD
 from crewops import rate
-from realtime import quick_redis
+from realtime.log import quick_redis
 from tests.chaos.faults import RedisServer
 
 HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
@@ -40,6 +40,13 @@ def test_a_user_gets_so_many_calls_from_wherever(acme, api):
     assert statuses(api(acme.viewer), "/api/crews/", 2, REMOTE_ADDR=HERE) == [200, 200]
     assert statuses(api(acme.viewer), "/api/runs/", 2, REMOTE_ADDR=ELSEWHERE) == [200, 429]
     assert statuses(api(acme.operator), "/api/crews/", 1, REMOTE_ADDR=HERE) == [200]
+
+
+def test_an_api_key_gets_so_many_calls_and_another_key_is_not_concerned(acme):
+    for _ in range(2):
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {acme.issue_key('watch')[1]}")
+        assert statuses(client, "/api/crews/", 4, REMOTE_ADDR=HERE) == [200, 200, 200, 429]
 
 
 def test_an_address_gets_so_many_and_cannot_choose_another(db, api):

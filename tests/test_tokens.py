@@ -16,7 +16,7 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from conftest import PASSWORD
 from crewops.api import tokens
-from realtime import auth
+from realtime.sockets import auth
 from tests.security import tokens as made
 
 CLOSE_REASON = 123  # bytes that a close frame has room for

@@ -9,7 +9,8 @@ import pytest
 from rest_framework_simplejwt.tokens import AccessToken
 
 from crews.models import Task
-from realtime import log, streams
+from realtime import log
+from realtime.log import streams
 from realtime.models import Event
 from tests.chaos.clients import Client, Clients
 from tests.chaos.writer import EVENTS_PER_TASK
@@ -24,12 +25,25 @@ KILLED_AFTER = 100  # events
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 
 
+SLOW_IMPORTS = """
+import os, pathlib, sys, time
+if any("spawn_main" in argument for argument in sys.orig_argv):
+    pathlib.Path(__file__).with_name(f"{os.getpid()}.started").touch()
+    time.sleep(6)  # longer than uvicorn waits for a process by default
+"""
+
+
 @pytest.fixture
-def webs():
-    process = Web(WEB_CONCURRENCY=str(PROCESSES))
-    yield process
-    assert process.running, process.log.read_text()
-    process.stop()
+def webs(tmp_path):
+    """Four processes that take long to import Django, as on a busy machine."""
+    (tmp_path / "sitecustomize.py").write_text(SLOW_IMPORTS)
+    process = Web(cold=True, WEB_CONCURRENCY=str(PROCESSES), PYTHONPATH=str(tmp_path))
+    try:
+        assert len([*tmp_path.glob("*.started")]) == PROCESSES, "one was killed and started again"
+        yield process
+        assert process.running, process.log.read_text()
+    finally:
+        process.stop()
 
 
 def serving(web: Web) -> dict[int, int]:

@@ -1,1 +1,1 @@
-"""What the parts of the HTTP API share: problems, pages, bodies, tokens and the OpenAPI schema."""
+"""Shared parts of the HTTP API: problems, pages, request bodies, tokens and the OpenAPI schema."""

@@ -1,4 +1,4 @@
-"""Reading the bodies of requests."""
+"""Parsers of request bodies."""
 
 from typing import Any
 
@@ -7,7 +7,11 @@ from rest_framework.exceptions import ParseError
 
 
 class JSONParser(parsers.JSONParser):
-    """JSON, the one media type of requests; its size is bounded by ``DATA_UPLOAD_MAX_MEMORY_SIZE``."""
+    """Parses JSON, the only media type of requests.
+
+    ``DATA_UPLOAD_MAX_MEMORY_SIZE`` limits its size. Raises ``ParseError`` for JSON that is nested
+    too deeply.
+    """
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""Filters of lists."""
+"""Filtering of lists."""
 
 from typing import Any
 
@@ -8,7 +8,10 @@ from rest_framework.request import Request
 
 
 class QueryFilter(DjangoFilterBackend):
-    """django-filter's own. It makes a form for each request, which nobody needs who filters nothing."""
+    """django-filter's backend, skipped for requests that filter nothing.
+
+    The library would build a form for each request.
+    """
 
     def filter_queryset(self, request: Request, queryset: QuerySet, view: Any) -> QuerySet:
         filters = getattr(view, "filterset_class", None)

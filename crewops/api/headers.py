@@ -1,4 +1,4 @@
-"""What every answer below ``/api/`` says in its headers, also those that no view of ours made."""
+"""Response headers for every URL below ``/api/`` and ``/v1/``, including responses that no view of ours made."""
 
 from collections.abc import Callable
 
@@ -9,16 +9,19 @@ from django.utils.cache import patch_cache_control, patch_vary_headers
 
 from crewops.api.problems import MEDIA_TYPE, problem
 
-PREFIX = "/api/"
+PREFIXES = ("/api/", "/v1/")
 DISALLOWED_HOST = "This site does not answer to that host name. Call it by its own, or add the name to ALLOWED_HOSTS."
 
 
 class ApiHeaders:
-    """Django middleware, before all others that answer: problems instead of Django's pages, caching and
-    ``Allow``.
+    """Django middleware that sets the caching headers and ``Allow``.
 
-    An answer is for one user, so it is ``private``, and asked for again before it is used again; a
-    copy that is still right is answered 304. What is no successful GET is not kept at all.
+    It must come before all other middleware that can respond. For a host name that is not allowed
+    it returns a problem instead of Django's page.
+
+    A response belongs to one user, so it is ``private``. The client must revalidate its copy before
+    each use; a copy that is still current gets a 304. Any response except a successful GET or HEAD
+    is ``no-store``.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -26,7 +29,7 @@ class ApiHeaders:
         self._conditional = ConditionalGetMiddleware(get_response)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.path_info.startswith(PREFIX):
+        if not request.path_info.startswith(PREFIXES):
             return self._get_response(request)
         try:
             request.get_host()
@@ -45,7 +48,7 @@ class ApiHeaders:
 
 
 def _correct_allow(response: HttpResponse) -> None:
-    """DRF lists OPTIONS, which answers 405 with the rest: the schema describes the API."""
+    """Remove OPTIONS, which DRF lists. It gets a 405 here: the schema describes the API."""
     if allowed := response.headers.get("Allow"):
         methods = [method for method in allowed.split(", ") if method != "OPTIONS"]
         response.headers["Allow"] = ", ".join(methods)

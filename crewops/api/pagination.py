@@ -1,4 +1,4 @@
-"""Pages of lists, by cursor: what is added meanwhile moves nothing to another page."""
+"""Cursor pagination of lists: rows that are added meanwhile move no row to another page."""
 
 from typing import Any
 
@@ -17,11 +17,12 @@ MAX_PAGE_SIZE = 200
 
 
 class CursorPagination(pagination.BasePagination):
-    """``{"next": url | null, "results": [...]}`` in the order that the view names as ``ordering``.
+    """``{"next": url | null, "results": [...]}``, sorted by the view's ``ordering``.
 
-    Its last field must tell any two rows apart, so a page begins exactly after the one before,
-    whatever the rows have in common. Cursors are signed: nobody makes the database compare a date
-    with something else.
+    The last field of ``ordering`` must be unique, so that a page begins exactly after the previous
+    one, whatever values the rows have in common. Cursors are signed, so a client cannot make the
+    database compare a date with another type. Raises ``ValidationError`` for a ``cursor`` that no
+    page gave and for an invalid ``page_size``.
     """
 
     def paginate_queryset(self, queryset: QuerySet, request: Request, view: Any) -> list[Model]:

@@ -1,7 +1,7 @@
-"""Errors of the API as problem details (RFC 9457), with a message that a person understands.
+"""API errors as problem details (RFC 9457), with a message that a person understands.
 
-``{"type": "about:blank", "title": "Not Found", "status": 404, "code": "not_found", "detail": "..."}``
-as ``application/problem+json``; a refused input adds
+``{"type": "about:blank", "title": "Not Found", "status": 404, "code": "not_found",
+"detail": "..."}`` as ``application/problem+json``. For invalid input it also has
 ``"errors": [{"attr": field or null, "code": "required", "detail": "..."}]``.
 """
 
@@ -23,11 +23,12 @@ from crews.tracking import IllegalMove
 
 MEDIA_TYPE = "application/problem+json"
 
-# What to say, and to do, where the libraries' own words help nobody.
+# Messages that say what happened and what to do, where the libraries' messages do not help.
 MESSAGES = {
     "not_authenticated": (
         "Sign in first: send the header `Authorization: Bearer <access token>`. "
-        "POST /api/token/ with username and password gives a token."
+        "POST /api/token/ with username and password gives a token; an API key from the Connect page "
+        "is sent in the same header."
     ),
     "token_not_valid": (
         "The token is malformed, has expired or is of the wrong kind. "
@@ -48,7 +49,7 @@ MESSAGES = {
 
 
 def problem(status: int, *, code: str, detail: str) -> dict[str, Any]:
-    """The members of a problem. ``code`` is for programs, ``detail`` for people."""
+    """Return the members of a problem. ``code`` is for programs, ``detail`` for people."""
     title = HTTPStatus(status).phrase
     return {
         "type": "about:blank",
@@ -77,7 +78,7 @@ class Unavailable(exceptions.APIException):
 
 
 class Handler(ExceptionHandler):
-    """Turns exceptions into problems, whatever the client accepts."""
+    """Turns exceptions into problems, whatever media type the client accepts."""
 
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         if throttled := refuses_failed(self.context["request"], self.context["view"]):
@@ -116,9 +117,9 @@ class Formatter(ExceptionFormatter):
         if self._is_validation:
             return super().get_errors()
         code, detail = self.exc.get_codes(), self.exc.detail
-        if isinstance(detail, dict):  # simplejwt's exceptions hold both, and more beside them
+        if isinstance(detail, dict):  # simplejwt's exceptions: both and more in a dict
             code, detail = str(detail["code"]), detail["detail"]
-        if str(detail) in EXPLANATIONS:  # says more than the usual words
+        if str(detail) in EXPLANATIONS:  # more specific than MESSAGES
             return [Error(code, str(detail), None)]
         return [Error(code, MESSAGES.get(code, str(detail)), None)]
 

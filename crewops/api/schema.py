@@ -3,10 +3,12 @@
 from typing import Any
 
 from drf_spectacular.contrib.rest_framework_simplejwt import SimpleJWTScheme
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema as BaseAutoSchema
 from drf_spectacular.utils import OpenApiResponse
 
 from crewops.api.problems import MEDIA_TYPE, ProblemSerializer
+from crews.api_keys import READING
 
 LOCATION = {
     "description": "The address of what was made.",
@@ -21,16 +23,14 @@ ETAG = {
 
 
 class AutoSchema(BaseAutoSchema):
-    """Describes errors as the problems they are; a view that declares one gives its meaning only."""
+    """Describes every error as a problem. A view that declares one gives only its description."""
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         operation = super().get_operation(*args, **kwargs)
         if operation is not None:
-            operation.setdefault(
-                "security", []
-            )  # said, where the library leaves it out: for anybody
+            operation.setdefault("security", [])  # explicit for public calls; the library omits it
             for parameter in operation.get("parameters", []):
-                # An empty one counts as none, but for a list and the size of a page.
+                # An empty value counts as absent, except for a list and for page_size.
                 strict = (
                     parameter["schema"].get("type") == "array" or parameter["name"] == "page_size"
                 )
@@ -67,13 +67,31 @@ class AutoSchema(BaseAutoSchema):
 
 
 class AccessTokenScheme(SimpleJWTScheme):
-    """Our authentication is described like the library's."""
+    """Describes our authentication class like the library's."""
 
     target_class = "crews.tokens.AccessTokenAuthentication"
 
 
+class ApiKeyScheme(OpenApiAuthenticationExtension):
+    target_class = "crews.api_keys.ApiKeyAuthentication"
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: BaseAutoSchema) -> dict[str, str]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "crewops_...",
+            "description": "An API key of an organization. What it may do is what its scopes allow: "
+            "`watch` reads, `operate` starts, cancels and retries runs, `report` reports runs.",
+        }
+
+    def get_security_requirement(self, auto_schema: BaseAutoSchema) -> dict[str, list] | None:
+        scopes = getattr(auto_schema.view, "key_scopes", READING)
+        return {self.name: []} if auto_schema.method in scopes else None
+
+
 def type_nullable(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """Give each ``nullable`` the type without which it means nothing in OpenAPI 3.0."""
+    """Add a ``type`` to each ``nullable``, which has no meaning without one in OpenAPI 3.0."""
     schemas = result["components"]["schemas"]
     for component in schemas.values():
         for described in component.get("properties", {}).values():

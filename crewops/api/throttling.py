@@ -1,7 +1,7 @@
-"""How many calls of the API a user or, where nobody is signed in, an address gets in a minute.
+"""Limits of API calls per minute: per user, per API key or, without either, per client address.
 
-DRF looks at its throttles after authentication and permissions. A call that fails before, such as
-one with a wrong token, is counted where it is turned into a problem: see `refuses_failed`.
+DRF checks its throttles after authentication and permissions. A call that fails earlier, such as
+one with an invalid token, is counted when its error is turned into a problem: see `refuses_failed`.
 """
 
 from typing import Any
@@ -12,15 +12,18 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from crewops import rate
-from realtime.addresses import counted
+from crews.key_holder import KeyHolder
+from realtime.sockets.addresses import counted
 
 
 class CallLimit(BaseThrottle):
-    """DRF's own would trust any ``X-Forwarded-For``, and wait for its cache."""
+    """Replaces DRF's throttle, which would trust any ``X-Forwarded-For`` and wait for its cache."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
         request._request.is_counted = True
-        user = getattr(request, "_user", None)  # none where a call fails before authentication
+        user = getattr(request, "_user", None)  # not set if the call failed before authentication
+        if isinstance(user, KeyHolder):
+            return rate.count(f"key {user.key.pk}") <= settings.API_CALLS_PER_MINUTE
         if user and user.is_authenticated:
             return rate.count(f"user {user.pk}") <= settings.API_CALLS_PER_MINUTE
         address = counted(request.META.get("REMOTE_ADDR"))
@@ -31,7 +34,7 @@ class CallLimit(BaseThrottle):
 
 
 def refuses_failed(request: Request, view: Any) -> Throttled | None:
-    """Count a call that failed before the throttles were asked; the refusal beyond the limit."""
+    """Count a call that failed before the throttles ran. Return the refusal if over the limit."""
     limit = CallLimit()
     if getattr(request._request, "is_counted", False) or limit.allow_request(request, view):
         return None

@@ -25,10 +25,10 @@ from crews.tokens import AccessTokenAuthentication, read
 
 
 class RefreshToken(tokens.RefreshToken):
-    """Works once. The database hears of it only then, and of its id alone.
+    """A refresh token. It works once. The database stores only its id, and only when it ends.
 
-    The library writes the text of every token it makes to the database, where whoever reads a
-    backup could use it.
+    The library would store the text of every token in the database. A person who reads a backup
+    could then use the token.
     """
 
     @classmethod
@@ -36,10 +36,10 @@ class RefreshToken(tokens.RefreshToken):
         return super(tokens.BlacklistMixin, cls).for_user(user)
 
     def outstand(self) -> None:
-        """Nothing to note down while it may be used."""
+        """Does nothing: a token that may still be used is not recorded."""
 
     def blacklist(self) -> None:
-        """End it. Raises ``TokenError`` where it had ended before, also a moment before."""
+        """End the token. Raises ``TokenError`` if it has ended already, even a moment before."""
         with transaction.atomic():
             known, _ = OutstandingToken.objects.get_or_create(
                 jti=self["jti"],
@@ -60,14 +60,14 @@ class ObtainSerializer(TokenObtainPairSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         pair = super().validate(attrs)
-        # As any other way to sign in: forgets failures, notes when it was.
+        # As for any other sign-in: reset the count of failures and record the time.
         user_logged_in.send(type(self.user), request=self.context["request"], user=self.user)
         return pair
 
 
 @extend_schema_serializer(component_name="TokenRefresh")
 class RefreshSerializer(TokenRefreshSerializer):
-    """Refuses the token of a user who is gone or deactivated, or whose password has changed."""
+    """Refuses the token of a user who was deleted or deactivated, or whose password has changed."""
 
     token_class = RefreshToken
 
@@ -89,7 +89,7 @@ class RevokeSerializer(TokenBlacklistSerializer):
 @extend_schema(responses=TokenPairSerializer, auth=[])
 @method_decorator(never_cache, name="dispatch")
 class TokenView(views.TokenObtainPairView):
-    """Sign in: username and password for a pair of tokens."""
+    """Sign in: exchange a username and password for a pair of tokens."""
 
     serializer_class = ObtainSerializer
 
@@ -97,14 +97,17 @@ class TokenView(views.TokenObtainPairView):
 @extend_schema(responses=TokenPairSerializer, auth=[])
 @method_decorator(never_cache, name="dispatch")
 class TokenRefreshView(views.TokenRefreshView):
-    """A new pair of tokens for a refresh token, which works once. A changed password ends all of them."""
+    """Exchange a refresh token for a new pair of tokens. It works once.
+
+    A changed password ends all tokens of the user.
+    """
 
     serializer_class = RefreshSerializer
 
 
 @extend_schema(responses={204: OpenApiResponse(description="It works no more.")}, auth=[])
 class TokenRevokeView(views.TokenBlacklistView):
-    """Sign out: the refresh token works no more. Access tokens hold until they expire."""
+    """Sign out: the refresh token stops working. Access tokens stay valid until they expire."""
 
     serializer_class = RevokeSerializer
 

@@ -1,1 +1,1 @@
-"""How moments are written where a page says nothing else; the admin does not."""
+"""The format of dates with times on pages that set none. The admin sets none."""

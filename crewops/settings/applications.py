@@ -1,11 +1,15 @@
-"""What the project is put together from."""
+"""The parts of the project: applications, pages, static files and the HTTP API."""
 
 import sys
+from pathlib import Path
+from uuid import UUID
 
-from crewops.settings.environment import BASE_DIR
+from whitenoise.compress import Compressor
+
+from crewops.settings.environment import BASE_DIR, DEBUG, env
 
 INSTALLED_APPS = [
-    # It replaces `runserver`; all other processes would import Twisted and not use it.
+    # daphne replaces `runserver`; all other processes would import Twisted and not use it.
     *(["daphne"] if "runserver" in sys.argv[1:2] else []),
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
@@ -27,13 +31,14 @@ INSTALLED_APPS = [
     "drf_standardized_errors",
     "crews",
     "runs",
+    "runs.notifications",
     "realtime",
     "crewops.apps.CrewOpsConfig",
 ]
 
 MIDDLEWARE = [
     "crewops.compression.Compression",
-    "crewops.api.headers.ApiHeaders",  # before anything that may answer with a page
+    "crewops.api.headers.ApiHeaders",  # before any middleware that may respond with a page
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -43,7 +48,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "crewops.request_context.UserContext",
-    "crewops.acting.acting",
+    "crewops.audit_actor.audit_actor",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "crewops.error_pages.OwnNotFound",
@@ -64,8 +69,86 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
-                "runs.context_processors.workers",
+                "runs.pages.context_processors.workers",
+                "runs.pages.context_processors.approvals",
             ],
         },
     },
 ]
+
+# Static files, including the front-end packages
+
+STATIC_URL = "static/"
+STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
+NODE_MODULES = BASE_DIR / "node_modules"
+FRONT_END = {  # directory below NODE_MODULES: the prefix it is served under
+    "@tabler/core/dist/css": "vendor/tabler/css",
+    "bootstrap-icons/font": "vendor/icons",
+    "idiomorph/dist": "vendor/idiomorph",
+}
+STATICFILES_DIRS = [
+    (prefix, NODE_MODULES / directory)
+    for directory, prefix in FRONT_END.items()
+    if (NODE_MODULES / directory).is_dir()
+]
+WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_AUTOREFRESH = DEBUG
+# Modules import each other by their plain names, so file names contain no hash. A browser checks
+# before each use whether its copy is current, so it never mixes the modules of two versions.
+WHITENOISE_MAX_AGE = 0  # seconds
+# Source maps are half of all text, and only developer tools request them.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
+if not DEBUG:
+    STORAGES = {
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+    }
+
+# The HTTP API and its schema
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "crews.api_keys.ApiKeyAuthentication",
+        "crews.tokens.AccessTokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["crews.api_keys.IsAllowed"],
+    "DEFAULT_THROTTLE_CLASSES": ["crewops.api.throttling.CallLimit"],
+    "DEFAULT_PARSER_CLASSES": ["crewops.api.bodies.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_FILTER_BACKENDS": ["crewops.api.filters.QueryFilter"],
+    "DEFAULT_PAGINATION_CLASS": "crewops.api.pagination.CursorPagination",
+    "DEFAULT_METADATA_CLASS": None,  # the schema describes the API; OPTIONS answers 405
+    "DEFAULT_SCHEMA_CLASS": "crewops.api.schema.AutoSchema",
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
+}
+DRF_STANDARDIZED_ERRORS = {
+    "EXCEPTION_HANDLER_CLASS": "crewops.api.problems.Handler",
+    "EXCEPTION_FORMATTER_CLASS": "crewops.api.problems.Formatter",
+    "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "CrewOps",
+    "DESCRIPTION": "Mission control for crews of AI agents.",
+    "VERSION": "1",
+    "SERVERS": [{"url": "/", "description": "The site that serves this description."}],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "crewops.api.schema.type_nullable",
+    ],
+    "SERVE_AUTHENTICATION": [],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "PATH_CONVERTER_OVERRIDES": {"id": UUID},
+    "ENUM_NAME_OVERRIDES": {
+        "CrewStatus": "crews.models.Crew.Status",
+        "RunOrigin": "runs.models.Run.Origin",
+        "RunStatus": "runs.models.Run.Status",
+        "ToolStatus": "runs.models.ToolExecution.Status",
+    },
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes of a request's body, without files

@@ -1,5 +1,7 @@
-"""The environment, read once: what every other module of settings asks."""
+"""Reads the environment. Holds what every process needs first: logs, metrics and keys."""
 
+import os
+from base64 import urlsafe_b64decode
 from pathlib import Path
 
 import environ
@@ -18,11 +20,95 @@ VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
 VAR_DIR.mkdir(parents=True, exist_ok=True)
 
 
-def required(name: str, development: str, hint: str) -> str:
-    """The variable; in development a default, in production an error that says what to set."""
+# What production needs, and what to set it to.
+REQUIRED = {
+    "SECRET_KEY": "a long random text, the same for every process of the deployment.",
+    "ALLOWED_HOSTS": "host names, comma-separated: crewops.example.com",
+    "ALLOWED_ORIGINS": "origins with scheme, comma-separated: https://crewops.example.com",
+}
+
+
+def required(name: str, development: str) -> str:
+    """Return the variable, one of ``REQUIRED``. In development it has a default.
+
+    Raises ``ImproperlyConfigured``, which names everything that is missing in production.
+    """
     if DEBUG:
         return env.str(name, default=development)
-    value = env.str(name, default="")
-    if not value:
-        raise ImproperlyConfigured(f"{name} is not set. With DEBUG off, set {name}: {hint}")
-    return value
+    missing = [other for other in REQUIRED if not env.str(other, default="")]
+    if missing:
+        lines = (
+            f"{other} is not set. With DEBUG off, set {other}: {REQUIRED[other]}"
+            for other in missing
+        )
+        raise ImproperlyConfigured("\n".join(lines))
+    return env.str(name)
+
+
+# Language, time and logs
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = ["crewops.formats"]
+USE_I18N = False
+USE_TZ = True
+
+LOG_FORMAT = env.str("LOG_FORMAT", default="line" if DEBUG else "json")
+if LOG_FORMAT not in ("line", "json"):
+    raise ImproperlyConfigured(f"LOG_FORMAT is {LOG_FORMAT!r}. Set it to json or line.")
+LOGGING_CONFIG = "crewops.logs.configure"
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"()": "crewops.logs.LineFormatter"},
+        "json": {"()": "crewops.logs.json_formatter"},
+    },
+    "handlers": {LOG_FORMAT: {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "root": {"handlers": [LOG_FORMAT], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {
+        # Below WARNING uvicorn logs each socket with its query string, and websockets each header.
+        "uvicorn.error": {"level": "WARNING"},
+        "django": {"handlers": []},
+        # `runserver` would log each request a second time, in its own format and with its query.
+        "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
+    },
+}
+
+# Metrics
+
+# Prometheus sends it as `Authorization: Bearer`. If it is empty, there is no /metrics.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+# All processes of a machine share it, so that any web process can report for all.
+METRICS_DIR = Path(env.str("METRICS_DIR", default=str(VAR_DIR / "metrics")))
+METRICS_DIR.mkdir(parents=True, exist_ok=True)
+# prometheus_client reads it at its first import, which is after the settings.
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(METRICS_DIR)
+
+# The keys that encrypt the secrets of organizations
+
+KEY_BYTES = 32
+MAKE_A_KEY = (
+    "python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
+)
+
+
+def checked(keys: list[str]) -> list[str]:
+    """Return the keys. An invalid key stops the start.
+
+    The error gives the position of the key, never its text.
+    """
+    for number, key in enumerate(keys, start=1):
+        try:
+            size = len(urlsafe_b64decode(key))
+        except ValueError:
+            size = 0
+        if size != KEY_BYTES:
+            raise ImproperlyConfigured(
+                f"SECRETS_KEYS: entry {number} is no key. Make one with: {MAKE_A_KEY}"
+            )
+    return keys
+
+
+# The first key encrypts, every key decrypts. Empty: a key derived from SECRET_KEY.
+SECRETS_KEYS = checked(env.list("SECRETS_KEYS", default=[]))

@@ -1,4 +1,4 @@
-"""The audit trail: to read, by the admins of an organization; for nobody to change."""
+"""The audit trail. An organization's admins can read it; nobody can change it."""
 
 from typing import Any
 
@@ -18,8 +18,8 @@ from crews.models import AuditEntry, Role
 from crews.scoping import ScopedQuerySet
 
 NOBODY = "none"
-LOOKED_AT = 2_000  # entries, by a search and for what a filter offers
-# By the last word of a kind; what is not named here is neither good nor bad news.
+LOOKED_AT = 1_000  # entries that a search reads, and that a filter takes its options from
+# By the last word of a kind. A kind that is not listed is neither good nor bad news.
 COLOURS = {
     "started": "success", "retried": "success", "created": "success", "invited": "success",
     "activated": "success",
@@ -31,7 +31,7 @@ COLOURS = {
 
 
 class NamedFilter(DropdownFilter):
-    """Offers what the newest entries that the reader may see name, also what is gone."""
+    """Offers the names in the newest entries that the reader may see, also of deleted objects."""
 
     of: str  # the entries' fields are ``of_id`` and ``of_name``
 
@@ -47,7 +47,7 @@ class NamedFilter(DropdownFilter):
             return entries
         if value == NOBODY:
             return entries.filter(**{f"{self.of}_id": None})
-        # Of one that is not offered, too: the entries are those that the reader may see.
+        # A value that is not offered works, too: the reader may see all of these entries.
         known = value.isascii() and value.isdigit() and len(value) < 19
         return entries.filter(**{f"{self.of}_id": value}) if known else entries.none()
 
@@ -67,7 +67,7 @@ class OrganizationFilter(NamedFilter):
     of = "organization"
 
     def has_output(self) -> bool:
-        return len(self.lookup_choices) > 1  # most readers are of one
+        return len(self.lookup_choices) > 1  # most readers are in one organization
 
 
 @admin.register(AuditEntry)
@@ -154,7 +154,7 @@ class AuditEntryAdmin(Growing, ReadOnly, ScopedAdmin):
 
 
 def _page_of(entry: AuditEntry, request: HttpRequest) -> str:
-    """The address of the object, or of the crew it belongs to; empty where there is none to see."""
+    """URL of the object, or of the crew it belongs to; empty if there is none to see."""
     try:
         model = apps.get_model(entry.object_type)
     except (LookupError, ValueError):
@@ -166,7 +166,7 @@ def _page_of(entry: AuditEntry, request: HttpRequest) -> str:
         records = records.none()
     record = records.filter(pk=entry.object_id).first()
     if record and not admin.site.is_registered(model):
-        record = record.crew  # agents and tasks stand on its page
+        record = record.crew  # the crew's page shows agents and tasks
     return (
         reverse(
             f"admin:{record._meta.app_label}_{record._meta.model_name}_change", args=[record.pk]

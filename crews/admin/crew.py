@@ -1,10 +1,11 @@
-"""A crew with its agents and its tasks on one page."""
+"""The admin of a crew, with its agents and its tasks on one page."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -12,8 +13,11 @@ from django.utils.html import format_html, format_html_join
 from unfold.admin import StackedInline, TabularInline
 from unfold.decorators import display
 
+from crews.admin.deleting import DeletesInBackground
+from crews.admin.growing import counted
 from crews.admin.scoped import RowsOfTheRecord, ScopedAdmin, ScopedFilter, ScopedInline
 from crews.admin.steps import StepsField
+from crews.deletion import delete_crew
 from crews.models import Agent, Crew, Task
 
 STATUS_COLOURS = {
@@ -30,11 +34,11 @@ ORDER_HELP = (
 
 
 class OrderedRows(RowsOfTheRecord):
-    """Numbers the rows that are added without a place after those that are there, as they stand."""
+    """Numbers new rows that have no order: after the existing rows, in the order of the form."""
 
     def add_fields(self, form: ModelForm, index: int | None) -> None:
         super().add_fields(form, index)
-        if "order" not in form.fields:  # of somebody who may only look
+        if "order" not in form.fields:  # the user may only read
             return
         form.fields["order"].required = False
         if form.instance._state.adding:
@@ -54,7 +58,7 @@ class OrderedRows(RowsOfTheRecord):
 
 
 class OrderedInline(ScopedInline):
-    """Rows with an ``order``, dragged into place once they are saved."""
+    """Rows with an ``order``. Saved rows can be dragged to another place."""
 
     formset = OrderedRows
     ordering_field = "order"
@@ -65,7 +69,10 @@ class OrderedInline(ScopedInline):
 
 class AgentFormSet(OrderedRows):
     def clean(self) -> None:
-        """An agent's tasks would be deleted with it, some of them while they are being edited."""
+        """Refuse to delete an agent that has tasks.
+
+        The tasks would be deleted with it, some of them while they are being edited.
+        """
         super().clean()
         for form in self.deleted_forms:
             tasks = form.instance.tasks.values_list("name", flat=True)
@@ -84,7 +91,7 @@ class AgentInline(OrderedInline, TabularInline):
 
 
 class TaskInline(OrderedInline, StackedInline):
-    """``steps_help`` tells under each task's steps what may stand there."""
+    """``steps_help`` explains below each task's steps what they may contain."""
 
     hide_title = False
     model = Task
@@ -93,9 +100,11 @@ class TaskInline(OrderedInline, StackedInline):
 
     def get_formset(self, request: HttpRequest, obj: Crew | None = None, **kwargs: Any) -> Any:
         formset = super().get_formset(request, obj, **kwargs)
-        fields = formset.form.base_fields  # of a class made for this call
+        fields = formset.form.base_fields  # of a form class that is made for this call
         if "agent" in fields:
             fields["agent"].queryset = obj.agents.all()
+            # The forms copy the field, so the choices are read once, not for each task's form.
+            fields["agent"].choices = list(fields["agent"].choices)
         if "steps" in fields:
             fields["steps"].help_text = format_html("{}. {}", self.steps_help, _secrets_of(obj))
         return formset
@@ -107,7 +116,7 @@ class TaskInline(OrderedInline, StackedInline):
 
 
 def _secrets_of(crew: Crew) -> str:
-    """For those who edit steps: what a parameter that names a secret may say."""
+    """For people who edit steps: the values of a parameter that names a secret."""
     secrets = crew.organization.secrets.values_list("name", "host")
     if not secrets:
         return "The organization has no secret to name yet."
@@ -115,8 +124,8 @@ def _secrets_of(crew: Crew) -> str:
     return format_html("Secrets to name as credential: {}.", listed)
 
 
-class CrewAdmin(ScopedAdmin):
-    """Registered by ``runs.admin``."""
+class CrewAdmin(DeletesInBackground, ScopedAdmin):
+    """``runs.admin`` registers it."""
 
     list_display = ["name", "organization", "status_label", "agent_count", "task_count"]
     list_filter = ["is_active", "activity", ("organization", ScopedFilter)]
@@ -131,17 +140,22 @@ class CrewAdmin(ScopedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         counts = {
-            "agent_count": Count("agents", distinct=True),
-            "task_count": Count("tasks", distinct=True),
+            "agent_count": counted(Agent.objects.unscoped(), "crew"),
+            "task_count": counted(Task.objects.unscoped(), "crew"),
         }
         return super().get_queryset(request).annotate(**counts)
 
+    def delete_records(self, records: Iterable[Crew]) -> None:
+        for crew in records:
+            delete_crew(crew)
+
     def get_inlines(self, request: HttpRequest, obj: Crew | None) -> list[Any]:
-        """A task needs an agent to choose, so tasks come after the crew has been saved."""
+        """Tasks come after the crew has been saved, because a task needs an agent to choose."""
         return [AgentInline, self.task_inline] if obj else [AgentInline]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Crew | None = None) -> list[str]:
-        return ["organization"] if obj else []  # its runs would move with it, out of sight
+        # its runs would move with it and disappear from its members' lists
+        return ["organization"] if obj else []
 
     def get_prepopulated_fields(
         self, request: HttpRequest, obj: Crew | None = None

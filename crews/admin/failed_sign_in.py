@@ -13,7 +13,7 @@ from crews.audit.sign_in import unlocked
 
 @admin.register(AccessAttempt)
 class FailedSignInAdmin(ReadOnly, ModelAdmin):
-    """For superusers alone, because it names users of all organizations. Deleting one unlocks."""
+    """Only for superusers, because it names users of all organizations. Deleting one unlocks."""
 
     list_display = ["username", "ip_address", "failures", "locked", "attempt_time", "user_agent"]
     search_fields = ["username", "ip_address"]
@@ -25,7 +25,7 @@ class FailedSignInAdmin(ReadOnly, ModelAdmin):
         attempts = super().get_queryset(request)
         if not request.user.is_superuser:
             return attempts.none()
-        # There is a row for each browser; a lock counts them together.
+        # There is one row per browser. The lock counts their sum.
         same = AccessAttempt.objects.filter(
             username=OuterRef("username"), ip_address=OuterRef("ip_address")
         ).order_by()

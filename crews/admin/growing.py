@@ -1,30 +1,32 @@
-"""Lists of tables that grow: what a page costs does not depend on how much is in the table."""
+"""Lists of tables that grow: the cost of a page does not depend on the size of the table."""
 
 from uuid import UUID
 
 from django.contrib.admin import ShowFacets
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-COUNTED = 1_000  # rows at most, in lists and of what a deletion takes along
+COUNTED = 1_000  # rows that are counted at most, in lists and for a deletion
 
 
 class CappedPaginator(Paginator):
-    """Counts ``COUNTED`` rows and no more. What is further back is found by filters and by search."""
+    """Counts at most ``COUNTED`` rows. Filters and the search find rows that are further back."""
 
     @cached_property
     def count(self) -> int:
-        # In its order, which has an index; in none a database may read all to join it.
+        # The order has an index. Without an order a database may read all rows for a join.
         return self.object_list[:COUNTED].count()
 
 
 class Growing:
-    """For the list of a table that grows: what it costs does not depend on how much is in the table.
+    """For the list of a table that grows: its cost does not depend on the size of the table.
 
-    It is sorted as an index is, counts no further than ``COUNTED`` and searches only by what
-    ``matching`` finds through an index.
+    The list is sorted like an index, counts at most ``COUNTED`` rows and searches only with
+    ``matching``, which uses an index.
     """
 
     paginator = CappedPaginator
@@ -32,10 +34,10 @@ class Growing:
     show_facets = ShowFacets.NEVER
     list_per_page = 25  # a row is some 6 KB of unfold's markup
     list_max_show_all = 0
-    list_disable_select_all = True  # it would name a number that is not that of the rows
+    list_disable_select_all = True  # it would show a number that is not the number of rows
 
     def matching(self, request: HttpRequest, term: str) -> Q:
-        """Rows that ``term`` finds."""
+        """Condition for the rows that ``term`` finds."""
         raise NotImplementedError
 
     def get_search_results(
@@ -47,9 +49,18 @@ class Growing:
 
 
 def id_begins_with(text: str, field: str = "pk") -> Q:
-    """Rows whose UUID begins with ``text``, as a range of the index; none where it is no such text."""
+    """Rows whose UUID begins with ``text``, as a range of the index.
+
+    ``text`` needs at least 8 hexadecimal digits; any other text finds no rows.
+    """
     digits = text.replace("-", "").lower()
     if not 8 <= len(digits) <= 32 or set(digits) - set("0123456789abcdef"):
         return Q(pk__in=[])
     bounds = (UUID(digits.ljust(32, digit)) for digit in "0f")
     return Q(**{f"{field}__range": tuple(bounds)})
+
+
+def counted(rows: QuerySet, of: str) -> Combinable:
+    """The number of ``rows`` that belong to a record of a list, queried for each record shown."""
+    own = rows.filter(**{of: OuterRef("pk")}).order_by().values(of)
+    return Coalesce(Subquery(own.annotate(number=Count("pk")).values("number")), 0)

@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import TabularInline
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from crews.admin.scoped import ScopedAdmin, ScopedFilter, ScopedInline
 from crews.models import Membership, Role
@@ -14,12 +15,17 @@ ROLE_COLOURS = {Role.VIEWER: "info", Role.OPERATOR: "success", Role.ADMIN: "warn
 
 
 class MembershipForm(forms.ModelForm):
-    """A membership is of one user in one organization: later only the role changes."""
+    """A membership is of one user in one organization. Later only the role can change."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in {"user", "organization"} & self.fields.keys():
-            self.fields[name].disabled = bool(self.instance.pk)
+            if self.instance.pk:
+                field, chosen = self.fields[name], getattr(self.instance, name)
+                field.disabled = True
+                # The other choices need not be read for each row.
+                field.widget = UnfoldAdminSelectWidget()
+                field.choices = [(chosen.pk, str(chosen))]
 
 
 @admin.register(Membership)
@@ -54,7 +60,7 @@ class MembershipInline(ScopedInline, TabularInline):
 
 
 class UserMembershipInline(ScopedInline, TabularInline):
-    """The organizations of a user; users are shown to superusers alone."""
+    """The organizations of a user. Only superusers see users."""
 
     model = Membership
     form = MembershipForm
@@ -67,5 +73,5 @@ class UserMembershipInline(ScopedInline, TabularInline):
 
 
 def _searched(request: HttpRequest) -> list[str]:
-    """A superuser, who may see every user, searches; others choose among their colleagues."""
+    """A superuser, who may see every user, searches. Others choose among their colleagues."""
     return ["user"] if request.user.is_superuser else []

@@ -1,41 +1,50 @@
+from collections.abc import Iterable
+
 from django.contrib import admin, messages
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from unfold.decorators import display
 
+from crews.admin.deleting import DeletesInBackground
+from crews.admin.growing import counted
 from crews.admin.membership import MembershipInline
 from crews.admin.scoped import ScopedAdmin
-from crews.models import Organization
+from crews.deletion import delete_organization
+from crews.models import Crew, Membership, Organization
 
 
 @admin.register(Organization)
-class OrganizationAdmin(ScopedAdmin):
-    """Its admins rename it and look after its members; superusers create and delete it."""
+class OrganizationAdmin(DeletesInBackground, ScopedAdmin):
+    """Its admins rename it and manage its members; superusers create and delete it."""
 
     list_display = ["name", "slug", "member_count", "crew_count", "created_at"]
     search_fields = ["name", "slug"]
     ordering = ["name"]
-    fields = ["name", "slug", "max_active_runs"]
+    fields = ["name", "slug", "max_active_runs", "reports_create", "keeps_model_text"]
     inlines = [MembershipInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         counts = {
-            "member_count": Count("memberships", distinct=True),
-            "crew_count": Count("crews", distinct=True),
+            "member_count": counted(Membership.objects.unscoped(), "organization"),
+            "crew_count": counted(Crew.objects.unscoped(), "organization"),
         }
         return super().get_queryset(request).annotate(**counts)
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Organization | None = None
     ) -> list[str]:
-        """How much of the machines an organization takes is not its own to say."""
+        """An organization must not decide itself how much of the machines it uses."""
         return [] if request.user.is_superuser else ["max_active_runs"]
 
     def get_prepopulated_fields(
         self, request: HttpRequest, obj: Organization | None = None
     ) -> dict[str, list[str]]:
         return {} if obj else {"slug": ["name"]}
+
+    def delete_records(self, records: Iterable[Organization]) -> None:
+        for organization in records:
+            delete_organization(organization)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.is_superuser

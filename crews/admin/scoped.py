@@ -1,7 +1,8 @@
-"""The admin through a member's eyes: roles decide, not the permissions of django.contrib.auth.
+"""The admin for members: roles decide, not the permissions of django.contrib.auth.
 
-Staff who are not superusers reach only records of their organizations: those they may watch are
-shown, those they manage can be edited. Whatever else is asked for answers like a missing record.
+Staff who are not superusers reach only records of their organizations. They see the records that
+they may watch, and can edit those that they manage. Any other record is answered like a missing
+one.
 """
 
 from collections.abc import Iterable
@@ -17,13 +18,13 @@ from unfold.forms import PaginationInlineFormSet
 
 from crews.admin.growing import COUNTED
 from crews.models import Crew, Organization, Role
-from crews.scoping import ScopedQuerySet, answering
+from crews.scoping import ScopedQuerySet, unscoped
 
-SAMPLED = 100  # of too many rows to count
+SAMPLED = 100  # rows that stand for all, if there are too many to count
 
 
 def roles_of(request: HttpRequest) -> set[str]:
-    """The user's roles in any organization; a superuser has each. Asked once per request."""
+    """The user's roles in any organization; a superuser has each. Queried once per request."""
     if not (request.user.is_active and request.user.is_staff):
         return set()
     if request.user.is_superuser:
@@ -34,12 +35,24 @@ def roles_of(request: HttpRequest) -> set[str]:
     return request._crewops_roles
 
 
-def is_among(records: QuerySet, record: Model) -> bool:
-    return records.filter(pk=record.pk).exists()
+def reaches(request: HttpRequest, scope: str, model: type[Model], pk: Any) -> bool:
+    """Whether the record is among those that ``scope``, such as ``visible_to``, gives the user.
+
+    Django's admin asks many times per page. In a request that only reads, the record is looked up
+    once.
+    """
+    known = {}
+    if request.method in ("GET", "HEAD"):
+        known = request.__dict__.setdefault("_crewops_reached", {})
+    key = (scope, model, pk)
+    if key not in known:
+        records = getattr(model._default_manager, scope)(request.user)
+        known[key] = records.filter(pk=pk).exists()
+    return known[key]
 
 
 class ScopedForms:
-    """Offers in foreign keys only what the user manages."""
+    """Limits the choices of foreign keys to records that the user manages."""
 
     def formfield_for_foreignkey(
         self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any
@@ -55,9 +68,9 @@ class ScopedForms:
 
 
 class ScopedAdmin(ScopedForms, ModelAdmin):
-    """A model whose QuerySet is a ``ScopedQuerySet``."""
+    """The admin of a model whose QuerySet is a ``ScopedQuerySet``."""
 
-    # "View on site" would go through a view that looks records up unscoped.
+    # "View on site" would use a view that looks up records without a scope check.
     view_on_site = False
     list_filter_sheet = False
     list_fullwidth = True
@@ -72,7 +85,7 @@ class ScopedAdmin(ScopedForms, ModelAdmin):
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         if obj is None:
             return bool(roles_of(request))
-        return is_among(self.model._default_manager.visible_to(request.user), obj)
+        return reaches(request, "visible_to", self.model, obj.pk)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return Role.ADMIN in roles_of(request)
@@ -80,7 +93,7 @@ class ScopedAdmin(ScopedForms, ModelAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         if obj is None:
             return Role.ADMIN in roles_of(request)
-        return is_among(self.model._default_manager.managed_by(request.user), obj)
+        return reaches(request, "managed_by", self.model, obj.pk)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return self.has_change_permission(request, obj)
@@ -88,16 +101,17 @@ class ScopedAdmin(ScopedForms, ModelAdmin):
     def get_deleted_objects(
         self, objs: Iterable[Model], request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """What goes with ``objs``, counted: a crew's runs have more pieces than a page can list.
+        """Count the rows that are deleted with ``objs``.
 
-        A crew that is busy protects itself and its organization.
+        They are not listed: a crew's runs have more parts than a page can list. A busy crew
+        protects itself and its organization from deletion.
         """
         objs = list(objs)
         found: dict[type[Model], set[Any]] = {self.model: {obj.pk for obj in objs}}
-        with answering(False):  # what goes with them
+        with unscoped():  # rows that are deleted with them
             _collect(self.model, found)
             crews = Crew.objects.filter(pk__in=found.get(Crew, ()))
-            if self.model is Organization:  # all of them, however many are counted
+            if self.model is Organization:  # all of its crews, not only those that are counted
                 crews = Crew.objects.filter(organization__in=objs)
             busy = [
                 f"{crew}, which is busy with a run"
@@ -120,10 +134,14 @@ class ScopedAdmin(ScopedForms, ModelAdmin):
 
 
 def _collect(model: type[Model], found: dict[type[Model], set[Any]]) -> None:
-    """Add what Django deletes with the rows in ``found``: ids, of each relation ``COUNTED`` and one more.
+    """Add the ids of rows that Django deletes with the rows in ``found``.
 
-    Of so many rows the first stand for all where it is asked what goes with them in turn.
+    Of each relation at most ``COUNTED`` + 1 ids are added. If there are more than ``COUNTED`` rows,
+    ``SAMPLED`` of them stand for all when the rows that depend on them are looked up. Parts of a
+    run are not counted.
     """
+    if getattr(model._base_manager.all(), "grows", False):
+        return
     owners = found[model] if len(found[model]) <= COUNTED else set(list(found[model])[:SAMPLED])
     for relation in model._meta.related_objects:
         if relation.on_delete is not CASCADE:
@@ -137,28 +155,29 @@ def _collect(model: type[Model], found: dict[type[Model], set[Any]]) -> None:
 
 
 class RowsOfTheRecord(PaginationInlineFormSet):
-    """Takes the id of a row that is not among the record's like that of a row that is not there."""
+    """Treats the id of another record's row like the id of a row that does not exist."""
 
     def add_fields(self, form: forms.ModelForm, index: int | None) -> None:
         super().add_fields(form, index)
         named = form.fields[self._pk_field.name]
-        if isinstance(named, forms.ModelChoiceField):  # Django's has the rows of all records
+        if isinstance(named, forms.ModelChoiceField):  # Django offers the rows of all records
             named.queryset = self.queryset
 
-    # Once what was sent has been looked at, Django asks in both what a deletion would take along.
+    # After the validation of the input, Django looks up in both methods which rows a deletion would
+    # include.
 
     def validate_unique(self) -> None:
-        with answering(False):
+        with unscoped():
             super().validate_unique()
 
     def is_valid(self) -> bool:
         _ = self.errors
-        with answering(False):
+        with unscoped():
             return super().is_valid()
 
 
 class ScopedInline(ScopedForms):
-    """Rows of a record: seen by those who see it, edited by those who manage it."""
+    """Rows of a record. Users who see the record see them; users who manage it edit them."""
 
     formset = RowsOfTheRecord
     extra = 0
@@ -187,11 +206,14 @@ class ScopedInline(ScopedForms):
                 if scope == "visible_to"
                 else Role.ADMIN in roles_of(request)
             )
-        return is_among(getattr(type(parent)._default_manager, scope)(request.user), parent)
+        return reaches(request, scope, type(parent), parent.pk)
 
 
 class ScopedFilter(RelatedFieldListFilter):
-    """Offers what the user sees, read where it is and not from the records that point at it."""
+    """Offers the records that the user sees.
+
+    They are read from their own table, not from the records that refer to them.
+    """
 
     def field_choices(
         self, field: Field, request: HttpRequest, model_admin: ModelAdmin
@@ -201,7 +223,7 @@ class ScopedFilter(RelatedFieldListFilter):
 
 
 class ReadOnly:
-    """Never added to, nor changed."""
+    """Records can be neither added nor changed."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -211,7 +233,7 @@ class ReadOnly:
 
 
 def _colleagues(request: HttpRequest) -> QuerySet:
-    """Users of the organizations the user manages; all for a superuser."""
+    """Users of the organizations that the user manages; for a superuser all users."""
     users = get_user_model()._default_manager.all()
     if request.user.is_superuser:
         return users

@@ -7,13 +7,13 @@ from django.http import HttpRequest
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from crews.admin.scoped import ScopedAdmin, ScopedFilter, is_among, roles_of
+from crews.admin.scoped import ScopedAdmin, ScopedFilter, reaches, roles_of
 from crews.models import Role, Secret
 from crews.models.secret import validate_value
 
 
 class SecretForm(forms.ModelForm):
-    """The value goes in and never comes out, not even when another field is refused."""
+    """The value can be entered but is never shown, not even when another field is refused."""
 
     value = forms.CharField(
         validators=[validate_value],
@@ -25,7 +25,7 @@ class SecretForm(forms.ModelForm):
 
 @admin.register(Secret)
 class SecretAdmin(ScopedAdmin):
-    """For the admins of an organization alone; other members do not see that there are any."""
+    """Only for the admins of an organization. Other members do not see whether secrets exist."""
 
     form = SecretForm
     list_display = ["name", "organization", "host", "updated_at", "editor", "last_used_at"]
@@ -43,7 +43,7 @@ class SecretAdmin(ScopedAdmin):
         return [*self.fields, *self.dates] if obj else self.fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: Secret | None = None) -> list[str]:
-        """Steps refer to the name; another organization would get what is not its own."""
+        """Steps refer to the name. Another organization would get a secret that is not its own."""
         if obj is None:
             return []
         return [
@@ -57,12 +57,12 @@ class SecretAdmin(ScopedAdmin):
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         if obj is None:
             return Role.ADMIN in roles_of(request)
-        return is_among(Secret.objects.managed_by(request.user), obj)
+        return reaches(request, "managed_by", Secret, obj.pk)
 
     def save_model(self, request: HttpRequest, obj: Secret, form: SecretForm, change: bool) -> None:
         obj.store(form.cleaned_data["value"], by=request.user)
 
-    # As text: the user's page, which a foreign key would link to, is for superusers.
+    # As text: a foreign key would link to the user's page, which is for superusers.
 
     @display(description="Created by")
     def maker(self, secret: Secret) -> str:

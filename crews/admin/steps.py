@@ -11,7 +11,7 @@ FEWEST_ROWS, MOST_ROWS = 6, 30
 
 
 class StepsWidget(UnfoldAdminTextareaWidget):
-    """A text area in which JSON can be written: fixed pitch, no wrapping, as high as its text."""
+    """A text area for JSON: fixed pitch, no wrapping, as high as its text."""
 
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
         super().__init__({"class": "steps", "spellcheck": "false", "wrap": "off", **(attrs or {})})
@@ -24,7 +24,7 @@ class StepsWidget(UnfoldAdminTextareaWidget):
 
 
 class StepsField(forms.JSONField):
-    """JSON, indented; says where it is not JSON. What it holds is the model's to validate."""
+    """Indented JSON. Reports where the input is not JSON; the model validates the content."""
 
     widget = StepsWidget
 
@@ -39,7 +39,7 @@ class StepsField(forms.JSONField):
         return super().to_python(value)
 
     def prepare_value(self, value: Any) -> Any:
-        # Text that was refused comes back as it was written.
+        # Refused text is shown again as it was entered.
         if isinstance(value, str | forms.fields.InvalidJSONInput):
             return value
         return json.dumps(value, indent=2, ensure_ascii=False)

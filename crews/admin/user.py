@@ -9,14 +9,14 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from crews.admin.membership import UserMembershipInline
-from crews.scoping import answering
+from crews.scoping import unscoped
 
 admin.site.unregister(User)
 
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, ModelAdmin):
-    """For superusers alone: whoever edits users can become anyone."""
+    """Only for superusers: a person who edits users can become any user."""
 
     form = UserChangeForm
     add_form = UserCreationForm
@@ -43,19 +43,19 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     inlines = [UserMembershipInline]
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        with answering(False):  # memberships go with them
+        with unscoped():  # memberships are deleted with the users
             return super().get_deleted_objects(objs, request)
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
-        with answering(False):
+        with unscoped():
             super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        with answering(False):
+        with unscoped():
             super().delete_queryset(request, queryset)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        # The history of a user who is there must answer like that of one who is not.
+        # For others, the history page must answer alike whether the user exists or not.
         users = super().get_queryset(request)
         return users if request.user.is_superuser else users.none()
 

@@ -1,1 +1,1 @@
-"""The crews over HTTP."""
+"""The HTTP API of crews and organizations."""

@@ -1,4 +1,4 @@
-"""The audit trail of an organization, to read."""
+"""Read access to the audit trail of an organization."""
 
 import django_filters
 from django.db.models import QuerySet
@@ -26,7 +26,7 @@ class AuditEntrySerializer(serializers.ModelSerializer):
 
 
 class AuditFilter(django_filters.FilterSet):
-    """``?kind=``, which may be given several times, ``?actor=<user id>``, ``?object=<id>``."""
+    """``?kind=``, which may be repeated, ``?actor=<user id>``, ``?object=<id>``."""
 
     kind = django_filters.MultipleChoiceFilter(
         choices=Kind.choices,
@@ -47,7 +47,7 @@ class AuditFilter(django_filters.FilterSet):
     get=extend_schema(responses={200: AuditEntrySerializer(many=True), 403: MEMBER_REFUSED})
 )
 class AuditListView(ManagedOrganizationView, generics.ListAPIView):
-    """What was done in the organization, by whom and when, newest first; for its admins."""
+    """Actions in the organization, with their user and time, newest first. Only for its admins."""
 
     subject = "The audit trail is"
     queryset = AuditEntry.objects.none()

@@ -1,6 +1,6 @@
-"""What is of one organization and for its admins alone."""
+"""The base of views that are about one organization and only for its admins."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import generics
@@ -12,13 +12,17 @@ MEMBER_REFUSED = OpenApiResponse(description="You are not an admin of the organi
 
 
 class ManagedOrganizationView(generics.GenericAPIView):
-    """``subject``: what the address is about, as a refusal names it."""
+    """``subject`` names the content of the URL in the message of a refusal."""
 
+    key_scopes: ClassVar[dict[str, str]] = {}  # only for users, not for API keys
     subject: str
     kwargs: dict[str, Any]
 
     def managed_organization(self) -> Organization:
-        """404 where it is not theirs to see, 403 where they are no admin of it."""
+        """The organization of the URL.
+
+        Raises 404 if the user may not see it, 403 if the user is not its admin.
+        """
         slug, user = self.kwargs["slug"], self.request.user
         visible = Organization.objects.visible_to(user)
         organization = generics.get_object_or_404(visible, slug=slug)

@@ -1,4 +1,4 @@
-"""The secrets of an organization: named, listed, replaced and deleted, but never read."""
+"""The secrets of an organization: created, listed, replaced and deleted, but never read."""
 
 from typing import Any
 
@@ -53,7 +53,7 @@ class SecretSerializer(serializers.ModelSerializer):
 
 
 class ReplacedSecretSerializer(SecretSerializer):
-    """To change anything is to enter the value anew; the name stays."""
+    """Any change needs the value to be entered again. The name stays."""
 
     class Meta(SecretSerializer.Meta):
         read_only_fields = [*SecretSerializer.Meta.read_only_fields, "name"]
@@ -79,12 +79,12 @@ class _Secrets(ManagedOrganizationView):
     post=extend_schema(responses={201: SecretSerializer, 403: MEMBER_REFUSED}),
 )
 class SecretListView(_Secrets, generics.ListCreateAPIView):
-    """The organization's secrets by name, without their values; for its admins."""
+    """The organization's secrets by name, without their values. Only for its admins."""
 
     ordering = ("name",)
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        self.organization = self.managed_organization()  # before the body is looked at
+        self.organization = self.managed_organization()  # before the body is read
         response = super().create(request, *args, **kwargs)
         place = [self.organization.slug, response.data["name"]]
         response.headers["Location"] = reverse("api-secret", args=place, request=request)
@@ -99,13 +99,13 @@ class SecretListView(_Secrets, generics.ListCreateAPIView):
     delete=extend_schema(responses={204: None, 403: MEMBER_REFUSED}),
 )
 class SecretView(mixins.UpdateModelMixin, _Secrets, generics.RetrieveDestroyAPIView):
-    """One secret without its value; for the organization's admins."""
+    """One secret without its value. Only for the organization's admins."""
 
     @extend_schema(
         request=ReplacedSecretSerializer, responses={200: SecretSerializer, 403: MEMBER_REFUSED}
     )
     def put(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Replaces the value and, where given, host and user name."""
+        """Replaces the value and, if given, host and user name."""
         return self.update(request, *args, **kwargs)
 
     def get_serializer_class(self) -> type[SecretSerializer]:

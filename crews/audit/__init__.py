@@ -1,1 +1,1 @@
-"""The audit trail: who did what, when and by which way. See ``crews.models.AuditEntry``."""
+"""The audit trail: who did what, when and how. See ``crews.models.AuditEntry``."""

@@ -1,33 +1,35 @@
-"""From saved and deleted records to entries, in the same transaction, by whatever way they came.
+"""Records entries for saved and deleted records, in the same transaction, from any code.
 
-What an edit changes is found by reading the row again, under its lock: an instance may have been
-loaded long before, and would not know whose change it undoes.
+To find the changes of an edit, the row is read again under its lock. An instance may have been
+loaded long before, so it would not show whose change it undoes.
 """
 
 from typing import Any
 
 from django.contrib.auth.hashers import identify_hasher
-from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.db.models.signals import post_save, pre_delete, pre_save
 
 from crews.audit.watched import WATCHED, Watched, organization_of, shown, values_of
 from crews.models import AuditEntry
 from crews.models.audit_entry import Kind
-from crews.scoping import answering
-from crews.tracking import TrackedModel
+from crews.scoping import unscoped
 
 Changes = dict[str, tuple[Any, Any]]
 
 
 def connect() -> None:
-    """Called once, when the apps are ready."""
-    for model in WATCHED:
-        pre_save.connect(_about_to_save, sender=model)
-        post_save.connect(_saved, sender=model)
-        pre_delete.connect(_about_to_delete, sender=model)
-        if not issubclass(model, TrackedModel):  # one saves in a transaction already
-            model.save = transaction.atomic(savepoint=False)(model.save)
+    """Call once, when the apps are ready. Each of the models has to save in a transaction."""
+    for model, watched in WATCHED.items():
+        watch(model, watched)
+
+
+def watch(model: type[Model], watched: Watched) -> None:
+    """Record the changes of ``model``. Other apps call this for their own models."""
+    WATCHED[model] = watched
+    pre_save.connect(_about_to_save, sender=model)
+    post_save.connect(_saved, sender=model)
+    pre_delete.connect(_about_to_delete, sender=model)
 
 
 def _about_to_save(
@@ -37,7 +39,7 @@ def _about_to_save(
     if instance._state.adding or raw or not _fields(WATCHED[sender], update_fields):
         return
     rows = sender._base_manager.select_for_update()
-    with answering(False):  # the record is there already
+    with unscoped():  # the record was reached before
         instance._audited_before = rows.filter(pk=instance.pk).first()
 
 
@@ -62,7 +64,10 @@ def _saved(
 def tell(
     fields: tuple[str, ...], before: Model | None, after: Model, *, created: bool = False
 ) -> None:
-    """Record what differs in ``fields`` between two states of a record, in one entry or several."""
+    """Record the differences in ``fields`` between two states of a record.
+
+    They make one entry or several.
+    """
     watched = WATCHED[type(after)]
     changes = _changes(fields, before, after)
     switched = {name: changes.pop(name) for name in watched.switches if name in changes}
@@ -78,15 +83,21 @@ def tell(
 
 
 def _about_to_delete(sender: type[Model], instance: Model, origin: Any, **kwargs: Any) -> None:
-    watched = WATCHED[sender]
-    if not goes_with(watched.goes_with, origin):
-        fields = tuple(name for name in watched.fields if name not in watched.hidden)
-        gone = {name: (shown(instance, name), None) for name in fields}
-        _record(watched.deleted, instance, gone)
+    # If set, the deletion was recorded at that time, and now the row is removed.
+    was_told = getattr(instance, "deleted_at", None)
+    if not was_told and not goes_with(WATCHED[sender].goes_with, origin):
+        tell_deleted(instance)
+
+
+def tell_deleted(record: Model) -> None:
+    """Record the deletion of a record, with its last values."""
+    watched = WATCHED[type(record)]
+    fields = tuple(name for name in watched.fields if name not in watched.hidden)
+    _record(watched.deleted, record, {name: (shown(record, name), None) for name in fields})
 
 
 def goes_with(owners: tuple[type[Model], ...], origin: Model | QuerySet | None) -> bool:
-    """Whether one of ``owners`` is being deleted, ``origin`` being where the deletion began."""
+    """Whether one of ``owners`` is being deleted; ``origin`` is where the deletion began."""
     began = origin.model if isinstance(origin, QuerySet) else type(origin)
     return began in owners
 
@@ -98,7 +109,7 @@ def _fields(watched: Watched, update_fields: Any) -> tuple[str, ...]:
 
 
 def _begins_unlike_others(watched: Watched, record: Model, name: str) -> bool:
-    """A new record tells of a switch where it is not as usual: a superuser, a crew at rest."""
+    """Whether a new record's switch is not at its default: a superuser, an inactive crew."""
     usual = record._meta.get_field(name).default
     return name not in watched.hidden and getattr(record, name) != usual
 
@@ -115,12 +126,12 @@ def _change(name: str, before: Model | None, after: Model) -> tuple[Any, Any]:
 
 
 def _is_only_hashed_anew(before: Any, after: Any) -> bool:
-    """Signing in brings a password's hash up to date; the password stays the same."""
+    """Whether only the hash changed: signing in updates the hash of an unchanged password."""
     if after._password is not None or not before.has_usable_password():
         return False
     try:
         return identify_hasher(before.password).must_update(before.password)
-    except ValueError:  # a hash of an algorithm that is gone
+    except ValueError:  # the hash's algorithm is no longer supported
         return False
 
 

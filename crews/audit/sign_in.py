@@ -1,4 +1,4 @@
-"""Who signed in and who failed to: written on the way, since no record changes."""
+"""Entries for sign-ins, successful or failed. They are written here because no record changes."""
 
 import logging
 from datetime import timedelta
@@ -12,11 +12,11 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils import timezone
 
-from crews.audit.actor import Actor, Way, actor_of, current_actor
+from crews.audit_actor import Actor, Way, actor_of, current_actor
 from crews.models import AuditEntry
 from crews.models.audit_entry import Kind
 
-# Anybody may ask as often as they like, so an hour's entries of a kind are bounded.
+# Anybody may try as often as they like, so the entries of a kind are limited per hour.
 WINDOW = timedelta(hours=1)
 MOST_OF_ONE = 30  # about one account
 MOST_OF_ALL = 500
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 def token_issued(user: AbstractBaseUser) -> None:
-    """For who hands out a token to somebody who has not signed in for it."""
+    """Call this after issuing a token to a user who has not signed in for it."""
     _record(Kind.TOKEN_ISSUED, user, str(user), current_actor())
 
 
@@ -44,13 +44,13 @@ def failed(credentials: dict[str, Any], request: HttpRequest | None = None, **kw
 
 
 def unlocked(username: str) -> None:
-    """For who forgets the failures of ``username``, which locked it."""
+    """Call this when the failures that locked ``username`` are deleted."""
     user, name = _named(username)
     AuditEntry.objects.record(Kind.UNLOCKED, about=user, name=name)
 
 
 def _named(username: str) -> tuple[AbstractBaseUser | None, str]:
-    """The user with that name. What was typed instead of one is not told: it may be a password."""
+    """The user with that name. An unknown name is not recorded: it may be a password."""
     users = get_user_model()
     same = {users.USERNAME_FIELD: username.replace("\0", "")}
     user = users._default_manager.filter(**same).first()
@@ -58,9 +58,7 @@ def _named(username: str) -> tuple[AbstractBaseUser | None, str]:
 
 
 def _record(kind: Kind, user: AbstractBaseUser | None, name: str, actor: Actor) -> None:
-    recent = AuditEntry.objects.whoever_asks().filter(
-        kind=kind, created_at__gt=timezone.now() - WINDOW
-    )
+    recent = AuditEntry.objects.unscoped().filter(kind=kind, created_at__gt=timezone.now() - WINDOW)
     told = recent.aggregate(all=Count("pk"), of_one=Count("pk", filter=Q(object_name=name)))
     if told["of_one"] >= MOST_OF_ONE or told["all"] >= MOST_OF_ALL:
         logger.warning("%s: one too many in an hour for the audit trail", kind.label)

@@ -1,13 +1,14 @@
-"""Which models' changes are told, field by field, and what each change is called."""
+"""The models whose changes are recorded, field by field, and the kind of each change."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import ForeignKey, Model
 
-from crews.models import Agent, Crew, Membership, Organization, Secret, Task
+from crews.models import Agent, ApiKey, ApprovalRule, Crew, Membership, Organization, Secret, Task
 from crews.models.audit_entry import Kind
 
 VALUE_LIMIT = 300  # characters
@@ -16,10 +17,10 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A model's kinds of entries, for its creation, any other change, and its deletion.
+    """A model's kinds of entries: for its creation, any other change, and its deletion.
 
     ``switches`` names fields whose change is an entry of its own kind: ``(on, off)``, or one kind
-    twice. Values of ``hidden`` fields, each of which is a switch, are never told.
+    twice. The values of ``hidden`` fields, each of which is a switch, are never recorded.
     """
 
     created: Kind
@@ -28,8 +29,8 @@ class Watched:
     fields: tuple[str, ...]
     switches: Mapping[str, tuple[Kind, Kind]] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
-    organization: str = "crew.organization"  # the way there; empty: of none
-    goes_with: tuple[type[Model], ...] = ()  # whose deletion tells of this one's, too
+    organization: str = "crew.organization"  # path to it; empty: none
+    goes_with: tuple[type[Model], ...] = ()  # the entry for their deletion covers this one's, too
 
 
 WATCHED: dict[type[Model], Watched] = {
@@ -37,7 +38,7 @@ WATCHED: dict[type[Model], Watched] = {
         Kind.ORGANIZATION_CREATED,
         Kind.ORGANIZATION_EDITED,
         Kind.ORGANIZATION_DELETED,
-        fields=("name", "slug", "max_active_runs"),
+        fields=("name", "slug", "max_active_runs", "reports_create", "keeps_model_text"),
         organization="self",
     ),
     Membership: Watched(
@@ -78,6 +79,24 @@ WATCHED: dict[type[Model], Watched] = {
         hidden=frozenset({"sealed"}),
         organization="organization",
     ),
+    ApprovalRule: Watched(
+        Kind.APPROVAL_RULE_CREATED,
+        Kind.APPROVAL_RULE_EDITED,
+        Kind.APPROVAL_RULE_DELETED,
+        fields=(
+            "crew", "tool", "params", "agent_id", "is_enabled", "expires_after_s", "admins_only",
+        ),
+        organization="organization",
+        goes_with=(Crew, Organization),
+    ),
+    ApiKey: Watched(
+        Kind.API_KEY_ISSUED,
+        Kind.API_KEY_EDITED,
+        Kind.API_KEY_DELETED,
+        fields=("name", "prefix", "scopes", "expires_at", "revoked_at"),
+        switches={"revoked_at": (Kind.API_KEY_REVOKED, Kind.API_KEY_EDITED)},
+        organization="organization",
+    ),
     get_user_model(): Watched(
         Kind.USER_CREATED,
         Kind.USER_EDITED,
@@ -106,15 +125,19 @@ def organization_of(record: Model, watched: Watched) -> Organization | None:
 
 
 def values_of(record: Model, names: tuple[str, ...]) -> Values:
-    """The stored values, to compare."""
+    """The stored values, for comparison."""
     return {name: getattr(record, record._meta.get_field(name).attname) for name in names}
 
 
 def shown(record: Model, name: str) -> Any:
-    """The value as an entry tells it; of steps, whose parameters may hold secrets, the tools."""
+    """The value as an entry shows it. Of steps only the tools: parameters may hold secrets."""
     value = getattr(record, name)
     if isinstance(record._meta.get_field(name), ForeignKey):
         value = str(value)
+    elif isinstance(value, datetime):
+        value = value.isoformat()
+    elif name == "scopes":
+        value = ", ".join(value)
     elif name == "steps":
         value = ", ".join(str(step.get("tool")) for step in value)
     return value[:VALUE_LIMIT] if isinstance(value, str) else value

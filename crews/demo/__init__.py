@@ -1,1 +1,1 @@
-"""What a new user finds: organizations with people, crews, and repositories for them to work on."""
+"""Demo data for new users: organizations with people, crews, and repositories to work on."""

@@ -1,3 +1,3 @@
-"""The sources of the demo's repositories are tested by its crews, not by this suite."""
+"""The demo's crews test the sources of its repositories; this test suite does not."""
 
 collect_ignore_glob = ["sources/*"]

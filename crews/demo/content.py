@@ -1,4 +1,4 @@
-"""What the demo consists of. The repositories' files are under ``sources/``."""
+"""The content of the demo. The repositories' files are under ``sources/``."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ class DemoCrew:
     branch: str = "main"
 
     def tasks(self, repository: Path) -> list[tuple[str, dict]]:
-        """Name and only step of each agent's task."""
+        """The name and the only step of each agent's task."""
         clone = {"url": str(repository)}
         if self.branch != "main":
             clone["branch"] = self.branch
@@ -35,12 +35,23 @@ class DemoCrew:
 
 
 @dataclass(frozen=True, slots=True)
+class DemoReportedCrew:
+    """A crew without agents and tasks of its own: a program reports them."""
+
+    organization: str  # slug
+    slug: str
+    name: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
 class DemoOrganization:
     slug: str
     name: str
     users: dict[str, str]  # user name: role
     repository: Repository
     crews: tuple[DemoCrew, ...]
+    reported: tuple[DemoReportedCrew, ...] = ()
 
 
 SUPERUSER = "admin"
@@ -98,6 +109,13 @@ TURBINES = Repository(
     ),
 )
 
+REPORTED_CREW = DemoReportedCrew(
+    organization="acme",
+    slug="support",
+    name="Support desk",
+    description="Three agents of a Python program, with a scripted model. The program reports them.",
+)
+
 ORGANIZATIONS = (
     DemoOrganization(
         slug="acme",
@@ -125,6 +143,7 @@ ORGANIZATIONS = (
                 branch="rewrite",
             ),
         ),
+        reported=(REPORTED_CREW,),
     ),
     DemoOrganization(
         slug="globex",

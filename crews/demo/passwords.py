@@ -1,7 +1,8 @@
-"""Whether a demo user has the demo's password, without hashing it anew at each start.
+"""Whether a demo user has the demo's password, without computing a hash at each start.
 
-A hash takes a tenth of a second of processor time on purpose, for each of the users. What was found
-once is noted beside the repositories, keyed with ``SECRET_KEY``, for the very hash it was found for.
+A hash takes a tenth of a second of processor time on purpose, for each user. A positive result is
+recorded beside the repositories, keyed with ``SECRET_KEY``, and is valid only for the same stored
+hash.
 """
 
 from pathlib import Path
@@ -23,7 +24,7 @@ def has(user: Any, password: str) -> bool:
 
 
 def note(user: Any, password: str) -> None:
-    """Note that the user has the password."""
+    """Record that the user has the password."""
     with _file().open("a") as file:
         file.write(f"{_digest(user, password)}\n")
 

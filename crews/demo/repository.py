@@ -1,4 +1,4 @@
-"""Makes the git repositories of the demo: real histories, the same commits on every machine."""
+"""Creates the git repositories of the demo: real histories, the same commits on every machine."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path
 SOURCES = Path(__file__).parent / "sources"
 FIRST_COMMIT_AT = datetime(2025, 3, 3, 9, 0, tzinfo=UTC)
 BETWEEN_COMMITS = timedelta(hours=27)
-# Nothing of the user's or the system's git configuration, and no hook, takes part.
+# The git configuration of the user and the system is ignored, and no hook runs.
 ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -23,12 +23,12 @@ PLAIN = ("-c", f"core.hooksPath={os.devnull}", "-c", "commit.gpgSign=false")
 
 
 class GitFailed(Exception):
-    """git is missing or did not do what it was asked; the message says what it said."""
+    """git is missing or has failed. The message contains git's error output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """``files`` of ``sources/<repository>/<branch>``; the first commit of a branch makes it."""
+    """``files`` of ``sources/<repository>/<branch>``. The first commit of a branch creates it."""
 
     message: str
     author: str
@@ -47,9 +47,9 @@ class Repository:
 
 
 def ensure(repository: Repository, path: Path) -> bool:
-    """Make the repository at ``path``, unless it stands there whole; whether it was made.
+    """Create the repository at ``path``, unless it is complete. Return whether it was created.
 
-    Whatever has been committed to it since is kept. Raises ``GitFailed``.
+    Later commits to a complete repository are kept. Raises ``GitFailed``.
     """
     if _is_whole(repository, path):
         return False
@@ -59,7 +59,7 @@ def ensure(repository: Repository, path: Path) -> bool:
         _make(repository, made)
         if path.exists():
             shutil.rmtree(path)
-        made.rename(path)  # whole or not at all
+        made.rename(path)  # complete or not at all
     return True
 
 
@@ -106,7 +106,7 @@ def _commit(repository: Repository, commit: Commit, path: Path, at: datetime) ->
 
 
 def _git(path: Path, *arguments: str, extra: dict[str, str] | None = None) -> None:
-    # GIT_DIR and its like would lead git to another repository.
+    # GIT_DIR and similar variables would make git use another repository.
     ours = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         subprocess.run(

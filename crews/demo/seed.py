@@ -1,4 +1,4 @@
-"""Brings the demo into being. Repeating it adds what is missing and undoes nobody's edits."""
+"""Creates the demo. Repeating it adds missing parts and undoes no edits."""
 
 from pathlib import Path
 from typing import Any
@@ -8,16 +8,24 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from crews.demo import passwords, repository
-from crews.demo.content import ORGANIZATIONS, ROLES, SUPERUSER, DemoCrew, DemoOrganization
+from crews.demo.content import (
+    ORGANIZATIONS,
+    ROLES,
+    SUPERUSER,
+    DemoCrew,
+    DemoOrganization,
+    DemoReportedCrew,
+)
 from crews.models import Agent, Crew, Membership, Organization, Role, Task
 
 
 def seed(*, password: str) -> dict[str, Any]:
-    """The demo as it stands now, every one of its users with ``password``.
+    """Create the demo and return it as it is now. Each of its users has ``password``.
 
     ``{"password", "users": [{"username", "role", "organization"}], "organizations": [{"id", "slug",
-    "name", "repository", "crews": [{"id", "slug", "name", "agents": [slug], "tasks": [name]}]}]}``.
-    Raises ``repository.GitFailed``, and ``ValidationError`` where the tools refuse the repositories.
+    "name", "repository", "crews": [{"id", "slug", "name", "agents": [slug], "tasks": [name]}]}]}``
+
+    Raises ``repository.GitFailed``, and ``ValidationError`` if the tools refuse the repositories.
     """
     for demo in ORGANIZATIONS:
         repository.ensure(demo.repository, _path(demo))
@@ -65,22 +73,34 @@ def _organization(demo: DemoOrganization, password: str) -> dict[str, Any]:
         "slug": organization.slug,
         "name": organization.name,
         "repository": str(_path(demo)),
-        "crews": [_crew(organization, crew, _path(demo)) for crew in demo.crews],
+        "crews": [
+            *(_crew(organization, crew, _path(demo)) for crew in demo.crews),
+            *(_told(_empty(organization, crew)) for crew in demo.reported),
+        ],
     }
 
 
-def _crew(organization: Organization, demo: DemoCrew, path: Path) -> dict[str, Any]:
+def _empty(organization: Organization, demo: DemoCrew | DemoReportedCrew) -> Crew:
     crew, _ = Crew.objects.get_or_create(
         organization=organization,
         slug=demo.slug,
         defaults={"name": demo.name, "description": demo.description},
     )
+    return crew
+
+
+def _crew(organization: Organization, demo: DemoCrew, path: Path) -> dict[str, Any]:
+    crew = _empty(organization, demo)
     work = zip(demo.agents, ROLES, demo.tasks(path), strict=True)
     for order, (name, role, (task, step)) in enumerate(work):
         agent, _ = Agent.objects.get_or_create(
             crew=crew, slug=name.lower(), defaults={"name": name, "role": role, "order": order}
         )
         _task(crew, agent, name=task, order=order, steps=[step])
+    return _told(crew)
+
+
+def _told(crew: Crew) -> dict[str, Any]:
     return {
         "id": str(crew.pk),
         "slug": crew.slug,
@@ -103,6 +123,6 @@ def _task(crew: Crew, agent: Agent, *, name: str, order: int, steps: list[dict])
 
 
 def _has_lost_its_repository(task: Task) -> bool:
-    """Whether the task clones from a directory that is gone, as when the data have moved."""
+    """Whether the task clones from a missing directory, as after the data have moved."""
     addresses = [step["params"]["url"] for step in task.steps if step["tool"] == "git_clone"]
     return any(url.startswith("/") and not Path(url).is_dir() for url in addresses)

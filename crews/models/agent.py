@@ -5,10 +5,11 @@ from crews.tracking import TrackedModel, TrackedQuerySet
 
 class AgentQuerySet(TrackedQuerySet):
     organization_path = "crew__organization"
+    deletable = ("crew__",)
 
 
 class Agent(TrackedModel):
-    """A member of a crew. On the wire its ``agent_id`` is the slug."""
+    """A member of a crew. In the wire contract its ``agent_id`` is the slug."""
 
     crew = models.ForeignKey("crews.Crew", on_delete=models.CASCADE, related_name="agents")
     name = models.CharField(max_length=60)

@@ -3,8 +3,8 @@ from typing import Any, NoReturn, Self
 
 from django.db import models
 
-from crews.audit.actor import Actor, Way, current_actor
-from crews.audit.protection import REFUSAL
+from crews.audit_actor import Actor, Way, current_actor
+from crews.audit_protection import REFUSAL
 from crews.models.organization import Organization
 from crews.scoping import ScopedQuerySet, User
 
@@ -15,9 +15,15 @@ class Kind(models.TextChoices):
     RUN_STARTED = "run.started", "Run started"
     RUN_RETRIED = "run.retried", "Run repeated"
     RUN_CANCELLED = "run.cancelled", "Run cancelled"
+    RUN_PAUSED = "run.paused", "Run asked to pause"
+    RUN_RESUMED = "run.resumed", "Run asked to resume"
+    RUN_MESSAGED = "run.messaged", "Message sent to run"
     RUN_SHARED = "run.shared", "Run shared"
     RUN_UNSHARED = "run.unshared", "Run no longer shared"
     RUN_DELETED = "run.deleted", "Run deleted"
+
+    APPROVAL_GIVEN = "approval.given", "Tool call approved"
+    APPROVAL_DENIED = "approval.denied", "Tool call denied"
 
     CREW_CREATED = "crew.created", "Crew created"
     CREW_EDITED = "crew.edited", "Crew edited"
@@ -42,6 +48,20 @@ class Kind(models.TextChoices):
     SECRET_REPLACED = "secret.replaced", "Secret replaced"
     SECRET_DELETED = "secret.deleted", "Secret deleted"
 
+    APPROVAL_RULE_CREATED = "approval_rule.created", "Approval rule created"
+    APPROVAL_RULE_EDITED = "approval_rule.edited", "Approval rule edited"
+    APPROVAL_RULE_DELETED = "approval_rule.deleted", "Approval rule deleted"
+
+    API_KEY_ISSUED = "api_key.issued", "API key issued"
+    API_KEY_EDITED = "api_key.edited", "API key edited"
+    API_KEY_REVOKED = "api_key.revoked", "API key revoked"
+    API_KEY_DELETED = "api_key.deleted", "API key deleted"
+
+    NOTIFICATION_CREATED = "notification.created", "Notification target created"
+    NOTIFICATION_EDITED = "notification.edited", "Notification target edited"
+    NOTIFICATION_ADDRESSED = "notification.addressed", "Notification target's address replaced"
+    NOTIFICATION_DELETED = "notification.deleted", "Notification target deleted"
+
     ORGANIZATION_CREATED = "organization.created", "Organization created"
     ORGANIZATION_EDITED = "organization.edited", "Organization edited"
     ORGANIZATION_DELETED = "organization.deleted", "Organization deleted"
@@ -64,17 +84,21 @@ class Kind(models.TextChoices):
 
 
 def kinds() -> list[tuple[str, str]]:
-    """The choices of ``kind``; as a function, so that a new one needs no migration."""
+    """The choices of ``kind``. A function, so that a new kind needs no migration."""
     return Kind.choices
 
 
 class AuditEntryQuerySet(ScopedQuerySet):
-    """Adds and reads; the database refuses everything else, these calls say so beforehand."""
+    """Adds and reads. The database refuses everything else; these methods refuse it before."""
 
     organization_path = "organization_id"
+    grows = True
 
     def visible_to(self, user: User) -> Self:
-        """An organization's trail is its admins' to read; what is of none, a superuser's."""
+        """Admins read the trail of their organization.
+
+        Entries without an organization are for superusers.
+        """
         return self.managed_by(user)
 
     def record(
@@ -87,10 +111,10 @@ class AuditEntryQuerySet(ScopedQuerySet):
         changes: Mapping[str, tuple[Any, Any]] | None = None,
         actor: Actor | None = None,
     ) -> "AuditEntry":
-        """Add an entry. Call it in the transaction that makes the change.
+        """Add an entry. Call this in the transaction that makes the change.
 
-        ``changes``: ``{field: (before, after)}`` of values that JSON knows, without secrets.
-        ``name`` stands for ``str(about)``, ``actor`` for who acts now.
+        ``changes``: ``{field: (before, after)}`` with values that JSON knows, without secrets.
+        ``name`` replaces ``str(about)``; ``actor`` replaces the current actor.
         """
         actor = actor or current_actor()
         entry = self._entry(kind, actor, about, organization, name=name, changes=changes)
@@ -100,7 +124,7 @@ class AuditEntryQuerySet(ScopedQuerySet):
     def record_all(
         self, kind: Kind, about: Iterable[tuple[models.Model, Organization]]
     ) -> list["AuditEntry"]:
-        """Add an entry about each, with its organization, in few statements."""
+        """Add an entry about each record, with its organization, in few statements."""
         actor = current_actor()
         return self.bulk_create(self._entry(kind, actor, *each) for each in about)
 
@@ -139,9 +163,10 @@ class AuditEntryQuerySet(ScopedQuerySet):
 
 
 class AuditEntry(models.Model):
-    """Who did what, when, and by which way.
+    """Who did what, when and how.
 
-    It points at nothing: what it says stays, in words, when the people and things are deleted.
+    It has no foreign keys. It keeps names as text, so it stays complete when users and objects are
+    deleted.
     """
 
     created_at = models.DateTimeField("when", auto_now_add=True)

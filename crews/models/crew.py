@@ -4,11 +4,16 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.urls import reverse
 
+from crews.models.deletable import Deletable
 from crews.tracking import TrackedModel, TrackedQuerySet
 
 
-class Crew(TrackedModel):
-    """A team of agents and the tasks they carry out, in order, on each run."""
+class CrewQuerySet(TrackedQuerySet):
+    deletable = ("",)
+
+
+class Crew(TrackedModel, Deletable):
+    """A team of agents, and the tasks that they execute in order on each run."""
 
     class Status(models.TextChoices):
         OFFLINE = "offline", "Offline"
@@ -33,21 +38,30 @@ class Crew(TrackedModel):
         help_text="How many runs of the crew may be running; more wait for a free place. "
         "Empty: the setting MAX_ACTIVE_RUNS_PER_CREW.",
     )
-    # The lowest is next to start a run; written by runs.turns alone.
+    # The crew with the lowest number starts the next run. Only runs.execution.turns writes it.
     turn = models.BigIntegerField(default=0, db_default=0, editable=False)
-    # What the crew's runs and the workers make of it; kept up to date by runs.presence.
+    # Derived from the crew's runs and the workers. runs.execution.presence keeps it up to date.
     activity = models.CharField(
         max_length=10, choices=Status, default=Status.OFFLINE, editable=False
     )
+    # How many tool calls of its runs wait for a person. runs.execution.presence keeps it.
+    approvals_pending = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     UNTOLD = frozenset({"turn"})
 
-    objects = TrackedQuerySet.as_manager()
+    objects = CrewQuerySet.as_manager()
 
     class Meta(TrackedModel.Meta):
         abstract = False
         ordering = ["organization", "name"]
+        indexes = [
+            models.Index(
+                fields=["organization"],
+                condition=models.Q(approvals_pending__gt=0),
+                name="crew_with_approvals",
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["organization", "slug"],
@@ -61,16 +75,19 @@ class Crew(TrackedModel):
 
     @property
     def status(self) -> str:
-        """``offline`` (deactivated, or no worker alive), ``busy`` (a run is active) or ``available``."""
+        """``offline``, ``busy`` or ``available``.
+
+        Offline: the crew is deactivated, or no worker is alive. Busy: a run is active.
+        """
         return str(self.activity if self.is_active else self.Status.OFFLINE)
 
     @property
     def log_ids(self) -> dict[str, str]:
-        """What log lines about the crew carry."""
+        """The ids for log lines about the crew."""
         return {"crew_id": str(self.pk), "organization_id": str(self.organization_id)}
 
     def plan(self) -> dict:
-        """The crew as a run freezes it: later edits change no run that has been asked for.
+        """The crew as a run stores it: later edits do not change a run that has been requested.
 
         ``{"crew": name, "agents": [{"agent_id", "name", "role"}],
         "tasks": [{"task_id", "name", "agent_id", "continue_on_error", "steps"}]}``

@@ -5,7 +5,7 @@ from crews.tracking import TrackedModel, TrackedQuerySet
 
 
 class Role(models.TextChoices):
-    """What a member may do; each role includes the ones before it."""
+    """The rights of a member. Each role includes the ones before it."""
 
     VIEWER = "viewer", "Viewer: watches"
     OPERATOR = "operator", "Operator: also starts and cancels runs"

@@ -7,10 +7,12 @@ from django.db import models
 from django.utils import timezone
 
 from crews import sealing
+from crews.models.atomic_save import AtomicSave
 from crews.scoping import OwnedModel, ScopedQuerySet, User
 
-MIN_VALUE_CHARS = 8  # a shorter one could not be taken out of output without harm to common text
-MAX_VALUE_BYTES = 2048  # with the user name it fits into any pipe, so a tool is given it at once
+MIN_VALUE_CHARS = 8  # redacting a shorter value from output would damage common text
+# Together with the user name it fits into any pipe, so a tool gets it at once.
+MAX_VALUE_BYTES = 2048
 HOST = re.compile(
     r"(?!.*:443$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:[1-9]\d{0,4})?"
 )
@@ -31,7 +33,7 @@ def validate_username(username: str) -> None:
 
 
 def validate_value(value: str) -> None:
-    """Refuse what no password or token is. The message never repeats it."""
+    """Refuse text that is no password or token. The message never repeats it."""
     if (
         len(value) < MIN_VALUE_CHARS
         or not value.isprintable()
@@ -43,11 +45,11 @@ def validate_value(value: str) -> None:
         )
 
 
-class Secret(OwnedModel):
-    """A password or token of an organization, which steps use by its name and nobody can read.
+class Secret(AtomicSave, OwnedModel):
+    """A password or token of an organization. Steps use it by its name; nobody can read it.
 
-    It is sent to its `host` alone. To change anything is to enter the value anew: who may
-    edit a secret must not be able to send another's value elsewhere.
+    It is sent only to its `host`. Any change needs the value to be entered again: a person who may
+    edit a secret must not be able to send another person's value elsewhere.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -93,7 +95,7 @@ class Secret(OwnedModel):
         return self.name
 
     def store(self, value: str, *, by: User) -> None:
-        """Save the secret with `value`, sealed for its host, in place of any it had."""
+        """Save the secret with `value`, encrypted for its host, in place of any earlier value."""
         self.sealed = sealing.seal(value, bound_to=self._bond)
         if self._state.adding:
             self.created_by = by
@@ -101,15 +103,18 @@ class Secret(OwnedModel):
         self.save()
 
     def use(self) -> str:
-        """The value, to be sent to the host now; raises ``sealing.Unreadable``."""
+        """Return the value, to be sent to the host now. Raises ``sealing.Unreadable``.
+
+        Records the time of this use.
+        """
         value = sealing.unseal(self.sealed, bound_to=self._bond)
         Secret.objects.filter(pk=self.pk).update(last_used_at=timezone.now())
         return value
 
     def reseal(self) -> None:
-        """Encrypt it with the first key; raises ``sealing.Unreadable``.
+        """Encrypt it with the first key. Raises ``sealing.Unreadable``.
 
-        A value that was stored meanwhile is sealed with that key already and stays.
+        A value that was stored meanwhile is already encrypted with that key and stays.
         """
         held = Secret.objects.filter(pk=self.pk, sealed=self.sealed)
         held.update(sealed=sealing.reseal(self.sealed))

@@ -10,7 +10,10 @@ from crews.tracking import TrackedModel, TrackedQuerySet
 
 
 def validate_steps(steps: list) -> None:
-    """Refuse steps that no tool could carry out; the tools are wired in by ``CREWS_STEPS_VALIDATOR``."""
+    """Refuse steps that no tool could execute.
+
+    ``CREWS_STEPS_VALIDATOR`` names the function that knows the tools.
+    """
     import_string(settings.CREWS_STEPS_VALIDATOR)(steps)
 
 
@@ -24,6 +27,7 @@ def validate_secrets(steps: list, crew: Crew) -> None:
 
 class TaskQuerySet(TrackedQuerySet):
     organization_path = "crew__organization"
+    deletable = ("crew__",)
 
 
 class Task(TrackedModel):

@@ -11,9 +11,10 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import ForeignKey, Model
+from django.test import Client
 
-from crews.models import AuditEntry, Crew, Membership, Organization, Secret
-from runs.models import Run, ToolExecution
+from crews.models import ApiKey, ApprovalRule, AuditEntry, Crew, Membership, Organization, Secret
+from runs.models import ModelCall, Run, ToolExecution
 from tests.admin import PEOPLE, RANDOM, World, answer, clients, url, views
 
 # Every view of every registered model, asked for with GET. A run that is active is deleted by nobody.
@@ -40,11 +41,21 @@ crews_crew_delete                 200       200   403      403    gone     403  
 crews_crew_start_run              200       200   200      403    403      403      login
 crews_crew_open_live_page         302       302   302      302    403      403      login
 
+crews_apikey_changelist           200       200   403      403    200      403      login
+crews_apikey_add                  403       403   403      403    403      403      login
+crews_apikey_change               200       200   403      403    gone     403      login
+crews_apikey_history              200       200   gone     gone   gone     gone     login
+crews_apikey_delete               403       403   403      403    403      403      login
 crews_secret_changelist           200       200   403      403    200      403      login
 crews_secret_add                  200       200   403      403    200      403      login
 crews_secret_change               200       200   403      403    gone     403      login
 crews_secret_history              200       200   gone     gone   gone     gone     login
 crews_secret_delete               200       200   403      403    gone     403      login
+crews_approvalrule_changelist     200       200   200      200    200      403      login
+crews_approvalrule_add            200       200   403      403    200      403      login
+crews_approvalrule_change         200       200   200      200    gone     403      login
+crews_approvalrule_history        200       200   200      200    gone     gone     login
+crews_approvalrule_delete         200       200   403      403    gone     403      login
 
 crews_auditentry_changelist       200       200   403      403    200      403      login
 crews_auditentry_add              403       403   403      403    403      403      login
@@ -68,6 +79,12 @@ runs_toolexecution_change         200       200   200      200    gone     403  
 runs_toolexecution_history        200       200   200      200    gone     gone     login
 runs_toolexecution_delete         403       403   403      403    403      403      login
 
+runs_modelcall_changelist         200       200   200      200    200      403      login
+runs_modelcall_add                403       403   403      403    403      403      login
+runs_modelcall_change             200       200   200      200    gone     403      login
+runs_modelcall_history            200       200   200      200    gone     gone     login
+runs_modelcall_delete             403       403   403      403    403      403      login
+
 auth_user_changelist              200       403   403      403    403      403      login
 auth_user_add                     200       403   403      403    403      403      login
 auth_user_change                  200       403   403      403    403      403      login
@@ -87,12 +104,15 @@ ROWS = {
     if cells
 }
 REGISTERED = {
+    ApiKey,
+    ApprovalRule,
     AuditEntry,
     Organization,
     Membership,
     Crew,
     Secret,
     Run,
+    ModelCall,
     ToolExecution,
     User,
     AccessAttempt,
@@ -158,19 +178,33 @@ def test_another_organizations_record_answers_like_a_missing_one(
     world, staff, settings, person, method
 ):
     settings.WORKER_ALIVE_S = 3600  # or pages begin to say, half-way, that no worker is alive
-    for view in ROWS:
+    client = staff[person]
+    of_records = [view for view in ROWS if address(world, view) != url_of_missing(world, view)]
+    assert len(of_records) > 20
+    for view in of_records:
         seen = []
         for missing in (False, True):
             path = url_of_missing(world, view) if missing else address(world, view)
-            response = getattr(staff[person], method)(
-                path, {"post": "yes", "_form_submitted": "on"}
-            )
-            index = staff[person].get(url("index")).content.decode()  # shows the message
-            text = response.content.decode() + response.headers.get("Location", "") + index
-            if pk := re.search(r"/([\w-]+)/\w+/$", path):
-                text = text.replace(f"/{pk[1]}/", "/pk/").replace(f"“{pk[1]}”", "“pk”")
+            response = getattr(client, method)(path, {"post": "yes", "_form_submitted": "on"})
+            text = response.content.decode() + response.headers.get("Location", "")
+            if message_waits(client):
+                text += client.get(url("index")).content.decode()  # shows the message
+                assert not message_waits(client)
+            pk = re.search(r"/([\w-]+)/\w+/$", path)[1]
+            text = text.replace(f"/{pk}/", "/pk/").replace(f"“{pk}”", "“pk”")
             seen.append((response.status_code, RANDOM.sub("", text)))
         assert seen[0] == seen[1], view
+
+
+def message_waits(client: Client) -> bool:
+    """Whether the next page shows a message about an earlier request."""
+    return bool(client.cookies.get("messages") and client.cookies["messages"].value)
+
+
+def test_a_missing_record_leaves_a_message_for_the_next_page(world, staff):
+    """The control of the test above: so there is something to compare there."""
+    staff["admin"].get(url_of_missing(world, "crews_crew_change"))
+    assert message_waits(staff["admin"])
 
 
 def test_to_those_who_may_see_it_a_record_answers_unlike_a_missing_one(world, staff):

@@ -10,8 +10,8 @@ from django.contrib.auth.models import User
 
 from crews.admin.crew import AgentInline
 from crews.admin.membership import MembershipAdmin
-from crews.models import AuditEntry, Crew, Membership, Organization, Secret
-from runs.models import Run, ToolExecution
+from crews.models import ApiKey, AuditEntry, Crew, Membership, Organization, Secret
+from runs.models import ModelCall, Run, ToolExecution
 
 PEOPLE = ("superuser", "admin", "operator", "viewer", "outsider", "homeless")
 MEMBERS = {"superuser", "admin", "operator", "viewer", "outsider"}  # of any organization
@@ -41,8 +41,11 @@ def who(asked, permitted) -> set[str]:
 @pytest.mark.parametrize(
     ("model", "people"),
     [
-        *((model, MEMBERS) for model in (Organization, Membership, Crew, Run, ToolExecution)),
-        *((model, ADMINS) for model in (Secret, AuditEntry)),
+        *(
+            (model, MEMBERS)
+            for model in (Organization, Membership, Crew, Run, ToolExecution, ModelCall)
+        ),
+        *((model, ADMINS) for model in (ApiKey, Secret, AuditEntry)),
         *((model, {"superuser"}) for model in (User, AccessAttempt)),
     ],
 )
@@ -79,7 +82,7 @@ def test_an_entry_is_seen_by_admins_of_its_organization(acme, asked):
     assert who(asked, lambda request: permitted(request, entry)) == {"superuser", "admin"}
 
 
-@pytest.mark.parametrize("model", [AuditEntry, Run, ToolExecution, AccessAttempt])
+@pytest.mark.parametrize("model", [AuditEntry, Run, ToolExecution, ModelCall, AccessAttempt])
 def test_what_is_to_look_at_is_changed_by_nobody(asked, model):
     model_admin = admin.site.get_model_admin(model)
     assert not who(asked, model_admin.has_change_permission)
@@ -87,7 +90,7 @@ def test_what_is_to_look_at_is_changed_by_nobody(asked, model):
     assert "superuser" in who(asked, model_admin.has_view_permission)
 
 
-@pytest.mark.parametrize("model", [Run, ToolExecution])
+@pytest.mark.parametrize("model", [Run, ToolExecution, ModelCall])
 def test_what_has_happened_is_deleted_by_superusers_alone(asked, model):
     permitted = admin.site.get_model_admin(model).has_delete_permission
     assert who(asked, permitted) == {"superuser"}

@@ -5,7 +5,6 @@ from django.db import transaction
 
 from crews.audit.watched import WATCHED
 from crews.models import Agent, AuditEntry, Crew, Membership, Organization, Secret, Task
-from crews.models.audit_entry import AuditEntryQuerySet
 from crews.tests.test_admin_editing import crew_form
 from tests.admin import clients, url
 
@@ -219,53 +218,3 @@ def test_a_role_that_is_put_back_unknowingly_is_told(acme, told):
     told()
     stale.save()  # still a viewer, as far as it knows
     assert told()[0][2] == {"role": ["operator", "viewer"]}
-
-
-# -- With the change, or not at all ---------------------------------------------------------------
-
-
-def change(what: str, acme) -> object:
-    """Makes a change that is told, and returns what is stored then."""
-    if what == "password":
-        acme.viewer.set_password("another password")
-        acme.viewer.save()
-    elif what == "removal":
-        membership_of(acme.viewer).delete()
-    else:
-        membership = membership_of(acme.viewer)
-        membership.role = "admin"
-        membership.save()
-    return None
-
-
-def stored(acme) -> list:
-    memberships = Membership.objects.order_by("pk").values_list("pk", "role")
-    return [*memberships, type(acme.viewer).objects.get(pk=acme.viewer.pk).password]
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("what", ["role", "removal", "password"])
-def test_a_change_that_cannot_be_told_is_not_made(acme, monkeypatch, what):
-    before = stored(acme)
-
-    def fail(*args, **kwargs):
-        raise RuntimeError("The trail is full.")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(AuditEntryQuerySet, "record", fail)
-        with pytest.raises(RuntimeError, match="full"):
-            change(what, acme)
-    assert stored(acme) == before
-    change(what, acme)
-    assert stored(acme) != before
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("what", ["role", "removal", "password"])
-def test_a_change_that_is_rolled_back_is_not_told(acme, what):
-    before = AuditEntry.objects.count()
-    with transaction.atomic():
-        change(what, acme)
-        assert AuditEntry.objects.count() == before + 1
-        transaction.set_rollback(True)
-    assert AuditEntry.objects.count() == before

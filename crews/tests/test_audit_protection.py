@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, models, transaction
 from django.utils import timezone
 
-from crews.audit.protection import REFUSAL, TABLE, unprotected
+from crews.audit_protection import REFUSAL, TABLE, unprotected
 from crews.models import AuditEntry, Organization
 from tests.admin import clients, url
 

@@ -13,7 +13,7 @@ NEWEST = ("-created_at", "-id")
 
 
 def page(**query: str) -> KeysetPage:
-    rows = AuditEntry.objects.whoever_asks().filter(kind=Kind.TRAIL_PRUNED)
+    rows = AuditEntry.objects.unscoped().filter(kind=Kind.TRAIL_PRUNED)
     return KeysetPage(rows, QueryDict(urlencode(query)), ordering=NEWEST, size=2)
 
 

@@ -3,21 +3,21 @@
 from dataclasses import dataclass
 
 from realtime import log
-from realtime.events import dump
+from runs.events.encoding import dump
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Events after a position. ``reset`` says why they do not follow the one that was asked for."""
+    """Events after a position. ``reset``: why they do not follow the requested position."""
 
     stream: str
     position: log.Position
     events: list[log.Entry]
-    next: int  # to be asked for next
+    next: int  # the value of ``since`` for the next page
     reset: str | None
 
     def text(self) -> str:
-        """The page as JSON, with each event as exactly the text that the sockets carry."""
+        """The page as JSON, with each event as exactly the text that the sockets send."""
         is_over = self.position.closed and self.next >= self.position.head
         about = {
             "stream": self.stream,
@@ -32,9 +32,9 @@ class Page:
 
 
 def read(stream: str, *, since: int | None, epoch: str | None, limit: int) -> Page:
-    """The events after ``since``; without one, or with one the stream does not know, its oldest.
+    """The events after ``since``; the oldest ones without it, or if it is invalid for the stream.
 
-    The position is read after the events: had pruning come between, its floor would tell.
+    The position is read after the events: if events are pruned in between, its floor shows it.
     """
     start, reset = since or 0, None
     while True:

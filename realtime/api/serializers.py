@@ -2,11 +2,11 @@ from typing import Any
 
 from rest_framework import serializers
 
-from realtime.consumers.base import SEQ_DIGITS
 from realtime.log import PAGE_EVENTS
+from realtime.sockets.base import SEQ_DIGITS
 
-SEQ_LIMIT = 2**63 - 1  # what the database's column holds
-EPOCH_LIMIT = 64  # characters, to be refused at once; ours are shorter
+SEQ_LIMIT = 2**63 - 1  # the maximum of the database's column
+EPOCH_LIMIT = 64  # characters; a longer one is refused, ours are shorter
 
 
 class SeqField(serializers.IntegerField):

@@ -11,9 +11,9 @@ from structlog.contextvars import bind_contextvars
 
 from crews.models import Crew
 from crews.scoping import ScopedQuerySet
-from realtime import streams
 from realtime.api import pages
 from realtime.api.serializers import EventPageSerializer, PositionSerializer
+from realtime.log import streams
 from runs.models import Run
 
 

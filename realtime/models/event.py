@@ -2,7 +2,7 @@ from django.db import models
 
 
 class Event(models.Model):
-    """One event as the very JSON text that is published and sent."""
+    """One event, with the same JSON text that is published and sent."""
 
     pk = models.CompositePrimaryKey("stream_id", "seq")
     stream = models.ForeignKey(

@@ -2,10 +2,10 @@ from django.db import models
 
 
 class Fence(models.Model):
-    """The one attempt that may write in the name of a stream's owner, on that stream and on others.
+    """The only attempt of a run that may write events, to the run's stream and to others.
 
-    It is a row of its own, which every such write shares and only a change of attempt locks: so the
-    writers of an attempt never wait for each other here.
+    It has its own row. Writers take a shared lock of it, and only a new attempt takes an exclusive
+    one, so the writers of an attempt do not wait for each other.
     """
 
     stream = models.OneToOneField("realtime.Stream", on_delete=models.CASCADE, primary_key=True)

@@ -11,7 +11,7 @@ class Stream(models.Model):
     """One gapless sequence of events."""
 
     name = models.CharField(max_length=60, primary_key=True)
-    # Another epoch means other numbers: a position from the old one says nothing here.
+    # A position is valid only in the epoch in which it was read.
     epoch = models.CharField(max_length=16, default=new_epoch)
     head = models.BigIntegerField(default=0)  # seq of the newest event
     floor = models.BigIntegerField(default=0)  # events up to this seq have been pruned

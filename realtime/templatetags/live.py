@@ -1,14 +1,17 @@
-"""Values as the pages show them. `pages/times.js` writes durations the same way."""
+"""Formats of values on pages. `pages/times.js` formats durations in the same way."""
 
 from django import template
 
+from runs import figures
+from runs.execution.waits import Wait, Waits
 from runs.models import Run
-from runs.waits import Wait, Waits
 
 MINUTE_S = 60
 HOUR_S = 3600
 
 register = template.Library()
+register.filter(figures.tokens)
+register.filter(figures.usd)
 
 
 @register.filter
@@ -34,12 +37,13 @@ def percent(share: float) -> int:
 
 @register.simple_tag(takes_context=True)
 def wait(context: template.Context, run: Run) -> Wait | str:
-    """What a queued run waits for; the request keeps what was read, for the other rows of the page."""
+    """Why a queued run waits. The request caches what was read for the other rows of the page."""
     waits = context["request"].__dict__.setdefault("waits", Waits())
     return waits.of(run) or ""
 
 
 @register.filter
 def run_title(run: Run) -> str:
-    """A run among those of its crew: the beginning of its id, as it stands in its address."""
-    return f"Run {str(run.pk)[:8]}"
+    """A short name of a run among those of its crew: its own name, else the beginning of its id."""
+    name = run.reported.name if run.is_reported else ""
+    return name or f"Run {str(run.pk)[:8]}"

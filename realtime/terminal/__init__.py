@@ -1,1 +1,1 @@
-"""A terminal client of the three sockets: it knows the wire contract and nothing of the server."""
+"""A terminal client of the three sockets: it depends on the wire contract only."""

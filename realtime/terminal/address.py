@@ -1,4 +1,4 @@
-"""Where the stack of this data directory listens, noted by the stack for commands beside it."""
+"""The address of the stack of this data directory, which the stack writes to a file."""
 
 import fcntl
 from pathlib import Path
@@ -13,7 +13,7 @@ def note(var_dir: Path, host: str, port: int) -> None:
 
 
 def running(var_dir: Path) -> str | None:
-    """``host:port`` of the stack that runs; ``None`` where none does."""
+    """``host:port`` of the running stack; ``None`` if none is running."""
     try:
         address = (var_dir / ADDRESS).read_text().strip()
         lock = (var_dir / LOCK).open()

@@ -1,4 +1,4 @@
-"""Follows one socket: reconnects, resumes where it was, drops what it has seen."""
+"""Follows one socket: reconnects, resumes, and drops events that it has received already."""
 
 import json
 import random
@@ -18,7 +18,7 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 20.0
 OVERLOAD_PAUSE_S = 30.0  # after 4429
 RESTART_SPREAD_S = 8.0  # after 1012, which every client of that server gets at once
-SETTLED_S = 5.0  # a connection that lived this long has recovered
+SETTLED_S = 5.0  # a connection that was open for so long resets the backoff
 
 FINAL = {
     CloseCode.MALFORMED: "the server did not understand what it was asked",
@@ -29,7 +29,7 @@ FINAL = {
 
 
 class Refused(Exception):
-    """The socket will not open, or closed for good. ``code`` is the close code where there was one."""
+    """The socket cannot be opened, or was closed finally. ``code``: the close code, if any."""
 
     def __init__(self, message: str, code: int | None = None) -> None:
         super().__init__(message)
@@ -37,9 +37,9 @@ class Refused(Exception):
 
 
 class Client:
-    """One socket at ``url``. ``token`` mints an access token; ``since`` is a seq to resume after.
+    """One socket at ``url``. ``token`` returns an access token; ``since`` is a seq to resume after.
 
-    ``note`` is told, in words, when the connection is lost and retried.
+    ``note`` is called with a text for people when the connection is lost and tried again.
     """
 
     def __init__(
@@ -57,11 +57,11 @@ class Client:
         self._resumable = resumable
         self._note = note
         self._seen: dict[str, tuple[str, int]] = {}  # stream: epoch, seq
-        self._greeted = False  # by the present connection
+        self._greeted = False  # whether this connection has received hello
         self._ever_greeted = False
 
     def frames(self) -> Iterator[str]:
-        """Every new frame as its text, until the server says 1000. Raises ``Refused``."""
+        """Yield each new frame's text until the server closes with 1000. Raises ``Refused``."""
         failures = 0
         while True:
             begun = time.monotonic()
@@ -82,7 +82,7 @@ class Client:
                         pass
                     code, reason = socket.close_code, socket.close_reason
             except InvalidURI as error:
-                raise Refused(f"{self._url} is no address of a socket: ws://host:port") from error
+                raise Refused(f"{self._url} is not an address like ws://host:port") from error
             except (OSError, InvalidHandshake) as error:
                 if not self._ever_greeted:
                     raise Refused(
@@ -106,7 +106,7 @@ class Client:
         return f"{self._url}?{urlencode(query)}" if query else self._url
 
     def _is_new(self, frame: dict[str, Any]) -> bool:
-        """Whether the frame is not one seen before the connection was lost; notes the position."""
+        """Whether the frame is new. Records the position."""
         kind = frame["type"]
         if kind == "hello":
             self._greeted = self._ever_greeted = True
@@ -128,13 +128,13 @@ class Client:
         return True
 
     def _stream(self, event: dict[str, Any]) -> str | None:
-        """The event's stream, of whatever type it is: a socket has streams of one kind."""
+        """The event's stream. A socket has streams of one kind, so the type is not needed."""
         crew, run = event.get("crew_id"), event.get("run_id")
         possible = (f"run:{run}", f"graph:{crew}", f"mission:{crew}")
         return next((stream for stream in possible if stream in self._seen), None)
 
     def _give_up_on(self, code: int | None, reason: str | None) -> None:
-        # A token runs out on a connection that stood; one that is refused at once will be again.
+        # A token may expire on an open connection. One that is refused at once stays refused.
         if code not in FINAL or (code == CloseCode.UNAUTHENTICATED and self._greeted):
             return
         said = f" ({reason})" if reason else ""

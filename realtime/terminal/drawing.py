@@ -1,6 +1,7 @@
-"""What the views have in common: marks, colours, bars, and text that cannot steer the terminal."""
+"""Parts of the views: marks, colours, bars, and text without control characters."""
 
 import time
+from collections.abc import Callable
 
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
@@ -12,7 +13,9 @@ MESSAGE_WIDTH = 60
 
 STYLES = {
     "running": "yellow",
+    "thinking": "yellow",
     "working": "yellow",
+    "waiting": "yellow",
     "busy": "yellow",
     "succeeded": "green",
     "success": "green",
@@ -32,14 +35,14 @@ _spinner = Spinner("dots")
 def plain(value: object, limit: int = MESSAGE_WIDTH) -> str:
     """``value`` on one line without control characters, which a tool may have written.
 
-    Give it to rich as ``Text``: in a plain string it would take square brackets for its markup.
+    Pass it to rich as ``Text``: in a plain string rich reads square brackets as markup.
     """
     text = "".join(char if char.isprintable() else " " for char in str(value)).strip()
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def mark(status: str) -> Text:
-    """A spinner for what goes on, ✓ or ✗ for what ended, a dot for what waits."""
+    """A spinner while it is running, ✓ or ✗ after the end, a dot while it waits."""
     style = STYLES.get(status, "dim")
     if style == "yellow":
         frame = _spinner.render(time.time())
@@ -56,6 +59,19 @@ def seconds(value: float | None) -> str:
     return "" if value is None else f"{value:.1f} s"
 
 
+def control_line(control: dict) -> Text:
+    """What was asked of a run, by whom, and how far it is."""
+    line = Text.assemble(("⏵ ", "dim"), plain(control.get("action", "control")))
+    if text := control.get("text"):
+        line.append(f" “{plain(text, 60)}”")
+    if by := control.get("by"):
+        line.append(f" by {plain(by)}", style="dim")
+    line.append(": ").append_text(word(control["status"]))
+    if detail := control.get("detail"):
+        line.append(f" {plain(detail, 200)}", style="dim")
+    return line
+
+
 def tool_line(tool: dict) -> Table:
     """Mark, name, bar or duration, message of a tool call."""
     line = Table.grid(padding=(0, 1))
@@ -68,3 +84,34 @@ def tool_line(tool: dict) -> Table:
     message = Text(plain(tool.get("message") or ""), style="dim")
     line.add_row(mark(tool["status"]), Text(plain(tool["tool"])), bar, message)
     return line
+
+
+def call_line(call: dict) -> Text:
+    """An open model call."""
+    return Text.assemble(mark("thinking"), f" thinking: {plain(call['model'])}")
+
+
+def approval_line(asked: dict) -> Text:
+    """A tool call that waits for a person."""
+    return Text.assemble(mark("waiting"), f" waits for approval: {plain(asked['tool'])}")
+
+
+def handoff_line(handoff: dict, names: Callable[[str], str]) -> Text:
+    """Who handed over to whom, and with which words."""
+    one, other = (plain(names(handoff[name])) for name in ("from_agent_id", "to_agent_id"))
+    return Text.assemble(f"{one} → {other} ", Text(plain(handoff["message"]), style="dim"))
+
+
+def usage_line(usage: dict) -> Text:
+    """Totals of model calls. A number that no call has reported is left out."""
+    number = usage["model_calls"]
+    parts = [f"{number} model call{'s' if number != 1 else ''}"]
+    for name, unit in (("input_tokens", "tokens in"), ("output_tokens", "tokens out")):
+        if usage[name] is not None:
+            parts.append(f"{usage[name]:,} {unit}")
+    if usage["cost_usd"] is not None:
+        parts.append(f"${usage['cost_usd']:.4f}")
+    for name, what in (("calls_without_usage", "usage"), ("calls_without_cost", "cost")):
+        if usage[name]:
+            parts.append(f"{usage[name]} without {what}")
+    return Text(" · ".join(parts), style="dim")

@@ -1,4 +1,4 @@
-"""A crew's agents, or those of every crew, as a table with the tool each has in hand."""
+"""A table of the agents of a crew or of all crews, each with its running model or tool call."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,56 +6,51 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from realtime.terminal.drawing import mark, plain, tool_line
-from realtime.terminal.tools import KINDS, Tools
+from realtime.terminal.drawing import call_line, mark, plain, tool_line
+from runs.events.kinds import KINDS
+from runs.events.state import CrewState
 
 
 class GraphView:
-    """``name`` is asked for the name of a crew by its id."""
+    """``name(crew_id)`` returns the name of a crew."""
 
     def __init__(self, name: Callable[[str], str]) -> None:
         self.tools_of = None
         self._name = name
-        self._tools = Tools()
-        self._agents: dict[tuple[str, str], dict[str, Any]] = {}
+        self._crews: dict[str, CrewState] = {}
 
     def feed(self, frame: dict[str, Any]) -> None:
-        """Take in a frame of a graph stream."""
-        self._tools.feed(frame)
-        if frame["type"] == "snapshot":
-            crew_id = frame["stream"].partition(":")[2]
-            self._agents = {key: value for key, value in self._agents.items() if key[0] != crew_id}
-            self._agents |= {(crew_id, agent["agent_id"]): agent for agent in frame["agents"]}
-        elif frame["type"] == "gone":
-            crew_id = frame["stream"].partition(":")[2]
-            self._agents = {key: value for key, value in self._agents.items() if key[0] != crew_id}
-        elif frame["type"] in KINDS:
-            key = (frame["crew_id"], frame["agent_id"])
-            self._agents.setdefault(key, {"name": frame["agent_id"], "role": ""})
+        """Apply a frame of a graph stream."""
+        crew_id = frame.get("crew_id") or (frame.get("stream") or "").partition(":")[2]
+        if frame["type"] == "gone":
+            self._crews.pop(crew_id, None)
+        elif frame["type"] == "snapshot" or frame["type"] in KINDS:
+            self._crews.setdefault(crew_id, CrewState()).apply(frame)
 
     def render(self) -> Table | Text:
-        """The table as it is now."""
-        if not self._agents:
+        """The current table."""
+        if not any(crew.agents for crew in self._crews.values()):
             return Text("No agent to see yet.", style="dim")
         table = Table(expand=True)
         table.add_column("Crew", no_wrap=True)
         table.add_column("Agent", no_wrap=True)
         table.add_column("Role", no_wrap=True, style="dim")
         table.add_column("Tool", no_wrap=True, ratio=1)
-        for (crew_id, agent_id), agent in self._agents.items():
-            call = self._newest(crew_id, agent_id)
-            table.add_row(
-                Text(plain(self._name(crew_id))),
-                Text(plain(agent["name"])),
-                Text(plain(agent["role"])),
-                tool_line(call) if call else Text.assemble(mark(""), " idle"),
-            )
+        for crew_id, crew in self._crews.items():
+            for agent_id, agent in crew.agents.items():
+                table.add_row(
+                    Text(plain(self._name(crew_id))),
+                    Text(plain(agent["name"])),
+                    Text(plain(agent["role"])),
+                    _in_hand(crew, agent_id),
+                )
         return table
 
-    def _newest(self, crew_id: str, agent_id: str) -> dict[str, Any] | None:
-        calls = [
-            call
-            for call in self._tools.calls.values()
-            if (call["crew_id"], call["agent_id"]) == (crew_id, agent_id)
-        ]
-        return max(calls, key=lambda call: call["started_at"], default=None)
+
+def _in_hand(crew: CrewState, agent_id: str) -> Table | Text:
+    """The agent's newest open model call, else its newest tool call."""
+    if thoughts := crew.model_calls_of(agent_id):
+        return call_line(thoughts[-1])
+    calls = crew.calls_of(agent_id)
+    newest = max(calls, key=lambda call: call["started_at"], default=None)
+    return tool_line(newest) if newest else Text.assemble(mark(""), " idle")

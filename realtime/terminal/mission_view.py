@@ -1,4 +1,4 @@
-"""The crews and what each is doing."""
+"""A table of the crews and their status."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from realtime.terminal.drawing import mark, plain, word
 
 
 class MissionView:
-    """``name`` is asked for the name of a crew by its id."""
+    """``name(crew_id)`` returns the name of a crew."""
 
     def __init__(self, name: Callable[[str], str]) -> None:
         self.tools_of = None
@@ -18,14 +18,14 @@ class MissionView:
         self._crews: dict[str, dict[str, Any]] = {}
 
     def feed(self, frame: dict[str, Any]) -> None:
-        """Take in a frame of the mission socket."""
+        """Apply a frame of the mission socket."""
         if frame["type"] == "signal":
             self._crews[frame["crew_id"]] = frame
         elif frame["type"] == "gone":
             self._crews.pop(frame["stream"].partition(":")[2], None)
 
     def render(self) -> Table | Text:
-        """The table as it is now."""
+        """The current table."""
         if not self._crews:
             return Text("No crew to see yet.", style="dim")
         table = Table()

@@ -1,4 +1,4 @@
-"""What is heard on one or two sockets, printed as it comes or drawn ten times a second."""
+"""Prints the frames of one or two sockets, or draws their state ten times a second."""
 
 import json
 import queue
@@ -12,12 +12,12 @@ from rich.live import Live
 
 from realtime.terminal.client import Client
 
-DRAW_S = 0.1  # between two pictures
-LAST_WORDS_S = 0.5  # for the tools' stream, when the run's has ended
+DRAW_S = 0.1  # between two drawings
+LAST_FRAMES_S = 0.5  # time for the tools' stream after the end of the run's
 
 
 class View(Protocol):
-    """What can be drawn from frames. ``tools_of``: the crew whose tools it would show, if any."""
+    """Draws frames. ``tools_of``: the id of the crew whose tools it can show, if any."""
 
     tools_of: str | None
 
@@ -26,7 +26,7 @@ class View(Protocol):
     def render(self) -> RenderableType: ...
 
 
-class Heard(NamedTuple):
+class Received(NamedTuple):
     """A frame's text, a note for a person, or the end: with the error or ``None``."""
 
     kind: str
@@ -39,26 +39,26 @@ class Watching:
     def __init__(self, base: str, token: Callable[[], str]) -> None:
         self._base = base
         self._token = token
-        self._heard: queue.Queue[Heard] = queue.Queue()
+        self._received: queue.Queue[Received] = queue.Queue()
         self._ended = False
 
     def listen(
         self, path: str, *, since: int | None = None, resumable: bool = True, main: bool = True
     ) -> None:
-        """Follow the socket at ``/ws/<path>``; the end of a main one ends the watching."""
+        """Follow the socket at ``/ws/<path>``. The end of a main socket ends the command."""
         client = Client(
             f"{self._base}/ws/{path}",
             token=self._token,
             since=since,
             resumable=resumable,
-            note=lambda text: self._heard.put(Heard("note", text)),
+            note=lambda text: self._received.put(Received("note", text)),
         )
         threading.Thread(target=self._follow, args=(client, main), daemon=True).start()
 
     def print(self, out: TextIO, notes: TextIO) -> None:
-        """Print every frame on a line, until the end. Raises the error that ended it."""
+        """Print each frame on a line until the end. Raises the error that caused the end."""
         while True:
-            heard = self._heard.get()
+            heard = self._received.get()
             if heard.kind == "end":
                 return _finish(heard)
             stream = out if heard.kind == "frame" else notes
@@ -66,9 +66,9 @@ class Watching:
             stream.flush()
 
     def draw(self, view: View, console: Console) -> None:
-        """Draw the view, until the end. Raises the error that ended it."""
-        first = self._heard.get()
-        if first.kind == "end":  # refused: there is nothing to draw
+        """Draw the view until the end. Raises the error that caused the end."""
+        first = self._received.get()
+        if first.kind == "end":  # refused, so there is nothing to draw
             return _finish(first)
         with Live(console=console, auto_refresh=False) as live:
             self._show(view, first, live)
@@ -76,11 +76,11 @@ class Watching:
                 for heard in self._take(DRAW_S):
                     self._show(view, heard, live)
                 live.update(view.render(), refresh=True)
-            for heard in self._take(LAST_WORDS_S if view.tools_of else 0):
+            for heard in self._take(LAST_FRAMES_S if view.tools_of else 0):
                 self._show(view, heard, live)
             live.update(view.render(), refresh=True)
 
-    def _show(self, view: View, heard: Heard, live: Live) -> None:
+    def _show(self, view: View, heard: Received, live: Live) -> None:
         if heard.kind == "end":
             self._ended = True
             _finish(heard)
@@ -96,22 +96,22 @@ class Watching:
         error = None
         try:
             for text in client.frames():
-                self._heard.put(Heard("frame", text))
+                self._received.put(Received("frame", text))
         except Exception as raised:
             error = raised
         if main:
-            self._heard.put(Heard("end", error))
+            self._received.put(Received("end", error))
 
-    def _take(self, wait: float) -> Iterator[Heard]:
-        """What is heard from now on for ``wait`` seconds."""
+    def _take(self, wait: float) -> Iterator[Received]:
+        """What is received within the next ``wait`` seconds."""
         until = time.monotonic() + wait
         while (left := until - time.monotonic()) > 0:
             try:
-                yield self._heard.get(timeout=left)
+                yield self._received.get(timeout=left)
             except queue.Empty:
                 return
 
 
-def _finish(end: Heard) -> None:
+def _finish(end: Received) -> None:
     if end.value is not None:
         raise end.value

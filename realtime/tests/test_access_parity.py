@@ -1,11 +1,11 @@
-"""A socket shows exactly the crews and runs that pages and the API show, whoever asks."""
+"""Sockets show the same crews and runs as pages and API, for every role."""
 
 import pytest
 from django.contrib.auth.models import User
 
 from crews import scoping
 from crews.models import Crew, Membership, Role
-from realtime.access import NOTHING, grants
+from realtime.delivery.access import NOTHING, grants
 from runs.models import Run
 
 pytestmark = pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""The events over HTTP are those of the log, text for text."""
+"""The API returns the events of the log with the same text."""
 
 import json
 from datetime import timedelta
@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from realtime import log, pruning
+from realtime import log
+from realtime.log import pruning
 from realtime.models import Event, Stream
 from runs.models import TaskExecution, ToolExecution
 

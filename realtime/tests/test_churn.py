@@ -1,4 +1,4 @@
-"""Sockets that come and go in every way, on a server in this process: nothing of them stays behind."""
+"""Sockets that open and close in every way, on a server in this process, leave nothing behind."""
 
 import asyncio
 import gc
@@ -22,14 +22,16 @@ from websockets.exceptions import ConnectionClosed
 from websockets.server import ServerProtocol
 
 from conftest import make_tenant
-from crewops.http_protocol import HttpProtocol
+from crewops.uvicorn_http import HttpProtocol
 from crewops.web import APPLICATION, OPTIONS
-from realtime import log, publish, streams
-from realtime.consumers import GraphConsumer
-from realtime.events import Event
-from realtime.server import FrameProtocol
-from realtime.subscriber import Subscriber
-from realtime.threads import in_thread
+from realtime import log
+from realtime.delivery.subscriber import Subscriber
+from realtime.delivery.threads import in_thread
+from realtime.log import publish, streams
+from realtime.servers.uvicorn_ws import FrameProtocol
+from realtime.sockets.graph import GraphConsumer
+from runs.events.kinds import ToolProgress
+from tests.events import sample
 from tests.live import free_port
 
 GONE_S = 10.0  # after the last of them, all is as before; on a quiet machine at once
@@ -56,14 +58,14 @@ class Served:
 
     def held(self) -> dict[str, Any]:
         """What is held for sockets."""
-        member = get_channel_layer()._member()
+        node = get_channel_layer().node
         gc.collect()
-        gc.unfreeze()  # `crewops.garbage` has hidden what is left
+        gc.unfreeze()  # `crewops.gc_tuning` has hidden what is left
         return {
-            "feeds": len(member.hub.feeds),
-            "groups": len(member._groups),
-            "listeners": len(member._listeners),
-            "places": dict(member.places._own),
+            "feeds": len(node.hub.feeds),
+            "groups": len(node.groups),
+            "listeners": len(node.listeners),
+            "connections": dict(node.connection_counts._own),
             "consumers": sum(type(kept) is GraphConsumer for kept in gc.get_objects()),
             "subscriptions": self._redis.pubsub_numsub(self._stream)[0][1],
         }
@@ -79,7 +81,7 @@ class Served:
             await in_thread(self._emit)
 
     def _emit(self) -> None:
-        event = Event("tool_progress", self.crew_id, data={"message": "x" * 1000})
+        event = sample(ToolProgress, self.crew_id, message="x" * 1000)
         publish.on_commit(self._stream, log.append(self._stream, [event]))
 
 
@@ -158,7 +160,7 @@ FAULTS = {meets_a_fault: ZeroDivisionError, meets_a_consumer_that_ends: StopCons
 
 async def test_nothing_of_a_socket_stays_behind(served, monkeypatch, caplog):
     # pytest would keep the log's tracebacks, and the sockets in them.
-    caplog.set_level(logging.CRITICAL, "realtime.consumers.socket")
+    caplog.set_level(logging.CRITICAL, "realtime.sockets.socket")
     begin = GraphConsumer.begin
     fault: type[Exception] | None = None
 
@@ -214,6 +216,6 @@ async def test_who_goes_while_joining_a_group_is_no_member(monkeypatch):
     joining.cancel()
     await asyncio.wait([joining])
     assert joining.cancelled()
-    assert group not in layer._member()._groups
-    assert streams.of_group(group) not in layer._member().hub.feeds
+    assert group not in layer.node.groups
+    assert streams.of_group(group) not in layer.node.hub.feeds
     await layer.flush()

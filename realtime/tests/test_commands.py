@@ -99,7 +99,7 @@ def test_a_server_that_is_not_there_is_named(finished):
         (["mission", "--since=3"], "--since"),
         (["graph", "crew", "--since=-1"], "--since"),
         (["mission", "--user=nobody"], "There is no user 'nobody'"),
-        (["mission", "--url=here"], "is no address of a socket"),
+        (["mission", "--url=here"], "is not an address like"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -1,4 +1,4 @@
-"""The sockets under Daphne, which serves ``manage.py runserver`` and offers no writer of its own."""
+"""Sockets under Daphne, the server of ``manage.py runserver``, which offers no writer."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""The fence: whoever lost a run writes nothing more in its name, not even what was under way."""
+"""The fence: a worker that has lost its run can write nothing more, not even begun writes."""
 
 import threading
 from collections.abc import Callable
@@ -8,10 +8,13 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from crews.tracking import IllegalMove
-from realtime import log, signals, streams
-from realtime.events import Event
+from realtime import log, signals
+from realtime.log import fences, streams
 from realtime.models import Event as LoggedEvent
+from realtime.models import Stream
+from runs.events.kinds import ToolProgress
 from runs.models import Run, StaleAttempt, TaskExecution, ToolExecution
+from tests.events import sample
 
 pytestmark = pytest.mark.usefixtures("worker_alive")
 
@@ -27,7 +30,7 @@ class Work:
         self.tool = ToolExecution.objects.start(task_execution=self.task, tool="script", params={})
         self.attempt = log.Attempt(streams.run(run.pk), 1)
         self.graph = streams.graph(run.crew_id)
-        self.event = Event("tool_progress", str(run.crew_id), str(run.pk), {"message": "late"})
+        self.event = sample(ToolProgress, str(run.crew_id), str(run.pk), message="late")
 
     def take_away(self) -> None:
         """End the run as the reaper does, which has read it anew."""
@@ -92,7 +95,7 @@ def test_only_the_fence_keeps_a_second_attempt_clean(work, write, fenced, monkey
             write(work)
         assert work.told() == told
     else:
-        monkeypatch.setattr(log, "_allowed", lambda by: ("WHERE true", ()))
+        monkeypatch.setattr(fences, "allowed", lambda by, complete: ("true", ()))
         write(work)
         assert len(work.told()) > len(told)
 
@@ -131,10 +134,10 @@ def test_the_fence_costs_no_statement(work):
     with CaptureQueriesContext(connection) as queries, transaction.atomic():
         work.tool.report(message="on time")
     statements = [query["sql"].split()[0] for query in queries]
-    # The savepoints are the test's own transaction's.
-    assert [s for s in statements if s not in ("SAVEPOINT", "RELEASE")] == [
-        "UPDATE", "INSERT", "INSERT",
-    ]  # fmt: skip
+    # The savepoints are those of transactions within the test's own.
+    assert [s for s in statements if s not in ("SAVEPOINT", "RELEASE")] == (
+        ["WITH"] if connection.vendor == "postgresql" else ["UPDATE", "INSERT", "INSERT"]
+    )
 
 
 class Writer(threading.Thread):
@@ -178,14 +181,14 @@ def test_a_write_meets_the_fence_that_is_just_being_raised(work):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("guard", ["none", "a look without a lock"])
 def test_with_less_than_the_fence_that_write_would_get_in(work, guard, monkeypatch):
-    allowed = log._allowed
+    allowed = fences.allowed
 
-    def look(by: log.Attempt | None):
-        source, who = allowed(by)
-        return source.replace("FOR SHARE", ""), who
+    def look(*given):
+        condition, who = allowed(*given)
+        return condition.replace("FOR SHARE", ""), who
 
-    looked = (lambda by: ("WHERE true", ())) if guard == "none" else look
-    monkeypatch.setattr(log, "_allowed", looked)
+    looked = (lambda *given: ("true", ())) if guard == "none" else look
+    monkeypatch.setattr(fences, "allowed", looked)
     error = late_while_taken_away(work).error
     # SQLite lets nobody begin meanwhile, so that a look is enough there.
     gets_in = guard == "none" or connection.vendor == "postgresql"
@@ -218,16 +221,37 @@ def test_a_report_and_the_reaper_do_not_lock_each_other_out(work):
     assert [type for type, _ in work.told()].count("done") == 1
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_report_that_waits_for_the_fence_holds_its_tool_and_no_stream(work):
+    """The one statement of a report takes its locks in the order of docs/architecture.md."""
+    with transaction.atomic():
+        log.begin(log.Attempt(work.attempt.stream, 2))
+        report = Writer(lambda: work.tool.report(message="on time"))
+        assert report.waits()
+        if connection.features.has_select_for_update_skip_locked:
+            free = [
+                rows.select_for_update(skip_locked=True).filter(pk=pk).exists()
+                for rows, pk in (
+                    (ToolExecution.objects, work.tool.pk),
+                    (Stream.objects, work.graph),
+                )
+            ]
+            assert free == [False, True]
+        transaction.set_rollback(True)
+    report.join()
+    assert report.error is None
+    assert any("on time" in body for _, body in work.told())
+
+
 def test_the_receivers_name_the_attempt(work, monkeypatch):
     named = []
-    append = log.append
-    monkeypatch.setattr(
-        signals.log,
-        "append",
-        lambda stream, events, *, by: (
-            named.append((stream.partition(":")[0], *by)) or append(stream, events, by=by)
-        ),
-    )
+    append = log.append_all
+
+    def name(events, *, by, after):
+        named.extend((stream.partition(":")[0], *by) for stream in events)
+        return append(events, by=by, after=after)
+
+    monkeypatch.setattr(signals.log, "append_all", name)
     work.tool.report(message="on time")
     work.run.finish("succeeded")
     assert {tuple(by) for stream, *by in named if stream != "mission"} == {(work.attempt,)}

@@ -1,4 +1,4 @@
-"""A socket's place in a stream beside its feed's: level with it, behind it, ahead of it."""
+"""A follower's position relative to its feed: up to date, behind, ahead."""
 
 import asyncio
 import gc
@@ -9,11 +9,15 @@ from threading import Lock
 import pytest
 
 from realtime import log
-from realtime.follower import Follower
-from realtime.hub import PAGES_AT_ONCE, Feed, Hub
+from realtime.delivery.feed import PAGES_AT_ONCE, Feed
+from realtime.delivery.follower import Follower
+from realtime.delivery.hub import Hub
+from realtime.delivery.threads import in_thread
 from realtime.log import Entry
-from realtime.threads import in_thread
-from realtime.writers import Writer
+from realtime.servers.encodings import WEBSOCKET
+from realtime.servers.writer import Writer
+
+TEXTS = WEBSOCKET[False]
 
 
 class Far(Writer):
@@ -23,7 +27,7 @@ class Far(Writer):
         self.texts: list[str] = []
         self.takes = True
 
-    def write(self, text: str, frame: bytes) -> bool:
+    def write(self, text: str) -> bool:
         if self.takes:
             self.texts.append(text)
         return self.takes
@@ -47,7 +51,12 @@ def feed() -> Feed:
 @pytest.fixture
 def follower(feed: Feed, far: Far) -> Follower:
     return Follower(
-        feed, far, on_last=lambda: None, on_reset=lambda reason: None, on_failure=lambda error: None
+        feed,
+        far,
+        TEXTS,
+        on_last=lambda: None,
+        on_reset=lambda reason: None,
+        on_failure=lambda error: None,
     )
 
 
@@ -112,7 +121,7 @@ class Narrow(Far):
         self.waits = asyncio.Event()
         self.goes_on = asyncio.Event()
 
-    def write(self, text: str, frame: bytes) -> bool:
+    def write(self, text: str) -> bool:
         if not self.left:
             return False
         self.left -= 1
@@ -138,7 +147,7 @@ async def test_who_waits_holds_no_page(feed, monkeypatch):
     monkeypatch.setattr(log, "read", read)
     narrow = Narrow(takes=2)
     follower = Follower(
-        feed, narrow, on_last=pytest.fail, on_reset=pytest.fail, on_failure=pytest.fail
+        feed, narrow, TEXTS, on_last=pytest.fail, on_reset=pytest.fail, on_failure=pytest.fail
     )
     follower.start(0)
     async with asyncio.timeout(5):
@@ -177,16 +186,23 @@ async def test_however_many_are_behind_others_find_a_thread(monkeypatch):
             feed.start(log.Position("epoch", head=1, floor=0, closed=False))
             followers.append(
                 Follower(
-                    feed, Far(), on_last=pytest.fail, on_reset=pytest.fail, on_failure=pytest.fail
+                    feed,
+                    Far(),
+                    TEXTS,
+                    on_last=pytest.fail,
+                    on_reset=pytest.fail,
+                    on_failure=pytest.fail,
                 )
             )
             followers[-1].start(0)
         async with asyncio.timeout(5):
             assert await in_thread(lambda: "a newcomer's query") == "a newcomer's query"
+            while most < PAGES_AT_ONCE:  # each has a thread of its own to start
+                await asyncio.sleep(0.01)
             goes_on.set()
             await asyncio.gather(*(follower._task for follower in followers))
     finally:
         goes_on.set()
         await hub.close()
     assert most == PAGES_AT_ONCE
-    assert all(follower in follower.feed.level for follower in followers)
+    assert all(follower in follower.feed.up_to_date[TEXTS] for follower in followers)

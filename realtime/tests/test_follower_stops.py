@@ -1,4 +1,4 @@
-"""A socket that goes in any state leaves nothing: no place at the feed, no turn, no frame."""
+"""A socket that ends in any state leaves nothing: no follower, no slot, no frame."""
 
 import asyncio
 from threading import Event as ThreadEvent
@@ -6,10 +6,14 @@ from threading import Event as ThreadEvent
 import pytest
 
 from realtime import log
-from realtime.follower import Follower
-from realtime.hub import PAGES_AT_ONCE, Hub
+from realtime.delivery.feed import PAGES_AT_ONCE
+from realtime.delivery.follower import Follower
+from realtime.delivery.hub import Hub
 from realtime.log import Entry
-from realtime.writers import Writer
+from realtime.servers.encodings import WEBSOCKET
+from realtime.servers.writer import Writer
+
+TEXTS = WEBSOCKET[False]
 
 
 class Far(Writer):
@@ -20,7 +24,7 @@ class Far(Writer):
         self.texts: list[str] = []
         self.waits = asyncio.Event()
 
-    def write(self, text: str, frame: bytes) -> bool:
+    def write(self, text: str) -> bool:
         if len(self.texts) < self.takes:
             self.texts.append(text)
             return True
@@ -53,12 +57,12 @@ async def test_nothing_stays_of_who_goes(monkeypatch, state):
     feed.start(log.Position("epoch", head=3, floor=0, closed=False))
     far = Far(takes=1 if state == "stuck" else 9)
     follower = Follower(
-        feed, far, on_last=pytest.fail, on_reset=pytest.fail, on_failure=pytest.fail
+        feed, far, TEXTS, on_last=pytest.fail, on_reset=pytest.fail, on_failure=pytest.fail
     )
     try:
         if state == "waiting for a turn":
             for _ in range(PAGES_AT_ONCE):
-                await feed.turns.acquire()
+                await feed.page_slots.acquire()
         follower.start(3 if state == "level" else 0)
         if state == "reading":
             await until(reading.is_set)
@@ -75,13 +79,13 @@ async def test_nothing_stays_of_who_goes(monkeypatch, state):
             assert task.cancelled()
         if state == "waiting for a turn":
             for _ in range(PAGES_AT_ONCE):
-                feed.turns.release()
+                feed.page_slots.release()
         feed.receive(b'{"type": "task_start", "seq": 4}')
         assert far.texts == sent
-        assert (feed.followers, feed.level) == (set(), {})
+        assert (feed.followers, feed.up_to_date) == (set(), {})
         async with asyncio.timeout(5):  # every turn is free again
             for _ in range(PAGES_AT_ONCE):
-                await feed.turns.acquire()
+                await feed.page_slots.acquire()
     finally:
         goes_on.set()
         await hub.close()

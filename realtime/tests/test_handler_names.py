@@ -1,4 +1,4 @@
-"""What a client writes is data: no name in it chooses a handler, and no id in it names a group."""
+"""Names in a client's frame select no handler, and ids in it select no group."""
 
 import json
 import re
@@ -12,8 +12,10 @@ from django.db import connections
 from rest_framework_simplejwt.tokens import AccessToken
 
 from conftest import make_tenant
-from realtime.consumers import GraphConsumer, MissionConsumer, RunConsumer
-from realtime.layers import StreamLayer
+from realtime.delivery.layer import StreamLayer
+from realtime.sockets.graph import GraphConsumer
+from realtime.sockets.mission import MissionConsumer
+from realtime.sockets.run import RunConsumer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

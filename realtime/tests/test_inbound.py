@@ -1,10 +1,10 @@
-"""What of a client's frame is read at all."""
+"""Which frames of a client are accepted."""
 
 import json
 
 import pytest
 
-from realtime.consumers.inbound import FRAME_LIMIT, Malformed, parse
+from realtime.sockets.inbound import FRAME_LIMIT, Malformed, parse
 
 
 def ping(size: int, filler: str = "x") -> dict[str, str]:

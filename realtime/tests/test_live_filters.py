@@ -1,4 +1,4 @@
-"""Durations as the server writes them; times.test.js holds the browser to the same."""
+"""Formats of durations on the server; times.test.js tests the same in the browser."""
 
 import pytest
 

@@ -1,15 +1,16 @@
-"""A page of the log: so many events, and so many bytes."""
+"""Pages of the log: limits by number of events and by bytes."""
 
 import pytest
 
 from realtime import log
-from realtime.events import Event
+from runs.events.kinds import ToolProgress
+from tests.events import sample
 
 pytestmark = pytest.mark.django_db
 
 
 def fill(*messages: str) -> list[log.Entry]:
-    return log.append("graph:1", [Event("tool_progress", "1", data={"m": m}) for m in messages])
+    return log.append("graph:1", [sample(ToolProgress, "1", message=m) for m in messages])
 
 
 def test_ends_with_the_event_that_reaches_the_bytes():

@@ -1,4 +1,4 @@
-"""Whatever a tool, a name or a parameter holds: it becomes an event that every reader can read."""
+"""Any content of a tool, name or parameter becomes an event that every reader can parse."""
 
 import json
 import math
@@ -16,9 +16,12 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis.strategies import SearchStrategy
 
 from conftest import Tenant
-from realtime import log, publish, streams
-from realtime.events import DEPTH_LIMIT, EVENT_LIMIT, SAFE_INTEGER, Event, encode
+from realtime import log
+from realtime.log import publish, streams
+from runs.events.encoding import DEPTH_LIMIT, EVENT_LIMIT, SAFE_INTEGER, encode
+from runs.events.kinds import ToolStart
 from runs.models import TaskExecution, ToolExecution
+from tests.events import sample
 from tests.live import Web
 
 EXAMPLES = 300
@@ -120,24 +123,24 @@ def _simple(value: Any) -> bool:
     {"at": datetime(2026, 1, 1, tzinfo=UTC), "on": date(2026, 1, 1), "id": uuid.UUID(int=1)}, ""
 )
 @example({"a\x00": 1, "a\ufffd": 2}, "\ud800")
-@example(_nested(DEPTH_LIMIT - 3), "é")
+@example(_nested(DEPTH_LIMIT - 4), "é")
 def test_an_event_of_anything_is_read_back_as_it_was_sent(value, text):
     stream = f"graph:{uuid.uuid4()}"
-    event = Event("tool_progress", "c", "r", {"value": value, "message": text})
+    event = sample(ToolStart, params={"value": value}, tool=text)
     (entry,) = log.append(stream, [event])
     assert log.read(stream, 0) == [entry]
     frame = read(entry.text)
     assert frame["seq"] == 1
-    assert frame["type"] == "tool_progress"
-    if _simple(value) and not frame.get("truncated") and _depth(value) < DEPTH_LIMIT - 1:
-        assert frame["value"] == value
+    assert frame["type"] == "tool_start"
+    if _simple(value) and not frame.get("truncated") and _depth(value) < DEPTH_LIMIT - 2:
+        assert frame["params"]["value"] == value
     if not _unsafe(text) and len(text) < 4000:
-        assert frame["message"] == text
+        assert frame["tool"] == text
 
 
-@pytest.mark.parametrize(("depth", "is_cut"), [(DEPTH_LIMIT - 3, False), (50_000, True)])
+@pytest.mark.parametrize(("depth", "is_cut"), [(DEPTH_LIMIT - 4, False), (50_000, True)])
 def test_what_is_nested_deeply_is_cut(depth, is_cut):
-    event = Event("tool_progress", "c", "r", {"value": _nested(depth)})
+    event = sample(ToolStart, params={"value": _nested(depth)})
     text = encode(event, seq=1, timestamp=datetime(2026, 1, 1, tzinfo=UTC))
     assert ("…" in text) is is_cut
     read(text)
@@ -164,7 +167,7 @@ def test_the_same_text_is_in_the_log_on_redis_and_on_the_socket(web: Web, acme, 
     @settings(max_examples=SENT, **PROFILE)
     @given(values())
     def send(value: Any) -> None:
-        event = Event("tool_progress", str(acme.crew.pk), "r", {"value": value})
+        event = sample(ToolStart, str(acme.crew.pk), params={"value": value})
         with transaction.atomic():
             entries = log.append(stream, [event])
             publish.on_commit(stream, entries)
@@ -176,7 +179,7 @@ def test_the_same_text_is_in_the_log_on_redis_and_on_the_socket(web: Web, acme, 
         received = []
         while len(received) < len(sent):
             text = socket.connection.recv(timeout=10)
-            if '"type":"tool_progress"' in text:
+            if '"type":"tool_start"' in text:
                 received.append(text)
     published = []
     while len(published) < len(sent):

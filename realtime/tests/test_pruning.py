@@ -1,4 +1,4 @@
-"""Old events go in batches over many streams, and what each stream promises stays true."""
+"""Pruning in batches over many streams keeps the guarantees of each stream."""
 
 from datetime import timedelta
 
@@ -8,10 +8,12 @@ from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from realtime import log, pruning
-from realtime.events import Event
+from realtime import log
+from realtime.log import pruning
 from realtime.models import Event as LoggedEvent
 from realtime.models import Stream
+from runs.events.kinds import Done, ToolProgress
+from tests.events import sample
 
 OLD = timedelta(days=40)
 
@@ -23,10 +25,10 @@ def moment(db):
 
 def append(stream: str, *, old: int, young: int = 0, closed: bool = False) -> None:
     """So many old events, then so many of today."""
-    types = ["tool_progress"] * (old + young)
+    kinds = [ToolProgress] * (old + young)
     if closed:
-        types[-1] = "done"
-    log.append(stream, [Event(type, "crew", "run") for type in types])
+        kinds[-1] = Done
+    log.append(stream, [sample(kind) for kind in kinds])
     QuerySet.update(
         LoggedEvent.objects.filter(stream_id=stream, seq__lte=old),
         created_at=timezone.now() - OLD,

@@ -1,4 +1,4 @@
-"""Publishing to a Redis that fails: what it costs a writer, and that it goes on afterwards."""
+"""Publishing while Redis fails: the cost for a writer, and that it recovers."""
 
 import signal
 import subprocess
@@ -10,8 +10,8 @@ import redis
 
 from crewops.redis import server_command, socket_path
 from realtime.log import Entry
-from realtime.publish import on_commit
-from realtime.quick_redis import OPEN_S, TIMEOUT_S, QuickRedis
+from realtime.log.publish import on_commit
+from realtime.log.quick_redis import OPEN_S, TIMEOUT_S, QuickRedis
 from tests.chaos.proxy import Proxy
 from tests.live import eventually
 
@@ -81,7 +81,7 @@ def through(monkeypatch) -> Callable[[str], None]:
 
     def go(url: str) -> None:
         quick = QuickRedis(url)
-        monkeypatch.setattr("realtime.publish.quick_redis", lambda: quick)
+        monkeypatch.setattr("realtime.log.publish.quick_redis", lambda: quick)
 
     return go
 
@@ -118,7 +118,7 @@ def test_a_fault_costs_a_writer_one_timeout(broken, through, fault, connected):
 
 
 def test_control_without_the_circuit_every_event_waits(broken, through, monkeypatch):
-    monkeypatch.setattr("realtime.quick_redis.OPEN_S", 0.0)
+    monkeypatch.setattr("realtime.log.quick_redis.OPEN_S", 0.0)
     through(broken.url)
     FAULTS["hung"][0](broken)
     assert sum(publish(seq) for seq in range(10)) >= 10 * TIMEOUT_S

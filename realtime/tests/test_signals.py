@@ -1,4 +1,4 @@
-"""Each saved change is exactly one right event; a rollback is none."""
+"""Each saved change emits exactly one correct event; a rollback emits none."""
 
 import json
 

@@ -1,29 +1,40 @@
 """A snapshot and what follows it come to the same as a snapshot taken afterwards.
 
 Random stories of a crew, one verb a step. After each step the events are applied to the oldest
-snapshot in two ways: by what the contract says of an execution's fields, and by the crew page's
-own code, which must then show what a page shows that is opened at that moment.
+snapshot in two ways: by `runs.events.state`, and by the crew page's own code, which must then show
+what a page shows that is opened at that moment.
 """
 
 import json
 import random
 import subprocess
+import uuid
+from collections import defaultdict
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from conftest import Tenant
 from crews.models import Crew, Task
 from crews.tracking import IllegalMove
-from realtime import log, snapshots, streams
-from runs.models import Run, TaskExecution, ToolExecution
+from realtime import log
+from realtime.log import streams
+from realtime.sockets import snapshots
+from runs.events.model_state import ModelState
+from runs.events.run_state import RunState
+from runs.events.state import CrewState
+from runs.models import Handoff, ModelCall, Run, TaskExecution, ToolExecution
+from runs.pages import history
 
 STORIES = 15
 STEPS = 30
 REPLAY = Path(__file__).parent / "js" / "replay.js"
 ENDS = ["succeeded", "failed", "cancelled"]
+TOKENS = [{}, {"input_tokens": 5}, {"input_tokens": 812, "output_tokens": 94}]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -65,6 +76,8 @@ class Story:
         active = list(Run.objects.filter(crew=self.crew).active())
         tasks = list(TaskExecution.objects.filter(run__in=active, status="running"))
         tools = list(ToolExecution.objects.filter(task_execution__in=tasks, status="running"))
+        calls = list(ModelCall.objects.filter(run__in=active, status="running"))
+        running = [run for run in active if run.status == "running"]
         verbs: list[Callable[[], Any]] = []
         if len(active) < self._runs_at_once:
             verbs.append(lambda: Run.objects.request(crew=self.crew))
@@ -76,6 +89,11 @@ class Story:
         if tasks:
             verbs += [lambda: self._start_tool(pick(tasks))] * 4
             verbs += [lambda: pick(tasks).finish(pick(ENDS))] * 2
+        if running:
+            verbs += [lambda: self._start_call(pick(running))] * 3
+            verbs += [lambda: self._hand_over(pick(running))]
+        if calls:
+            verbs += [lambda: self._end_call(pick(calls))] * 3
         if tools:
             verbs += [lambda: self._report(pick(tools))] * 4
             verbs += [lambda: self._end(pick(tools))] * 3
@@ -91,6 +109,21 @@ class Story:
     def _start_tool(self, task: TaskExecution) -> None:
         ToolExecution.objects.start(task_execution=task, tool="script", params={"n": 1})
 
+    def _start_call(self, run: Run) -> None:
+        about = {"agent_id": self._random.choice(self.agents), "provider": "openai", "model": "m"}
+        ModelCall.objects.start(run=run, id=uuid.uuid4(), at=timezone.now(), **about)
+
+    def _end_call(self, call: ModelCall) -> None:
+        cost = self._random.choice([None, Decimal("0.25")])
+        source = "" if cost is None else "computed"
+        tokens = self._random.choice(TOKENS)
+        call.end("success", tokens=tokens, cost_usd=cost, cost_source=source)
+
+    def _hand_over(self, run: Run) -> None:
+        one, other = self._random.sample(self.agents, 2)
+        agents = {"from_agent_id": one, "to_agent_id": other}
+        Handoff.objects.create(run=run, at=timezone.now(), **agents)
+
     def _report(self, tool: ToolExecution) -> None:
         progress = self._random.choice([None, self._random.random()])
         tool.report(message=f"{self._random.random()}", progress=progress, output="é ☃\n")
@@ -105,6 +138,7 @@ class Story:
         return {
             "snapshot": snapshots.graph(self.stream),
             "events": [event for stream in followed for event in self._news(stream)],
+            "runs": {str(run.pk): _row(run) for run in runs},
             "active": {
                 str(run.pk): _events(streams.run(run.pk), 0) for run in runs if not run.is_over
             },
@@ -129,39 +163,68 @@ def told(acme: Tenant, *, runs_at_once: int) -> list[Story]:
     return stories
 
 
-def applied(executions: dict[str, dict], event: dict[str, Any]) -> None:
-    """What an event of the graph means for the executions of a snapshot."""
-    match event:
-        case {"type": "tool_start", "execution_id": id}:
-            fields = ("run_id", "agent_id", "execution_id", "tool", "params")
-            executions[id] = {name: event[name] for name in fields} | {
-                "status": "running", "message": "", "progress": None, "exit_code": None,
-                "duration_s": None, "output_length": 0,
-            }  # fmt: skip
-        case {"type": "tool_progress", "execution_id": id}:
-            execution = executions[id]
-            execution["message"] = event["message"]
-            execution["progress"] = event.get("progress", execution["progress"])
-            execution["output_length"] += len(event.get("output", ""))
-        case {"type": "tool_end", "execution_id": id}:
-            fields = ("status", "exit_code", "duration_s", "message")
-            executions[id] |= {name: event[name] for name in fields}
+EXECUTION = (
+    "run_id", "agent_id", "execution_id", "tool", "params", "status", "message", "progress",
+    "exit_code", "duration_s", "output_length",
+)  # fmt: skip
 
 
-def test_executions_follow_from_the_events(acme):
-    for story in told(acme, runs_at_once=2):
-        executions: dict[str, dict] = {}
+def test_the_reducer_comes_to_the_same_after_every_step(acme):
+    """`watch`, the crew page's snapshot and the API's run show one state."""
+    stories = told(acme, runs_at_once=2)
+    for story in stories:
+        crew, runs = CrewState(), defaultdict(RunState)
         for step in story.steps:
-            for event in step["events"]:
-                if event["type"].startswith("tool_"):
-                    applied(executions, event)
+            for event in sorted(step["events"], key=lambda event: event["timestamp"]):
+                crew.apply(event)
+                if event["type"] != "signal":
+                    runs[event["run_id"]].apply(event)
             for fresh in step["snapshot"]["executions"]:
-                told_of = executions[fresh["execution_id"]]
-                del fresh["started_at"]  # about the event's timestamp
+                call = crew.executions[fresh["execution_id"]]
+                reduced = {"message": "", "progress": None, "exit_code": None} | call
                 if fresh["status"] == "running":
-                    fresh["duration_s"] = None  # it goes on
-                assert told_of == fresh
-    assert any(step["snapshot"]["executions"] for step in story.steps)
+                    fresh["duration_s"] = reduced["duration_s"] = None  # it goes on
+                assert {name: reduced[name] for name in EXECUTION} == {
+                    name: fresh[name] for name in EXECUTION
+                }
+            _compare(crew.model, step["snapshot"])
+            for run_id, row in step["runs"].items():
+                assert _reduced(runs[run_id]) == row
+    for name in ("executions", "calls", "usage", "handoffs"):
+        assert any(step["snapshot"][name] for story in stories for step in story.steps)
+
+
+def _compare(state: ModelState, snapshot: dict[str, Any]) -> None:
+    fresh = ModelState()
+    fresh.apply(snapshot)
+    shown = {"run_id", "agent_id", "call_id", "provider", "model"}
+    assert state.calls.keys() == fresh.calls.keys()
+    for call_id, call in fresh.calls.items():
+        assert all(state.calls[call_id][name] == call[name] for name in shown)
+    assert state.usage.items() >= fresh.usage.items()
+    runs = {handoff["run_id"] for handoff in fresh.handoffs}
+    assert [one for one in state.handoffs if one["run_id"] in runs] == fresh.handoffs
+
+
+def _reduced(run: RunState) -> dict[str, Any]:
+    tasks = {task_id: task["status"] for task_id, task in run.tasks.items()}
+    agents = {agent_id: agent["status"] for agent_id, agent in run.agents.items()}
+    return {"over": run.is_over, "tasks": tasks, "agents": agents}
+
+
+def _row(run: Run) -> dict[str, Any]:
+    """What the rows say of a run, as the run page and the API read them."""
+    begun = {str(task.task_id): task for task in run.task_executions.all()}
+    tasks = {t["task_id"]: "pending" for t in run.plan["tasks"]}
+    tasks |= {task_id: task.status for task_id, task in begun.items()}
+    page = history.entries(run, sorted(begun.values(), key=lambda task: task.started_at), [])
+    agents = {agent["agent_id"]: "" for agent in run.plan["agents"]}
+    for entry in page:
+        if entry.type == "agent_start":
+            agents[entry.agent_id] = "running"
+        elif entry.type == "agent_end":
+            agents[entry.agent_id] = entry.status
+    return {"over": run.is_over, "tasks": tasks, "agents": agents}
 
 
 def differences(stories: list[Story]) -> list[dict]:

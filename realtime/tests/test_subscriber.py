@@ -1,11 +1,11 @@
-"""The subscription connection: nothing asked for is ever forgotten."""
+"""The Redis subscription loses no channel."""
 
 import asyncio
 
 import pytest
 from django.conf import settings
 
-from realtime.subscriber import Subscriber
+from realtime.delivery.subscriber import Subscriber
 
 
 class Ear:

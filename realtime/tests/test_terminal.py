@@ -1,4 +1,4 @@
-"""The terminal client against a server that plays a part."""
+"""The terminal client, with a fake server."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""What the terminal client draws."""
+"""The output of the terminal client."""
 
 import io
 
@@ -105,6 +105,37 @@ def test_the_graph_view_shows_what_each_agent_has_in_hand():
     assert "pytest" not in drawn(view)
 
 
+CALL = {"agent_id": "orion", "call_id": "k", "provider": "openai", "model": "gpt-5-mini"}
+
+
+def test_the_run_view_shows_model_calls_handoffs_and_totals():
+    view = RunView()
+    view.feed(BOOT)
+    named = {"name": "Vega", "role": "Tester", "parent_agent_id": "orion"}
+    view.feed(told("agent_start", 1, agent_id="vega", **named))
+    view.feed(told("llm_start", 2, **CALL))
+    view.feed(
+        told("llm_start", 2, **CALL | {"run_id": "another", "call_id": "x", "model": "other"})
+    )
+    view.feed(told("handoff", 3, from_agent_id="orion", to_agent_id="vega", message="Go\x1b[2J on"))
+    text = drawn(view)
+    assert "thinking: gpt-5-mini" in text
+    assert "other" not in text
+    assert "called by Orion" in text
+    assert "Orion → Vega Go [2J on" in text
+    ended = {"agent_id": "orion", "call_id": "k", "duration_s": 1.0, "status": "success"}
+    view.feed(told("llm_end", 4, **ended, input_tokens=1812, output_tokens=94))
+    text = drawn(view)
+    assert "thinking" not in text
+    assert "1 model call · 1,812 tokens in · 94 tokens out · 1 without cost" in text
+
+
+def test_the_graph_view_shows_an_agent_that_thinks():
+    view = GraphView(str)
+    view.feed(told("llm_start", 1, **CALL))
+    assert "thinking: gpt-5-mini" in drawn(view)
+
+
 def test_the_mission_view_shows_every_crew():
     names = {"c": "Release", "d": "Rewrite"}
     view = MissionView(names.__getitem__)
@@ -180,3 +211,18 @@ def test_views_leave_out_a_crew_that_is_gone():
     for view in (graph, mission):
         assert "first" not in drawn(view)
         assert "other" in drawn(view)
+
+
+def test_a_run_shows_what_was_asked_of_it():
+    view = RunView()
+    view.feed(BOOT)
+    asked = {"control_id": "a", "action": "pause", "by": "mia"}
+    view.feed(told("control_requested", 1, **asked))
+    assert "pause by mia: requested" in drawn(view)
+    view.feed(told("control_acknowledged", 2, control_id="a"))
+    view.feed(told("control_applied", 3, control_id="a", status="applied", detail=""))
+    assert "pause by mia: applied" in drawn(view)
+    assert "paused" in drawn(view).splitlines()[0]
+    view.feed(told("control_requested", 4, control_id="b", action="message", by="mia", text="go"))
+    view.feed(told("control_applied", 5, control_id="b", status="refused", detail="It cannot."))
+    assert "message “go” by mia: refused It cannot." in drawn(view)

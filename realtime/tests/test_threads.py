@@ -1,4 +1,4 @@
-"""The pool that sockets query on."""
+"""The thread pool for queries of sockets."""
 
 import asyncio
 import threading
@@ -7,8 +7,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection, connections
 
-from realtime import threads
-from realtime.threads import LANES, POOL_THREADS, Together, in_thread
+from realtime.delivery import threads
+from realtime.delivery.threads import LANES, POOL_THREADS, Batch, in_thread
 
 
 @pytest.mark.django_db(transaction=True)
@@ -27,7 +27,7 @@ async def test_a_connection_remembers_the_queries_of_one_call_at_most(settings, 
 class TestTogether:
     @pytest.fixture(autouse=True)
     def no_rest(self, monkeypatch):
-        monkeypatch.setattr(threads, "REST_S", 0)
+        monkeypatch.setattr(threads, "PAUSE_S", 0)
 
     async def test_a_crowd_is_asked_for_in_a_few_calls(self):
         calls = []
@@ -38,10 +38,10 @@ class TestTogether:
             go_on.wait(5)
             return {key: key * key for key in keys}
 
-        together = Together(ask)
+        batch = Batch(ask)
         waiting = []
         for number in range(100):
-            waiting.append(asyncio.create_task(together(number)))
+            waiting.append(asyncio.create_task(batch(number)))
             await asyncio.sleep(0)
         go_on.set()
         answers = await asyncio.gather(*waiting)
@@ -62,11 +62,11 @@ class TestTogether:
             go_on.wait(5)
             return read
 
-        together = Together(ask)
-        first = asyncio.create_task(together("first"))
+        batch = Batch(ask)
+        first = asyncio.create_task(batch("first"))
         assert await in_thread(reading.wait, 5)
         state = "after"
-        second = asyncio.create_task(together("second"))
+        second = asyncio.create_task(batch("second"))
         await asyncio.sleep(0)
         go_on.set()
         assert [await first, await second] == ["before", "after"]
@@ -79,11 +79,11 @@ class TestTogether:
                 raise ConnectionError("away")
             return len(keys)
 
-        together = Together(ask)
-        outcomes = await asyncio.gather(*map(together, range(3)), return_exceptions=True)
+        batch = Batch(ask)
+        outcomes = await asyncio.gather(*map(batch, range(3)), return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [ConnectionError] * 3
         fails = False
-        assert await together(1) == 1
+        assert await batch(1) == 1
 
     async def test_who_goes_away_takes_nobody_along(self):
         reading, go_on = threading.Event(), threading.Event()
@@ -93,8 +93,8 @@ class TestTogether:
             go_on.wait(5)
             return keys
 
-        together = Together(ask)
-        gone, stays = (asyncio.create_task(together(name)) for name in ("gone", "stays"))
+        batch = Batch(ask)
+        gone, stays = (asyncio.create_task(batch(name)) for name in ("gone", "stays"))
         await asyncio.sleep(0)
         assert await in_thread(reading.wait, 5)
         gone.cancel()

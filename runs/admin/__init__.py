@@ -1,7 +1,8 @@
-"""The admin of what happens: runs and tool calls to look at, and crews, which can be started."""
+"""The admin of runs, tool calls and model calls, which are read-only, and of crews, which can be started."""
 
 from runs.admin.crew import StartableCrewAdmin
+from runs.admin.model_call import ModelCallAdmin
 from runs.admin.run import RunAdmin
 from runs.admin.tool_execution import ToolExecutionAdmin
 
-__all__ = ["RunAdmin", "StartableCrewAdmin", "ToolExecutionAdmin"]
+__all__ = ["ModelCallAdmin", "RunAdmin", "StartableCrewAdmin", "ToolExecutionAdmin"]

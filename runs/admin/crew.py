@@ -1,4 +1,4 @@
-"""The crew's admin with what needs runs and tools: starting one, and what steps may say."""
+"""The part of the crew's admin that needs runs and tools: start a run, describe steps."""
 
 import json
 from typing import Any
@@ -13,9 +13,9 @@ from unfold.enums import ActionVariant
 from crews.admin.crew import CrewAdmin, TaskInline
 from crews.models import Crew, Task
 from crews.tracking import IllegalMove
-from runs.admin.acting import Acting, forward
+from runs.admin.record_actions import RecordActions, forward
+from runs.execution.redaction import redact_params, secrets_in
 from runs.models import Run
-from runs.redaction import redact_params, secrets_in
 from runs.tools import REGISTRY, Tool
 
 
@@ -44,14 +44,14 @@ class StepsTaskInline(TaskInline):
 
     @display(description="Steps")
     def redacted_steps(self, task: Task) -> str:
-        """As everyone may see them who may not edit them."""
+        """The redacted steps, for users who may not edit them."""
         shown = redact_params(task.steps, secrets_in(task.steps))
         text = json.dumps(shown, indent=2, ensure_ascii=False)
         return format_html('<pre class="shown">{}</pre>', text)
 
 
 @admin.register(Crew)
-class StartableCrewAdmin(Acting, CrewAdmin):
+class StartableCrewAdmin(RecordActions, CrewAdmin):
     task_inline = StepsTaskInline
     actions_row = ["start_run", "open_live_page"]
     actions_detail = ["start_run", "open_live_page"]

@@ -1,15 +1,18 @@
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Q, QuerySet
+from django.db.models import F, Prefetch, Q, QuerySet
+from django.db.models.lookups import In
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html_join
 from unfold.admin import TabularInline
 from unfold.dataclasses import ActionDialog, UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
+from crews.admin.deleting import DeletesInBackground
 from crews.admin.growing import Growing, id_begins_with
 from crews.admin.scoped import (
     ReadOnly,
@@ -18,10 +21,11 @@ from crews.admin.scoped import (
     ScopedInline,
 )
 from crews.models import Crew
+from crews.scoping import NotByIndex
 from crews.tracking import IllegalMove
-from runs.admin.acting import Acting, forward
 from runs.admin.badge import badge
-from runs.admin.tool_execution import TOOL_COLOURS
+from runs.admin.record_actions import RecordActions, forward
+from runs.execution import removal
 from runs.models import Run, TaskExecution, ToolExecution
 
 RUN_COLOURS = {
@@ -33,40 +37,38 @@ RUN_COLOURS = {
 }
 
 
-class ToolInline(ReadOnly, ScopedInline, TabularInline):
-    """The tool calls of a task."""
-
-    model = ToolExecution
-    verbose_name_plural = "tools"
-    fields = readonly_fields = ["call", "status_label", "exit_code", "took", "message"]
-    can_delete = False
-
-    @display(description="Tool")
-    def call(self, execution: ToolExecution) -> str:
-        url = reverse("admin:runs_toolexecution_change", args=[execution.pk])
-        return format_html(
-            '<a href="{}" class="text-primary-600 dark:text-primary-500">{}</a>',
-            url,
-            execution.tool,
-        )
-
-    @display(description="Status")
-    def status_label(self, execution: ToolExecution) -> str:
-        return badge(execution, TOOL_COLOURS)
-
-    @display(description="Took")
-    def took(self, execution: ToolExecution) -> str:
-        return f"{execution.duration_s:.1f} s"
+SHOWN_TOOLS = 5  # per task
 
 
 class TaskInline(ReadOnly, ScopedInline, TabularInline):
-    """The tasks a run has come to."""
+    """The started tasks of a run, in pages, with the first tool calls of each."""
 
     model = TaskExecution
     verbose_name_plural = "tasks"
-    fields = readonly_fields = ["name", "agent_id", "status_label", "took", "message"]
+    fields = readonly_fields = ["name", "agent_id", "status_label", "took", "message", "tools"]
     can_delete = False
-    inlines = [ToolInline]
+    per_page = 20
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TaskExecution]:
+        tools = ToolExecution.objects.unscoped()  # only of tasks that are in scope
+        tools = tools.only("tool", "status", "task_execution").order_by("started_at", "pk")[
+            : SHOWN_TOOLS + 1
+        ]
+        first = Prefetch("tool_executions", tools, to_attr="first_tools")
+        return super().get_queryset(request).order_by("order", "pk").prefetch_related(first)
+
+    @display(description="Tools")
+    def tools(self, execution: TaskExecution) -> str:
+        calls = execution.first_tools
+        change, of_task = "admin:runs_toolexecution_change", f"?task_execution={execution.pk}"
+        links = [
+            (reverse(change, args=[call.pk]), f"{call.tool}: {call.get_status_display().lower()}")
+            for call in calls[:SHOWN_TOOLS]
+        ]
+        if len(calls) > SHOWN_TOOLS:
+            links.append((reverse("admin:runs_toolexecution_changelist") + of_task, "all"))
+        link = '<a href="{}" class="text-primary-600 dark:text-primary-500">{}</a>'
+        return format_html_join(", ", link, links)
 
     @display(description="Status")
     def status_label(self, execution: TaskExecution) -> str:
@@ -78,8 +80,8 @@ class TaskInline(ReadOnly, ScopedInline, TabularInline):
 
 
 @admin.register(Run)
-class RunAdmin(Growing, ReadOnly, Acting, ScopedAdmin):
-    """To look at; a superuser may also delete a run that is over."""
+class RunAdmin(DeletesInBackground, Growing, ReadOnly, RecordActions, ScopedAdmin):
+    """Read-only, but a superuser may delete a run that has ended."""
 
     list_display = ["__str__", "organization", "status_label", "starter", "created_at", "took"]
     list_filter = [
@@ -108,10 +110,17 @@ class RunAdmin(Growing, ReadOnly, Acting, ScopedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
         return super().get_queryset(request).defer("plan", "remains")
 
+    def delete_records(self, records: Iterable[Run]) -> None:
+        removal.delete([run.pk for run in records])
+
     def matching(self, request: HttpRequest, term: str) -> Q:
         crews = Crew.objects.visible_to(request.user)
-        crews = crews.filter(Q(name__icontains=term) | Q(slug=term))
-        return id_begins_with(term) | Q(crew__in=list(crews.values_list("pk", flat=True)))
+        crews = list(
+            crews.filter(Q(name__icontains=term) | Q(slug=term)).values_list("pk", flat=True)
+        )
+        if len(crews) > 1:  # SQLite would sort all their runs; those of one crew come in order
+            return id_begins_with(term) | Q(In(NotByIndex(F("crew")), crews))
+        return id_begins_with(term) | Q(crew__in=crews)
 
     def has_delete_permission(self, request: HttpRequest, obj: Run | None = None) -> bool:
         return request.user.is_superuser and (obj is None or obj.is_over)
@@ -136,8 +145,10 @@ class RunAdmin(Growing, ReadOnly, Acting, ScopedAdmin):
     )
     def cancel(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         run = Run.objects.operable_by(request.user).get(pk=object_id)
-        run.cancel()
-        if run.is_over and run.status != Run.Status.CANCELLED:
+        control = run.cancel()
+        if control and control.status == control.Status.REFUSED:
+            messages.error(request, control.detail)
+        elif run.is_over and run.status != Run.Status.CANCELLED:
             messages.info(request, f"Run {run} had ended already: {run.get_status_display()}.")
         else:
             messages.success(request, f"Run {run} is cancelled, its worker stops within seconds.")

@@ -1,7 +1,7 @@
 import json
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -18,7 +18,7 @@ from runs.admin.badge import badge
 from runs.models import Run, TaskExecution, ToolExecution
 from runs.tools import REGISTRY
 
-SHOWN_OUTPUT = 20_000  # characters, the last ones; the live page has the whole
+SHOWN_OUTPUT = 20_000  # characters from the end; the live page has the whole output
 TOOL_COLOURS = {
     ToolExecution.Status.RUNNING: "warning",
     ToolExecution.Status.SUCCESS: "success",
@@ -28,7 +28,7 @@ TOOL_COLOURS = {
 
 
 class ToolFilter(DropdownFilter):
-    """Offers the tools there are, without looking for those that were used."""
+    """Offers all existing tools, without a query for the used ones."""
 
     title = "tool"
     parameter_name = "tool"
@@ -64,12 +64,24 @@ class ToolExecutionAdmin(Growing, ReadOnly, ScopedAdmin):
         executions = super().get_queryset(request)
         return executions.defer("task_execution__run__plan", "task_execution__run__remains")
 
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> ToolExecution | None:
+        execution = super().get_object(request, object_id, from_field)
+        if execution:
+            execution.end_of_output = _end_of(execution)  # unfold reads a field several times
+        return execution
+
     def matching(self, request: HttpRequest, term: str) -> Q:
         if term in REGISTRY:
             return Q(tool=term)
         runs = Run.objects.visible_to(request.user).filter(id_begins_with(term))
-        tasks = TaskExecution.objects.whoever_asks().filter(run__in=list(runs[:COUNTED]))
-        return id_begins_with(term) | Q(task_execution__in=list(tasks[:COUNTED]))
+        tasks = TaskExecution.objects.unscoped().filter(run__in=list(runs[:COUNTED]))
+        found = ToolExecution.objects.unscoped().filter(
+            id_begins_with(term) | Q(task_execution__in=list(tasks[:COUNTED]))
+        )
+        # PostgreSQL takes a range of ids for half a percent of the table, and may read all tasks.
+        return Q(pk__in=list(found.order_by().values_list("pk", flat=True)[:COUNTED]))
 
     def has_delete_permission(self, request: HttpRequest, obj: ToolExecution | None = None) -> bool:
         return request.user.is_superuser and obj is None  # only together with its run
@@ -104,11 +116,17 @@ class ToolExecutionAdmin(Growing, ReadOnly, ScopedAdmin):
 
     @display(description="Output")
     def shown_output(self, execution: ToolExecution) -> str:
-        text = execution.output
-        cut = len(text) - SHOWN_OUTPUT
-        if cut > 0:
-            text = f"[{cut:,} characters before this are on the live page]\n{text[-SHOWN_OUTPUT:]}"
-        return _pre(text)
+        return _pre(execution.end_of_output)
+
+
+def _end_of(execution: ToolExecution) -> str:
+    """Return the last characters of the output, without reading what is before them."""
+    cut = max(execution.output_length - SHOWN_OUTPUT, 0)
+    chunks = execution.output_chunks.order_by("-offset")
+    first = chunks.filter(offset__lte=cut).values_list("offset", flat=True)[:1]
+    newest = chunks.filter(offset__gte=Subquery(first)).values_list("text", flat=True)
+    text = "".join(reversed(newest))[-SHOWN_OUTPUT:]
+    return f"[{cut:,} characters before this are on the live page]\n{text}" if cut else text
 
 
 def _pre(text: str) -> str:

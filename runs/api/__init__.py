@@ -1,1 +1,1 @@
-"""The runs over HTTP."""
+"""The HTTP API of runs."""

@@ -1,32 +1,58 @@
+"""Filters of the lists of runs and approvals."""
+
+from typing import Any
+
 import django_filters
 from rest_framework.request import Request
 
 from crews.models import Crew
 from crews.scoping import ScopedQuerySet
-from runs.models import Run
+from runs.models import Approval, Run
 
 
 def _crews(request: Request) -> ScopedQuerySet:
     return Crew.objects.visible_to(request.user)
 
 
+def _of_crew(label: str, **options: Any) -> django_filters.ModelChoiceFilter:
+    return django_filters.ModelChoiceFilter(
+        queryset=_crews,
+        label=label,
+        # The same message for another organization's crew and for a missing one.
+        error_messages={"invalid_choice": "There is no crew with this id that you can see."},
+        **options,
+    )
+
+
+def _no_status(statuses: list[str]) -> dict[str, str]:
+    return {"invalid_choice": f"%(value)s is no status. Choose of: {', '.join(statuses)}."}
+
+
 class RunFilter(django_filters.FilterSet):
     """``?crew=<id>``, and ``?status=<status>``, which may be given several times."""
 
-    crew = django_filters.ModelChoiceFilter(
-        queryset=_crews,
-        label="Runs of this crew.",
-        # Of a foreign crew as of a missing one.
-        error_messages={"invalid_choice": "There is no crew with this id that you can see."},
-    )
+    crew = _of_crew("Runs of this crew.")
     status = django_filters.MultipleChoiceFilter(
         choices=Run.Status.choices,
         label="Runs in this state, or in one of these.",
-        error_messages={
-            "invalid_choice": f"%(value)s is no status. Choose of: {', '.join(Run.Status.values)}."
-        },
+        error_messages=_no_status(Run.Status.values),
     )
 
     class Meta:
         model = Run
+        fields = ["crew", "status"]
+
+
+class ApprovalFilter(django_filters.FilterSet):
+    """``?crew=<id>`` and ``?status=<status>``."""
+
+    crew = _of_crew("Tool calls of this crew.", field_name="run__crew")
+    status = django_filters.ChoiceFilter(
+        choices=Approval.Status.choices,
+        label="Tool calls in this state.",
+        error_messages=_no_status(Approval.Status.values),
+    )
+
+    class Meta:
+        model = Approval
         fields = ["crew", "status"]

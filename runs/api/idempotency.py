@@ -1,4 +1,4 @@
-"""The ``Idempotency-Key`` header: a request that is sent again is not carried out again."""
+"""The ``Idempotency-Key`` header: a repeated request is not executed again."""
 
 import re
 
@@ -7,8 +7,8 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 HEADER = "Idempotency-Key"
-LENGTH = 200  # characters that Run.idempotency_key holds
-KEY = re.compile(rf"^[!-~]{{1,{LENGTH}}}$")  # printable ASCII without the space; also in the schema
+LENGTH = 200  # characters, the size of Run.idempotency_key
+KEY = re.compile(rf"^[!-~]{{1,{LENGTH}}}$")  # printable ASCII without space; the schema has it too
 RULE = f"1 to {LENGTH} printable ASCII characters without spaces"
 
 PARAMETER = OpenApiParameter(
@@ -24,7 +24,7 @@ PARAMETER = OpenApiParameter(
 
 
 def key_of(request: Request) -> str:
-    """The request's key; empty without the header. Raises ``ValidationError`` for an unusable one."""
+    """Return the request's key, or "" without the header. Raises ``ValidationError`` if invalid."""
     key = request.headers.get(HEADER)
     if key is None:
         return ""

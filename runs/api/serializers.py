@@ -3,11 +3,11 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from crews.api.serializers import AgentSerializer
+from runs.api.model_calls import UsageSerializer
+from runs.execution.waits import Wait, Waits
 from runs.models import Run, TaskExecution, ToolExecution
-from runs.waits import Wait, Waits
 
-PENDING = "pending"  # of a task that has not begun
+PENDING = "pending"  # status of a task that has not started
 
 
 class ToolExecutionSerializer(serializers.ModelSerializer):
@@ -27,7 +27,7 @@ class ToolExecutionSerializer(serializers.ModelSerializer):
 
 
 class RunTaskSerializer(serializers.Serializer):
-    """A task of the run's plan and what has come of it."""
+    """A task of the run's plan and its result."""
 
     task_id = serializers.UUIDField()
     name = serializers.CharField()
@@ -80,7 +80,7 @@ class RunSerializer(serializers.ModelSerializer):
         fields = read_only_fields = [
             "id", "crew_id", "crew", "status", "reason", "message", "cancel_requested", "is_public",
             "started_by", "created_at", "started_at", "ended_at", "duration_s", "tools_tier",
-            "parent_id", "retry", "queue_position", "wait",
+            "parent_id", "retry", "queue_position", "wait", "origin", "pause_requested", "paused_at",
         ]  # fmt: skip
 
     def get_queue_position(self, run: Run) -> int | None:
@@ -98,7 +98,7 @@ class RetrySerializer(serializers.Serializer):
     """Where a retry begins."""
 
     def get_fields(self) -> dict[str, serializers.Field]:
-        where = serializers.ChoiceField(  # "from" is a word of Python's own
+        where = serializers.ChoiceField(  # "from" is a reserved word in Python
             choices=[
                 ("start", "The crew's tasks as they are now"),
                 ("failed_task", "The run's tasks from the first that failed, in its workspace"),
@@ -109,16 +109,26 @@ class RetrySerializer(serializers.Serializer):
 
 
 class CarriedTaskSerializer(serializers.Serializer):
-    """A task that an earlier run has done for this one."""
+    """A task that an earlier run has completed for this one."""
 
     task_id = serializers.UUIDField()
     name = serializers.CharField()
     agent_id = serializers.SlugField()
 
 
-class RunDetailSerializer(RunSerializer):
-    """A run with every task of its plan; a task that has not begun is ``pending``."""
+class RunAgentSerializer(serializers.Serializer):
+    agent_id = serializers.SlugField()
+    name = serializers.CharField()
+    role = serializers.CharField()
+    parent_agent_id = serializers.SlugField(
+        required=False, help_text="The agent that has called this one, where a report says so."
+    )
 
+
+class RunDetailSerializer(RunSerializer):
+    """A run with every task of its plan; a task that has not started is ``pending``."""
+
+    usage = UsageSerializer(read_only=True, help_text="Totals of its model calls.")
     agents = serializers.SerializerMethodField()
     tasks = serializers.SerializerMethodField()
     carried = CarriedTaskSerializer(
@@ -126,9 +136,11 @@ class RunDetailSerializer(RunSerializer):
     )
 
     class Meta(RunSerializer.Meta):
-        fields = read_only_fields = [*RunSerializer.Meta.fields, "agents", "tasks", "carried"]
+        fields = read_only_fields = [
+            *(*RunSerializer.Meta.fields, "usage", "agents", "tasks", "carried"),
+        ]
 
-    @extend_schema_field(AgentSerializer(many=True))
+    @extend_schema_field(RunAgentSerializer(many=True))
     def get_agents(self, run: Run) -> list[dict[str, str]]:
         return run.plan["agents"]
 

@@ -1,10 +1,10 @@
-"""A task's steps as people may read them."""
+"""A task's steps without secrets."""
 
 from typing import Any
 
-from runs.redaction import forms, redact_params, secrets_in
+from runs.execution.redaction import forms, redact_params, secrets_in
 
 
 def redacted(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """``steps`` without secrets; one found in a step's parameters is taken out of all of them."""
+    """Return ``steps`` without secrets. A secret found in one step is removed from all of them."""
     return redact_params(steps, forms(secrets_in(steps)))

@@ -1,4 +1,4 @@
-"""Rows of the list of runs, as `RunSerializer` would give them, without an instance for each.
+"""Rows of the list of runs, equal to those of `RunSerializer`, without a model instance for each.
 
 A page of fifty costs a third of the CPU. `runs/tests/api/test_list.py` compares the two.
 """
@@ -6,24 +6,25 @@ A page of fifty costs a third of the CPU. `runs/tests/api/test_list.py` compares
 from datetime import datetime
 from typing import Any
 
+from runs.execution.waits import Waits
 from runs.models.timespan import seconds_between
-from runs.waits import Waits
 
-SAME = ("status", "reason", "message", "cancel_requested", "is_public")
+SAME = ("status", "reason", "message", "cancel_requested", "is_public", "pause_requested")
 FIELDS = (
     *("id", "crew_id", "crew_name", *SAME, "started_by__username"),
-    *("created_at", "started_at", "ended_at", "tools_tier", "parent_id", "retry"),
+    *("created_at", "started_at", "ended_at", "tools_tier", "parent_id", "retry", "origin"),
+    "paused_at",
     "crew__organization_id",
 )
 
 
 def summaries(rows: Any) -> Any:
-    """The same runs as named tuples, with no more columns than a summary has."""
+    """Return the same runs as named tuples with only the columns of a summary."""
     return rows.values_list(*FIELDS, named=True)
 
 
 def summary(row: Any, waits: Waits) -> dict[str, Any]:
-    """What the API says of the run in a list."""
+    """Return the API's representation of the run in a list."""
     wait = waits.find(row.id, row.status, row.crew__organization_id)
     return {
         "id": str(row.id),
@@ -40,9 +41,11 @@ def summary(row: Any, waits: Waits) -> dict[str, Any]:
         "retry": row.retry,
         "queue_position": wait and wait.position,
         "wait": str(wait or ""),
+        "origin": row.origin,
+        "paused_at": _stamp(row.paused_at),
     }
 
 
 def _stamp(moment: datetime | None) -> str | None:
-    # As DRF writes a time in UTC, which is the time zone of this project.
+    # DRF's format for a time in UTC, which is this project's time zone.
     return moment and moment.isoformat().removesuffix("+00:00") + "Z"

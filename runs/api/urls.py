@@ -1,5 +1,8 @@
 from django.urls import path
 
+from runs.api.approvals import ApprovalListView, ApprovalView
+from runs.api.controls import ControlsView
+from runs.api.model_calls import CrewUsageView, ModelCallListView
 from runs.api.views import (
     RunCancelView,
     RunListView,
@@ -10,10 +13,15 @@ from runs.api.views import (
 )
 
 urlpatterns = [
+    path("approvals/", ApprovalListView.as_view(), name="api-approvals"),
+    path("approvals/<id:pk>/", ApprovalView.as_view(), name="api-approval"),
     path("crews/<id:pk>/runs/", RunRequestView.as_view(), name="api-crew-runs"),
+    path("crews/<id:pk>/usage/", CrewUsageView.as_view(), name="api-crew-usage"),
     path("runs/", RunListView.as_view(), name="api-runs"),
     path("runs/<id:pk>/", RunView.as_view(), name="api-run"),
     path("runs/<id:pk>/cancel/", RunCancelView.as_view(), name="api-run-cancel"),
+    path("runs/<id:pk>/controls/", ControlsView.as_view(), name="api-run-controls"),
     path("runs/<id:pk>/retry/", RunRetryView.as_view(), name="api-run-retry"),
+    path("runs/<id:pk>/model-calls/", ModelCallListView.as_view(), name="api-run-model-calls"),
     path("tool-executions/<id:pk>/output/", ToolOutputView.as_view(), name="api-tool-output"),
 ]

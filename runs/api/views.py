@@ -12,16 +12,20 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from structlog.contextvars import bind_contextvars
 
+from crews.api_keys import requester
 from crews.models import Crew
 from crews.scoping import ScopedQuerySet
 from runs.api import idempotency
 from runs.api.filters import RunFilter
 from runs.api.serializers import RetrySerializer, RunDetailSerializer, RunSerializer
 from runs.api.summaries import summaries, summary
+from runs.execution.waits import Waits
 from runs.models import Run, ToolExecution
-from runs.waits import Waits
 
-VIEWER_REFUSED = OpenApiResponse(description="Your role in the organization is viewer.")
+VIEWER_REFUSED = OpenApiResponse(
+    description="Your role in the organization is viewer, or the API key lacks the scope `operate`."
+)
+OPERATING = {"POST": "operate"}  # the scope that an API key needs
 
 
 class PlainTextRenderer(renderers.StaticHTMLRenderer):
@@ -63,15 +67,20 @@ class _RunDetail(generics.GenericAPIView):
 
 
 class RunView(_RunDetail, generics.RetrieveAPIView):
-    """One run with its tasks and what their tools have done."""
+    """One run with its tasks and their tool calls."""
 
 
 class RunCancelView(_RunDetail):
-    """Ends a queued run at once and asks the worker of a running one to; an ended run stays as it is."""
+    """Ends a queued run at once, or asks the worker of a running run to stop.
+
+    An ended run stays as it is.
+    """
+
+    key_scopes = OPERATING
 
     @extend_schema(request=None, responses={202: RunDetailSerializer, 403: VIEWER_REFUSED})
     def post(self, request: Request, pk: UUID) -> Response:
-        run = _operable(Run.objects, request, pk)
+        run = operable(Run.objects, request, pk)
         run.cancel()
         return Response(
             self.get_serializer(self.get_object()).data, status=status.HTTP_202_ACCEPTED
@@ -79,7 +88,9 @@ class RunCancelView(_RunDetail):
 
 
 class RunRequestView(generics.GenericAPIView):
-    """Starts a run of the crew. A request with the same key answers 201 with the same run."""
+    """Starts a run of the crew. A request with the same key returns 201 with the same run."""
+
+    key_scopes = OPERATING
 
     queryset = Run.objects.none()
     serializer_class = RunDetailSerializer
@@ -99,17 +110,20 @@ class RunRequestView(generics.GenericAPIView):
         },
     )
     def post(self, request: Request, pk: UUID) -> Response:
-        crew = _operable(Crew.objects, request, pk)
+        crew = operable(Crew.objects, request, pk)
         run = Run.objects.request(
-            crew=crew, user=request.user, idempotency_key=idempotency.key_of(request)
+            crew=crew, **requester(request), idempotency_key=idempotency.key_of(request)
         )
         return _created(self, request, run)
 
 
 class RunRetryView(_RunDetail):
-    """Runs an ended run again: the crew's tasks, or what is left of the run's own from the first that
-    failed. That goes on in the run's workspace; where it is gone the retry starts over, and says so.
+    """Runs an ended run again: all of the crew's tasks, or the run's own tasks from the first that
+    failed. The latter continues in the run's workspace. If the workspace is gone, the retry starts
+    over and says so.
     """
+
+    key_scopes = OPERATING
 
     @extend_schema(
         request=RetrySerializer,
@@ -125,11 +139,11 @@ class RunRetryView(_RunDetail):
         },
     )
     def post(self, request: Request, pk: UUID) -> Response:
-        run = _operable(Run.objects, request, pk)
+        run = operable(Run.objects, request, pk)
         body = RetrySerializer(data=request.data)
         body.is_valid(raise_exception=True)
         retry = run.run_again(
-            user=request.user,
+            **requester(request),
             from_failed=body.validated_data["from"] == "failed_task",
             idempotency_key=idempotency.key_of(request),
         )
@@ -137,7 +151,7 @@ class RunRetryView(_RunDetail):
 
 
 class ToolOutputView(generics.GenericAPIView):
-    """All that a tool has written so far, stdout and stderr as written, without secrets."""
+    """The whole output of a tool so far: stdout and stderr in the order written, no secrets."""
 
     renderer_classes = (PlainTextRenderer, renderers.JSONRenderer)
     filter_backends = ()
@@ -150,7 +164,7 @@ class ToolOutputView(generics.GenericAPIView):
         return HttpResponse(
             self.get_object().output,
             content_type="text/plain; charset=utf-8",
-            # Whatever a tool prints, no browser takes it for a page or a script.
+            # No browser may interpret the output of a tool as a page or a script.
             headers={"X-Content-Type-Options": "nosniff"},
         )
 
@@ -163,8 +177,8 @@ def _created(view: generics.GenericAPIView, request: Request, run: Run) -> Respo
     )
 
 
-def _operable(queryset: ScopedQuerySet, request: Request, pk: UUID):
-    """The object when the user may operate it: 404 when it is not theirs to see, 403 for a viewer."""
+def operable(queryset: ScopedQuerySet, request: Request, pk: UUID):
+    """Return the object if the user may operate it. 404 if it is not visible, 403 for a viewer."""
     found = generics.get_object_or_404(queryset.visible_to(request.user), pk=pk)
     bind_contextvars(**found.log_ids)
     if not queryset.operable_by(request.user).filter(pk=pk).exists():

@@ -5,10 +5,11 @@ from crews.scoping import ScopedQuerySet
 
 class OutputChunkQuerySet(ScopedQuerySet):
     organization_path = "execution__task_execution__run__crew__organization"
+    deletable = ("execution__task_execution__run__", "execution__task_execution__run__crew__")
 
 
 class OutputChunk(models.Model):
-    """A piece of a tool's output; joined by offset the pieces are the whole."""
+    """A piece of a tool's output. The pieces in the order of their offsets are the whole output."""
 
     execution = models.ForeignKey(
         "runs.ToolExecution", on_delete=models.CASCADE, related_name="output_chunks"

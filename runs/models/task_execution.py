@@ -1,11 +1,13 @@
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from django.db import models, transaction
 from django.utils import timezone
 
+from crews import batches
 from crews.tracking import IllegalMove, TrackedModel, TrackedQuerySet
 from runs.models.run import Run
 from runs.models.timespan import TimeSpan
@@ -13,28 +15,36 @@ from runs.models.timespan import TimeSpan
 
 class TaskExecutionQuerySet(TrackedQuerySet):
     organization_path = "run__crew__organization"
+    deletable = ("run__", "run__crew__")
+    grows = True
 
-    def start(self, *, run: Run, task: dict) -> "TaskExecution":
-        """Begin ``task``, an entry of ``run.plan["tasks"]``; refused once the run is over.
+    def start(self, *, run: Run, task: dict, at: datetime | None = None) -> "TaskExecution":
+        """Start ``task``, an entry of ``run.plan["tasks"]``. Raises ``IllegalMove`` unless the run
+        is running.
 
-        Repeated while the task runs it returns what has begun.
+        If the task is already running, its execution is returned.
         """
-        with transaction.atomic(), run.locked():
+        task_id = uuid.UUID(task["task_id"])
+        with batches.atomic(), run.locked():
             if run.status != Run.Status.RUNNING:
                 raise IllegalMove(f"Run {run.pk} is {run.status}; it starts no task.")
-            begun = run.task_executions.filter(task_id=task["task_id"], status="running")
-            return begun.first() or self.create(
-                run=run,
-                task_id=task["task_id"],
-                name=task["name"],
-                agent_id=task["agent_id"],
-                order=run.plan["tasks"].index(task),
-                started_at=timezone.now(),
+            begun = self.lock(run_id=run.pk, task_id=task_id, status="running")
+            return (
+                begun[0]
+                if begun
+                else self.create(
+                    run=run,
+                    task_id=task_id,
+                    name=task["name"],
+                    agent_id=task["agent_id"],
+                    order=run.plan["tasks"].index(task),
+                    started_at=at or timezone.now(),
+                )
             )
 
 
 class TaskExecution(TrackedModel, TimeSpan):
-    """One task of a run's plan, being carried out by its agent."""
+    """One execution of a task of a run's plan by its agent."""
 
     class Status(models.TextChoices):
         RUNNING = "running", "Running"
@@ -50,7 +60,7 @@ class TaskExecution(TrackedModel, TimeSpan):
     order = models.PositiveSmallIntegerField()
     status = models.CharField(max_length=10, choices=Status, default=Status.RUNNING)
     reason = models.CharField(max_length=40, blank=True)  # tool_failed, worker_lost, ...
-    message = models.CharField(max_length=500, blank=True)  # the reason, for a person
+    message = models.CharField(max_length=500, blank=True)  # the reason, for users
 
     objects = TaskExecutionQuerySet.as_manager()
 
@@ -74,28 +84,55 @@ class TaskExecution(TrackedModel, TimeSpan):
         saves_end = self.ended_at is not None and (fields is None or "ended_at" in fields)
         with transaction.atomic(savepoint=False):
             if saves_end and self.loaded.get("ended_at") is None:
-                Run.objects.count_ended(self)
+                self._count_in_its_run()
             super().save(*args, **kwargs)
 
-    def finish(self, status: str, *, reason: str = "", message: str = "") -> None:
-        """End the task and its open tools. An ended task keeps its first ending."""
+    def finish(
+        self, status: str, *, reason: str = "", message: str = "", at: datetime | None = None
+    ) -> None:
+        """End the task, its open tools and model calls. An ended task keeps its first ending."""
         with self._locked_after_its_run():
             if self.status != self.Status.RUNNING:
                 return
             if status not in self.Status.values or status == self.Status.RUNNING:
                 raise IllegalMove(f"A task cannot finish as {status!r}.")
-            # All are locked before the first event, as whoever writes for one locks it before.
-            for execution in self.tool_executions.select_for_update().filter(status="running"):
-                execution.end("error", message=reason)
+            # All are locked before the first event: a writer locks a tool's row before its events.
+            open_tools = self.tool_executions.lock(task_execution_id=self.pk, status="running")
+            self.calls.cancel_all(
+                self.run, reason or "Cancelled.", at=at, task_execution_id=self.pk
+            )
+            _end_all(open_tools, reason or "Cancelled.", at)
             self.status = status
             self.reason, self.message = reason, message[:500]
-            self.ended_at = timezone.now()
+            self.ended_at = at or timezone.now()
             self.save(update_fields=["status", "reason", "message", "ended_at"])
+
+    def _count_in_its_run(self) -> None:
+        """Count the task, which is about to be saved as ended. It is counted only once."""
+        if batch := batches.current():  # it holds both rows: they are as these instances say
+            self.run.tasks_ended += 1
+            return batch.note(self.run, ["tasks_ended"])
+        counted = type(self).objects.filter(pk=self.pk, ended_at__isnull=False)
+        run = Run.objects.unscoped().filter(~models.Exists(counted), pk=self.run_id)
+        # Counters emit no events, so this update bypasses nothing.
+        models.QuerySet.update(run, tasks_ended=models.F("tasks_ended") + 1)
 
     @contextmanager
     def _locked_after_its_run(self) -> Iterator[None]:
-        """As ``locked``. Who ends a run locks it before its tasks, so its counter is locked first, too."""
-        with transaction.atomic():
+        """As ``locked``, but first locks the run's row, which has the counter.
+
+        The end of a run locks in this order too.
+        """
+        with batches.atomic():
             Run.objects.hold(self.run_id)
             with self.locked():
                 yield
+
+
+def _end_all(tools: Sequence[Any], message: str, at: datetime | None) -> None:
+    """End these tools, whose rows are locked, in a few statements."""
+    if tools and not batches.current():
+        with batches.batched() as batch:
+            return _end_all(batch.hold(tools), message, at)
+    for tool in sorted(tools, key=lambda tool: (tool.started_at, tool.pk)):
+        tool.end("error", message=message, at=at)

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 
 class TimeSpan(models.Model):
-    """When something began and ended."""
+    """Adds the times of start and end."""
 
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -15,12 +15,12 @@ class TimeSpan(models.Model):
 
     @property
     def duration_s(self) -> float:
-        """Seconds from start to end, or until now; 0 for what never started. Never negative."""
+        """Seconds from start to end, or until now; 0 if it never started. Never negative."""
         return seconds_between(self.started_at, self.ended_at)
 
 
 def seconds_between(started_at: datetime | None, ended_at: datetime | None) -> float:
-    """As `TimeSpan.duration_s`."""
+    """The same as `TimeSpan.duration_s`."""
     if not started_at:
         return 0.0
     elapsed = (ended_at or timezone.now()) - started_at

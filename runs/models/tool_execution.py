@@ -1,22 +1,29 @@
 import math
 import uuid
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from django.db import connection, models, transaction
 from django.utils import timezone
 
+from crews import batches
 from crews.text import storable
-from crews.tracking import IllegalMove, TrackedModel, TrackedQuerySet
+from crews.tracking import IllegalMove, TrackedModel
+from runs.models.output_chunk import OutputChunk
+from runs.models.report import Ended, OutOfStep, Report
+from runs.models.report_queryset import ReportQuerySet, emit
 from runs.models.task_execution import TaskExecution
 from runs.models.timespan import TimeSpan
-from runs.reports import Ended, OutOfStep, Report
 
 MESSAGE_LIMIT = 500  # characters
+REPORTED = ("message", "progress", "output_length")  # the fields that a report changes
 
 
-class ToolExecutionQuerySet(TrackedQuerySet):
+class ToolExecutionQuerySet(ReportQuerySet):
     organization_path = "task_execution__run__crew__organization"
+    deletable = ("task_execution__run__", "task_execution__run__crew__")
+    grows = True
 
     def start(
         self,
@@ -25,23 +32,29 @@ class ToolExecutionQuerySet(TrackedQuerySet):
         tool: str,
         params: dict,
         id: uuid.UUID | None = None,
+        at: datetime | None = None,
     ) -> "ToolExecution":
-        """Begin a tool call of a running task. ``params`` must be redacted already.
+        """Start a tool call of a running task. ``params`` must be redacted already.
 
-        Repeated with the same ``id`` it returns the call that has begun.
+        If a call with the same ``id`` exists, it is returned. Raises ``IllegalMove`` if the task is
+        not running.
         """
-        with transaction.atomic(), task_execution.locked():
-            if begun := task_execution.tool_executions.filter(pk=id).first():
+        with batches.atomic(), task_execution.locked():
+            if begun := task_execution.tool_executions.find(id):
                 return begun
             if task_execution.status != TaskExecution.Status.RUNNING:
                 raise IllegalMove(f"Task {task_execution} is {task_execution.status}.")
             return self.create(
-                id=id or uuid.uuid4(), task_execution=task_execution, tool=tool, params=params
+                id=id or uuid.uuid4(),
+                task_execution=task_execution,
+                tool=tool,
+                params=params,
+                started_at=at,
             )
 
 
 class ToolExecution(TrackedModel, TimeSpan):
-    """One call of a tool. Creating, saving and ending it emit ``tool_start``, ``_progress``, ``_end``."""
+    """One tool call. Create, save and end emit ``tool_start``, ``tool_progress``, ``tool_end``."""
 
     class Status(models.TextChoices):
         RUNNING = "running", "Running"
@@ -63,7 +76,7 @@ class ToolExecution(TrackedModel, TimeSpan):
 
     objects = ToolExecutionQuerySet.as_manager()
 
-    _in_step = True  # whether the row is known to be as this instance
+    _in_step = True  # whether the row is known to equal this instance
 
     class Meta(TrackedModel.Meta):
         abstract = False
@@ -72,6 +85,9 @@ class ToolExecution(TrackedModel, TimeSpan):
             models.Index(fields=["-started_at", "-id"], name="tool_newest"),
             models.Index(fields=["status", "-started_at", "-id"], name="tool_of_status"),
             models.Index(fields=["tool", "-started_at", "-id"], name="tool_of_kind"),
+            models.Index(
+                fields=["task_execution"], condition=models.Q(status="running"), name="tool_open"
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -101,7 +117,7 @@ class ToolExecution(TrackedModel, TimeSpan):
 
     @property
     def output(self) -> str:
-        """All the tool has written so far."""
+        """Everything the tool has written so far."""
         return "".join(self.output_chunks.values_list("text", flat=True))
 
     def report(
@@ -112,11 +128,11 @@ class ToolExecution(TrackedModel, TimeSpan):
         output: str = "",
         offset: int | None = None,
     ) -> None:
-        """Tell how far the tool has got; ``output`` is what it wrote since the last report.
+        """Report the progress. ``output`` is what the tool wrote since the last report.
 
-        With ``offset``, the place of ``output`` in the whole, a repeated report adds nothing.
-        Raises ``IllegalMove`` once the tool has ended, which is how a worker that lost its run
-        learns that it has.
+        ``offset`` is the position of ``output`` in the whole output. With it a repeated report adds
+        nothing. Raises ``IllegalMove`` if the tool has ended: so a worker notices that it has lost
+        its run.
         """
         while True:
             try:
@@ -124,7 +140,14 @@ class ToolExecution(TrackedModel, TimeSpan):
             except OutOfStep:  # another instance has reported
                 self._in_step = False
 
-    def end(self, status: str, *, exit_code: int | None = None, message: str | None = None) -> None:
+    def end(
+        self,
+        status: str,
+        *,
+        exit_code: int | None = None,
+        message: str | None = None,
+        at: datetime | None = None,
+    ) -> None:
         """End the call. An ended call keeps its first ending."""
         with self.locked():
             if self.status != self.Status.RUNNING:
@@ -135,19 +158,20 @@ class ToolExecution(TrackedModel, TimeSpan):
             self.exit_code = exit_code
             if message is not None:
                 self.message = message[:MESSAGE_LIMIT]
-            self.ended_at = timezone.now()
+            self.ended_at = at or timezone.now()
             self.save(update_fields=["status", "exit_code", "message", "ended_at"])
 
     def _report(
         self, message: str | None, progress: float | None, output: str, offset: int | None
     ) -> None:
-        """Save the report with the row as this instance knows it: whether it is so, the update sees.
+        """Save the report without reading the row first. The update checks that the row is as
+        this instance knows it.
 
-        Reading and locking the row first would cost as much as all the rest of a report. Only the
-        worker of the run reports, so after a report that was committed the row is as it left it.
+        Reading and locking the row first would cost as much as the rest of a report. Only the run's
+        worker reports, so after a committed report the row is as that report left it.
         """
-        from runs import report_writer
-
+        if batch := batches.current():
+            return self._report_in(batch, self._as_report(message, progress, output, offset))
         if not self._in_step:
             self.refresh_from_db(fields=["status", "message", "progress", "output_length"])
         self._in_step = False
@@ -155,17 +179,29 @@ class ToolExecution(TrackedModel, TimeSpan):
             raise self._over()
         report = self._as_report(message, progress, output, offset)
         try:
-            report_writer.save(report)
+            ToolExecution.objects.save_report(report)
         except Ended as ended:
             self.status = ended.status
             raise self._over() from ended
-        self.message, self.progress = report.message, report.progress
-        self.output_length = report.offset + len(report.output)
-        self._remember(["message", "progress", "output_length"])
+        self._take(report)
         if connection.in_atomic_block:
             transaction.on_commit(partial(setattr, self, "_in_step", True))
-        else:  # without asking for a connection, which the process may not need
+        else:  # without opening a connection, which the process may not need
             self._in_step = True
+
+    def _report_in(self, batch: batches.Batch, report: Report) -> None:
+        if self.status != self.Status.RUNNING:
+            raise self._over()
+        batch.note(self, REPORTED)
+        self._take(report)
+        if report.output:
+            batch.add(OutputChunk(execution=self, offset=report.offset, text=report.output))
+        emit(report)
+
+    def _take(self, report: Report) -> None:
+        self.message, self.progress = report.message, report.progress
+        self.output_length = report.offset + len(report.output)
+        self._remember(REPORTED)
 
     def _as_report(
         self, message: str | None, progress: float | None, output: str, offset: int | None
@@ -193,7 +229,7 @@ class ToolExecution(TrackedModel, TimeSpan):
         )
 
     def _do_update(self, base_qs: models.QuerySet, *args: Any) -> bool:
-        """Django's update of the row: of a tool that runs only where the row says so, too."""
+        """Django's update of the row. A running tool is updated only if its row is running too."""
         if self.status == self.Status.RUNNING:
             base_qs = base_qs.filter(status=self.Status.RUNNING)
         if super()._do_update(base_qs, *args):

@@ -8,20 +8,20 @@ from django.db.models.functions import Now
 
 class WorkerQuerySet(models.QuerySet):
     def alive(self) -> Self:
-        """Workers heard from within ``WORKER_ALIVE_S`` seconds, by the database's clock."""
+        """Workers seen in the last ``WORKER_ALIVE_S`` seconds, by the database's clock."""
         return self.filter(last_seen__gte=Now() - timedelta(seconds=settings.WORKER_ALIVE_S))
 
     def beat(self, name: str, *, tier: str = "") -> None:
-        """Note that the worker is alive now, and the tier of its tools' box."""
+        """Record that the worker is alive now, and the isolation tier of its tools."""
         self.update_or_create(name=name, defaults={"last_seen": Now(), "tier": tier})
 
 
 class Worker(models.Model):
-    """A process that carries out runs, known by its heartbeat. It belongs to no organization."""
+    """A process that executes runs, known by its heartbeat. It belongs to no organization."""
 
     name = models.CharField(max_length=200, primary_key=True)
     last_seen = models.DateTimeField()
-    tier = models.CharField(max_length=20, blank=True)  # of its box: see runs.tools.box
+    tier = models.CharField(max_length=20, blank=True)  # isolation of its tools: see runs.tools.box
 
     objects = WorkerQuerySet.as_manager()
 

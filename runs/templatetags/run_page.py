@@ -1,4 +1,4 @@
-"""Values as the run page shows them."""
+"""Filters and tags that format values for the run page."""
 
 import json
 from datetime import datetime
@@ -7,30 +7,39 @@ from typing import Any
 from django import template
 
 from runs.models import Run
-from runs.timeline import clock
+from runs.pages.control_events import steps
+from runs.pages.run_window import Window
+from runs.pages.timeline import clock
 
 SUMMARY_CHARS = 160
 
 register = template.Library()
 register.filter(clock)
+register.filter("steps", steps)
 
 
 @register.filter
 def moment_of(at: datetime, run: Run) -> str:
-    """How long after the run's start that was, as a clock shows it."""
+    """Return the time from the run's start to ``at``, formatted by ``clock``."""
     since = run.started_at or run.created_at
     return clock(round((at - since).total_seconds(), 1))
 
 
 @register.filter
 def summary(params: dict[str, Any]) -> str:
-    """The parameters of a tool in one line: ``bash · make report …``."""
+    """Return the parameters of a tool in one line: ``bash · make report …``."""
     return " · ".join(filter(None, map(_in_short, params.items())))[:SUMMARY_CHARS]
+
+
+@register.simple_tag
+def part(window: Window, **changes: Any) -> str:
+    """Return the URL of another part of the run. Parts that are not given stay the same."""
+    return f"?{window.query(**changes)}"
 
 
 @register.filter
 def as_text(value: Any) -> str:
-    """A parameter in full: a text as it is, anything else as JSON."""
+    """Return a whole parameter: a text unchanged, any other value as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
 
 

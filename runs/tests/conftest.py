@@ -1,4 +1,4 @@
-"""Fixtures for the tests of runs: the people who look at them, and a git host."""
+"""Fixtures for the tests of runs: users, another crew, and a git host."""
 
 import uuid
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 
+from crews.models import Crew, Task
 from runs.tests.tools.forge import ELSEWHERE, HERE, NAMES, Forge, serving
 
 
@@ -30,3 +31,12 @@ def forge(tmp_path: Path, settings) -> Iterator[Forge]:
     with serving(tmp_path / "forge", f"canary-{uuid.uuid4().hex}/&") as (forge, authority):
         settings.TOOLS_GIT_CA_FILE = str(authority)
         yield forge
+
+
+@pytest.fixture
+def second(acme) -> Crew:
+    """A second crew of Acme."""
+    crew = Crew.objects.create(organization=acme.organization, name="Second", slug="second")
+    agent = crew.agents.create(name="Lyra", slug="lyra")
+    Task.objects.create(crew=crew, agent=agent, name="Lyra works", steps=[])
+    return crew

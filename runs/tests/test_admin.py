@@ -105,7 +105,7 @@ def test_an_ended_run_is_run_again(acme, staff, view, retry):
     assert path not in staff["operator"].get(page).content.decode()
     assert "Wait for its end" in told(staff["operator"].post(path, SUBMIT))
     run.finish("failed")
-    workspace_of(run).mkdir(parents=True)
+    workspace_of(run.pk).mkdir(parents=True)
     assert path in staff["operator"].get(page).content.decode()
     assert path not in staff["viewer"].get(page).content.decode()
     response = staff["operator"].post(path, SUBMIT)
@@ -173,7 +173,7 @@ def test_a_superuser_deletes_a_run_once_it_is_over(acme, staff):
     assert staff["admin"].post(path, {"post": "yes"}).status_code == 403
     assert Run.objects.exists()
     assert staff["superuser"].post(path, {"post": "yes"}).status_code == 302
-    assert not Run.objects.exists()
+    assert not Run.objects.kept().exists()
 
 
 def test_a_list_of_runs_takes_the_same_queries_however_long_it_is(
@@ -183,6 +183,17 @@ def test_a_list_of_runs_takes_the_same_queries_however_long_it_is(
         acme.start_run().finish("succeeded")
     with django_assert_max_num_queries(16):
         assert staff["admin"].get(url("runs_run_changelist")).status_code == 200
+
+
+def test_runs_are_found_by_the_names_of_their_crews(acme, globex, staff, worker_alive):
+    runs = {tenant.start_run().pk for tenant in (acme, globex)}
+    for person, term, found in (
+        ("superuser", "crew", 2),
+        ("superuser", "acme", 1),
+        ("admin", "crew", 1),
+    ):
+        page = staff[person].get(url("runs_run_changelist"), {"q": term})
+        assert len({run.pk for run in page.context["cl"].result_list} & runs) == found
 
 
 def test_executions_are_found_by_the_id_of_their_run(acme, globex, staff, worker_alive):

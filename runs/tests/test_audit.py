@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from crews.models import AuditEntry
-from runs import reaper
+from runs.execution import reaper
 from runs.models import Run
 from runs.tests.scene import client_of, work
 from tests.admin import url

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from conftest import HELLO
 from crews.models import Agent, Task
 from crews.tracking import IllegalMove
-from runs import reaper, turns
+from runs.execution import reaper, turns
 from runs.models import Run, TaskExecution, ToolExecution
 from runs.tests.scene import fail, fail_late
 

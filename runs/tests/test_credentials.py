@@ -8,8 +8,9 @@ from django.core.exceptions import ValidationError
 
 from crews.models import Secret
 from realtime.models import Event
-from runs import credentials, tools, turns
-from runs.executor import execute
+from runs import tools
+from runs.execution import credentials, turns
+from runs.execution.executor import execute
 from runs.models import Run, ToolExecution
 from runs.tests.tools.traces import dump
 from tests.admin import clients, url

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from crews.tracking import IllegalMove
-from runs import emitter as emitter_module
 from runs import tools
-from runs.emitter import EVENTS_PER_SECOND, OUTPUT_BYTES, ToolEventEmitter
+from runs.execution import emitter as emitter_module
+from runs.execution.emitter import EVENTS_PER_SECOND, OUTPUT_BYTES, ToolEventEmitter
 from runs.models import TaskExecution, ToolExecution
 from runs.tools import Outcome, Status
 
@@ -60,7 +60,7 @@ def started(task_execution: TaskExecution, **params) -> tuple[ToolEventEmitter, 
 
 
 def test_start_progress_end(task_execution, caplog):
-    caplog.set_level(logging.DEBUG, "runs.emitter")
+    caplog.set_level(logging.DEBUG, "runs.execution.emitter")
     emitter, execution = started(task_execution, code="ls")
     assert (execution.tool, execution.params, execution.status) == (
         "script",

@@ -5,8 +5,8 @@ import threading
 import pytest
 from django.db import connection
 
-from runs import turns
-from runs.executor import execute, workspace_of
+from runs.execution import turns
+from runs.execution.executor import execute, workspace_of
 from runs.models import Run, TaskExecution, ToolExecution
 
 pytestmark = [
@@ -45,7 +45,7 @@ def test_tasks_follow_each_other_in_one_workspace(carry_out):
     run = carry_out(bash("echo made > x"), bash("cat x"))
     assert (run.status, statuses(run)) == ("succeeded", ["succeeded", "succeeded"])
     assert ToolExecution.objects.get(task_execution__order=1).output == "made\n"
-    assert (workspace_of(run) / "x").is_file()
+    assert (workspace_of(run.pk) / "x").is_file()
 
 
 def test_a_task_that_fails_ends_the_run(carry_out):

@@ -62,7 +62,7 @@ class TestRunningAgain:
     def ended(self, acme) -> Run:
         run = acme.start_run()
         fail(run)
-        workspace_of(run).mkdir(parents=True)
+        workspace_of(run.pk).mkdir(parents=True)
         return run
 
     @pytest.mark.parametrize("from_failed", ["", "on"])
@@ -100,7 +100,7 @@ class TestRunningAgain:
     def test_tasks_done_before_are_shown_as_done(self, acme):
         run = acme.start_run()
         fail_late(run)
-        workspace_of(run).mkdir(parents=True)
+        workspace_of(run.pk).mkdir(parents=True)
         retry = run.run_again(from_failed=True)
         page = page_of(acme.viewer, retry)
         assert f'id="carried-{run.plan["tasks"][0]["task_id"]}"' in page
@@ -108,7 +108,7 @@ class TestRunningAgain:
         assert "done by an earlier run" not in page_of(acme.viewer, run)
 
     def test_a_run_that_had_to_start_over_says_so(self, acme, ended):
-        workspace_of(ended).rmdir()
+        workspace_of(ended.pk).rmdir()
         client = client_of(acme.operator)
         response = client.post(f"/runs/{ended.pk}/retry/", {"from_failed": "on"}, follow=True)
         assert "Started over." in response.content.decode()
@@ -135,7 +135,7 @@ class TestRunningAgain:
         response = client_of(people[person]).post(f"/runs/{ended.pk}/retry/", {"from_failed": "on"})
         assert response.status_code == status
         assert Run.objects.count() == 1
-        assert workspace_of(ended).is_dir()
+        assert workspace_of(ended.pk).is_dir()
 
 
 class TestCancelling:

@@ -8,8 +8,8 @@ import pytest
 from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 
-from runs import lease as lease_module
-from runs.lease import Lease, LeaseLost
+from runs.execution import lease as lease_module
+from runs.execution.lease import Lease, LeaseLost
 from runs.models import Run
 from tests.live import eventually
 

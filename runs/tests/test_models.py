@@ -7,7 +7,7 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
 from crews.tracking import IllegalMove
-from runs import reaper, turns
+from runs.execution import reaper, turns
 from runs.models import Run, TaskExecution, ToolExecution
 
 pytestmark = pytest.mark.usefixtures("worker_alive")

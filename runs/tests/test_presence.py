@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from crews.models import Crew
-from runs import presence
+from runs.execution import presence
 from runs.models import Worker
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from django.conf import settings
 
-from runs.executor import workspace_of
+from runs.execution.executor import workspace_of
 from runs.models import Run, ToolExecution, Worker
 from runs.tests.tools.forge import HERE, Forge
 from runs.tests.tools.traces import dump, files_that_hold, shown_by_processes
@@ -52,7 +52,7 @@ def test_it_is_cloned_and_no_trace_of_the_secret_is_left(
 
     assert set(forge.told) == {f"git:{forge.password}"}
     assert shown == set()
-    assert files_that_hold(forge.canary, workspace_of(run)) == []
+    assert files_that_hold(forge.canary, workspace_of(run.pk)) == []
     clone = ToolExecution.objects.get(tool="git_clone")
     assert clone.params["credential"] == "deploy"
     log = worker.log.read_text()

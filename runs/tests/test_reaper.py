@@ -10,9 +10,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from runs import reaper
+from runs.execution import reaper
+from runs.execution.worker import execute_run
 from runs.models import Run
-from runs.tasks import execute_run
 
 LONG_AGO = timedelta(minutes=10)
 

@@ -5,6 +5,7 @@ import threading
 import time
 from datetime import timedelta
 from itertools import chain
+from uuid import uuid4
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -17,12 +18,28 @@ from django.utils import timezone
 
 from conftest import Tenant
 from crews.models import AuditEntry
-from realtime import log, pruning
+from realtime import log
+from realtime.log import pruning
 from realtime.models import Event, Stream
-from runs import removal, retention
+from runs.execution import removal, retention
+from runs.execution.stop_signal import StopSignal
 from runs.management.commands import reap_runs
-from runs.models import OutputChunk, Run, TaskExecution, ToolExecution
-from runs.stop_signal import StopSignal
+from runs.models import (
+    AgentExecution,
+    Approval,
+    CallText,
+    Control,
+    Handoff,
+    ModelCall,
+    OutputChunk,
+    ReportedRun,
+    Run,
+    SeenEvent,
+    TaskExecution,
+    ToolExecution,
+    Trace,
+    TraceSpan,
+)
 from runs.tests.scene import work
 
 DAY_S = 24 * 3600
@@ -109,7 +126,7 @@ def test_sessions_that_have_expired_go_and_others_stay(db, workspaces):
     assert [session.pk for session in Session.objects.all()] == ["good"]
 
 
-def test_the_sweep_goes_on_while_something_is_cleaned(db, monkeypatch, settings):
+def test_the_sweep_goes_on_while_something_is_cleaned(transactional_db, monkeypatch, settings):
     """And the end of the process waits for a batch, not for the cleaning."""
     settings.REAPER_INTERVAL_S = 0.01
     began, sweeps, stops = threading.Event(), [], []
@@ -146,7 +163,8 @@ def test_the_cleaning_is_repeated_and_outlives_a_failure(monkeypatch):
             raise retention.Stopped
 
     monkeypatch.setattr(retention, "clean", clean)
-    monkeypatch.setattr(retention, "INTERVAL_S", 0.001)
+    monkeypatch.setattr(retention, "INTERVAL_S", 0.0)
+    monkeypatch.setattr(retention, "SOON_S", 0.001)
     housekeeping = retention.Housekeeping()
     housekeeping.start()
     housekeeping._thread.join(10)
@@ -181,10 +199,18 @@ def test_a_retry_outlives_the_run_that_it_repeats(acme, workspaces, settings):
 def test_a_large_run_is_removed_alone(acme, monkeypatch):
     runs = [ended(acme, days) for days in (33, 32, 31)]
     monkeypatch.setattr(removal, "EXECUTIONS", 1)
-    batch = next(removal.batches(Run.objects.all()))
+    oldest_first = Run.objects.order_by("ended_at")
+    batch = next(removal.batches(oldest_first))
     assert batch == [runs[0].pk]
     monkeypatch.setattr(removal, "EXECUTIONS", 2)
-    assert next(removal.batches(Run.objects.all())) == [runs[0].pk, runs[1].pk]
+    assert next(removal.batches(oldest_first)) == [runs[0].pk, runs[1].pk]
+
+
+def test_a_run_of_many_model_calls_is_removed_alone(acme, monkeypatch):
+    runs = [ended(acme, days) for days in (33, 32)]
+    QuerySet.update(Run.objects.filter(pk=runs[0].pk), model_calls=10)
+    monkeypatch.setattr(removal, "EXECUTIONS", 10)
+    assert next(removal.batches(Run.objects.order_by("ended_at"))) == [runs[0].pk]
 
 
 def test_a_run_under_way_is_not_removed(acme):
@@ -196,15 +222,41 @@ def test_a_run_under_way_is_not_removed(acme):
 def test_all_that_follows_from_deleting_a_run_is_done_by_its_removal():
     """Who adds a relation or a receiver that deleting a run would see must add it to `removal`."""
     follows = {}
-    for model in (Run, TaskExecution, ToolExecution, OutputChunk):
+    models = (Run, TaskExecution, ToolExecution, OutputChunk)
+    models += (
+        ReportedRun,
+        SeenEvent,
+        AgentExecution,
+        Approval,
+        ModelCall,
+        CallText,
+        Control,
+        Handoff,
+        Trace,
+        TraceSpan,
+    )
+    for model in models:
         follows[model.__name__] = sorted(
             r.related_model.__name__ for r in model._meta.related_objects
         )
     assert follows == {
-        "Run": ["Run", "TaskExecution"],
-        "TaskExecution": ["ToolExecution"],
+        "Run": [
+            *("AgentExecution", "Approval", "Control", "Handoff", "ModelCall"),
+            *("ReportedRun", "Run", "SeenEvent", "TaskExecution"),
+        ],
+        "TaskExecution": ["ModelCall", "ToolExecution"],
         "ToolExecution": ["OutputChunk"],
         "OutputChunk": [],
+        "ReportedRun": ["Trace"],
+        "Trace": ["TraceSpan"],
+        "TraceSpan": [],
+        "SeenEvent": [],
+        "AgentExecution": [],
+        "Approval": [],
+        "ModelCall": ["CallText"],
+        "CallText": [],
+        "Handoff": [],
+        "Control": [],
     }
     receivers = {
         model.__name__: [
@@ -212,11 +264,31 @@ def test_all_that_follows_from_deleting_a_run_is_done_by_its_removal():
             for signal in (pre_delete, post_delete)
             for receiver in chain(*signal._live_receivers(model))
         ]
-        for model in (Run, TaskExecution, ToolExecution, OutputChunk)
+        for model in models
     }
-    assert receivers == {
-        "Run": ["run_about_to_be_deleted", "run_deleted"],
-        "TaskExecution": [],
-        "ToolExecution": [],
-        "OutputChunk": [],
-    }
+    assert receivers.pop("Run") == ["run_about_to_be_deleted", "run_deleted"]
+    assert set(map(tuple, receivers.values())) == {()}
+
+
+def test_a_reported_run_goes_with_all_that_belongs_to_it(acme):
+    fields = {"source": "python", "started_at": timezone.now()}
+    key, _ = acme.issue_key("report")
+    reported = ReportedRun.objects.open(crew=acme.crew, api_key=key, key="one", **fields)
+    SeenEvent.objects.create(run=reported.run, digest=b"0" * 16)
+    AgentExecution.objects.create(run=reported.run, agent_id="orion", started_at=timezone.now())
+    call = {"agent_id": "orion", "provider": "openai", "model": "gpt-5-mini"}
+    call = ModelCall.objects.start(run=reported.run, id=uuid4(), at=timezone.now(), **call)
+    call.keep(CallText.Part.INPUT, "Hello?")
+    agents = {"from_agent_id": "orion", "to_agent_id": "vega"}
+    Handoff.objects.create(run=reported.run, at=timezone.now(), **agents)
+    trace = Trace.objects.create(run=reported, organization=acme.organization, trace_id="a" * 32)
+    span = {"trace": trace, "span_id": "b" * 16, "received_at": timezone.now(), "node": {}}
+    TraceSpan.objects.create(**span)
+    reported.run.finish("succeeded")
+    assert removal.delete([reported.run.pk]) == 1
+    removal.remove_deleted(retention.no_rest)
+    connection.check_constraints()
+    models = (Run, ReportedRun, SeenEvent, AgentExecution, ModelCall, CallText)
+    models += (Handoff, Trace, TraceSpan)
+    kept = [model for model in models if model.objects.exists()]
+    assert kept == []

@@ -7,8 +7,8 @@ from django.db import connection
 
 from crews.tracking import IllegalMove
 from realtime.models import Event
-from runs import turns
-from runs.executor import execute
+from runs.execution import turns
+from runs.execution.executor import execute
 from runs.models import Run, ToolExecution
 from runs.tools.removal import remove_tree
 from runs.workspaces import workspace_of
@@ -48,12 +48,12 @@ def output(run: Run) -> str:
 
 
 def test_from_the_failed_task_it_goes_on_in_the_same_workspace(acme, failed):
-    (workspace_of(failed) / "mended").write_text("second\n")
+    (workspace_of(failed.pk) / "mended").write_text("second\n")
     retry = failed.run_again(user=acme.operator, from_failed=True)
     assert (retry.parent, retry.retry, retry.status) == (failed, "resumed", "queued")
     assert names(retry) == ["Vega works"]
     assert [task["name"] for task in retry.carried] == ["Orion works"]
-    assert not workspace_of(failed).exists()
+    assert not workspace_of(failed.pk).exists()
     carry_out(retry)
     assert retry.status == "succeeded"
     assert output(retry) == "first\nsecond\n"  # once, so the first task was not repeated
@@ -75,13 +75,13 @@ def test_a_retry_of_a_retry_carries_what_both_have_done(failed):
     third = again.run_again(from_failed=True)
     assert (names(third), [t["name"] for t in third.carried]) == (["Vega works"], ["Orion works"])
     assert third.parent == again
-    assert (workspace_of(third) / "done").is_file()
+    assert (workspace_of(third.pk) / "done").is_file()
 
 
 def test_run_again_is_the_whole_crew_in_a_workspace_of_its_own(failed):
     retry = failed.run_again()
     assert (retry.retry, retry.carried, len(retry.plan["tasks"])) == ("again", [], 2)
-    assert workspace_of(failed).is_dir()
+    assert workspace_of(failed.pk).is_dir()
     carry_out(retry)
     assert output(retry).startswith("first\ncat: mended")
 
@@ -89,21 +89,21 @@ def test_run_again_is_the_whole_crew_in_a_workspace_of_its_own(failed):
 @pytest.mark.parametrize("gone", ["removed", "taken over", "its worker was lost"])
 def test_without_a_workspace_of_its_own_it_starts_over_and_says_so(acme, failed, gone):
     if gone == "removed":
-        remove_tree(workspace_of(failed))
+        remove_tree(workspace_of(failed.pk))
     elif gone == "taken over":
         failed.run_again(from_failed=True)
     else:  # which may still be at work in there
         failed = acme.start_run()
-        workspace_of(failed).mkdir()
+        workspace_of(failed.pk).mkdir()
         Run.objects.get(pk=failed.pk).finish("failed", reason="worker_lost")
     retry = failed.run_again(from_failed=True)
     assert (retry.retry, retry.carried, len(retry.plan["tasks"])) == ("restarted", [], 2)
-    assert not workspace_of(retry).exists()
+    assert not workspace_of(retry.pk).exists()
 
 
 def test_a_worker_that_does_not_have_the_workspace_says_so(failed):
     retry = failed.run_again(from_failed=True)
-    workspace_of(retry).rename(workspace_of(retry).with_name("another machine"))
+    workspace_of(retry.pk).rename(workspace_of(retry.pk).with_name("another machine"))
     carry_out(retry)
     assert (retry.status, retry.reason) == ("failed", "workspace_lost")
     assert "Run it again from the start" in retry.message
@@ -115,7 +115,7 @@ def test_a_run_cancelled_before_it_began_hands_on_what_it_had_taken_over(failed)
     waiting.cancel()
     retry = waiting.run_again(from_failed=True)
     assert (retry.retry, names(retry)) == ("resumed", ["Vega works"])
-    assert (workspace_of(retry) / "done").is_file()
+    assert (workspace_of(retry.pk) / "done").is_file()
 
 
 def test_two_at_once_never_share_a_workspace(acme, failed):
@@ -134,7 +134,7 @@ def test_two_at_once_never_share_a_workspace(acme, failed):
         thread.join()
     assert sorted(run.retry for run in made) == ["restarted"] * 7 + ["resumed"]
     (heir,) = (run for run in made if run.retry == "resumed")
-    assert [run for run in made if workspace_of(run).exists()] == [heir]
+    assert [run for run in made if workspace_of(run.pk).exists()] == [heir]
 
 
 @pytest.mark.parametrize("from_failed", [False, True])
@@ -146,11 +146,11 @@ def test_a_run_that_is_under_way_is_refused(acme, from_failed):
 
 
 def test_a_run_of_which_nothing_failed_is_run_again_but_not_gone_on_with(acme, failed):
-    (workspace_of(failed) / "mended").touch()
+    (workspace_of(failed.pk) / "mended").touch()
     done = carry_out(failed.run_again(from_failed=True))
     with pytest.raises(IllegalMove, match="has succeeded"):
         done.run_again(from_failed=True)
-    assert workspace_of(done).is_dir()
+    assert workspace_of(done.pk).is_dir()
     assert done.run_again().retry == "again"
 
 
@@ -160,7 +160,7 @@ def test_a_crew_that_is_deactivated_is_refused_and_the_workspace_stays(acme, fai
     failed.refresh_from_db()
     with pytest.raises(IllegalMove, match="deactivated"):
         failed.run_again(from_failed=True)
-    assert workspace_of(failed).is_dir()
+    assert workspace_of(failed.pk).is_dir()
 
 
 def test_a_key_is_of_one_retry_of_one_run(acme, failed):

@@ -7,11 +7,11 @@ from django.utils import timezone
 
 from conftest import HELLO
 from crews.models import Task
-from runs import transcript
-from runs.history import entries
 from runs.models import OutputChunk, Run, TaskExecution, ToolExecution
-from runs.run_page import RunPage
-from runs.timeline import Timeline, clock, room_for, tick_seconds
+from runs.pages import transcript
+from runs.pages.history import entries, requested
+from runs.pages.run_page import RunPage
+from runs.pages.timeline import Timeline, clock, room_for, tick_seconds
 
 pytestmark = pytest.mark.django_db
 
@@ -201,7 +201,7 @@ class TestPage:
         assert RunPage(run).shown_first == tool.pk
 
     def test_only_the_newest_of_very_many_tools_are_shown(self, acme, monkeypatch):
-        monkeypatch.setattr("runs.run_record.TOOLS_AT_MOST", 2)
+        monkeypatch.setattr("runs.pages.run_record.TOOLS_AT_MOST", 2)
         run = acme.start_run()
         task, first = begin(run)
         assert not RunPage(run).leaves_out
@@ -257,3 +257,10 @@ class TestTranscript:
         _, tool = begin(acme.start_run())
         tool.report(output="all")
         assert transcript.tails([tool], 8) == {tool.pk: "all"}
+
+
+def test_a_reported_run_that_started_before_it_was_heard_of_begins_with_its_request(acme):
+    run = acme.start_run()
+    run.started_at = run.created_at - timedelta(seconds=2)
+    entry = requested(run)
+    assert (entry.type, entry.at) == ("boot", run.started_at)

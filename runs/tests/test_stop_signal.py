@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from runs.stop_signal import StopSignal
+from runs.execution.stop_signal import StopSignal
 from tests.live import PROJECT
 
 RANDOM_MOMENTS = """
 import os, random, signal, threading, time
-from runs.stop_signal import StopSignal
+from runs.execution.stop_signal import StopSignal
 
 random.seed(51)
 for _ in range(1000):

@@ -1,4 +1,4 @@
-"""Whose run is next, how many run at once, and what is said of those that wait."""
+"""Order of queued runs, and limits of running ones."""
 
 import itertools
 from collections import Counter
@@ -12,31 +12,20 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from structlog.contextvars import get_contextvars
 
-from crews.models import AuditEntry, Crew, Task
-from runs import reaper, turns
+from crews.models import Crew
+from runs.execution import reaper, turns
+from runs.execution.worker import execute_run
 from runs.models import Run
-from runs.tasks import execute_run
-from runs.tests.scene import client_of, get, page_of
-from runs.waits import Waits
 
 pytestmark = pytest.mark.usefixtures("worker_alive")
 
 
 @pytest.fixture
-def rung(monkeypatch) -> list[str]:
+def announced(monkeypatch) -> list[str]:
     """Ids of the runs that workers were told of."""
     told: list[str] = []
     monkeypatch.setattr(execute_run, "apply_async", lambda args, **options: told.append(args[0]))
     return told
-
-
-@pytest.fixture
-def second(acme) -> Crew:
-    """Another crew of Acme's."""
-    crew = Crew.objects.create(organization=acme.organization, name="Second", slug="second")
-    agent = crew.agents.create(name="Lyra", slug="lyra")
-    Task.objects.create(crew=crew, agent=agent, name="Lyra works", steps=[])
-    return crew
 
 
 def queue(crew: Crew, number: int) -> list[Run]:
@@ -85,7 +74,7 @@ class TestTurns:
 
     def test_a_message_names_no_run(self, acme, globex, monkeypatch):
         carried_out = []
-        monkeypatch.setattr("runs.tasks.execute", carried_out.append)
+        monkeypatch.setattr("runs.execution.worker.execute", carried_out.append)
         first, other = *queue(acme.crew, 1), *queue(globex.crew, 1)
         for _ in range(3):  # it comes again
             execute_run.apply(args=[str(other.pk)])
@@ -95,10 +84,12 @@ class TestTurns:
         self, acme, globex, monkeypatch
     ):
         logged = []
-        monkeypatch.setattr("runs.tasks.execute", lambda run: logged.append(get_contextvars()))
+        monkeypatch.setattr(
+            "runs.execution.worker.execute", lambda run: logged.append(get_contextvars())
+        )
         first, other = *queue(acme.crew, 1), *queue(globex.crew, 1)
         message = SimpleNamespace(request=Context(hostname="w", request_id="please-run-it"))
-        monkeypatch.setattr("runs.tasks.current_task", message)
+        monkeypatch.setattr("runs.execution.worker.current_task", message)
         for _ in range(2):
             execute_run.run(str(other.pk))
         assert [entry["run_id"] for entry in logged] == [str(first.pk), str(other.pk)]
@@ -167,110 +158,38 @@ class TestLimits:
 
 @pytest.mark.django_db(transaction=True)
 class TestWaking:
-    def test_a_run_that_ends_wakes_the_one_that_may_go(self, acme, globex, rung):
+    def test_a_run_that_ends_wakes_the_one_that_may_go(self, acme, globex, announced):
         limit(acme.crew, 2)
         runs = queue(acme.crew, 4)
         queue(globex.crew, 2)
         started = start(4)
-        assert rung == []
+        assert announced == []
         next(run for run in started if run.crew_id == acme.crew.pk).finish("failed")
-        assert rung == [str(runs[2].pk)]
+        assert announced == [str(runs[2].pk)]
 
-    def test_without_a_limit_each_run_has_its_own_message(self, acme, rung):
+    def test_without_a_limit_each_run_has_its_own_message(self, acme, announced):
         queue(acme.crew, 4)
         start(1)[0].finish("failed")
-        assert rung == []
+        assert announced == []
 
-    def test_a_limit_that_is_raised_wakes_as_many_as_may_go(self, acme, second, rung):
+    def test_a_limit_that_is_raised_wakes_as_many_as_may_go(self, acme, second, announced):
         limit(acme.organization, 1)
         first, others = queue(acme.crew, 4), queue(second, 2)
         start(1)
         limit(acme.organization, 4)
-        assert rung == [str(run.pk) for run in (others[0], first[1], others[1])]
-        rung.clear()
+        assert announced == [str(run.pk) for run in (others[0], first[1], others[1])]
+        announced.clear()
         limit(acme.crew, 9)
-        assert len(rung) == 3  # the organization's places
-        rung.clear()
+        assert len(announced) == 3  # the organization's places
+        announced.clear()
         limit(acme.organization, 2)
-        assert rung == [str(others[0].pk)]
+        assert announced == [str(others[0].pk)]
 
-    def test_a_sweep_announces_none_that_has_no_place(self, acme, globex, rung, monkeypatch):
+    def test_a_sweep_announces_none_that_has_no_place(self, acme, globex, announced, monkeypatch):
         monkeypatch.setattr(reaper, "ANNOUNCE_AGAIN_AFTER", -timedelta(hours=1))
         limit(acme.crew, 1)
         queue(acme.crew, 3)
         [other] = queue(globex.crew, 1)
         assert [run.crew_id for run in start(1)] == [acme.crew.pk]
         reaper.sweep()
-        assert rung == [str(other.pk)]
-
-
-class TestWaits:
-    def test_a_place_in_the_queue_is_that_of_the_turns(self, acme, second, globex):
-        runs = queue(acme.crew, 3) + queue(second, 2) + queue(acme.crew, 1)
-        queue(globex.crew, 5)
-        start(3)
-        waits = Waits()
-        waiting = [run for run in runs if waits.of(Run.objects.get(pk=run.pk))]
-        place = {run.pk: waits.of(run).position for run in waiting}
-        limit(globex.organization, 1)  # full, so the others start one after the other
-        assert [place[run.pk] for run in start(10)] == list(range(1, len(waiting) + 1))
-
-    def test_say_which_limit_is_reached(self, acme, globex):
-        limit(acme.crew, 1)
-        runs = queue(acme.crew, 4)
-        start(1)
-        assert str(Waits().of(runs[3])) == (
-            "third in Acme's queue, waits for a free place: 1 of 1 runs of the crew are active"
-        )
-        limit(acme.crew, None)
-        limit(acme.organization, 1)
-        assert Waits().of(runs[1]).limit == "1 of 1 runs of Acme are active"
-        limit(acme.organization, None)
-        assert str(Waits().of(runs[1])) == "first in Acme's queue, waits for a worker"
-
-    def test_are_on_the_run_page_for_members_alone(self, acme):
-        limit(acme.crew, 1)
-        runs = queue(acme.crew, 3)
-        start(1)
-        runs[2].share(True)
-        page = page_of(acme.viewer, runs[2])
-        expected = "It is second in Acme&#x27;s queue; 1 of 1 runs of the crew are active."
-        assert expected in page
-        shared = page_of(None, runs[2])
-        assert "Waiting for a free place." in shared
-        assert "in Acme&#x27;s queue" not in shared
-
-    def test_are_in_the_list_and_in_the_api_for_two_queries(self, acme, api):
-        queue(acme.crew, 1)
-        with CaptureQueriesContext(connection) as one:
-            get(acme.viewer, "/runs/")
-        queue(acme.crew, 6)
-        with CaptureQueriesContext(connection) as seven:
-            listed = get(acme.viewer, "/runs/").content.decode()
-        assert len(seven) == len(one)
-        assert "seventh in Acme&#x27;s queue, waits for a worker" in listed
-        answer = api(acme.viewer).get("/api/runs/").json()["results"]
-        assert [run["queue_position"] for run in answer] == [7, 6, 5, 4, 3, 2, 1]
-        assert answer[0]["wait"] == "seventh in Acme's queue, waits for a worker"
-        start(7)
-        first = api(acme.viewer).get("/api/runs/").json()["results"][0]
-        assert (first["queue_position"], first["wait"]) == (None, "")
-
-
-class TestWhoSets:
-    @pytest.mark.parametrize(("who", "saved"), [("admin", None), ("superuser", 3)])
-    def test_an_organization_does_not_raise_its_own_limit(
-        self, acme, superuser, who, saved, people
-    ):
-        page = f"/admin/crews/organization/{acme.organization.pk}/change/"
-        form = {"name": "Acme", "slug": "acme", "max_active_runs": 3}
-        for inline in ("TOTAL_FORMS", "INITIAL_FORMS"):
-            form[f"memberships-{inline}"] = 0
-        answer = client_of(people[who]).post(page, form)
-        assert answer.status_code == 302, answer.context["errors"]
-        acme.organization.refresh_from_db()
-        assert acme.organization.max_active_runs == saved
-
-    def test_a_change_is_in_the_audit_trail(self, acme):
-        limit(acme.crew, 3)
-        assert "max_active_runs" in str(AuditEntry.objects.latest("pk").changes)
+        assert announced == [str(other.pk)]

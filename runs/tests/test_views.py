@@ -179,7 +179,7 @@ class TestOutput:
             assert response.headers["X-Output-End"] == str(len(whole))
 
     def test_of_a_long_one_the_end_comes(self, acme, monkeypatch):
-        monkeypatch.setattr("runs.views.OUTPUT_AT_MOST", 4)
+        monkeypatch.setattr("runs.pages.views.OUTPUT_AT_MOST", 4)
         run = acme.start_run()
         tool = work(run, output="0123456789")
         path = f"/runs/{run.pk}/tools/{tool.pk}/output/"
@@ -226,7 +226,7 @@ class TestList:
         assert pages[0] == pages[1] > 0
 
     def test_comes_in_pages_that_keep_the_filter(self, acme, monkeypatch):
-        monkeypatch.setattr("runs.views.RUNS_PER_PAGE", 2)
+        monkeypatch.setattr("runs.pages.views.RUNS_PER_PAGE", 2)
         for _ in range(3):
             acme.start_run()
         page = get(acme.viewer, "/runs/?status=running").content.decode()

@@ -1,4 +1,4 @@
-"""The tools agents work with: one file each, one line each below."""
+"""The tools of agents: one file per tool, and one line per tool in ``REGISTRY``."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ __all__ = ["Emitter", "Outcome", "Params", "Status", "Tool", "get", "validate_st
 
 
 def get(name: str) -> Tool:
-    """The tool of that name; raises LookupError with the names there are."""
+    """Return the tool with this name. Raises LookupError with the known names."""
     try:
         return REGISTRY[name]
     except KeyError:
@@ -33,7 +33,7 @@ def get(name: str) -> Tool:
 
 
 def validate_steps(steps: Any) -> None:
-    """Refuse steps that could not be carried out.
+    """Reject steps that cannot be executed.
 
     Steps are ``[{"tool": name, "params": {...}}, ...]``. Raises Django's ValidationError with one
     message for each fault, such as ``Step 2 (pytest): args: Expected a list of items ...``.
@@ -69,7 +69,7 @@ def _faults(step: Any) -> list[str]:
 
 
 def _messages(detail: Any, path: str = "") -> list[str]:
-    """A DRF error detail, flattened: ``args[2]: Not a valid string.``"""
+    """Flatten a DRF error detail: ``args[2]: Not a valid string.``"""
     if isinstance(detail, dict):
         pairs = [
             (f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}".lstrip("."), value)

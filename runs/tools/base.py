@@ -1,6 +1,6 @@
-"""The contract every tool keeps. A new tool is one new file: see docs/adding-a-tool.md.
+"""The interface of every tool. A new tool is one new file: see docs/adding-a-tool.md.
 
-Nothing here imports a model, so steps can be validated before the application registry is ready.
+This module imports no model, so steps can be validated before the application registry is ready.
 """
 
 from abc import ABC, abstractmethod
@@ -13,11 +13,11 @@ from typing import Any, ClassVar, Protocol
 from django.conf import settings
 from rest_framework import serializers
 
-CHECKOUT = "repo"  # where git_clone puts its clone and where later steps start
+CHECKOUT = "repo"  # default directory of git_clone, and where later steps start
 
 
 class Status(StrEnum):
-    """How a tool ended; the values of ``tool_end.status``."""
+    """How a tool ended: the values of ``tool_end.status``."""
 
     SUCCESS = "success"
     ERROR = "error"
@@ -26,8 +26,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a tool call came to. ``exit_code`` is None when no process told one. ``made`` is a directory
-    of the workspace that did not exist before: it is removed when a retry repeats the task.
+    """The result of a tool call.
+
+    ``exit_code`` is None if no process returned one. ``made`` is a directory of the workspace that
+    did not exist before. It is removed when a retry repeats the task.
     """
 
     status: Status
@@ -38,7 +40,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What the name of a secret stands for while a tool runs; for `host` and nobody else."""
+    """The value of a secret while a tool runs. It is for `host` only."""
 
     name: str
     host: str  # host or host:port
@@ -46,8 +48,23 @@ class Credential:
     password: str = field(repr=False)
 
 
+class Pause(Protocol):
+    """The pause of a run, for a tool that can stop in the middle of its work."""
+
+    def requested(self) -> bool:
+        """Return whether the run is to be paused now. Cheap."""
+
+    def report(self, paused: bool) -> bool:
+        """Report that the work has stopped, or that it is about to continue.
+
+        Returns whether people still want that. If not, nothing was reported.
+        """
+
+
 class Emitter(Protocol):
-    """What a running tool reports to."""
+    """Receives the reports of a running tool."""
+
+    pause: Pause | None
 
     def progress(
         self,
@@ -56,15 +73,18 @@ class Emitter(Protocol):
         progress: float | None = None,
         output: str | None = None,
     ) -> None:
-        """Report any of: what is going on, how far (0..1), output since the last call."""
+        """Report any of: a message, the progress (0..1), the output since the last call."""
 
     def cancelled(self) -> bool:
-        """Whether to stop now. Cheap; call it at least five times a second while working:
-        each call also hands on what was reported and is due."""
+        """Return whether to stop now.
+
+        The call is cheap. Make it at least five times a second while working: each call also emits
+        reports that are due.
+        """
 
 
 class Params(serializers.Serializer):
-    """Parameters of a tool. Like any serializer, but a parameter it does not know is refused."""
+    """Parameters of a tool: a serializer that also rejects unknown parameters."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if isinstance(data, Mapping) and (
@@ -78,7 +98,7 @@ class Params(serializers.Serializer):
 
 
 class RelativePath(serializers.CharField):
-    """A path below the workspace (or below a directory in it), as written in a step."""
+    """A path in a step, relative to the workspace or to a directory in it."""
 
     default_error_messages = {
         "path": "Write a relative path that stays inside the workspace, such as src/tests.",
@@ -92,11 +112,11 @@ class RelativePath(serializers.CharField):
 
 
 class SecretName(serializers.SlugField):
-    """The name of a secret of the organization. `Tool.run` gets the `Credential` in its place."""
+    """The name of a secret of the organization. `Tool.run` gets the `Credential` instead of it."""
 
 
 class NetworkSwitch(serializers.BooleanField):
-    """Whether the step wants the network, which an administrator must have allowed."""
+    """Whether the step needs the network. An administrator must have allowed it."""
 
     default_error_messages = {
         "forbidden": "Steps get no network here; an administrator can set TOOLS_ALLOW_NETWORK.",
@@ -109,7 +129,7 @@ class NetworkSwitch(serializers.BooleanField):
 
 
 class Tool(ABC):
-    """One kind of work an agent can do. Stateless: one instance serves every run."""
+    """One kind of work an agent can do. It has no state: one instance serves every run."""
 
     name: ClassVar[str]
     params: ClassVar[type[Params]]
@@ -117,31 +137,36 @@ class Tool(ABC):
 
     @abstractmethod
     def run(self, params: dict[str, Any], workspace: Path, emitter: Emitter) -> Outcome:
-        """Do the work in `workspace`. `params` have passed `clean`. Everything that can go wrong
-        in the work itself is an Outcome; an exception is a bug in the tool."""
+        """Do the work in `workspace`. `params` have passed `clean`.
+
+        Every failure of the work itself is an Outcome. An exception is a bug in the tool.
+        """
 
     def clean(self, params: Any) -> dict[str, Any]:
-        """The validated parameters, defaults filled in; raises DRF's ValidationError."""
+        """Return the validated parameters with defaults. Raises DRF's ValidationError."""
         serializer = self.params(data=params)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
 
     def destination(self, params: dict[str, Any]) -> str:
-        """Where a call with these clean `params` sends the secrets they name: ``host`` or, with a
-        port that is not https' own, ``host:port``. A tool that takes secrets says it."""
+        """Return where a call with these clean `params` sends the secrets that they name.
+
+        It is ``host``, or ``host:port`` if the port is not the one of https. A tool that takes
+        secrets implements this.
+        """
         raise NotImplementedError
 
     @property
     def time_limit(self) -> float:
-        """Seconds one call may take; ``TOOLS_TIME_LIMITS_S = {name: seconds}`` overrides the class."""
+        """Seconds one call may take; ``TOOLS_TIME_LIMITS_S = {name: s}`` overrides the class."""
         return float(settings.TOOLS_TIME_LIMITS_S.get(self.name, self.time_limit_s))
 
 
 def working_directory(workspace: Path, directory: str | None = None) -> Path:
-    """Where a step works: `directory` of the workspace, by default the checkout if there is one.
+    """Return the directory a step works in: `directory`, by default the checkout if there is one.
 
-    Raises NotADirectoryError with a message for the user when it is missing or, through a symbolic
-    link, outside the workspace.
+    Raises NotADirectoryError with a message for the user if the directory is missing or, through a
+    symbolic link, outside the workspace.
     """
     root = workspace.resolve()
     if directory is None:

@@ -1,13 +1,13 @@
-"""How well a tool's processes are kept apart from everything else. The best tier that works is used:
+"""How well a tool's processes are isolated. CrewOps uses the best of these tiers that works:
 
 - ``namespaces``: own users, processes, mounts and network (user namespaces, Linux 5.12 or newer).
-  A tool sees the system read-only, its workspace, and nothing else.
-- ``user``: the worker is root, and its tools are a user who cannot read what is private to root.
-- ``limits``: resource limits and an own session. A tool can do whatever the worker's user can.
-- ``none``: no tool runs. The worker is root and its tools could not become anyone else: the kernel sets
-  root no limit of processes. ``TOOLS_ALLOW_UNBOXED_ROOT`` makes this the tier ``limits``.
+  A tool sees the system read-only and its workspace, and nothing else.
+- ``user``: the worker is root. Its tools run as a user who cannot read root's private files.
+- ``limits``: resource limits and an own session. A tool can do everything the worker's user can.
+- ``none``: no tool runs. The worker is root, and its tools cannot run as another user. The kernel
+  does not limit root's processes. ``TOOLS_ALLOW_UNBOXED_ROOT`` replaces this tier by ``limits``.
 
-docs/box.md says what each tier holds back.
+docs/box.md says what each tier prevents.
 """
 
 import os
@@ -25,7 +25,7 @@ from runs.tools import fork_server
 from runs.tools.launch import Launched, Limits, Order
 from runs.tools.removal import remove_tree
 
-# What a command needs of the system. Of /etc only what is known to hold no secret.
+# System paths that a command needs. From /etc only entries that are known to hold no secret.
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 CONFIGURATION = (
     *("alternatives", "ca-certificates", "ca-certificates.conf", "crypto-policies", "group"),
@@ -33,15 +33,15 @@ CONFIGURATION = (
     *("mime.types", "nsswitch.conf", "os-release", "passwd", "pki", "protocols", "resolv.conf"),
     *("services", "ssl/certs", "ssl/openssl.cnf", "timezone"),
 )
-# Of a Python installation, which may be a checkout at the same time.
+# Entries of a Python installation. Its directory may also be a checkout.
 INSTALLATION = ("bin", "include", "lib", "lib64", "pyvenv.cfg", "share")
 
 SANDBOX = "namespaces"  # the tier in which tools see no secret, no network and no other process
 
-# The user of tools when the worker is root: 60578-61183 belong to nobody (systemd.io/UIDS-GIDS).
+# The user of tools if the worker is root: 60578-61183 are unassigned (systemd.io/UIDS-GIDS).
 TOOLS_UID = 60999
 
-# What the lesser tiers lack, for people.
+# Shown to users: the weakness of each tier below the sandbox.
 WEAKNESS = {
     "user": "Tools have a user of their own, but share network and files with the worker's machine.",
     "limits": "Tools have limits, but can do and read whatever their worker can.",
@@ -51,7 +51,7 @@ WEAKNESS = {
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """The tier in force. `shortfall` says why it is not a better one, "" for the best."""
+    """The tier in use. `shortfall` says why no better one works, "" for the best."""
 
     name: str
     uid: int | None = None
@@ -64,7 +64,7 @@ class Tier:
 
     @property
     def refusal(self) -> str:
-        """Why no tool runs in this tier, "" if tools do."""
+        """Why no tool runs in this tier, or ""."""
         if settings.TOOLS_REQUIRE_SANDBOX and not self.is_sandbox:
             return f"Tools do not run here: TOOLS_REQUIRE_SANDBOX is set. {self.shortfall}"
         if self.name == "none":
@@ -73,7 +73,7 @@ class Tier:
 
     @property
     def secrets_refusal(self) -> str:
-        """Why no tool gets a secret in this tier, "" if tools do."""
+        """Why no tool gets a secret in this tier, or ""."""
         if self.is_sandbox or settings.TOOLS_ALLOW_UNBOXED_SECRETS:
             return ""
         return (
@@ -84,11 +84,11 @@ class Tier:
 
 @cache
 def tier() -> Tier:
-    """The best tier that works here, found by running a command in each; remembered."""
+    """Return the best tier that works here, found by a command in each. The result is cached."""
     try:
         return _find_tier()
     finally:
-        fork_server.end()  # a worker's main process asks for the tier and runs no tool
+        fork_server.end()  # a worker's main process asks for the tier, but runs no tool
 
 
 def _find_tier() -> Tier:
@@ -117,7 +117,7 @@ def order(
     readable: Sequence[Path] = (),
     network: bool = False,
 ) -> Order:
-    """The order to run `argv` in a box. `readable` are paths that it sees besides the system's."""
+    """Make the order to run `argv` in a box. The command can also read the paths in `readable`."""
     return Order(
         argv=list(argv),
         cwd=str(cwd),
@@ -132,7 +132,7 @@ def order(
 
 
 def environment(workspace: Path) -> dict[str, str]:
-    """The whole environment of a command: nothing of the worker's own, which holds its secrets."""
+    """Return a command's whole environment. The worker's own, which has secrets, is left out."""
     return {
         "PATH": f"{Path(python()).parent}:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(workspace / ".home"),
@@ -143,7 +143,7 @@ def environment(workspace: Path) -> dict[str, str]:
 
 
 def limits() -> Limits:
-    """The limits of one tool call, from the settings."""
+    """Return the limits of one tool call, from the settings."""
     return Limits(
         cpu_s=settings.TOOLS_LIMIT_CPU_S,
         memory_bytes=settings.TOOLS_LIMIT_MEMORY_BYTES,
@@ -156,13 +156,13 @@ def limits() -> Limits:
 
 
 def python() -> str:
-    """The interpreter tools run with: ``TOOLS_PYTHON``, by default the project's own."""
+    """Return the interpreter for tools: ``TOOLS_PYTHON``, by default the project's own."""
     return settings.TOOLS_PYTHON or sys.executable
 
 
 @cache
 def _readable(interpreter: str) -> tuple[str, ...]:
-    """What of this machine a command sees, parents before what is below them."""
+    """Return the paths of this machine that a command can read, parents before their children."""
     if interpreter == sys.executable:
         prefixes = [sys.base_prefix, sys.prefix]
     else:
@@ -185,8 +185,8 @@ def _readable(interpreter: str) -> tuple[str, ...]:
 
 
 def _try(candidate: Tier) -> str:
-    """What keeps the tools' interpreter from running in that tier; "" when nothing does."""
-    workspace = settings.WORKSPACES_DIR / str(uuid4())  # named like any other, should it be left
+    """Return why the tools' interpreter does not run in this tier, or ""."""
+    workspace = settings.WORKSPACES_DIR / str(uuid4())  # if it is left, it is removed like others
     workspace.mkdir(parents=True, mode=0o700)
     try:
         command = [python(), "-c", "import encodings, socket"]

@@ -1,7 +1,7 @@
-"""The process that forks a launcher for each call: one for each process of a worker.
+"""The process that forks a launcher for each call. Each process of a worker has one.
 
-It is started by the first call and ends with this process, because its socket does. Where it has been
-killed, the next call starts another; calls that are under way have launchers of their own and go on.
+The first call starts it. It ends with this process, because its socket closes. If it was killed,
+the next call starts another. Active calls have their own launchers and continue.
 """
 
 import atexit
@@ -16,16 +16,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 LAUNCHER = Path(__file__).parent / "launcher"
-ANSWER_S = 10.0  # a fork takes a millisecond; a busy machine takes its time
+ANSWER_S = 10.0  # a fork takes a millisecond, but much longer on a busy machine
 TRIES = 3
 
-# Of the protocol in launcher/__main__.py.
+# Values of the protocol in launcher/__main__.py.
 NOTES, SECRETS, KILL = 1, 2, 128
-NOTES_FD, SECRETS_FD = 4, 5  # in the launcher and in the command
+NOTES_FD, SECRETS_FD = 4, 5  # descriptors in the launcher and in the command
 
 
 class ForkServer:
-    """The process and our end of its socket."""
+    """The process and this side of its socket."""
 
     def __init__(self) -> None:
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -44,7 +44,7 @@ class ForkServer:
         self.pid = self._process.pid
 
     def fork(self, request: int, descriptors: Sequence[int]) -> int:
-        """A launcher with these descriptors; its process id. Raises OSError."""
+        """Fork a launcher with these descriptors and return its process id. Raises OSError."""
         socket.send_fds(self._channel, [bytes([request])], descriptors)
         if not (answer := self._channel.recv(200)):
             raise ConnectionResetError("The process that starts tools has ended.")
@@ -53,15 +53,15 @@ class ForkServer:
         return int(answer)
 
     def kill(self, pid: int) -> None:
-        """Kill that launcher, if it is alive."""
+        """Kill this launcher if it is alive."""
         self._channel.send(bytes([KILL]) + str(pid).encode())
 
     def forget(self) -> None:
-        """Close our end, in a process that does not own the server."""
+        """Close this end in a forked process, which does not own the server."""
         self._channel.close()
 
     def end(self) -> None:
-        """End it; its launchers go on."""
+        """End the server. Its launchers continue."""
         self._channel.close()
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
@@ -69,7 +69,7 @@ class ForkServer:
 
 
 class Refused(OSError):
-    """The server is well, but could not fork."""
+    """The server works, but it could not fork."""
 
 
 _lock = threading.Lock()
@@ -77,7 +77,7 @@ _server: ForkServer | None = None
 
 
 def fork(request: int, descriptors: Sequence[int]) -> int:
-    """Have a launcher forked that holds the descriptors; its process id."""
+    """Fork a launcher that holds the descriptors and return its process id. Raises OSError."""
     global _server
     with _lock:
         for left in reversed(range(TRIES)):
@@ -96,7 +96,7 @@ def fork(request: int, descriptors: Sequence[int]) -> int:
 
 
 def kill(pid: int) -> None:
-    """Kill a launcher that does not end. Call it only while its report is open."""
+    """Kill a launcher that does not end. Call this only while its report is open."""
     with _lock, contextlib.suppress(OSError):
         if _server is None:
             os.kill(pid, signal.SIGKILL)
@@ -110,7 +110,7 @@ def pid() -> int | None:
 
 
 def end() -> None:
-    """End the server, if there is one; the next call starts another."""
+    """End the server, if there is one. The next call starts another."""
     global _server
     with _lock:
         if _server is not None:
@@ -119,7 +119,7 @@ def end() -> None:
 
 
 def _forget() -> None:
-    """A forked process starts a server of its own, and does not keep its parent's alive."""
+    """Make a forked process start its own server, and not keep its parent's alive."""
     global _lock, _server
     _lock = threading.Lock()
     if _server is not None:

@@ -1,7 +1,7 @@
-"""Which repositories may be cloned: checked before git sees the address.
+"""Which repositories may be cloned. Addresses are checked before git gets them.
 
 git executes commands that are hidden in addresses (`--upload-pack=...`, `ext::sh -c ...`,
-`ssh://-oProxyCommand=...`), so what is not known to be harmless is refused.
+`ssh://-oProxyCommand=...`). So every address that is not known to be harmless is rejected.
 """
 
 import re
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-PORTS = {"https": 443, "http": 80}  # of the schemes that run no command on this machine
+PORTS = {"https": 443, "http": 80}  # only schemes that run no command on this machine
 MAX_URL_CHARS = 2000
 HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?%@!$&'()*+,;=-]+")
@@ -20,11 +20,11 @@ PATH_CHARACTERS = re.compile(r"[\w./ +=@~-]+")
 # git-check-ref-format(1)
 REF_CHARACTERS = re.compile(r"[^\x00-\x20\x7f~^:?*\[\\]+")
 PREFIXED = re.compile(r"(?:refs/(?:heads|tags|remotes/origin)|(?:remotes/)?origin)/(.+)")
-MAX_REF_BYTES = 244  # a file name of 255, less the longest lock suffix
+MAX_REF_BYTES = 244  # 255 for a file name, minus the longest lock suffix
 
 
 class Refused(ValueError):
-    """An address or a branch that is not handed to git; the message says what to do."""
+    """An address or a branch that git must not get. The message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +33,18 @@ class Address:
 
     url: str
     scheme: str  # https, http or file
-    path: str = ""  # of a local one
+    path: str = ""  # of a local repository
     host: str = ""
     port: int = 0
 
     @property
     def destination(self) -> str:
-        """The host, with its port where that is not the scheme's own."""
+        """The host, with its port if that is not the scheme's default."""
         return self.host if self.port == PORTS.get(self.scheme) else f"{self.host}:{self.port}"
 
 
 def parse(text: str) -> Address:
-    """The address in `text`; raises Refused."""
+    """Parse the address in `text`. Raises Refused."""
     if len(text) > MAX_URL_CHARS:
         raise Refused(f"An address has at most {MAX_URL_CHARS} characters.")
     if text.startswith("/") or text.startswith("file://"):
@@ -53,8 +53,10 @@ def parse(text: str) -> Address:
 
 
 def check_branch(name: str) -> str:
-    """`name`, if git would take it for a branch, a tag or a commit and not for an option; raises
-    Refused."""
+    """Return `name` if git would read it as a branch, tag or commit and not as an option.
+
+    Raises Refused otherwise.
+    """
     parts = name.split("/")
     if (
         name.startswith("-")
@@ -99,8 +101,8 @@ def _remote(text: str) -> Address:
             "Write the address without user name, password and token, where many can read them: "
             "store them as a secret of the organization, and name that as the credential."
         )
-    if parts.query or parts.fragment or not parts.path.strip("/"):
-        raise Refused(f"Write the address as {example}, without ? and #.")
+    if parts.query or not parts.path.strip("/"):
+        raise Refused(f"Write the address as {example}, without ?.")
     return Address(
         url=f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}",
         scheme=parts.scheme,
@@ -117,7 +119,7 @@ def _local(text: str) -> Address:
     if not PATH_CHARACTERS.fullmatch(str(path)) or not path.is_absolute():
         raise Refused("Write a local repository as an absolute path of plain characters.")
     root = Path(root).resolve()
-    # Resolved, because neither `..` nor a symbolic link may lead out.
+    # Resolved, because neither `..` nor a symbolic link may lead outside.
     if not (resolved := path.resolve()).is_relative_to(root) or resolved == root:
         raise Refused(f"Only repositories below {root} may be cloned.")
     return Address(url=f"file://{resolved}", scheme="file", path=str(resolved))

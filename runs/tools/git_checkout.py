@@ -1,10 +1,10 @@
-"""What a clone has brought into the workspace, and what it has not."""
+"""Describes what a clone has written to the workspace, and what it has left out."""
 
 import os
 import re
 from pathlib import Path
 
-MAX_ENTRIES = 50_000  # looked at; a larger checkout is described by what was seen
+MAX_ENTRIES = 50_000  # entries read; the description of a larger checkout covers only these
 MAX_FILE_BYTES = 64 * 1024
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 MAX_POINTER_BYTES = 1024  # git-lfs' own limit
@@ -13,7 +13,7 @@ REMOTE_BRANCH = re.compile(r"^[0-9a-f]+ refs/remotes/origin/(?!HEAD$)(.+)$", re.
 
 
 def is_unborn(checkout: Path) -> bool:
-    """Whether HEAD names a branch that does not exist, so that nothing was checked out."""
+    """Whether HEAD names a branch that does not exist, so nothing was checked out."""
     reference = _text(checkout / ".git/HEAD").strip().removeprefix("ref: ")
     if not reference.startswith("refs/"):
         return False  # a commit's id
@@ -22,12 +22,12 @@ def is_unborn(checkout: Path) -> bool:
 
 
 def branches(checkout: Path) -> list[str]:
-    """The branches of the repository that a fresh clone knows."""
+    """Return the branches of the repository that a fresh clone knows."""
     return REMOTE_BRANCH.findall(_text(checkout / ".git/packed-refs"))
 
 
 def left_out(checkout: Path) -> str:
-    """What of the repository was not cloned, as a sentence; "" if nothing."""
+    """Return a sentence about what the clone does not contain, or ""."""
     submodules = len(SUBMODULE.findall(_text(checkout / ".gitmodules")))
     pointers = _lfs_pointers(checkout)
     said = []
@@ -55,7 +55,7 @@ def _lfs_pointers(checkout: Path) -> int:
 
 
 def _files(checkout: Path):
-    """Files below, at most so many, without git's own and without following a link."""
+    """Yield at most `MAX_ENTRIES` files, without those in .git, and without following links."""
     pending, seen = [checkout], 0
     while pending:
         with os.scandir(pending.pop()) as entries:
@@ -71,7 +71,7 @@ def _files(checkout: Path):
 
 
 def _text(path: Path) -> str:
-    """The beginning of a plain file, "" where there is none. Its content is a stranger's."""
+    """Return the beginning of a regular file, or "" if there is none. Its content is untrusted."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:

@@ -1,4 +1,4 @@
-"""The `git_clone` tool: a clone in the workspace, with git's own percentages as progress."""
+"""The `git_clone` tool: clones into the workspace, with git's percentages as progress."""
 
 import re
 import time
@@ -58,7 +58,7 @@ class GitCloneParams(Params):
 
 
 class GitClone(Tool):
-    """Clones into `directory`, by default `repo`, where the steps that follow start."""
+    """Clones into `directory`, by default `repo`, where the following steps start."""
 
     name = "git_clone"
     params = GitCloneParams
@@ -97,6 +97,7 @@ class GitClone(Tool):
                 else [],
                 emitter=emitter,
                 time_limit=max(0.0, ends_at - time.monotonic()),
+                can_pause=not connects,  # the other end would give up
                 on_output=percentages.read,
             )
 
@@ -107,7 +108,7 @@ class GitClone(Tool):
         if not message and git_checkout.is_unborn(target):
             message = _nothing_checked_out(git_checkout.branches(target))
         if message:
-            remove_tree(target)  # half a clone would stand in the next try's way
+            remove_tree(target)  # a partial clone would make the next try fail
             return Outcome(Status.ERROR, finished.exit_code, message)
         emitter.progress(progress=1.0)
         commit = git_command.commit_of(params)
@@ -126,8 +127,11 @@ def _check_out(
     params: dict[str, Any],
     addresses: Sequence[str],
 ) -> process.Finished:
-    """Check out the commit that the step names; one that no branch or tag contains, as of a merge
-    request, or that a shallow clone left out, is fetched."""
+    """Check out the commit that the step names.
+
+    The commit is fetched if a shallow clone left it out, or if no branch or tag contains it, as for
+    a merge request.
+    """
     finished = None
     if "depth" not in params:
         finished = git(git_command.checkout(address, params), connects=False)
@@ -141,7 +145,7 @@ def _check_out(
 def _fault(
     finished: process.Finished, output: str, address: Address, params: dict[str, Any]
 ) -> str:
-    """Why git failed, and what to do; "" where it did not."""
+    """Return why git failed and what to do, or ""."""
     if finished.fault or finished.exit_code == 0:
         return finished.fault
     if NOT_LET_IN.search(output):

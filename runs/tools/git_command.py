@@ -10,7 +10,7 @@ from django.conf import settings
 from runs.tools.base import Credential
 from runs.tools.git_address import Address
 
-# Whatever a repository, a system or a user has configured, git runs none of it.
+# git runs no command that a repository, a system or a user has configured.
 GUARDS = {
     "protocol.allow": "never",
     "protocol.ext.allow": "never",
@@ -35,20 +35,23 @@ ENVIRONMENT = {
     "GIT_LFS_SKIP_SMUDGE": "1",
 }
 ASKPASS = Path(__file__).parent / "askpass"
-# In its box git may be another user than the owner of a repository on this machine.
+# In its box git may run as another user than the owner of a repository on this machine.
 ANY_OWNER = "git -c safe.directory='*' upload-pack"
 
 COMMIT = re.compile(r"(?i)[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def commit_of(params: dict[str, Any]) -> str:
-    """The commit id that the step names as its branch, or ""."""
+    """Return the commit id that the step names as its branch, or ""."""
     branch = params.get("branch", "")
     return branch.lower() if COMMIT.fullmatch(branch) else ""
 
 
 def clone(address: Address, params: dict[str, Any], addresses: Sequence[str] = ()) -> list[str]:
-    """The command that clones. It connects to `addresses` only, and behind ``--`` it takes nothing for an option."""
+    """Return the clone command.
+
+    It connects only to `addresses`. git takes nothing after ``--`` for an option.
+    """
     command = [*_git(address, addresses), "clone", "--progress", "--no-recurse-submodules"]
     command.append("--template=")
     if address.path:
@@ -63,7 +66,7 @@ def clone(address: Address, params: dict[str, Any], addresses: Sequence[str] = (
 
 
 def fetch(address: Address, params: dict[str, Any], addresses: Sequence[str] = ()) -> list[str]:
-    """The command that fetches the commit, which no branch or tag of a clone may contain."""
+    """Return the command that fetches the commit, which no branch or tag of a clone may contain."""
     command = [*_git(address, addresses), "-C", params["directory"], "fetch", "--progress"]
     command += ["--no-recurse-submodules", "--no-tags"]
     if address.path:
@@ -74,13 +77,13 @@ def fetch(address: Address, params: dict[str, Any], addresses: Sequence[str] = (
 
 
 def checkout(address: Address, params: dict[str, Any]) -> list[str]:
-    """The command that checks the commit out; it connects to nothing."""
+    """Return the command that checks out the commit. It does not use the network."""
     command = [*_git(address), "-C", params["directory"], "checkout", "--progress", "--detach"]
     return [*command, commit_of(params), "--"]
 
 
 def environment(address: Address, credential: Credential | None) -> dict[str, str]:
-    """What git finds in its environment."""
+    """Return git's environment variables."""
     found = ENVIRONMENT | {"GIT_ALLOW_PROTOCOL": address.scheme}
     if settings.TOOLS_GIT_CA_FILE:
         found["GIT_SSL_CAINFO"] = settings.TOOLS_GIT_CA_FILE

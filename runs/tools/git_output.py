@@ -1,10 +1,10 @@
-"""What git writes while it clones: its percentages, and why it failed."""
+"""Reads git's output during a clone: the percentages, and the reason of a failure."""
 
 import re
 
 from runs.tools.base import Emitter
 
-# The share of the whole each phase of a clone ends at; measured by eye, only their order matters.
+# The share of the progress where each phase starts and ends. Estimates; only their order matters.
 PHASES = {
     "Counting objects": (0.0, 0.05),
     "Compressing objects": (0.05, 0.1),
@@ -13,13 +13,13 @@ PHASES = {
     "Updating files": (0.9, 1.0),
 }
 PERCENTAGE = re.compile(rf"({'|'.join(PHASES)}): +(\d{{1,3}})%")
-MAX_TAIL_CHARS = 200  # of an unfinished line; longer than any line of progress
+MAX_TAIL_CHARS = 200  # kept of an unfinished line; longer than any progress line
 MAX_LAST_CHARS = 4000
 MAX_FATAL_CHARS = 300
 
-# What git says, in its last lines, when a host does not let it in.
+# git's last lines when a host denies access.
 NOT_LET_IN = re.compile(r"Authentication failed for|could not read (?:Username|Password) for")
-# What follows from another fault, which git names before.
+# Messages that follow from another fault, which git reports before.
 GENERIC = re.compile(
     "Could not read from remote|the remote end hung up|early EOF|fetch-pack: invalid index-pack"
 )
@@ -27,15 +27,17 @@ FATAL = re.compile(r"^fatal: (.+?)\.?$", re.MULTILINE)
 
 
 def fatal(output: str) -> str:
-    """git's last word on why it failed, as a sentence; "" if it gave none."""
+    """Return git's last useful error as a sentence, or ""."""
     found = FATAL.findall(output.replace("\r", "\n"))
     telling = [line for line in found if not GENERIC.match(line)] or found
     return f"{telling[-1][:MAX_FATAL_CHARS]}." if telling else ""
 
 
 class Percentages:
-    """git's percentages as one progress from 0 to 1 that never goes back; `last` is the end of all
-    that git wrote."""
+    """Turns git's percentages into one progress from 0 to 1 that never decreases.
+
+    `last` is the end of git's output.
+    """
 
     def __init__(self, emitter: Emitter) -> None:
         self._emitter = emitter
@@ -44,7 +46,7 @@ class Percentages:
         self.last = ""
 
     def read(self, text: str) -> None:
-        """Take in what git wrote; lines of progress end with a carriage return."""
+        """Read git's output. Progress lines end with a carriage return."""
         self.last = (self.last + text)[-MAX_LAST_CHARS:]
         *lines, tail = re.split(r"[\r\n]", self._tail + text)
         self._tail = tail[-MAX_TAIL_CHARS:]

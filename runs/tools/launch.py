@@ -1,4 +1,4 @@
-"""Starting the launcher, which runs one command and leaves nothing of it behind."""
+"""Starts the launcher, which runs one command and ends all processes of it."""
 
 import contextlib
 import json
@@ -19,17 +19,20 @@ from runs.tools.output import Output
 NOTES_VARIABLE = "CREWOPS_NOTES_FD"
 SECRETS_VARIABLE = "CREWOPS_SECRETS_FD"
 MARK_VARIABLE = "CREWOPS_BOX"  # in the environment of every process of one call
-STOP_S = 4.0  # the launcher ends a process tree well within this
-SIGN_S = 1.0  # between two signs of life to the launcher
-SPARE_S = 5.0  # a worker may be silent for a lease and this, which is waiting for the database
+STOP_S = 4.0  # the launcher ends a process tree in much less time
+SIGN_S = 1.0  # interval of the empty lines that show the launcher that the worker is alive
+# What launcher/supervision.py reads and reports.
+PAUSE, RESUME = b"pause\n", b"resume\n"
+PAUSED, CONTINUED = b'{"paused": true}', b'{"paused": false}'
+SPARE_S = 5.0  # a worker that waits for the database may be silent for a lease plus this
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Kept by the kernel for each process or file, and by the launcher for all of them together."""
+    """The kernel enforces these per process or file, the launcher for the sum of all processes."""
 
     cpu_s: int
-    memory_bytes: int  # address space of a process; resident memory of all
+    memory_bytes: int  # address space of one process; resident memory of all
     file_bytes: int
     open_files: int
     processes: int
@@ -39,7 +42,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the launcher is told, as one line of JSON. See box.py for `tier`, `uid` and `readable`."""
+    """The launcher's input, as one line of JSON. See box.py for `tier`, `uid` and `readable`."""
 
     argv: list[str]
     cwd: str
@@ -85,6 +88,10 @@ class Launched:
             for descriptor in handed_over:
                 os.close(descriptor)
         self._stopped_at: float | None = None
+        self._heard = b""  # of the report
+        self._last: bytes | None = None  # line of the report; b"" if there was none
+        self._asks_for_pause = False
+        self.is_paused = False  # whether the launcher has stopped all processes for now
         self._sign_at = time.monotonic()
         self.output = Output(output, limit=settings.TOOLS_OUTPUT_LIMIT_BYTES, notes=notes)
         self._order_pipe = os.fdopen(order_writer, "wb")
@@ -93,29 +100,46 @@ class Launched:
             self._order_pipe.flush()
 
     def give_sign(self) -> None:
-        """Tell the launcher that somebody still watches; without that it ends the command in the end."""
+        """Show the launcher that the worker is alive. Otherwise it stops the command in the end."""
         if self._stopped_at is None and time.monotonic() - self._sign_at > SIGN_S:
             self._sign_at = time.monotonic()
             with contextlib.suppress(BrokenPipeError):
                 self._order_pipe.write(b"\n")
                 self._order_pipe.flush()
 
+    def pause(self, wanted: bool) -> None:
+        """Ask the launcher to stop all processes for now, or to let them continue.
+
+        ``is_paused`` is true when it has stopped them.
+        """
+        if wanted != self._asks_for_pause and self._stopped_at is None:
+            self._asks_for_pause = wanted
+            with contextlib.suppress(BrokenPipeError):
+                self._order_pipe.write(PAUSE if wanted else RESUME)
+                self._order_pipe.flush()
+
     def stop(self) -> None:
-        """End the whole process tree: SIGTERM, and after a grace SIGKILL."""
+        """End the whole process tree: SIGTERM, and SIGKILL after a delay."""
         self._stopped_at = self._stopped_at or time.monotonic()
         with contextlib.suppress(BrokenPipeError):
             self._order_pipe.close()
 
     def overdue(self) -> bool:
-        """Whether the launcher was stopped, or has reported or died, for longer than ending
-        everything takes."""
-        if self._stopped_at is None and self._reports_within(0):
+        """Whether the launcher should have ended everything by now.
+
+        That is `STOP_S` seconds after it was stopped, or has reported or died.
+        """
+        while self._last is None and self._reports_within(0):
+            self._hear()
+        if self._stopped_at is None and self._last is not None:
             self._stopped_at = time.monotonic()
         return self._stopped_at is not None and time.monotonic() - self._stopped_at > STOP_S
 
     def finish(self) -> dict:
-        """Stop it if need be and wait for the end. The launcher's report: `exit_code` and `stopped`,
-        or `error` when the command did not start."""
+        """Stop the launcher if it still runs, wait for its end and return its report.
+
+        The report has `exit_code` and `stopped`, or `error` if the command did not start.
+        """
         self.stop()
         try:
             line = self._read_report()
@@ -123,25 +147,36 @@ class Launched:
             os.close(self._report)
         if line:
             return json.loads(line)
-        # Only in the lowest tier a tool can kill its launcher, and so get away from it.
+        # Only in the lowest tier can a tool kill its launcher, and so escape from it.
         self._kill_marked()
         return {"error": "The process that ran the tool was killed."}
 
     def _read_report(self) -> bytes:
-        """The line it reported, once the launcher and all that it forked for itself are gone."""
-        report = b""
+        """Return the reported line, after the launcher and its own forked processes have ended."""
         for last in (False, True):
             deadline = time.monotonic() + STOP_S
             while self._reports_within(deadline - time.monotonic()):
-                if not (chunk := os.read(self._report, 65536)):
-                    return report.partition(b"\n")[0]
-                report += chunk
+                if not self._hear():
+                    return self._last or b""
             if not last:
                 fork_server.kill(self._pid)
-        return report.partition(b"\n")[0]
+        return self._last or b""
+
+    def _hear(self) -> bool:
+        """Read from the report. Returns False at its end."""
+        chunk = os.read(self._report, 65536)
+        *lines, self._heard = (self._heard + chunk).split(b"\n")
+        for line in lines:
+            if line in (PAUSED, CONTINUED):
+                self.is_paused = line == PAUSED
+            elif not self._last:
+                self._last = line
+        if not chunk and self._last is None:
+            self._last = b""
+        return bool(chunk)
 
     def _reports_within(self, seconds: float) -> bool:
-        """Whether there is something to read, its end included."""
+        """Whether there is something to read, including the end of the pipe."""
         reader = select.poll()
         reader.register(self._report, select.POLLIN)
         return bool(reader.poll(max(0.0, seconds) * 1000))
@@ -159,7 +194,7 @@ class Launched:
 
 
 def _pipe_with(lines: Sequence[str]) -> int:
-    """The read end of a pipe that holds the lines and nothing after them: read once, they are gone."""
+    """Return the read end of a pipe with only these lines. After one read they are gone."""
     text = "".join(f"{line}\n" for line in lines).encode()
     assert len(text) <= select.PIPE_BUF  # so that writing never waits for a reader
     reader, writer = os.pipe()
@@ -171,5 +206,5 @@ def _pipe_with(lines: Sequence[str]) -> int:
 def _has(process: Path, variable: bytes) -> bool:
     try:
         return variable in (process / "environ").read_bytes().split(b"\0")
-    except OSError:  # gone, or another user's
+    except OSError:  # the process has ended, or belongs to another user
         return False

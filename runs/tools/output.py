@@ -1,4 +1,4 @@
-"""What a process writes: read without ever making it wait, decoded, bounded, handed on in order."""
+"""Reads a process's output without making it wait; decodes and limits it, and keeps its order."""
 
 import codecs
 import os
@@ -7,15 +7,15 @@ import threading
 from collections import deque
 
 READ_BYTES = 64 * 1024
-NOTES_KEPT = 256  # lines; each supersedes the ones before it
-NOTE_BYTES = 1024  # a longer line is no note
+NOTES_KEPT = 256  # lines; each replaces the ones before it
+NOTE_BYTES = 1024  # a longer line is not a note
 
 
 class Output:
-    """Drains a pipe on a thread of its own, so that a slow database never blocks the tool.
+    """Reads a pipe in a separate thread, so that a slow database never blocks the tool.
 
-    Keeps at most `limit` bytes (of UTF-8) of text; what comes after is read and dropped, and a last
-    line says so. A NUL, which the database cannot store, becomes U+FFFD like any undecodable byte.
+    Keeps at most `limit` bytes (of UTF-8) of text. The rest is read and dropped, and a last line
+    says so. A NUL, which the database cannot store, becomes U+FFFD, as does any undecodable byte.
     `notes`, if given, is a second pipe of short lines that are never part of the output.
     """
 
@@ -31,7 +31,7 @@ class Output:
         self._thread.start()
 
     def take(self, timeout: float) -> tuple[str, list[str], bool]:
-        """New text, new notes and whether that was all; waits up to `timeout` seconds for any."""
+        """Wait up to `timeout` seconds. Returns new text, new notes and whether that was all."""
         with self._changed:
             self._changed.wait_for(lambda: self._text or self._notes or self._ended, timeout)
             text, notes = "".join(self._text), list(self._notes)
@@ -62,7 +62,7 @@ class Output:
             self._changed.notify_all()
 
     def _append(self, chunk: bytes) -> None:
-        """Add a chunk; an empty one is the end."""
+        """Add a chunk. An empty one is the end."""
         if self._cut:
             return
         text = self._decoder.decode(chunk, final=not chunk).replace("\0", "\ufffd")

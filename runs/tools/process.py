@@ -1,4 +1,4 @@
-"""Running one command for a tool: boxed, streamed, limited, stoppable, and gone entirely afterwards."""
+"""Runs one command for a tool: isolated, streamed, limited, stoppable. Leaves no process behind."""
 
 import contextlib
 import signal
@@ -14,14 +14,14 @@ from runs.tools.base import Emitter
 from runs.tools.launch import Launched
 
 SIGNALLED = 128  # a shell reports signal n as exit code 128 + n
-POLL_S = 0.1  # how often cancelling and the limits in time are looked at
+POLL_S = 0.1  # interval of the checks for cancellation and time limits
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """How a command ended. `fault` says in words why it could not start or was stopped, else "".
+    """How a command ended. `fault` says why it could not start or was stopped, or is "".
 
-    `exit_code` is as a shell reports it: 128 + n for signal n; None when it did not start.
+    `exit_code` is as in a shell: 128 + n for signal n; None if the command did not start.
     """
 
     exit_code: int | None
@@ -29,7 +29,7 @@ class Finished:
 
 
 def in_words(exit_code: int | None) -> str:
-    """``exit code 139 (SIGSEGV)``; what a shell means by it, where it has a meaning."""
+    """Return ``exit code 139 (SIGSEGV)``, with the meaning of the code in a shell, if any."""
     meaning = {126: "a command could not be executed", 127: "a command was not found"}.get(
         exit_code or 0, ""
     )
@@ -50,18 +50,20 @@ def run(
     readable: Sequence[Path] = (),
     network: bool = False,
     secrets: Sequence[str] = (),
+    can_pause: bool = True,
     on_output: Callable[[str], None] | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> Finished:
     """Run `argv` (never a shell string) in `cwd`, by default the workspace, until it ends.
 
-    Output, stdout and stderr as written, goes to `emitter` and to `on_output`. `time_limit` is in
-    seconds. The command inherits nothing from the worker's environment; `env` adds to a minimal one.
-    In its box it sees its workspace, the system and `readable`; the network only if `network`.
-    `secrets` are lines that it can read, once, from the descriptor whose number it finds in
-    ``CREWOPS_SECRETS_FD``; they stand in no argument, variable or file.
-    With `on_note` it finds the number of a descriptor in ``CREWOPS_NOTES_FD``, and every line
-    written there is handed to `on_note`.
+    The output, stdout and stderr in the order written, goes to `emitter` and to `on_output`.
+    `time_limit` is in seconds. The command inherits nothing of the worker's environment; `env` adds
+    to a minimal one. In its box it sees its workspace, the system and `readable`, and the network
+    only if `network`. `secrets` are lines that it can read, once, from the descriptor whose number
+    is in ``CREWOPS_SECRETS_FD``; they are in no argument, variable or file.
+    If the run is paused meanwhile and the command `can_pause`, all its processes are stopped, and
+    the time does not count. With `on_note`, ``CREWOPS_NOTES_FD`` has the number of a descriptor. Every line written there is
+    passed to `on_note`.
     """
     tier = box.tier()
     if tier.refusal:
@@ -85,6 +87,7 @@ def run(
         while not ended:
             text, notes, ended = launched.output.take(POLL_S)
             launched.give_sign()
+            clock.stand_still(can_pause and not fault and _is_paused(launched, emitter))
             if text or notes:
                 clock.heard()
             for note in notes:
@@ -96,7 +99,7 @@ def run(
                     on_output(text)
             if not fault and (fault := "Cancelled." if emitter.cancelled() else clock.excess()):
                 launched.stop()
-            # Should a process get away with the pipe, its output is not waited for.
+            # If a process escapes with the pipe, its output is not waited for.
             ended = ended or launched.overdue()
     finally:
         report = launched.finish()
@@ -104,12 +107,37 @@ def run(
     return Finished(report.get("exit_code"), fault)
 
 
+def _is_paused(launched: Launched, emitter: Emitter) -> bool:
+    """Pause the processes, or let them continue, as people want. Returns whether they are paused.
+
+    What is reported is the truth: a pause after the processes have stopped, and the end of a pause
+    before they continue.
+    """
+    if (pause := emitter.pause) is None:
+        return False
+    if pause.requested():
+        launched.pause(True)
+        if launched.is_paused:
+            pause.report(True)
+    elif pause.report(False):
+        launched.pause(False)
+    return launched.is_paused
+
+
 class _Clock:
-    """The limits in time: for the whole, and for silence."""
+    """The time limits: for the whole call, and for silence. Time in a pause does not count."""
 
     def __init__(self, time_limit: float) -> None:
         self._started_at = self._heard_at = time.monotonic()
         self._time_limit = time_limit
+        self._paused_at: float | None = None
+
+    def stand_still(self, paused: bool) -> None:
+        now = time.monotonic()
+        if self._paused_at is not None:
+            self._started_at += now - self._paused_at
+            self._heard_at += now - self._paused_at
+        self._paused_at = now if paused else None
 
     def heard(self) -> None:
         self._heard_at = time.monotonic()

@@ -1,14 +1,14 @@
-"""Resolving a host once and refusing addresses that are not public (server-side request forgery).
+"""Resolves a host once and rejects addresses that are not public (server-side request forgery).
 
-The caller connects to the addresses given back, not to the name: a name that is resolved a second time
-may have moved to 127.0.0.1 or to a cloud's metadata service meanwhile.
+The caller connects to the returned addresses, not to the name. If the name were resolved a second
+time, it could now point to 127.0.0.1 or to a cloud's metadata service.
 """
 
 import socket
 from collections.abc import Collection
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
-# Ranges that carry an IPv4 address, which may be a private one, to a translator or a tunnel.
+# Ranges that carry an IPv4 address, possibly a private one, to a translator or a tunnel.
 TRANSLATED = tuple(
     IPv6Network(network)
     for network in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96")
@@ -16,13 +16,13 @@ TRANSLATED = tuple(
 
 
 class NotPublic(ValueError):
-    """The host has no address that may be connected to; the message says why."""
+    """The host has no address that connections may use. The message says why."""
 
 
 def resolve(host: str, port: int, *, private_hosts: Collection[str] = ()) -> list[str]:
-    """The addresses of `host`, each a public one unless `private_hosts` names the host.
+    """Return the addresses of `host`. All are public, unless `private_hosts` contains the host.
 
-    Raises NotPublic; one private address among public ones is enough.
+    Raises NotPublic, also if only one of the addresses is private.
     """
     try:
         answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -35,7 +35,7 @@ def resolve(host: str, port: int, *, private_hosts: Collection[str] = ()) -> lis
 
 
 def is_public(text: str) -> bool:
-    """Whether the address is one on the public internet."""
+    """Whether the address is on the public internet."""
     address: IPv4Address | IPv6Address = ip_address(text)
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped:

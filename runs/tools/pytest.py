@@ -20,10 +20,10 @@ from runs.tools.base import (
 from runs.tools.pytest_outcome import Asked, Counts, outcome
 
 PLUGIN = Path(__file__).parent / "plugin"
-# Ours, and not that of the Valkey that CrewOps itself may start.
+# Loads our plugin, and excludes the one of the Valkey that CrewOps itself may start.
 PLUGINS = ("-p", "crewops_progress", "-p", "no:valkey")
 
-MAX_LAST_CHARS = 4000  # of the output: pytest's complaints are its last lines
+MAX_LAST_CHARS = 4000  # of the output: pytest writes its errors in the last lines
 COLOR = re.compile(r"\x1b\[[\d;]*m")
 
 
@@ -39,8 +39,9 @@ class PytestParams(Params):
 class Pytest(Tool):
     """Runs the suite from the checkout if there is one, with the project's own interpreter.
 
-    All passed is a success, failed tests are `completed_with_errors`. No tests found is an error,
-    like everything that keeps pytest from running all it collected, whatever its exit code says.
+    Only passed tests are a success; failed tests are `completed_with_errors`. No tests found is an
+    error. So is everything that keeps pytest from running all collected tests, whatever the exit
+    code.
     """
 
     name = "pytest"
@@ -72,16 +73,19 @@ class Pytest(Tool):
 
 
 class Progress:
-    """The plugin's notes as progress; `counts` is the last one, `last` the end of the output."""
+    """Reports the plugin's notes as progress.
+
+    `counts` is the last note, `last` the end of the output.
+    """
 
     def __init__(self, emitter: Emitter) -> None:
         self._emitter = emitter
-        self._progress = 0.0  # which never goes back: tests may be collected late
+        self._progress = 0.0  # never decreases, although tests may be collected late
         self.counts: Counts | None = None
         self.last = ""
 
     def note(self, line: str) -> None:
-        """Take in one line; anything but the plugin's own form is ignored."""
+        """Read one line. Lines that are not in the plugin's format are ignored."""
         if (counts := Counts.parse(line)) is None:
             return
         before, self.counts = self.counts, counts
@@ -90,5 +94,5 @@ class Progress:
             self._emitter.progress(message=str(counts), progress=self._progress)
 
     def read(self, text: str) -> None:
-        """Take in what pytest wrote."""
+        """Read a piece of pytest's output."""
         self.last = (self.last + text)[-MAX_LAST_CHARS:]

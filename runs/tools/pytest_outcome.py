@@ -1,4 +1,4 @@
-"""What a pytest run came to: from its exit code, its plugin's last note and its last lines."""
+"""The outcome of a pytest run, from its exit code, its plugin's last note and its last lines."""
 
 import json
 import re
@@ -33,11 +33,11 @@ class Counts:
     first_uncollected: str = ""
     deselected: int = 0
     prints: bool = False  # an option makes pytest print something and run nothing
-    ended: bool = False  # pytest ended its session: it was not cut off
+    ended: bool = False  # pytest ended its session: it was not stopped from outside
 
     @classmethod
     def parse(cls, line: str) -> "Counts | None":
-        """The note in `line`; None where it is not the plugin's. Tests may write there, too."""
+        """Parse a note. None if it is not from the plugin: tests may write to the pipe too."""
         try:
             note = json.loads(line)
         except (ValueError, RecursionError):
@@ -58,7 +58,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the step asked pytest for, and the end of what pytest wrote."""
+    """The arguments of the step, and the end of pytest's output."""
 
     arguments: Sequence[str]  # args and path
     output: str = ""
@@ -66,7 +66,7 @@ class Asked:
 
 
 def outcome(code: int, counts: Counts | None, asked: Asked) -> Outcome:
-    """The outcome of a pytest that ended with `code`; `counts` is None where the plugin was silent."""
+    """Return the outcome for exit code `code`; `counts` is None if the plugin sent nothing."""
     if code == PASSED and _only_prints(counts, asked):
         return Outcome(Status.SUCCESS, code, _printed(counts))
     if counts is None:
@@ -85,7 +85,7 @@ def outcome(code: int, counts: Counts | None, asked: Asked) -> Outcome:
 
 
 def _only_prints(counts: Counts | None, asked: Asked) -> bool:
-    # pytest answers some of these before it loads a plugin.
+    # pytest handles some of these options before it loads a plugin.
     return counts.prints if counts else not VERSION_OR_HELP.isdisjoint(asked.arguments)
 
 
@@ -157,7 +157,7 @@ def _not_run(code: int, counts: Counts, asked: Asked) -> str:
 
 
 def _complaint(code: int, asked: Asked) -> str:
-    """pytest's own words about what kept it from running, and where to look."""
+    """Return pytest's own message about why it could not run, and where to look."""
     found = COMPLAINT.findall(asked.output)
     if code == INTERNAL_ERROR:
         if "caught unexpected SystemExit" in asked.output:

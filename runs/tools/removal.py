@@ -1,16 +1,16 @@
-"""Removing what tools have left, whatever they did to it."""
+"""Removes directories that tools have left, whatever modes and depth they have."""
 
 import subprocess
 from pathlib import Path
 
 
 def remove_tree(directory: Path) -> None:
-    """Remove `directory` and all below it; symbolic links are removed, never followed.
+    """Remove `directory` and everything below it. Symbolic links are removed, never followed.
 
-    `shutil.rmtree` recurses, so it ends in RecursionError below a thousand levels, and it stops at
-    a directory whose mode keeps its owner out. Raises OSError when something is left.
+    `shutil.rmtree` recurses, so it fails with RecursionError below a thousand levels. It also stops
+    at a directory whose mode denies access to its owner. Raises OSError if something is left.
     """
-    if directory.is_symlink():  # which `chmod` would follow
+    if directory.is_symlink():  # `chmod` would follow it
         directory.unlink()
         return
     subprocess.run(["chmod", "-Rf", "u+rwX", "--", directory], check=False)

@@ -19,7 +19,7 @@ from runs.tools.base import (
 )
 
 MAX_LAST_CHARS = 2000
-# What curl, Python, Node and others say where no name can be resolved.
+# Messages of curl, Python, Node and others when no name can be resolved.
 NO_NETWORK = re.compile(
     r"Could not resolve host|Temporary failure in name resolution|Name or service not known"
     r"|getaddrinfo E(?:AI_AGAIN|NOTFOUND)|Network is unreachable"
@@ -35,7 +35,7 @@ class ScriptParams(Params):
 
 
 class Script(Tool):
-    """Runs `code`, from the checkout if there is one; exit code 0 is success, any other an error."""
+    """Runs `code`, from the checkout if there is one. Exit code 0 is success, others are errors."""
 
     name = "script"
     params = ScriptParams
@@ -67,7 +67,7 @@ class Script(Tool):
 
 
 class Last:
-    """The end of what the script wrote."""
+    """Keeps the end of the script's output."""
 
     def __init__(self) -> None:
         self.text = ""

@@ -15,10 +15,11 @@ from django.db import connection
 from rest_framework_simplejwt.tokens import AccessToken
 
 from conftest import make_tenant
-from realtime import log, streams
+from realtime import log
+from realtime.log import streams
 from realtime.models import Event
+from runs.execution.outages import retry_on_outage
 from runs.models import TaskExecution, ToolExecution, Worker
-from runs.patience import patiently
 from tests import postgres
 from tests.chaos.clients import EXPECTED_CODES, Client, Clients
 from tests.live import Web, eventually
@@ -56,7 +57,7 @@ class Caller(threading.Thread):
 def keep_reporting(tool: ToolExecution, over: threading.Event) -> None:
     number = 0
     while not over.wait(1 / RATE):
-        patiently(tool.report, message=f"{number}", output="a line\n")
+        retry_on_outage(tool.report, message=f"{number}", output="a line\n")
         number += 1
     connection.close()
 

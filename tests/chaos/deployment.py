@@ -17,10 +17,10 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from rest_framework_simplejwt.tokens import AccessToken
 
-from crewops import leftovers
+from crewops import stale_processes
 from crewops.redis import socket_path
+from runs.execution.worker import execute_run
 from runs.models import Worker
-from runs.tasks import execute_run
 from tests.chaos import processes
 from tests.live import PROJECT, environment, eventually, free_port
 
@@ -123,7 +123,7 @@ class Deployment:
         return Worker.objects.filter(name__startswith="celery@", last_seen__gt=started).exists()
 
     def programs(self) -> dict[str, psutil.Process]:
-        return leftovers.running(self.directory)
+        return stale_processes.running(self.directory)
 
     def pool(self) -> list[psutil.Process]:
         """The children of the worker's main process; tools are below them."""

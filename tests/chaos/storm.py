@@ -12,7 +12,8 @@ from django.contrib.auth.models import User
 from rest_framework_simplejwt.tokens import AccessToken
 
 from crews.models import Crew, Task
-from realtime import log, streams
+from realtime import log
+from realtime.log import streams
 from realtime.models import Event
 from runs.models import Run
 from tests.chaos.clients import Client, Clients

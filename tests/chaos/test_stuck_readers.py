@@ -10,7 +10,7 @@ import pytest
 from rest_framework_simplejwt.tokens import AccessToken
 
 from conftest import make_tenant
-from realtime.follower import STUCK_S
+from realtime.delivery.follower import STUCK_S
 from runs.models import TaskExecution, ToolExecution
 from tests.chaos.readers import PING, TEXT_PING, TICK_S, HealthyReaders, StuckReader
 from tests.live import Web, eventually
@@ -26,12 +26,17 @@ SLOWER = 4  # times the p99 without stuck readers that the healthy may wait ...
 NOISE_MS = 100.0  # ... beyond what a busy machine adds by itself
 
 
-@pytest.fixture(params=["uvicorn", "daphne"])
-def web(request, transactional_db):
-    process = Web(daphne=request.param == "daphne")
-    yield process
-    assert process.running, process.log.read_text()
-    process.stop()
+@pytest.fixture
+def webs(transactional_db):
+    """Both servers at once: each gets the same load at the same time, and the wait is shared."""
+    with ExitStack() as stack:
+        processes = {}
+        for name in ("uvicorn", "daphne"):
+            processes[name] = Web(daphne=name == "daphne")
+            stack.callback(processes[name].stop)
+        yield processes
+        for process in processes.values():
+            assert process.running, process.log.read_text()
 
 
 @pytest.fixture
@@ -55,61 +60,95 @@ def p99(latencies: list[float]) -> float:
     return sorted(latencies)[len(latencies) * 99 // 100]
 
 
+class Server:
+    """A web process with its healthy readers and then its stuck ones."""
+
+    def __init__(self, name: str, web: Web, path: str, token: str) -> None:
+        self.name, self.web, self.path, self.token = name, web, path, token
+        self.healthy = HealthyReaders(HEALTHY, web.port, path, token)
+        self.stuck: list[StuckReader] = []
+        self._process = psutil.Process(web.pid)
+
+    def sockets(self) -> int:
+        """How many connections the server still has open."""
+        return sum(
+            connection.laddr.port == self.web.port and connection.status != psutil.CONN_LISTEN
+            for connection in self._process.net_connections("tcp")
+        )
+
+    def memory_kb(self) -> float:
+        return self._process.memory_info().rss / 1024
+
+    def stick(self) -> None:
+        """Open the readers that will not read."""
+        for number in range(STUCK):
+            trickle = bool(number % 2)
+            self.stuck.append(StuckReader(self.web.port, self.path, self.token, trickle=trickle))
+
+    def closed_stuck(self) -> bool:
+        """Whether each was closed as stuck. A log line may come after its connection has gone."""
+        return self.web.log.read_text().count("Graph socket closed 4408") == STUCK
+
+
 @pytest.mark.timeout(180)
-def test_stuck_readers_cost_little_and_nobody_notices(web, tool):
+def test_stuck_readers_cost_little_and_nobody_notices(webs, tool):
     crew = tool.task_execution.run.crew
     user = crew.organization.memberships.get(role="viewer").user
     token, path = str(AccessToken.for_user(user)), f"/ws/graph/{crew.pk}"
-    server = psutil.Process(web.pid)
-    with ExitStack() as connections, HealthyReaders(HEALTHY, web.port, path, token) as healthy:
-        eventually(lambda: sockets(server, web.port) == HEALTHY)
+    servers = [Server(name, web, path, token) for name, web in webs.items()]
+    with ExitStack() as connections:
+        for server in servers:
+            connections.enter_context(server.healthy)
+        eventually(lambda: all(server.sockets() == HEALTHY for server in servers))
         report(tool, RATE, OUTPUT)
-        healthy.take()
+        for server in servers:
+            server.healthy.take()
         report(tool, 2 * RATE)
-        alone_ms = p99(healthy.take())
-        before_kb = server.memory_info().rss / 1024
-        stuck = [
-            connections.enter_context(StuckReader(web.port, path, token, trickle=bool(number % 2)))
-            for number in range(STUCK)
-        ]
-        eventually(lambda: sockets(server, web.port) == HEALTHY + STUCK)
-        with Prodding(stuck):
+        alone_ms = [p99(server.healthy.take()) for server in servers]
+        before_kb = [server.memory_kb() for server in servers]
+        for server in servers:
+            server.stick()
+            for reader in server.stuck:
+                connections.enter_context(reader)
+        eventually(lambda: all(server.sockets() == HEALTHY + STUCK for server in servers))
+        with Prodding([reader for server in servers for reader in server.stuck]):
             for _ in range(FILL_EVENTS):
                 newest = report(tool, 1, OUTPUT)
                 # At the healthy readers' pace, or what they wait for could be the machine.
-                eventually(partial(level, healthy, newest))
+                eventually(partial(level, servers, newest))
             full = time.monotonic()
-            healthy.take()
+            for server in servers:
+                server.healthy.take()
             report(tool, 10 * RATE)
-            beside_ms = p99(healthy.take())
-            each_kb = (server.memory_info().rss / 1024 - before_kb) / STUCK
-            assert sockets(server, web.port) == HEALTHY + STUCK, web.log.read_text()
-            eventually(lambda: sockets(server, web.port) == HEALTHY, STUCK_S + CLOSED_WITHIN_S)
+            beside_ms = [p99(server.healthy.take()) for server in servers]
+            each_kb = [
+                (server.memory_kb() - before) / STUCK
+                for server, before in zip(servers, before_kb, strict=True)
+            ]
+            for server in servers:
+                assert server.sockets() == HEALTHY + STUCK, server.web.log.read_text()
+            eventually(
+                lambda: all(server.sockets() == HEALTHY for server in servers),
+                STUCK_S + CLOSED_WITHIN_S,
+            )
             closed_s = time.monotonic() - full
-        # Each of them was stuck. What a log line says, it says after the connection has gone.
-        eventually(lambda: web.log.read_text().count("Graph socket closed 4408") == STUCK)
+        eventually(lambda: all(server.closed_stuck() for server in servers))
         report(tool, RATE)
-        assert healthy.take(), "the healthy readers go on"
-        assert healthy.lost == 0
-    print(
-        f"\n{each_kb:.0f} KB a stuck reader, closed after {closed_s:.0f} s; the healthy readers' p99 "
-        f"{alone_ms:.1f} ms alone, {beside_ms:.1f} ms beside them"
-    )
-    assert each_kb <= MEMORY_KB
-    assert beside_ms <= alone_ms * SLOWER + NOISE_MS
+        for server in servers:
+            assert server.healthy.take(), "the healthy readers go on"
+            assert server.healthy.lost == 0
+    for server, kb, alone, beside in zip(servers, each_kb, alone_ms, beside_ms, strict=True):
+        print(
+            f"\n{server.name}: {kb:.0f} KB a stuck reader, all closed after {closed_s:.0f} s; the "
+            f"healthy readers' p99 {alone:.1f} ms alone, {beside:.1f} ms beside them"
+        )
+        assert kb <= MEMORY_KB, server.name
+        assert beside <= alone * SLOWER + NOISE_MS, server.name
 
 
-def level(healthy: HealthyReaders, newest: int) -> bool:
-    """Whether each of them has the event of that time."""
-    return set(healthy.newest) == {newest}
-
-
-def sockets(server: psutil.Process, port: int) -> int:
-    """How many connections the server still has open."""
-    return sum(
-        connection.laddr.port == port and connection.status != psutil.CONN_LISTEN
-        for connection in server.net_connections("tcp")
-    )
+def level(servers: list[Server], newest: int) -> bool:
+    """Whether each healthy reader has the event of that time."""
+    return all(set(server.healthy.newest) == {newest} for server in servers)
 
 
 class Prodding(threading.Thread):

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from conftest import make_tenant
 from crews.models import Crew
-from runs import workspaces
+from runs.execution import workspace_removal
 from runs.models import Run
 from runs.models.run import RunQuerySet
 from tests.chaos.deployment import Deployment
@@ -147,7 +147,7 @@ def check(strike: Strike, mishap: Mishap, deployment: Deployment) -> None:
 def left_in(directory: Path) -> list[str]:
     """The workspaces of runs that are there once none is to be kept any longer."""
     with override_settings(WORKSPACES_DIR=directory, WORKSPACE_RETENTION_H=0):
-        workspaces.remove_old()
+        workspace_removal.remove_old()
     of_runs = {str(pk) for pk in Run.objects.values_list("pk", flat=True)}
     return [f"{entry} is left" for entry in directory.iterdir() if entry.name in of_runs]
 

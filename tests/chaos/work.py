@@ -5,7 +5,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from crews.models import Crew
-from realtime import log, streams
+from realtime import log
+from realtime.log import streams
 from realtime.models import Event
 from runs.models import Run, ToolExecution
 from runs.models.run import RunQuerySet

@@ -1,8 +1,8 @@
-"""``python -m tests.guards [words...]``: take out the guards whose names hold one of the words, or all.
+"""``python -m tests.guards [words...]``: tries all guards, or those with a word in their name.
 
-Exits 1 unless every guard is killed. One that survives is not tested: its tests pass without it.
-``JOBS`` (2) is how many are tried at once. Ctrl-C or SIGTERM ends the tests that are under way, with
-all that they have started, and removes the copies they run in.
+Exits 1 unless every guard is killed. If one survives, its tests pass without it. ``JOBS`` (2) are
+tried at once. Ctrl-C or SIGTERM ends the running tests with all their processes and removes their
+copies of the checkout. ``LIST=1`` only lists the guards.
 """
 
 import os
@@ -10,62 +10,90 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
+from queue import SimpleQueue
 from types import FrameType
 from typing import NoReturn
 
-from tests.guards.guard import PROJECT, Guard
-from tests.guards.guards import GUARDS
-from tests.guards.trial import Outcome
-from tests.guards.trials import Trials
+from tests.guards.guarded import guards
+from tests.guards.trial import PROJECT, Guard, Outcome, Tree, copied
 
 JOBS = int(os.environ.get("JOBS", "2"))
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def main(words: Sequence[str], *, listed: Sequence[Guard] = GUARDS, project: Path = PROJECT) -> int:
+def main(words: Sequence[str]) -> int:
     for number in STOPPING:  # also SIGINT, which a shell ignores for what it runs in the background
         signal.signal(number, _stop)
-    guards = [g for g in listed if not words or any(word in g.name for word in words)]
-    if not guards:
-        print(f"No guard has {' or '.join(words)} in its name.")
-        return 1
+    chosen = [g for g in guards(PROJECT) if not words or any(word in g.name for word in words)]
+    if not chosen or "LIST" in os.environ:
+        print("\n".join(guard.name for guard in chosen) or "No guard has that in its name.")
+        return not chosen
     began = time.monotonic()
-    outcomes: dict[Guard, Outcome] = {}
+    outcomes: dict[str, Outcome] = {}
     try:
-        _try(guards, outcomes, project)
+        _try(chosen, outcomes)
     finally:
-        _tell(outcomes, asked=len(guards), seconds=time.monotonic() - began)
-    return 0 if set(outcomes.values()) == {Outcome.KILLED} else 1
+        killed = [name for name, outcome in outcomes.items() if outcome == Outcome.KILLED]
+        others = [f"  {outcome:10} {n}" for n, outcome in outcomes.items() if n not in killed]
+        seconds = time.monotonic() - began
+        print(f"\n{len(killed)} killed of {len(chosen)}, in {seconds:.0f} s", *others, sep="\n")
+        sys.stdout.flush()
+    return int(set(outcomes.values()) != {Outcome.KILLED})
 
 
-def _try(guards: list[Guard], outcomes: dict[Guard, Outcome], project: Path) -> None:
-    """Fill in ``outcomes``, and tell of each as it comes."""
-    with Trials(project, jobs=JOBS) as trials:
-        without_control, said = trials.control(guards)
-        outcomes.update(dict.fromkeys(without_control, Outcome.NO_VERDICT))
-        if without_control:
-            names = "".join(f"  {guard.name}\n" for guard in without_control)
-            print(f"{said}\nTheir tests do not pass with every guard in its place:\n{names}")
-        tried = [guard for guard in guards if guard not in outcomes]
-        print(
-            f"control: the tests of {len(tried)} guards pass with all in their places", flush=True
-        )
-        for number, verdict in enumerate(trials.verdicts(tried), 1):
-            guard, outcome, seconds, said = verdict
-            outcomes[guard] = outcome
-            line = f"{number:3}/{len(tried)} {outcome:10} {seconds:5.1f} s  {guard.name}\n{said}"
+def _try(chosen: Sequence[Guard], outcomes: dict[str, Outcome]) -> None:
+    """Fill in ``outcomes``, and print each as it comes."""
+    with ExitStack() as stack:
+        trees = [stack.enter_context(copied(PROJECT)) for _ in range(JOBS)]
+        # Only its threads start processes: a signal interrupts the main one between any two lines.
+        pool = stack.enter_context(ThreadPoolExecutor(JOBS))
+        stack.callback(_end, pool, trees)
+        free: SimpleQueue[Tree] = SimpleQueue()
+        for tree in trees:
+            free.put(tree)
+        tests = sorted({test for guard in chosen for test in guard.tests})
+        controls = pool.map(lambda tree, n: tree.control(tests[n::JOBS]), trees, range(JOBS))
+        passed: list[str] = []
+        lines: dict[str, dict[int, set[str]]] = {}
+        for ran, ran_lines in controls:
+            passed += (test for test, end in ran.ends.items() if end == "passed")
+            for file, by_line in ran_lines.items():
+                for line, by in by_line.items():
+                    lines.setdefault(file, {}).setdefault(line, set()).update(by)
+            if ran.outcome != Outcome.SURVIVED:
+                print(ran.said)
+        print(f"control: {len(passed)} tests pass with every guard in its place", flush=True)
+
+        def attempt(guard: Guard) -> tuple[Guard, Outcome, str]:
+            begins = [(f"{path}::", f"{path}/") for path in guard.tests]
+            own = [test for begin in begins for test in passed if test.startswith(begin)]
+            by_line = lines.get(next(iter(guard.files), ""), {})
+            reach = set().union(*(by_line.get(line, ()) for line in guard.lines))
+            first = [test for test in own if test in reach]
+            shares = first, [test for test in own if test not in reach]
+            if not own:
+                return guard, Outcome.NO_VERDICT, "None of its tests passes with it."
+            tree = free.get()
+            try:
+                ran = tree.trial(guard, shares)
+            finally:
+                free.put(tree)
+            unclear = ran.outcome in (Outcome.NO_VERDICT, Outcome.TIMED_OUT)
+            return guard, ran.outcome, ran.said if unclear else ""
+
+        for number, future in enumerate(as_completed([pool.submit(attempt, g) for g in chosen]), 1):
+            guard, outcome, said = future.result()
+            outcomes[guard.name] = outcome
+            line = f"{number:3}/{len(chosen)} {outcome:10} {guard.name}\n{said}"
             print(line.rstrip(), flush=True)
 
 
-def _tell(outcomes: dict[Guard, Outcome], *, asked: int, seconds: float) -> None:
-    print(f"\n{len(outcomes)} of {asked} guards in {seconds:.0f} s")
-    for outcome in Outcome:
-        of_it = [guard.name for guard in outcomes if outcomes[guard] == outcome]
-        print(f"{outcome:10} {len(of_it):4}")
-        for name in of_it if outcome != Outcome.KILLED else ():
-            print(f"           {name}")
-    sys.stdout.flush()
+def _end(pool: ThreadPoolExecutor, trees: Sequence[Tree]) -> None:
+    pool.shutdown(wait=False, cancel_futures=True)
+    for tree in trees:
+        tree.interrupt()
 
 
 def _stop(number: int, _: FrameType | None) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Running tests in a copy of the checkout, and what their end means."""
+"""Tests of a copy of the checkout with one guard gone, and what their end means."""
 
 import os
 import subprocess
@@ -9,118 +9,102 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.util import cache_from_source
 from pathlib import Path
-from shutil import copy2
+from shutil import copy2, rmtree
 from xml.etree import ElementTree
 
-from tests.guards import alone
-from tests.guards.guard import Guard, Misplaced
+from coverage import CoverageData
 
+from tests.guards import alone
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+PACKAGES = ("crewops", "crews", "runs", "realtime")
 TEST_S = 60.0  # for one test
-TRIAL_S = 150.0  # for all tests of a guard
+TRIAL_S = 300.0  # for all tests of a guard
+CONTROL_S = 3600.0
+PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
 INSTALLED = (".venv", "node_modules")  # linked to, as nothing changes there
 TIMEOUT = "from pytest-timeout"
 
 
 class Outcome(StrEnum):
-    """What became of a guard's tests without it."""
+    """The outcome of the tests without the guard. Only a failed test is a kill."""
 
     KILLED = "killed"
     SURVIVED = "SURVIVED"
-    # No kill: a test that hangs does so on a slow machine, too, and says nothing of what is wrong.
-    TIMED_OUT = "TIMED OUT"
-    NO_VERDICT = "NO VERDICT"  # nothing turned red, but the tests did not run to their end either
+    TIMED_OUT = "TIMED OUT"  # proves nothing: tests also hang on a slow machine
+    NO_VERDICT = "NO VERDICT"  # nothing failed, but the tests did not run to their end either
 
 
-class End(StrEnum):
-    """How a test ended."""
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """``files``: by path, the source without the guard. Of ``tests``, those run first that execute
+    one of ``lines`` of the first file."""
 
-    PASSED = "passed"
-    SKIPPED = "skipped"
-    BROKEN = "broken"  # no import, no fixture
-    TIMED_OUT = "timed out"
-    FAILED = "failed"
-
-
-class Interrupted(Exception):
-    """The tests were told to end."""
+    name: str
+    files: dict[str, str]
+    tests: tuple[str, ...]
+    lines: range = range(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
     """How each test ended, as pytest names it; what pytest said; whether all ended in time."""
 
-    ends: dict[str, End]
+    ends: dict[str, str]
     said: str
     in_time: bool
 
     @property
     def outcome(self) -> Outcome:
         ends = set(self.ends.values())
-        if End.FAILED in ends:
+        if "failed" in ends:
             return Outcome.KILLED
-        if End.TIMED_OUT in ends or not self.in_time:
+        if "timed out" in ends or not self.in_time:
             return Outcome.TIMED_OUT
-        if End.BROKEN in ends or End.PASSED not in ends:
+        if "broken" in ends or "passed" not in ends:
             return Outcome.NO_VERDICT
         return Outcome.SURVIVED
-
-    def passed(self, test: str) -> bool:
-        """Whether ``test``, a function or one of its cases, ran and nothing of it failed."""
-        begins = (f"{test}[", f"{test}::")
-        own = {end for name, end in self.ends.items() if f"{name}[".startswith(begins)}
-        return End.PASSED in own and own <= {End.PASSED, End.SKIPPED}
 
 
 class Tree:
     """A copy of the checkout, for one run of tests at a time."""
 
-    def __init__(self, path: Path, *, test_s: float = TEST_S, trial_s: float = TRIAL_S) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._test_s, self._trial_s = test_s, trial_s
         self._starting = threading.Lock()
-        self._running: subprocess.Popen[str] | None = None
+        self._running: subprocess.Popen[bytes] | None = None
         self._interrupted = False
 
-    def run(self, tests: Sequence[str], *, within_s: float, stop: bool = False) -> Ran:
-        """Run ``tests``; with ``stop`` up to the first that fails. Raises ``Interrupted``."""
-        report = self.path / "guards-report.xml"
-        report.unlink(missing_ok=True)
-        command = [sys.executable, alone.__file__, str(within_s), sys.executable, "-m", "pytest"]
-        command += ["-q", "--no-header", f"--timeout={self._test_s}", f"--junitxml={report}"]
-        # Short, as the path of a socket holds 108 bytes.
-        command += ["--override-ini=junit_family=xunit1", f"--basetemp={self.path.parent / 't'}"]
-        command += [*(["-x"] if stop else []), *tests]
-        with self._starting:
-            if self._interrupted:
-                raise Interrupted
-            self._running = subprocess.Popen(
-                command,
-                cwd=self.path,
-                env=os.environ | {"TMPDIR": str(self.path.parent)},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                start_new_session=True,  # so that Ctrl-C reaches it through `interrupt` alone
-            )
-        with self._running as process:
-            assert process.stdout is not None
-            said = process.stdout.read()
-        if self._interrupted:
-            raise Interrupted
-        return Ran(_ends(report), said, process.returncode != alone.TIME_IS_UP)
+    def control(self, tests: Sequence[str]) -> tuple[Ran, dict[str, dict[int, set[str]]]]:
+        """Run ``tests`` with all guards. Returns also which of them run which line of a file."""
+        packages = [f"--cov={name}" for name in PACKAGES]
+        ran = self._run(tests, CONTROL_S, *packages, "--cov-context=test", "--cov-report=")
+        found = CoverageData(str(self.path / ".coverage"))
+        found.read()
+        return ran, {
+            str(Path(file).relative_to(self.path)): {
+                line: {context.partition("|")[0] for context in contexts} - {""}
+                for line, contexts in found.contexts_by_lineno(file).items()
+            }
+            for file in found.measured_files()
+        }
 
-    def verdict(self, guard: Guard) -> tuple[Outcome, str]:
-        """What became of the tests without the guard, and what there is to say about it."""
+    def trial(self, guard: Guard, shares: Sequence[Sequence[str]]) -> Ran:
+        """Run the tests without the guard, one share after the other, up to the first that fails."""
+        before = {file: (self.path / file).read_text() for file in guard.files}
         try:
-            with guard.removed_from(self.path):
-                ran = self.run(guard.tests, within_s=self._trial_s, stop=True)
-        except Misplaced as error:
-            return Outcome.NO_VERDICT, str(error)
-        outcome = ran.outcome
-        return outcome, ran.said if outcome in (Outcome.NO_VERDICT, Outcome.TIMED_OUT) else ""
+            for file, source in guard.files.items():
+                _write(self.path / file, source)
+            for share in filter(None, shares):
+                ran = self._run(share, TRIAL_S, "-x")
+                if ran.outcome != Outcome.SURVIVED:
+                    break
+            return ran
+        finally:
+            for file, source in before.items():
+                _write(self.path / file, source)
 
     def interrupt(self) -> None:
         """End the tests, with all that they have started, and begin no others."""
@@ -129,14 +113,37 @@ class Tree:
         if self._running and self._running.stdin:
             self._running.stdin.close()
 
+    def _run(self, tests: Sequence[str], within_s: float, *options: str) -> Ran:
+        report = self.path / "guards-report.xml"
+        report.unlink(missing_ok=True)
+        rmtree(self.path.parent / "t", ignore_errors=True)  # else it counts for the first test
+        listed = self.path / "guards-tests.txt"
+        listed.write_text("".join(f"{test}\n" for test in tests))
+        command = [sys.executable, alone.__file__, str(within_s), sys.executable, "-m", "pytest"]
+        command += ["-q", "--no-header", f"--timeout={TEST_S}", f"--junitxml={report}", *options]
+        # Short, as the path of a socket holds 108 bytes.
+        command += ["--override-ini=junit_family=xunit1", f"--basetemp={self.path.parent / 't'}"]
+        with self._starting:
+            if self._interrupted:
+                raise KeyboardInterrupt
+            self._running = subprocess.Popen(
+                [*command, f"@{listed}"],
+                cwd=self.path,
+                env=os.environ | {"TMPDIR": str(self.path.parent)},
+                **PIPES,
+                start_new_session=True,  # so that Ctrl-C reaches it through `interrupt` alone
+            )
+        with self._running as process:
+            said = process.stdout.read().decode(errors="replace")
+        return Ran(_ends(report), said, process.returncode != alone.TIME_IS_UP)
+
 
 @contextmanager
 def copied(project: Path) -> Iterator[Tree]:
     """A copy of the files of ``project`` that git knows or would add, with what is installed."""
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listing, cwd=project, check=True, capture_output=True, text=True).stdout
-    prefix = "guards-"
-    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as directory:
+    with tempfile.TemporaryDirectory(prefix="guards-", ignore_cleanup_errors=True) as directory:
         Path(directory).chmod(0o711)  # tools of another user pass through
         path = Path(directory) / "checkout"
         for name in filter(None, names.split("\0")):
@@ -149,26 +156,28 @@ def copied(project: Path) -> Iterator[Tree]:
         yield Tree(path)
 
 
-def _ends(report: Path) -> dict[str, End]:
-    ends: dict[str, End] = {}
-    worst = list(End)
+def _write(path: Path, text: str) -> None:
+    path.write_text(text)
+    # Python tells versions of a file by size and second, which two of ours may share.
+    Path(cache_from_source(str(path))).unlink(missing_ok=True)
+
+
+def _ends(report: Path) -> dict[str, str]:
+    """A test that failed and then did not clean up either is reported twice: the worse counts."""
+    worst = ["passed", "skipped", "broken", "timed out", "failed"]
+    ends: dict[str, str] = {}
     for case in ElementTree.parse(report).iter("testcase") if report.exists() else ():
-        name, end = _name(case), _end(case)
-        # A test that failed and then did not clean up either is told twice.
+        file = case.get("file", "")
+        scope = case.get("classname", "").removeprefix(file.removesuffix(".py").replace("/", "."))
+        name = "::".join([file, *filter(None, scope.split(".")), case.get("name", "")])
+        end = _end(case)
         ends[name] = max(ends.get(name, end), end, key=worst.index)
     return ends
 
 
-def _name(case: ElementTree.Element) -> str:
-    file, scope = case.get("file", ""), case.get("classname", "")
-    module = file.removesuffix(".py").replace("/", ".")
-    classes = filter(None, scope.removeprefix(module).split("."))
-    return "::".join([file, *classes, case.get("name", "")])
-
-
-def _end(case: ElementTree.Element) -> End:
+def _end(case: ElementTree.Element) -> str:
     if (failure := case.find("failure")) is not None:
-        return End.TIMED_OUT if TIMEOUT in failure.get("message", "") else End.FAILED
+        return "timed out" if TIMEOUT in failure.get("message", "") else "failed"
     if case.find("error") is not None:
-        return End.BROKEN
-    return End.SKIPPED if case.find("skipped") is not None else End.PASSED
+        return "broken"
+    return "skipped" if case.find("skipped") is not None else "passed"

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from realtime.consumers.socket import SocketConsumer
+from realtime.sockets.consumer import SocketConsumer
 from tests.security.wire import CLOSE, frame
 
 LIMIT = 64 * 1024  # bytes of a message that the server reads

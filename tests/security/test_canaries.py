@@ -41,7 +41,8 @@ def word() -> str:
 
 @pytest.fixture
 def web(django_db_setup, word: str) -> Iterator[Web]:
-    process = Web(LOG_LEVEL="DEBUG", CREWOPS_CANARY=f"{word}-environment")
+    # Cold, as a forked one's environment is not where others may look for it.
+    process = Web(cold=True, LOG_LEVEL="DEBUG", CREWOPS_CANARY=f"{word}-environment")
     yield process
     process.stop()
 
@@ -50,6 +51,7 @@ def web(django_db_setup, word: str) -> Iterator[Web]:
 def worker(acme: Tenant, word: str) -> Iterator[Process]:
     process = Process(
         *("-m", "celery", "-A", "crewops", "worker", "--concurrency", "1", "--loglevel", "DEBUG"),
+        cold=True,
         LOG_LEVEL="DEBUG",
         CREWOPS_CANARY=f"{word}-environment",
     )

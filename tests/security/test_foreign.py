@@ -32,6 +32,7 @@ TRIES = int(os.environ.get("TIMING_TRIES", "250"))  # of each kind of id; `make 
 MEDIANS_S = 0.002  # apart at most
 MORE_ROUNDS = 4  # of as many tries, where the first ones are further apart
 OF_EACH = (b"date:", b"x-request-id:")  # headers that no two answers share
+FILTERED = {"RunListView": "/api/runs/", "ApprovalListView": "/api/approvals/"}
 LISTS = ("/api/crews/", "/api/runs/", "/runs/", "/", "/api/runs/?page_size=1", "/runs/?after=x")
 
 
@@ -71,8 +72,9 @@ def client_of():
 def test_nothing_that_is_sent_to_the_api_names_a_record():
     views = [view for view in api_views() if getattr(view, "serializer_class", None)]
     assert len(views) > 5
+    own = {"ApprovalRuleListView": ["crew"], "ApprovalRuleView": ["crew"]}  # by slug, see below
     assert {view.__name__: [*relations(view.serializer_class())] for view in views} == {
-        view.__name__: [] for view in views
+        view.__name__: own.get(view.__name__, []) for view in views
     }
 
     class Careless(serializers.ModelSerializer):
@@ -81,6 +83,18 @@ def test_nothing_that_is_sent_to_the_api_names_a_record():
             fields = ("crew", "is_public")
 
     assert [*relations(Careless())] == ["crew"]
+
+
+def test_a_foreign_crew_in_an_approval_rule_is_refused_like_a_missing_one(acme, globex, client_of):
+    Crew.objects.create(organization=globex.organization, name="Theirs", slug="theirs")
+    client, rules = client_of(acme.admin), "/api/organizations/acme/approval-rules/"
+    own, foreign, missing = (
+        client.post(rules, {"tool": "script", "crew": slug}, format="json")
+        for slug in (acme.crew.slug, "theirs", "nobody")
+    )
+    assert own.status_code == 201
+    assert foreign.status_code == missing.status_code == 400
+    assert foreign.content.replace(b"theirs", b"nobody") == missing.content
 
 
 def test_every_filter_that_names_a_record_refuses_a_foreign_one_like_a_missing_one(
@@ -96,13 +110,13 @@ def test_every_filter_that_names_a_record_refuses_a_foreign_one_like_a_missing_o
             asked.add(f"{view.__name__}.{name}")
             assert name == "crew"
             own, foreign, missing = (
-                client_of(acme.viewer).get("/api/runs/", {name: str(pk)})
+                client_of(acme.viewer).get(FILTERED[view.__name__], {name: str(pk)})
                 for pk in (acme.crew.pk, globex.crew.pk, MISSING)
             )
             assert own.status_code == 200
             assert foreign.status_code == 400
             assert (foreign.content, foreign.headers) == (missing.content, missing.headers)
-    assert asked == {"RunListView.crew"}
+    assert asked == {f"{view}.crew" for view in FILTERED}
 
 
 def test_a_filter_of_a_page_does_the_same(acme, globex, client_of):

@@ -15,9 +15,11 @@ import pytest
 from django.contrib.auth.models import User
 from rest_framework_simplejwt.tokens import AccessToken
 
-from realtime import streams
-from realtime.consumers import GraphConsumer, MissionConsumer, RunConsumer
-from realtime.threads import POOL_THREADS
+from realtime.delivery.threads import POOL_THREADS
+from realtime.log import streams
+from realtime.sockets.graph import GraphConsumer
+from realtime.sockets.mission import MissionConsumer
+from realtime.sockets.run import RunConsumer
 from tests.live import eventually
 from tests.security import tokens
 from tests.security.frames import Frames

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from crewops.http_protocol import HEAD_S, WAITING_LIMIT
+from crewops.uvicorn_http import HEAD_S, WAITING_LIMIT
 from tests.live import FRAME_S, Web, eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from rest_framework_simplejwt.tokens import AccessToken
 
-from realtime.tests.sockets.acting import browser_of
+from realtime.tests.sockets.helpers import browser_of
 from tests.live import Web
 from tests.security.wire import Answer, exchange, handshake
 

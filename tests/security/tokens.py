@@ -80,6 +80,7 @@ def bad(
     for alg in ("HS384", "HS512"):
         corpus[f"alg {alg}"] = signed(HEADER | {"alg": alg}, claims, digest=alg)
     corpus["no alg"] = signed({"typ": "JWT"}, claims)
+    other_digits = "".join(chr(ord("\u0660") + int(digit)) for digit in str(user.pk))
     own = {"kty": "oct", "k": coded("mine")}
     for name, value in {
         "kid": "../../../../dev/null", "kid ": ["x"], "jku": "http://127.0.0.1:9/keys", "jwk": own,
@@ -98,7 +99,8 @@ def bad(
         "iat": (now + HOUR, "x", [], float("inf")),
         "token_type": (other.token_type, kind.token_type.title(), "", None, [], LEFT_OUT),
         "user_id": (gone, str(gone), "x", "", "1 OR 1=1", "\x00", "\ud800", 1.5, -1, 10**30, None,
-                    True, [user.pk], {"pk": user.pk}, [], LEFT_OUT, f" {user.pk}", f"{user.pk}.0"),
+                    True, [user.pk], {"pk": user.pk}, [], LEFT_OUT, f" {user.pk}", f"{user.pk}.0",
+                    other_digits, str(10**30)),
         "jti": (LEFT_OUT,),
         settings.SIMPLE_JWT.get("REVOKE_TOKEN_CLAIM", "hash_password"): ("x", "", None, LEFT_OUT),
     }.items():  # fmt: skip

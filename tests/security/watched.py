@@ -22,16 +22,16 @@ class Watched(uvicorn.Server):
 
     def _tell(self) -> None:
         gc.collect()
-        gc.unfreeze()  # `crewops.garbage` has hidden what is left
-        member = get_channel_layer()._member()
+        gc.unfreeze()  # `crewops.gc_tuning` has hidden what is left
+        node = get_channel_layer().node
         held = {
             "objects": len(gc.get_objects()),
             "tasks": len(asyncio.all_tasks()),
             "connections": len(self.server_state.connections),
-            "groups": len(member._groups),
-            "feeds": len(member.hub.feeds),
-            "queues": len(member._queues),
-            "watchers": len(member.access._watchers),
+            "groups": len(node.groups),
+            "feeds": len(node.hub.feeds),
+            "queues": len(node.queues),
+            "watchers": len(node.access._watchers),
         }
         print(MARK + json.dumps(held), flush=True)
 

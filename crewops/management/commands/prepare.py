@@ -1,4 +1,4 @@
-"""``manage.py prepare``: what comes before the stack starts, in one process, and only where needed."""
+"""``manage.py prepare``: the steps before the stack starts, in one process, only where needed."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from crewops import checks, redis
 
 class Command(BaseCommand):
     help = "Applies migrations that are missing. `make run` and `make serve` begin with it."
-    requires_system_checks = []  # those of others take longer than all else here
+    requires_system_checks = []  # the checks of other apps take longer than all else here
 
     def add_arguments(self, parser: CommandParser) -> None:
         kind = parser.add_mutually_exclusive_group()

@@ -1,4 +1,4 @@
-"""``manage.py issue_token``: a JWT access token for a user, for scripts and trials."""
+"""``manage.py issue_token``: creates a JWT access token for a user, for scripts and trials."""
 
 from datetime import timedelta
 from typing import Any
@@ -37,7 +37,7 @@ class Command(BaseCommand):
 
 
 def active_user(username: str) -> Any:
-    """The user of that name. Raises ``CommandError`` for one who could not sign in."""
+    """The user with that name. Raises ``CommandError`` for a user who could not sign in."""
     users = get_user_model().objects
     user = users.filter(username=username).first()
     if user is None:

@@ -1,4 +1,4 @@
-"""``manage.py prune_audit``: removes old entries of the audit trail, and tells of it there."""
+"""``manage.py prune_audit``: removes old entries of the audit trail and records this there."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, models
 from django.utils import timezone
 
-from crews.audit.protection import unprotected
+from crews.audit_protection import unprotected
 from crews.models import AuditEntry
 from crews.models.audit_entry import Kind
 

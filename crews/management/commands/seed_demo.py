@@ -1,4 +1,4 @@
-"""``manage.py seed_demo``: organizations, people, crews and repositories to try the product with."""
+"""``manage.py seed_demo``: creates organizations, people, crews and repositories to try."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""``manage.py new_epoch``: after the database was restored, no client may go on from where it was."""
+"""``manage.py new_epoch``: after a restore of the database, makes all positions invalid."""
 
 from typing import Any
 
@@ -9,9 +9,8 @@ from realtime import log
 
 class Command(BaseCommand):
     help = (
-        "Gives every stream a new epoch. Run it after each restore of the database: clients which have "
-        "seen more than the backup holds are told to start afresh, those that are connected within a "
-        "second or two."
+        "Gives every stream a new epoch. Run it after each restore of the database. Clients that "
+        "have events which the backup does not have get a reset, connected ones within two seconds."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:

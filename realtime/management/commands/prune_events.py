@@ -1,4 +1,4 @@
-"""``manage.py prune_events``: deletes old events. Clients that were further back start afresh."""
+"""``manage.py prune_events``: deletes old events. Clients with an older position get a reset."""
 
 from datetime import timedelta
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from realtime import pruning
+from realtime.log import pruning
 
 
 class Command(BaseCommand):

@@ -34,8 +34,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "id", nargs="?", metavar="ID", help="of the run; id or slug of the crew"
         )
-        parser.add_argument("--user", required=True, help="whose eyes to look through")
-        parser.add_argument("--since", type=int, metavar="N", help="only what follows event N")
+        parser.add_argument("--user", required=True, help="the user whose access is used")
+        parser.add_argument("--since", type=int, metavar="N", help="only events after event N")
         parser.add_argument("--json", action="store_true", help="print frames, one JSON a line")
         parser.add_argument(
             "--url",
@@ -62,7 +62,7 @@ class Command(BaseCommand):
             raise CommandError(f"watch {what}: {refused}") from refused
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
-        except BrokenPipeError:  # the reader, such as head, has had enough
+        except BrokenPipeError:  # the reader, such as head, has closed the pipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -106,7 +106,7 @@ def _crew_name(crew_id: str) -> str:
 
 
 def _token(username: str) -> str:
-    """A fresh token; called in a thread, whose connection is closed again."""
+    """A new access token. Runs in a thread, so it closes the thread's database connection."""
     try:
         return str(AccessToken.for_user(active_user(username)))
     finally:

@@ -1,6 +1,6 @@
 /**
- * What a close code asks of a client. Anything not listed (1006, 1012, 4408, 4500 …) is a lost
- * connection: reconnect and resume.
+ * Close codes that need their own handling. After any other (1006, 1012, 4408, 4500 …) the client
+ * reconnects and resumes.
  */
 
 export const COMPLETE = 1000;
@@ -11,11 +11,11 @@ export const FORBIDDEN = 4403;
 export const NOT_FOUND = 4404;
 export const OVERLOADED = 4429;
 
-/** Asking again cannot help. */
+/** Trying again cannot succeed. */
 export const REFUSALS = new Set([MALFORMED, FORBIDDEN, NOT_FOUND]);
 
 /**
- * How the reason of a 4401 begins when the server's clock is behind that of the token's issuer.
- * Waiting helps then; another token would not.
+ * The beginning of the reason of a 4401 if the server's clock is behind the clock of the token's
+ * issuer. The client waits; a new token would not help.
  */
 export const NOT_YET_VALID = "The token is not valid yet";

@@ -5,18 +5,18 @@ import { renewalDelay } from "./token.js";
 /** @import {Token, TokenAnswer} from "./token.js"; */
 
 const GREETING_TIMEOUT_MS = 20_000;
-// Of a server that has not told its own in a greeting.
+// Used until the server has sent its own in `hello`.
 const HEARTBEAT_S = 45;
 const SILENCE_HEARTBEATS = 2;
 const SILENCE_GRACE_MS = 5_000;
-const CLOSE_AFTER_ERROR_MS = 100; // A close that comes at all follows at once, and may have a code.
+const CLOSE_AFTER_ERROR_MS = 100; // If a close follows, it follows at once, and may have a code.
 const OPEN = 1;
 
 /**
  * @typedef {object} Loss
- * @property {number} [code]  of the close frame; none where there was none
+ * @property {number} [code]  of the close frame, if there was one
  * @property {string} reason
- * @property {boolean} [impossible]  no attempt like this one can succeed
+ * @property {boolean} [impossible]  whether no further attempt can succeed
  */
 
 /**
@@ -28,8 +28,8 @@ function silenceAllowed(heartbeat) {
 }
 
 /**
- * One connection from its token to its end: answers pings, notices silence, replaces the token
- * before it expires. After `drop()`, or once it is lost, nothing of it is heard again.
+ * One connection: gets a token, answers pings, detects silence, and replaces the token before it
+ * expires. After `drop()` or a loss it calls no handler.
  */
 export class Connection {
   #url;
@@ -112,11 +112,11 @@ export class Connection {
     }
     this.#socket.onmessage = (event) => this.#receive(event.data);
     this.#socket.onclose = ({ code, reason }) => this.#lose({ code, reason });
-    // Stays when all else is dropped: the package `ws` throws what has no listener.
+    // Not removed with the others: the package `ws` throws an error that has no listener.
     this.#socket.onerror = () => this.#failed();
   }
 
-  /** Where no connection came about, some versions of Node tell an error and no close. */
+  /** If no connection is made, some versions of Node report an error and no close. */
   #failed() {
     if (this.#dropped) return;
     clearTimeout(this.#silenceTimer);
@@ -138,7 +138,7 @@ export class Connection {
     this.#handlers.onFrame(frame);
   }
 
-  /** A refused socket is closed without a frame, so any frame says that this one is not. */
+  /** A refused socket is closed without a frame, so the first frame means it is accepted. */
   #accept() {
     this.#accepted = true;
     this.#silenceMs = silenceAllowed(HEARTBEAT_S);
@@ -161,7 +161,7 @@ export class Connection {
     }
   }
 
-  /** A connection can die without a sign; the server is never silent for two heartbeats. */
+  /** Detects a dead connection: the server is never silent for two heartbeats. */
   #heard() {
     clearTimeout(this.#silenceTimer);
     this.#silenceTimer = setTimeout(
@@ -182,7 +182,7 @@ export class Connection {
       const token = await this.#askToken(true);
       if (token && !this.#dropped) this.authenticate(token);
     } catch (error) {
-      // The server closes with 4401 when the old token expires; the next attempt asks again.
+      // The server closes with 4401 when the old token expires. The next attempt gets a token.
       this.#handlers.log("No fresh token", error);
     }
   }

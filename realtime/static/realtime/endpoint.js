@@ -1,4 +1,4 @@
-/** Where the sockets are. */
+/** The address of the sockets. */
 
 const SOCKET_SCHEMES = new Map([
   ["http:", "ws:"],
@@ -8,11 +8,11 @@ const SOCKET_SCHEMES = new Map([
 ]);
 
 /**
- * The server's address: `url`, else `VITE_WS_URL` where a bundler defines it, else the page's own
- * origin. http and https stand for ws and wss; a path is kept as a prefix.
+ * The server's address: `url`, else `VITE_WS_URL` if a bundler defines it, else the page's origin.
+ * http and https mean ws and wss; a path is kept as a prefix.
  * @param {string | URL} [url]
  * @returns {string} without a slash at its end
- * @throws {TypeError} when there is none, or it is no such address
+ * @throws {TypeError} if there is none, or it is invalid
  */
 export function baseUrl(url) {
   const given = url || import.meta.env?.VITE_WS_URL || pageOrigin();
@@ -42,7 +42,7 @@ function parse(address) {
   }
 }
 
-/** A file's and a data URL's origin is the text "null". */
+/** The origin of a file or a data URL is the text "null". */
 function pageOrigin() {
   const origin = globalThis.location?.origin;
   return origin === "null" ? undefined : origin;

@@ -1,5 +1,5 @@
 /**
- * A set of listeners that cannot harm each other.
+ * A set of listeners. An error of one does not affect the others.
  * @template T
  */
 export class Listeners {
@@ -7,14 +7,14 @@ export class Listeners {
   #listeners = new Set();
   #report;
 
-  /** @param {(error: unknown) => void} report  told of what a listener throws */
+  /** @param {(error: unknown) => void} report  called with an error that a listener throws */
   constructor(report) {
     this.#report = report;
   }
 
   /**
    * @param {(value: T) => void} listener
-   * @returns {() => void} takes the listener away again
+   * @returns {() => void} removes the listener
    */
   add(listener) {
     this.#listeners.add(listener);

@@ -1,5 +1,7 @@
+/** @import {StateChange} from "./options.js"; */
+
 /**
- * The console with a label before each line, or what the caller put in its place.
+ * Logs to the console with a label before each line, or to the caller's function.
  * @param {string} label
  * @param {((message: string, error?: unknown) => void) | null | false} [log]
  * @returns {(message: string, error?: unknown) => void}
@@ -17,4 +19,15 @@ export function logger(label, log = toConsole) {
 function toConsole(message, error) {
   if (error === undefined) console.info(message);
   else console.error(message, error);
+}
+
+/**
+ * A change of state, for the log.
+ * @param {StateChange} change
+ */
+export function describe({ state, code, reason, retryInMs }) {
+  const why = [code, reason].filter(Boolean).join(" ");
+  const what = state[0].toUpperCase() + state.slice(1) + (why && ` (${why})`);
+  if (retryInMs === undefined) return what;
+  return `${what}, next attempt in ${(retryInMs / 1000).toFixed(1)} s`;
 }

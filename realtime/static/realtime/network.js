@@ -1,8 +1,8 @@
 /**
- * Calls `callback` when the network or the reader comes back: waiting longer is pointless then.
- * Does nothing where there is no such event (Node).
+ * Calls `callback` when the network is back or the page becomes visible: reconnect at once then.
+ * Does nothing if there are no such events (Node).
  * @param {() => void} callback
- * @param {AbortSignal} signal  ends it
+ * @param {AbortSignal} signal  removes the listeners
  */
 export function onReturn(callback, signal) {
   if (typeof globalThis.addEventListener !== "function") return;

@@ -11,26 +11,26 @@
 
 /**
  * @typedef {object} Options
- * @property {string | URL} [url]  the server's address; else VITE_WS_URL, else the page's origin
- * @property {boolean} [autoReconnect]  true: reconnect for ever, with exponential back-off, also
- *   where the class would stop (run) or wait for `reconnect()` (graph)
- * @property {AbortSignal} [signal]  disconnects, and lets nothing connect again: a component's life
- * @property {(refusal: {code: number, reason: string}) => void} [onAuthFailed]  the server wants
- *   another login (4401) and no fresh token helped
+ * @property {string | URL} [url]  default: VITE_WS_URL, else the page's origin
+ * @property {boolean} [autoReconnect]  true: always reconnect, with exponential back-off, even
+ *   if the class would stop (run) or wait for `reconnect()` (graph)
+ * @property {AbortSignal} [signal]  disconnects finally, for example at the end of a component
+ * @property {(refusal: {code: number, reason: string}) => void} [onAuthFailed]  the server
+ *   requires another login (4401), and a new token did not help
  * @property {((message: string, error?: unknown) => void) | null | false} [log]  instead of the
- *   console; null or false for silence
+ *   console; null or false: no log
  * @property {new (url: string, protocols?: string[]) => WebSocketLike} [WebSocket]  instead of the
  *   global one
  */
 
 /**
- * - `idle`: not begun
- * - `connecting`: no greeting from the server yet
- * - `catching_up`: connected, but events that have happened are still to come
- * - `live`: connected, nothing missing
- * - `retrying`: connection lost, another attempt follows by itself
+ * - `idle`: not connected yet
+ * - `connecting`: no `hello` from the server yet
+ * - `catching_up`: connected, but earlier events are still missing
+ * - `live`: connected, no event missing
+ * - `retrying`: connection lost, another attempt follows automatically
  * - `disconnected`: connection lost, waits for `connect()` or `reconnect()`
- * - `closed`: ended, by the server because all is told (1000), or by `disconnect()`
+ * - `closed`: ended by the server after the last event (1000), or by `disconnect()`
  * - `failed`: the server refuses (4400, 4401, 4403, 4404), or no socket could be made
  * @typedef {"idle" | "connecting" | "catching_up" | "live" | "retrying" | "disconnected" | "closed"
  *   | "failed"} State
@@ -40,9 +40,9 @@
  * @typedef {object} StateChange
  * @property {State} state
  * @property {State} previous
- * @property {number} [code]  the close code behind it; none where no close frame was seen
+ * @property {number} [code]  the close code, if a close frame was received
  * @property {string} [reason]
- * @property {number} [retryInMs]  in `retrying`: the wait before the next attempt
+ * @property {number} [retryInMs]  in `retrying`: the delay before the next attempt
  */
 
 export {};

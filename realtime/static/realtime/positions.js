@@ -2,14 +2,14 @@
 
 /**
  * @typedef {object} Stream
- * @property {string | undefined} epoch  the numbering that the position belongs to
+ * @property {string | null | undefined} epoch  the numbering that the position belongs to
  * @property {number} head  the newest `seq` the server told of
  * @property {number | undefined} position  the last `seq` seen; undefined until the server sets it
  */
 
 /** How far each stream of one socket has been read. */
 export class Positions {
-  /** @type {Map<string, Stream>} */
+  /** By name; null is the hello of a user who sees no crew. @type {Map<string | null, Stream>} */
   #streams = new Map();
   /** @type {number | undefined} */
   #start;

@@ -1,12 +1,12 @@
 import { Positions } from "./positions.js";
 
-/** @import {Frame, RunEvent, SignalEvent, ToolEvent} from "./frames.js"; */
+/** @import {Frame, GraphEvent, RunEvent, SignalEvent} from "./frames.js"; */
 
-// The server itself finds within 2 s what Redis lost, or later under load: a client that asks
-// too soon adds to that load.
+// The server finds events that Redis lost within 2 s, or later under load. A client that reconnects
+// earlier would add to that load.
 const MISSING_GRACE_MS = 10_000;
 
-/** Passes every event on in order and once, and notices when one is missing. */
+/** Passes on every event once and in order, and detects missing ones. */
 export class Reader {
   #kind;
   #handlers;
@@ -19,12 +19,12 @@ export class Reader {
    * @param {"run" | "graph" | "mission"} kind  of the streams
    * @param {object} handlers
    * @param {(frame: Frame) => void} handlers.onMessage  an event, a snapshot, a reset or a stream's end
-   * @param {(reason: string) => void} handlers.onMissing  only a new connection can bring it
+   * @param {(reason: string) => void} handlers.onMissing  an event that only a new connection can get
    */
   constructor(kind, handlers) {
     this.#kind = kind;
     this.#handlers = handlers;
-    // A run is replayed from its first event; elsewhere the server sets the position.
+    // A run begins with its first event. For other streams the server sets the position.
     this.#positions = new Positions(kind === "run" ? 0 : undefined);
   }
 
@@ -36,7 +36,7 @@ export class Reader {
     return this.#positions.resumeQuery;
   }
 
-  /** How many events followed on what was known: it grows when a new connection helps. */
+  /** How many events were passed on: it grows if a new connection helps. */
   get events() {
     return this.#events;
   }
@@ -68,18 +68,18 @@ export class Reader {
     }
   }
 
-  /** Between connections: nothing is awaited. */
+  /** Called between connections: stop waiting for events. */
   pause() {
     clearTimeout(this.#missingTimer);
     this.#missingTimer = undefined;
   }
 
-  /** Forgets every position: the next connection sets them. */
+  /** Deletes every position: the next connection sets them. */
   forget() {
     this.#positions.clear();
   }
 
-  /** @param {RunEvent | ToolEvent | SignalEvent} event */
+  /** @param {RunEvent | GraphEvent | SignalEvent} event */
   #take(event) {
     const id = this.#kind === "run" && "run_id" in event ? event.run_id : event.crew_id;
     const place = this.#positions.advance(`${this.#kind}:${id}`, event.seq);
@@ -91,7 +91,7 @@ export class Reader {
     }
   }
 
-  /** The server told of events that we have not: wait while they arrive, no longer. */
+  /** The server has events that are missing here: wait as long as some keep arriving. */
   #awaitMissing() {
     if (this.caughtUp || this.#missingTimer !== undefined) return;
     const before = this.#events;

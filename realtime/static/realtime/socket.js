@@ -1,11 +1,10 @@
-import { SETTLED_MS, forEver, overloadDelay, restartJitter } from "./backoff.js";
-import {
-  COMPLETE, NOT_YET_VALID, OVERLOADED, REFUSALS, RESTARTING, UNAUTHORIZED,
-} from "./close_codes.js";
+import { Attempts } from "./attempts.js";
+import { forEver } from "./backoff.js";
+import { COMPLETE, NOT_YET_VALID, REFUSALS, UNAUTHORIZED } from "./close_codes.js";
 import { Connection } from "./connection.js";
 import { baseUrl } from "./endpoint.js";
 import { Listeners } from "./listeners.js";
-import { logger } from "./log.js";
+import { describe, logger } from "./log.js";
 import { onReturn } from "./network.js";
 import { Reader } from "./reader.js";
 
@@ -16,13 +15,13 @@ import { Reader } from "./reader.js";
 /** @import {Token} from "./token.js"; */
 
 /**
- * What the three sockets share: their states, and when one connection follows another.
+ * The base of the three sockets: states, and reconnecting.
  * @template {{type: string}} Message
  */
 export class LiveSocket {
   #url;
   #resumes;
-  #policy;
+  #attempts;
   #token;
   #options;
   #WebSocket;
@@ -36,24 +35,17 @@ export class LiveSocket {
   #state = "idle";
   /** @type {Connection | undefined} */
   #connection;
-  /** @type {number | undefined} */
-  #acceptedAt;
   /** @type {AbortController | undefined} */
   #life;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #retryTimer;
-  /** @type {number | undefined} */
-  #eventsAtResync;
-  #attempt = 0;
-  #overloaded = false;
-  #tokenRefused = false;
 
   /**
    * @param {object} what
-   * @param {string} what.label  as it is called in the log
+   * @param {string} what.label  name in the log
    * @param {"run" | "graph" | "mission"} what.kind  of its streams
    * @param {string} what.path  of the endpoint, with its query
-   * @param {boolean} what.resumes  it has one stream and goes on where it was
+   * @param {boolean} what.resumes  whether it has one stream and can resume
    * @param {RetryPolicy} what.policy
    * @param {Token | null} [token]
    * @param {Options} [options]
@@ -61,14 +53,16 @@ export class LiveSocket {
   constructor({ label, kind, path, resumes, policy }, token, options = {}) {
     this.#url = baseUrl(options.url) + path;
     this.#resumes = resumes;
-    this.#policy = options.autoReconnect ? forEver : policy;
+    this.#attempts = new Attempts(options.autoReconnect ? forEver : policy);
     this.#token = token;
     this.#options = options;
     this.#WebSocket = options.WebSocket ?? globalThis.WebSocket;
     if (!this.#WebSocket) throw new TypeError("No WebSocket here: pass options.WebSocket.");
     this.#log = logger(label, options.log);
     this.#reader = new Reader(kind, {
-      onMessage: (frame) => this.#tell(frame),
+      // Each class names the frames that its endpoint sends.
+      onMessage: (frame) =>
+        this.#listeners.tell(/** @type {Message} */ (/** @type {unknown} */ (frame))),
       onMissing: (reason) => this.#resync(reason),
     });
     /** @param {unknown} error */
@@ -82,7 +76,7 @@ export class LiveSocket {
   }
 
   /**
-   * Every event in order, each once; `snapshot` and `reset` where a stream starts anew.
+   * Every event once and in order; `snapshot` and `reset` when a stream starts again.
    * @param {(message: Message) => void} listener
    * @returns {() => void} unsubscribes
    */
@@ -98,25 +92,24 @@ export class LiveSocket {
     return this.#stateListeners.add(listener);
   }
 
-  /** Connects, or tries again at once; does nothing while there is a connection. */
+  /** Connects, or tries again at once. Does nothing while connected. */
   connect() {
     if (!this.#connection) this.reconnect();
   }
 
-  /** Connects anew, going on after the last event; an open connection is dropped first. */
+  /** Drops an open connection, connects again and resumes after the last event. */
   reconnect() {
-    this.#attempt = 0;
-    this.#tokenRefused = false;
+    this.#attempts.startAfresh();
     this.#open("connecting");
   }
 
-  /** Ends the connection with its timers and page listeners. Subscribers stay, for `connect()`. */
+  /** Ends connection, timers and page listeners. Subscribers are kept for `connect()`. */
   disconnect() {
     if (this.#state !== "closed") this.#end("closed", { reason: "disconnect() was called" });
   }
 
   /**
-   * Replaces the token: on the open connection at once, and for the next ones.
+   * Replaces the token of the open connection, and of later ones.
    * @param {string} token
    */
   authenticate(token) {
@@ -133,7 +126,12 @@ export class LiveSocket {
     const url = new URL(this.#url);
     for (const [name, value] of this.#reader.resumeQuery) url.searchParams.set(name, value);
     const connection = new Connection(
-      { url: url.href, token: this.#token, renew: this.#tokenRefused, WebSocket: this.#WebSocket },
+      {
+        url: url.href,
+        token: this.#token,
+        renew: this.#attempts.tokenRefused,
+        WebSocket: this.#WebSocket,
+      },
       {
         onAccepted: () => this.#accepted(),
         onFrame: (frame) => this.#receive(frame),
@@ -146,19 +144,19 @@ export class LiveSocket {
     connection.open();
   }
 
-  /** From the first connection to the end, the page and the caller are listened to. */
+  /** Listens to the page and to the caller's signal until the end. */
   #live() {
     if (this.#life) return;
     this.#life = new AbortController();
     const { signal } = this.#life;
     onReturn(() => {
-      if (this.#state === "retrying" && !this.#overloaded) this.#open("connecting");
+      if (this.#state === "retrying" && !this.#attempts.overloaded) this.#open("connecting");
     }, signal);
     this.#options.signal?.addEventListener("abort", () => this.disconnect(), { signal });
   }
 
   #accepted() {
-    this.#acceptedAt = Date.now();
+    this.#attempts.accept();
     this.#log("Connected");
   }
 
@@ -168,33 +166,23 @@ export class LiveSocket {
       this.#log(`The server objects: ${frame.detail} (${frame.code})`);
     }
     this.#reader.read(frame);
-    // A listener may have dropped the connection that this frame came from.
-    if (this.#acceptedAt !== undefined) this.#enter(this.#reader.caughtUp ? "live" : "catching_up");
-  }
-
-  /** @param {Frame} frame */
-  #tell(frame) {
-    // Each class names the frames that its endpoint sends.
-    this.#listeners.tell(/** @type {Message} */ (/** @type {unknown} */ (frame)));
+    // A listener may have dropped the connection of this frame.
+    if (this.#attempts.accepted) this.#enter(this.#reader.caughtUp ? "live" : "catching_up");
   }
 
   /**
-   * Asks for missing events, at once; with a delay if nothing has come since it was last done.
+   * Requests missing events: at once, or with a delay if the last request brought none.
    * @param {string} reason
    */
   #resync(reason) {
     this.#release();
-    if (this.#resyncedInVain) {
+    if (this.#attempts.resyncedInVain(this.#reader.events)) {
       this.#retry(undefined, reason);
     } else {
       this.#log(`Connecting again: ${reason}`);
-      this.#eventsAtResync = this.#reader.events;
+      this.#attempts.resync(this.#reader.events);
       this.#open("catching_up");
     }
-  }
-
-  get #resyncedInVain() {
-    return this.#eventsAtResync === this.#reader.events;
   }
 
   /** @param {Loss} loss */
@@ -213,29 +201,18 @@ export class LiveSocket {
 
   /** @param {string} reason */
   #reauthorize(reason) {
-    if (typeof this.#token === "function" && !this.#tokenRefused) {
-      this.#tokenRefused = true;
-      this.#open("connecting");
-      return;
+    if (typeof this.#token === "function" && !this.#attempts.tokenRefused) {
+      this.#attempts.tokenRefused = true;
+      return this.#open("connecting");
     }
     this.#end("failed", { code: UNAUTHORIZED, reason });
     this.#options.onAuthFailed?.({ code: UNAUTHORIZED, reason });
   }
 
-  /**
-   * @param {number | undefined} code
-   * @param {string} reason
-   */
+  /** @param {number | undefined} code @param {string} reason */
   #retry(code, reason) {
-    let delay = this.#policy.delay(this.#attempt);
-    if (delay === null) {
-      this.#end("disconnected", { code, reason });
-      return;
-    }
-    this.#overloaded = code === OVERLOADED;
-    if (this.#overloaded) delay = overloadDelay();
-    else if (code === RESTARTING) delay += restartJitter();
-    this.#attempt += 1;
+    const delay = this.#attempts.nextDelay(code);
+    if (delay === null) return this.#end("disconnected", { code, reason });
     this.#retryTimer = setTimeout(() => this.#open("connecting"), delay);
     this.#enter("retrying", { code, reason, retryInMs: delay });
   }
@@ -251,27 +228,16 @@ export class LiveSocket {
     this.#enter(state, detail);
   }
 
-  /** Lets go of connection and timers. A connection that stood ends the row of failures. */
+  /** Drops the connection and its timers. */
   #release() {
     clearTimeout(this.#retryTimer);
     this.#reader.pause();
     this.#connection?.drop();
     this.#connection = undefined;
-    if (this.#acceptedAt === undefined) return;
-    const stood = Date.now() - this.#acceptedAt;
-    this.#acceptedAt = undefined;
-    if (stood >= SETTLED_MS) {
-      this.#eventsAtResync = undefined;
-      this.#tokenRefused = false;
-    }
-    // Accepted once more, and still without the missing events: that is no recovery.
-    if (stood >= this.#policy.settleMs && !this.#resyncedInVain) this.#attempt = 0;
+    this.#attempts.release(this.#reader.events);
   }
 
-  /**
-   * @param {State} state
-   * @param {Partial<StateChange>} [detail]
-   */
+  /** @param {State} state @param {Partial<StateChange>} [detail] */
   #enter(state, detail = {}) {
     const previous = this.#state;
     if (state === previous) return;
@@ -280,12 +246,4 @@ export class LiveSocket {
     if (detail.reason !== undefined) this.#log(describe(change));
     this.#stateListeners.tell(change);
   }
-}
-
-/** @param {StateChange} change */
-function describe({ state, code, reason, retryInMs }) {
-  const why = [code, reason].filter(Boolean).join(" ");
-  const what = state[0].toUpperCase() + state.slice(1) + (why && ` (${why})`);
-  if (retryInMs === undefined) return what;
-  return `${what}, next attempt in ${(retryInMs / 1000).toFixed(1)} s`;
 }

@@ -1,28 +1,29 @@
-/** Access tokens: JSON Web Tokens whose expiry is read, never trusted. */
+/** Access tokens: JSON Web Tokens, whose expiry is read but not verified. */
 
 const RENEW_BEFORE_MS = 60_000;
 const RENEW_AT_LIFE = 0.8;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * A fixed token, or a function that returns (a promise of) a fresh one. `renew` is true when the
- * last one was refused or is about to expire, so that a cached one will not do. Nothing returned:
- * the session cookie alone.
+ * A fixed token, or a function that returns a token or a promise of one. `renew` is true if the
+ * last one was refused or is about to expire: then return no cached token. Without a token only the
+ * session cookie is used.
  * @typedef {string | null | undefined} TokenAnswer
  * @typedef {string | ((request: {renew: boolean}) => TokenAnswer | Promise<TokenAnswer>)} Token
  */
 
 /**
- * When to replace a token: a minute before it expires, or at 80 % of what is left of a short one.
+ * When to replace a token: a minute before it expires, or after 80 % of the time left if that is
+ * short.
  * @param {string} jwt
  * @param {number} [now]  milliseconds since 1970
- * @returns {number | undefined} milliseconds from now; undefined when its expiry is past or unknown
+ * @returns {number | undefined} milliseconds from now; undefined if its expiry is past or unknown
  */
 export function renewalDelay(jwt, now = Date.now()) {
   const { exp, iat } = claims(jwt);
   if (typeof exp !== "number") return undefined;
   let left = exp * 1000 - now;
-  // A clock that is behind ours sees no more than the token's whole life.
+  // If our clock is behind the issuer's, use at most the token's whole lifetime.
   if (typeof iat === "number") left = Math.min(left, (exp - iat) * 1000);
   if (left <= 0) return undefined;
   return Math.min(Math.max(left - RENEW_BEFORE_MS, left * RENEW_AT_LIFE), LONGEST_TIMER_MS);
@@ -30,7 +31,7 @@ export function renewalDelay(jwt, now = Date.now()) {
 
 /**
  * @param {string} jwt
- * @returns {{exp?: unknown, iat?: unknown}} empty for anything but a JWT
+ * @returns {{exp?: unknown, iat?: unknown}} empty if it is no JWT
  */
 function claims(jwt) {
   try {

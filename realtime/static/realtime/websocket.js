@@ -27,11 +27,7 @@ export class RunWebSocket extends LiveSocket {
   constructor(runId, token, options) {
     if (!runId) throw new TypeError("RunWebSocket needs the id of a run.");
     const path = `/ws/runs/${encodeURIComponent(runId)}`;
-    super(
-      { label: "RunWS", kind: "run", path, resumes: true, policy: threeTimes },
-      token,
-      options,
-    );
+    super({ label: "RunWS", kind: "run", path, resumes: true, policy: threeTimes }, token, options);
   }
 }
 

@@ -1,1 +1,1 @@
-"""Between the log and the sockets: a stateful test of all interleavings, and writers that race."""
+"""Between log and sockets: a stateful test of all interleavings, and concurrent writers."""

@@ -1,4 +1,4 @@
-"""``python -m realtime.tests.delivery.appender``: a writer that dawdles before each of its commits."""
+"""``python -m realtime.tests.delivery.appender``: a writer that waits before each commit."""
 
 import argparse
 import os
@@ -13,13 +13,14 @@ django.setup()
 from django.db import connection, transaction  # noqa: E402
 
 from realtime import log  # noqa: E402
-from realtime.events import Event  # noqa: E402
+from runs.events.kinds import TaskStart  # noqa: E402
+from tests.events import sample  # noqa: E402
 
 NUMBERED = "numbered_rows"  # the table of the control, whose ids an autoincrement column gives
 
 
 def append_event(stream: str, writer: int, number: int) -> None:
-    log.append(stream, [Event("task_start", "crew", data={"writer": writer, "number": number})])
+    log.append(stream, [sample(TaskStart, agent_id=str(writer), task_id=str(number))])
 
 
 def insert_row(stream: str, writer: int, number: int) -> None:

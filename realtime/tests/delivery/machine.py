@@ -1,7 +1,8 @@
-"""The machine: appends, doorbells, sockets, sweeps and prunes in any order, against a plain list.
+"""The state machine: events, announcements on Redis, sockets, sweeps and prunes in any order.
 
-Every database call of the delivery is held at two points, before it reads and before its result is
-used, and doorbells are lost, doubled and reordered, so all interleavings of an event loop come up.
+The test compares with a plain list. Each database call of the delivery stops before it reads and
+before its result is used, and announcements are lost, doubled and reordered. So all interleavings
+of an event loop are tested.
 """
 
 import asyncio
@@ -16,14 +17,16 @@ from django.test import override_settings
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from realtime import auth, follower, hub, log, threads
-from realtime.auth import NOBODY, Identity
-from realtime.consumers import socket
-from realtime.events import Event
+from realtime import log
+from realtime.delivery import feed, follower, hub, threads
 from realtime.models import Event as LoggedEvent
 from realtime.models import Stream
-from realtime.tests.delivery.parts import Call, Client, Layer, Probe
-from realtime.writers import EXTENSION
+from realtime.servers.writer import EXTENSION
+from realtime.sockets import auth, socket
+from realtime.sockets.auth import ANONYMOUS, Identity
+from realtime.tests.delivery.parts import Call, Client, EventSource, EventsProbe, Layer, Probe
+from runs.events.kinds import TaskStart
+from tests.events import sample
 
 EXAMPLES = settings(
     max_examples=60,
@@ -31,37 +34,38 @@ EXAMPLES = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-REST_STEPS = 500  # database calls after the last rule, in which everything has come to rest
+REST_STEPS = 500  # database calls after the last rule until nothing is left to do
 
 
 class Delivery(RuleBasedStateMachine):
-    """The machine; the class attributes say which faults and guards are in force."""
+    """Class attributes define which faults and guards are active."""
 
     consumer: type[Probe] = Probe
-    faults = True  # doorbells may get lost, sweeps and prunes happen
+    client: type[Client] = Client
+    faults = True  # announcements may be lost; sweeps and prunes happen
     publishes_early = False
 
     def __init__(self) -> None:
         super().__init__()
         self.stream = f"run:{uuid4()}"
         self.model: list[int] = []  # the committed events, by their number in the test
-        self.doorbells: list[bytes] = []
+        self.announcements: list[bytes] = []
         self.calls: list[Call] = []
-        self.writers: list[tuple[list[Event], int | None]] = []  # transactions under way
+        self.writers: list[tuple[list[TaskStart], int | None]] = []  # transactions under way
         self.clients: list[Client] = []
         self.tasks: list[asyncio.Task] = []
         self.made = 0
         self.loop = asyncio.new_event_loop()
         self.patch = pytest.MonkeyPatch()
-        for module in (hub, follower, threads):
+        for module in (feed, hub, follower, threads):
             self.patch.setattr(module, "in_thread", self.hold)
-        self.patch.setattr(threads, "REST_S", 0)  # time plays no part here
+        self.patch.setattr(threads, "PAUSE_S", 0)  # the test does not wait
         self.patch.setattr(auth, "identify", self.identify)
         with override_settings(REALTIME_SWEEP_S=3600):
             self.layer = self.run(self.make_layer())
 
     async def identify(self, scope: dict[str, Any]) -> Identity:
-        return NOBODY
+        return ANONYMOUS
 
     async def make_layer(self) -> Layer:
         return Layer()
@@ -85,7 +89,7 @@ class Delivery(RuleBasedStateMachine):
         events = []
         for _ in range(count):
             self.made += 1
-            events.append(Event("task_start", "crew", data={"number": self.made}))
+            events.append(sample(TaskStart, task_id=str(self.made)))
         self.writers.append((events, self.take(count)))
 
     @precondition(lambda self: self.writers)
@@ -96,20 +100,20 @@ class Delivery(RuleBasedStateMachine):
             with transaction.atomic():
                 entries = self.write(events, first)
                 if self.publishes_early:
-                    self.doorbells += [entry.text.encode() for entry in entries]
+                    self.announcements += [entry.text.encode() for entry in entries]
                 if not committed:
                     raise InterruptedError
         except InterruptedError:
             return
-        self.model += [event.data["number"] for event in events]
+        self.model += [int(event.task_id) for event in events]
         if not self.publishes_early:
-            self.doorbells += [entry.text.encode() for entry in entries]
+            self.announcements += [entry.text.encode() for entry in entries]
 
     def take(self, count: int) -> int | None:
         """The first number, for numbers that are handed out before the last step of a transaction."""
         return None
 
-    def write(self, events: list[Event], first: int | None) -> list[log.Entry]:
+    def write(self, events: list[TaskStart], first: int | None) -> list[log.Entry]:
         """The last step. The stream's row is locked from here to the commit: for others it is one."""
         return log.append(self.stream, events)
 
@@ -118,17 +122,17 @@ class Delivery(RuleBasedStateMachine):
         self.begin(count)
         self.end(-1, committed=True)
 
-    @precondition(lambda self: self.doorbells)
-    @rule(which=st.integers(0, 5), fate=st.sampled_from(["ring", "ring", "twice", "lose"]))
-    def doorbell(self, which: int, fate: str) -> None:
-        text = self.doorbells.pop(which % len(self.doorbells))
+    @precondition(lambda self: self.announcements)
+    @rule(which=st.integers(0, 5), fate=st.sampled_from(["receive", "receive", "twice", "lose"]))
+    def announce(self, which: int, fate: str) -> None:
+        text = self.announcements.pop(which % len(self.announcements))
         if fate == "lose" and self.faults:
             return
         if fate == "twice":
-            self.doorbells.append(text)
-        self.ring(text)
+            self.announcements.append(text)
+        self.receive_announcement(text)
 
-    def ring(self, text: bytes) -> None:
+    def receive_announcement(self, text: bytes) -> None:
         async def receive() -> None:
             self.layer.hub.receive(self.stream, text)
 
@@ -141,21 +145,15 @@ class Delivery(RuleBasedStateMachine):
         self.settle()
 
     async def open(self, since: int | None) -> None:
-        client = Client(since)
+        client = self.client(since)
         consumer = self.consumer(self.stream)
-        scope = {
-            "headers": [],
-            "path": "/",
-            "type": "websocket",
-            "query_string": b"" if since is None else f"since={since}".encode(),
-            "extensions": {EXTENSION: client},
-        }
+        scope = {"headers": [], "path": "/", "extensions": {EXTENSION: client}} | client.request()
         inbox: asyncio.Queue = asyncio.Queue()
-        inbox.put_nowait({"type": "websocket.connect"})
+        inbox.put_nowait({"type": client.opening})
         self.patch.setattr(socket, "get_channel_layer", lambda alias: self.layer)
 
         async def send(message: dict) -> None:
-            assert message["type"] == "websocket.accept"
+            assert message["type"] == client.welcome
 
         self.clients.append(client)
         self.tasks.append(asyncio.create_task(consumer(scope, inbox.get, send)))
@@ -212,8 +210,8 @@ class Delivery(RuleBasedStateMachine):
                 if self.calls:
                     self.step(0)
             assert not self.calls, "it never comes to rest"
-            while self.doorbells:
-                self.ring(self.doorbells.pop(0))
+            while self.announcements:
+                self.receive_announcement(self.announcements.pop(0))
             if self.faults:
                 self.sweep()
 
@@ -225,7 +223,7 @@ class Delivery(RuleBasedStateMachine):
         events = client.events()
         for event in events:
             committed = self.model[event["seq"] - 1 : event["seq"]]
-            assert committed == [event["number"]], "not what was committed"
+            assert committed == [int(event["task_id"])], "not what was committed"
         seqs = [event["seq"] for event in events]
         if not seqs:
             head = max(frame.get("head", 0) for frame in client.frames)
@@ -236,7 +234,14 @@ class Delivery(RuleBasedStateMachine):
             assert seqs[0] == client.since + 1
 
 
-class OnlyDoorbells(Delivery):
+class OnlyAnnouncements(Delivery):
     """Nothing is lost and nothing is swept: joining first alone must do."""
 
     faults = False
+
+
+class OverEventStream(Delivery):
+    """Server-Sent Events instead of sockets."""
+
+    consumer = EventsProbe
+    client = EventSource

@@ -1,4 +1,4 @@
-"""What the stateful test puts in the place of database calls, the socket's far end and Redis."""
+"""Replacements for database calls, the client of a socket, and Redis, for the stateful test."""
 
 import asyncio
 import json
@@ -6,11 +6,15 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from realtime import hub, log, streams
-from realtime.access import NOTHING, Grant, WatchedRun
-from realtime.consumers.base import Beginning, StreamConsumer
-from realtime.consumers.socket import Admission
-from realtime.writers import Writer
+from realtime import log
+from realtime.delivery.access import NOTHING, Grant, WatchedRun
+from realtime.delivery.feed import Feed
+from realtime.delivery.hub import Hub
+from realtime.log import streams
+from realtime.servers.writer import Writer
+from realtime.sockets.base import Beginning, StreamConsumer
+from realtime.sockets.consumer import Admission
+from realtime.sockets.sse import EventStreamConsumer
 
 
 class Call:
@@ -34,6 +38,8 @@ class Call:
 class Client(Writer):
     """A socket's far end, which may stop reading; it is the writer the server would offer."""
 
+    opening, welcome = "websocket.connect", "websocket.accept"
+
     def __init__(self, since: int | None) -> None:
         self.since = since
         self.frames: list[dict[str, Any]] = []
@@ -41,10 +47,18 @@ class Client(Writer):
         self.reading = asyncio.Event()
         self.reading.set()
 
-    def write(self, text: str, frame: bytes) -> bool:
+    def request(self) -> dict[str, Any]:
+        """What the scope says about the kind of connection and the position."""
+        query = b"" if self.since is None else f"since={self.since}".encode()
+        return {"type": "websocket", "query_string": query}
+
+    def write(self, frame: str) -> bool:
         if self.reading.is_set() and self.closed is None:
-            self.frames.append(json.loads(text))
+            self.take(frame)
         return self.reading.is_set()
+
+    def take(self, frame: str) -> None:
+        self.frames.append(json.loads(frame))
 
     async def drained(self) -> None:
         await self.reading.wait()
@@ -69,26 +83,46 @@ class Client(Writer):
         return [frame for frame in self.frames if frame["type"] == "reset"]
 
 
+class EventSource(Client):
+    """A reader of Server-Sent Events. It knows its position from the ids alone."""
+
+    opening, welcome = "http.request", "http.response.start"
+
+    def request(self) -> dict[str, Any]:
+        headers = [] if self.since is None else [(b"last-event-id", f":{self.since}".encode())]
+        return {"type": "http", "method": "GET", "headers": headers, "query_string": b""}
+
+    def take(self, frame: str) -> None:
+        lines = frame.removesuffix("\n\n").split("\n")
+        fields = dict(line.split(": ", 1) for line in lines)
+        self.frames.append(json.loads(fields["data"]))
+        if "seq" in self.frames[-1]:
+            epoch, _, seq = fields["id"].rpartition(":")
+            assert int(seq) == self.frames[-1]["seq"]
+            assert epoch == [f["epoch"] for f in self.frames if "epoch" in f][-1]
+
+
 def nothing(*_: object) -> None:
     """What a part does that this test is not about."""
 
 
 class Layer:
-    """The channel layer without Redis: the test rings the doorbells."""
+    """The channel layer without Redis: the test hands the events to the hub."""
 
     def __init__(self) -> None:
-        self.hub = hub.Hub()
+        self.node = self
+        self.hub = Hub()
         self.access = SimpleNamespace(add=nothing, discard=nothing, of=self.access_of)
         self.heartbeat = SimpleNamespace(add=nothing, discard=nothing)
-        self.places = SimpleNamespace(
-            enter=lambda: True, leave=nothing, take=lambda *_: True, give_back=nothing
+        self.connection_counts = SimpleNamespace(
+            acquire_of_process=lambda: True,
+            release_of_process=nothing,
+            acquire=lambda *_: True,
+            release=nothing,
         )
 
-    async def access_of(self, user_id: None, run_id: None) -> tuple[Grant, None]:
+    async def access_of(self, principal: None, run_id: None) -> tuple[Grant, None]:
         return NOTHING, None
-
-    async def positions(self, *names: str) -> dict[str, log.Position]:
-        return await self.hub.positions(*names)
 
     async def new_channel(self) -> str:
         return "probe"
@@ -96,12 +130,12 @@ class Layer:
     def listen(self, channel: str, hear: object) -> None:
         """No message comes through this layer."""
 
-    def feed(self, stream: str) -> hub.Feed:
+    def feed(self, stream: str) -> Feed:
         return self.hub.feeds[stream]
 
     async def group_add(self, group: str, channel: str) -> None:
         stream = streams.of_group(group)
-        self.hub.feeds.setdefault(stream, hub.Feed(stream))
+        self.hub.feeds.setdefault(stream, Feed(stream))
 
     async def group_discard(self, group: str, channel: str) -> None:
         pass
@@ -123,3 +157,7 @@ class Probe(StreamConsumer):
 
     def allowed(self, grant: Grant, run: WatchedRun | None) -> set[str]:
         return {self.stream}
+
+
+class EventsProbe(EventStreamConsumer, Probe):
+    """The same as an event stream."""

@@ -1,4 +1,4 @@
-"""Processes that write one stream at once, and a reader that asks for what is after the last."""
+"""Concurrent processes write one stream while a reader reads after its last event."""
 
 import json
 import time
@@ -62,7 +62,7 @@ def test_a_reader_sees_every_event_in_order():
     seen = followed(read, "--stream", stream, "--count", str(APPENDS))
     assert [event["seq"] for event in seen] == list(range(1, WRITERS * APPENDS + 1))
     for writer in range(WRITERS):
-        own = [event["number"] for event in seen if event["writer"] == writer]
+        own = [int(event["task_id"]) for event in seen if event["agent_id"] == str(writer)]
         assert own == list(range(APPENDS))
 
 

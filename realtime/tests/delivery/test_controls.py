@@ -8,10 +8,10 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from realtime import log
-from realtime.events import Event
 from realtime.models import Stream
-from realtime.tests.delivery.machine import EXAMPLES, OnlyDoorbells
+from realtime.tests.delivery.machine import EXAMPLES, OnlyAnnouncements
 from realtime.tests.delivery.parts import Probe
+from runs.events.kinds import TaskStart
 
 # Short stories: what comes later would heal the fault.
 CONTROL = settings(
@@ -38,15 +38,15 @@ class JoinsLast(Probe):
             await self._start(stream, starts[stream])
 
 
-class JoinedLast(OnlyDoorbells):
+class JoinedLast(OnlyAnnouncements):
     consumer = JoinsLast
 
 
-class PublishedEarly(OnlyDoorbells):
+class PublishedEarly(OnlyAnnouncements):
     publishes_early = True
 
 
-class Autoincremented(OnlyDoorbells):
+class Autoincremented(OnlyAnnouncements):
     """Numbers are handed out before the commit, as an autoincrement column does."""
 
     last = 0
@@ -55,7 +55,7 @@ class Autoincremented(OnlyDoorbells):
         self.last += count
         return self.last - count + 1
 
-    def write(self, events: list[Event], first: int) -> list[log.Entry]:
+    def write(self, events: list[TaskStart], first: int) -> list[log.Entry]:
         stream, _ = Stream.objects.get_or_create(name=self.stream)
         Stream.objects.filter(pk=stream.pk).update(head=first - 1)
         entries = log.append(self.stream, events)
@@ -75,7 +75,7 @@ def test_without_its_guard_the_list_is_not_seen(machine, seen):
         run_state_machine_as_test(machine, settings=CONTROL)
 
 
-@pytest.mark.parametrize("machine", [OnlyDoorbells, JoinedLast])
+@pytest.mark.parametrize("machine", [OnlyAnnouncements, JoinedLast])
 def test_an_event_between_reading_and_starting(machine):
     """The story that joining first is for; without it the event is missed for good."""
     story = machine()
@@ -83,8 +83,8 @@ def test_an_event_between_reading_and_starting(machine):
     story.connect(None)
     story.step(0)  # where it starts: read now
     story.append(1)
-    story.ring(story.doorbells.pop())
-    if machine is OnlyDoorbells:
+    story.receive_announcement(story.announcements.pop())
+    if machine is OnlyAnnouncements:
         story.teardown()
     else:
         with pytest.raises(AssertionError, match="left behind"):
@@ -92,33 +92,33 @@ def test_an_event_between_reading_and_starting(machine):
 
 
 @pytest.mark.parametrize("first", [0, 1], ids=["in order", "overtaken"])
-def test_a_doorbell_that_overtakes_another(first):
+def test_an_announcement_that_overtakes_another(first):
     """The story that the log is for: an event that is not the next one is not believed."""
-    story = OnlyDoorbells()
+    story = OnlyAnnouncements()
     story.connect(None)
     story.come_to_rest()
     for _ in range(2):
         story.append(1)
-    story.ring(story.doorbells.pop(first))
+    story.receive_announcement(story.announcements.pop(first))
     story.come_to_rest()
-    assert [event["number"] for event in story.clients[0].events()] == [1, 2]
+    assert [int(event["task_id"]) for event in story.clients[0].events()] == [1, 2]
     story.teardown()
 
 
 @pytest.mark.parametrize("text", [b"\xff", b"no JSON", b"null", b"[]", b"{}", b'{"seq": "2"}'])
 def test_what_is_no_event_is_passed_over(text):
     """Anybody with the password of Redis can publish."""
-    story = OnlyDoorbells()
+    story = OnlyAnnouncements()
     story.connect(None)
     story.come_to_rest()
-    story.ring(text)
+    story.receive_announcement(text)
     story.append(1)
-    story.ring(story.doorbells.pop())
-    assert [event["number"] for event in story.clients[0].events()] == [1]
+    story.receive_announcement(story.announcements.pop())
+    assert [int(event["task_id"]) for event in story.clients[0].events()] == [1]
     story.teardown()
 
 
-@pytest.mark.parametrize("machine", [OnlyDoorbells, Autoincremented])
+@pytest.mark.parametrize("machine", [OnlyAnnouncements, Autoincremented])
 def test_the_later_of_two_writers_commits_first(machine):
     """The story that numbers in the order of commits are for; otherwise the first comes too late."""
     story = machine()
@@ -128,14 +128,14 @@ def test_the_later_of_two_writers_commits_first(machine):
         story.begin(1)
     for which in (1, 0):
         story.end(which, committed=True)
-        story.ring(story.doorbells.pop())
+        story.receive_announcement(story.announcements.pop())
         for _ in range(4):  # the two calls that a hole costs, if there is one
             if story.calls:
                 story.step(0)
     story.come_to_rest()
     (client,) = story.clients
-    if machine is OnlyDoorbells:
-        assert [event["number"] for event in client.events()] == [2, 1]
+    if machine is OnlyAnnouncements:
+        assert [int(event["task_id"]) for event in client.events()] == [2, 1]
         story.teardown()
     else:
         assert client.resets(), "what came first could not be the first"
@@ -143,7 +143,7 @@ def test_the_later_of_two_writers_commits_first(machine):
             story.teardown()
 
 
-@pytest.mark.parametrize("machine", [OnlyDoorbells, Autoincremented])
+@pytest.mark.parametrize("machine", [OnlyAnnouncements, Autoincremented])
 def test_a_writer_that_rolls_back_beside_one_that_commits(machine):
     """The story that numbers taken under the lock are for; otherwise a hole stays for ever."""
     story = machine()
@@ -153,9 +153,9 @@ def test_a_writer_that_rolls_back_beside_one_that_commits(machine):
         story.begin(1)
     story.end(0, committed=False)
     story.end(0, committed=True)
-    if machine is OnlyDoorbells:
+    if machine is OnlyAnnouncements:
         story.come_to_rest()
-        assert [event["number"] for event in story.clients[0].events()] == [2]
+        assert [int(event["task_id"]) for event in story.clients[0].events()] == [2]
         story.teardown()
     else:
         with pytest.raises(AssertionError, match="never comes to rest"):

@@ -1,4 +1,4 @@
-"""Worker processes that write one stream: gapless, in order, and all of it published."""
+"""Worker processes that write one stream: no gap, right order, everything published."""
 
 import json
 from collections import defaultdict
@@ -10,7 +10,7 @@ from redis import Redis
 from redis.client import PubSub
 
 from crews.models import Crew, Task
-from realtime import streams
+from realtime.log import streams
 from realtime.models import Event
 from tests.chaos.writer import REPORTS
 from tests.live import Process

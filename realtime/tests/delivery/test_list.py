@@ -1,9 +1,13 @@
-"""Whatever happens between the log and the sockets, every socket sees the list."""
+"""Whatever happens between log and sockets, every socket receives the whole list."""
 
 import pytest
+from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from realtime.tests.delivery.machine import EXAMPLES, Delivery, OnlyDoorbells
+from realtime.tests.delivery.machine import EXAMPLES, Delivery, OnlyAnnouncements, OverEventStream
+
+# The rules are the same, so fewer stories are enough to see that a wire keeps them.
+OF_OTHER_WIRES = settings(EXAMPLES, max_examples=15)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -12,5 +16,10 @@ def test_every_socket_sees_the_list():
 
 
 @pytest.mark.django_db(transaction=True)
+def test_every_reader_of_an_event_stream_sees_the_list():
+    run_state_machine_as_test(OverEventStream, settings=OF_OTHER_WIRES)
+
+
+@pytest.mark.django_db(transaction=True)
 def test_without_a_fault_no_sweep_is_needed():
-    run_state_machine_as_test(OnlyDoorbells, settings=EXAMPLES)
+    run_state_machine_as_test(OnlyAnnouncements, settings=EXAMPLES)

@@ -101,7 +101,10 @@ test("after 1012 a run's clients are spread over eight seconds", (t) => {
 });
 
 test("after 4429 half a minute passes at least, a minute at most", (t) => {
-  for (const [random, delay] of [[0, 30_000], [1, 60_000]]) {
+  for (const [random, delay] of [
+    [0, 30_000],
+    [1, 60_000],
+  ]) {
     t.mock.method(Math, "random", () => random);
     for (const make of SOCKETS.slice(0, 2)) {
       const { socket, change } = closed(make, 4429);

@@ -40,7 +40,12 @@ const done = { type: "done", status: "succeeded" };
 /** @param {string} agent @param {string} [task] */
 const starts = (agent, task = agent) => ({ type: "task_start", task_id: task, agent_id: agent });
 /** @param {string} agent @param {string} status @param {string} [task] */
-const ends = (agent, status, task = agent) => ({ type: "task_end", task_id: task, agent_id: agent, status });
+const ends = (agent, status, task = agent) => ({
+  type: "task_end",
+  task_id: task,
+  agent_id: agent,
+  status,
+});
 
 test("a snapshot tells states and tools", () => {
   const state = new CrewState();
@@ -49,7 +54,10 @@ test("a snapshot tells states and tools", () => {
   assert.equal(state.stateOf("orion"), "working");
   assert.equal(state.stateOf("vega"), "error");
   assert.equal(state.stateOf("unknown"), "idle");
-  assert.deepEqual(state.toolsOf("orion").map(({ progress }) => progress), [0.4]);
+  assert.deepEqual(
+    state.toolsOf("orion").map(({ progress }) => progress),
+    [0.4],
+  );
 });
 
 test("a tool moves from its start over its progress to its end", () => {
@@ -58,10 +66,16 @@ test("a tool moves from its start over its progress to its end", () => {
   assert.equal(state.stateOf("orion"), "working");
   state.graph(tool("tool_progress", "r1", "orion", "e1", { message: "half", progress: 0.5 }));
   state.graph(tool("tool_progress", "r1", "orion", "e1", { message: "and on" }));
-  assert.deepEqual(state.toolsOf("orion").map(({ message, progress }) => [message, progress]), [["and on", 0.5]]);
+  assert.deepEqual(
+    state.toolsOf("orion").map(({ message, progress }) => [message, progress]),
+    [["and on", 0.5]],
+  );
   state.graph(tool("tool_end", "r1", "orion", "e1", { status: "success", duration_s: 2 }));
   assert.equal(state.stateOf("orion"), "done");
-  assert.deepEqual(state.toolsOf("orion").map(({ status, duration_s }) => [status, duration_s]), [["success", 2]]);
+  assert.deepEqual(
+    state.toolsOf("orion").map(({ status, duration_s }) => [status, duration_s]),
+    [["success", 2]],
+  );
 });
 
 for (const status of ["error", "completed_with_errors"]) {
@@ -83,7 +97,11 @@ test("an agent works between two tools of one task", () => {
 });
 
 test("an agent's last task tells, unless another one still runs", () => {
-  const first = [["r1", boot], ["r1", starts("orion", "a")], ["r1", ends("orion", "failed", "a")]];
+  const first = [
+    ["r1", boot],
+    ["r1", starts("orion", "a")],
+    ["r1", ends("orion", "failed", "a")],
+  ];
   const failed = afterRuns(.../** @type {any} */ (first));
   assert.equal(failed.stateOf("orion"), "error");
   failed.run("r1", /** @type {any} */ (starts("orion", "b")));
@@ -93,13 +111,21 @@ test("an agent's last task tells, unless another one still runs", () => {
 });
 
 test("a cancelled task leaves its agent idle", () => {
-  const state = afterRuns(["r1", boot], ["r1", starts("orion")], ["r1", ends("orion", "cancelled")]);
+  const state = afterRuns(
+    ["r1", boot],
+    ["r1", starts("orion")],
+    ["r1", ends("orion", "cancelled")],
+  );
   assert.equal(state.stateOf("orion"), "idle");
 });
 
 test("two runs at once: an agent works as long as one of them has it work", () => {
   const state = afterRuns(
-    ["r1", boot], ["r1", starts("orion")], ["r2", boot], ["r2", starts("orion")], ["r2", ends("orion", "failed")],
+    ["r1", boot],
+    ["r1", starts("orion")],
+    ["r2", boot],
+    ["r2", starts("orion")],
+    ["r2", ends("orion", "failed")],
   );
   assert.equal(state.stateOf("orion"), "working");
   state.run("r1", /** @type {any} */ (ends("orion", "succeeded")));
@@ -113,15 +139,26 @@ test("two runs at once: each run's tool is kept apart", () => {
   state.graph(tool("tool_progress", "r2", "orion", "e2", { message: "two", progress: 0.2 }));
   assert.deepEqual(
     state.toolsOf("orion").map(({ execution_id, progress }) => [execution_id, progress]),
-    [["e1", undefined], ["e2", 0.2]],
+    [
+      ["e1", undefined],
+      ["e2", 0.2],
+    ],
   );
   state.graph(tool("tool_end", "r1", "orion", "e1", { status: "success" }));
-  assert.deepEqual(state.toolsOf("orion").map(({ execution_id }) => execution_id), ["e2"]);
+  assert.deepEqual(
+    state.toolsOf("orion").map(({ execution_id }) => execution_id),
+    ["e2"],
+  );
   assert.equal(state.stateOf("orion"), "working");
 });
 
 test("a new run clears what an ended one has left", () => {
-  const state = afterRuns(["r1", boot], ["r1", starts("orion")], ["r1", ends("orion", "failed")], ["r1", done]);
+  const state = afterRuns(
+    ["r1", boot],
+    ["r1", starts("orion")],
+    ["r1", ends("orion", "failed")],
+    ["r1", done],
+  );
   state.graph(tool("tool_start", "r1", "orion", "e1"));
   state.graph(tool("tool_end", "r1", "orion", "e1", { status: "error" }));
   assert.equal(state.stateOf("orion"), "error");
@@ -140,19 +177,27 @@ test("a new run leaves one that is under way alone", () => {
   assert.equal(state.toolsOf("orion").length, 1);
 });
 
-test("events of executions and runs that nobody has heard of do no harm", () => {
+test("a tool that reports without a known start runs; an unknown run's tasks are ignored", () => {
   const state = new CrewState();
-  state.graph(tool("tool_progress", "r9", "orion", "e9", { message: "?" }));
   state.run("r9", /** @type {any} */ (ends("orion", "failed")));
   assert.equal(state.stateOf("orion"), "idle");
-  assert.deepEqual(state.toolsOf("orion"), []);
+  state.graph(tool("tool_progress", "r9", "orion", "e9", { message: "half" }));
+  assert.equal(state.stateOf("orion"), "working");
+  assert.deepEqual(
+    state.toolsOf("orion").map(({ message }) => message),
+    ["half"],
+  );
 });
 
 test("an agent's task in hand is told before the one it had last", () => {
   const state = afterRuns(["r1", boot]);
   assert.equal(new CrewState().taskOf("orion"), undefined);
   assert.equal(state.taskOf("orion"), null);
-  for (const event of [starts("orion", "a"), ends("orion", "succeeded", "a"), starts("orion", "b")]) {
+  for (const event of [
+    starts("orion", "a"),
+    ends("orion", "succeeded", "a"),
+    starts("orion", "b"),
+  ]) {
     state.run("r1", /** @type {any} */ (event));
   }
   assert.equal(state.taskOf("orion")?.task_id, "b");
@@ -163,7 +208,11 @@ test("an agent's task in hand is told before the one it had last", () => {
 });
 
 test("an edge tells of the tasks that begin by it, not of the agent's others", () => {
-  const state = afterRuns(["r1", boot], ["r1", starts("orion", "a")], ["r1", ends("orion", "succeeded", "a")]);
+  const state = afterRuns(
+    ["r1", boot],
+    ["r1", starts("orion", "a")],
+    ["r1", ends("orion", "succeeded", "a")],
+  );
   assert.equal(state.stateIn("orion", ["a"]), "done");
   assert.equal(state.stateIn("orion", ["b"]), "idle");
   state.run("r1", /** @type {any} */ (starts("orion", "b")));

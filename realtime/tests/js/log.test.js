@@ -28,7 +28,10 @@ test("each class tells the console that it has connected", (t) => {
   connectAll(undefined);
   const lines = info.mock.calls.map((call) => call.arguments);
   for (const label of ["RunWS", "MissionWS", "GraphWS"]) {
-    assert.ok(lines.some((line) => line.length === 1 && line[0] === `[${label}] Connected`), label);
+    assert.ok(
+      lines.some((line) => line.length === 1 && line[0] === `[${label}] Connected`),
+      label,
+    );
   }
   assert.equal(error.mock.callCount(), 3);
   assert.equal(error.mock.calls[0].arguments[0], "[RunWS] A listener failed");

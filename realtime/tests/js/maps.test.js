@@ -17,12 +17,16 @@ function lookUps(source) {
   const objects = source.matchAll(/\b(?:const|let) (\w+) = (?:Object\.fromEntries\(|\{)/g);
   const names = [...objects].map(([, name]) => name);
   const found = names.filter((name) => new RegExp(`\\b${name}\\[|\\bin ${name}\\b`).test(source));
-  const typed = /@type \{(?:Record<string|\{\[)/.test(source) ? ["a field of type Record<string, …>"] : [];
+  const typed = /@type \{(?:Record<string|\{\[)/.test(source)
+    ? ["a field of type Record<string, …>"]
+    : [];
   return [...found, ...typed];
 }
 
 test("names that come from outside are looked up in maps, not in objects", () => {
-  const files = readdirSync(STATIC, { recursive: true }).map(String).filter((file) => file.endsWith(".js"));
+  const files = readdirSync(STATIC, { recursive: true })
+    .map(String)
+    .filter((file) => file.endsWith(".js"));
   assert.ok(files.length > 40);
   const found = files.flatMap((file) => {
     return lookUps(readFileSync(join(STATIC, file), "utf8")).map((name) => `${file}: ${name}`);
@@ -40,12 +44,16 @@ test("the search finds objects that are used as maps", () => {
 test("agents named like properties of objects have a state like any other", () => {
   const state = new CrewState();
   const agents = NAMES.map((agent_id) => ({ agent_id, state: "idle" }));
-  state.graph(/** @type {any} */ ({ type: "snapshot", stream: "graph:c", seq: 1, agents, executions: [] }));
+  state.graph(
+    /** @type {any} */ ({ type: "snapshot", stream: "graph:c", seq: 1, agents, executions: [] }),
+  );
   for (const agent of NAMES) {
     assert.equal(state.stateOf(agent), "idle");
     assert.deepEqual(state.toolsOf(agent), []);
     const tool = { run_id: "r", agent_id: agent, execution_id: `e-${agent}`, tool: "pytest" };
-    state.graph(/** @type {any} */ ({ type: "tool_start", timestamp: "2026-01-01T00:00:00Z", ...tool }));
+    state.graph(
+      /** @type {any} */ ({ type: "tool_start", timestamp: "2026-01-01T00:00:00Z", ...tool }),
+    );
     assert.equal(state.stateOf(agent), "working");
     assert.equal(state.toolsOf(agent).length, 1);
   }

@@ -4,7 +4,10 @@ import { test } from "node:test";
 import { matches, told } from "../../static/realtime/pages/output_search.js";
 
 test("words are found wherever they stand, in any case of letters, as they are written", () => {
-  assert.deepEqual(matches("Error: no error\n", "error", 9), [[0, 5], [10, 15]]);
+  assert.deepEqual(matches("Error: no error\n", "error", 9), [
+    [0, 5],
+    [10, 15],
+  ]);
   assert.deepEqual(matches("a.b axb", "a.b", 9), [[0, 3]]);
   assert.deepEqual(matches("f(x) [1] \\", "[1] \\", 9), [[5, 10]]);
   assert.deepEqual(matches("nothing", "else", 9), []);

@@ -18,7 +18,7 @@ import { CrewState } from "../../static/realtime/pages/crew_state.js";
  * @param {any} event  of the graph or of a run
  */
 function apply(state, event) {
-  if (event.type.startsWith("tool_")) state.graph(event);
+  if (/^(tool_|llm_|handoff)/.test(event.type)) state.graph(event);
   else state.run(event.run_id, event);
 }
 
@@ -35,8 +35,30 @@ function opened({ snapshot, active }) {
  * @param {string[]} agents
  */
 function shown(state, agents) {
-  return agents.map((agent) => ({
+  const { usage, handoffs } = state.model;
+  return {
+    agents: agents.map((agent) => shownOf(state, agent)),
+    usage: [...usage].sort(),
+    handoffs,
+  };
+}
+
+/**
+ * @param {CrewState} state
+ * @param {string} agent
+ */
+function shownOf(state, agent) {
+  return {
     agent,
+    parent: state.names.of(agent).parent ?? null,
+    calls: state
+      .callsOf(agent)
+      .map(({ call_id, provider, model, first_token_s }) => [
+        call_id,
+        provider,
+        model,
+        first_token_s ?? null,
+      ]),
     state: state.stateOf(agent),
     tools: state.toolsOf(agent).map(({ execution_id, status, message, progress, duration_s }) => ({
       execution_id,
@@ -45,7 +67,7 @@ function shown(state, agents) {
       progress: progress ?? null,
       duration_s: status === "running" ? null : duration_s,
     })),
-  }));
+  };
 }
 
 /** @type {{agents: string[], steps: Step[]}[]} */

@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { contains, isOfKind } from "../../static/realtime/pages/event_list.js";
-import { clock, labels, place, roomFor, ticks } from "../../static/realtime/pages/timeline_scale.js";
+import {
+  clock,
+  labels,
+  place,
+  roomFor,
+  ticks,
+} from "../../static/realtime/pages/timeline_scale.js";
 import { describe } from "../../static/realtime/pages/timeline_tip.js";
 
 const SPANS = [5, 8, 12, 20, 60];
@@ -30,10 +36,14 @@ test("ticks are round, begin at 0, end within the span and have room", () => {
 });
 
 test("moments read like a clock", () => {
-  assert.deepEqual(
-    [0, 0.25, 12, 60, 150.7, 3_905].map(clock),
-    ["0 s", "0.3 s", "12 s", "1:00", "2:30", "1:05:05"],
-  );
+  assert.deepEqual([0, 0.25, 12, 60, 150.7, 3_905].map(clock), [
+    "0 s",
+    "0.3 s",
+    "12 s",
+    "1:00",
+    "2:30",
+    "1:05:05",
+  ]);
 });
 
 test("bars lie to scale, stay inside and can always be seen", () => {
@@ -48,7 +58,11 @@ test("bars lie to scale, stay inside and can always be seen", () => {
 });
 
 test("a label stands in its bar, else after it, else before it, and never on another", () => {
-  const bar = (/** @type {number} */ x, /** @type {number} */ width) => ({ x, width, label: "pytest" });
+  const bar = (/** @type {number} */ x, /** @type {number} */ width) => ({
+    x,
+    width,
+    label: "pytest",
+  });
   assert.deepEqual(labels([bar(0, 200)], 300), ["inside"]);
   assert.deepEqual(labels([bar(0, 10)], 300), ["after"]);
   assert.deepEqual(labels([bar(285, 15)], 300), ["before"]);
@@ -58,7 +72,10 @@ test("a label stands in its bar, else after it, else before it, and never on ano
 });
 
 test("a bar's details say how it is, for how long and with which exit code", () => {
-  assert.equal(describe({ status: "error", start: "1", end: "3.5", exit: "2" }, 9), "error · 2.5 s · exit code 2");
+  assert.equal(
+    describe({ status: "error", start: "1", end: "3.5", exit: "2" }, 9),
+    "error · 2.5 s · exit code 2",
+  );
   assert.equal(describe({ status: "running", start: "1" }, 4), "running · 3.0 s");
   assert.equal(describe({ status: "pending" }, 4), "to come");
 });

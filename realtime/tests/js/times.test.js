@@ -27,7 +27,8 @@ for (const [seconds, text] of /** @type {[number, RegExp][]} */ ([
   [7200, /^2 hr/],
   [3 * 86_400, /Jun|12/],
 ])) {
-  test(`${seconds} s ago reads ${text}`, () => assert.match(ago(new Date(NOW - seconds * 1000), NOW), text));
+  test(`${seconds} s ago reads ${text}`, () =>
+    assert.match(ago(new Date(NOW - seconds * 1000), NOW), text));
 }
 
 test("a server's clock that is a little ahead is now", () => {

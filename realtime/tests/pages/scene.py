@@ -1,12 +1,15 @@
-"""Looking at the live pages, and something on them to look at."""
+"""Helpers to load live pages, and data for them."""
 
+import json
 import re
 
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from runs.models import TaskExecution, ToolExecution
+from runs.models import ReportedRun, Run, TaskExecution, ToolExecution
+from runs.reporting import calls, reading
 
 FRAGMENT = {"X-Fragment": "live"}
 MOST_QUERIES = 18  # of a page, session and user included
@@ -35,6 +38,17 @@ def text(response) -> str:
 
 def crew_path(tenant) -> str:
     return f"/crews/{tenant.crew.pk}/"
+
+
+def reported(tenant, *events: dict, key: str = "nightly") -> Run:
+    """A run of the tenant's crew that a program reports with these events."""
+    boot = {"type": "boot", "crew": tenant.crew.slug, "name": "Nightly tickets"}
+    sent = [{"run": key, "id": str(n)} | e for n, e in enumerate((boot, *events))]
+    body = json.dumps(sent).encode()
+    items = reading.items_in(body, content_type=reading.JSON, encoding="")
+    answer = calls.take(tenant.issue_key("report")[0], items, timezone.now())
+    assert answer.rejected == []
+    return ReportedRun.objects.get(key=key).run
 
 
 def tool_at_work(tenant, **report) -> ToolExecution:

@@ -1,4 +1,4 @@
-"""The page of a crew: what each person sees of it, and that nothing else reaches anyone."""
+"""The crew page: what each person sees, and that it shows nothing else."""
 
 import json
 import re
@@ -13,10 +13,11 @@ from realtime.tests.pages.scene import (
     crew_path,
     get,
     queries,
+    reported,
     text,
     tool_at_work,
 )
-from realtime.tests.sockets.acting import work
+from realtime.tests.sockets.helpers import work
 from runs.models import Run, TaskExecution, Worker
 
 pytestmark = pytest.mark.django_db
@@ -49,8 +50,9 @@ class TestCrewPage:
         assert get(acme.viewer, crew_path(acme), headers=FRAGMENT).status_code == 200
 
     def test_its_update_is_the_part_that_changes(self, acme):
-        update = text(get(acme.viewer, crew_path(acme), headers=FRAGMENT))
         page = text(get(acme.viewer, crew_path(acme)))
+        shape = {"X-Fragment": re.search('data-shape="(.+?)"', page)[1]}
+        update = text(get(acme.viewer, crew_path(acme), headers=shape))
         assert "<html" not in update
         assert update.lstrip().startswith('<div id="worker-banner">')
         changes = update.index('id="runs-section"')
@@ -58,6 +60,28 @@ class TestCrewPage:
         for kept in ("agent-card", "<tr data-agent", 'class="task"', "graph-shape"):
             assert kept in page
             assert kept not in update
+
+    def test_its_update_has_the_agents_and_tasks_for_a_page_of_another_shape(self, acme):
+        page = text(get(acme.viewer, crew_path(acme)))
+        update = text(get(acme.viewer, crew_path(acme), headers=FRAGMENT))
+        for part in ("agent-card", "<tr data-agent", 'class="task"', "graph-shape"):
+            assert update.count(part) == page.count(part) > 0
+        assert update.count("data-keep") == 1  # the edges, which only the script draws
+
+    def test_of_a_reported_crew_misses_no_task_and_starts_nothing(self, acme):
+        acme.crew.tasks.all().delete()
+        named = {"task_id": "t1", "agent_id": "orion", "name": "Fetch"}
+        reported(acme, {"type": "task_start", **named})
+        page = text(get(acme.operator, crew_path(acme)))
+        assert 'id="start"' not in page
+        assert "No tasks yet" not in page
+        assert "no task yet" not in page
+        assert '<span data-slot="task" data-current>Fetch</span>' in page
+        assert ">Nightly tickets</a>" in page  # the run's name
+        assert "1 task ended" not in page
+        assert "0 tasks ended" in page
+        assert "of unknown length" in page
+        assert "aria-valuenow" not in page
 
     def test_start_can_be_pressed_by_operators(self, acme, worker_alive):
         assert "disabled" not in text(get(acme.operator, crew_path(acme)))

@@ -1,4 +1,4 @@
-"""The dashboard: what each person sees of it, and that nothing else reaches anyone."""
+"""The dashboard: what each person sees, and that it shows nothing else."""
 
 import re
 

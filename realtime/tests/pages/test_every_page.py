@@ -1,4 +1,4 @@
-"""What holds for every live page: scripts, caches, methods, and access that is taken away."""
+"""Every live page: scripts, caches, methods, and removed access."""
 
 import re
 

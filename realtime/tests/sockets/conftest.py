@@ -1,4 +1,4 @@
-"""Two organizations on the live server, the first with a run under way."""
+"""Two organizations on the live server. The first has a running run."""
 
 import pytest
 

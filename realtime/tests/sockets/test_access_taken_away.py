@@ -11,8 +11,8 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from conftest import PASSWORD
 from crews.models import Membership
-from realtime import streams
-from realtime.tests.sockets.acting import browser_of, finish
+from realtime.log import streams
+from realtime.tests.sockets.helpers import browser_of, finish
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,11 +1,11 @@
-"""What a client may send, what answers it, and what Redis carries, on a live server."""
+"""Frames of a client, the answers, and the messages on Redis, on a live server."""
 
 import json
 
 import httpx
 import pytest
 
-from realtime.tests.sockets.acting import work
+from realtime.tests.sockets.helpers import work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

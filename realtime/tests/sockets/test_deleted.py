@@ -1,10 +1,10 @@
-"""Sockets on what is deleted while they are open, on a live server."""
+"""Sockets whose record is deleted while they are open, on a live server."""
 
 import time
 
 import pytest
 
-from realtime import streams
+from realtime.log import streams
 from realtime.models import Event, Stream
 from tests.live import eventually
 

@@ -3,7 +3,7 @@
 import pytest
 
 from crews.models import Crew, Membership
-from realtime.tests.sockets.acting import finish, work
+from realtime.tests.sockets.helpers import finish, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,4 +1,4 @@
-"""How many sockets a user, an address and a process get, on live servers with small limits."""
+"""Limits of sockets for a user, an address and a process, on live servers."""
 
 import signal
 import time

@@ -1,11 +1,11 @@
-"""Who may open a socket: each way to authenticate and each refusal, on a live server."""
+"""Opening a socket: each way to authenticate and each refusal, on a live server."""
 
 from datetime import timedelta
 
 import pytest
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
-from realtime.tests.sockets.acting import browser_of
+from realtime.tests.sockets.helpers import browser_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,4 +1,4 @@
-"""An older backup of the database is restored under a running server."""
+"""An older backup of the database is restored while the server runs."""
 
 import os
 import sqlite3
@@ -14,9 +14,11 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
-from realtime import log, streams
-from realtime.events import Event
+from realtime import log
+from realtime.log import streams
+from runs.events.kinds import Error
 from runs.models import Run, TaskExecution, ToolExecution
+from tests.events import sample
 from tests.live import Socket, environment
 from tests.postgres import binaries
 
@@ -69,7 +71,7 @@ def _libpq(url: str) -> str:
 def tell(run: Run, *messages: str) -> None:
     """Write events of the run, a message each."""
     for message in messages:
-        log_event = Event("error", str(run.crew_id), str(run.pk), {"message": message})
+        log_event = sample(Error, str(run.crew_id), str(run.pk), message=message)
         log.append(streams.run(run.pk), [log_event])
 
 

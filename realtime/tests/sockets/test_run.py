@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from realtime import pruning
+from realtime.log import pruning
 from realtime.models import Event, Stream
-from realtime.tests.sockets.acting import finish
+from realtime.tests.sockets.helpers import finish
 from runs.models import TaskExecution
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -1,4 +1,4 @@
-"""What a client is told when the server stops or fails, on live servers."""
+"""Close codes and messages when the server stops or fails, on live servers."""
 
 import signal
 from collections.abc import Iterator

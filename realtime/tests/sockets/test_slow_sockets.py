@@ -1,4 +1,4 @@
-"""Many sockets far behind that read slowly: a newcomer is greeted, a request is answered."""
+"""With many slow sockets far behind, a new socket and a request are answered in time."""
 
 import time
 from contextlib import ExitStack
@@ -7,9 +7,11 @@ import httpx
 import pytest
 from rest_framework_simplejwt.tokens import AccessToken
 
-from realtime import log, streams
-from realtime.events import Event
+from realtime import log
+from realtime.log import streams
+from runs.events.kinds import ToolProgress
 from tests.chaos.readers import StuckReader
+from tests.events import sample
 from tests.live import Web
 
 SLOW = 400
@@ -21,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def test_a_newcomer_gets_its_hello(web: Web, acme, globex):
     crew = str(acme.crew.pk)
-    event = Event("tool_progress", crew, data={"output": "x" * CHARS})
+    event = sample(ToolProgress, crew, output="x" * CHARS)
     for _ in range(EVENTS // 100):
         log.append(streams.graph(crew), [event] * 100)
     token, other = (str(AccessToken.for_user(user)) for user in (acme.viewer, globex.viewer))

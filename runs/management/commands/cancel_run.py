@@ -22,7 +22,9 @@ class Command(BaseCommand):
         found = find_run(run)
         if found.is_over:
             raise CommandError(f"Run {found.pk} has ended already: {found.status}.")
-        found.cancel()
+        control = found.cancel()
+        if control and control.status == control.Status.REFUSED:
+            raise CommandError(control.detail)
         if not found.is_over:
             self.stdout.write(f"Run {found.pk} is cancelled, its worker stops within seconds.")
         while wait and not found.is_over:
@@ -33,7 +35,7 @@ class Command(BaseCommand):
 
 
 def find_run(text: str) -> Run:
-    """The run with that id. Raises ``CommandError``."""
+    """Return the run with this id. Raises ``CommandError``."""
     try:
         return Run.objects.get(pk=UUID(text))
     except ValueError:

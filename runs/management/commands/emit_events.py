@@ -1,4 +1,4 @@
-"""``manage.py emit_events``: a run that only tells, for trying clients and measuring delivery."""
+"""``manage.py emit_events``: a run that only emits events, to try clients and measure delivery."""
 
 import os
 import socket
@@ -9,16 +9,16 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from crews.tracking import IllegalMove
-from runs.lease import Lease, LeaseLost
+from runs.execution.lease import Lease, LeaseLost
 from runs.management.commands.run_crew import INTERRUPTED, find_crew
 from runs.models import Run, TaskExecution, ToolExecution
 
 TOOL = "synthetic"
-NAP_S = 0.5  # how long a pause goes on before cancelling is looked at
+NAP_S = 0.5  # longest sleep between two checks for cancellation
 
 
 class Cancelled(Exception):
-    """Somebody cancelled the run."""
+    """The run was cancelled."""
 
 
 class Command(BaseCommand):
@@ -38,7 +38,7 @@ class Command(BaseCommand):
         found = find_crew(crew)
         if not found.tasks.exists():
             raise CommandError(f"Crew {found} has no task. Add one.")
-        run = Run.objects.create(crew=found)  # nobody is told, so no worker takes it
+        run = Run.objects.create(crew=found)  # not announced, so no worker takes it
         run.start(worker=f"emit_events@{socket.gethostname()}:{os.getpid()}")
         self.stdout.write(str(run.pk))
         self.stdout.flush()
@@ -64,7 +64,7 @@ class Command(BaseCommand):
 
 
 class Synthetic:
-    """The work of a run, its time shared out evenly among the tasks of its plan."""
+    """Emits the events of a run. The time is divided evenly among the tasks of its plan."""
 
     def __init__(self, run: Run, *, rate: float, seconds: float) -> None:
         self.told = 0  # tool_progress events
@@ -73,7 +73,7 @@ class Synthetic:
         self._seconds = seconds
 
     def tell(self, lease: Lease) -> None:
-        """Raises ``Cancelled``, and what a lease raises."""
+        """Emit the events. Raises ``Cancelled`` and the errors of a lease."""
         begun = time.monotonic()
         tasks = self._run.plan["tasks"]
         for number, task in enumerate(tasks, start=1):
@@ -86,7 +86,7 @@ class Synthetic:
             execution.finish(TaskExecution.Status.SUCCEEDED)
 
     def _report(self, tool: ToolExecution, begun: float, until: float, lease: Lease) -> None:
-        """Report at the rate until then; where the database is slower, as fast as it can."""
+        """Report at the rate until ``until``, or as fast as possible if the database is slower."""
         first = time.monotonic()
         while True:
             _sleep(min(begun + self.told / self._rate, until), lease)
@@ -101,7 +101,7 @@ class Synthetic:
 
 
 def _sleep(until: float, lease: Lease) -> None:
-    """Until then, or not at all. Raises ``Cancelled``, and what a lease raises."""
+    """Sleep until ``until``, unless it is past. Raises ``Cancelled`` and the lease's errors."""
     while not lease.check():
         pause = until - time.monotonic()
         if pause <= 0:

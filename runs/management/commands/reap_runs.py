@@ -1,4 +1,4 @@
-"""``manage.py reap_runs``: ends runs whose worker was lost, and rings again for those that wait."""
+"""``manage.py reap_runs``: ends runs whose worker was lost, and announces waiting runs again."""
 
 import logging
 from typing import Any
@@ -7,8 +7,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error, close_old_connections, connection
 
-from runs import reaper, retention
-from runs.stop_signal import StopSignal
+from runs.execution import background, reaper, retention
+from runs.execution.stop_signal import StopSignal
+from runs.models import ReportedRun
 
 logger = logging.getLogger(__name__)
 
@@ -40,16 +41,22 @@ class Command(BaseCommand):
     def _loop(self) -> None:
         stop = StopSignal()
         stop.listen()
-        housekeeping = retention.Housekeeping()
-        housekeeping.start()
+        threads = [retention.Housekeeping(), *background.all_of_them()]
+        for thread in threads:
+            thread.start()
+        renewed = False
         logger.info("Sweeping every %g s", settings.REAPER_INTERVAL_S)
         while not stop.received:
             try:
                 close_old_connections()
+                if not renewed:  # reporters could not send while the server was down
+                    ReportedRun.objects.renew_all()
+                    renewed = True
                 reaper.sweep()
             except Error as error:
                 logger.warning("The sweep failed, the database did not answer: %s", error)
                 connection.close()
             stop.wait(settings.REAPER_INTERVAL_S)
-        housekeeping.stop()
+        for thread in threads:
+            thread.stop()
         logger.info("Stopped")

@@ -13,7 +13,7 @@ from crews.tracking import IllegalMove
 from runs.models import Run, TaskExecution, ToolExecution, Worker
 
 POLL_S = 0.25
-INTERRUPTED = 130  # what a shell reports after Ctrl-C
+INTERRUPTED = 130  # exit code of a shell after Ctrl-C
 
 
 class Command(BaseCommand):
@@ -74,7 +74,7 @@ class Command(BaseCommand):
                 raise CommandError(f"Run {run.pk} goes on.", returncode=INTERRUPTED) from None
 
     def _follow(self, run: Run, timeout: float | None) -> None:
-        """Tell what happens until the run is over. Raises ``CommandError`` unless it succeeded."""
+        """Print what happens until the run ends. Raises ``CommandError`` unless it succeeds."""
         deadline = time.monotonic() + timeout if timeout is not None else float("inf")
         told: set[tuple[UUID, str]] = set()
         while True:
@@ -91,7 +91,7 @@ class Command(BaseCommand):
         self._say(f"{ending}.")
 
     def _tell(self, run: Run, told: set[tuple[UUID, str]]) -> None:
-        """What has happened since the last call, a line each."""
+        """Print one line for each thing that has happened since the last call."""
         for task in run.task_executions.all():
             if (task.pk, "running") not in told:
                 told.add((task.pk, "running"))
@@ -113,8 +113,11 @@ def _find_run(pk: UUID) -> Run:
 
 
 def find_crew(text: str) -> Crew:
-    """The crew with that id, slug or organization/slug. Raises ``CommandError`` with the choices."""
-    crews = Crew.objects.select_related("organization")
+    """Return the crew with this id, slug or organization/slug.
+
+    Raises ``CommandError`` with the choices.
+    """
+    crews = Crew.objects.kept().select_related("organization")
     organization, slash, slug = text.rpartition("/")
     try:
         found = list(crews.filter(pk=UUID(text)))
@@ -133,7 +136,7 @@ def find_crew(text: str) -> Crew:
 
 
 def _why(run: Run, ending: str) -> str:
-    """The ending with reason, message and the tools that failed."""
+    """Return the ending with the reason, the message and the tools that failed."""
     lines = [f"{ending}: {run.reason or 'no reason given'}. {run.message}".rstrip()]
     failed = ToolExecution.objects.filter(
         task_execution__run=run,

@@ -27,7 +27,7 @@ class TestList:
         for run in (queued, running, shared, failed, again):
             alone = client.get(f"/api/runs/{run.pk}/").json()
             summary = listed[str(run.pk)]
-            assert summary.keys() == alone.keys() - {"agents", "tasks", "carried"}
+            assert summary.keys() == alone.keys() - {"agents", "tasks", "carried", "usage"}
             for name in summary.keys() - {"duration_s"}:
                 assert summary[name] == alone[name], name
             assert abs(summary["duration_s"] - alone["duration_s"]) < 5

@@ -12,7 +12,7 @@ class TestRetry:
     def ended(self, acme) -> Run:
         run = acme.start_run()
         fail(run)
-        workspace_of(run).mkdir(parents=True)
+        workspace_of(run.pk).mkdir(parents=True)
         return run
 
     @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ class TestRetry:
     def test_what_was_done_before_is_told(self, acme, api):
         ended = acme.start_run()
         fail_late(ended)
-        workspace_of(ended).mkdir(parents=True)
+        workspace_of(ended.pk).mkdir(parents=True)
         response = api(acme.operator).post(
             f"/api/runs/{ended.pk}/retry/", {"from": "failed_task"}, format="json"
         )
@@ -69,4 +69,4 @@ class TestRetry:
         path = f"/api/runs/{ended.pk}/retry/"
         assert api(user).post(path, {"from": "failed_task"}, format="json").status_code == status
         assert Run.objects.count() == 1
-        assert workspace_of(ended).is_dir()
+        assert workspace_of(ended.pk).is_dir()

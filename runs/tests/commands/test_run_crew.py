@@ -50,7 +50,7 @@ def test_an_ended_run_is_run_again(acme, worker_alive):
     out, err = run("run_crew", "--again", str(ended.pk))
     again = Run.objects.get(pk=out.strip())
     assert (again.parent, again.retry, err) == (ended, "again", "")
-    workspace_of(ended).mkdir(parents=True)
+    workspace_of(ended.pk).mkdir(parents=True)
     out, err = run("run_crew", "--again", str(ended.pk), "--from-failed")
     assert (Run.objects.get(pk=out.strip()).retry, err) == ("resumed", "")
     out, err = run("run_crew", "--again", str(ended.pk), "--from-failed")

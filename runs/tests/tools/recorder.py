@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from runs.tools.base import Pause
+
 
 @dataclass
 class Recorder:
@@ -10,6 +12,7 @@ class Recorder:
 
     stop: Callable[[], bool] = lambda: False
     on_output: Callable[[str], None] = lambda text: None
+    pause: Pause | None = None
     output: str = ""
     messages: list[str] = field(default_factory=list)
     values: list[float] = field(default_factory=list)

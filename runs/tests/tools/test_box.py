@@ -10,7 +10,7 @@ import pytest
 from runs import tools
 from runs.checks import tools_are_boxed
 from runs.tests.tools.recorder import Recorder
-from runs.tests.tools.test_script import processes_with
+from runs.tests.tools.test_script_processes import processes_with
 from runs.tools import Outcome, Status, box, fork_server
 from runs.tools.box import Tier
 from runs.tools.fork_server import LAUNCHER

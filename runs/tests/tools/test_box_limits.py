@@ -7,7 +7,7 @@ import pytest
 
 from runs import tools
 from runs.tests.tools.recorder import Recorder
-from runs.tests.tools.test_script import processes_with
+from runs.tests.tools.test_script_processes import processes_with
 from runs.tools import Outcome, Status
 
 MIB = 2**20

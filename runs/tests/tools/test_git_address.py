@@ -84,15 +84,23 @@ def test_refused(text):
 
 def test_local_repositories_only_below_the_root(tmp_path, settings):
     inside = tmp_path / "allowed/repository"
-    assert parse(str(inside)).url == f"file://{inside}"
+    for text in (str(inside), f"file://{inside}"):
+        assert parse(text).url == f"file://{inside}"
     for path in ("allowed", "elsewhere", "allowed/../elsewhere", "allowed/way-out/elsewhere"):
         with pytest.raises(Refused, match="Only repositories below"):
             parse(f"{tmp_path}/{path}")
-    with pytest.raises(Refused, match="plain characters"):
-        parse(f"{inside};touch canary")
+    for path in (f"{inside};touch canary", "file://allowed/repository"):
+        with pytest.raises(Refused, match="plain characters"):
+            parse(path)
     settings.TOOLS_GIT_LOCAL_ROOT = ""
     with pytest.raises(Refused, match="not allowed here"):
         parse(str(inside))
+
+
+def test_without_a_scheme_none_is_allowed(settings):
+    settings.TOOLS_GIT_ALLOWED_SCHEMES = []
+    with pytest.raises(Refused, match="Allowed: none"):
+        parse("https://example.com/a/b.git")
 
 
 def test_any_host_and_plain_http_by_setting(settings):

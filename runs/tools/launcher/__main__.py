@@ -1,12 +1,13 @@
-"""Forks a launcher for each call. Started once by a worker, as `python -I -S launcher/ SOCKET`.
+"""Forks a launcher for each call. A worker starts this once, as `python -I -S launcher/ SOCKET`.
 
-Starting Python and importing costs forty times what a fork does. This process has done both, and
-nothing else: it reads no order, so there is nothing in it that one call could learn of another. It has
-no environment, and no descriptor but its end of the socket. It ends when the worker does.
+Starting Python and importing costs forty times as much as a fork. This process has done both, and
+nothing else. It reads no order, so a call cannot learn anything about another call from it. It has
+no environment, and no descriptor except its end of the socket. It ends when the worker ends.
 
-A request is a message of one byte, KILL or what of OPTIONAL comes with it, and descriptors:
-standard input, output, report and the optional ones. The answer is the launcher's process id, or why
-there is none. A launcher has these descriptors at fixed numbers and no others.
+A request is a message of one byte and descriptors. The byte is KILL, or the bits of OPTIONAL for
+the optional descriptors. The descriptors are standard input, output, report and the optional ones.
+The answer is the launcher's process id, or the reason why there is none. A launcher has these
+descriptors at fixed numbers and no others.
 """
 
 import fcntl
@@ -22,16 +23,16 @@ import libc
 import supervision
 import tree
 
-STDIN, OUTPUT, REPORT = range(3)  # of the descriptors in a message
+STDIN, OUTPUT, REPORT = range(3)  # positions of the descriptors in a message
 OPTIONAL = {1: 4, 2: 5}  # notes, secrets: the bit in a request, and the launcher's descriptor
 REPORT_TO = 3
 FIRST_UNUSED = 6
-SPARE = 64  # where descriptors wait until all numbers below are free
+SPARE = 64  # temporary numbers of descriptors, until all lower numbers are free
 KILL = 128  # end a launcher; its process id follows
 
 
 def main() -> None:
-    libc.prctl(libc.PR_SET_DUMPABLE, 0)  # no tool of the same user looks into it or changes it
+    libc.prctl(libc.PR_SET_DUMPABLE, 0)  # tools of the same user cannot read or change this process
     libc.name_process("crewops-forks")
     gc.freeze()
     gc.disable()
@@ -50,12 +51,12 @@ def main() -> None:
 
 
 def _serve(channel: socket.socket, launchers: set[int]) -> bool:
-    """Answer one request; whether the worker is still there."""
+    """Answer one request. Returns False if the worker has ended."""
     request, descriptors, _, _ = socket.recv_fds(channel, 64, len(OPTIONAL) + 3)
     if not request:
         return False
     if request[0] == KILL:
-        if (pid := int(request[1:])) in launchers:  # not reaped, so nobody else has its number
+        if (pid := int(request[1:])) in launchers:  # not reaped, so its number was not reused
             os.kill(pid, signal.SIGKILL)
         return True
     try:
@@ -80,7 +81,7 @@ def _become_launcher(request: int, descriptors: list[int]) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _take(request, descriptors)
         os.setsid()
-        libc.prctl(libc.PR_SET_DUMPABLE, 1)  # else its /proc files are root's, who maps no users
+        libc.prctl(libc.PR_SET_DUMPABLE, 1)  # else root owns its /proc files, and maps no users
         libc.name_process("crewops-tool")
         call.run(REPORT_TO)
     except BaseException:
@@ -90,7 +91,7 @@ def _become_launcher(request: int, descriptors: list[int]) -> None:
 
 
 def _take(request: int, descriptors: list[int]) -> None:
-    """Put the descriptors at their numbers and close all others."""
+    """Move the descriptors to their numbers and close all others."""
     spare = [fcntl.fcntl(number, fcntl.F_DUPFD, SPARE) for number in descriptors]
     wanted = {0: STDIN, 1: OUTPUT, 2: OUTPUT, REPORT_TO: REPORT}
     following = REPORT + 1
@@ -99,7 +100,7 @@ def _take(request: int, descriptors: list[int]) -> None:
             wanted[number] = following
             following += 1
         else:
-            os.closerange(number, number + 1)  # which may be open or not
+            os.closerange(number, number + 1)  # it may be open or not
     for number, position in wanted.items():
         os.dup2(spare[position], number, inheritable=number != REPORT_TO)
     os.closerange(FIRST_UNUSED, os.sysconf("SC_OPEN_MAX"))

@@ -1,11 +1,11 @@
-"""One call: runs one command and sees to it that nothing of it is left.
+"""One call: runs one command and ensures that none of its processes is left.
 
-Stands between the worker and a tool's process, and imports neither Django nor the project.
-Standard input carries one line of JSON, the `Order` of runs/tools/launch.py, and then stays open: its
-end, because the worker wants the command stopped or is dead, stops the command. So does silence there
-for longer than `silence_s`, because a worker that is alive writes an empty line now and then.
-The descriptor `report_to` takes one line of JSON: {"exit_code": n, "stopped": why or ""},
-or {"error": "..."} when the command could not be started.
+It runs between the worker and a tool's process, and imports neither Django nor the project.
+Standard input carries one line of JSON, the `Order` of runs/tools/launch.py, and then stays open.
+The end of standard input stops the command: the worker wants that, or it is dead. Silence for
+longer than `silence_s` stops it too, because a live worker regularly writes an empty line.
+The descriptor `report_to` takes one line of JSON: {"exit_code": n, "stopped": reason or ""},
+or {"error": "..."} if the command could not be started.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ import supervision
 
 
 def run(report_to: int) -> None:
-    """Carry out the call, in the process that is its launcher."""
+    """Execute the call, in the launcher's process."""
     report = partial(_report, report_to)
     order = json.loads(_read_line(0))
     os.umask(0o022)
@@ -34,9 +34,9 @@ def run(report_to: int) -> None:
 
 
 def _prepare(order: dict) -> None:
-    """Make the workspace the user's whom the command runs as, and its private directories.
+    """Give the workspace to the user that the command runs as, and make its private directories.
 
-    None of the run's processes is alive, so nothing here can be raced.
+    None of the run's processes is alive, so there can be no race.
     """
     uid, workspace = order["uid"], order["workspace"]
     if uid is not None and os.lstat(workspace).st_uid != uid:
@@ -46,7 +46,7 @@ def _prepare(order: dict) -> None:
     for path in (order["env"]["HOME"], order["env"]["TMPDIR"]):
         if os.path.islink(path) or not os.path.isdir(path):
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)  # an earlier step has put it there
+                os.unlink(path)  # an earlier step has created it
             os.mkdir(path, 0o700)
             if uid is not None:
                 os.lchown(path, uid, uid)

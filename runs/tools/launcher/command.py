@@ -1,4 +1,4 @@
-"""Becoming the command: the last steps in its own process, with its rights and limits taken away."""
+"""Becomes the command: the last steps in its own process, which drop rights and set limits."""
 
 import contextlib
 import os
@@ -7,12 +7,12 @@ import signal
 
 import libc
 
-NICENESS = 5  # behind whoever watches over it, and behind the pages people look at
+NICENESS = 5  # lower priority than its supervisor and the web pages
 START_FAILED = 127  # exit code of a child that could not become the command, as in shells
 
 
 def start(order: dict, report) -> int:
-    """Fork; the child becomes the command. Returns the child's process id."""
+    """Fork a child that becomes the command. Returns its process id."""
     pid = os.fork()
     if pid == 0:
         become(order, report)
@@ -20,7 +20,7 @@ def start(order: dict, report) -> int:
 
 
 def become(order: dict, report) -> None:
-    """Replace this process by the command. Does not return: what prevents it is reported."""
+    """Replace this process by the command. Does not return. Errors are reported."""
     try:
         os.setsid()
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -43,7 +43,7 @@ def become(order: dict, report) -> None:
 
 
 def _limit(limits: dict, *, others: int) -> None:
-    """`others`: threads the kernel counts besides the command's own."""
+    """Set the limits. `others`: threads that the kernel counts besides the command's own."""
     for name, value in {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_CPU: limits["cpu_s"],
@@ -59,7 +59,7 @@ def _limit(limits: dict, *, others: int) -> None:
 
 
 def _threads(uid: int | None) -> int:
-    """How many threads the user has: outside a user namespace all of them count as one."""
+    """Return the user's thread count. Outside a user namespace the limit is for all of them."""
     if uid is None:
         uid = os.getuid()
     count = 0
@@ -71,7 +71,7 @@ def _threads(uid: int | None) -> int:
 
 
 def _drop_privileges(uid: int | None) -> None:
-    """From here on no set-uid program, file capability or former right helps."""
+    """Drop all rights. Set-uid programs, file capabilities and former rights give none back."""
     libc.prctl(libc.PR_SET_NO_NEW_PRIVS, 1)
     if uid is not None:
         os.setgroups([])

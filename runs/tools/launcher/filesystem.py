@@ -1,10 +1,10 @@
-"""What a command in its box sees of the file system: the system read-only, its workspace, nothing else."""
+"""The file system of a command in its box: the system read-only, its workspace, nothing else."""
 
 import os
 
 import libc
 
-OLD = "/.old"  # where the outer file system is while the new one is built
+OLD = "/.old"  # path of the outer file system while the new one is built
 DEVICES = ("null", "zero", "full", "random", "urandom")
 DEVICE_LINKS = {
     "fd": "/proc/self/fd",
@@ -13,15 +13,15 @@ DEVICE_LINKS = {
     "stderr": "/proc/self/fd/2",
 }
 SCRATCH = {"/dev/shm": libc.MS_NOEXEC, "/tmp": 0}
-SCRATCH_OPTIONS = "mode=1777,size=64m"  # of memory, each; $TMPDIR is on disk, in the workspace
+SCRATCH_OPTIONS = "mode=1777,size=64m"  # each, in memory; $TMPDIR is on disk, in the workspace
 READ_ONLY = libc.MOUNT_ATTR_RDONLY | libc.MOUNT_ATTR_NOSUID | libc.MOUNT_ATTR_NODEV
 HARMLESS = libc.MS_NOSUID | libc.MS_NODEV
 
 
 def build(order: dict) -> None:
-    """Replace the root by an empty one and mount into it what the order allows."""
+    """Replace the root by an empty one and mount the paths that the order allows."""
     libc.mount("none", "/", "", libc.MS_REC | libc.MS_PRIVATE)
-    here = os.path.dirname(os.path.abspath(__file__))  # any directory will do
+    here = os.path.dirname(os.path.abspath(__file__))  # any directory works
     libc.mount("tmpfs", here, "tmpfs", HARMLESS, "mode=0755,size=1m")
     os.chdir(here)
     os.mkdir(OLD[1:])
@@ -42,7 +42,7 @@ def build(order: dict) -> None:
 
 
 def _show(path: str, attributes: int) -> None:
-    """Mount an outer path, if there is one, at the same place; a symbolic link is made again."""
+    """Mount an outer path, if it exists, at the same place. A symbolic link is created again."""
     outer = OLD + path
     if os.path.islink(outer):
         if not os.path.lexists(path):

@@ -1,4 +1,4 @@
-"""The system calls Python 3.11 has no function for. Each raises OSError with the call's name."""
+"""System calls that Python 3.11 has no function for. Each raises OSError with the call's name."""
 
 import ctypes
 import os
@@ -45,7 +45,7 @@ def prctl(option: int, value: int) -> None:
 
 
 def name_process(name: str) -> None:
-    """What `ps` shows of this process, at most 15 characters."""
+    """Set the name that `ps` shows for this process, at most 15 characters."""
     _check("prctl", _libc.prctl(PR_SET_NAME, name.encode(), 0, 0, 0))
 
 

@@ -1,9 +1,10 @@
-"""The box: own users, processes, mounts, network and IPC, so that nothing else is in sight.
+"""The box: own users, processes, mounts, network and IPC, so that nothing else is visible.
 
-Three processes stand between the worker and the command. The launcher, outside, waits and has the last
-word. The keeper has left the launcher's namespaces but cannot enter its own process namespace itself;
-it only holds the place. Its child is process 1 there: it builds the file system, starts the command and
-watches over it; when it ends, for whatever reason, the kernel kills every process of the namespace.
+There are three processes between the worker and the command. The launcher is outside the box. It
+waits, and ends what is left. The keeper has left the launcher's namespaces, but it cannot enter its
+own process namespace, so it only waits for its child. The child is process 1 in that namespace. It
+builds the file system, starts the command and supervises it. When it ends, for any reason, the
+kernel kills every process of the namespace.
 """
 
 import fcntl
@@ -29,16 +30,16 @@ NAMESPACES = (
     | libc.CLONE_NEWIPC
     | libc.CLONE_NEWUTS
 )
-LAST_WAIT_S = supervision.GRACE_S + 0.5  # for process 1 to end the command, once told to
+LAST_WAIT_S = supervision.GRACE_S + 0.5  # for process 1 to end the command after a stop
 
 
 def run(order: dict, report) -> None:
-    """Run the command in its box; process 1 of the box reports how it ended."""
+    """Run the command in its box. Process 1 of the box reports how it ended."""
     tree.adopt_orphans()
     keeper = _start(order, report)
     ended = os.pidfd_open(keeper)
     ends = select.poll()
-    ends.register(0, 0)  # its end alone: what is written there is for process 1
+    ends.register(0, 0)  # only its end: what is written there is for process 1
     ends.register(ended, select.POLLIN)
     if ended not in dict(ends.poll()):
         select.select([ended], [], [], LAST_WAIT_S)
@@ -46,7 +47,7 @@ def run(order: dict, report) -> None:
 
 
 def _start(order: dict, report) -> int:
-    """Fork the keeper and map its users; returns its process id."""
+    """Fork the keeper and map its users. Returns its process id."""
     unshared, tell_unshared = os.pipe()
     mapped, tell_mapped = os.pipe()
     keeper = os.fork()
@@ -56,7 +57,7 @@ def _start(order: dict, report) -> int:
         _guarded(_keep, order, report, tell_unshared, mapped)
     os.close(tell_unshared)
     os.close(mapped)
-    if os.read(unshared, 1):  # nothing comes from a keeper that failed, which has said why
+    if os.read(unshared, 1):  # a keeper that failed sends nothing, and has reported why
         _map_users(keeper, order["uid"])
         os.write(tell_mapped, b"1")
     os.close(unshared)
@@ -76,19 +77,19 @@ def _keep(order: dict, report, tell_unshared: int, mapped: int) -> None:
 
 
 def _be_first(order: dict, report) -> None:
-    """Process 1. Keeps its capabilities, so that the command, which has none, cannot trace it."""
+    """Process 1. It keeps its capabilities, so the command, which has none, cannot trace it."""
     libc.prctl(libc.PR_SET_PDEATHSIG, signal.SIGKILL)
     libc.prctl(libc.PR_SET_DUMPABLE, 0)
     filesystem.build(order)
     if not order["network"]:
         _raise_loopback()
-    # What the kernel offers to the root of a new user namespace is more than a tool needs to see.
+    # The kernel would show the root of a new user namespace more than a tool needs to see.
     Path("/proc/sys/user/max_user_namespaces").write_text("0")
     supervision.run(order, report)
 
 
 def _map_users(keeper: int, uid: int | None) -> None:
-    """Let the keeper's namespace know the users it needs: root may give it two, others themselves."""
+    """Map the users that the keeper needs: two if this process is root, otherwise only its own."""
     users, groups = ([0, uid], [0, uid]) if uid is not None else ([os.geteuid()], [os.getegid()])
     process = Path(f"/proc/{keeper}")
     if uid is None:
@@ -98,7 +99,7 @@ def _map_users(keeper: int, uid: int | None) -> None:
 
 
 def _raise_loopback() -> None:
-    """Tests talk to themselves on 127.0.0.1; there is no other interface."""
+    """Enable the loopback interface, the only one. Tests connect to themselves on 127.0.0.1."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         answer = fcntl.ioctl(sock, SIOCGIFFLAGS, struct.pack(INTERFACE_REQUEST, b"lo", 0))
         name, flags = struct.unpack(INTERFACE_REQUEST, answer)
@@ -106,7 +107,7 @@ def _raise_loopback() -> None:
 
 
 def _guarded(work, order: dict, report, *arguments: int) -> None:
-    """Do `work` in a forked process and end that; what went wrong is reported."""
+    """Do `work` in a forked process and end the process. An OSError is reported."""
     try:
         work(order, report, *arguments)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Starting the command, watching over it, and ending it with everything it has started."""
+"""Starts the command, supervises and pauses it, and ends it with all processes it has started."""
 
 import os
 import select
@@ -10,23 +10,26 @@ import tree
 from usage import Usage
 
 GRACE_S = 1.0  # between SIGTERM and SIGKILL
-LOOK_S = 0.25  # between two looks at what is used
+LOOK_S = 0.25  # interval of the usage checks
 
 
 def run(order: dict, report) -> None:
-    """Run the command to its end, or until standard input ends or a limit is exceeded; report it."""
+    """Run the command until it ends, standard input ends or a limit is exceeded. Report its end."""
     tree.adopt_orphans()
     wake = wake_on_child()
     pid = command.start(order, report)
     usage = Usage(order["workspace"], order["limits"])
-    stopped = _watch(pid, wake, usage, order["silence_s"])
+    stopped = _watch(pid, wake, usage, order["silence_s"], report)
     tree.end(0 if pid in tree.reaped or stopped else GRACE_S)
     code = os.waitstatus_to_exitcode(tree.reaped.get(pid, signal.SIGKILL))
     report(exit_code=code if code >= 0 else 128 - code, stopped=stopped)
 
 
-def _watch(pid: int, wake: int, usage: Usage, silence_s: float) -> str:
-    """Return when the command has ended or is to be stopped; the limit it exceeded, or ""."""
+def _watch(pid: int, wake: int, usage: Usage, silence_s: float, report) -> str:
+    """Return when the command has ended or must be stopped: the exceeded limit, or "".
+
+    Until then, pause all processes and let them continue as standard input says.
+    """
     heard_at = time.monotonic()
     while True:
         ready, _, _ = select.select([0, wake], [], [], LOOK_S)
@@ -37,9 +40,12 @@ def _watch(pid: int, wake: int, usage: Usage, silence_s: float) -> str:
                 return ""
         if 0 in ready:
             heard_at = time.monotonic()
-            if not os.read(0, 4096):
+            if not (said := os.read(0, 4096)):
                 return ""
-        # A worker that is frozen closes no pipe, and its run is not its own any more.
+            if moves := [line for line in said.split() if line in (b"pause", b"resume")]:
+                tree.pause(moves[-1] == b"pause")
+                report(paused=moves[-1] == b"pause")
+        # A frozen worker closes no pipe, and it has lost its run.
         if time.monotonic() - heard_at > silence_s:
             return f"Stopped: the worker gave no sign for {silence_s:g} s."
         if excess := usage.excess():
@@ -47,7 +53,7 @@ def _watch(pid: int, wake: int, usage: Usage, silence_s: float) -> str:
 
 
 def wake_on_child() -> int:
-    """A descriptor that turns readable when a child ends, so that no end is slept through."""
+    """Return a descriptor that becomes readable when a child ends, so that `select` wakes up."""
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     os.set_blocking(writer, False)

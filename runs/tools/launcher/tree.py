@@ -1,7 +1,7 @@
-"""The process tree below the launcher: adopting, reaping and ending all of it.
+"""The process tree below the launcher: adopting, reaping, pausing and ending all of it.
 
-`killpg` misses a child that called `setsid`, and a double fork loses its parent. A subreaper loses
-neither: an orphan below it becomes its own child, so everything started is found by walking /proc.
+`killpg` misses a child that called `setsid`, and a double fork loses its parent. A subreaper misses
+neither: an orphan below it becomes its own child, so all started processes are found in /proc.
 """
 
 import contextlib
@@ -12,19 +12,22 @@ import time
 import libc
 
 POLL_S = 0.02
-LAST_WAIT_S = 2.0  # for killed processes to be gone; an uninterruptible sleep may last longer
+LAST_WAIT_S = 2.0  # for killed processes to end; an uninterruptible sleep may last longer
 
 reaped: dict[int, int] = {}  # wait statuses of ended children by process id
 
 
 def adopt_orphans() -> None:
-    """Become the parent of every descendant that loses its own."""
+    """Become the parent of every descendant that loses its parent."""
     libc.prctl(libc.PR_SET_CHILD_SUBREAPER, 1)
 
 
 def reap() -> bool:
-    """Collect every child that has ended; whether there are others. A process that adopts orphans
-    and has no child has no descendant, which is cheaper to learn than to look for."""
+    """Collect every child that has ended. Returns whether there are others.
+
+    A process that adopts orphans and has no child has no descendant. This check is cheaper than a
+    search in /proc.
+    """
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -35,25 +38,42 @@ def reap() -> bool:
         reaped[pid] = status
 
 
+def pause(paused: bool) -> None:
+    """Stop every descendant for now, or let all continue."""
+    if paused:
+        _freeze()
+    else:
+        _signal(descendants(), signal.SIGCONT)
+
+
 def end(grace_s: float) -> None:
-    """End every descendant: with a grace by SIGTERM first, then by SIGKILL."""
+    """End every descendant: SIGTERM first if there is a grace period, then SIGKILL."""
     if not reap():
         return
     if grace_s:
-        _signal(descendants(), signal.SIGTERM)
+        found = descendants()
+        _signal(found, signal.SIGTERM)
+        _signal(found, signal.SIGCONT)  # a paused process receives SIGTERM only when it continues
         _gone_within(grace_s)
-    # A process that forks faster than it is found is stopped first: stopped ones fork no more,
-    # so each round finds fewer new ones.
+    _signal(_freeze(), signal.SIGKILL)
+    _gone_within(LAST_WAIT_S)
+
+
+def _freeze() -> set[int]:
+    """Stop every descendant and return them all.
+
+    A process may fork faster than its children are found. Stopped processes do not fork, so each
+    round finds fewer new ones.
+    """
     stopped: set[int] = set()
     while new := descendants() - stopped:
         _signal(new, signal.SIGSTOP)
         stopped |= new
-    _signal(stopped, signal.SIGKILL)
-    _gone_within(LAST_WAIT_S)
+    return stopped
 
 
 def descendants() -> set[int]:
-    """Process ids of everything below this process, zombies included."""
+    """Return the process ids of everything below this process, including zombies."""
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         if name.isdigit() and (parent := _parent(int(name))):
@@ -82,8 +102,10 @@ def _signal(pids: set[int], number: signal.Signals) -> None:
 
 
 def _parent(pid: int) -> int | None:
-    """The parent's process id; None when the process is gone. A zombie counts until it is reaped:
-    its first thread may have ended while others live on."""
+    """Return the parent's process id, or None if the process is gone.
+
+    A zombie counts until it is reaped: its first thread may have ended while others are alive.
+    """
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
             return int(stat.read().rpartition(")")[2].split()[1])

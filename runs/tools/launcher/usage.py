@@ -1,4 +1,4 @@
-"""What a tool uses of memory and disk, for limits the kernel keeps only for single processes and files."""
+"""A tool's total memory and disk usage. The kernel limits only single processes and files."""
 
 import errno
 import os
@@ -7,14 +7,14 @@ import time
 
 import tree
 
-PAUSE_S = 0.5  # between two looks at memory and disk
-MAX_SHARE = 0.1  # of the time that looking may take: a large workspace is looked at less often
-BLOCK_BYTES = 512  # of stat's st_blocks, always
+PAUSE_S = 0.5  # interval of the checks of memory and disk
+MAX_SHARE = 0.1  # limit for the share of time they take: a large workspace is checked less often
+BLOCK_BYTES = 512  # unit of stat's st_blocks, on every system
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class Usage:
-    """Looks when it is called; `excess` says what is over its limit."""
+    """Checks the usage when `excess` is called. `excess` says which limit is exceeded."""
 
     def __init__(self, workspace: str, limits: dict) -> None:
         self._workspace = workspace
@@ -22,7 +22,7 @@ class Usage:
         self._due_at = 0.0
 
     def excess(self) -> str:
-        """The reason to stop the command, or ""."""
+        """Return the reason to stop the command, or ""."""
         if reason := self._processes():
             return reason
         now = time.monotonic()
@@ -34,13 +34,13 @@ class Usage:
         return reason
 
     def _processes(self) -> str:
-        """The kernel keeps this limit before we do, but not for root. Looked at each time."""
+        """The kernel enforces this limit earlier, but not for root. Checked on each call."""
         limit = self._limits["processes"]
         too_many = len(tree.descendants()) > limit
         return f"Stopped: over the limit of {limit} processes." if too_many else ""
 
     def _memory(self) -> str:
-        """Resident memory of all processes together; what they share counts for each of them."""
+        """Resident memory of all processes. Shared memory counts for each of them."""
         limit = self._limits["memory_bytes"]
         total = sum(_resident(pid) for pid in tree.descendants())
         return f"Stopped: over the memory limit of {_mebibytes(limit)}." if total > limit else ""
@@ -79,7 +79,7 @@ def _resident(pid: int) -> int:
 
 
 def _deleted_but_open() -> int:
-    """Bytes of files that are in no directory any more but still take space while they are open."""
+    """Return the bytes of files that are deleted but still open, and so still take space."""
     sizes: dict[tuple[int, int], int] = {}
     for pid in tree.descendants():
         try:

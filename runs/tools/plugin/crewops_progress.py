@@ -1,8 +1,8 @@
-"""A pytest plugin that reports how many tests there are, are done and have failed, and how it ends.
+"""A pytest plugin that reports how many tests there are, are done and have failed, and the end.
 
-Runs inside the tool's pytest. Each note is one line of JSON with all that is known so far, so a
-later one replaces those before it. Notes go to the descriptor named by CREWOPS_NOTES_FD, never to
-the output.
+It runs inside the tool's pytest. Each note is one line of JSON with everything known so far, so a
+later note replaces earlier ones. Notes go to the descriptor in CREWOPS_NOTES_FD, never to the
+output.
 """
 
 import json
@@ -16,13 +16,13 @@ ONLY_PRINTS = (
     *("cacheshow", "setuponly", "setupplan"),
 )
 PHASES = ("setup", "call", "teardown")
-NAME_CHARS = 100  # of a file's name in a note
+NAME_CHARS = 100  # limit for a file name in a note
 
 
 class Progress:
-    """Counts ids, not reports: a test that is run again, or on two workers of pytest-xdist, is one.
+    """Counts ids, not reports: a test that is repeated, or run by two xdist workers, counts once.
 
-    With pytest-xdist this is the controller, which collects nothing and gets all reports.
+    With pytest-xdist this runs in the controller, which collects nothing and gets all reports.
     """
 
     def __init__(self, descriptor: int, config: pytest.Config) -> None:
@@ -55,10 +55,10 @@ class Progress:
             self._note()
 
     def pytest_runtest_logreport(self, report):
-        # A test reports its setup, itself and its teardown, and is one failure.
+        # A test reports setup, call and teardown, but counts as one failure.
         if report.failed:
             self._failed.add(report.nodeid)
-        if report.when not in PHASES:  # pytest-xdist's word for a test that ended its worker
+        if report.when not in PHASES:  # pytest-xdist uses another value if a test ended its worker
             self.pytest_runtest_logfinish(report.nodeid)
 
     def pytest_runtest_logfinish(self, nodeid):
@@ -75,7 +75,7 @@ class Progress:
         self._note()
 
     def _note(self) -> None:
-        # Not for a process that a test has forked, and not into what a test has opened in its place.
+        # Do not write in a process that a test has forked, or to a descriptor that a test replaced.
         if os.getpid() != self._process or _identity(self._descriptor) != self._pipe:
             return
         note = {
@@ -100,7 +100,7 @@ def _identity(descriptor: int) -> tuple[int, int] | None:
 
 
 def pytest_configure(config):
-    # Taken away, so that a pytest which the tests start does not count itself in.
+    # Removed, so that a pytest which the tests start does not send notes too.
     descriptor = os.environ.pop("CREWOPS_NOTES_FD", None)
     if descriptor is None:
         return

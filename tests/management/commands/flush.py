@@ -2,8 +2,12 @@
 
 On PostgreSQL it locks no table, as TRUNCATE does: the tests' live processes go on reading, and of two
 who wait for each other's tables the database would end one.
+
+Content types and permissions stay: they are the same for all tests, and to make them anew takes longer
+than most tests do.
 """
 
+from functools import partial
 from graphlib import TopologicalSorter
 from typing import Any
 from unittest import mock
@@ -13,19 +17,30 @@ from django.core.management.commands import flush
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from crews.audit.protection import unprotected
+from crews.audit_protection import unprotected
+
+KEPT = {"auth_permission", "django_content_type"}
 
 
 class Command(flush.Command):
     def handle(self, **options: Any) -> None:
         connection = connections[options["database"]]
-        if connection.vendor == "postgresql":
-            statements = _delete(connection)
-            with mock.patch.object(connection.ops, "sql_flush", return_value=statements):
+        options["inhibit_post_migrate"] = True  # it would make what is kept
+        with mock.patch.object(connection.ops, "sql_flush", partial(_statements, connection)):
+            if connection.vendor == "postgresql":
                 super().handle(**options)
-        else:
-            with unprotected(connection):
-                super().handle(**options)
+            else:
+                with unprotected(connection):
+                    super().handle(**options)
+
+
+def _statements(
+    connection: BaseDatabaseWrapper, style: Any, tables: list[str], **options: Any
+) -> list[str]:
+    if connection.vendor == "postgresql":
+        return _delete(connection)
+    kept = [table for table in tables if table not in KEPT]
+    return type(connection.ops).sql_flush(connection.ops, style, kept, **options)
 
 
 def _delete(connection: BaseDatabaseWrapper) -> list[str]:
@@ -46,5 +61,6 @@ def _delete(connection: BaseDatabaseWrapper) -> list[str]:
         *(
             f"DELETE FROM {connection.ops.quote_name(model._meta.db_table)}"
             for model in TopologicalSorter(refers_to).static_order()
+            if model._meta.db_table not in KEPT
         ),
     ]

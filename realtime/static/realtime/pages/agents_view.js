@@ -1,40 +1,57 @@
-/** Cards of the graph and rows of the table: both say what each agent does, in the same elements. */
+/** Cards of the graph and rows of the table: both show the state of each agent in the same way. */
 
+import { showCalls } from "./model_calls_view.js";
 import { duration } from "./times.js";
 
 /** @import {AgentState, CrewState, Execution, Task} from "./crew_state.js"; */
+/** @import {ModelCall} from "./model_state.js"; */
 
-/** Shows what agents do in their elements. Text of tools is text, whatever is in it. */
+/** Shows the agents' states in their elements. Output of tools is shown as text, never as HTML. */
 export class AgentsView {
   /** @type {Map<string, Element[]>} */
   #elements = new Map();
   /** What was shown last of each agent. @type {Map<string, string>} */
   #shown = new Map();
 
-  /** @param {ParentNode} root  of `[data-agent]` elements, which stay */
+  #root;
+
+  /** @param {ParentNode} root  of `[data-agent]` elements */
   constructor(root) {
-    for (const element of root.querySelectorAll("[data-agent]")) {
+    this.#root = root;
+    this.find();
+  }
+
+  /** Called when the agents' elements have changed: all are shown again. */
+  find() {
+    this.#elements.clear();
+    this.#shown.clear();
+    for (const element of this.#root.querySelectorAll("[data-agent]")) {
       const agent = element.getAttribute("data-agent") ?? "";
       this.#elements.set(agent, [...(this.#elements.get(agent) ?? []), element]);
     }
   }
 
   /**
-   * Touches only agents of which something has changed, or whose tools' time goes on.
+   * Updates only agents that have changed or whose tools are running.
    * @param {CrewState} state
+   * @param {number} [clock]  milliseconds since 1970, of a moment in the past
    */
-  show(state) {
+  show(state, clock = Date.now()) {
     for (const [agent, elements] of this.#elements) {
-      const tools = state.toolsOf(agent);
+      const calls = state.callsOf(agent);
+      // What a thinking agent has done before is of less interest than what it does.
+      const tools = state
+        .toolsOf(agent)
+        .filter(({ status }) => !calls.length || status === "running");
       const [agentState, task] = [state.stateOf(agent), state.taskOf(agent)];
-      const now = JSON.stringify([agentState, task, task === undefined, tools]);
-      const ticks = tools.some(({ status }) => status === "running");
+      const now = JSON.stringify([agentState, task, task === undefined, tools, calls]);
+      const ticks = calls.length > 0 || tools.some(({ status }) => status === "running");
       if (!ticks && this.#shown.get(agent) === now) continue;
       this.#shown.set(agent, now);
       for (const element of elements) {
         showState(element, agentState, tools);
         showTask(element, task);
-        showTools(element, tools);
+        showTools(element, tools, calls, clock);
       }
     }
   }
@@ -48,8 +65,13 @@ export class AgentsView {
 function showState(element, state, tools) {
   const measured = tools.find(({ status, progress }) => status === "running" && progress != null);
   element.classList.toggle("unmeasured", state === "working" && !measured);
-  if (element instanceof HTMLElement) {
-    element.style.setProperty("--progress", percent(measured?.progress ?? 0));
+  const progress = percent(measured?.progress ?? 0);
+  // Only if it has changed: otherwise the browser computes the styles of the whole card again.
+  if (
+    element instanceof HTMLElement &&
+    (element.style.getPropertyValue("--progress") || "0%") !== progress
+  ) {
+    element.style.setProperty("--progress", progress);
   }
   if (element.getAttribute("data-state") === state) return;
   element.setAttribute("data-state", state);
@@ -67,29 +89,37 @@ function showTask(element, task) {
   for (const line of element.querySelectorAll("[data-task]")) {
     line.toggleAttribute("data-current", line.getAttribute("data-task") === task?.task_id);
   }
+  // Nothing is planned for an agent of a reported crew.
+  const slot = element.querySelector('[data-slot="task"]');
+  slot?.toggleAttribute("data-current", Boolean(task));
+  write(slot, task?.name ?? "no task");
 }
 
 /**
  * @param {Element} element
  * @param {Execution[]} tools
+ * @param {ModelCall[]} calls
+ * @param {number} clock
  */
-function showTools(element, tools) {
+function showTools(element, tools, calls, clock) {
   const slot = element.querySelector('[data-slot="tools"]');
   if (!slot) return;
+  showCalls(slot, calls, clock);
   const ids = new Set(tools.map(({ execution_id }) => execution_id));
-  for (const old of [...slot.children]) {
+  for (const old of [...slot.querySelectorAll(":scope > :not([data-call])")]) {
     if (!ids.has(old.getAttribute("data-execution") ?? "")) old.remove();
   }
   for (const execution of tools) {
     const old = [...slot.children].find(
       (child) => child.getAttribute("data-execution") === execution.execution_id,
     );
-    const tool = old ?? slot.appendChild(toolElement(execution));
-    // The graph is for the eyes and the pointer; the same links are in the table.
-    if (slot.closest("[aria-hidden]")) tool.querySelector("a")?.setAttribute("tabindex", "-1");
-    updateTool(tool, execution);
+    updateTool(old ?? slot.appendChild(toolElement(execution)), execution, clock);
   }
-  if (tools.length > 1) slot.setAttribute("data-more", `+${tools.length - 1} more`);
+  // Hidden from screen readers and the keyboard: the table has the same links.
+  if (slot.closest("[aria-hidden]"))
+    for (const link of slot.querySelectorAll("a")) link.setAttribute("tabindex", "-1");
+  const atHand = tools.length + calls.length;
+  if (atHand > 1) slot.setAttribute("data-more", `+${atHand - 1} more`);
   else slot.removeAttribute("data-more");
 }
 
@@ -103,24 +133,31 @@ function toolElement({ execution_id, run_id, tool }) {
   name.href = `/runs/${run_id}/#tool-${execution_id}`;
   name.textContent = tool;
   line.append(name, span("tool-message"), span("tool-figure"));
+  element.append(line, meterElement());
+  return element;
+}
+
+function meterElement() {
   const meter = span("meter");
   meter.append(document.createElement("i"));
-  element.append(line, meter);
-  return element;
+  return meter;
 }
 
 /**
  * @param {Element} element
  * @param {Execution} execution
+ * @param {number} clock
  */
-function updateTool(element, { status, progress, message, duration_s, begunAt }) {
+function updateTool(element, { status, progress, message, duration_s, begunAt }, clock) {
   element.setAttribute("data-status", status);
   const running = status === "running";
-  const took = running ? (Date.now() - (begunAt ?? Date.now())) / 1000 : (duration_s ?? 0);
+  const took = running ? (clock - (begunAt ?? clock)) / 1000 : (duration_s ?? 0);
   const share = running && progress != null ? `${percent(progress, " ")} · ` : "";
   write(element.querySelector(".tool-figure"), share + duration(Math.max(took, 0)));
   write(element.querySelector(".tool-message"), (running && message) || "");
-  const meter = element.querySelector(".meter");
+  // After a jump to the past, a tool that has ended runs again.
+  const meter =
+    element.querySelector(".meter") ?? (running ? element.appendChild(meterElement()) : null);
   if (!running) meter?.remove();
   meter?.classList.toggle("unknown", progress == null);
   const bar = meter?.firstElementChild;

@@ -2,18 +2,23 @@
 
 import { GraphWebSocket, MissionWebSocket } from "../websocket.js";
 import { AgentsView } from "./agents_view.js";
+import { updateCount } from "./approvals_count.js";
 import { showStatus } from "./crew_status.js";
 import { CrewState } from "./crew_state.js";
 import { GraphView } from "./graph_view.js";
 import { showLive } from "./live_mark.js";
 import { refreshing } from "./refresh.js";
+import { ReplayBar } from "./replay_bar.js";
 import { followRuns } from "./run_rows.js";
 import { startingHere } from "./start_run.js";
 import { toolEnded, toolStarted } from "./toasts.js";
 
+/** @import {AgentState} from "./crew_state.js"; */
+/** @import {Recording} from "./recording.js"; */
+
 const live = /** @type {HTMLElement} */ (document.getElementById("live"));
 const crewId = live.dataset.crew ?? "";
-const shape = live.dataset.shape;
+let shape = live.dataset.shape;
 
 const state = new CrewState();
 const agents = new AgentsView(live);
@@ -23,46 +28,127 @@ const runsChanged = followRuns({
   message(runId, message) {
     state.run(runId, message);
     show();
+    if ("agent_id" in message && message.agent_id) expectCard(message.agent_id);
+    if (message.type === "agent_start" && message.parent_agent_id)
+      expectEdge(message.parent_agent_id, message.agent_id);
   },
   ended: () => refresh(),
 });
-const refresh = refreshing(() => {
-  // Agents or tasks were edited: another graph.
-  if (live.dataset.shape !== shape) location.reload();
-  runsChanged();
-});
+const refresh = refreshing(
+  () => {
+    if (live.dataset.shape !== shape) grow();
+    runsChanged();
+    if (live.dataset.newest && !bar?.isPast) bar?.use(live.dataset.newest);
+    nameTable();
+  },
+  () => shape,
+);
 
-const TICK_MS = 500;
-let drawing = false;
+/** Agents without a card, and edges, that the server was asked for. @type {Set<string>} */
+const missing = new Set();
 
-/** Draws at most once a frame. */
-function show() {
-  if (drawing) return;
-  drawing = true;
-  requestAnimationFrame(() => {
-    drawing = false;
-    agents.show(state);
-    showGraph((agent, tasks) => state.stateIn(agent, tasks));
-  });
+/**
+ * A reported crew gets new agents while it works: the server is asked for their cards. An agent that
+ * the crew does not get, as its organization has switched that off, is asked for once.
+ * @param {string} agent
+ */
+function expectCard(agent) {
+  if (missing.has(agent) || live.querySelector(`[data-agent="${CSS.escape(agent)}"]`)) return;
+  missing.add(agent);
+  refresh();
 }
 
 /**
- * A graph that cannot be drawn leaves its cards in a row, and the rest of the page at work.
- * @returns {GraphView["show"]}
+ * An agent calls another or hands over to it, the first time: the graph gets an edge.
+ * @param {string} from
+ * @param {string} to
  */
-function graphView() {
+function expectEdge(from, to) {
+  const edge = JSON.stringify([from, to]);
+  if (from === to || missing.has(edge) || view?.hasEdge(from, to)) return;
+  missing.add(edge);
+  refresh();
+}
+
+const TICK_MS = 500;
+const REST_FACTOR = 4; // times as long as it took to draw, nothing is drawn
+let drawing = false;
+let restsUntil = 0;
+/** @type {GraphView | undefined} */
+let view;
+
+/** The moment that is shown instead of the present. @type {{state: CrewState, clock: number} | undefined} */
+let past;
+
+/**
+ * The live state goes on meanwhile, unseen.
+ * @param {string | null} at
+ * @param {Recording} recording
+ */
+async function showMoment(at, recording) {
+  const then = at === null ? undefined : await recording.stateAt(at);
+  if (at !== null && !then) return; // It cannot be had now: what is shown stays.
+  past = at !== null && then ? { state: then, clock: Date.parse(at) } : undefined;
+  nameTable();
+  show();
+}
+
+function nameTable() {
+  const title = document.getElementById("agents-title");
+  const name = past ? "Agents then" : "Agents now";
+  if (title && title.textContent !== name) title.textContent = name;
+}
+
+/** Draws at most once a frame, and less often if the crew takes long to draw. */
+function show() {
+  if (drawing) return;
+  drawing = true;
+  const pause = restsUntil - performance.now();
+  if (pause > 0) setTimeout(() => requestAnimationFrame(draw), pause);
+  else requestAnimationFrame(draw);
+}
+
+function draw() {
+  const began = performance.now();
+  drawing = false;
+  const drawn = past?.state ?? state;
+  agents.show(drawn, past?.clock);
+  // An edge without planned tasks is that of a call or a handoff.
+  view?.show((agent, tasks) => (tasks.length ? drawn.stateIn(agent, tasks) : drawn.stateOf(agent)));
+  const now = performance.now();
+  restsUntil = now + (now - began) * REST_FACTOR;
+}
+
+/** Called when agents, edges or tasks of the page have changed: lays them out. */
+function grow() {
+  shape = live.dataset.shape;
+  agents.find();
+  drawGraph();
+  show();
+}
+
+/** If the graph cannot be drawn, its cards stay in a row and the rest of the page works. */
+function drawGraph() {
   const element = document.getElementById("graph");
   const data = document.getElementById("graph-shape");
-  if (!element || !data) return () => {};
-  const cards = new Map([...element.querySelectorAll("[data-agent]")].map((card) => [card.getAttribute("data-agent"), card]));
+  if (!element || !data) return;
   try {
-    const view = new GraphView(element, JSON.parse(data.textContent ?? ""));
-    view.show((agent) => /** @type {any} */ (cards.get(agent)?.getAttribute("data-state")) ?? "idle");
-    return (stateOf) => view.show(stateOf);
+    const drawn = JSON.parse(data.textContent ?? "");
+    if (view?.element === element) {
+      view.grow(drawn);
+      return;
+    }
+    view = new GraphView(element, drawn);
+    view.show(shownState);
   } catch (error) {
     console.error("The graph cannot be drawn", error);
-    return () => {};
   }
+}
+
+/** As the server has marked it. @param {string} agent @returns {AgentState} */
+function shownState(agent) {
+  const card = document.getElementById(`card-${agent}`);
+  return /** @type {any} */ (card?.dataset.state) ?? "idle";
 }
 
 /** @param {string} agent */
@@ -75,13 +161,20 @@ graph.subscribe((message) => {
   state.graph(message);
   if (message.type === "reset") return;
   show();
-  // What is caught up with has happened a while ago: no news.
-  if (graph.state !== "live") return;
+  if ("agent_id" in message) expectCard(message.agent_id);
+  if (message.type === "handoff") {
+    expectCard(message.to_agent_id);
+    expectEdge(message.from_agent_id, message.to_agent_id);
+  }
+  // No toasts for events that were caught up with: they are old.
+  if (graph.state !== "live" || past) return;
   if (message.type === "tool_start") toolStarted(message, nameOf(message.agent_id));
   if (message.type === "tool_end") toolEnded(message, nameOf(message.agent_id));
-  if (message.type === "tool_start" && !state.knows(message.run_id)) refresh();
+  const begins = message.type === "tool_start" || message.type === "llm_start";
+  if (begins && !state.knows(message.run_id)) refresh();
 });
 mission.subscribe((event) => {
+  if (event.type === "signal") updateCount();
   if (event.type === "signal" && event.payload.crewId !== crewId) return;
   if (event.type === "signal") showStatus(event.payload);
   refresh();
@@ -90,8 +183,10 @@ mission.subscribe((event) => {
 const form = document.getElementById("start");
 if (form instanceof HTMLFormElement) startingHere(form, refresh);
 
-const showGraph = graphView();
-setInterval(() => state.isBusy && !document.hidden && show(), TICK_MS);
+drawGraph();
+const scrubber = document.getElementById("replay");
+const bar = scrubber ? new ReplayBar(scrubber, showMoment) : undefined;
+setInterval(() => state.isBusy && !past && !document.hidden && show(), TICK_MS);
 showLive([graph, mission]);
 graph.connect();
 mission.connect();

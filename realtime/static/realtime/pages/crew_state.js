@@ -1,22 +1,19 @@
-/** What a crew's agents are doing, from the graph socket and from the sockets of its runs. No DOM. */
+/** The state of a crew's agents, from the graph socket and the sockets of its runs. No DOM. */
+
+import { AgentNames } from "./agent_names.js";
+import { byAgent } from "./by_agent.js";
+import { ModelState } from "./model_state.js";
+import { runsOf } from "./saved_state.js";
+import { ToolCalls } from "./tool_calls.js";
+import { Waiting } from "./waiting.js";
 
 /** @import {GraphMessage, RunMessage} from "../frames.js"; */
-
-const EXECUTIONS_KEPT = 200;
+/** @import {OfAgent} from "./by_agent.js"; */
 
 /**
- * @typedef {"idle" | "working" | "done" | "error"} AgentState
- * @typedef {object} Execution
- * @property {string} run_id
- * @property {string} agent_id
- * @property {string} execution_id
- * @property {string} tool
- * @property {string} status  running, success, error or completed_with_errors
- * @property {string} [message]
- * @property {number | null} [progress]  0 to 1, where the tool tells
- * @property {number | null} [duration_s]
- * @property {number} [begunAt]  milliseconds since 1970 by this computer's clock, while it runs
- * @typedef {{task_id: string, agent_id: string, status: string}} Task
+ * @typedef {"idle" | "waiting" | "thinking" | "working" | "done" | "error"} AgentState
+ * @typedef {import("./tool_calls.js").Execution} Execution
+ * @typedef {{task_id: string, agent_id: string, name: string, status: string, timestamp: string}} Task
  */
 
 /** @type {Map<string, AgentState>} */
@@ -28,24 +25,28 @@ const STATE_OF_TASK = new Map([
 ]);
 
 /**
- * An agent works while any of its tasks or tools runs, whichever the run; otherwise its last task
- * tells. Shown are the runs under way and the newest one, as in the server's snapshot.
+ * An agent waits while a call of it waits for approval, is thinking while a model call of it is open,
+ * and works while any of its tasks or tools runs, whichever the run; otherwise its last task tells. Shown are the runs under way and the newest
+ * one, as in the server's snapshot.
  */
 export class CrewState {
-  /** @type {Map<string, Execution>} */
-  #executions = new Map();
+  #tools = new ToolCalls();
+  #waiting = new Waiting();
   /** Tasks by run and id, in the order of their start.
    * @type {Map<string, {over: boolean, tasks: Map<string, Task>}>} */
   #runs = new Map();
   /** As told by snapshot and tools, where no run tells.
    * @type {Map<string, AgentState>} */
   #told = new Map();
+  names = new AgentNames();
+  /** Model calls, their totals, and handoffs. */
+  model = new ModelState();
 
   /** What follows from the above, by agent; made again when it is asked for after a change.
-   * @type {Map<string, {tasks: Task[], executions: Execution[]}> | undefined} */
+   * @type {Map<string, OfAgent> | undefined} */
   #byAgent;
 
-  /** Least time between an event's stamp and its arrival: how far this computer's clock is ahead. */
+  /** Smallest time from an event's timestamp to its arrival: how far our clock is ahead. */
   #clockAhead = Infinity;
 
   /**
@@ -56,27 +57,39 @@ export class CrewState {
     this.#byAgent = undefined;
     const stamp = "timestamp" in message ? Date.parse(message.timestamp) : NaN;
     if (stamp) this.#clockAhead = Math.min(this.#clockAhead, now - stamp);
+    const begunAt = stamp ? stamp + this.#clockAhead : now;
+    if (message.type === "tool_start" || message.type === "llm_start" || message.type === "handoff")
+      if (!this.#hears(message.run_id)) this.#forgetEnded(message.run_id);
+    this.model.apply(message, begunAt, now);
     switch (message.type) {
       case "snapshot":
         this.#snapshot(message, now);
         break;
       case "tool_start":
-        this.#begin({ ...message, status: "running", begunAt: stamp ? stamp + this.#clockAhead : now });
+        this.#tools.add(message, begunAt);
         break;
-      case "tool_progress": {
-        const execution = this.#executions.get(message.execution_id);
-        // Without an own progress in this event the last one stands.
-        if (execution) Object.assign(execution, { message: message.message, progress: message.progress ?? execution.progress });
+      case "tool_end":
+        this.#told.set(message.agent_id, message.status === "success" ? "done" : "error");
+        this.#tools.report(message, now);
         break;
-      }
-      case "tool_end": {
-        const { execution_id, agent_id, status, duration_s } = message;
-        const execution = this.#executions.get(execution_id);
-        if (execution) Object.assign(execution, { status, duration_s, message: message.message ?? execution.message });
-        this.#told.set(agent_id, status === "success" ? "done" : "error");
+      case "tool_progress":
+        this.#tools.report(message, now);
         break;
-      }
     }
+  }
+
+  /**
+   * Continues from a state that the server has computed.
+   * @param {import("./saved_state.js").SavedState} saved
+   */
+  restore(saved) {
+    this.#byAgent = undefined;
+    this.names.restore(saved);
+    this.model.restore(saved.model);
+    this.#tools.restore(saved.executions);
+    this.#told = new Map(Object.entries(saved.reported));
+    this.#runs = runsOf(saved);
+    this.#waiting.restore(saved);
   }
 
   /**
@@ -85,25 +98,17 @@ export class CrewState {
    */
   run(runId, message) {
     this.#byAgent = undefined;
-    switch (message.type) {
-      case "boot":
-      case "reset":
-        this.#enter(runId);
-        break;
-      case "task_start":
-        this.#runs.get(runId)?.tasks.set(message.task_id, { ...message, status: "running" });
-        break;
-      case "task_end": {
-        const task = this.#runs.get(runId)?.tasks.get(message.task_id);
-        if (task) task.status = message.status;
-        break;
-      }
-      case "done": {
-        const run = this.#runs.get(runId);
-        if (run) run.over = true;
-        break;
-      }
+    const { type } = message;
+    if (type === "boot" || type === "reset") this.#enter(runId);
+    const run = this.#runs.get(runId);
+    if (type === "agent_start") this.names.started(runId, message);
+    if (type === "task_start") run?.tasks.set(message.task_id, { ...message, status: "running" });
+    if (type === "task_end") {
+      const task = run?.tasks.get(message.task_id);
+      if (task) task.status = message.status;
     }
+    if (type === "done" && run) run.over = true;
+    this.#waiting.apply(runId, message);
   }
 
   /**
@@ -111,6 +116,8 @@ export class CrewState {
    * @returns {AgentState}
    */
   stateOf(agent) {
+    if (this.#waiting.has(agent)) return "waiting";
+    if (this.callsOf(agent).length) return "thinking";
     if (this.#of(agent).some(({ status }) => status === "running")) return "working";
     const task = this.taskOf(agent);
     if (task) return STATE_OF_TASK.get(task.status) ?? "idle";
@@ -127,6 +134,8 @@ export class CrewState {
     if (!this.#runs.size) return this.stateOf(agent);
     const own = this.#tasksOf(agent).filter(({ task_id }) => ids.includes(task_id));
     const task = own.find(({ status }) => status === "running") ?? own.at(-1);
+    if (task?.status === "running" && this.#waiting.has(agent)) return "waiting";
+    if (task?.status === "running" && this.callsOf(agent).length) return "thinking";
     return task ? (STATE_OF_TASK.get(task.status) ?? "idle") : "idle";
   }
 
@@ -151,9 +160,18 @@ export class CrewState {
     return running.length ? running : own.slice(-1);
   }
 
-  /** Whether any tool runs, so that its time has to be shown anew. */
+  /**
+   * The agent's open model calls, oldest first.
+   * @param {string} agent
+   */
+  callsOf(agent) {
+    return this.#index.get(agent)?.calls ?? [];
+  }
+
+  /** Whether a tool or model call is running, so that its duration has to be updated. */
   get isBusy() {
-    return [...this.#executions.values()].some(({ status }) => status === "running");
+    if (this.model.calls.size) return true;
+    return this.#tools.running.length > 0;
   }
 
   /**
@@ -169,28 +187,28 @@ export class CrewState {
    * @param {number} now
    */
   #snapshot({ agents, executions }, now) {
-    this.#told = new Map(agents.map(({ agent_id, state }) => [agent_id, /** @type {AgentState} */ (state)]));
-    this.#executions = new Map(
-      executions.map((execution) => {
-        const begunAt = now - Number(execution.duration_s) * 1000;
-        return [execution.execution_id, /** @type {any} */ ({ ...execution, begunAt })];
-      }),
+    this.#told = new Map(
+      agents.map(({ agent_id, state }) => [agent_id, /** @type {AgentState} */ (state)]),
     );
-    for (const [id, { over }] of this.#runs) if (over) this.#runs.delete(id);
+    this.names.snapshot(agents);
+    this.#tools.snapshot(executions, now);
+    this.#forgetRuns();
   }
 
-  /** @param {Execution} execution */
-  #begin(execution) {
-    const known = [...this.#executions.values()].some(({ run_id }) => run_id === execution.run_id);
-    if (!known) this.#forgetEnded(execution.run_id);
-    this.#executions.set(execution.execution_id, execution);
-    const [oldest] = this.#executions.keys();
-    if (this.#executions.size > EXECUTIONS_KEPT) this.#executions.delete(oldest);
+  #forgetRuns() {
+    for (const [id, { over }] of this.#runs) if (over) this.#runs.delete(id);
+    this.#waiting.keep(this.#runs.keys());
+  }
+
+  /** @param {string} runId */
+  #hears(runId) {
+    return this.model.knows(runId) || this.#tools.all.some(({ run_id }) => run_id === runId);
   }
 
   /** @param {string} runId */
   #enter(runId) {
     this.#forgetEnded(runId);
+    this.names.enter(runId);
     this.#runs.set(runId, { over: false, tasks: new Map() });
   }
 
@@ -199,11 +217,13 @@ export class CrewState {
    * @param {string} runId
    */
   #forgetEnded(runId) {
-    for (const [id, { over }] of this.#runs) if (over) this.#runs.delete(id);
-    const active = new Set([...this.#runs.keys(), runId]);
-    for (const { run_id, status } of this.#executions.values()) if (status === "running") active.add(run_id);
-    for (const [id, { run_id }] of this.#executions) if (!active.has(run_id)) this.#executions.delete(id);
+    this.#forgetRuns();
+    const open = [...this.#tools.running, ...this.model.calls.values()];
+    const active = new Set([runId, ...this.#runs.keys(), ...open.map(({ run_id }) => run_id)]);
+    this.#tools.keep(active);
+    this.model.keep(active);
     this.#told.clear();
+    this.names.keep((id) => this.#runs.has(id));
   }
 
   /** @param {string} agent */
@@ -218,18 +238,8 @@ export class CrewState {
 
   get #index() {
     if (this.#byAgent) return this.#byAgent;
-    /** @type {Map<string, {tasks: Task[], executions: Execution[]}>} */
-    const index = new Map();
-    const of = (/** @type {string} */ agent) => {
-      const known = index.get(agent) ?? { tasks: [], executions: [] };
-      index.set(agent, known);
-      return known;
-    };
-    for (const { tasks } of this.#runs.values()) {
-      for (const task of tasks.values()) of(task.agent_id).tasks.push(task);
-    }
-    for (const execution of this.#executions.values()) of(execution.agent_id).executions.push(execution);
-    this.#byAgent = index;
-    return index;
+    const tasks = [...this.#runs.values()].flatMap((run) => [...run.tasks.values()]);
+    this.#byAgent = byAgent(tasks, this.#tools.all, [...this.model.calls.values()]);
+    return this.#byAgent;
   }
 }

@@ -4,6 +4,7 @@
  */
 
 import { MissionWebSocket } from "../websocket.js";
+import { updateCount } from "./approvals_count.js";
 import { showStatus } from "./crew_status.js";
 import { showLive } from "./live_mark.js";
 import { refreshing } from "./refresh.js";
@@ -14,9 +15,10 @@ const refresh = refreshing(() => {});
 watchProgress(() => refresh());
 
 showLive([mission]);
-mission.onStateChange(({ state }) => state === "failed" && refresh()); // Some of it may be gone.
+mission.onStateChange(({ state }) => state === "failed" && refresh()); // Some crews may be gone.
 mission.subscribe((event) => {
   if (event.type === "signal") {
+    updateCount();
     const known = document.getElementById(`crew-${event.payload.crewId}`);
     if (known && !showStatus(event.payload)) return;
   }

@@ -1,4 +1,4 @@
-/** The list of a run's events: filtered by kind and text, with its end in view. */
+/** The list of a run's events: filters by kind and text, and keeps its end in view. */
 
 import { follow } from "./follow.js";
 
@@ -14,14 +14,15 @@ export class EventList {
     this.update();
   }
 
-  /** Filters what is there now; to be called after the list has grown. */
+  /** Filters the events of the list. Call it after the list has grown. */
   update() {
     const kind = this.#root.querySelector('[name="event-kind"]:checked')?.getAttribute("value");
     const search = this.#root.querySelector("#event-search");
     const words = search instanceof HTMLInputElement ? search.value : "";
     let shown = 0;
     for (const row of this.#rows) {
-      const matches = isOfKind(row.dataset, kind ?? "all") && contains(row.textContent ?? "", words);
+      const matches =
+        isOfKind(row.dataset, kind ?? "all") && contains(row.textContent ?? "", words);
       row.hidden = !matches;
       shown += Number(matches);
     }
@@ -57,5 +58,8 @@ export function isOfKind(row, kind) {
  */
 export function contains(text, words) {
   const whole = text.toLowerCase();
-  return words.toLowerCase().split(/\s+/).every((word) => whole.includes(word));
+  return words
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => whole.includes(word));
 }

@@ -9,19 +9,24 @@ const NEAR_END_PX = 24;
  */
 export function follow(scroller, button) {
   let following = true;
+  let isSeen = false;
   const toEnd = () => {
-    scroller.scrollTop = scroller.scrollHeight;
+    if (following && isSeen) scroller.scrollTop = scroller.scrollHeight;
   };
+  // Finding the end lays out all text before it, so it is not done off the screen.
+  new IntersectionObserver((entries) => {
+    isSeen = entries[entries.length - 1].isIntersecting;
+    toEnd();
+  }).observe(scroller);
   scroller.addEventListener("scroll", () => {
     const left = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
     following = left < NEAR_END_PX;
     if (button) button.hidden = following;
   });
   button?.addEventListener("click", () => {
+    following = true;
     toEnd();
     scroller.focus();
   });
-  return () => {
-    if (following) toEnd();
-  };
+  return toEnd;
 }

@@ -1,4 +1,4 @@
-/** Buttons of a form that is on its way: pressing them again would do nothing, so they say so. */
+/** Disables the buttons of a form while it is being sent. */
 
 /**
  * @param {HTMLFormElement} form

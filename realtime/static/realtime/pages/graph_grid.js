@@ -1,4 +1,4 @@
-/** The lines along which the graph's edges may run, and what blocks each piece of them. */
+/** The lines along which edges may run, and the cards that block each piece of them. */
 
 /** @typedef {{x: number, y: number}} Point */
 /** @typedef {{left: number, right: number, top: number, bottom: number}} Box */
@@ -11,7 +11,7 @@ const SEVERAL = -1;
 export class Grid {
   #columns;
   #rows;
-  /** Lines in gaps, where any edge may turn. */
+  /** Lines in the gaps between cards, where every edge may turn. */
   #gapColumns;
   #gapRows;
   /** By the number of a crossing the card that the piece right of it, or below it, runs into.
@@ -97,12 +97,20 @@ export class Grid {
     const add = (/** @type {Map<number, number>} */ pieces, /** @type {number} */ key) =>
       pieces.set(key, pieces.has(key) ? SEVERAL : index);
     for (let row = inside.rows.first; row < inside.rows.end; row++) {
-      for (let c = Math.max(inside.columns.first - 1, 0); c < Math.min(inside.columns.end, columns.length - 1); c++) {
+      for (
+        let c = Math.max(inside.columns.first - 1, 0);
+        c < Math.min(inside.columns.end, columns.length - 1);
+        c++
+      ) {
         add(this.#right, this.keyOf(c, row));
       }
     }
     for (let column = inside.columns.first; column < inside.columns.end; column++) {
-      for (let r = Math.max(inside.rows.first - 1, 0); r < Math.min(inside.rows.end, rows.length - 1); r++) {
+      for (
+        let r = Math.max(inside.rows.first - 1, 0);
+        r < Math.min(inside.rows.end, rows.length - 1);
+        r++
+      ) {
         add(this.#below, this.keyOf(column, r));
       }
     }

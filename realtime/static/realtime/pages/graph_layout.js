@@ -1,4 +1,4 @@
-/** Where the agents stand: in layers, folded into as many rows as the width asks for. */
+/** Positions of the agents: in layers, folded into as many rows as the width requires. */
 
 import { layersOf } from "./graph_layers.js";
 
@@ -23,7 +23,7 @@ const NARROW = { width: 158, height: 136, gapX: 26, gapY: 44 };
 const WIDEST = 320;
 const WIDEST_GAP = 128;
 const MARGIN = 40;
-const NARROW_MARGIN = 14;
+const NARROW_MARGIN = 22;
 const FEW = 3;
 
 /**
@@ -46,7 +46,7 @@ export function plan(shape, width) {
   const rows = Math.ceil(layers.length / room);
   const perRow = Math.ceil(layers.length / rows);
 
-  // What room is left makes cards and gaps wider.
+  // The remaining width is given to cards and gaps.
   const spare = (width - 2 * margin + size.gapX) / perRow - size.width - size.gapX;
   if (!compact) {
     size.width = Math.min(size.width + spare / 2, WIDEST);

@@ -1,4 +1,4 @@
-/** An edge of the graph as SVG path data: its line and its arrow head. */
+/** An edge of the graph as SVG path data: a line that ends in an arrow head. */
 
 /** @import {Point} from "./graph_grid.js"; */
 /** @import {Plan} from "./graph_layout.js"; */
@@ -14,7 +14,7 @@ const [HEAD_LENGTH, HEAD_WIDTH] = [9, 8];
  * @param {Point} to  the last card's middle
  * @param {Pick<Plan, "cardWidth" | "cardHeight">} plan
  * @param {boolean} [bent]  another straight edge leads back
- * @returns {{line: string, head: string}}
+ * @returns {string}
  */
 export function pathOf(from, turns, to, { cardWidth, cardHeight }, bent = false) {
   const size = { width: cardWidth, height: cardHeight };
@@ -22,12 +22,10 @@ export function pathOf(from, turns, to, { cardWidth, cardHeight }, bent = false)
   const inner = middle ? [middle] : turns;
   const begin = leave(from, inner[0] ?? to, size, GAP_BEFORE);
   const tip = leave(to, inner.at(-1) ?? from, size, GAP_AFTER);
-  const towards = direction(inner.at(-1) ?? begin, tip);
-  const end = { x: tip.x - towards.x * HEAD_LENGTH * 0.8, y: tip.y - towards.y * HEAD_LENGTH * 0.8 };
   const line = middle
-    ? `M${text(begin)}Q${text(middle)} ${text(end)}`
-    : `M${text(begin)}${corners([begin, ...turns, end])}L${text(end)}`;
-  return { line, head: head(tip, towards) };
+    ? `M${text(begin)}Q${text(middle)} ${text(tip)}`
+    : `M${text(begin)}${corners([begin, ...turns, tip])}L${text(tip)}`;
+  return line + head(tip, direction(inner.at(-1) ?? begin, tip));
 }
 
 /**
@@ -65,14 +63,17 @@ function direction(from, to) {
 
 /** @param {Point[]} points  where the way begins, turns and ends */
 function corners(points) {
-  return points.slice(1, -1).map((turn, index) => {
-    const [before, after] = [points[index], points[index + 2]];
-    const radius = Math.min(RADIUS, distance(before, turn) / 2, distance(turn, after) / 2);
-    const [back, on] = [direction(turn, before), direction(turn, after)];
-    const enters = { x: turn.x + back.x * radius, y: turn.y + back.y * radius };
-    const leaves = { x: turn.x + on.x * radius, y: turn.y + on.y * radius };
-    return `L${text(enters)}Q${text(turn)} ${text(leaves)}`;
-  }).join("");
+  return points
+    .slice(1, -1)
+    .map((turn, index) => {
+      const [before, after] = [points[index], points[index + 2]];
+      const radius = Math.min(RADIUS, distance(before, turn) / 2, distance(turn, after) / 2);
+      const [back, on] = [direction(turn, before), direction(turn, after)];
+      const enters = { x: turn.x + back.x * radius, y: turn.y + back.y * radius };
+      const leaves = { x: turn.x + on.x * radius, y: turn.y + on.y * radius };
+      return `L${text(enters)}Q${text(turn)} ${text(leaves)}`;
+    })
+    .join("");
 }
 
 /**
@@ -84,7 +85,7 @@ function head(tip, { x, y }) {
   const [left, right] = [1, -1].map((way) => {
     return text({ x: base.x - (y * HEAD_WIDTH * way) / 2, y: base.y + (x * HEAD_WIDTH * way) / 2 });
   });
-  return `M${text(tip)}L${left}L${right}Z`;
+  return `M${left}L${text(tip)}L${right}`;
 }
 
 /**

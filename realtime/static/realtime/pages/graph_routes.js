@@ -1,4 +1,4 @@
-/** The ways of the graph's edges: straight where that is free, else through the gaps between cards. */
+/** Routes of the edges: straight if no card is in the way, else through the gaps between cards. */
 
 import { CLEARANCE, Grid, crosses } from "./graph_grid.js";
 import { Heap } from "./heap.js";
@@ -14,7 +14,12 @@ const SHARED_COST = 600; // the same, to leave or reach a card where no straight
 const APART = 7; // pixels between two edges in one gap
 const LANES = 3; // as many of them beside each other
 const MOST_STEPS = 4_000; // an edge whose way is harder to find is drawn straight
-const NEXT = /** @type {const} */ ([[1, 0], [-1, 0], [0, 1], [0, -1]]);
+const NEXT = /** @type {const} */ ([
+  [1, 0],
+  [-1, 0],
+  [0, 1],
+  [0, -1],
+]);
 
 /**
  * For each edge the points where it turns, none where it is straight. It leaves from the middle of
@@ -31,7 +36,7 @@ export function routesOf(edges, plan) {
 }
 
 /**
- * The same, one edge that turns after the other, so that the caller can pause between them.
+ * The same, one edge after the other, so that the caller can pause between them: the straight ones first.
  * @param {[string, string][]} edges
  * @param {Plan} plan
  * @returns {Generator<{index: number, turns: Point[]}>}
@@ -47,7 +52,10 @@ export function* routing(edges, plan) {
     const own = [number.get(source), number.get(target)];
     if (boxes.some((box, at) => crosses(box, from, to) && !own.includes(at))) {
       blocked.push({ index, from, to, own });
-    } else taken.add(side(from, to)).add(side(to, from));
+    } else {
+      taken.add(side(from, to)).add(side(to, from));
+      yield { index, turns: [] };
+    }
   }
   if (!blocked.length) return;
   const gaps = gapsOf(boxes, plan);
@@ -68,7 +76,8 @@ export function* routing(edges, plan) {
  * @param {number} lane  pixels beside the gaps' middles
  */
 function gridOf({ xs, ys }, { places }, boxes, lane) {
-  const inGap = (/** @type {Gap} */ { middle, room }) => middle + Math.max(Math.min(lane, room), -room);
+  const inGap = (/** @type {Gap} */ { middle, room }) =>
+    middle + Math.max(Math.min(lane, room), -room);
   const all = [...places.values()];
   return new Grid(
     { xs: xs.map(inGap), ys: ys.map(inGap) },
@@ -118,8 +127,14 @@ function gapsOf(boxes, { width, height }) {
     return gaps;
   };
   return {
-    xs: between(boxes.map(({ left, right }) => [left, right]), width),
-    ys: between(boxes.map(({ top, bottom }) => [top, bottom]), height),
+    xs: between(
+      boxes.map(({ left, right }) => [left, right]),
+      width,
+    ),
+    ys: between(
+      boxes.map(({ top, bottom }) => [top, bottom]),
+      height,
+    ),
   };
 }
 
@@ -135,8 +150,10 @@ function gapsOf(boxes, { width, height }) {
 function way(from, to, grid, taken, [source, target]) {
   const begin = { column: grid.columnOf(from.x), row: grid.rowOf(from.y) };
   const end = { column: grid.columnOf(to.x), row: grid.rowOf(to.y) };
-  const is = (/** @type {Step} */ { column, row }, /** @type {{column: number, row: number}} */ other) =>
-    column === other.column && row === other.row;
+  const is = (
+    /** @type {Step} */ { column, row },
+    /** @type {{column: number, row: number}} */ other,
+  ) => column === other.column && row === other.row;
   const left = (/** @type {Point} */ { x, y }) => Math.abs(x - to.x) + Math.abs(y - to.y);
   /** @type {Heap<Step>} */
   const open = new Heap();
@@ -158,14 +175,16 @@ function way(from, to, grid, taken, [source, target]) {
       if (turns && !grid.mayTurn(step, begin, end)) continue;
       const blocker = grid.blocker(step, next);
       const isOwn =
-        (blocker === source && isAligned(step, next, begin)) || (blocker === target && isAligned(step, next, end));
+        (blocker === source && isAligned(step, next, begin)) ||
+        (blocker === target && isAligned(step, next, end));
       if (blocker !== undefined && !isOwn) continue;
       const leaves = is(step, begin);
       const enters = is(next, end);
       const there = grid.at(next);
       const length = Math.abs(there.x - here.x) + Math.abs(there.y - here.y);
       const shared =
-        Number(leaves && taken.has(side(here, there))) + Number(enters && taken.has(side(there, here)));
+        Number(leaves && taken.has(side(here, there))) +
+        Number(enters && taken.has(side(there, here)));
       next.cost = step.cost + length + (turns ? TURN_COST : 0) + shared * SHARED_COST;
       open.push(next.cost + left(there), next);
     }

@@ -1,4 +1,4 @@
-/** A binary heap: the item of the least cost comes first. */
+/** A binary heap: returns the item with the lowest cost first. */
 
 /** @template Item */
 export class Heap {

@@ -1,16 +1,20 @@
-/** The mark that says whether the page is being kept up to date. It never claims more than is so. */
+/** The mark that shows whether the page is up to date. If in doubt, it shows the worse state. */
 
 import { OVERLOADED, UNAUTHORIZED } from "../close_codes.js";
 
 /** @import {LiveSocket} from "../socket.js"; */
 /** @import {State, StateChange} from "../options.js"; */
 
-
-/** From worst to best; the page is as live as its worst socket. */
-const ORDER = /** @type {const} */ (["offline", "reconnecting", "connecting", "catching up", "live"]);
+/** From worst to best. The page shows the state of its worst socket. */
+const ORDER = /** @type {const} */ ([
+  "offline",
+  "reconnecting",
+  "connecting",
+  "catching up",
+  "live",
+]);
 
 /** @typedef {typeof ORDER[number] | "finished" | "limited"} Mark */
-
 
 /** @type {Map<State, typeof ORDER[number]>} */
 const MARK_OF = new Map([
@@ -21,13 +25,16 @@ const MARK_OF = new Map([
   ["retrying", "reconnecting"],
   ["disconnected", "offline"],
   ["failed", "offline"],
-  ["closed", "live"], // All is told, or the page has let go of it.
+  ["closed", "live"], // After the last event, or closed by the page.
 ]);
 
 /** @type {Map<Mark, string>} */
 const MEANING = new Map([
   ["offline", "Nothing new arrives: what you see may be old."],
-  ["reconnecting", "The connection is lost, so what you see may be old. It is tried again by itself."],
+  [
+    "reconnecting",
+    "The connection is lost, so what you see may be old. It is tried again by itself.",
+  ],
   ["connecting", "The page asks the server what is new."],
   ["catching up", "Connected. What has happened in the meantime is on its way."],
   ["live", "Connected: what happens shows here at once."],
@@ -47,10 +54,10 @@ export function markOf(states, { over, online, wasLive, limited }) {
   const marks = states.map((state) => MARK_OF.get(state) ?? "offline");
   const mark = ORDER[Math.min(...marks.map((mark) => ORDER.indexOf(mark)))];
   const waits = mark === "connecting" || mark === "reconnecting";
-  // An open socket knows better than the browser, which may not know of a VPN or of this computer.
+  // An open socket counts more than the browser's state, which may ignore a VPN or localhost.
   if (waits && !online) return "offline";
   if (waits && limited) return "limited";
-  // The second time it is not the first connection any more.
+  // After the page has been live once, it is a reconnect.
   return mark === "connecting" && wasLive ? "reconnecting" : mark;
 }
 
@@ -68,7 +75,12 @@ export function showLive(sockets, isOver = () => false) {
   const show = () => {
     const states = sockets.map(({ state }) => state);
     const [limit] = limits.values();
-    const page = { over: isOver(), online: navigator.onLine, wasLive, limited: limit !== undefined };
+    const page = {
+      over: isOver(),
+      online: navigator.onLine,
+      wasLive,
+      limited: limit !== undefined,
+    };
     const mark = markOf(states, page);
     wasLive ||= mark === "live";
     render(mark, mark === "limited" ? adviceOn(limit) : { words: mark === "offline" ? note : "" });
@@ -100,7 +112,8 @@ export function adviceOn(reason) {
   if (/^This (user|address) /.test(reason)) {
     return { words: "too many connections: close other tabs", title: `${reason} ${again}` };
   }
-  if (reason.includes("full")) return { words: "server full: waiting", title: `${reason} ${again}` };
+  if (reason.includes("full"))
+    return { words: "server full: waiting", title: `${reason} ${again}` };
   return { words: "limit reached: waiting", title: `${reason} ${again}`.trim() };
 }
 
@@ -110,7 +123,7 @@ export function adviceOn(reason) {
  */
 function render(mark, { words: own, title }) {
   const state = mark.replace(" ", "-");
-  // What turns to say that something is under way stands still while nobody knows.
+  // Spinners stop while the state is unknown.
   document.documentElement.dataset.connection = state;
   const element = document.querySelector("[data-live-mark]");
   const text = element?.querySelector("[data-live-text]");

@@ -1,12 +1,12 @@
-/** Makes what the page shows like what the server would show now, with as few changes as possible. */
+/** Changes the page into what the server sends, with as few changes as possible. */
 
 import { Idiomorph } from "idiomorph";
 
 /**
  * Focus, selection and running animations survive an update from the server. Elements with an id
- * are matched by it. What stands below `[data-keep]` belongs to a script and is left alone, as are
- * an open `<details>`, what was fetched into a card of a tool, and parts that the server has sent
- * empty with `data-same`, because the page has them already.
+ * are matched by it. What the server sends as `[data-keep]` belongs to a script and is left alone, as
+ * are the style and classes of `[data-placed]`, an open `<details>`, what was fetched into a card of
+ * a tool, and parts that the server has sent empty with `data-same`, because the page has them.
  * @param {Element} current
  * @param {Element} wanted
  * @returns {boolean} false where a part that the page should have was not there
@@ -16,15 +16,18 @@ export function morph(current, wanted) {
   Idiomorph.morph(current, wanted, {
     morphStyle: "outerHTML",
     callbacks: {
-      beforeNodeMorphed: (/** @type {Node} */ node, /** @type {Node} */ fresh) => !has(node, "data-keep") && !has(fresh, "data-same"),
+      beforeNodeMorphed: (/** @type {Node} */ _node, /** @type {Node} */ fresh) =>
+        !has(fresh, "data-keep") && !has(fresh, "data-same"),
       beforeNodeAdded: (/** @type {Node} */ node) => {
         const isMissing = has(node, "data-same");
         if (isMissing) isWhole = false;
         return !isMissing;
       },
-      beforeNodeRemoved: (/** @type {Node} */ node) => !(node instanceof Element && node.matches(".tool > .tool-body")),
+      beforeNodeRemoved: (/** @type {Node} */ node) =>
+        !(node instanceof Element && node.matches(".tool > .tool-body")),
       beforeAttributeUpdated: (/** @type {string} */ name, /** @type {Element} */ element) =>
-        !(name === "open" && element.nodeName === "DETAILS"),
+        !(name === "open" && element.nodeName === "DETAILS") &&
+        !((name === "style" || name === "class") && has(element, "data-placed")),
     },
   });
   return isWhole;

@@ -1,7 +1,7 @@
 /**
  * A tool's output as text to show. Works on chunks cut anywhere, in time linear in their length.
  *
- * Escape sequences are taken out (ECMA-48; `runs/transcript.py` does the same). A carriage return
+ * Escape sequences are taken out (ECMA-48; `runs/pages/transcript.py` does the same). A carriage return
  * goes back to the line's beginning, so of a progress bar the last state is seen.
  */
 

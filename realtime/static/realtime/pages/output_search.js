@@ -29,7 +29,7 @@ export class OutputSearch {
     this.#field.addEventListener("keydown", (event) => this.#onKey(event));
   }
 
-  /** To be called when the text has changed. */
+  /** Call it when the text has changed. */
   update() {
     if (!this.#field.value || this.#timer) return;
     this.#timer = setTimeout(() => {
@@ -55,7 +55,11 @@ export class OutputSearch {
     this.#ranges = [];
     for (const node of this.#text.childNodes) {
       if (!(node instanceof Text)) continue;
-      for (const [begin, end] of matches(node.data, this.#field.value, MOST - this.#ranges.length)) {
+      for (const [begin, end] of matches(
+        node.data,
+        this.#field.value,
+        MOST - this.#ranges.length,
+      )) {
         const range = new Range();
         range.setStart(node, begin);
         range.setEnd(node, end);
@@ -123,7 +127,8 @@ export function told(current, count) {
 function paint(range, found) {
   const { highlights } = globalThis.CSS ?? {};
   if (!highlights) return;
-  for (const name of [FOUND, CURRENT]) if (!highlights.has(name)) highlights.set(name, new Highlight());
+  for (const name of [FOUND, CURRENT])
+    if (!highlights.has(name)) highlights.set(name, new Highlight());
   const highlight = highlights.get(FOUND);
   if (found) highlight?.add(range);
   else highlight?.delete(range);

@@ -1,4 +1,4 @@
-/** Fetches what the server would show now, and puts it in place of what has changed. */
+/** Fetches the current page from the server, and replaces the parts that have changed. */
 
 import { morph } from "./morph.js";
 import { localTimes } from "./times.js";
@@ -11,9 +11,10 @@ const CLOCK_MS = 15_000;
  * Keeps the page's live parts fresh: on request, soon but not often, and every 15 s while somebody
  * looks at it, for what no event tells (a second run of a busy crew, a worker that went away).
  * @param {() => void} onChange  called after the page has changed
+ * @param {() => string | undefined} [shape]  what the page has, and need not be sent again
  * @returns {() => void} asks for an update
  */
-export function refreshing(onChange) {
+export function refreshing(onChange, shape) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   let last = 0;
@@ -24,7 +25,7 @@ export function refreshing(onChange) {
     running = true;
     last = Date.now();
     try {
-      if (await update()) onChange();
+      if (await update(shape?.() ?? "live")) onChange();
     } finally {
       running = false;
     }
@@ -42,13 +43,16 @@ export function refreshing(onChange) {
   return request;
 }
 
-/** @returns {Promise<boolean>} whether the page was brought up to date */
-async function update() {
+/**
+ * @param {string} has
+ * @returns {Promise<boolean>} whether the page was brought up to date
+ */
+async function update(has) {
   let response;
   try {
-    response = await fetch(location.href, { headers: { "X-Fragment": "live" } });
+    response = await fetch(location.href, { headers: { "X-Fragment": has } });
   } catch {
-    return false; // No connection: the live mark says so, and the next tick asks again.
+    return false; // No connection: the live mark shows it, and the next tick tries again.
   }
   if (response.redirected || response.status === 404) {
     location.reload(); // Signed out, or not ours any more: the server says it better.

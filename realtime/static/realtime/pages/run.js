@@ -13,20 +13,23 @@
  */
 
 import { GraphWebSocket, RunWebSocket } from "../websocket.js";
+import { updateCount } from "./approvals_count.js";
+import { showTexts } from "./call_text.js";
 import { EventList } from "./event_list.js";
 import { showLive } from "./live_mark.js";
-import { askBeforeSubmitting, copyOnClick } from "./run_forms.js";
+import { askBeforeSubmitting, copyOnClick, openDialogs } from "./run_forms.js";
 import { Opened, refresher, withdraw } from "./run_refresh.js";
 import { RunTools } from "./run_tools.js";
 import { Timeline } from "./timeline.js";
 import { duration } from "./times.js";
 
 const TICK_MS = 250;
-const LOOK_MS = 2_000;
-const LOOK_WHEN_LIVE_MS = 15_000; // for what no event tells: a request to cancel, a worker that is gone
+const LOOK_MS = 2_000; // without live sockets, and while it is queued: no event of this run tells of its place
+const LOOK_WHEN_LIVE_MS = 15_000; // for what no event tells: a worker that is gone
 
 const root = /** @type {HTMLElement} */ (document.getElementById("run"));
 const { run: runId = "", crewId, liveUrl = "" } = root.dataset;
+const isQueued = () => document.getElementById("run-live")?.dataset.status === "queued";
 const isOver = () => document.getElementById("run-live")?.hasAttribute("data-over") ?? false;
 
 let renderedAt = performance.now();
@@ -42,6 +45,8 @@ const tools = new RunTools(root, runId, (id) => {
 });
 askBeforeSubmitting();
 copyOnClick();
+showTexts(root);
+openDialogs();
 searchOnSlash();
 
 const runSocket = new RunWebSocket(runId, null, { autoReconnect: true });
@@ -49,15 +54,18 @@ const graphSocket = crewId ? new GraphWebSocket(crewId, null, { autoReconnect: t
 const sockets = graphSocket ? [runSocket, graphSocket] : [runSocket];
 const showMark = showLive(sockets, isOver);
 
-const look = refresher(() => opened.addressOf(liveUrl), () => {
-  if (!document.getElementById("run-live")) return;
-  renderedAt = performance.now();
-  document.title = document.getElementById("run-live")?.dataset.title ?? document.title;
-  timeline.layout();
-  events.update();
-  tools.update();
-  if (isOver()) end();
-});
+const look = refresher(
+  () => opened.addressOf(liveUrl),
+  () => {
+    if (!document.getElementById("run-live")) return;
+    renderedAt = performance.now();
+    document.title = document.getElementById("run-live")?.dataset.title ?? document.title;
+    timeline.layout();
+    events.update();
+    tools.update();
+    if (isOver()) end();
+  },
+);
 
 /** @type {ReturnType<typeof setInterval> | undefined} */
 let ticking;
@@ -75,7 +83,7 @@ function openTask(event) {
   look(true);
 }
 
-/** A link to a tool that is on another page of the tasks leads there. */
+/** A link to a tool on another page of the tasks loads that page. */
 function findTarget() {
   const [, id] = /^#(?:tool|task)-([0-9a-f-]{36})$/.exec(location.hash) ?? [];
   const isLarge = document.getElementById("run-live")?.hasAttribute("data-large");
@@ -85,7 +93,7 @@ function findTarget() {
   }
 }
 
-/** Nothing tells a guest's page of an ended run that it is not shared any more: it asks. */
+/** No event reports that an ended run is no longer shared, so a guest's page polls. */
 function watchSharing() {
   const ask = async () => {
     if (document.hidden || !isOver()) return;
@@ -100,14 +108,16 @@ function watchSharing() {
   document.addEventListener("visibilitychange", ask);
 }
 
-/** As everywhere: a slash begins a search, in the output that one reads. */
+/** A slash begins a search in the open output, as on other sites. */
 function searchOnSlash() {
   document.addEventListener("keydown", (event) => {
     const { key, target, ctrlKey, metaKey, altKey } = event;
     const types = target instanceof HTMLElement && target.matches("input, textarea, select");
     if (key !== "/" || types || ctrlKey || metaKey || altKey) return;
     const here = target instanceof Element ? target.closest(".tool[open]") : null;
-    const field = (here ?? [...root.querySelectorAll(".tool[open]")].at(-1))?.querySelector("[data-search]");
+    const field = (here ?? [...root.querySelectorAll(".tool[open]")].at(-1))?.querySelector(
+      "[data-search]",
+    );
     if (!(field instanceof HTMLElement)) return;
     event.preventDefault();
     field.focus();
@@ -116,7 +126,10 @@ function searchOnSlash() {
 
 function begin() {
   // The tab's title tells the end to somebody who is elsewhere.
-  runSocket.subscribe(({ type }) => look(type === "done"));
+  runSocket.subscribe(({ type }) => {
+    look(type === "done");
+    if (type === "approval_requested" || type === "approval_decided") updateCount();
+  });
   graphSocket?.subscribe((message) => {
     if (tools.receive(message)) look();
   });
@@ -150,14 +163,16 @@ function end() {
 function tick() {
   if (!document.getElementById("run-live")) return end(); // It was withdrawn.
   const isLive = graphSocket?.state === "live" && runSocket.state === "live";
-  const due = isLive ? LOOK_WHEN_LIVE_MS : LOOK_MS;
+  const due = isLive && !isQueued() ? LOOK_WHEN_LIVE_MS : LOOK_MS;
   if (performance.now() - lookedAt > due) {
     lookedAt = performance.now();
     look();
   }
   if (document.hidden) return;
   for (const element of root.querySelectorAll("[data-ticking]")) {
-    element.textContent = duration(Number(element.getAttribute("data-ticking")) + sinceSeen(element));
+    element.textContent = duration(
+      Number(element.getAttribute("data-ticking")) + sinceSeen(element),
+    );
   }
   if (timeline.isGrowing) timeline.grow();
 }

@@ -1,4 +1,4 @@
-/** Buttons of the run page: a question before what cannot be undone, and copying. */
+/** Buttons of the run page: confirmation of actions that cannot be undone, dialogs, copying. */
 
 const SAID_MS = 2_000;
 
@@ -8,16 +8,30 @@ export function askBeforeSubmitting() {
   document.addEventListener("submit", (event) => ask(event, dialog), { capture: true });
 }
 
-/** Buttons with `data-copy` copy the element it names; links with `data-copy-link` their address. */
+/** Buttons with `data-opens` open the named dialog, those with `data-closes` close it. */
+export function openDialogs() {
+  document.addEventListener("click", ({ target }) => {
+    const button = target instanceof Element ? target.closest("[data-opens], [data-closes]") : null;
+    const opens = button?.getAttribute("data-opens");
+    const dialog = document.getElementById(opens ?? button?.getAttribute("data-closes") ?? "");
+    if (!(dialog instanceof HTMLDialogElement)) return;
+    if (opens) dialog.showModal();
+    else dialog.close();
+  });
+}
+
+/** Buttons with `data-copy` copy the named element; links with `data-copy-link` their address. */
 export function copyOnClick() {
   document.addEventListener("click", async ({ target }) => {
-    const button = target instanceof Element ? target.closest("[data-copy], [data-copy-link]") : null;
+    const button =
+      target instanceof Element ? target.closest("[data-copy], [data-copy-link]") : null;
     const label = button?.querySelector("span");
     if (!button || !label) return;
     const source = document.querySelector(button.getAttribute("data-copy") || "nothing");
     if (source) say(label, (await copy(source)) ? "Copied" : "Press Ctrl+C");
     // Where copying is refused, the address bar has it: the link leads there.
-    else if (button instanceof HTMLAnchorElement && (await copyText(button.href))) say(label, "Copied");
+    else if (button instanceof HTMLAnchorElement && (await copyText(button.href)))
+      say(label, "Copied");
   });
 }
 
@@ -70,7 +84,10 @@ function ask(event, dialog) {
 
 /** @param {Element} source  a field or a text */
 async function copy(source) {
-  if (await copyText(source instanceof HTMLInputElement ? source.value : (source.textContent ?? ""))) return true;
+  if (
+    await copyText(source instanceof HTMLInputElement ? source.value : (source.textContent ?? ""))
+  )
+    return true;
   // Select it, so that the reader's keys copy it.
   getSelection()?.selectAllChildren(source);
   if (source instanceof HTMLInputElement) source.select();

@@ -1,4 +1,4 @@
-/** Asks how far the listed runs are, while any of them is active and somebody looks. */
+/** Polls the progress of listed runs while one is active and the page is visible. */
 
 import { ACTIVE, showEnd, showProgress } from "./run_rows.js";
 

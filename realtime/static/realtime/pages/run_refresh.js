@@ -1,14 +1,14 @@
-/** Brings the run page up to date with what the server would show now: one request at a time. */
+/** Updates the run page from the server, with one request at a time. */
 
 import { morph } from "./morph.js";
 import { localTimes } from "./times.js";
 
 const AT_MOST_EVERY_MS = 300;
 const LARGE_AT_MOST_EVERY_MS = 1_000;
-const COST_FACTOR = 50; // so an open page of a large run takes 2 % of a core of the server
+const COST_FACTOR = 80; // an open page of a large run takes 2 % of a core of the server, its sockets included
 const OPENED_AT_MOST = 20;
 
-/** What of the run this page shows, as `runs/run_window.py` reads it. */
+/** The part of the run that this page shows, for `runs/pages/run_window.py`. */
 export class Opened {
   #ids = new Set();
 
@@ -24,7 +24,7 @@ export class Opened {
   addressOf(url) {
     const { searchParams } = new URL(location.href);
     const query = new URLSearchParams();
-    for (const name of ["page", "at"]) {
+    for (const name of ["page", "at", "lanes", "events"]) {
       const value = searchParams.get(name);
       if (value) query.set(name, value);
     }
@@ -96,7 +96,10 @@ async function update(url) {
   if (!wanted || !current) return failed;
   knows = morph(current, wanted);
   localTimes(document.body);
-  return { isNew: true, pauseMs: wanted.hasAttribute("data-large") ? pauseAfter(response) : AT_MOST_EVERY_MS };
+  return {
+    isNew: true,
+    pauseMs: wanted.hasAttribute("data-large") ? pauseAfter(response) : AT_MOST_EVERY_MS,
+  };
 }
 
 /** @param {Response} response */
@@ -105,10 +108,11 @@ function pauseAfter(response) {
   return Math.max(Number(cost?.[1] ?? 0) * COST_FACTOR, LARGE_AT_MOST_EVERY_MS);
 }
 
-/** Signed out, or not shared any more: members sign in, and a guest's page says that it has ended. */
+/** Signed out, or no longer shared: members sign in again; a guest's page shows that it ended. */
 export function withdraw() {
   const root = document.getElementById("run");
   const notice = document.getElementById("sharing-ended");
-  if (root?.hasAttribute("data-crew-id") || !(notice instanceof HTMLTemplateElement)) location.reload();
+  if (root?.hasAttribute("data-crew-id") || !(notice instanceof HTMLTemplateElement))
+    location.reload();
   else root?.replaceChildren(notice.content.cloneNode(true));
 }

@@ -47,20 +47,25 @@ export function followRuns({ message, ended }) {
 }
 
 /**
+ * A reported run has no `data-planned`, as nobody knows its length: its meter only shows that it runs.
  * @param {string} id
  * @param {number} ended
  */
 export function showProgress(id, ended) {
   const row = document.getElementById(`run-${id}`);
-  const planned = Number(row?.dataset.planned);
-  const meter = row?.querySelector(".meter");
   // A replay begins at nothing; what has ended stays ended.
-  if (!row || !meter || ended <= Number(meter.getAttribute("aria-valuenow"))) return;
-  meter.setAttribute("aria-valuenow", String(ended));
-  const bar = meter.firstElementChild;
-  if (bar instanceof HTMLElement) bar.style.setProperty("--progress", `${(100 * ended) / planned}%`);
-  for (const tasks of document.querySelectorAll(`[data-tasks-of="${CSS.escape(id)}"]`)) {
-    tasks.textContent = `${ended} of ${planned} task${planned === 1 ? "" : "s"}`;
+  if (!row || ended <= Number(row.dataset.ended)) return;
+  row.dataset.ended = String(ended);
+  const planned = row.dataset.planned === undefined ? undefined : Number(row.dataset.planned);
+  const count = planned ?? ended;
+  const meter = row.querySelector("[aria-valuenow]");
+  meter?.setAttribute("aria-valuenow", String(ended));
+  const bar = meter?.firstElementChild;
+  if (bar instanceof HTMLElement) bar.style.setProperty("--progress", `${(100 * ended) / count}%`);
+  const tasks = count === 1 ? "task" : "tasks";
+  for (const element of document.querySelectorAll(`[data-tasks-of="${CSS.escape(id)}"]`)) {
+    element.textContent =
+      planned === undefined ? `${ended} ${tasks} ended` : `${ended} of ${planned} ${tasks}`;
   }
 }
 

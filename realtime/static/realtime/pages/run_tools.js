@@ -1,4 +1,4 @@
-/** The tools of the run: their output and progress from the graph socket, and which one is open. */
+/** The tools of the run: output and progress from the graph socket, and the open card. */
 
 import { codePoints } from "./output_buffer.js";
 import { ToolOutput } from "./tool_output.js";
@@ -38,7 +38,7 @@ export class RunTools {
     this.#follow();
   }
 
-  /** Looks after the cards that are there now; to be called when the server has renewed the page. */
+  /** Handles the current cards. Call it after the page was updated from the server. */
   update() {
     /** @type {HTMLDetailsElement | undefined} */
     let latest;
@@ -72,6 +72,7 @@ export class RunTools {
       return true;
     }
     if (message.type === "gone" || message.run_id !== this.#runId) return false;
+    if (!("execution_id" in message)) return true; // a model call or a handoff
     const { execution_id: id } = message;
     if (message.type === "tool_progress") return this.#take(message);
     if (message.type === "tool_start") this.#places.set(id, 0);
@@ -117,7 +118,10 @@ export class RunTools {
 
   /** @param {HTMLDetailsElement} card */
   #add(card) {
-    this.#outputs.set(card.dataset.execution ?? "", new ToolOutput(card, () => this.#fetchCard(card.dataset.execution ?? "")));
+    this.#outputs.set(
+      card.dataset.execution ?? "",
+      new ToolOutput(card, () => this.#fetchCard(card.dataset.execution ?? "")),
+    );
   }
 
   /**

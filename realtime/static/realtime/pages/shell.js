@@ -1,4 +1,4 @@
-/** What every page does: a form that starts something is sent once, and times read as local. */
+/** For every page: a form that starts something is sent once, and times are shown as local. */
 
 import { setBusy } from "./forms.js";
 import { localTimes } from "./times.js";

@@ -1,4 +1,4 @@
-/** Starting a run without leaving the page on which it is watched. */
+/** Starts a run without leaving the page. */
 
 import { setBusy } from "./forms.js";
 import { morph } from "./morph.js";

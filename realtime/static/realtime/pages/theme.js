@@ -3,7 +3,7 @@
 const THEME_KEY = "crewops-theme";
 const systemDark = matchMedia("(prefers-color-scheme: dark)");
 
-/** What was chosen, if anything was and the browser lets us know. */
+/** The chosen theme, if there is one and the browser allows reading it. */
 function chosenTheme() {
   try {
     return localStorage.getItem(THEME_KEY);

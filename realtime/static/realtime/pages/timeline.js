@@ -1,4 +1,4 @@
-/** The timeline: lets bars grow with the clock, fits labels and ticks to the width, zooms. */
+/** The timeline: extends bars with the clock, fits labels and ticks to the width, zooms. */
 
 import { clock, labels, place, roomFor, ticks } from "./timeline_scale.js";
 import { TimelineTip } from "./timeline_tip.js";
@@ -26,15 +26,14 @@ export class Timeline {
     root.addEventListener("focusin", ({ target }) => {
       if (target instanceof Element && target.matches(".bar")) this.#rove(target.id);
     });
-    new ResizeObserver(() => this.layout()).observe(this.#section);
-    this.layout();
+    new ResizeObserver(() => this.layout()).observe(this.#section); // which calls it once at first
   }
 
   get isGrowing() {
     return this.#section.hasAttribute("data-growing");
   }
 
-  /** Lets what runs grow with the clock; the rest moves only with the axis. */
+  /** Extends the bars of what is running. The others move only with the axis. */
   grow() {
     const { share, span } = this.#axis;
     if (`${share} ${span}` !== this.#shown) return this.layout();
@@ -46,7 +45,7 @@ export class Timeline {
     for (const x of ["x1", "x2"]) line?.setAttribute(x, `${(now / span) * share}%`);
   }
 
-  /** Puts everything where it belongs now. */
+  /** Sets the position of every element. */
   layout() {
     if (!this.#section) return; // The page was withdrawn.
     const { share, span } = this.#axis;
@@ -68,7 +67,7 @@ export class Timeline {
     return /** @type {HTMLElement} */ (this.#root.querySelector("#timeline"));
   }
 
-  /** Seconds after the run's start. */
+  /** In seconds after the run's start. */
   get #now() {
     const elapsed = Number(this.#section.dataset.elapsed);
     return this.isGrowing ? elapsed + this.#elapsed() : elapsed;
@@ -127,7 +126,9 @@ export class Timeline {
     const bar = event.target instanceof Element ? event.target.closest(".bar") : null;
     if (!bar) return;
     const bars = this.#bars;
-    const lanes = [...this.#root.querySelectorAll(".lane-chart")].filter((l) => l.querySelector(".bar"));
+    const lanes = [...this.#root.querySelectorAll(".lane-chart")].filter((l) =>
+      l.querySelector(".bar"),
+    );
     const lane = lanes.findIndex((chart) => chart.contains(bar));
     /** @type {Map<string, () => Element | null | undefined>} */
     const moves = new Map([
@@ -184,7 +185,8 @@ function putLabels(bars, width) {
   for (const bar of bars) {
     const box = bar.querySelector(".bar-box");
     const row = box?.getAttribute("y") ?? "";
-    const px = (/** @type {string} */ name) => (parseFloat(box?.getAttribute(name) ?? "") * width) / 100;
+    const px = (/** @type {string} */ name) =>
+      (parseFloat(box?.getAttribute(name) ?? "") * width) / 100;
     const entry = { bar, x: px("x"), width: px("width"), label: bar.dataset.label ?? "" };
     rows.set(row, [...(rows.get(row) ?? []), entry]);
   }

@@ -1,4 +1,4 @@
-/** The sums behind the timeline; `runs/timeline.py` does the same ones for the page as it is served. */
+/** Geometry of the timeline. `runs/pages/timeline.py` does the same for the page as served. */
 
 const PX_PER_TICK = 90;
 const FULL = 0.97;
@@ -39,9 +39,7 @@ export function clock(second) {
   const whole = Math.floor(second);
   const pad = (/** @type {number} */ value) => String(value).padStart(2, "0");
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
-  return hours
-    ? `${hours}:${pad(minutes)}:${pad(whole % 60)}`
-    : `${minutes}:${pad(whole % 60)}`;
+  return hours ? `${hours}:${pad(minutes)}:${pad(whole % 60)}` : `${minutes}:${pad(whole % 60)}`;
 }
 
 /**

@@ -1,4 +1,4 @@
-/** What a bar of the timeline stands for, beside it, while it is pointed at or has the focus. */
+/** A tooltip next to a bar of the timeline, on hover and focus. */
 
 import { duration } from "./times.js";
 
@@ -60,9 +60,10 @@ function barOf(target) {
  * @param {DOMStringMap} bar  its data attributes
  * @param {number} now
  */
-export function describe({ status = "", start, end, exit }, now) {
+export function describe({ status = "", start, end, exit, note }, now) {
   const parts = [WORDS.get(status) ?? status];
   if (start !== undefined) parts.push(duration((end ? Number(end) : now) - Number(start)));
   if (exit !== undefined) parts.push(`exit code ${exit}`);
+  if (note) parts.push(note);
   return parts.join(" · ");
 }

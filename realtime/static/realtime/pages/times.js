@@ -1,4 +1,4 @@
-/** Times, as a person at this computer reads them. The server writes them in UTC. */
+/** Times in the time zone of this computer. The server writes them in UTC. */
 
 const MINUTE_S = 60;
 const HOUR_S = 3_600;

@@ -1,4 +1,4 @@
-/** Notes in the corner: a tool starts, a tool has ended. Few at a time, and read out politely. */
+/** Toasts: a tool starts, a tool has ended. Few at a time, and with polite announcements. */
 
 import { duration } from "./times.js";
 
@@ -77,7 +77,7 @@ function put(id, status, sign, title, detail, shownMs) {
   setTimeout(() => toast.remove(), shownMs);
 }
 
-/** Whether so many tools come and go that nobody could read or hear it; failures are told anyway. */
+/** Whether there are too many toasts to read. Failures are shown anyway. */
 function isBurst() {
   const now = Date.now();
   times = times.filter((time) => now - time < BURST_MS);

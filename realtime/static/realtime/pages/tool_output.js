@@ -1,4 +1,4 @@
-/** The output of one tool: always text, bounded in the page, with its end in view. */
+/** The output of one tool: always text, limited in length, with its end in view. */
 
 import { follow } from "./follow.js";
 import { OutputBuffer, codePoints } from "./output_buffer.js";
@@ -7,7 +7,7 @@ import { OutputSearch } from "./output_search.js";
 
 /** @import {Screen} from "./output_feed.js"; */
 
-/** UTF-16 units that stay in the page; the full output has a link. */
+/** UTF-16 units kept in the page; a link leads to the full output. */
 const KEEP_CHARS = 200_000;
 
 /** @implements {Screen} */
@@ -81,7 +81,7 @@ class Pane {
   }
 }
 
-/** A tool's card. Its output is put together only while somebody looks at it. */
+/** A tool's card. Its output is built only while the card is open. */
 export class ToolOutput {
   #card;
   /** @type {Pane | undefined} */
@@ -107,12 +107,14 @@ export class ToolOutput {
     if (card.open) this.#pane?.toEnd();
   }
 
-  /** A closed card costs nothing: where its output goes is looked for when it is opened. */
+  /** A closed card costs nothing: its elements are searched when it is opened. */
   #prepare() {
     const element = this.#card.querySelector(".tool-output");
     if (this.#pane || !(element instanceof HTMLElement)) return;
     this.#pane = new Pane(element);
-    this.#feed = new OutputFeed(this.#pane, (from) => load(this.#card.dataset.outputUrl ?? "", from));
+    this.#feed = new OutputFeed(this.#pane, (from) =>
+      load(this.#card.dataset.outputUrl ?? "", from),
+    );
   }
 
   /**
@@ -125,7 +127,7 @@ export class ToolOutput {
     else this.#length = Math.max(this.#length, at + codePoints(text));
   }
 
-  /** Fetches what there is, by the server's word, and is not shown. */
+  /** Fetches the output that the server has and the page does not show yet. */
   update() {
     const { open, dataset } = this.#card;
     if (!open) return;

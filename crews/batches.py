@@ -1,0 +1,150 @@
+"""Saves that are written together: one statement per table and kind of change, at the end of a block.
+
+Inside ``batched()`` a `TrackedModel` sends its signals when it is saved, as it always does. So the
+same receivers derive the same events in the same order. The rows are written when the block ends,
+in the same transaction. Until then they are only in memory: inside the block, code reads the rows
+that the batch holds, with ``get`` and ``select``, and not the database.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+from django.db import connection, models, transaction
+from django.db.models.signals import post_save, pre_save
+
+from crews.writes import Write, insert, update
+
+Model = type[models.Model]
+
+
+class Part(Protocol):
+    """Something else that is written at the end, after the rows."""
+
+    def write(self) -> None: ...
+
+
+class Batch:
+    """The rows that a transaction has locked and read, or made, and what has changed in them."""
+
+    def __init__(self) -> None:
+        self.changes = 0  # made so far
+        self.complete: set[Model] = set()  # models of which all running rows are held
+        self._held: dict[Model, dict[Any, models.Model]] = {}
+        self._new: dict[Model, list[models.Model]] = {}
+        self._changed: dict[Model, dict[Any, set[str]]] = {}
+        self._parts: dict[Callable[[], Part], Part] = {}
+
+    def hold(self, rows: Iterable[models.Model]) -> list[Any]:
+        """Hold ``rows``. The caller has locked them."""
+        held = list(rows)
+        for row in held:
+            self._held.setdefault(type(row), {})[row.pk] = row
+        return held
+
+    def holds(self, row: models.Model) -> bool:
+        return self.get(type(row), row.pk) is row
+
+    def get(self, model: Model, pk: Any) -> Any:
+        """Return the held row, or ``None``."""
+        return self._held.get(model, {}).get(pk)
+
+    def lock(self, rows: models.QuerySet, **values: Any) -> list[Any]:
+        """Return the rows with these values. Those that are not held yet are locked and read."""
+        model = rows.model
+        if model not in self.complete:
+            unknown = rows.select_for_update().filter(**values)
+            self.hold(unknown.exclude(pk__in=[*self._held.get(model, ())]))
+        return self.select(model, **values)
+
+    def number(self, model: Model) -> int:
+        """Return how many rows are held."""
+        return len(self._held.get(model, ()))
+
+    def select(self, model: Model, **values: Any) -> list[Any]:
+        """Return the held rows with these values."""
+        return [
+            row
+            for row in self._held.get(model, {}).values()
+            if all(getattr(row, name) == value for name, value in values.items())
+        ]
+
+    def save(self, row: models.Model, update_fields: Iterable[str] | None) -> None:
+        """Send the signals of a save. Write the row at the end."""
+        model, created = type(row), row._state.adding
+        about = {"instance": row, "raw": False, "using": connection.alias}
+        about["update_fields"] = None if update_fields is None else frozenset(update_fields)
+        pre_save.send(model, **about)
+        if created:
+            self.add(row)
+            if row.pk is not None:  # otherwise the database gives one, and nobody looks for the row
+                self.hold([row])
+        else:
+            self.note(row, update_fields)
+        post_save.send(model, created=created, **about)
+
+    def add(self, row: models.Model) -> None:
+        """Insert the row at the end."""
+        self.changes += 1
+        self._new.setdefault(type(row), []).append(row)
+        row._state.adding = False
+
+    def note(self, row: models.Model, update_fields: Iterable[str] | None) -> None:
+        """Write these fields of a held row at the end. A row that is new is written as a whole."""
+        if update_fields is None or not self.holds(row):
+            raise TypeError(f"{row!r}: a batch saves named fields of rows that it holds.")
+        self.changes += 1
+        self._changed.setdefault(type(row), {}).setdefault(row.pk, set()).update(update_fields)
+
+    def part(self, make: Callable[[], Any]) -> Any:
+        """Return the batch's only part of this kind."""
+        if make not in self._parts:
+            self._parts[make] = make()
+        return self._parts[make]
+
+    def write(self) -> None:
+        new = {row.pk for rows in self._new.values() for row in rows}
+        for model, fields in self._changed.items():
+            rows = [self._held[model][pk] for pk in fields if pk not in new]
+            names = sorted(set().union(*(fields[row.pk] for row in rows)))
+            for statement in _updates(model, rows, names):
+                statement.execute()
+        for model, made in self._new.items():
+            insert(model, made)
+        for part in self._parts.values():
+            part.write()
+
+
+_current: ContextVar[Batch | None] = ContextVar("batch", default=None)
+
+
+def current() -> Batch | None:
+    """The batch of the block that is running, or ``None``."""
+    return _current.get()
+
+
+@contextmanager
+def batched() -> Iterator[Batch]:
+    """A transaction whose saves are written together at its end, or not at all."""
+    with transaction.atomic():
+        batch = Batch()
+        token = _current.set(batch)
+        try:
+            yield batch
+        finally:
+            _current.reset(token)
+        batch.write()
+
+
+def atomic() -> AbstractContextManager[None]:
+    """A transaction or savepoint. A batch needs none: it has written nothing yet."""
+    return nullcontext() if current() else transaction.atomic()
+
+
+def _updates(model: Model, rows: list[Any], names: list[str]) -> Iterator[Write]:
+    """Yield statements that write these fields of the rows."""
+    fields = [model._meta.pk, *(model._meta.get_field(name) for name in names)]
+    at_once = 900 // len(fields)  # SQLite accepts at least 999 parameters
+    for start in range(0, len(rows), at_once):
+        yield update(model, fields, rows[start : start + at_once])

@@ -1,0 +1,183 @@
+"""The content of the crew page: the graph, agents with their tools, tasks with their steps."""
+
+import hashlib
+import json
+import shlex
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import fields
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Value
+
+from crews.models import Agent, Crew, Task
+from realtime.sockets.snapshots import (
+    executions_of,
+    handoffs_of,
+    open_calls_of,
+    parents_in,
+    shown_runs,
+)
+from runs.events.agent_states import agent_state
+from runs.execution.redaction import redact_params, secrets_in
+from runs.models import Approval, Run, TaskExecution
+from runs.models.usage import Usage
+
+MANY = 30  # agents or tasks; with more, the browser renders only those near the screen
+
+
+class CrewPage:
+    """A crew's agents and tasks, with the state of the graph's ``snapshot``."""
+
+    def __init__(self, crew: Crew) -> None:
+        self.crew = crew
+        self.agents = list(crew.agents.all())
+        self.tasks = list(crew.tasks.select_related("agent"))
+        shown = shown_runs(self.crew.pk)
+        self._handovers = reported_edges(shown)
+        self._describe(self.agents, self.tasks, shown)
+
+    @property
+    def is_large(self) -> bool:
+        return max(len(self.agents), len(self.tasks)) > MANY
+
+    @property
+    def graph(self) -> dict[str, Any]:
+        """Agents in order, and an edge where a task of one agent is followed by one of another.
+
+        Reported runs add an edge for each agent that has called another or handed over to it.
+        ``tasks`` has for each edge the planned tasks that follow.
+        """
+        edges: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        for task, following in pairwise(self.tasks):
+            if task.agent_id != following.agent_id:
+                edges[task.agent.slug, following.agent.slug].append(str(following.pk))
+        present = {agent.slug for agent in self.agents}
+        for source, target in self._handovers:
+            if {source, target} <= present:
+                edges[source, target]  # without planned tasks
+        return {
+            "agents": [agent.slug for agent in self.agents],
+            "edges": list(edges),
+            "tasks": list(edges.values()),
+        }
+
+    @property
+    def shape(self) -> str:
+        """A hash of agents, edges and tasks, but not of what the agents do.
+
+        A page that has this shape already gets an update without them.
+        """
+        names = [(agent.slug, agent.name, agent.role) for agent in self.agents]
+        tasks = [
+            (task.name, task.agent.slug, task.continue_on_error, task.steps) for task in self.tasks
+        ]
+        shape = json.dumps([names, tasks, self.graph["edges"]])
+        return hashlib.sha256(shape.encode()).hexdigest()[:16]
+
+    def _describe(self, agents: Iterable[Agent], tasks: Iterable[Task], shown: list[UUID]) -> None:
+        """Set ``state``, ``model_calls``, ``tools``, ``at_hand`` (the number of both),
+        ``numbered_tasks`` and ``current_task`` of each agent, and ``calls`` of each task.
+        """
+        waits = bool(self.crew.approvals_pending)
+        states, current = tasks_of_agents(shown, with_approvals=waits)
+        model_calls = defaultdict(list)
+        for call in open_calls_of(shown):
+            model_calls[call["agent_id"]].append(call)
+        executions = defaultdict(list)
+        for execution in executions_of(shown):
+            executions[execution["agent_id"]].append(execution)
+        numbered = defaultdict(list)
+        for number, task in enumerate(tasks, start=1):
+            task.calls = [_call(step) for step in task.steps]
+            numbered[task.agent_id].append((number, task))
+        for agent in agents:
+            agent.model_calls = model_calls[agent.slug]
+            agent.state = states.get(agent.slug, "idle")
+            if agent.model_calls and agent.state != "waiting":
+                agent.state = "thinking"
+            agent.tools = current_tools(executions[agent.slug])
+            if agent.model_calls:
+                agent.tools = [tool for tool in agent.tools if tool["status"] == "running"]
+            agent.at_hand = len(agent.model_calls) + len(agent.tools)
+            agent.numbered_tasks = numbered[agent.pk]
+            agent.current_task, agent.task_name = current.get(agent.slug, (None, ""))
+
+
+def tasks_of_agents(
+    shown: list[UUID], *, with_approvals: bool
+) -> tuple[dict[str, str], dict[str, tuple[UUID, str]]]:
+    """Each agent's state, and id and name of its running task, else of its last one.
+
+    ``with_approvals``: whether a tool call of the crew may wait for approval.
+    """
+    rows = TaskExecution.objects.unscoped().filter(run__in=shown).order_by("started_at")
+    of_agent: defaultdict[str, list[tuple[str, UUID, str]]] = defaultdict(list)
+    asked = Approval.objects.unscoped().pending().filter(run=OuterRef("run"))
+    waits = Exists(asked.filter(agent_id=OuterRef("agent_id"))) if with_approvals else Value(False)
+    waiting = set()
+    columns = ("agent_id", "waits", "status", "task_id", "name")
+    for agent_id, is_waiting, *task in rows.annotate(waits=waits).values_list(*columns):
+        of_agent[agent_id].append(tuple(task))
+        if is_waiting:
+            waiting.add(agent_id)
+    states = {agent_id: agent_state(task[0] for task in own) for agent_id, own in of_agent.items()}
+    states |= dict.fromkeys(waiting, "waiting")
+    current = {
+        agent_id: next((task for task in reversed(own) if task[0] == "running"), own[-1])[1:]
+        for agent_id, own in of_agent.items()
+    }
+    return states, current
+
+
+def reported_edges(shown: list[UUID]) -> list[tuple[str, str]]:
+    """Pairs of agents of reported runs: the first has called the second, or handed over to it."""
+    called = [(parent, agent) for agent, parent in parents_in(shown).items()]
+    handed = [(one["from_agent_id"], one["to_agent_id"]) for one in handoffs_of(shown)]
+    return [(one, other) for one, other in dict.fromkeys([*called, *handed]) if one != other]
+
+
+def current_tools(executions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The running ones of an agent's executions (oldest first), or else the last one."""
+    return [e for e in executions if e["status"] == "running"] or executions[-1:]
+
+
+def usage_of(runs: Iterable[Run]) -> Usage:
+    """The totals of the model calls of these runs. What no run knows stays unknown."""
+    each = [run.usage for run in runs]
+    totals = {}
+    for field in fields(Usage):
+        known = [n for usage in each if (n := getattr(usage, field.name)) is not None]
+        counts = field.name.startswith(("model_calls", "calls_"))
+        totals[field.name] = sum(known) if known or counts else None
+    return Usage(**totals)
+
+
+def start_refusal(crew: Crew, *, has_tasks: bool, may_operate: bool, worker_alive: bool) -> str:
+    """The reason why Start is disabled, for people; empty if it is not."""
+    if not may_operate:
+        return "You watch this crew. Operators and admins of its organization start runs."
+    if not crew.is_active:
+        return "The crew is deactivated."
+    if not has_tasks:
+        return "The crew has no task yet."
+    if not worker_alive:
+        return "No worker is running to carry it out."
+    return ""
+
+
+def _call(step: dict[str, Any]) -> dict[str, Any]:
+    """A step as a page shows it: the tool, and its parameters as text without secrets."""
+    params = step.get("params", {})
+    shown = redact_params(params, secrets_in(params))
+    return {"tool": step["tool"], "params": [_param(name, shown[name]) for name in shown]}
+
+
+def _param(name: str, value: Any) -> dict[str, Any]:
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        text = shlex.join(value)
+    else:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return {"name": name, "text": text, "is_block": "\n" in text or len(text) > 120}

@@ -1,0 +1,12 @@
+"""The live pages."""
+
+from django.urls import path
+
+from realtime.pages import replay, views
+
+urlpatterns = [
+    path("", views.dashboard, name="dashboard"),
+    path("crews/<id:pk>/", views.crew, name="crew"),
+    path("runs/<id:pk>/recording/", replay.recording, name="run-recording"),
+    path("runs/<id:pk>/moment/", replay.moment, name="run-moment"),
+]

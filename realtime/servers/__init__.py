@@ -1,0 +1,1 @@
+"""Writing prepared bytes to the transport of each ASGI server, and limits for its peers."""

@@ -1,0 +1,95 @@
+"""Writes Server-Sent Events: the same chunk of an HTTP response to many clients.
+
+A chunk has no bytes of its own connection, so it is prepared once. Our uvicorn offers `ChunkWriter`
+in the scope extension ``crewops.writer``. Under any other server `BodyWriter` is used.
+"""
+
+import asyncio
+import json
+import random
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from realtime.close_codes import CloseCode
+from realtime.servers.writer import EXTENSION, Frame, FrameWriter, QueueWriter, Send, Writer
+
+PREFIX = "/sse/"  # of the paths whose responses are event streams
+# Unsent bytes at which a connection is full, as for a socket.
+BUFFER_LIMIT = 128 * 1024
+CLOSE_UNREAD_S = 2.0  # limit for a client that does not read to take the end
+CLOSE_S = 5.0  # limit for any other client to take it
+# Milliseconds in which a peer has to acknowledge what was sent to it, at least the heartbeats.
+# A peer that has gone silently would hold its connection for a quarter of an hour.
+PEER_TIMEOUT_MS = 80_000
+RESTART_SPREAD_MS = 8000  # clients of a server that restarts come back within this time
+
+
+def end_of(code: int, reason: str) -> str:
+    """The last event of a response: it says why the server ends it."""
+    wait = f"retry: {random.randrange(RESTART_SPREAD_MS)}\n" if code == CloseCode.RESTARTING else ""
+    text = json.dumps({"type": "close", "code": code, "reason": reason}, ensure_ascii=False)
+    return f"{wait}event: close\ndata: {text}\n\n"
+
+
+def event_writer_for(scope: dict[str, Any], send: Send) -> Writer:
+    """The server's own writer if it has one, else a `BodyWriter`."""
+    own = scope.get("extensions", {}).pop(EXTENSION, None)  # the scope would refer to itself
+    return own if own is not None else BodyWriter(send)
+
+
+class ChunkWriter(FrameWriter):
+    """Writes chunks of one response of our uvicorn to its transport."""
+
+    on_restart: Callable[[], None] | None = None  # called when the server is about to end
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._flow = cycle.flow
+        self._transport = cycle.transport
+        self._transport.set_write_buffer_limits(high=BUFFER_LIMIT)
+        connection = self._transport.get_extra_info("socket")
+        with suppress(OSError, AttributeError):  # not a TCP socket, or not on this system
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PEER_TIMEOUT_MS)
+
+    def write(self, frame: bytes) -> bool:
+        # Called for every event and client.
+        if self._flow.write_paused:
+            return False
+        if not self._cycle.response_complete and not self._transport.is_closing():
+            self._transport.write(frame)
+        return True
+
+    async def drained(self) -> None:
+        await self._flow.drain()
+
+    async def close(self, code: int, reason: str) -> None:
+        """End the response and the connection, whether the client reads or not."""
+        wait_s = CLOSE_UNREAD_S if self._flow.write_paused else CLOSE_S
+        asyncio.get_running_loop().call_later(wait_s, self._transport.abort)
+        await self._cycle.send(
+            {"type": "http.response.body", "body": end_of(code, reason).encode()}
+        )
+
+    def stop(self) -> None:
+        self.on_restart = None
+
+    def restart(self) -> None:
+        """The server is about to end. A client whose response has not begun just reconnects."""
+        if self.on_restart:
+            self.on_restart()
+        elif not self._cycle.response_started:
+            self._transport.close()
+
+
+class BodyWriter(QueueWriter):
+    """Writes parts of a response through ASGI ``send``."""
+
+    def message(self, frame: Frame) -> dict[str, Any]:
+        return {"type": "http.response.body", "body": str(frame).encode(), "more_body": True}
+
+    def last_message(self, code: int, reason: str) -> dict[str, Any]:
+        return {"type": "http.response.body", "body": end_of(code, reason).encode()}

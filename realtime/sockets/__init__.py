@@ -1,0 +1,1 @@
+"""The three sockets: authenticate, authorize, join, catch up, relay."""

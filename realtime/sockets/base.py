@@ -1,0 +1,240 @@
+"""A socket that follows streams: it joins their groups, catches up, and relays events."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import parse_qs
+from uuid import UUID
+
+from django.conf import settings
+
+from realtime import log
+from realtime.close_codes import CloseCode
+from realtime.delivery.access import Grant, WatchedRun
+from realtime.delivery.follower import Follower
+from realtime.log import streams
+from realtime.sockets.consumer import Admission, SocketConsumer
+from realtime.sockets.frames import Gone, Hello, Reset
+from realtime.sockets.refusal import UNAUTHENTICATED, Refusal
+
+NO_SUCH_ID = UUID(int=0)  # replaces an invalid id, so that it costs the same query
+SEQ_DIGITS = 19  # a number of so many digits is beyond every head
+
+
+class Beginning(NamedTuple):
+    """Where a new socket begins: events after ``seq`` follow, and ``frames`` are sent first."""
+
+    seq: int
+    frames: list[str | log.Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a socket starts in a stream: frames are sent first, then the events after ``seq``."""
+
+    stream: str
+    position: log.Position
+    reset: str | None
+    seq: int
+    frames: list[str | log.Entry]
+
+    @property
+    def epoch(self) -> str:
+        return self.position.epoch
+
+    @property
+    def complete(self) -> bool:
+        """Whether the stream has ended and no event follows."""
+        return self.position.closed and self.seq >= self.position.head
+
+
+class StreamConsumer(SocketConsumer):
+    """Subclasses define which streams the socket follows and where a new socket starts."""
+
+    resumable = True  # whether ``?since=`` is used
+    since: int | None = None  # the position without ``?since=``; ``None``: `begin` decides
+
+    @abstractmethod
+    async def begin(self, positions: dict[str, log.Position]) -> dict[str, Beginning]:
+        """Where a new socket begins in each of the streams."""
+
+    @abstractmethod
+    def allowed(self, grant: Grant, run: WatchedRun | None) -> set[str]:
+        """The streams the socket may follow now. Raises ``Refusal`` if it has to close."""
+
+    async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
+        self.followers: dict[str, Follower] = {}
+        self._widening = False
+        self._grant: Grant | None = None  # at the last check
+        self._run: WatchedRun | None = None
+        self._was_member = False
+        await super().__call__(scope, receive, send)
+
+    async def open(self, admission: Admission) -> None:
+        followed = admission.streams
+        self._was_member = bool(followed)
+        await self._follow(followed, *self._resume_from(len(followed)))
+        if not self.closed:
+            self.node.access.add(self)
+
+    def heads(self) -> dict[str, int]:
+        return {stream: follower.feed.head for stream, follower in self.followers.items()}
+
+    def stop(self) -> None:
+        for follower in self.followers.values():
+            follower.stop()
+        self.node.access.discard(self)
+
+    async def leave(self) -> None:
+        for stream in tuple(self.followers):
+            await self._unfollow(stream)
+
+    def expired(self) -> None:
+        self.failed(Refusal(CloseCode.UNAUTHENTICATED, "The token has expired."))
+
+    def access_checked(self, grant: Grant, run: WatchedRun | None, *, signed_out: bool) -> None:
+        """Called once a second with what the user may see now."""
+        if grant is self._grant and run == self._run and not signed_out:
+            return  # nothing has changed since the last check
+        self._grant, self._run = grant, run
+        try:
+            if signed_out or (
+                self.principal is not None
+                and (not grant.active or grant.credential != self.credential)
+            ):
+                raise Refusal(*UNAUTHENTICATED)
+            allowed = self.allowed(grant, run)
+        except Refusal as refusal:
+            self.failed(refusal)
+            return
+        for stream in self.followers.keys() - allowed:
+            self.soon(self._drop(stream))
+        if new := allowed - self.followers.keys():
+            self._grant = None  # checked again: the socket does not follow these streams yet
+            if not self._widening:
+                self.soon(self._widen(new))
+
+    def stays_member(self, grant: Grant) -> None:
+        """Raise ``Refusal`` when the user has lost their last membership.
+
+        For a socket that follows all crews of its user. Memberships without crews are fine.
+        """
+        if self._was_member and not grant.member:
+            raise Refusal(CloseCode.ACCESS_REMOVED, "Access to every organization was removed.")
+        self._was_member = grant.member
+
+    def _resume_from(self, followed: int) -> tuple[int | None, str | None]:
+        query = parse_qs(self.scope["query_string"].decode("latin-1"))
+        since = query.get("since", [""])[0]
+        if not since or not self.resumable or followed != 1:
+            return self.since, None
+        return seq_in(since, "since is a whole number."), query.get("epoch", [None])[0]
+
+    async def _follow(
+        self, followed: set[str], since: int | None = None, epoch: str | None = None
+    ) -> None:
+        """Join first, then read where to start, so that no event in between is missed."""
+        for stream in sorted(followed):
+            if stream not in self.followers:
+                self.followers[stream] = await self._join(stream)
+        if not self.followers:
+            await self.say(_hello(stream=None, epoch=None, head=0))
+        starts = await self._starts(sorted(followed), since, epoch)
+        for stream, start in starts.items():
+            if stream in self.followers and not self.closed:
+                await self._start(stream, start)
+
+    async def _join(self, stream: str) -> Follower:
+        await self.channel_layer.group_add(streams.group(stream), self.channel_name)
+        return Follower(
+            self.node.feed(stream),
+            self.writer,
+            self.encoding,
+            on_last=self._complete,
+            on_reset=lambda reason: self.soon(self._restart(stream, reason)),
+            on_failure=self.failed,
+        )
+
+    async def _starts(
+        self, followed: list[str], since: int | None, epoch: str | None
+    ) -> dict[str, Start]:
+        found = await self.node.hub.positions(*followed)
+        positions = {stream: found[stream] for stream in followed}
+        resets = {
+            stream: position.refuses(since, epoch) if since is not None else None
+            for stream, position in positions.items()
+        }
+        fresh = {s: p for s, p in positions.items() if since is None or resets[s]}
+        beginnings = await self.begin(fresh) if fresh else {}
+        return {
+            stream: Start(stream, position, resets[stream], *beginnings.get(stream, (since, [])))
+            for stream, position in positions.items()
+        }
+
+    async def _start(self, stream: str, start: Start) -> None:
+        follower = self.followers[stream]
+        follower.feed.start(start.position)
+        head = {"stream": stream, "epoch": start.position.epoch, "head": start.position.head}
+        await self.say(_hello(**head))
+        if start.reset:
+            await self.say(Reset(**head, reason=start.reset))
+        await self._say_beginning(start)
+        follower.start(start.seq)
+        if start.complete:
+            self._complete()
+
+    async def _say_beginning(self, start: Start) -> None:
+        for frame in start.frames:
+            if isinstance(frame, log.Entry):
+                await self.put(self.encoding.event(start, frame))
+            else:
+                await self.say(frame)
+
+    def _complete(self) -> None:
+        self.soon(self.close(CloseCode.COMPLETE, "The run is complete."))
+
+    async def _restart(self, stream: str, reason: str) -> None:
+        """The position is no longer valid: send a reset, then begin like a new socket."""
+        starts = await self._starts([stream], None, None)
+        start = starts[stream]
+        if stream in self.followers:
+            self.followers[stream].feed.start(start.position)
+        head = {"epoch": start.position.epoch, "head": start.position.head}
+        await self.say(Reset(stream=stream, reason=reason, **head))
+        await self._say_beginning(start)
+        if stream in self.followers and not self.closed:
+            self.followers[stream].start(start.seq)
+
+    async def _widen(self, new: set[str]) -> None:
+        self._widening = True
+        try:
+            await self._follow(new)
+        finally:
+            self._widening = False
+
+    async def _drop(self, stream: str) -> None:
+        await self._unfollow(stream)
+        await self.say(Gone(stream=stream))
+
+    async def _unfollow(self, stream: str) -> None:
+        if follower := self.followers.pop(stream, None):
+            follower.stop()
+            await self.channel_layer.group_discard(streams.group(stream), self.channel_name)
+
+
+def log_ids(crew_id: UUID, organization_id: int) -> dict[str, str]:
+    """Ids for log lines of a socket of that crew, like ``Crew.log_ids``."""
+    return {"crew_id": str(crew_id), "organization_id": str(organization_id)}
+
+
+def _hello(*, stream: str | None, epoch: str | None, head: int) -> Hello:
+    heartbeat_s = settings.REALTIME_HEARTBEAT_S
+    return Hello(stream=stream, epoch=epoch, head=head, heartbeat_s=heartbeat_s)
+
+
+def seq_in(text: str, otherwise: str) -> int:
+    """The number that a client sent. Raises ``Refusal`` with the reason ``otherwise``."""
+    if not text.isascii() or not text.isdigit():
+        raise Refusal(CloseCode.MALFORMED, otherwise)
+    return int(text.lstrip("0")[:SEQ_DIGITS] or 0)

@@ -1,0 +1,152 @@
+"""The control frames: what a socket sends and takes besides events. They have no ``seq``."""
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+from msgspec import Struct
+
+from runs.events.fields import ToolOutcome
+
+
+class SnapshotAgent(TypedDict):
+    agent_id: str
+    name: str
+    role: str
+    state: Literal["idle", "working", "done", "error"]
+    parent_agent_id: NotRequired[str]
+
+
+class SnapshotExecution(TypedDict):
+    """A tool call. ``output_length``: characters written; the next event's output goes on there."""
+
+    run_id: str
+    agent_id: str
+    execution_id: str
+    tool: str
+    params: dict[str, Any]
+    status: Literal["running"] | ToolOutcome
+    message: str
+    progress: float | None
+    exit_code: int | None
+    started_at: str
+    duration_s: float | None
+    output_length: int
+
+
+class SnapshotCall(TypedDict):
+    """An open model call. ``duration_s``: seconds since its start. ``first_token_s`` is missing
+    until the model answers.
+    """
+
+    run_id: str
+    agent_id: str
+    call_id: str
+    provider: str
+    model: str
+    started_at: str
+    duration_s: float
+    first_token_s: NotRequired[float]
+
+
+class SnapshotUsage(TypedDict):
+    """Totals of a run's ended model calls. Null: no call has reported it."""
+
+    run_id: str
+    model_calls: int
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    calls_without_usage: int
+    calls_without_cost: int
+
+
+class SnapshotHandoff(TypedDict):
+    run_id: str
+    from_agent_id: str
+    to_agent_id: str
+    message: str
+
+
+class Frame(Struct, frozen=True, kw_only=True, tag_field="type"):
+    pass
+
+
+class Hello(Frame, frozen=True, kw_only=True, tag="hello"):
+    """The first frame of each stream. ``head`` is its newest ``seq``, ``epoch`` its numbering."""
+
+    stream: str | None
+    epoch: str | None
+    head: int
+    heartbeat_s: float
+
+
+class Snapshot(Frame, frozen=True, kw_only=True, tag="snapshot"):
+    """A crew's graph as it was after event ``seq``; the events that follow apply to it.
+
+    ``executions``, oldest first, are those of the runs under way and of the newest run. So are
+    ``calls`` (the open ones), ``usage`` and ``handoffs`` (the newest).
+    """
+
+    stream: str
+    seq: int
+    agents: list[SnapshotAgent]
+    executions: list[SnapshotExecution]
+    calls: list[SnapshotCall] = []
+    usage: list[SnapshotUsage] = []
+    handoffs: list[SnapshotHandoff] = []
+
+
+class Reset(Frame, frozen=True, kw_only=True, tag="reset"):
+    """The server does not know the client's position: forget the stream, it starts again."""
+
+    stream: str
+    epoch: str
+    head: int
+    reason: Literal["epoch_changed", "pruned", "ahead"]
+
+
+class Gone(Frame, frozen=True, kw_only=True, tag="gone"):
+    """One stream of several has ended: its crew was deleted, or is not the user's to see."""
+
+    stream: str
+
+
+class Ping(Frame, frozen=True, kw_only=True, tag="ping"):
+    """The heartbeat. ``heads`` holds the newest ``seq`` of each stream of the socket."""
+
+    timestamp: str
+    heads: dict[str, int]
+
+
+class Pong(Frame, frozen=True, kw_only=True, tag="pong"):
+    """The answer to a client's ``ping``."""
+
+
+class AuthOk(Frame, frozen=True, kw_only=True, tag="auth_ok"):
+    """The new token is accepted. ``expires_at`` is null for an API key."""
+
+    expires_at: str | None
+
+
+class ErrorMessage(Frame, frozen=True, kw_only=True, tag="error_message"):
+    """What is wrong; a close may follow. ``code`` is for programs, ``detail`` for a person."""
+
+    code: int | str
+    detail: str
+
+
+class ClientPing(Frame, frozen=True, kw_only=True, tag="ping"):
+    """Asks for a ``pong``."""
+
+
+class ClientPong(Frame, frozen=True, kw_only=True, tag="pong"):
+    """The answer to a ``ping``; welcome and not required."""
+
+
+class Auth(Frame, frozen=True, kw_only=True, tag="auth"):
+    """A fresh access token, before the one in use expires."""
+
+    token: str
+
+
+SERVER = (Hello, Snapshot, Reset, Gone, Ping, Pong, AuthOk, ErrorMessage)
+CLIENT = (ClientPing, ClientPong, Auth)

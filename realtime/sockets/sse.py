@@ -1,0 +1,145 @@
+"""The streams over HTTP: Server-Sent Events, for ``EventSource`` in a browser and for ``curl``.
+
+They are the sockets' consumers. Only what differs is here: a client sends nothing, a refusal is an
+HTTP status, and a browser says with ``Last-Event-ID`` where it left off.
+"""
+
+import json
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qs
+
+from realtime.close_codes import CloseCode
+from realtime.servers.encodings import EVENT_STREAM, UNNUMBERED
+from realtime.servers.event_stream import event_writer_for
+from realtime.servers.writer import Frame as Encoded
+from realtime.sockets import request_id
+from realtime.sockets.base import Start, StreamConsumer, seq_in
+from realtime.sockets.frames import Frame
+from realtime.sockets.graph import GraphConsumer
+from realtime.sockets.mission import MissionConsumer
+from realtime.sockets.refusal import Refusal
+from realtime.sockets.run import RunConsumer
+
+# The status and the code of the problem for each reason not to begin.
+STATUSES = {
+    CloseCode.COMPLETE: (HTTPStatus.NO_CONTENT, ""),  # a browser then stops reconnecting
+    CloseCode.MALFORMED: (HTTPStatus.BAD_REQUEST, "malformed"),
+    CloseCode.UNAUTHENTICATED: (HTTPStatus.UNAUTHORIZED, "not_authenticated"),
+    CloseCode.ACCESS_REMOVED: (HTTPStatus.FORBIDDEN, "permission_denied"),
+    CloseCode.NOT_FOUND: (HTTPStatus.NOT_FOUND, "not_found"),
+    CloseCode.TOO_MANY: (HTTPStatus.TOO_MANY_REQUESTS, "too_many_connections"),
+}
+SERVER_ERROR = (HTTPStatus.INTERNAL_SERVER_ERROR, "error")
+HEADERS = {
+    HTTPStatus.UNAUTHORIZED: [(b"www-authenticate", b'Bearer realm="api"')],
+    HTTPStatus.TOO_MANY_REQUESTS: [(b"retry-after", b"60")],
+    HTTPStatus.METHOD_NOT_ALLOWED: [(b"allow", b"GET")],
+}
+OF_ALL = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+OF_STREAM = [
+    *OF_ALL,
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"x-accel-buffering", b"no"),  # nginx would wait until it has a buffer full
+    (b"connection", b"close"),
+]
+
+
+class EventStreamConsumer(StreamConsumer):
+    """Serves a consumer's streams as the response to a request."""
+
+    encodings = EVENT_STREAM
+    _started = False  # whether the head of the response was sent
+
+    async def http_request(self, message: dict[str, Any]) -> None:
+        if self.writer or self.closed:  # a further part of a body, which nobody reads
+            return
+        if self.scope["method"] != "GET":
+            await self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "Send GET.")
+            return
+        self.writer = event_writer_for(self.scope, self.base_send)
+        self.encoding = self.encodings[self.writer.framed]
+        self._last_event_id = self._position_sent()
+        await self.serve()
+
+    async def http_disconnect(self, message: dict[str, Any]) -> None:
+        await self.websocket_disconnect(message)
+
+    async def put(self, frame: Encoded) -> None:
+        if not self._started:
+            self._started = True
+            self.writer.on_restart = lambda: self.failed(
+                Refusal(CloseCode.RESTARTING, "The server restarts.")
+            )
+            headers = [*OF_STREAM, request_id.header()]
+            head = {"type": "http.response.start", "status": 200, "headers": headers}
+            await self.base_send(head)
+        await super().put(frame)
+
+    def tell(self, frame: Frame) -> None:
+        if self._started:
+            super().tell(frame)
+
+    def beat(self) -> None:
+        self.writer.write(self.encoding.heartbeat)
+
+    async def end(self, code: CloseCode, reason: str) -> None:
+        if self._started:
+            await super().end(code, reason)
+        else:
+            await self._refuse(*STATUSES.get(code, SERVER_ERROR), reason)
+
+    def _resume_from(self, followed: int) -> tuple[int | None, str | None]:
+        if not self._last_event_id or not self.resumable:
+            return self.since, None
+        epoch, _, seq = self._last_event_id.rpartition(":")
+        return seq_in(seq, "Last-Event-ID is <epoch>:<seq>."), epoch or None
+
+    async def _start(self, stream: str, start: Start) -> None:
+        if start.complete and self.resumable:
+            if not start.reset:
+                raise Refusal(CloseCode.COMPLETE, "The run is complete.")
+            # All events were pruned. With this id the client's next attempt is the last.
+            await self.put(self.encoding.position(start.epoch, start.seq))
+        await super()._start(stream, start)
+
+    def _position_sent(self) -> str:
+        for name, value in self.scope["headers"]:
+            if name == b"last-event-id":
+                return value.decode("latin-1")
+        query = parse_qs(self.scope["query_string"].decode("latin-1"))
+        return query.get("last_event_id", [""])[0]
+
+    async def _refuse(self, status: HTTPStatus, code: str, detail: str) -> None:
+        """Send a problem instead of the stream; see `crewops.api.problems`."""
+        self.closed = True
+        problem = {"type": "about:blank", "title": status.phrase, "status": status}
+        body = json.dumps(problem | {"code": code, "detail": detail}, ensure_ascii=False).encode()
+        headers = [*OF_ALL, request_id.header(), *HEADERS.get(status, [])]
+        if status == HTTPStatus.NO_CONTENT:
+            body = b""
+        else:
+            headers.append((b"content-type", b"application/problem+json"))
+            headers.append((b"content-length", str(len(body)).encode()))
+        head = {"type": "http.response.start", "status": int(status), "headers": headers}
+        await self.base_send(head)
+        await self.base_send({"type": "http.response.body", "body": body})
+
+
+class RunEvents(EventStreamConsumer, RunConsumer):
+    """``/sse/runs/{run_id}``: ends after ``done``."""
+
+    kind = "sse_run"
+
+
+class GraphEvents(EventStreamConsumer, GraphConsumer):
+    """``/sse/graph/{crew_id}``."""
+
+    kind = "sse_graph"
+
+
+class MissionEvents(EventStreamConsumer, MissionConsumer):
+    """``/sse/mission``: the newest ``signal`` of each crew, also after a reconnect."""
+
+    kind = "sse_mission"
+    encodings = UNNUMBERED

@@ -1,0 +1,24 @@
+from realtime.delivery.access import Grant, WatchedRun
+from realtime.sockets.consumer import Admission, SocketConsumer
+from realtime.sockets.refusal import NOT_FOUND, Refusal
+
+
+class UnknownConsumer(SocketConsumer):
+    """Any other path: refused like a record that does not exist."""
+
+    kind = "unknown"
+
+    def admit(self, grant: Grant, run: WatchedRun | None) -> Admission:
+        raise Refusal(*NOT_FOUND)
+
+    async def open(self, admission: Admission) -> None:
+        """Nobody is admitted."""
+
+    def heads(self) -> dict[str, int]:
+        return {}
+
+    def stop(self) -> None:
+        """There is nothing to stop."""
+
+    async def leave(self) -> None:
+        """There is nothing to leave."""

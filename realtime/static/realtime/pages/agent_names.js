@@ -1,0 +1,76 @@
+/** @import {GraphMessage, RunMessage} from "../frames.js"; */
+
+/** @typedef {{name: string, role: string, parent?: string}} Identity  parent: who has called it */
+
+/** Names and roles of a crew's agents, and which agent has called which in the runs shown. */
+export class AgentNames {
+  /** With the parents that the snapshot has told. @type {Map<string, Identity>} */
+  #agents = new Map();
+  /** Parents by run and agent. @type {Map<string, Map<string, string>>} */
+  #parents = new Map();
+
+  /**
+   * @param {string} agent
+   * @returns {Identity}
+   */
+  of(agent) {
+    const known = this.#agents.get(agent) ?? { name: agent, role: "" };
+    const told = [...this.#parents.values()].map((parents) => parents.get(agent));
+    return { ...known, parent: told.filter(Boolean).at(-1) ?? known.parent };
+  }
+
+  /** @param {Pick<Extract<GraphMessage, {type: "snapshot"}>["agents"][number], "agent_id" | "name" | "role" | "parent_agent_id">[]} agents */
+  snapshot(agents) {
+    this.#agents = new Map(
+      agents.map(({ agent_id, name, role, parent_agent_id: parent }) => [
+        agent_id,
+        { name, role, parent },
+      ]),
+    );
+  }
+
+  /** @param {import("./saved_state.js").SavedState} saved */
+  restore({ agents, runs }) {
+    this.snapshot(Object.values(agents));
+    this.#parents = new Map(
+      Object.entries(runs).map(([id, run]) => [
+        id,
+        new Map(
+          Object.values(run.agents).flatMap(({ agent_id, parent_agent_id: parent }) =>
+            parent ? [[agent_id, parent]] : [],
+          ),
+        ),
+      ]),
+    );
+  }
+
+  /**
+   * @param {string} runId
+   * @param {Extract<RunMessage, {type: "agent_start"}>} message
+   */
+  started(runId, { agent_id, name, role, parent_agent_id }) {
+    const known = this.#agents.get(agent_id) ?? { name: agent_id, role: "" };
+    const told = { name: name ?? known.name, role: role ?? known.role };
+    this.#agents.set(agent_id, { ...known, ...told });
+    const parents = this.#parents.get(runId);
+    if (parent_agent_id && parents) parents.set(agent_id, parent_agent_id);
+  }
+
+  /**
+   * A run begins, or its events come again from the start.
+   * @param {string} runId
+   */
+  enter(runId) {
+    this.#parents.delete(runId);
+    this.#parents.set(runId, new Map());
+  }
+
+  /**
+   * Deletes the calls between agents of other runs.
+   * @param {(runId: string) => boolean} isShown
+   */
+  keep(isShown) {
+    for (const id of this.#parents.keys()) if (!isShown(id)) this.#parents.delete(id);
+    for (const agent of this.#agents.values()) delete agent.parent;
+  }
+}

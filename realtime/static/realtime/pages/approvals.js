@@ -1,0 +1,95 @@
+/**
+ * The pages of approvals. The mission socket tells that the number of a crew has changed, and the
+ * server renders what waits now. Keys: j and k move, a and d decide after a question.
+ */
+
+import { MissionWebSocket } from "../websocket.js";
+import { showCount } from "./approvals_count.js";
+import { showLive } from "./live_mark.js";
+import { refreshing } from "./refresh.js";
+
+const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("confirm"));
+const mission = new MissionWebSocket();
+/** The id of the card that the keys are about. */
+let current = "";
+
+const refresh = refreshing(() => {
+  const pending = document.getElementById("live")?.dataset.pending;
+  if (pending !== undefined) showCount(Number(pending));
+  mark();
+});
+
+showLive([mission]);
+mission.onStateChange(({ state }) => state === "live" && refresh());
+mission.subscribe((event) => {
+  if (event.type === "signal") refresh();
+});
+mission.connect();
+document.addEventListener("keydown", onKey);
+
+/** @param {KeyboardEvent} event */
+function onKey({ key, target, ctrlKey, metaKey, altKey }) {
+  const types = target instanceof HTMLElement && target.matches("input, textarea, select");
+  if (types || ctrlKey || metaKey || altKey || dialog.open) return;
+  if (key === "j" || key === "k") move(key === "j" ? 1 : -1);
+  if (key === "a") ask("approve");
+  if (key === "d") ask("deny");
+}
+
+/** The cards that this user may decide, in order. */
+function cards() {
+  const all = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-approval]"));
+  return [...all].filter((card) => card.querySelector("form"));
+}
+
+/** @param {1 | -1} by */
+function move(by) {
+  const all = cards();
+  const at = all.findIndex(({ id }) => id === current);
+  const next = all[Math.min(Math.max(at + by, 0), all.length - 1)];
+  if (!next) return;
+  current = next.id;
+  mark();
+  next.focus();
+}
+
+function mark() {
+  for (const card of document.querySelectorAll("[data-approval]")) {
+    card.toggleAttribute("data-current", card.id === current);
+  }
+}
+
+/** @param {"approve" | "deny"} decision */
+function ask(decision) {
+  const all = cards();
+  const card = all.find(({ id }) => id === current) ?? (all.length === 1 ? all[0] : undefined);
+  const form = card?.querySelector("form");
+  if (!form) return move(1);
+  const word = decision === "approve" ? "Approve" : "Deny";
+  write("h2", `${word} ${form.dataset.what}?`);
+  write("p", `A step of ${form.dataset.run}. The first decision stays.`);
+  write(".btn-primary", word);
+  dialog.returnValue = "";
+  const { id } = form;
+  dialog.addEventListener(
+    "close",
+    () => {
+      // The server may have renewed the page meanwhile: it is the form that is there now.
+      const now = document.getElementById(id);
+      const button = now?.querySelector(`[value="${decision}"]`);
+      if (dialog.returnValue === "yes" && now instanceof HTMLFormElement)
+        now.requestSubmit(/** @type {HTMLElement} */ (button));
+    },
+    { once: true },
+  );
+  dialog.showModal();
+}
+
+/**
+ * @param {string} selector
+ * @param {string} text
+ */
+function write(selector, text) {
+  const element = dialog.querySelector(selector);
+  if (element) element.textContent = text;
+}

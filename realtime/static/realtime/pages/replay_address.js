@@ -1,0 +1,53 @@
+/** The moment of a run's past in the page's address: `?at=2026-01-31T12:00:00.000000Z`. */
+
+import { stamp } from "./recording.js";
+
+const AT_MOST_EVERY_MS = 500; // a browser refuses to change the address very often
+
+/** A tool or task that `at` names as well is no time. @param {string} search */
+export function momentIn(search) {
+  for (const text of new URLSearchParams(search).getAll("at")) {
+    const milliseconds = /^\d{4}-\d\d-\d\dT/.test(text) ? Date.parse(text) : NaN;
+    if (Number.isNaN(milliseconds)) continue;
+    return /\.\d{6}Z$/.test(text) ? text : stamp(milliseconds);
+  }
+  return null;
+}
+
+/**
+ * @param {string} href
+ * @param {string | null} at  null: the present
+ * @param {string} [runId]  of a page that shows several runs
+ */
+export function withMoment(href, at, runId) {
+  const url = new URL(href);
+  const others = url.searchParams.getAll("at").filter((text) => !momentIn(`?at=${text}`));
+  url.searchParams.delete("at");
+  for (const text of others) url.searchParams.append("at", text);
+  if (at !== null) url.searchParams.append("at", at);
+  if (runId !== undefined) url.searchParams.delete("run");
+  if (runId !== undefined && at !== null) url.searchParams.set("run", runId);
+  return url.href;
+}
+
+/** Writes the address, now and then. */
+export class MomentAddress {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  #wanted = location.href;
+
+  /**
+   * @param {string | null} at
+   * @param {string} [runId]
+   */
+  set(at, runId) {
+    this.#wanted = withMoment(location.href, at, runId);
+    this.#timer ??= setTimeout(() => this.write(), AT_MOST_EVERY_MS);
+  }
+
+  write() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#wanted !== location.href) history.replaceState(history.state, "", this.#wanted);
+  }
+}

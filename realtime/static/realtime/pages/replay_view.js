@@ -1,0 +1,113 @@
+/** Draws the scrubber of a run's past: its slider, marks, time and buttons. */
+
+import { clock } from "./timeline_scale.js";
+
+/** @import {About, Mark} from "./recording.js"; */
+
+/**
+ * @typedef {object} Shown
+ * @property {About | undefined} about
+ * @property {string | null} at  the moment; null: the present
+ * @property {number} last  milliseconds since 1970 of the end, or of the present
+ * @property {boolean} isPlaying
+ */
+
+export class ReplayView {
+  #root;
+  #input;
+
+  /**
+   * @param {HTMLElement} root  `#replay`
+   * @param {HTMLInputElement} input
+   */
+  constructor(root, input) {
+    this.#root = root;
+    this.#input = input;
+  }
+
+  /** @param {Shown} shown */
+  draw({ about, at, last, isPlaying }) {
+    const isPast = at !== null;
+    this.#root.toggleAttribute("data-past", isPast);
+    document.body.toggleAttribute("data-past", isPast);
+    const isOver = about ? about.is_over : this.#root.hasAttribute("data-over");
+    this.part("live").hidden = this.part("copy").hidden = !isPast;
+    this.part("live").textContent = isOver ? "To the end" : "Back to live";
+    this.#drawPlay(isPlaying);
+    if (!about) return;
+    const first = Date.parse(about.first ?? "");
+    const total = Math.max(last - first, 1);
+    const then = isPast ? Math.min(Math.max(Date.parse(at) - first, 0), total) : total;
+    this.#input.max = String(total);
+    this.#input.step = String(Math.max(Math.round(total / 1000), 1));
+    this.#input.value = String(then);
+    this.#drawTime(clock(tenth(then)), clock(tenth(total)), { isPast, isOver });
+    for (const kind of /** @type {const} */ (["error", "handoff"]))
+      this.part(kind).hidden = !about.marks.some(([, own]) => own === kind);
+    this.#drawMarks(about.marks, first, total);
+    if (!about.is_complete)
+      this.say(`Reading the run's events: ${Math.round(about.share * 100)} %`);
+    else if (about.is_pruned) this.say("Earlier events have been deleted: known from here.");
+    else this.say("");
+  }
+
+  /** @param {string} note */
+  say(note) {
+    if (this.part("note").textContent !== note) this.part("note").textContent = note;
+  }
+
+  /** @param {string} name */
+  part(name) {
+    return /** @type {HTMLElement} */ (this.#root.querySelector(`[data-replay="${name}"]`));
+  }
+
+  /**
+   * @param {string} then
+   * @param {string} whole
+   * @param {{isPast: boolean, isOver: boolean}} where
+   */
+  #drawTime(then, whole, { isPast, isOver }) {
+    this.part("time").textContent = isPast ? then : isOver ? "End" : "Live";
+    this.part("total").textContent = isPast ? `of ${whole}` : whole;
+    const present = isOver ? `the end, after ${whole}` : "live";
+    this.#input.setAttribute("aria-valuetext", isPast ? `${then} of ${whole}` : present);
+  }
+
+  /** @param {boolean} isPlaying */
+  #drawPlay(isPlaying) {
+    const button = this.part("play");
+    button.setAttribute("aria-label", isPlaying ? "Pause" : "Play");
+    button.querySelector("i")?.setAttribute("class", `bi bi-${isPlaying ? "pause" : "play"}-fill`);
+  }
+
+  /**
+   * @param {Mark[]} marks
+   * @param {number} first
+   * @param {number} total
+   */
+  #drawMarks(marks, first, total) {
+    const box = /** @type {HTMLElement} */ (this.#root.querySelector(".replay-marks"));
+    const key = `${marks.length} ${Math.round(total / 1000)}`;
+    if (box.dataset.shown === key) return;
+    box.dataset.shown = key;
+    /** @type {Map<number, Mark[1]>} */
+    const places = new Map();
+    for (const [at, kind] of marks) {
+      const share = Math.round(((Date.parse(at) - first) / total) * 500) / 500;
+      // An error covers a handoff at the same place.
+      if (kind === "error" || !places.has(share)) places.set(share, kind);
+    }
+    const drawn = [...places].map(([share, kind]) => {
+      const mark = document.createElement("i");
+      mark.dataset.kind = kind;
+      mark.style.setProperty("--share", String(share));
+      return mark;
+    });
+    box.replaceChildren(...drawn);
+  }
+}
+
+/** Milliseconds as seconds with one digit. @param {number} milliseconds */
+function tenth(milliseconds) {
+  return Math.round(milliseconds / 100) / 10;
+}

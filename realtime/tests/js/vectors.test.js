@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+
+import { CrewState } from "../../static/realtime/pages/crew_state.js";
+
+const VECTORS = new URL("../../../runs/tests/events/vectors.json", import.meta.url);
+const CHECKPOINTS = new URL("checkpoints.json", VECTORS);
+const AGENTS = ["orion", "vega"];
+
+/** @param {CrewState} state */
+function shown(state) {
+  const agents = AGENTS.map((agent) => [
+    state.stateOf(agent),
+    state.taskOf(agent)?.task_id ?? null,
+    state
+      .toolsOf(agent)
+      .map(({ execution_id, status, progress }) => [execution_id, status, progress ?? null]),
+    state.callsOf(agent).map(({ call_id, first_token_s }) => [call_id, first_token_s ?? null]),
+    [state.names.of(agent).name, state.names.of(agent).parent ?? null],
+  ]);
+  const usage = [...state.model.usage].map(([runId, totals]) => [
+    runId,
+    totals.model_calls,
+    totals.input_tokens,
+    totals.output_tokens,
+    totals.cost_usd,
+    totals.calls_without_usage,
+    totals.calls_without_cost,
+  ]);
+  const handoffs = state.model.handoffs.map((handoff) => [
+    handoff.run_id,
+    handoff.from_agent_id,
+    handoff.to_agent_id,
+    handoff.message,
+  ]);
+  return [...agents, usage.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)), handoffs];
+}
+
+/**
+ * @param {CrewState} state
+ * @param {any} frame
+ */
+function apply(state, frame) {
+  const isRun =
+    frame.stream?.startsWith("run:") || !/^(tool_|llm_|handoff|snapshot)/.test(frame.type);
+  if (isRun) state.run(frame.run_id ?? frame.stream.slice("run:".length), frame);
+  else state.graph(frame);
+  return shown(state);
+}
+
+test("the browser's reducer shows what the server's shows, after every frame of 200 sequences", async () => {
+  const vectors = JSON.parse(await readFile(VECTORS, "utf8"));
+  assert.equal(vectors.length, 200);
+  for (const [frames, expected] of vectors) {
+    const state = new CrewState();
+    const seen = frames.map((/** @type {any} */ frame) => apply(state, frame));
+    assert.deepEqual(seen, expected, JSON.stringify(frames));
+  }
+});
+
+test("from a state that the server has saved, it goes on as if it had seen all frames before", async () => {
+  const vectors = JSON.parse(await readFile(VECTORS, "utf8"));
+  const saved = JSON.parse(await readFile(CHECKPOINTS, "utf8"));
+  assert.equal(saved.length, vectors.length);
+  for (const [number, [frames, expected]] of vectors.entries()) {
+    const [count, checkpoint] = saved[number];
+    const state = new CrewState();
+    state.restore(checkpoint);
+    assert.deepEqual(shown(state), expected[count - 1], JSON.stringify(frames.slice(0, count)));
+    const seen = frames.slice(count).map((/** @type {any} */ frame) => apply(state, frame));
+    assert.deepEqual(seen, expected.slice(count), JSON.stringify([count, frames]));
+  }
+});

@@ -1,0 +1,1 @@
+"""The events of the protocol: their kinds, which changes emit them, and the state they describe."""

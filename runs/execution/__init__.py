@@ -1,0 +1,1 @@
+"""Execution of a run: dispatch, lease, executor, reports, reaper, removal."""

@@ -1,0 +1,15 @@
+"""Asks a run for a control, for a person or a program. The rules are in `runs.models.control`."""
+
+from runs.execution.redaction import redact
+from runs.models import Control, IllegalMove, Run
+from runs.models.control import TEXT_LIMIT
+
+__all__ = ["IllegalMove", "ask"]
+
+
+def ask(run: Run, action: str, text: str = "") -> Control:
+    """Ask ``run`` for the action. ``text`` is that of a message, without its secrets.
+
+    Raises ``IllegalMove`` with a sentence that says why it cannot be asked now.
+    """
+    return Control.objects.ask(run, action, text=redact(text.strip())[:TEXT_LIMIT])

@@ -1,0 +1,107 @@
+"""Sends queued runs to the workers. The message is only a notification and carries a run's id."""
+
+import logging
+import os
+from collections.abc import Collection
+from datetime import timedelta
+from functools import cache, partial
+from uuid import UUID
+
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from kombu.exceptions import LimitExceeded, OperationalError
+from kombu.pools import ProducerPool
+from structlog.contextvars import get_contextvars
+
+from crews.models import Crew, Organization
+from runs.execution import turns
+from runs.execution.worker import execute_run
+from runs.models import Run
+from runs.models.run_queryset import RunQuerySet
+
+# Limit for connecting to the broker and for its answer. A user waits for the request, and the
+# reaper sends the message again, so there is no retry here.
+TIMEOUT_S = 0.25
+PRODUCERS = 10  # threads that send at once, each with a connection of its own
+
+logger = logging.getLogger(__name__)
+
+
+def announce(run: Run) -> bool:
+    """Send a queued run to the workers. Returns False if the broker did not take the message;
+    the reaper then sends it again.
+    """
+    try:
+        asked_by = {"request_id": get_contextvars().get("request_id")}
+        with _producers(os.getpid()).acquire(block=True, timeout=TIMEOUT_S) as producer:
+            execute_run.apply_async([str(run.pk)], producer=producer, retry=False, headers=asked_by)
+    except (OperationalError, LimitExceeded) as error:
+        logger.warning("Run %s waits: the broker did not take its message (%s)", run.pk, error)
+        return False
+    Run.objects.note_announced(run)
+    return True
+
+
+def wake(organization_id: UUID, at_most: int | None = None) -> None:
+    """Send messages for the runs that may start now; their earlier messages may be used up.
+
+    Stops after ``at_most`` messages, or when the broker does not take one.
+    """
+    for number, run in enumerate(turns.may_start(organization_id)):
+        if number == at_most or not announce(run):
+            return
+
+
+def waiting(longer_than: timedelta) -> RunQuerySet:
+    """Queued runs that no worker has taken, with a last message older than ``longer_than``.
+
+    Excludes crews and organizations that have reached a limit. Their runs are announced when one
+    of them ends.
+    """
+    due = Now() - longer_than
+    # The clock of the process that created the run may be ahead of the database's clock.
+    just_made = Q(created_at__range=(due, Now()))
+    full = [line.crew_id for line in turns.lines() if line.full]
+    return Run.objects.filter(status=Run.Status.QUEUED).exclude(
+        just_made | Q(announced_at__gte=due) | Q(crew__in=full)
+    )
+
+
+def run_requested(run: Run) -> None:
+    transaction.on_commit(partial(announce, run))
+
+
+def run_saved(run: Run, changed: Collection[str]) -> None:
+    """A run that has ended frees a place for one other run, which may have no message left."""
+    was_running = run.loaded.get("status") == Run.Status.RUNNING
+    if was_running and run.is_over and "status" in changed:
+        crew = Crew.objects.unscoped().filter(pk=run.crew_id)
+        of, own, organizations = crew.values_list(
+            "organization", "max_active_runs", "organization__max_active_runs"
+        ).get()
+        if turns.limit_in_force(own, settings.MAX_ACTIVE_RUNS_PER_CREW) or turns.limit_in_force(
+            organizations, settings.MAX_ACTIVE_RUNS_PER_ORGANIZATION
+        ):
+            transaction.on_commit(partial(wake, of, 1))
+
+
+def limit_saved(limited: Organization | Crew, changed: Collection[str], *, created: bool) -> None:
+    """After a limit was raised, announce the runs that waited for it."""
+    if not created and "max_active_runs" in changed:
+        of = limited.organization_id if isinstance(limited, Crew) else limited.pk
+        transaction.on_commit(partial(wake, of))
+
+
+@cache
+def _producers(pid: int) -> ProducerPool:
+    """The connections of this process. They cannot be shared with a parent process, and those of
+    a worker have longer timeouts.
+    """
+    options = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S, "max_retries": 0}
+    return ProducerPool(
+        connections=current_app.connection_for_write(transport_options=options).Pool(PRODUCERS),
+        limit=PRODUCERS,
+    )

@@ -1,0 +1,229 @@
+"""One writer of reports in each Celery worker: reports of several processes share one commit.
+
+Celery's worker executes each run in its own process, so reports that arrive at the same time come
+from different processes. They send them to a thread of the worker's main process. It saves all
+reports that arrived during the last commit in one transaction, and answers each after the commit.
+So no report waits for a batch to fill: a single report is saved at once.
+
+A process reaches the writer through an inherited socket, so no other process on the machine can.
+A report that was sent is never sent again before its answer. If the writer has ended, the
+connection breaks. If it hangs for a whole lease, the worker gives up the run.
+"""
+
+import json
+import logging
+import os
+import selectors
+import socket
+import threading
+from contextlib import suppress
+
+from celery.signals import worker_init, worker_ready
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection, reset_queries
+
+from crews.tracking import IllegalMove
+from runs.models import ToolExecution
+from runs.models.report import Ended, OutOfStep, Report, StaleAttempt
+from runs.models.report_queryset import sender
+
+LARGEST = 128 * 1024  # bytes of a report that is sent; its own process saves a larger one
+
+logger = logging.getLogger(__name__)
+
+
+class Writer:
+    """The side of the worker. ``connect`` works in its process and in processes forked from it."""
+
+    def __init__(self) -> None:
+        self._inbox, self._entrance = _pair()
+        self._between_batches = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        # A process forked during a batch would inherit locks that are never released.
+        lock = self._between_batches
+        os.register_at_fork(
+            before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release
+        )
+        self._thread = threading.Thread(target=self._run, name="reports", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread. Processes that wait for an answer see the connection close."""
+        with suppress(OSError):  # it has ended already
+            self._entrance.send(b"-")
+        if self._thread:
+            self._thread.join()
+
+    def connect(self) -> socket.socket:
+        ours, theirs = _pair()
+        with theirs:
+            socket.send_fds(self._entrance, [b"+"], [theirs.fileno()])
+        return ours
+
+    def _run(self) -> None:
+        with selectors.DefaultSelector() as clients:
+            clients.register(self._inbox, selectors.EVENT_READ)
+            try:
+                while self._serve(clients, [key.fileobj for key, _ in clients.select()]):
+                    pass
+            except Exception:
+                logger.exception(
+                    "The worker's writer of reports has ended; its processes go on alone"
+                )
+            finally:  # processes that wait for an answer see the connection close
+                for key in list(clients.get_map().values()):
+                    key.fileobj.close()
+                self._entrance.close()
+                connection.close()
+
+    def _serve(self, clients: selectors.BaseSelector, ready: list[socket.socket]) -> bool:
+        """Take one report of each client that has sent one. Returns whether to continue."""
+        asked: list[tuple[socket.socket, Report]] = []
+        for client in ready:
+            if client is self._inbox:
+                if not (newcomer := _accept(client)):
+                    return False
+                clients.register(newcomer, selectors.EVENT_READ)
+            elif sent := _receive(client):
+                asked.append((client, Report.load(sent)))
+            else:
+                clients.unregister(client)
+                client.close()
+        if not asked:
+            return True
+        with self._between_batches:
+            errors = ToolExecution.objects.save_each_report([report for _, report in asked])
+            reset_queries()  # with DEBUG Django keeps the last 9,000, each with its output
+            if any(isinstance(error, OperationalError | InterfaceError) for error in errors):
+                connection.close()
+        for (client, _), error in zip(asked, errors, strict=True):
+            with suppress(OSError):  # its process has ended meanwhile
+                client.send(_answer(error))
+        return True
+
+
+class _Client:
+    """A connection to the writer. It is closed when its thread ends."""
+
+    def __init__(self, to_writer: socket.socket) -> None:
+        self._socket = to_writer
+
+    def __del__(self) -> None:
+        self._socket.close()
+
+    def ask(self, text: bytes) -> bytes:
+        """Send the text and return the answer, empty if the writer has ended.
+
+        Raises `WriterHangs` without an answer in ``RUN_LEASE_S`` seconds.
+        """
+        self._socket.settimeout(settings.RUN_LEASE_S)
+        try:
+            self._socket.send(text)
+            return self._socket.recv(LARGEST)
+        except TimeoutError as error:
+            raise WriterHangs(f"No report was saved in {settings.RUN_LEASE_S} s.") from error
+        except OSError:
+            return b""
+
+
+class _Mine(threading.local):
+    """This thread's connection. A forked process makes its own."""
+
+    pid = 0
+    client: _Client | None = None
+
+
+class WriterHangs(IllegalMove):
+    """The worker's writer has not answered for a whole lease: this worker has lost the run."""
+
+
+_writer: Writer | None = None
+_mine = _Mine()
+
+
+@sender
+def send(report: Report) -> bool:
+    """Have the worker's writer save the report. ``False`` where there is none, or none any more."""
+    text = report.dump() if _writer else b""
+    client = _client() if text and len(text) <= LARGEST else None
+    if client is None:
+        return False
+    if answer := client.ask(text):
+        _raise(*json.loads(answer))
+        return True
+    # It is unknown whether the report was saved; this process saves the next one itself.
+    _mine.client = None
+    raise OperationalError("The worker's writer of reports has ended.")
+
+
+def _client() -> _Client | None:
+    if _mine.pid != os.getpid():
+        _mine.pid, _mine.client = os.getpid(), None
+        with suppress(OSError):  # the writer has ended
+            _mine.client = _Client(_writer.connect())
+    return _mine.client
+
+
+def _pair() -> tuple[socket.socket, socket.socket]:
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+def _accept(inbox: socket.socket) -> socket.socket | None:
+    _, descriptors, _, _ = socket.recv_fds(inbox, 1, 1)
+    return socket.socket(fileno=descriptors[0]) if descriptors else None
+
+
+def _receive(client: socket.socket) -> bytes:
+    try:
+        return client.recv(LARGEST)
+    except OSError:
+        return b""
+
+
+def _answer(error: Exception | None) -> bytes:
+    match error:
+        case None:
+            answer = ["saved", ""]
+        case Ended():
+            answer = ["ended", error.status]
+        case StaleAttempt():
+            answer = ["stale", str(error)]
+        case OutOfStep():
+            answer = ["out of step", str(error)]
+        case OperationalError() | InterfaceError():
+            answer = ["outage", str(error)]
+        case _:
+            logger.error("A report could not be saved", exc_info=error)
+            answer = ["failed", type(error).__name__]
+    return json.dumps(answer).encode()
+
+
+def _raise(answer: str, detail: str) -> None:
+    match answer:
+        case "saved":
+            return
+        case "ended":
+            raise Ended(detail)
+        case "stale":
+            raise StaleAttempt(detail)
+        case "out of step":
+            raise OutOfStep(detail)
+        case "outage":
+            raise OperationalError(detail)
+        case _:
+            raise RuntimeError(f"The worker could not save a report: {detail}.")
+
+
+@worker_init.connect
+def make(**kwargs: object) -> None:
+    """Runs before the worker's processes are forked, because they inherit the writer."""
+    global _writer
+    _writer = Writer()
+
+
+@worker_ready.connect
+def start(**kwargs: object) -> None:
+    if _writer:
+        _writer.start()

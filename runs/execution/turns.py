@@ -1,0 +1,149 @@
+"""Order of queued runs: by organization in turn, then by its crews in turn, then by age.
+
+A Celery message only says that a run may be waiting. The worker that gets it claims the run whose
+turn it is, whichever run the message names. Each claim gives its organization and its crew the
+newest number, and the lowest number is next. So between two runs of one organization, every other
+organization with a waiting run starts one.
+
+`max_active_runs` of an organization or a crew limits how many of its runs are running. Claims are
+decided one at a time, so that no two of them take the same place.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Count, Max, Min
+
+from crews.models import Crew, Organization
+from runs.models import Run
+
+CLAIM_LOCK = 0x63726577  # key of a PostgreSQL advisory lock
+
+
+@dataclass(slots=True)
+class Group:
+    """An organization or a crew: its turn, its limit, and the number of its running runs."""
+
+    name: str
+    turn: int
+    limit: int | None
+    running: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        return self.limit is not None and self.running >= self.limit
+
+
+@dataclass(slots=True)
+class Line:
+    """The queued runs of one crew."""
+
+    crew_id: UUID
+    crew: Group
+    organization_id: UUID
+    organization: Group
+    queued: int
+    first: object  # creation time of the oldest
+
+    @property
+    def full(self) -> Group | None:
+        """The crew or the organization that has reached its limit, if any."""
+        return next((group for group in (self.crew, self.organization) if group.is_full), None)
+
+    @property
+    def order(self) -> tuple:
+        """Sort key: the line with the lower one is next."""
+        return (self.organization.turn, self.organization_id, self.crew.turn, self.first)
+
+
+def lines(organizations: Collection | None = None) -> list[Line]:
+    """Return the lines of all or some organizations in order. Reads only active runs, by index."""
+    runs = Run.objects.unscoped().order_by()
+    if organizations is not None:
+        runs = runs.filter(crew__organization__in=organizations)
+    queued = runs.filter(status=Run.Status.QUEUED).values_list(
+        *("crew", "crew__name", "crew__turn", "crew__max_active_runs"),
+        *("crew__organization", "crew__organization__name", "crew__organization__turn"),
+        "crew__organization__max_active_runs",
+    )
+    found, groups = [], {}
+    for *row, number, first in queued.annotate(Count("pk"), Min("created_at")):
+        crew_id, name, turn, limit, of, of_name, of_turn, of_limit = row
+        crew = Group(name, turn, limit_in_force(limit, settings.MAX_ACTIVE_RUNS_PER_CREW))
+        default = settings.MAX_ACTIVE_RUNS_PER_ORGANIZATION
+        organization = groups.setdefault(
+            of, Group(of_name, of_turn, limit_in_force(of_limit, default))
+        )
+        found.append(Line(crew_id, crew, of, organization, number, first))
+    by_crew = {line.crew_id: line.crew for line in found}
+    running = runs.filter(status=Run.Status.RUNNING, origin=Run.Origin.WORKER)
+    running = running.values_list("crew", "crew__organization")
+    for crew_id, of, number in running.annotate(Count("pk")) if found else ():
+        if of in groups:
+            groups[of].running += number
+        if crew_id in by_crew:
+            by_crew[crew_id].running += number
+    return sorted(found, key=lambda line: line.order)
+
+
+def claim(*, worker: str, tier: str = "") -> Run | None:
+    """Start the run whose turn it is under a lease of ``worker``; ``None`` if none may start.
+
+    ``tier`` is the isolation tier of the worker's tools: see ``runs.tools.box``.
+    """
+    with transaction.atomic():
+        _one_at_a_time()
+        for line in lines():
+            if line.full:
+                continue
+            # The first run that has not been cancelled meanwhile.
+            if run := _queued(line).select_for_update().first():
+                run.start(worker=worker, tier=tier)
+                _give_turn(line)
+                return run
+    return None
+
+
+def may_start(organization_id: UUID) -> Iterator[Run]:
+    """Yield the organization's queued runs that the limits let start, in order of their turns."""
+    taken: defaultdict[UUID, int] = defaultdict(int)
+    waiting = lines([organization_id])
+    newest = max((line.crew.turn for line in waiting), default=0)
+    while free := [line for line in waiting if line.queued and not line.full]:
+        line = min(free, key=lambda line: line.order)
+        yield from _queued(line)[taken[line.crew_id] :][:1]
+        taken[line.crew_id] += 1
+        newest += 1
+        line.queued -= 1
+        line.crew.running += 1
+        line.organization.running += 1
+        line.crew.turn = newest
+
+
+def _queued(line: Line):
+    runs = Run.objects.unscoped().filter(crew=line.crew_id, status=Run.Status.QUEUED)
+    return runs.order_by("created_at", "pk")
+
+
+def limit_in_force(own: int | None, default: int) -> int | None:
+    """The limit of a crew or organization; ``None`` if there is none."""
+    return (default or None) if own is None else own
+
+
+def _give_turn(line: Line) -> None:
+    """Call this last: everywhere, the crew's row is locked after the rows of its runs."""
+    organizations, crews = Organization.objects.unscoped(), Crew.objects.unscoped()
+    turn = organizations.aggregate(newest=Max("turn"))["newest"] + 1
+    organizations.filter(pk=line.organization_id).update(turn=turn)
+    crews.filter(pk=line.crew_id).update(turn=turn)
+
+
+def _one_at_a_time() -> None:
+    """Hold a lock until the transaction ends. SQLite has only one writer at a time anyway."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CLAIM_LOCK])

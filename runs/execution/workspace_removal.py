@@ -1,0 +1,71 @@
+"""Removes workspaces that no active run uses any more."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from runs.models import Run
+from runs.tools.removal import remove_tree
+from runs.workspaces import DOOMED, out_of_reach
+
+# A directory without a run may belong to a run that is just being committed, or to a box test.
+NOBODYS_FOR_S = 3600.0
+
+logger = logging.getLogger(__name__)
+
+
+def remove_old(rest: Callable[[float], None] = lambda took_s: None) -> None:
+    """Remove what is older than ``WORKSPACE_RETENTION_H`` and belongs to no active run.
+
+    ``rest`` is called before each removal with 0 seconds, because no lock is held during it.
+    """
+    for workspace in _old():
+        rest(0)
+        try:
+            if doomed := _take_out_of_reach(workspace):
+                remove_tree(doomed)
+        except OSError:
+            logger.exception("Workspace %s could not be removed", workspace.name)
+
+
+def _old() -> Iterator[Path]:
+    kept_s = settings.WORKSPACE_RETENTION_H * 3600
+    if not settings.WORKSPACES_DIR.is_dir():
+        return
+    for workspace in list(settings.WORKSPACES_DIR.iterdir()):
+        try:
+            age_s = time.time() - workspace.lstat().st_mtime
+        except FileNotFoundError:  # given to a retry meanwhile
+            continue
+        if age_s > kept_s:
+            yield workspace
+
+
+def _take_out_of_reach(workspace: Path) -> Path | None:
+    """Rename the workspace and return its new path; ``None`` if it is still needed or gone."""
+    if workspace.name.startswith(DOOMED):
+        return workspace
+    doomed = out_of_reach()
+    run_id = _id_in(workspace.name)
+    with transaction.atomic():
+        run = Run.objects.select_for_update().filter(pk=run_id).first()
+        try:
+            age_s = time.time() - workspace.lstat().st_mtime
+            if (run and not run.is_over) or (run_id and not run and age_s < NOBODYS_FOR_S):
+                return None
+            workspace.rename(doomed)
+        except FileNotFoundError:
+            return None
+    return doomed
+
+
+def _id_in(name: str) -> UUID | None:
+    try:
+        return UUID(name)
+    except ValueError:
+        return None

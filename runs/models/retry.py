@@ -1,0 +1,62 @@
+"""The plan of a retry: the crew's current tasks, or the rest of the parent's plan."""
+
+from typing import Any
+
+from crews.tracking import IllegalMove
+from runs import workspaces
+from runs.models.run_record import RunRecord
+
+
+def follow(run: RunRecord, parent: RunRecord, *, from_failed: bool) -> None:
+    """Make ``run``, which is not saved yet, a retry of ``parent``, whose lock the caller holds.
+
+    With ``from_failed`` the run begins at the parent's first task that has not succeeded. It takes
+    over the parent's workspace. If that is gone, it starts over. Raises ``IllegalMove`` if every
+    task has succeeded.
+    """
+    run.parent = parent
+    run.retry = RunRecord.Retry.AGAIN
+    if not from_failed:
+        return
+    rest = rest_of(parent)
+    if rest is None:
+        raise IllegalMove(
+            f"Every task of run {parent.pk} has succeeded, so there is none to go on from. "
+            "Run it again from the start."
+        )
+    if can_hand_on_workspace(parent) and workspaces.hand_on(parent.pk, run.pk):
+        run.retry = RunRecord.Retry.RESUMED
+        run.plan = rest
+        run.remains = parent.remains
+    else:
+        run.retry = RunRecord.Retry.RESTARTED
+
+
+def can_hand_on_workspace(run: RunRecord) -> bool:
+    """Whether a retry can continue in the workspace: it exists, and no process can be using it.
+
+    A worker that lost its run may come back. Until then its tool may still work in the workspace.
+    """
+    return run.is_over and run.attempt <= 1 and workspaces.workspace_of(run.pk).is_dir()
+
+
+def rest_of(run: RunRecord) -> dict[str, Any] | None:
+    """Return the plan from the first task that has not succeeded; ``None`` if all have.
+
+    ``carried`` lists the tasks before it, including the parents': ``{task_id, name, agent_id}``.
+    """
+    succeeded = {
+        str(task_id)
+        for task_id in run.task_executions.filter(status="succeeded").values_list(
+            "task_id", flat=True
+        )
+    }
+    tasks = run.plan["tasks"]
+    for number, task in enumerate(tasks):
+        if task["task_id"] not in succeeded:
+            done = [
+                {key: earlier[key] for key in ("task_id", "name", "agent_id")}
+                for earlier in tasks[:number]
+            ]
+            return run.plan | {"tasks": tasks[number:], "carried": [*run.carried, *done]}
+    return None

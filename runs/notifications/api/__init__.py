@@ -1,0 +1,1 @@
+"""HTTP API of an organization's notification targets."""

@@ -1,0 +1,38 @@
+"""What people are notified of: the kinds, and when a run that has ended is one of them."""
+
+from django.db import models
+
+from runs.models import Run
+
+LOST = ("worker_lost", "reporter_lost")  # reasons of runs that nothing continues
+
+
+class Kind(models.TextChoices):
+    FAILED = "run.failed", "A run fails"
+    LOST = "run.lost", "A worker or a reporting program is lost during a run"
+    RECOVERED = "run.recovered", "A crew succeeds again after a failure"
+    TEST = "test", "Somebody presses Send a test"
+
+
+CHOICES = [choice for choice in Kind.choices if choice[0] != Kind.TEST]
+
+
+def of_run(run: Run) -> Kind | None:
+    """The kind of a run's end, if people are notified of it."""
+    if run.status == Run.Status.FAILED:
+        return Kind.LOST if run.reason in LOST else Kind.FAILED
+    if run.status == Run.Status.SUCCEEDED:
+        return Kind.RECOVERED
+    return None
+
+
+def follows_a_failure(run: Run) -> bool:
+    """Whether the crew's last run before this one that succeeded or failed has failed."""
+    ended = Run.objects.unscoped().filter(
+        crew=run.crew_id,
+        created_at__lt=run.created_at,
+        status__in=(Run.Status.SUCCEEDED, Run.Status.FAILED),
+        deleted_at=None,
+    )
+    before = ended.order_by("-created_at", "-pk").values_list("status", flat=True).first()
+    return before == Run.Status.FAILED

@@ -1,0 +1,72 @@
+"""The text and the data of a notification. Nothing in it is secret: runs are redacted when saved."""
+
+import re
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from runs.models import Run
+from runs.notifications.kinds import Kind
+
+DETAIL_LIMIT = 300  # characters
+# Chat services notify a whole channel for these. What a program reported must not do that.
+MENTION = re.compile(r"@(?=everyone|here|channel|all\b)|<(?=[!@#])", re.IGNORECASE)
+NOT_PRINTED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+def of_run(run: Run, kind: Kind) -> dict[str, Any]:
+    """The event as webhooks carry it, without its id."""
+    crew = run.crew
+    about = f"run {str(run.pk)[:8]} of crew {run.crew_name}"
+    title = {
+        Kind.FAILED: f"Crew {run.crew_name} failed",
+        Kind.LOST: f"Crew {run.crew_name} lost its run",
+        Kind.RECOVERED: f"Crew {run.crew_name} succeeded again",
+    }[kind]
+    text = {
+        Kind.FAILED: f"The {about} failed.",
+        Kind.LOST: f"Nothing continues the {about}: its program was lost.",
+        Kind.RECOVERED: f"The {about} succeeded. The one before had failed.",
+    }[kind]
+    detail = "" if kind == Kind.RECOVERED else plain(run.message or run.reason)[:DETAIL_LIMIT]
+    return {
+        "type": str(kind),
+        "timestamp": _iso(run.ended_at),
+        "title": plain(title),
+        "text": plain(text) + (f" {detail}" if detail else ""),
+        "url": link(run.get_absolute_url()),
+        "organization": {"slug": crew.organization.slug, "name": crew.organization.name},
+        "crew": {"id": str(crew.pk), "name": run.crew_name},
+        "run": {
+            "id": str(run.pk),
+            "status": run.status,
+            "reason": run.reason,
+            "started_at": _iso(run.started_at),
+            "ended_at": _iso(run.ended_at),
+        },
+    }
+
+
+def of_test(name: str, by: str) -> dict[str, Any]:
+    return {
+        "type": str(Kind.TEST),
+        "timestamp": _iso(timezone.now()),
+        "title": "CrewOps sends a test",
+        "text": plain(f"{by} tests the target {name}."),
+        "url": link("/notifications/"),
+    }
+
+
+def link(path: str) -> str:
+    """The address of a page, for people outside the site."""
+    return settings.ALLOWED_ORIGINS[0].rstrip("/") + path
+
+
+def plain(text: str) -> str:
+    """One line of ``text`` that mentions nobody. A line break could begin a mail header."""
+    return MENTION.sub(lambda found: f"{found[0]}\u200b", NOT_PRINTED.sub(" ", text)).strip()
+
+
+def _iso(at: Any) -> str | None:
+    return at and at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

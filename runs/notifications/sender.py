@@ -1,0 +1,132 @@
+"""The scheduler's thread that sends what is due. Several schedulers share the work."""
+
+import logging
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import Error, close_old_connections, connection
+from django.db.models.functions import Now
+from structlog.contextvars import bound_contextvars
+
+from runs.notifications import sending
+from runs.notifications.models import Attempt, Delivery
+from runs.notifications.models.target import Target
+
+THREADS = 8
+PER_ORGANIZATION = 2  # at once, so that one with slow receivers leaves threads to the others
+INTERVAL_S = 1.0
+END_S = 3.0  # that attempts get when the process ends; the rest is claimed again later
+
+logger = logging.getLogger(__name__)
+
+
+class Sender:
+    """Looks for due deliveries once a second, and sends them with a few threads."""
+
+    def __init__(self) -> None:
+        self._over = threading.Event()
+        self._lock = threading.Lock()
+        self._at_work: Counter[int] = Counter()  # deliveries of each organization
+        self._thread = threading.Thread(target=self._run, name="notifications", daemon=True)
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="notify")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join(END_S)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def look(self) -> int:
+        """Begin what is due and has room. Returns how many deliveries were begun."""
+        with self._lock:
+            room = THREADS - self._at_work.total()
+            busy = [of for of, number in self._at_work.items() if number >= PER_ORGANIZATION]
+        begun = 0
+        # One by one: each may take its organization's last place.
+        while begun < room and (claimed := Delivery.objects.claim(1, busy=busy)):
+            of = claimed[0].target.organization_id
+            with self._lock:
+                self._at_work[of] += 1
+                if self._at_work[of] >= PER_ORGANIZATION:
+                    busy.append(of)
+            self._pool.submit(self._send, claimed[0])
+            begun += 1
+        return begun
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            try:
+                close_old_connections()
+                self.look()
+            except Error as error:
+                logger.warning("Notifications wait, the database did not answer: %s", error)
+                connection.close()
+            except Exception:
+                logger.exception("Looking for notifications failed; it is tried again")
+            self._over.wait(INTERVAL_S)
+        connection.close()
+
+    def _send(self, delivery: Delivery) -> None:
+        of = delivery.target.organization_id
+        try:
+            close_old_connections()
+            attempt(delivery)
+        except Exception:  # claimed again when the claim has run out
+            logger.exception("An attempt to deliver a notification could not be noted")
+        finally:
+            connection.close()  # the thread may not be needed again for long
+            with self._lock:
+                self._at_work[of] -= 1
+                self._at_work += Counter()  # drops what is zero
+
+
+def send_due(limit: int = 100) -> int:
+    """Send what is due, one after the other. Returns the number of attempts."""
+    done = 0
+    while done < limit and (claimed := Delivery.objects.claim(1)):
+        attempt(claimed[0])
+        done += 1
+    return done
+
+
+def attempt(delivery: Delivery) -> None:
+    """Make one attempt, and note its outcome."""
+    if reason := _reason_not_to(delivery):
+        delivery.suppress(reason)
+        return
+    began = time.monotonic()
+    outcome = sending.send(delivery)
+    took = time.monotonic() - began
+    tried = Attempt(
+        duration_s=took, code=outcome.code, error=outcome.error[:300], reply=outcome.reply[:300]
+    )
+    if not outcome.error:
+        delivery.note_delivered(tried)
+        return
+    delivery.note_failed(tried, for_good=outcome.for_good)
+    with bound_contextvars(**delivery.log_ids):
+        logger.warning("A notification did not arrive: %s", outcome.error)
+
+
+def _reason_not_to(delivery: Delivery) -> str:
+    """Why nothing is sent: things may have changed since the event."""
+    target = delivery.target
+    if not target.is_active or target.organization.deleted_at:
+        return "The target is switched off."
+    if target.owner and not Target.objects.visible_to(target.owner).filter(pk=target.pk).exists():
+        return f"{target.owner} is no member of the organization any more."
+    recent = target.deliveries.filter(created_at__gt=Now() - timedelta(hours=1))
+    sent = recent.filter(attempts__gt=0).exclude(pk=delivery.pk).exclude(status="suppressed")
+    if sent.count() >= settings.NOTIFICATIONS_PER_HOUR:
+        return (
+            f"The target got {settings.NOTIFICATIONS_PER_HOUR} notifications within an hour "
+            "(NOTIFICATIONS_PER_HOUR). Press Send again later."
+        )
+    return ""

@@ -1,0 +1,136 @@
+"""Sends one delivery, and says what came of it. Knows nothing of the queue."""
+
+import json
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import get_ident
+from urllib.parse import unquote, urlsplit
+
+import requests
+
+from crews import sealing
+from crews.text import storable
+from runs.notifications import services, signing
+from runs.notifications.models import Delivery, Target
+from runs.notifications.outbound import limited
+
+DEADLINE_S = 20.0  # for all of it
+TIMEOUT_S = 10.0  # for the connection, and between two parts of the answer
+REPLY_BYTES = 300
+GONE = 410  # the receiver says that it wants no more
+MIN_SECRET_CHARS = 6
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    error: str = ""  # empty: it has arrived
+    code: int | None = None
+    reply: str = ""
+    for_good: bool = False  # another attempt would have no other outcome
+
+
+def send(delivery: Delivery) -> Outcome:
+    """Make one attempt. Whatever the other side does, it ends within the deadline."""
+    target = delivery.target
+    try:
+        address = target.address
+        key = target.key if target.service == services.WEBHOOK else ""
+        services.check(target.service, address)  # the settings may have changed
+    except (sealing.Unreadable, services.Refused) as error:
+        return Outcome(f"The address: {error}", for_good=True)
+    host = services.host_of(address)
+    with limited(host, DEADLINE_S) as connections:
+        try:
+            if target.service == services.WEBHOOK:
+                outcome = _post(delivery, address, key)
+            else:
+                outcome = _notify(target, delivery, address)
+        except (requests.RequestException, OSError, ValueError) as error:
+            outcome = Outcome(f"{type(error).__name__}: {_cause(error)}")
+        if connections.refused:
+            return Outcome(
+                "The host has a private address, so nothing was sent (NOTIFICATIONS_PRIVATE_HOSTS)."
+            )
+    return _without_secrets(outcome, address, key)
+
+
+def _post(delivery: Delivery, address: str, key: str) -> Outcome:
+    body = json.dumps({"id": delivery.event_id, **delivery.event}, ensure_ascii=False).encode()
+    signed = signing.headers(
+        key, id=str(delivery.pk), timestamp=int(datetime.now(UTC).timestamp()), body=body
+    )
+    with requests.Session() as session:
+        session.trust_env = False  # no proxy, no password file
+        with session.post(
+            address,
+            data=body,
+            headers={"Content-Type": "application/json", "User-Agent": "CrewOps", **signed},
+            timeout=TIMEOUT_S,
+            allow_redirects=False,
+            stream=True,
+        ) as answer:
+            read = answer.raw.read(REPLY_BYTES, decode_content=False) or b""
+            reply = storable(read.decode(errors="replace"))
+            if answer.ok and answer.status_code < 300:
+                return Outcome(code=answer.status_code, reply=reply)
+            return Outcome(
+                f"The receiver answered {answer.status_code} {answer.reason or ''}".strip() + ".",
+                answer.status_code,
+                reply,
+                for_good=answer.status_code == GONE,
+            )
+
+
+def _notify(target: Target, delivery: Delivery, address: str) -> Outcome:
+    event = delivery.event
+    heard = _Heard()
+    apprise = logging.getLogger("apprise")
+    apprise.addHandler(heard)
+    try:
+        sent = services.plugin(target.service, address).notify(
+            title=event["title"], body=f"{event['text']}\n{event['url']}"
+        )
+    finally:
+        apprise.removeHandler(heard)
+    if sent:
+        return Outcome()
+    return Outcome(" ".join(heard.lines)[-200:] or f"{target.get_service_display()} refused it.")
+
+
+class _Heard(logging.Handler):
+    """The reasons that Apprise logs, of this thread."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+        self._thread = get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread:
+            self.lines.append(record.getMessage())
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason: the outer ones repeat the address."""
+    while error.__context__ or error.__cause__:
+        error = error.__cause__ or error.__context__
+    text = str(error)
+    return text.rpartition(": ")[2] if text.startswith("<") else text
+
+
+def _without_secrets(outcome: Outcome, address: str, key: str) -> Outcome:
+    """What a receiver or a library says may repeat parts of the address."""
+    parts = urlsplit(address)
+    pieces = {address, key, parts.path, parts.query, parts.netloc.rpartition("@")[0]}
+    for text in (parts.path, parts.query, parts.netloc.rpartition("@")[0]):
+        for mark in "/&=:@?":
+            text = text.replace(mark, " ")
+        pieces |= {*text.split()} | {unquote(piece) for piece in text.split()}
+    error, reply = outcome.error, outcome.reply
+    for piece in sorted(pieces, key=len, reverse=True):
+        if len(piece) >= MIN_SECRET_CHARS:
+            error, reply = error.replace(piece, "***"), reply.replace(piece, "***")
+    return Outcome(error, outcome.code, reply, outcome.for_good)

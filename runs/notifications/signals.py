@@ -1,0 +1,47 @@
+"""Queues notifications in the transaction that makes their event, and records changes of targets."""
+
+from typing import Any
+
+from django.db.models.signals import post_save
+from django.dispatch import receiver
+
+from crews.audit import receivers
+from crews.audit.watched import Watched
+from crews.models import Crew, Organization
+from crews.models.audit_entry import Kind as AuditKind
+from runs.models import Run
+from runs.notifications import kinds, messages
+from runs.notifications.kinds import Kind
+from runs.notifications.models import Delivery, Target
+
+
+@receiver(post_save, sender=Run)
+def run_saved(instance: Run, raw: bool, update_fields: Any = None, **kwargs: Any) -> None:
+    if raw or not instance.is_over or "status" not in instance.changed(update_fields):
+        return
+    kind = kinds.of_run(instance)
+    if kind is None or not (targets := Target.objects.unscoped().wanting(instance, kind)):
+        return
+    if kind == Kind.RECOVERED and not kinds.follows_a_failure(instance):
+        return
+    event = messages.of_run(instance, kind)
+    Delivery.objects.unscoped().queue(f"{kind}:{instance.pk}", event, targets)
+
+
+def watch() -> None:
+    """Record in the audit trail who changes whom the organization notifies."""
+    receivers.watch(
+        Target,
+        Watched(
+            AuditKind.NOTIFICATION_CREATED,
+            AuditKind.NOTIFICATION_EDITED,
+            AuditKind.NOTIFICATION_DELETED,
+            fields=("name", "service", "crew", "is_active", "shown", "sealed"),
+            switches={
+                "sealed": (AuditKind.NOTIFICATION_ADDRESSED, AuditKind.NOTIFICATION_ADDRESSED)
+            },
+            hidden=frozenset({"sealed"}),
+            organization="organization",
+            goes_with=(Crew, Organization),
+        ),
+    )

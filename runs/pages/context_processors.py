@@ -1,0 +1,45 @@
+"""Values about runs that every page can use. Each is queried only if a page shows it."""
+
+from typing import Any
+
+from django.db.models import OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from crews.models import Crew, Organization
+from runs.models import Worker
+
+
+def workers(request: HttpRequest) -> dict[str, Any]:
+    """``worker_alive``: whether a worker can execute runs."""
+    return {"worker_alive": SimpleLazyObject(Worker.objects.alive().exists)}
+
+
+def approvals(request: HttpRequest) -> dict[str, Any]:
+    """``own_organizations``, and ``approvals_pending``: how many tool calls of the user's crews
+    wait for approval.
+    """
+    return {
+        "own_organizations": SimpleLazyObject(lambda: own_organizations(request)),
+        "approvals_pending": SimpleLazyObject(lambda: pending_approvals(request)),
+    }
+
+
+def own_organizations(request: HttpRequest) -> list[Organization]:
+    """The organizations of the user, with ``approvals_pending``, in one query."""
+    if not hasattr(request, "_own_organizations"):
+        waiting = Crew.objects.unscoped().kept().filter(approvals_pending__gt=0)
+        waiting = waiting.filter(organization=OuterRef("pk")).order_by().values("organization")
+        number = Subquery(waiting.annotate(number=Sum("approvals_pending")).values("number"))
+        own = request.user.organizations.annotate(approvals_pending=Coalesce(number, 0))
+        request._own_organizations = list(own)
+    return request._own_organizations
+
+
+def pending_approvals(request: HttpRequest) -> int:
+    """Each crew keeps its own number, so this reads only the crews that have any."""
+    if not request.user.is_superuser:
+        return sum(own.approvals_pending for own in own_organizations(request))
+    waiting = Crew.objects.visible_to(request.user).filter(approvals_pending__gt=0).order_by()
+    return waiting.aggregate(total=Sum("approvals_pending"))["total"] or 0

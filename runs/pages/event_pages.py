@@ -1,0 +1,219 @@
+"""The events of a large run, in pages. Each page reads only the rows near its end."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from crews.keyset import following
+from runs.models import Control, ModelCall, Run, TaskExecution, ToolExecution
+from runs.models.timespan import seconds_between
+from runs.pages import control_events
+from runs.pages.approval_events import APPROVAL, of_approval
+from runs.pages.history import RANK, Entry, agent_spans, ending, of_agent, of_task, requested
+from runs.pages.model_events import id_of, of_call, of_handoff
+from runs.pages.run_outline import Outline
+
+EVENTS_AT_ONCE = 100
+FEW_TASKS, MANY_TASKS = 8, EVENTS_AT_ONCE  # tasks read for a page, if each has many events or few
+# The fields with the times of events.
+TOOL = {"tool_start": "started_at", "tool_end": "ended_at"}
+LLM = {"llm_start": "started_at", "llm_end": "ended_at"}
+CALL = ("pk", "task_execution", "tool", "status", "exit_code", "started_at", "ended_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The fields of a tool that its events show. Only these are read: a page has two hundred."""
+
+    pk: UUID
+    task_execution_id: UUID
+    tool: str
+    status: str
+    exit_code: int | None
+    started_at: datetime
+    ended_at: datetime | None
+    agent_id: str
+
+    @property
+    def duration_s(self) -> float:
+        return seconds_between(self.started_at, self.ended_at)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """The position of an event in the order of all: by time, then by rank, then by id.
+
+    The rank puts a cause before its effect.
+    """
+
+    at: datetime
+    rank: int
+    id: str
+
+    @classmethod
+    def of(cls, entry: Entry) -> Self:
+        return cls(entry.at, RANK.index(entry.type), entry.id)
+
+    @classmethod
+    def read(cls, text: str) -> Self | None:
+        """Parse the text that ``str()`` returns. ``None`` for any other text."""
+        at, *rest = text.split("~", 2)
+        try:
+            rank, id = rest
+            place = cls(datetime.fromisoformat(at), int(rank), id)
+            if RANK[place.rank].startswith(("tool", "llm", "control", "approval")):
+                UUID(id)
+            if RANK[place.rank] == "handoff":
+                int(id)
+        except (ValueError, IndexError):
+            return None
+        return place if place.at.tzinfo and place.rank >= 0 else None
+
+    def __str__(self) -> str:
+        return f"{self.at.isoformat()}~{self.rank}~{self.id}"
+
+
+def _first(rows: QuerySet[Any]) -> Q:
+    return Q(pk__in=rows.values("pk")[: EVENTS_AT_ONCE + 1])
+
+
+class EventPage:
+    """The newest events of ``run`` before a place, oldest first. ``older``: end of the next page.
+
+    A page may have fewer than ``EVENTS_AT_ONCE``, but it never leaves out an event.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        outline: Outline,
+        before: Place | None = None,
+        *,
+        names_people: bool = False,
+    ) -> None:
+        self._names_people = names_people
+        self._run, self._outline, self._before = run, outline, before
+        # That were read, with the newest of the run:
+        self.model_calls: list[ModelCall] = []
+        self.controls: list[Control] = []
+        self._since: datetime | None = None  # older events are not read; None: nothing is older
+        found = self._find()
+        while not found and self._since is not None:
+            # All events read come after the place: many tasks started at exactly its time.
+            self._before, self._since = Place(self._since, 0, ""), None
+            found = self._find()
+        self.entries = found[-EVENTS_AT_ONCE:]
+        goes_on = self._since is not None or len(found) > EVENTS_AT_ONCE
+        self.older = Place.of(self.entries[0]) if self.entries and goes_on else None
+        if before is None:
+            self.entries += ending(run)
+
+    def _find(self) -> list[Entry]:
+        """Choose ``_since`` and return all events from then to the page's end, oldest first."""
+        read = self._read()
+        found = [entry for entry in read if self._since is None or entry.at >= self._since]
+        if self._before is not None:
+            found = [entry for entry in found if Place.of(entry) < self._before]
+        return sorted(found, key=Place.of)
+
+    def _read(self) -> list[Entry]:
+        """Choose ``_since`` and return all events since then, and some from before."""
+        tasks = self._tasks()
+        tools: dict[UUID, list[Call]] = {}
+        for tool in self._tools(tasks):
+            tools.setdefault(tool.task_execution_id, []).append(tool)
+        run, names = self._run, self._outline.names
+        told = [requested(run)]
+        for span in agent_spans(run):
+            told += of_agent(run, names.get(span.agent_id, span.agent_id), span, self._outline)
+        for task in tasks:
+            name = names.get(task.agent_id, task.agent_id)
+            told += of_task(task, name, tools.get(task.pk, []))
+        newest = run.controls.order_by("-requested_at", "-pk")
+        self.controls = self._newest(run.controls.all(), control_events.TIMES, newest)
+        for control in self.controls:
+            told += control_events.of_control(control, names_people=self._names_people)
+        for approval in self._newest(run.approvals.all(), APPROVAL):
+            told += of_approval(approval, names, names_people=self._names_people)
+        if run.is_reported:
+            newest = run.calls.order_by("-started_at", "-pk")
+            self.model_calls = self._newest(run.calls.all(), LLM, newest)
+            for call in self.model_calls:
+                told += of_call(call, names)
+            handoffs = self._newest(run.handoffs.all(), {"handoff": "at"})
+            told += [of_handoff(handoff, names) for handoff in handoffs]
+        return told
+
+    def _tasks(self) -> list[TaskExecution]:
+        """Return the tasks that were running since a certain task started.
+
+        That is the ``FEW_TASKS``-th or the ``MANY_TASKS``-th task before the page's end.
+        """
+        begun: QuerySet[TaskExecution] = self._run.task_executions.all()
+        if self._before:
+            # At a lower rank, no event of a task that started at that time comes before the place.
+            is_level = self._before.rank >= RANK.index("task_start")
+            begun = begun.filter(
+                **{"started_at__lte" if is_level else "started_at__lt": self._before.at}
+            )
+        newest = begun.order_by("-started_at", "-pk").values_list("started_at", "task_id")
+        # Nothing is planned in a reported run.
+        for number in (MANY_TASKS,) if self._run.is_reported else (FEW_TASKS, MANY_TASKS):
+            near = list(newest[: number + 1])
+            goes_on = len(near) > number
+            steps = (self._outline.steps_of(str(task)) for _, task in near[:number])
+            if not goes_on or sum(steps) >= EVENTS_AT_ONCE:
+                break
+        if goes_on:
+            self._since = near[number - 1][0]
+            begun = begun.filter(Q(ended_at=None) | Q(ended_at__gte=self._since))
+        return list(begun)
+
+    def _tools(self, tasks: list[TaskExecution]) -> list[Call]:
+        """Return the tools that started last before the page's end, and those that ended last."""
+        agent_of = {task.pk: task.agent_id for task in tasks}
+        calls = ToolExecution.objects.unscoped().filter(task_execution__in=agent_of)
+        rows = self._newest(calls.values_list(*CALL, named=True), TOOL)
+        return [Call(*row, agent_of[row.task_execution]) for row in rows]
+
+    def _newest(
+        self, rows: QuerySet[Any], kinds: dict[str, str], *also: QuerySet[Any]
+    ) -> list[Any]:
+        """Return the last rows before the page's end, by the time of each of their ``kinds``.
+
+        ``kinds`` gives the field with the time. ``also``: more rows, the first of each. ``_since``
+        becomes the last time from which on all events of these kinds are returned.
+        """
+        chosen = Q()
+        for kind, field in kinds.items():
+            before = rows.filter(self._earlier(kind, field), **{f"{field}__isnull": False})
+            chosen |= _first(before.order_by(f"-{field}", "-pk"))
+        for more in also:
+            chosen |= _first(more)
+        found = list(rows.filter(chosen))
+        for kind, field in kinds.items():
+            places = (self._place(kind, row.pk, getattr(row, field)) for row in found)
+            times = sorted((place.at for place in places if place), reverse=True)
+            if len(times) > EVENTS_AT_ONCE:
+                last = times[EVENTS_AT_ONCE]
+                self._since = max(self._since or last, last)
+        return found
+
+    def _place(self, kind: str, id: Any, at: datetime | None) -> Place | None:
+        """Return the place of an event if it is before the page's end."""
+        if at is None:
+            return None
+        place = Place(at, RANK.index(kind), id_of(id))
+        return place if self._before is None or place < self._before else None
+
+    def _earlier(self, kind: str, field: str) -> Q:
+        """Match rows whose event ``kind``, at the time in ``field``, is before the page's end."""
+        if self._before is None:
+            return Q()
+        at, rank, id = self._before.at, self._before.rank, self._before.id
+        if RANK.index(kind) == rank:
+            return following((f"-{field}", "-id"), [at, id])
+        return Q(**{f"{field}__lte" if RANK.index(kind) < rank else f"{field}__lt": at})

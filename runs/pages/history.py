@@ -1,0 +1,186 @@
+"""The history of a run, as a list for users: its events and the start and end of every tool.
+
+It is read from the rows of the run, not from an event log, so it is complete even long after the
+events are pruned.
+The order is that of the events: by time, and at the same time causes before effects.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from django.db.models import Count, Max, Min, Q
+
+from runs.events.agent_states import agent_has_ended, worst
+from runs.models import ModelCall, Run, TaskExecution, ToolExecution
+from runs.pages.run_outline import Outline
+from runs.pages.versions import version
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line. ``type`` is the event's type in the protocol, ``id`` the id of its subject."""
+
+    type: str
+    id: str
+    at: datetime
+    what: str
+    status: str = ""
+    agent_id: str = ""
+    agent: str = ""
+    detail: str = ""
+    execution: ToolExecution | TaskExecution | ModelCall | None = None
+    origin: datetime | None = None  # zero of the clock, if that may come after the entry
+
+    @property
+    def version(self) -> str:
+        shown = (self.type, self.id, self.at, self.status, self.origin)
+        return version("event", *shown, self.has_input, self.has_output)
+
+    @property
+    def has_input(self) -> bool:
+        """Whether this is the start of a model call whose input is stored."""
+        return self.type == "llm_start" and self.execution.input_length > 0
+
+    @property
+    def has_output(self) -> bool:
+        """Whether this is a model call's last line so far, and its answer is stored."""
+        if self.kind != "llm" or not self.execution.output_length:
+            return False
+        return self.type == "llm_end" or self.execution.ended_at is None
+
+    @property
+    def kind(self) -> str:
+        """The value that the filter uses: run, agent, task, tool, llm, handoff, control, approval or
+        error.
+        """
+        return {"boot": "run", "done": "run"}.get(self.type, self.type.partition("_")[0])
+
+    @property
+    def is_trouble(self) -> bool:
+        return self.kind == "error" or self.status in (
+            *("failed", "error", "completed_with_errors", "denied", "expired"),
+        )
+
+
+def entries(
+    run: Run,
+    tasks: Sequence[TaskExecution],
+    tools: Iterable[ToolExecution],
+    outline: Outline | None = None,
+    more: Iterable[Entry] = (),
+) -> list[Entry]:
+    """Return all entries so far, oldest first, with ``more``."""
+    outline = outline or Outline(run.plan)
+    told = [requested(run)]
+    tools_of: dict[Any, list[ToolExecution]] = {}
+    for tool in tools:
+        tools_of.setdefault(tool.task_execution_id, []).append(tool)
+    tasks_of: dict[str, list[TaskExecution]] = {}
+    for task in tasks:
+        tasks_of.setdefault(task.agent_id, []).append(task)
+    for agent_id, own in tasks_of.items():
+        name = outline.names.get(agent_id, agent_id)
+        if not run.is_reported:  # its agents begin and end by themselves
+            told += of_agent(run, name, AgentSpan.of(own), outline)
+        for task in own:
+            told += of_task(task, name, tools_of.get(task.pk, []))
+    told += more
+    # At the same time, entries are in the order of RANK.
+    told.sort(key=lambda entry: (entry.at, RANK.index(entry.type)))
+    return told + list(ending(run))
+
+
+def requested(run: Run) -> Entry:
+    """A reported run may have started, by its reporter's clock, before this server heard of it."""
+    at = min(run.created_at, run.started_at or run.created_at)
+    return Entry("boot", str(run.pk), at, "Run requested", origin=run.started_at)
+
+
+RANK = (
+    "boot", "agent_start", "task_start", "tool_start", "llm_start", "handoff", "llm_end", "tool_end",
+    "error", "task_end", "agent_end", "control_requested", "control_acknowledged", "control_applied",
+    "approval_requested", "approval_decided",
+)  # fmt: skip
+
+
+STATUSES = ("running", "succeeded", "failed", "cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSpan:
+    """A summary of an agent's started tasks."""
+
+    agent_id: str
+    began_at: datetime
+    ended_at: datetime | None  # the last end of those that have ended
+    statuses: list[str]  # one for each task
+
+    @classmethod
+    def of(cls, tasks: Sequence[TaskExecution]) -> Self:
+        """Return the span of one agent's tasks, which are given in order."""
+        ends = [task.ended_at for task in tasks if task.ended_at]
+        statuses = [task.status for task in tasks]
+        first = tasks[0]
+        return cls(first.agent_id, first.started_at, max(ends, default=None), statuses)
+
+
+def agent_spans(run: Run) -> list[AgentSpan]:
+    """Read one span for each agent, in one query."""
+    rows = run.agent_executions if run.is_reported else run.task_executions
+    counts = {status: Count("pk", filter=Q(status=status)) for status in STATUSES}
+    grouped = (
+        rows.order_by()
+        .values("agent_id")
+        .annotate(began=Min("started_at"), ended=Max("ended_at"), **counts)
+    )
+    return [
+        AgentSpan(
+            row["agent_id"],
+            row["began"],
+            row["ended"],
+            [status for status in STATUSES for _ in range(row[status])],
+        )
+        for row in grouped
+    ]
+
+
+def of_agent(run: Run, name: str, span: AgentSpan, outline: Outline) -> Iterator[Entry]:
+    about = {"id": span.agent_id, "agent_id": span.agent_id, "agent": name}
+    yield Entry("agent_start", at=span.began_at, what="begins to work", **about)
+    planned = 0 if run.is_reported else outline.planned_for[span.agent_id]
+    has_ended = agent_has_ended(span.statuses, planned)
+    if has_ended or run.is_over:
+        at = span.ended_at if has_ended else run.ended_at
+        yield Entry("agent_end", at=at, what="is done", status=worst(span.statuses), **about)
+
+
+def of_task(task: TaskExecution, agent: str, tools: list[ToolExecution]) -> Iterator[Entry]:
+    about = {"id": str(task.task_id), "agent_id": task.agent_id, "agent": agent, "execution": task}
+    yield Entry("task_start", at=task.started_at, what=task.name, **about)
+    for tool in tools:
+        yield from _tool(tool, agent)
+    if task.ended_at:
+        if task.status == TaskExecution.Status.FAILED and task.message:
+            yield Entry("error", at=task.ended_at, what=task.message, **about)
+        yield Entry("task_end", at=task.ended_at, what=task.name, status=task.status, **about)
+
+
+def _tool(tool: ToolExecution, agent: str) -> Iterator[Entry]:
+    about = {"id": str(tool.pk), "agent_id": tool.agent_id, "agent": agent, "execution": tool}
+    yield Entry("tool_start", at=tool.started_at, what=tool.tool, **about)
+    if tool.ended_at:
+        about["detail"] = f"exit code {tool.exit_code}" if tool.exit_code else ""
+        yield Entry("tool_end", at=tool.ended_at, what=tool.tool, status=tool.status, **about)
+
+
+def ending(run: Run) -> Iterator[Entry]:
+    if not run.is_over:
+        return
+    if run.status == Run.Status.FAILED and run.reason != "task_failed":
+        yield Entry("error", str(run.pk), run.ended_at, run.message or run.reason or "failed")
+    detail = run.reason if run.status == Run.Status.FAILED else ""
+    yield Entry(
+        "done", str(run.pk), run.ended_at, f"Run {run.status}", status=run.status, detail=detail
+    )

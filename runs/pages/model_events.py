@@ -1,0 +1,51 @@
+"""Model calls and handoffs of a reported run, as lines of its history."""
+
+from collections.abc import Iterator, Mapping
+from uuid import UUID
+
+from runs import figures
+from runs.models import Handoff, ModelCall
+from runs.pages.history import Entry
+
+
+def id_of(pk: UUID | int) -> str:
+    """Return the id as text that sorts like it."""
+    return f"{pk:020}" if isinstance(pk, int) else str(pk)
+
+
+def of_call(call: ModelCall, names: Mapping[str, str]) -> Iterator[Entry]:
+    agent = {"agent_id": call.agent_id, "agent": names.get(call.agent_id, call.agent_id)}
+    about = {"id": str(call.pk), "what": call.model or "A model", "execution": call, **agent}
+    yield Entry("llm_start", at=call.started_at, **about)
+    if call.ended_at:
+        yield Entry(
+            "llm_end", at=call.ended_at, status=call.status, detail=figures_of(call), **about
+        )
+
+
+def of_handoff(handoff: Handoff, names: Mapping[str, str]) -> Entry:
+    source, target = handoff.from_agent_id, handoff.to_agent_id
+    return Entry(
+        "handoff",
+        id_of(handoff.pk),
+        handoff.at,
+        f"hands over to {names.get(target, target)}",
+        agent_id=source,
+        agent=names.get(source, source),
+        detail=handoff.message,
+    )
+
+
+def figures_of(call: ModelCall) -> str:
+    """What is known of an ended call: ``812 in, 94 out, $0.0034, first token after 0.4 s``."""
+    if call.input_tokens is None and call.output_tokens is None:
+        parts = ["tokens unknown"]
+    else:
+        parts = [
+            f"{figures.tokens(call.input_tokens)} in",
+            f"{figures.tokens(call.output_tokens)} out",
+        ]
+    parts.append("cost unknown" if call.cost_usd is None else figures.usd(call.cost_usd))
+    if call.first_token_s is not None:
+        parts.append(f"first token after {call.first_token_s:.1f} s")
+    return ", ".join([*parts, *filter(None, [call.message])])

@@ -1,0 +1,236 @@
+"""The records that the run page reads: with a fixed number of queries, for a large run in part."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from runs.models import Approval, Control, ModelCall, Run, TaskExecution, ToolExecution
+from runs.pages.approval_events import of_approval
+from runs.pages.control_events import of_control
+from runs.pages.event_pages import EventPage
+from runs.pages.history import Entry, agent_spans, entries, of_agent
+from runs.pages.model_events import of_call, of_handoff
+from runs.pages.run_outline import TASKS_AT_ONCE, outline_of
+from runs.pages.run_window import Window
+from runs.pages.timeline_lanes import chosen_lanes
+
+TOOLS_AT_MOST = 100  # the newest; a page with more is not useful
+CONTROLS_AT_MOST = 100  # the newest
+CONTROLS_LISTED = 5
+CALLS_AT_MOST = 100  # of models, the newest, in the timeline of a large run
+REPORTED_AT_ONCE = 400  # events; a run that has had more is large, whatever its tasks
+APPROVALS_AT_MOST = 200
+RUNNING_AT_MOST = 5  # running tasks that are open by default
+RECENT = 100  # newest tasks, which decide which lanes are at work
+
+
+class RunRecord:
+    """``run``, the task executions that its page shows, and the tools of the open tasks."""
+
+    def __init__(
+        self, run: Run, *, with_output: bool = False, window: Window | None = None
+    ) -> None:
+        self.run = run
+        self.window = window or Window()
+        self.outline = outline_of(run)
+        self._with_output = with_output
+        self.is_large = self.outline.is_large or (
+            run.is_reported and run.reported.events_seen > REPORTED_AT_ONCE
+        )
+        self._executions: list[TaskExecution] = []
+        self._execution_of: dict[str, TaskExecution] = {}
+        self._of: dict[Any, TaskExecution] = {}
+        if self.is_large and not run.is_reported:
+            self._read_part()
+        else:  # a reported run has at most a thousand tasks
+            self._add(run.task_executions.all())
+            self.statuses = {
+                task: execution.status for task, execution in self._execution_of.items()
+            }
+            self._recent = [(e.agent_id, e.status) for e in newest_first(self._executions)]
+            self._failed_tool = self._failed_with() if self.is_large else None
+        self.at = self._task_at()
+        if self.is_large:
+            self._recent = [*self._thinking(), *self._recent]
+        self.lanes = chosen_lanes(self.outline.lanes, self._recent, self.window.lanes)
+        if self.is_large and not run.is_reported:
+            self._read_shown()
+        self._tools = self._read_tools()
+        # Taken after reading, so that nothing that was read is in the future.
+        self.now: datetime = timezone.now()
+
+    def _read_part(self) -> None:
+        """Read the status of each task of a large run, and the agents of the newest tasks."""
+        tasks = self.run.task_executions
+        ordered = tasks.order_by("order", "started_at").values_list("task_id", "status")
+        self.statuses = {str(task): status for task, status in ordered}
+        # Tasks start in order, so the last ones are the newest.
+        last = (self.outline.task(task) for task in list(self.statuses)[: -RECENT - 1 : -1])
+        self._recent = [(task.agent_id, self.statuses[task.task_id]) for task in last if task]
+        self._failed_tool = self._failed_with()
+
+    def _read_shown(self) -> None:
+        """Read the executions of the tasks on the page, of the open tasks, and of the lanes."""
+        page = self.outline.tasks[self.first - 1 : self.last]
+        wanted = {*(task.task_id for task in page), *self.open_tasks} & self.statuses.keys()
+        self._add(
+            self.run.task_executions.filter(
+                Q(task_id__in=wanted) | Q(agent_id__in=self.lanes.shown)
+            )
+        )
+
+    def _add(self, tasks: QuerySet[TaskExecution]) -> None:
+        self._executions = list(tasks.order_by("order", "started_at"))
+        self._execution_of = {str(execution.task_id): execution for execution in self._executions}
+        self._of = {execution.pk: execution for execution in self._executions}
+
+    @property
+    def page_count(self) -> int:
+        return max(-(-len(self.outline.tasks) // TASKS_AT_ONCE), 1) if self.is_large else 1
+
+    @cached_property
+    def number(self) -> int:
+        """The number of the page of tasks, from 1."""
+        asked = self.window.page
+        if asked is None:
+            asked = self.outline.number_of.get(self.at, 0) // TASKS_AT_ONCE + 1
+        return min(max(asked, 1), self.page_count)
+
+    @property
+    def first(self) -> int:
+        """The number of the first task on this page, from 1."""
+        return (self.number - 1) * TASKS_AT_ONCE + 1
+
+    @property
+    def last(self) -> int:
+        return min(self.number * TASKS_AT_ONCE, len(self.outline.tasks))
+
+    def _read_tools(self) -> list[ToolExecution]:
+        """Return the newest tools of the open tasks, oldest first."""
+        of = [self._execution_of[task].pk for task in self.open_tasks if task in self._execution_of]
+        newest = self._calls().filter(task_execution__in=of).order_by("-started_at", "-id")
+        tools = list(newest[: TOOLS_AT_MOST + 1])[::-1]
+        self.leaves_out = len(tools) > TOOLS_AT_MOST
+        for tool in tools:
+            tool.task_execution = self._of[tool.task_execution_id]
+        return tools[-TOOLS_AT_MOST:]
+
+    def _thinking(self) -> list[tuple[str, str]]:
+        """The agents with an open model call, the newest first."""
+        calls = self.model_calls[::-1]
+        return [(call.agent_id, call.status) for call in calls if call.ended_at is None]
+
+    @cached_property
+    def model_calls(self) -> list[ModelCall]:
+        """The calls of a reported run, oldest first: all, or of a large run the newest."""
+        if not self.run.is_reported:
+            return []
+        if not self.is_large:
+            return list(self.run.calls.order_by("started_at", "id"))
+        calls = sorted(self.events.model_calls, key=lambda call: call.started_at)
+        return calls[-CALLS_AT_MOST:]
+
+    @cached_property
+    def approvals(self) -> list[Approval]:
+        """The approvals of the run, oldest first: all, or of a large run those that wait."""
+        if self.is_large and not self.run.crew.approvals_pending:
+            return []
+        approvals = self.run.approvals.pending() if self.is_large else self.run.approvals.all()
+        return list(approvals.order_by("requested_at", "id")[:APPROVALS_AT_MOST])
+
+    @staticmethod
+    def _calls() -> Any:
+        return ToolExecution.objects.unscoped()
+
+    def _failed_with(self) -> ToolExecution | None:
+        if self.run.status != Run.Status.FAILED or "failed" not in self.statuses.values():
+            return None
+        tools = self._calls().filter(task_execution__run=self.run, task_execution__status="failed")
+        tools = tools.exclude(status__in=("success", "running")).select_related("task_execution")
+        return tools.order_by("started_at", "id").last()
+
+    def _task_at(self) -> str:
+        """Return the id of the most relevant task: the requested, running, failed or last one."""
+        at = self.window.at
+        if at and at not in self.outline.number_of:
+            of_tool = self._calls().filter(task_execution__run=self.run, pk=at)
+            at = str(of_tool.values_list("task_execution__task_id", flat=True).first() or "")
+        if at:
+            return at
+        running = self._running
+        if self._failed_tool and not running:
+            return str(self._failed_tool.task_execution.task_id)
+        last = [*list(self.statuses)[-1:], *running]
+        return last[-1] if last else ""
+
+    @property
+    def _running(self) -> list[str]:
+        return [task for task, status in self.statuses.items() if status == "running"]
+
+    @cached_property
+    def open_tasks(self) -> list[str]:
+        """Ids of the tasks whose tools are shown: all, or a few of a large run."""
+        if not self.is_large:
+            return list(self._execution_of)
+        opened = [task for task in self.outline.number_of if task in self.window.opened]
+        return list(
+            dict.fromkeys([*opened, *self._running[-RUNNING_AT_MOST:], *filter(None, [self.at])])
+        )
+
+    @cached_property
+    def events(self) -> EventPage:
+        """The page of events of a large run."""
+        return EventPage(self.run, self.outline, self.window.events, names_people=self.names_people)
+
+    @cached_property
+    def history(self) -> list[Entry]:
+        if self.is_large:
+            return self.events.entries
+        more = list(self._reported_entries()) if self.run.is_reported else []
+        for control in self.controls:
+            more += of_control(control, names_people=self.names_people)
+        for approval in self.approvals:
+            more += of_approval(approval, self.outline.names, names_people=self.names_people)
+        return entries(self.run, self._executions, self._tools, self.outline, more)
+
+    @cached_property
+    def controls(self) -> list[Control]:
+        """The newest controls, oldest first."""
+        if self.is_large:
+            read = sorted(self.events.controls, key=lambda control: control.requested_at)
+            return read[-CONTROLS_AT_MOST:]
+        return list(self.run.controls.order_by("-requested_at", "-pk")[:CONTROLS_AT_MOST])[::-1]
+
+    @property
+    def newest_controls(self) -> list[Control]:
+        """The controls that the page lists, the newest first. Its events list all."""
+        return self.controls[: -CONTROLS_LISTED - 1 : -1]
+
+    @property
+    def paused_s(self) -> float:
+        since = self.run.paused_at or self.now
+        return max((self.now - since).total_seconds(), 0.0)
+
+    @property
+    def names_people(self) -> bool:
+        """Whether the reader may know who asked: not somebody who only has the link."""
+        return bool(getattr(self.run, "is_member", False))
+
+    def _reported_entries(self) -> Iterator[Entry]:
+        names = self.outline.names
+        for span in agent_spans(self.run):
+            yield from of_agent(
+                self.run, names.get(span.agent_id, span.agent_id), span, self.outline
+            )
+        for call in self.model_calls:
+            yield from of_call(call, names)
+        for handoff in self.run.handoffs.order_by("id"):
+            yield of_handoff(handoff, names)
+
+
+def newest_first(tasks: list[TaskExecution]) -> list[TaskExecution]:
+    return sorted(tasks, key=lambda task: task.started_at, reverse=True)

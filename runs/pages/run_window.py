@@ -1,0 +1,63 @@
+"""Which part of a large run a page shows, and which parts the browser has already."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.http import HttpRequest
+
+from runs.pages.event_pages import Place
+
+OPENED_AT_MOST = 20  # tasks and tools that a user has opened, in one request
+VERSIONS_AT_MOST = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of a large run that a page shows.
+
+    ``page`` is a page of tasks, from 1. Without it: the page of the task or tool ``at``, or the
+    newest. ``lanes`` is a page of the timeline's lanes, from 1. Without it: the lanes at work.
+    ``events`` is the place before which the page of events ends. Without it: the newest page.
+
+    ``opened`` are the tasks and tools that the user has opened. ``has`` are the versions of parts
+    that the browser shows. These are not sent again.
+    """
+
+    page: int | None = None
+    at: str = ""
+    lanes: int | None = None
+    events: Place | None = None
+    opened: frozenset[str] = frozenset()
+    has: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Self:
+        ids = [request.GET.get("at", ""), *request.GET.get("open", "").split(",")]
+        at, *opened = [text if is_id(text) else "" for text in ids[: OPENED_AT_MOST + 1]]
+        has = request.headers.get("X-Has", "").split(",")[:VERSIONS_AT_MOST]
+        return cls(
+            page=_number(request.GET.get("page", "")),
+            at=at,
+            lanes=_number(request.GET.get("lanes", "")),
+            events=Place.read(request.GET.get("events", "")),
+            opened=frozenset(filter(None, opened)),
+            has=frozenset(filter(None, has)),
+        )
+
+    def query(self, **changes: Any) -> str:
+        """Return the query string of this window with ``changes``. ``None`` removes a part."""
+        shown = {"page": self.page, "at": self.at, "lanes": self.lanes, "events": self.events}
+        return urlencode({name: value for name, value in (shown | changes).items() if value})
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) < 7 else None
+
+
+def is_id(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False

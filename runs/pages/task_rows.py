@@ -1,0 +1,52 @@
+"""The rows of a run page's list: tasks, with their past and future tool calls."""
+
+from dataclasses import dataclass, field
+
+from runs.models import Approval, TaskExecution, ToolExecution
+from runs.pages.versions import version
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A tool call, or a planned one: then ``execution`` is ``None``."""
+
+    number: int
+    tool: str
+    execution: ToolExecution | None = None
+    output: str = ""
+    has_body: bool = True  # else the card's content is fetched when the card is opened
+    is_open: bool = False
+    approval: Approval | None = None  # that the call waits for
+
+    @property
+    def version(self) -> str:
+        tool = self.execution
+        if tool is None:
+            return version("step", self.number, self.tool, self.approval and self.approval.pk)
+        reported = (tool.message, tool.progress, tool.exit_code, tool.output_length)
+        return version("tool", tool.pk, tool.status, reported, tool.ended_at, self.has_body)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """A task of the plan and its result."""
+
+    task_id: str
+    name: str
+    agent_id: str
+    agent: str
+    status: str  # of the execution, or: pending, skipped
+    execution: TaskExecution | None
+    steps: list[Step] = field(default_factory=list)
+    is_closed: bool = False  # its steps are fetched when a user opens it
+    step_count: int = 0  # in the plan, or of a reported run: until now
+    run_status: str = ""
+
+    @property
+    def version(self) -> str:
+        ended_at = self.execution and self.execution.ended_at
+        message = self.execution and self.execution.message
+        steps = [step.version for step in self.steps]
+        shown = (self.run_status, self.status, ended_at, message, self.is_closed)
+        shown += (self.step_count if self.is_closed else None,)
+        return version("task", self.task_id, shown, steps)

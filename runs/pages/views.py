@@ -1,0 +1,228 @@
+"""The pages of the runs. Every view queries only records that the user may see."""
+
+import time
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+from structlog.contextvars import bind_contextvars
+
+from crews.keyset import KeysetPage
+from crews.models import Crew
+from crews.scoping import ScopedQuerySet
+from runs.models import CallText, IllegalMove, Run, ToolExecution
+from runs.pages import transcript
+from runs.pages.forms import RetryForm, RunFilterForm, RunRequestForm, ShareForm
+from runs.pages.run_page import RunPage
+from runs.pages.run_window import Window
+
+RUNS_PER_PAGE = 25
+PROGRESS_AT_MOST = 20  # runs in one request
+NEWEST_FIRST = ("-created_at", "-pk")
+PLAIN = "text/plain; charset=utf-8"
+# No browser may interpret the output of a tool or a model as a page or a script.
+NOT_A_PAGE = {"X-Content-Type-Options": "nosniff"}
+OUTPUT_AT_MOST = 200_000  # characters in one response with the end of an output
+
+
+@login_required
+@require_safe
+def run_list(request: HttpRequest) -> HttpResponse:
+    """The visible runs, newest first, filtered by crew and status."""
+    form = RunFilterForm(request.GET, user=request.user)
+    runs = form.filter(Run.objects.visible_to(request.user)).for_lists()
+    page = KeysetPage(runs, request.GET, ordering=NEWEST_FIRST, size=RUNS_PER_PAGE)
+    return render(request, "runs/runs.html", {"form": form, "page": page})
+
+
+@never_cache
+@login_required
+@require_safe
+def runs_progress(request: HttpRequest) -> JsonResponse:
+    """The progress of the runs named by ``run``, if the user can see them."""
+    try:
+        ids = [UUID(text) for text in request.GET.getlist("run")[:PROGRESS_AT_MOST]]
+    except ValueError:
+        return JsonResponse({"detail": "run: give ids of runs."}, status=400)
+    asked = Run.objects.visible_to(request.user).filter(pk__in=ids)
+    runs = [
+        {"run_id": str(pk), "status": status, "tasks_ended": ended}
+        for pk, status, ended in asked.values_list("pk", "status", "tasks_ended")
+    ]
+    return JsonResponse({"runs": runs})
+
+
+@never_cache
+@require_safe
+def run(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The run page, for members; if the run is shared, for everybody."""
+    record = _readable(request).filter(pk=pk).first()
+    if record is None:
+        # Missing runs and those of others look the same. An anonymous visitor may be a member.
+        if request.user.is_anonymous:
+            return redirect_to_login(request.get_full_path())
+        raise Http404("There is no run with this id that you can see.")
+    bind_contextvars(**record.log_ids)
+    page = RunPage(record, with_output=True, window=Window.of(request))
+    context = _context(request, page)
+    return render(request, "runs/run.html", context)
+
+
+@never_cache
+@require_safe
+def run_live(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The parts of the run page that change, without tools' output, for an update of the page.
+
+    Parts whose versions the page has already are empty elements with ``data-same``.
+    """
+    began = time.thread_time()
+    record = get_object_or_404(_readable(request).defer("plan", "parent__plan"), pk=pk)
+    bind_contextvars(**record.log_ids)
+    if request.method == "HEAD":
+        return HttpResponse()  # a guest's page checks whether the run is still shared
+    page = RunPage(record, window=Window.of(request))
+    response = render(request, "runs/_run_live.html", _context(request, page))
+    # For a large run, the page requests updates less often if they cost more.
+    response["Server-Timing"] = f"cpu;dur={1000 * (time.thread_time() - began):.0f}"
+    return response
+
+
+@never_cache
+@require_safe
+def run_output(request: HttpRequest, pk: UUID, execution_id: UUID) -> HttpResponse:
+    """A tool's output as plain text: all of it, or with ``?from=N`` the part after N characters.
+
+    With ``from``, only the end of a long output is returned. ``X-Output-Begin`` and
+    ``X-Output-End`` are the positions of the text in the output, in characters.
+    """
+    start = request.GET.get("from", "0")
+    if not start.isdecimal() or len(start) > 9:
+        return HttpResponseBadRequest("from: give a number of characters, 0 or more.")
+    record = _found(request, pk)
+    execution = get_object_or_404(
+        ToolExecution.objects.unscoped().filter(task_execution__run=record), pk=execution_id
+    )
+    at_most = OUTPUT_AT_MOST if "from" in request.GET else None
+    offset, text = transcript.read(execution, int(start), at_most=at_most)
+    return HttpResponse(
+        text,
+        content_type=PLAIN,
+        headers={
+            "X-Output-Begin": str(offset),
+            "X-Output-End": str(offset + len(text)),
+            **NOT_A_PAGE,
+        },
+    )
+
+
+@never_cache
+@login_required
+@require_safe
+def run_call_input(request: HttpRequest, pk: UUID, call_id: UUID) -> HttpResponse:
+    """What a model was sent, as plain text, if it is stored. Only for members."""
+    return _call_text(request, pk, call_id, CallText.Part.INPUT)
+
+
+@never_cache
+@login_required
+@require_safe
+def run_call_output(request: HttpRequest, pk: UUID, call_id: UUID) -> HttpResponse:
+    """What a model has answered so far, as plain text, if it is stored. Only for members."""
+    return _call_text(request, pk, call_id, CallText.Part.OUTPUT)
+
+
+@login_required
+@require_POST
+def run_start(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Request a run of the crew. With the form's ``idempotency_key`` a double click is one run."""
+    crew = permitted(request, Crew.objects, "operable_by", pk, "start its runs")
+    form = RunRequestForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "The form was not complete. Reload the page and try again.")
+        return redirect(crew)
+    try:
+        record = Run.objects.request(crew=crew, user=request.user, **form.cleaned_data)
+    except IllegalMove as refusal:
+        messages.error(request, str(refusal))
+        return redirect(crew)
+    return redirect(record)
+
+
+@login_required
+@require_POST
+def run_retry(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Repeat an ended run; ``from_failed=on``: from its failed task. Redirects to the new run."""
+    record = permitted(request, Run.objects, "operable_by", pk, "start its runs")
+    form = RetryForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "The form was not complete. Reload the page and try again.")
+        return redirect(record)
+    try:
+        return redirect(record.run_again(user=request.user, **form.cleaned_data))
+    except IllegalMove as refusal:
+        messages.error(request, str(refusal))
+        return redirect(record)
+
+
+@login_required
+@require_POST
+def run_share(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Share the run with everybody who has its link (``public=on``), or end the sharing."""
+    record = permitted(request, Run.objects, "managed_by", pk, "share its runs")
+    form = ShareForm(request.POST)
+    if form.is_valid():
+        record.share(form.cleaned_data["public"])
+    return redirect(record)
+
+
+def _readable(request: HttpRequest) -> QuerySet[Run]:
+    """The runs the user may open, annotated with what the user may do with each."""
+    same = {"pk": OuterRef("pk")}
+    runs = Run.objects.readable_by(request.user).select_related(
+        "crew", "started_by", "parent", "reported", "api_key"
+    )
+    return runs.defer("parent__plan").annotate(
+        is_member=Exists(Run.objects.visible_to(request.user).filter(**same)),
+        may_operate=Exists(Run.objects.operable_by(request.user).filter(**same)),
+        may_manage=Exists(Run.objects.managed_by(request.user).filter(**same)),
+    )
+
+
+def _call_text(request: HttpRequest, pk: UUID, call_id: UUID, part: str) -> HttpResponse:
+    record = get_object_or_404(Run.objects.visible_to(request.user).defer("plan"), pk=pk)
+    call = get_object_or_404(record.calls.all(), pk=call_id)
+    pieces = call.texts.filter(part=part).order_by("offset").values_list("text", flat=True)
+    return HttpResponse("".join(pieces), content_type=PLAIN, headers=NOT_A_PAGE)
+
+
+def _found(request: HttpRequest, pk: UUID) -> Run:
+    record = get_object_or_404(_readable(request), pk=pk)
+    bind_contextvars(**record.log_ids)
+    return record
+
+
+def _context(request: HttpRequest, page: RunPage) -> dict[str, Any]:
+    return {
+        "page": page,
+        "run": page.run,
+        "public_url": request.build_absolute_uri(page.run.get_absolute_url()),
+    }
+
+
+def permitted(request: HttpRequest, objects: ScopedQuerySet, scope: str, pk: UUID, act: str):
+    """Return the object if the user's role allows it. Raises 404 if it is not visible, else 403."""
+    if record := getattr(objects, scope)(request.user).filter(pk=pk).first():
+        bind_contextvars(**record.log_ids)
+        return record
+    get_object_or_404(objects.visible_to(request.user), pk=pk)
+    raise PermissionDenied(
+        f"Your role lets you watch this crew but not {act}. Ask an admin of the organization."
+    )

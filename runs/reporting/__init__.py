@@ -1,0 +1,1 @@
+"""Runs that external programs report: `docs/reporting.md`."""

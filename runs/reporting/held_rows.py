@@ -1,0 +1,130 @@
+"""The rows that a batch of events may change, each locked and read once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, Model, Q, QuerySet
+from django.db.models.lookups import In
+
+from crews.batches import Batch
+from crews.scoping import NotByIndex
+from runs.models import (
+    AgentExecution,
+    Control,
+    ModelCall,
+    ReportedRun,
+    Run,
+    TaskExecution,
+    ToolExecution,
+)
+from runs.reporting.reported_kinds import AgentEnd, Invalid, Kind, TaskEnd
+from runs.reporting.reported_times import ReportedTimes
+
+
+class HeldRows(ReportedTimes):
+    """A part of `Reporter`. It finds rows of the run in ``batch``, which holds them."""
+
+    def __init__(
+        self, run: Run, reported: ReportedRun, received: datetime, batch: Batch | None = None
+    ) -> None:
+        super().__init__(run, reported, received)
+        self._batch = batch
+        self._tasks: dict[UUID, TaskExecution] = {}
+        self._controls: dict[str, Control] = {}
+        # Of each model: the rows that are running in the database, and how many of them are held.
+        self._running: dict[type[Model], tuple[QuerySet, int]] = {}
+        self._others_running: dict[type[Model], int] = {}  # rows that are running and not held
+
+    def hold(self, events: Sequence[Kind]) -> None:
+        """Hold the run, whose row the caller has locked, and its rows that the events need.
+
+        These are the agents and tasks that are running, and all rows that the events name. The end
+        of a task or agent may end any tool and model call, so then those that are running, too.
+        """
+        batch, run, running = self._batch, self._run, Q(status="running")
+        batch.hold([run])
+        agents = batch.hold(run.agent_executions.select_for_update().filter(running))
+        tasks = run.task_executions.select_for_update()
+        task_ids = self._ids("task", "task_id", events)
+        tasks = batch.hold(tasks.filter(running | Q(task_id__in=task_ids)))
+        self._tasks = {task.task_id: task for task in tasks}
+        batch.complete |= {AgentExecution, TaskExecution}
+        needs_all = any(isinstance(event, TaskEnd | AgentEnd) for event in events)
+        call_ids = self._ids("call", "call_id", events)
+        calls = self._hold(run.calls.all(), running, call_ids, needs_all)
+        controls = self._named_controls(events)
+        for row in (*agents, *tasks, *calls, *controls):
+            row.run = run
+        # A running tool has a running task. Few tools are running, and a task may have had many.
+        at_work = [task.pk for task in tasks if task.status == TaskExecution.Status.RUNNING]
+        running &= Q(In(NotByIndex(F("task_execution_id")), at_work)) if at_work else Q(pk=None)
+        tools = ToolExecution.objects.select_related("task_execution")
+        tool_ids = self._ids("tool", "execution_id", events)
+        for tool in self._hold(tools, running, tool_ids, needs_all):
+            task = batch.get(TaskExecution, tool.task_execution_id)
+            if task:
+                tool.task_execution = task
+            else:  # it has ended, and so has the tool
+                tool.task_execution.run = run
+
+    def _hold(self, rows: QuerySet, running: Q, ids: list[UUID], needs_all: bool) -> list[Any]:
+        """Hold the rows with these ids, and perhaps those that are running; count the others."""
+        wanted = Q(pk__in=ids) | running if needs_all else Q(pk__in=ids)
+        held = self._batch.hold(rows.select_for_update(of=("self",)).filter(wanted))
+        if needs_all:
+            self._batch.complete.add(rows.model)
+        elif ids:
+            known = sum(row.status == "running" for row in held)
+            self._running[rows.model] = rows.filter(running), known
+        return held
+
+    def _named_controls(self, events: Sequence[Kind]) -> list[Control]:
+        """Hold the controls that the events name. Their ids are ours, and the run has few of them."""
+        named = {id for event in events if (id := getattr(event, "control_id", None)) is not None}
+        if not named:
+            return []
+        rows = self._run.controls.select_for_update().defer("text")
+        found = [control for control in rows if str(control.pk) in named]
+        self._controls = {str(control.pk): control for control in found}
+        return self._batch.hold(found)
+
+    def _ids(self, kind: str, field: str, events: Sequence[Kind]) -> list[UUID]:
+        named = {id for event in events if (id := getattr(event, field, None)) is not None}
+        return [self._id(kind, id) for id in named]
+
+    def _working(self, **of: str) -> AgentExecution | None:
+        return next(iter(self._batch.select(AgentExecution, status="running", **of)), None)
+
+    def _task(self, task_id: str) -> TaskExecution | None:
+        return self._tasks.get(self._id("task", task_id))
+
+    def _tool(self, execution_id: str) -> ToolExecution | None:
+        return self._batch.get(ToolExecution, self._id("tool", execution_id))
+
+    def _control(self, control_id: str) -> Control:
+        if (control := self._controls.get(control_id)) is None:
+            raise Invalid("invalid", "control_id: the run has no such control.")
+        return control
+
+    def _call(self, call_id: str) -> ModelCall | None:
+        return self._batch.get(ModelCall, self._id("call", call_id))
+
+    def _count_others(self, model: type[Model]) -> int:
+        """Count the running rows that are not held. The batch writes none before its end."""
+        if model not in self._others_running:
+            running, known = self._running.get(model, (None, 0))
+            self._others_running[model] = 0 if running is None else running.count() - known
+        return self._others_running[model]
+
+    def _check_number(self, model: type[Model], limit: int, what: str) -> None:
+        held = self._batch.number(model)
+        # Each running row was started by an event of its own.
+        if self._reported.events_seen + held < limit:
+            return
+        others = self._count_others(model)
+        if others + held < limit:
+            return
+        if others + len(self._batch.select(model, status="running")) >= limit:
+            raise Invalid("limit", f"The run has {limit} {what}.")

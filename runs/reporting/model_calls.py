@@ -1,0 +1,127 @@
+"""Applies a reporter's model calls and handoffs to its run."""
+
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from crews.models import Crew
+from runs.execution.redaction import redact
+from runs.models import CallText, Handoff, ModelCall
+from runs.models.model_call import TOKENS
+from runs.models.usage import TOKENS_AT_MOST
+from runs.reporting import prices
+from runs.reporting import reported_kinds as kinds
+from runs.reporting.agents import slug_of
+from runs.reporting.held_rows import HeldRows
+
+OPEN_CALLS_AT_MOST = 1000  # of a run
+
+
+class ModelCalls(HeldRows):
+    """A part of `Reporter`: its methods for the kinds ``llm_*`` and ``handoff``.
+
+    The text of a call (``input``, ``output``) is stored only if its organization allows that.
+    """
+
+    def _llm_start(self, event: kinds.LlmStart) -> None:
+        if self._call(event.call_id) is None:
+            call = self._begin_call(event.call_id, self._at(event), event)
+            call.keep(CallText.Part.INPUT, self._text(event.input))
+
+    def _llm_progress(self, event: kinds.LlmProgress) -> None:
+        at = self._at(event)
+        call = self._call(event.call_id) or self._begin_call(event.call_id, at)
+        if call.status != ModelCall.Status.RUNNING:
+            return
+        if event.input is not None:
+            call.keep(CallText.Part.INPUT, self._text(event.input))
+            if event.output is None:
+                return  # it says nothing of an answer
+        call.answer(self._text(event.output), at=at)
+
+    def _llm_end(self, event: kinds.LlmEnd) -> None:
+        at = self._at(event)
+        call = self._call(event.call_id)
+        if call is None:
+            call = self._begin_call(event.call_id, self._before(at, event.duration_s))
+        if call.status != ModelCall.Status.RUNNING:
+            return  # only the first end counts
+        call.answer(self._text(event.output))
+        tokens = {name: _limited(getattr(event, name)) for name in TOKENS}
+        told: dict[str, Any] = {}
+        if event.model and redact(event.model) != call.model:
+            told["model"] = redact(event.model)
+        if event.first_token_s is not None:
+            told["first_token_s"] = event.first_token_s
+        if event.finish_reason:
+            told["finish_reason"] = redact(event.finish_reason)
+        call.end(
+            event.status,
+            message=redact(event.message or ""),
+            at=self._ended(call.started_at, at, event.duration_s),
+            tokens=tokens,
+            **self._cost(call, event, tokens),
+            **told,
+        )
+
+    def _text(self, text: str | None) -> str:
+        return redact(text) if text and self._keeps_text else ""
+
+    @cached_property
+    def _keeps_text(self) -> bool:
+        crews = Crew.objects.filter(pk=self._run.crew_id)
+        return crews.values_list("organization__keeps_model_text", flat=True).get()
+
+    def _handoff(self, event: kinds.Handoff) -> None:
+        self._check_agents(slug_of(event.from_agent_id), slug_of(event.to_agent_id))
+        Handoff.objects.create(
+            run=self._run,
+            from_agent_id=self._agent(event.from_agent_id),
+            to_agent_id=self._agent(event.to_agent_id),
+            message=redact(event.message or ""),
+            at=self._at(event),
+        )
+
+    def _begin_call(
+        self, call_id: str, at: datetime, event: kinds.LlmStart | None = None
+    ) -> ModelCall:
+        """Start the call. Without an ``event`` its start was not received, or arrives later."""
+        self._check_number(ModelCall, OPEN_CALLS_AT_MOST, "model calls open")
+        task = None
+        agent_id = event and event.agent_id
+        if event and event.task_id is not None:
+            task = self._task(event.task_id) or self._begin_task(
+                event.task_id, event.agent_id, "", at
+            )
+        self._check_opening(task.agent_id if task and agent_id is None else slug_of(agent_id))
+        slug = task.agent_id if task and agent_id is None else self._agent(agent_id)
+        if not self._working(agent_id=slug):
+            self._open_agent(slug, "", at)
+        is_its = task is not None and task.agent_id == slug and task.status == "running"
+        return ModelCall.objects.start(
+            run=self._run,
+            id=self._id("call", call_id),
+            task_execution=task if is_its else None,
+            agent_id=slug,
+            provider=redact(event.provider) if event else "unknown",
+            model=redact(event.model) if event else "unknown",
+            at=at,
+        )
+
+    def _cost(
+        self, call: ModelCall, event: kinds.LlmEnd, tokens: dict[str, int | None]
+    ) -> dict[str, Any]:
+        """Return the cost that the reporter gives, else the computed one, with its source."""
+        if event.cost_usd is not None:
+            cost, source = prices.rounded(Decimal(str(event.cost_usd))), "reported"
+        else:
+            counts = {name: tokens[name] for name in TOKENS if name != "reasoning_tokens"}
+            model = event.model or call.model
+            cost = prices.cost_of(call.provider, model, at=call.started_at, **counts)
+            source = "computed"
+        return {} if cost is None else {"cost_usd": cost, "cost_source": source}
+
+
+def _limited(tokens: int | None) -> int | None:
+    return None if tokens is None else min(tokens, TOKENS_AT_MOST)

@@ -1,0 +1,52 @@
+"""The events that a call makes, and the spans that are rejected with them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from crews.models import ApiKey
+from runs.reporting.calls import take
+from runs.reporting.otlp.events import Event
+from runs.reporting.reading import Item
+from runs.reporting.reported_kinds import Invalid, event_of
+
+
+@dataclass(slots=True)
+class Result:
+    """Spans that were not accepted, and why the first was not."""
+
+    rejected: int = 0
+    message: str = ""
+
+    def reject(self, number: int, why: str) -> None:
+        self.rejected += number
+        self.message = self.message or why
+
+
+@dataclass(slots=True)
+class Batch:
+    """Events to apply, each with the id of the span that it comes from."""
+
+    events: list[Event] = field(default_factory=list)
+    spans: list[str] = field(default_factory=list)
+
+    def add(self, span_id: str, made: Iterable[Event]) -> None:
+        for event in made:
+            self.events.append(event)
+            self.spans.append(span_id)
+
+    def apply(self, key: ApiKey, received: datetime, result: Result | None = None) -> None:
+        """Apply the events once each. Counts the spans of which one was rejected."""
+        first = {event["id"]: index for index, event in reversed([*enumerate(self.events)])}
+        items = [item_of(index, self.events[index]) for index in sorted(first.values())]
+        answer = take(key, items, received)
+        if result is not None and answer.rejected:
+            spans = {self.spans[rejected["index"]] for rejected in answer.rejected}
+            result.reject(len(spans), answer.rejected[0]["detail"])
+
+
+def item_of(index: int, event: Event) -> Item:
+    try:
+        return Item(index, event["id"], event_of(event), None)
+    except Invalid as error:
+        return Item(index, event["id"], None, error)

@@ -1,0 +1,232 @@
+"""A call of `POST /v1/traces`: its spans, trace by trace, into the log.
+
+Children arrive before their parents, as a span is sent when it has ended. A call whose agent is not
+known yet is held until the agent's span arrives. The end of an agent is held for `GRACE`: its
+children may arrive after it, and they can decide how it ended.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from crews.models import ApiKey
+from crews.scoping import unscoped
+from crews.text import storable
+from crews.writes import insert
+from runs.models import Trace, TraceSpan
+from runs.reporting.otlp import events
+from runs.reporting.otlp.batch import Batch, Result
+from runs.reporting.otlp.dialects import Kind, kind_of
+from runs.reporting.otlp.events import Event
+from runs.reporting.otlp.placing import (
+    DEPTH,
+    Node,
+    Repeated,
+    Unknown,
+    agent_above,
+    outcome,
+    place,
+    within,
+)
+from runs.reporting.otlp.spans import Span
+from runs.reporting.otlp.traces import (
+    GRACE,
+    Read,
+    begin_earlier,
+    call_run,
+    name_of,
+    open_trace,
+    set_lease,
+)
+
+SPANS_KEPT = 20_000  # of a trace, while its run is open
+HELD_AT_MOST = 1_000  # calls of a trace that wait for their agent
+
+PLACE, END = TraceSpan.Waits.PLACE, TraceSpan.Waits.END
+
+
+def receive(key: ApiKey, spans: Sequence[Span], received: datetime) -> Result:
+    """Apply the spans of a call that ``key`` authenticated. Harmless when repeated."""
+    result = Result()
+    by_trace: dict[str, list[Read]] = {}
+    for span in spans:
+        by_trace.setdefault(span.trace_id, []).append((span, kind_of(span)))
+    # Everything that is read or written below is reached from the key's organization.
+    with unscoped():
+        traces = Trace.objects.filter(organization=key.organization_id, trace_id__in=by_trace)
+        known = {trace.trace_id: trace for trace in traces.select_related("run__run")}
+        for trace_id, read in by_trace.items():
+            _take(key, trace_id, known.get(trace_id), read, received, result)
+    return result
+
+
+def _take(
+    key: ApiKey,
+    trace_id: str,
+    trace: Trace | None,
+    read: list[Read],
+    received: datetime,
+    result: Result,
+) -> None:
+    """Apply the spans of one trace. A trace without any agent, tool or model is no run."""
+    if trace is None:
+        if not any(kind for _, kind in read):
+            return
+        trace = open_trace(key, trace_id, read, received, result)
+        if trace is None:
+            return
+    if trace.run.run.is_over:  # only what came before is accepted: it has the same ids
+        batch = Batch()
+        for span, kind in read:
+            if kind in ("tool", "model"):
+                batch.add(span.span_id, events.call(trace.run.key, trace_id, span, kind))
+        batch.apply(key, received, result)
+        return
+    begin_earlier(trace.run, min(span.start for span, _ in read), received)
+    _Spans(key, trace, received, result).take(read)
+    set_lease(trace.run)
+
+
+class _Spans:
+    """The spans of one trace in one call."""
+
+    def __init__(self, key: ApiKey, trace: Trace, received: datetime, result: Result) -> None:
+        self._key = key
+        self._trace = trace
+        self._run = trace.run.key
+        self._received = received
+        self._result = result
+        self._batch = Batch()
+        self._nodes: dict[str, Node] = {}
+
+    def take(self, read: list[Read]) -> None:
+        waiting = list(self._trace.spans.exclude(waits="").defer("held").order_by("pk"))
+        self._nodes = {row.span_id: Node(**row.node) for row in waiting}
+        self._nodes |= {span.span_id: events.node_of(span, kind) for span, kind in read}
+        if not self._trace.run.name:
+            call_run(self._trace.run, name_of(self._nodes.values()))
+        self._load_ancestors()
+        rows = [self._row(span, kind, len(waiting)) for span, kind in read]
+        self._keep(rows)
+        released = [*self._release_calls(waiting), *filter(self._release_agent, waiting)]
+        self._batch.apply(self._key, self._received, self._result)
+        released.sort(key=lambda row: row.pk)
+        TraceSpan.objects.bulk_update(released, ["waits", "held"], batch_size=500)
+
+    def _load_ancestors(self) -> None:
+        asked: set[str] = set()
+        for _ in range(DEPTH):
+            parents = {node.parent_id for node in self._nodes.values() if node.parent_id}
+            unknown = parents - self._nodes.keys() - asked
+            if not unknown:
+                return
+            asked |= unknown
+            found = self._trace.spans.filter(span_id__in=unknown)
+            for span_id, node in found.values_list("span_id", "node"):
+                self._nodes[span_id] = Node(**node)
+
+    def _row(self, span: Span, kind: Kind, waiting: int) -> TraceSpan:
+        """Add the span's events to the batch, or hold them. Return what is kept of the span."""
+        node = self._nodes[span.span_id]
+        row = TraceSpan(
+            trace=self._trace,
+            span_id=span.span_id,
+            parent_id=span.parent_id,
+            received_at=self._received,
+            node=storable(node.as_json()),
+        )
+        if kind == "agent":
+            self._batch.add(span.span_id, events.agent_begun(self._run, node.name, node.start))
+            row.waits = END
+        elif kind in ("tool", "model", "mcp"):
+            with_text = self._key.organization.keeps_model_text
+            call = events.call(self._run, self._trace.trace_id, span, kind, with_text=with_text)
+            try:
+                self._show(node, call, place(node, self._nodes))
+            except Repeated:
+                pass
+            except Unknown:
+                if waiting >= HELD_AT_MOST:
+                    self._show(node, call, "")
+                else:
+                    row.waits = PLACE
+                    row.held = storable(call)
+        return row
+
+    def _show(self, node: Node, call: list[Event], agent: str) -> None:
+        self._batch.add(node.span_id, events.placed(call, agent))
+        self._batch.add(node.span_id, events.handed_off(call, agent))
+
+    def _keep(self, rows: list[TraceSpan]) -> None:
+        """Store the rows that are new. Above the limit only those that wait, and the root."""
+        # In the same order in every process, since rows that exist are locked.
+        rows = sorted(rows, key=lambda row: row.span_id)
+        if self._trace.spans_kept >= SPANS_KEPT:
+            rows = [row for row in rows if row.waits or not row.parent_id]
+        root_ended = self._trace.root_ended or any(
+            not row.parent_id and row.node["status"] != "waiting" for row in rows
+        )
+        with transaction.atomic():
+            if rows:
+                insert(TraceSpan, rows, ignore_conflicts=True)
+            Trace.objects.filter(pk=self._trace.pk).update(
+                spans_kept=F("spans_kept") + len(rows), root_ended=root_ended
+            )
+        self._trace.root_ended = root_ended
+
+    def _release_calls(self, waiting: list[TraceSpan]) -> list[TraceSpan]:
+        """Add to the batch the calls that waited for their agent, and need not any more."""
+        agents: dict[int, str | None] = {}
+        for row in waiting:
+            node = self._nodes[row.span_id]
+            if row.waits == PLACE and node.kind != "agent":
+                try:
+                    agents[row.pk] = place(node, self._nodes)
+                except Repeated:
+                    agents[row.pk] = None
+                except Unknown:
+                    continue
+        held = dict(TraceSpan.objects.filter(pk__in=agents).values_list("pk", "held"))
+        released = [row for row in waiting if row.pk in agents]
+        for row in released:
+            if (agent := agents[row.pk]) is not None:
+                self._show(self._nodes[row.span_id], held[row.pk], agent)
+            row.waits, row.held = "", None
+        return released
+
+    def _release_agent(self, row: TraceSpan) -> bool:
+        """Add to the batch what an agent's span waited with. Returns whether there was something.
+
+        First its end, after the grace; then which agent called it, once that is known.
+        """
+        node = self._nodes[row.span_id]
+        if node.kind != "agent":
+            return False
+        is_ending = row.waits == END
+        if is_ending:
+            if self._received - row.received_at < GRACE:
+                return False
+            self._load_all()
+            ending = outcome(node, within(node, self._nodes))
+            made = events.agent_ended(self._run, self._trace.trace_id, node, ending)
+            self._batch.add(row.span_id, made)
+        is_called = self._call_agent(node)
+        row.waits = "" if is_called else PLACE
+        row.held = None
+        return is_ending or is_called
+
+    def _call_agent(self, node: Node) -> bool:
+        """Report which agent called the agent ``node``, once that is known."""
+        try:
+            above = agent_above(node, self._nodes)
+        except Unknown:
+            return False
+        made = events.agent_called(self._run, self._trace.trace_id, node, above)
+        self._batch.add(node.span_id, made)
+        return True
+
+    def _load_all(self) -> None:
+        for span_id, node in self._trace.spans.values_list("span_id", "node"):
+            self._nodes.setdefault(span_id, Node(**node))

@@ -1,0 +1,163 @@
+"""Ends the run of a trace. No span says that a trace is complete: time does."""
+
+from datetime import UTC, datetime
+from uuid import uuid5
+
+from django.db import models
+from django.utils import timezone
+
+from crews.models import ApiKey
+from crews.scoping import unscoped
+from runs.models import AgentExecution, ReportedRun, Run, TaskExecution, TraceSpan
+from runs.reporting.agents import slug_of
+from runs.reporting.otlp import events
+from runs.reporting.otlp.batch import Batch
+from runs.reporting.otlp.dialects import Ending
+from runs.reporting.otlp.placing import (
+    Node,
+    Repeated,
+    Unknown,
+    agent_above,
+    outcome,
+    place,
+    within,
+)
+from runs.reporting.otlp.traces import call_run, name_of
+
+
+def end(run: Run) -> bool:
+    """End a run whose lease has expired as its spans say. Harmless when repeated.
+
+    Returns whether it has ended. It has not if it has no spans, or if a root span is missing: then
+    the program has probably ended without sending it.
+    """
+    with unscoped():
+        reported = ReportedRun.objects.get(pk=run.pk)
+        if not reported.traces.exists():
+            return False
+        rows = list(TraceSpan.objects.filter(trace__run=reported).select_related("trace"))
+        whole = _Whole(reported, rows)
+        key = run.api_key or ApiKey(organization=run.crew.organization)
+        whole.release()
+        if whole.has_roots:
+            whole.finish()
+        whole.batch.apply(key, timezone.now())
+        if whole.has_roots:
+            whole.correct_times()
+        TraceSpan.objects.filter(trace__run=reported).delete()
+        running = Run.objects.filter(pk=run.pk, status=Run.Status.RUNNING)
+        # The events above renewed the lease. It has expired all the same.
+        return not models.QuerySet.update(running, lease_until=run.lease_until)
+
+
+class _Whole:
+    """All spans of a run."""
+
+    def __init__(self, reported: ReportedRun, rows: list[TraceSpan]) -> None:
+        self._reported = reported
+        self._run = reported.key
+        self._rows = rows
+        self.batch = Batch()
+        by_trace: dict[int, dict[str, Node]] = {}
+        for row in rows:
+            by_trace.setdefault(row.trace_id, {})[row.span_id] = Node(**row.node)
+        self._nodes = by_trace
+        self._roots = [
+            [node for node in nodes.values() if _is_root(node, nodes)]
+            for nodes in by_trace.values()
+        ]
+        self._agents: dict[str, list[Node]] = {}  # the spans of each agent and of its calls
+
+    @property
+    def has_roots(self) -> bool:
+        """Whether the root of each trace has ended."""
+        return bool(self._roots) and all(self._roots)
+
+    def release(self) -> None:
+        """Show what waits, where the spans that have come place it."""
+        for row in self._rows:
+            nodes = self._nodes[row.trace_id]
+            node = nodes[row.span_id]
+            trace_id = row.trace.trace_id
+            if node.kind == "agent":
+                self._agents.setdefault(node.name, []).append(node)
+                ending = outcome(node, within(node, nodes))
+                made = events.agent_ended(self._run, trace_id, node, ending)
+                self.batch.add(row.span_id, made)
+                made = events.agent_called(self._run, trace_id, node, _above(node, nodes))
+                self.batch.add(row.span_id, made)
+                continue
+            if node.kind not in ("tool", "model", "mcp"):
+                continue
+            try:
+                agent = place(node, nodes)
+            except Repeated:
+                continue
+            except Unknown:
+                agent = ""
+            if agent:
+                self._agents.setdefault(agent, []).append(node)
+            if row.held is not None:
+                self.batch.add(row.span_id, events.placed(row.held, agent))
+                self.batch.add(row.span_id, events.handed_off(row.held, agent))
+
+    def finish(self) -> None:
+        """The run ends with its last root, and as that ended."""
+        every = [node for nodes in self._nodes.values() for node in nodes.values()]
+        call_run(self._reported, name_of(every))
+        last = max((node for roots in self._roots for node in roots), key=lambda node: node.end)
+        of_run = Ending(last.status, last.message) if last.status else outcome(Node(""), every)
+        agents = {}
+        for agent, nodes in self._agents.items():
+            spans = [node for node in nodes if node.kind == "agent"]
+            final = max(spans or nodes, key=lambda node: node.end)
+            if final.kind == "agent":
+                ending = outcome(final, self._below(final))
+            else:
+                ending = outcome(Node(""), nodes)
+            agents[agent] = (ending, max(node.end for node in nodes))
+        self.batch.add("", events.run_ended(self._run, agents, of_run, last.end))
+
+    def _below(self, node: Node) -> list[Node]:
+        nodes = next(each for each in self._nodes.values() if each.get(node.span_id) is node)
+        return within(node, nodes)
+
+    def correct_times(self) -> None:
+        """Give agents and tasks the times of their spans, in whatever order these came."""
+        for agent, nodes in self._agents.items():
+            began = self._at(min(node.start for node in nodes))
+            task_id = uuid5(self._reported.pk, f"task {events.task_of(agent)}")
+            tasks = TaskExecution.objects.filter(run=self._reported.pk, task_id=task_id)
+            models.QuerySet.update(tasks, started_at=began)
+            spans = [node for node in nodes if node.kind == "agent"]
+            spans.sort(key=lambda node: (node.start, node.end))
+            own = AgentExecution.objects.filter(run=self._reported.pk, agent_id=slug_of(agent))
+            executions = list(own.order_by("started_at", "pk"))
+            if not spans:
+                models.QuerySet.update(own, started_at=began)
+            elif len(spans) == len(executions):
+                for execution, node in zip(executions, spans, strict=True):
+                    execution.started_at = self._at(node.start)
+                    execution.ended_at = self._at(node.end)
+                    execution.status = _status(outcome(node, self._below(node)))
+                fields = ["started_at", "ended_at", "status"]
+                models.QuerySet(AgentExecution).bulk_update(executions, fields)
+
+    def _at(self, time: float) -> datetime:
+        return datetime.fromtimestamp(max(time - self._reported.clock_ahead_s, 0.0), UTC)
+
+
+def _is_root(node: Node, nodes: dict[str, Node]) -> bool:
+    """A span without a parent, or whose parent's process may send no spans to CrewOps."""
+    return not node.parent_id or (node.is_remote and node.parent_id not in nodes)
+
+
+def _status(ending: Ending) -> str:
+    return "cancelled" if ending.status == "waiting" else ending.status
+
+
+def _above(node: Node, nodes: dict[str, Node]) -> str:
+    try:
+        return agent_above(node, nodes)
+    except Unknown:
+        return ""

@@ -1,0 +1,103 @@
+"""The spans of a run beside each other: which agent a span belongs to, and how an agent ended."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runs.reporting.otlp.dialects import Ending
+
+DEPTH = 100  # of a chain of parents
+
+
+@dataclass(slots=True)
+class Node:
+    """What is kept of a span while its run is open."""
+
+    span_id: str
+    parent_id: str = ""
+    kind: str = ""
+    name: str = ""  # of the agent that an agent's span is, of a workflow, of a tool
+    agent: str = ""  # the agent that the span itself names
+    start: float = 0.0
+    end: float = 0.0
+    status: str = ""
+    message: str = ""
+    is_remote: bool = False  # its parent is in another process
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+class Unknown(Exception):
+    """A span between this one and its agent has not arrived."""
+
+
+class Repeated(Exception):
+    """The call has another span already."""
+
+
+def chain(node: Node, nodes: Mapping[str, Node]) -> Iterator[Node]:
+    """The spans above ``node``, the nearest first. Raises ``Unknown`` at one that is missing."""
+    for _ in range(DEPTH):
+        if not node.parent_id:
+            return
+        if node.parent_id not in nodes:
+            raise Unknown
+        node = nodes[node.parent_id]
+        yield node
+
+
+def agent_above(node: Node, nodes: Mapping[str, Node]) -> str:
+    """The name of the agent that ``node`` works for; empty if no span above it is an agent's."""
+    for above in chain(node, nodes):
+        if above.agent:
+            return above.agent
+    return ""
+
+
+def place(node: Node, nodes: Mapping[str, Node]) -> str:
+    """The agent of a tool or model call. Its own attribute is known at once, and counts first.
+
+    Raises ``Repeated`` for an MCP span within the span of the tool call that it carries out.
+    """
+    if node.kind == "mcp" and any(above.kind == "tool" for above in chain(node, nodes)):
+        raise Repeated
+    return node.agent or agent_above(node, nodes)
+
+
+def outcome(node: Node, within: Iterable[Node]) -> Ending:
+    """How an agent or a run ended.
+
+    A span without a status is no proof of success: sources leave the agent's span without one when
+    it was cancelled. Then the calls within it decide. One that failed counts unless another that
+    succeeded began after it: the agent went on.
+    """
+    if node.status:
+        return Ending(node.status, node.message)
+    calls = [call for call in within if call.kind in ("tool", "model", "agent")]
+    went_on = max((call.start for call in calls if _is_fine(call)), default=0.0)
+    bad = [call for call in calls if not _is_fine(call) and call.end > went_on]
+    for status in ("waiting", "cancelled", "failed"):
+        for call in bad:
+            if call.status == status:
+                return Ending(status, call.message)
+    return Ending("succeeded", "")
+
+
+def _is_fine(call: Node) -> bool:
+    return call.status in ("", "succeeded")
+
+
+def within(node: Node, nodes: Mapping[str, Node]) -> list[Node]:
+    """The spans below ``node``."""
+    children: dict[str, list[Node]] = {}
+    for each in nodes.values():
+        children.setdefault(each.parent_id, []).append(each)
+    found: list[Node] = []
+    level = [node]
+    for _ in range(DEPTH):
+        level = [child for each in level for child in children.get(each.span_id, [])]
+        if not level:
+            break
+        found += level
+    return found

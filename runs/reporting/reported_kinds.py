@@ -1,0 +1,249 @@
+"""The kinds of events a reporter sends, with their fields: `docs/reporting.md`."""
+
+import math
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from crews.text import storable
+
+DEPTH = 32  # levels of objects and lists in an event
+INTEGER_LIMIT = 2**31 - 1  # the limit of a database column
+LATEST = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
+
+Key = Annotated[str, Meta(min_length=1, max_length=200)]
+Word = Annotated[str, Meta(pattern=r"^[a-z0-9_]{1,40}$")]
+Seconds = Annotated[float, Meta(ge=0, le=10**9)]
+Tokens = Annotated[int, Meta(ge=0, le=2**53)]
+Cost = Annotated[float, Meta(ge=0, le=10**9)]
+ExitCode = Annotated[int, Meta(ge=-INTEGER_LIMIT, le=INTEGER_LIMIT)]
+Ending = Literal["succeeded", "failed", "cancelled"]
+ToolEnding = Literal["success", "error", "completed_with_errors", "cancelled"]
+CallEnding = Literal["success", "error", "cancelled"]
+
+# Longer texts are shortened to these numbers of characters.
+LIMITS = {
+    "boot.name": 100, "task_start.name": 100, "agent_start.name": 60, "role": 100, "message": 500,
+    "detail": 500,
+    "tool": 40, "provider": 100, "model": 100, "finish_reason": 100,
+    "output": 16_384, "input": 16_384,
+}  # fmt: skip
+
+
+class Invalid(Exception):
+    """The event is rejected: ``code`` is for programs, ``detail`` is a sentence for users."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+class Kind(Struct, kw_only=True, tag_field="type"):
+    """An event. ``at`` is in seconds since 1970; ``None`` stands for the time of receipt."""
+
+    run: Key
+    id: Key | None = None
+    at: float | str | None = None
+
+    @property
+    def type(self) -> str:
+        return self.__struct_config__.tag
+
+
+class Boot(Kind, kw_only=True, tag="boot"):
+    crew: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9_-]{1,50}$")]
+    name: str = ""
+    origin: Annotated[str, Meta(pattern=r"^[a-z0-9_.-]{1,40}$")] = "api"
+    # The controls that the program takes. ``None``: it reads ``stop`` in the answers.
+    controls: list[Literal["cancel", "pause", "message"]] | None = None
+
+
+class AgentStart(Kind, kw_only=True, tag="agent_start"):
+    agent_id: Key
+    name: str = ""
+    role: str = ""
+    parent_agent_id: Key | None = None
+    instance: Key | None = None
+
+
+class AgentEnd(Kind, kw_only=True, tag="agent_end"):
+    agent_id: Key
+    status: Ending
+    instance: Key | None = None
+    message: str = ""
+
+
+class TaskStart(Kind, kw_only=True, tag="task_start"):
+    task_id: Key
+    agent_id: Key | None = None
+    name: str = ""
+    parent_task_id: Key | None = None
+
+
+class TaskEnd(Kind, kw_only=True, tag="task_end"):
+    task_id: Key
+    status: Ending
+    duration_s: Seconds | None = None
+    message: str = ""
+
+
+class ToolStart(Kind, kw_only=True, tag="tool_start"):
+    execution_id: Key
+    tool: Annotated[str, Meta(min_length=1)]
+    agent_id: Key | None = None
+    task_id: Key | None = None
+    params: Any = None
+
+
+class ToolProgress(Kind, kw_only=True, tag="tool_progress"):
+    execution_id: Key
+    message: str | None = None
+    progress: float | None = None
+    output: str = ""
+
+
+class ToolEnd(Kind, kw_only=True, tag="tool_end"):
+    execution_id: Key
+    status: ToolEnding
+    exit_code: ExitCode | None = None
+    duration_s: Seconds | None = None
+    message: str | None = None
+    output: str = ""
+
+
+class LlmStart(Kind, kw_only=True, tag="llm_start"):
+    call_id: Key
+    provider: str
+    model: str
+    agent_id: Key | None = None
+    task_id: Key | None = None
+    input: str | None = None
+
+
+class LlmProgress(Kind, kw_only=True, tag="llm_progress"):
+    call_id: Key
+    input: str | None = None
+    output: str | None = None
+
+
+class LlmEnd(Kind, kw_only=True, tag="llm_end"):
+    call_id: Key
+    status: CallEnding
+    duration_s: Seconds | None = None
+    input_tokens: Tokens | None = None
+    output_tokens: Tokens | None = None
+    cached_tokens: Tokens | None = None
+    reasoning_tokens: Tokens | None = None
+    cost_usd: Cost | None = None
+    finish_reason: str | None = None
+    first_token_s: Seconds | None = None
+    model: str | None = None
+    message: str | None = None
+    output: str | None = None
+
+
+class Handoff(Kind, kw_only=True, tag="handoff"):
+    from_agent_id: Key
+    to_agent_id: Key
+    message: str | None = None
+
+
+class Error(Kind, kw_only=True, tag="error"):
+    message: Annotated[str, Meta(min_length=1)]
+    reason: Word = "reported"
+    agent_id: Key | None = None
+    task_id: Key | None = None
+
+
+class ControlAcknowledged(Kind, kw_only=True, tag="control_acknowledged"):
+    """The program has received the control."""
+
+    control_id: Key
+
+
+class ControlApplied(Kind, kw_only=True, tag="control_applied"):
+    """The program has done what the control asks, or refuses it."""
+
+    control_id: Key
+    status: Literal["applied", "refused"]
+    detail: str = ""
+
+
+class Done(Kind, kw_only=True, tag="done"):
+    status: Ending
+    reason: Word | Literal[""] = ""
+    message: str = ""
+
+
+class Beat(Kind, kw_only=True, tag="beat"):
+    """The reporter is alive."""
+
+
+KINDS: dict[str, type[Kind]] = {kind.__struct_config__.tag: kind for kind in Kind.__subclasses__()}
+# What arrives after the end of the run, and then changes nothing.
+ENDS = (AgentEnd, TaskEnd, ToolEnd, LlmEnd, ControlAcknowledged, ControlApplied)
+
+
+def event_of(raw: dict[str, Any]) -> Kind:
+    """Convert the object ``raw`` to its event. Raises ``Invalid``."""
+    if not is_shallow(raw):
+        raise Invalid("malformed", f"The event is nested deeper than {DEPTH} levels.")
+    kind = KINDS.get(raw["type"]) if isinstance(raw.get("type"), str) else None
+    if kind is None:
+        raise Invalid("unknown_type", f"There is no such type. Choose of: {', '.join(KINDS)}.")
+    given = {name: _cut(kind, name, value) for name, value in raw.items() if value is not None}
+    try:
+        event = msgspec.convert(storable(given), kind)
+        event.at = _seconds(event.at)
+    except (msgspec.ValidationError, OverflowError) as error:
+        raise Invalid("invalid", described(str(error))) from error
+    if event.id is None and kind is not Beat:
+        raise Invalid("invalid", "id: is missing.")
+    return event
+
+
+def is_shallow(value: Any) -> bool:
+    """Whether ``value`` has at most ``DEPTH`` levels."""
+    level = [value]
+    for _ in range(DEPTH + 1):
+        level = [
+            item
+            for each in level
+            for item in (each.values() if isinstance(each, dict) else each)
+            if isinstance(item, dict | list)
+        ]
+        if not level:
+            return True
+    return False
+
+
+def _cut(kind: type[Kind], name: str, value: Any) -> Any:
+    limit = LIMITS.get(f"{kind.__struct_config__.tag}.{name}") or LIMITS.get(name)
+    return value[:limit] if limit and isinstance(value, str) else value
+
+
+def _seconds(at: float | str | None) -> float | None:
+    if isinstance(at, str):
+        try:
+            moment = datetime.fromisoformat(at)
+        except ValueError:
+            raise Invalid("invalid", "at: is no time as RFC 3339 has it.") from None
+        if moment.tzinfo is None:
+            raise Invalid("invalid", "at: has no offset; end it with Z for UTC.")
+        at = moment.timestamp()
+    if at is not None and not (math.isfinite(at) and 0 <= at <= LATEST):
+        raise Invalid("invalid", "at: is no time between 1970 and 9000.")
+    return at
+
+
+def described(error: str) -> str:
+    """Return msgspec's message with the field first: ``duration_s: Expected `float` >= 0.0``."""
+    missing = re.fullmatch(r"Object missing required field `(\w+)`.*", error)
+    if missing:
+        return f"{missing[1]}: is missing."
+    what, _, where = error.partition(" - at `$.")
+    return f"{where.rstrip('`')}: {what}." if where else f"{error}."

@@ -1,0 +1,249 @@
+"""Applies a reporter's events to its run, with the methods of the models."""
+
+from datetime import datetime
+from typing import Any
+
+from runs.execution.redaction import forms, redact, redact_params, secrets_in
+from runs.models import AgentExecution, Run, TaskExecution, ToolExecution
+from runs.reporting import reported_kinds as kinds
+from runs.reporting.agents import slug_of
+from runs.reporting.model_calls import ModelCalls
+from runs.reporting.reported_kinds import Invalid, Kind
+from runs.reporting.signals import error_reported
+
+AGENTS_AT_MOST = 300  # of a run
+OPEN_AGENTS_AT_MOST = 1000  # of a run: one agent may work several times at once
+TASKS_AT_MOST = 1000  # of a run, because its plan lists them all
+OPEN_TOOLS_AT_MOST = 1000  # of a run
+OUTPUT_AT_MOST = 4 * 1024 * 1024  # characters of a tool's output
+
+
+class Reporter(ModelCalls):
+    """Applies events to ``run``, whose row the caller has locked, within ``batch``.
+
+    ``done`` is applied without a batch: the end of a run locks and reads more than its own rows.
+    """
+
+    def take(self, event: Kind) -> None:
+        """Apply the event. Raises ``Invalid`` or ``IllegalMove``, and then has changed nothing."""
+        if self._run.is_over:
+            if not isinstance(event, (*kinds.ENDS, kinds.Done)):
+                raise Invalid("run_ended", f"The run has ended as {self._run.status}.")
+        elif not isinstance(event, kinds.Boot):
+            getattr(self, f"_{event.type}")(event)
+
+    def _agent_start(self, event: kinds.AgentStart) -> None:
+        instance = event.instance or ""
+        self._check_opening(slug_of(event.agent_id), instance=instance)
+        slug = self._agent(event.agent_id, event.name, event.role, event.parent_agent_id)
+        self._open_agent(slug, instance, self._at(event))
+
+    def _agent_end(self, event: kinds.AgentEnd) -> None:
+        slug, at = slug_of(event.agent_id), self._at(event)
+        own = {"agent_id": slug, "instance": event.instance or ""}
+        execution = self._working(**own)
+        if execution is None:
+            if self._batch.select(AgentExecution, **own):
+                return
+            if self._run.agent_executions.filter(**own).exists():
+                return
+            self._check_opening(slug, instance=own["instance"])
+            execution = self._open_agent(self._agent(event.agent_id), own["instance"], at)
+        if self._batch.select(AgentExecution, agent_id=slug, status="running") == [execution]:
+            for task in self._implicit_tasks(slug):
+                task.finish(event.status, message=redact(event.message), at=at)
+        execution.finish(event.status, at=at)
+
+    def _task_start(self, event: kinds.TaskStart) -> None:
+        if self._task(event.task_id) is None:
+            self._begin_task(event.task_id, event.agent_id, event.name, self._at(event))
+
+    def _task_end(self, event: kinds.TaskEnd) -> None:
+        at = self._at(event)
+        task = self._task(event.task_id)
+        if task is None:
+            began = self._before(at, event.duration_s)
+            task = self._begin_task(event.task_id, None, "", began)
+        reason = "task_failed" if event.status == "failed" else ""
+        ended_at = self._ended(task.started_at, at, event.duration_s)
+        task.finish(event.status, reason=reason, message=redact(event.message), at=ended_at)
+
+    def _tool_start(self, event: kinds.ToolStart) -> None:
+        if self._tool(event.execution_id) is None:
+            self._check_number(ToolExecution, OPEN_TOOLS_AT_MOST, "tools open")
+            task = self._task_for(event.task_id, event.agent_id, self._at(event))
+            self._begin_tool(event.execution_id, event.tool, task, event.params, self._at(event))
+
+    def _tool_progress(self, event: kinds.ToolProgress) -> None:
+        tool = self._tool(event.execution_id) or self._unknown_tool(event, self._at(event))
+        if tool.status != ToolExecution.Status.RUNNING:
+            raise Invalid("invalid", "execution_id: this tool has ended.")
+        message = event.message and redact(event.message)
+        self._report(tool, event.output, message=message, progress=event.progress)
+
+    def _tool_end(self, event: kinds.ToolEnd) -> None:
+        at = self._at(event)
+        tool = self._tool(event.execution_id)
+        tool = tool or self._unknown_tool(event, self._before(at, event.duration_s))
+        if tool.status != ToolExecution.Status.RUNNING:
+            return  # only the first end counts
+        if event.output:
+            self._report(tool, event.output)
+        is_cancelled = event.status == "cancelled"
+        message = event.message  # an empty one replaces that of the last progress
+        if is_cancelled and not message:
+            message = "Cancelled."
+        tool.end(
+            "error" if is_cancelled else event.status,
+            exit_code=event.exit_code,
+            message=message and redact(message),
+            at=self._ended(tool.started_at, at, event.duration_s),
+        )
+
+    def _error(self, event: kinds.Error) -> None:
+        error = {"message": redact(event.message), "reason": event.reason}
+        if event.agent_id is not None:
+            error["agent_id"] = slug_of(event.agent_id)
+        if event.task_id is not None:
+            error["task_id"] = str(self._id("task", event.task_id))
+        error_reported.send(Run, run=self._run, error=error)
+
+    def _control_acknowledged(self, event: kinds.ControlAcknowledged) -> None:
+        self._control(event.control_id).acknowledge(at=self._at(event))
+
+    def _control_applied(self, event: kinds.ControlApplied) -> None:
+        control, at = self._control(event.control_id), self._at(event)
+        control.acknowledge(at=at)
+        control.end(event.status, redact(event.detail), at=at)
+
+    def _done(self, event: kinds.Done) -> None:
+        reason = event.reason or ("" if event.status == "succeeded" else event.status)
+        told = {"reason": reason, "message": redact(event.message)}
+        self._run.finish(event.status, **told, at=self._at(event))
+
+    # Agents and tasks of the run
+
+    def _agent(
+        self, agent_id: str | None, name: str = "", role: str = "", parent_id: str | None = None
+    ) -> str:
+        """Return the agent's slug, and add what is new about the agent to the run's plan."""
+        slug = slug_of(agent_id)
+        has_parent = parent_id is not None and slug_of(parent_id) != slug
+        if has_parent:
+            self._check_agents(slug, slug_of(parent_id))
+        parent = self._agent(parent_id) if has_parent else ""
+        fields = {"name": name[:60], "role": role, "parent_agent_id": parent}
+        told = {field: text for field, text in fields.items() if text}
+        agents = self._run.plan["agents"]
+        known = next((agent for agent in agents if agent["agent_id"] == slug), None)
+        if known is None:
+            self._check_agents(slug)
+            own = self._run.crew.agents.filter(slug=slug).first()
+            shown = {"name": own.name, "role": own.role} if own else {"role": ""}
+            entry = {"agent_id": slug, "name": (agent_id or "Run")[:60]} | shown | told
+            self._save_plan(agents=[*agents, entry])
+        elif known | told != known:
+            self._save_plan(agents=[a | told if a is known else a for a in agents])
+        return slug
+
+    def _open_agent(self, slug: str, instance: str, at: datetime) -> AgentExecution:
+        if execution := self._working(agent_id=slug, instance=instance):
+            return execution
+        return AgentExecution.objects.create(
+            run=self._run, agent_id=slug, instance=instance, started_at=at
+        )
+
+    def _begin_task(
+        self, task_id: str, agent_id: str | None, name: str, at: datetime, **extra: Any
+    ) -> TaskExecution:
+        self._check_tasks()
+        self._check_opening(slug_of(agent_id))
+        slug = self._agent(agent_id)
+        if not self._working(agent_id=slug):
+            self._open_agent(slug, "", at)
+        entry = {
+            "task_id": str(self._id("task", task_id)),
+            "name": (name or task_id)[:100],
+            "agent_id": slug,
+            "continue_on_error": False,
+            "steps": [],
+            **extra,
+        }
+        self._save_plan(tasks=[*self._run.plan["tasks"], entry])
+        task = TaskExecution.objects.start(run=self._run, task=entry, at=at)
+        self._tasks[task.task_id] = task
+        return task
+
+    def _task_for(self, task_id: str | None, agent_id: str | None, at: datetime) -> TaskExecution:
+        """Return the task for a tool call.
+
+        A tool without a task, or with the task of another agent, gets a task named after its agent.
+        """
+        if task_id is not None:
+            task = self._task(task_id) or self._begin_task(task_id, agent_id, "", at)
+            is_its = agent_id is None or slug_of(agent_id) == task.agent_id
+            if is_its and task.status == TaskExecution.Status.RUNNING:
+                return task
+            agent_id = task.agent_id if agent_id is None else agent_id
+        if open_ones := self._implicit_tasks(slug_of(agent_id)):
+            return open_ones[0]
+        self._check_tasks()
+        self._check_opening(slug_of(agent_id))
+        slug = self._agent(agent_id)
+        earlier = [task for task in self._run.plan["tasks"] if task.get("of_agent") == slug]
+        names = {agent["agent_id"]: agent["name"] for agent in self._run.plan["agents"]}
+        id = f"\0agent {slug} {len(earlier)}"  # a reporter's own id has no NUL
+        return self._begin_task(id, agent_id, names[slug], at, of_agent=slug)
+
+    # What raises ``Invalid`` comes before the first change of an event: see `transactions.apply`.
+
+    def _check_agents(self, *slugs: str) -> None:
+        known = {agent["agent_id"] for agent in self._run.plan["agents"]}
+        if (new := {*slugs} - known) and len(known) + len(new) > AGENTS_AT_MOST:
+            raise Invalid("limit", f"The run has {AGENTS_AT_MOST} agents.")
+
+    def _check_opening(self, slug: str, **of: str) -> None:
+        if not self._working(agent_id=slug, **of):
+            self._check_number(AgentExecution, OPEN_AGENTS_AT_MOST, "agents at work")
+
+    def _check_tasks(self) -> None:
+        if len(self._run.plan["tasks"]) >= TASKS_AT_MOST:
+            raise Invalid("limit", f"The run has {TASKS_AT_MOST} tasks.")
+
+    def _implicit_tasks(self, slug: str) -> list[TaskExecution]:
+        ids = {t["task_id"] for t in self._run.plan["tasks"] if t.get("of_agent") == slug}
+        running = self._batch.select(TaskExecution, agent_id=slug, status="running")
+        return sorted(
+            (task for task in running if str(task.task_id) in ids), key=lambda task: task.order
+        )
+
+    def _save_plan(self, **parts: list[dict[str, Any]]) -> None:
+        self._run.plan = {**self._run.plan, **parts}
+        self._run.tasks_planned = len(self._run.plan["tasks"])
+        self._run.save(update_fields=["plan", "tasks_planned"])
+
+    # Tools
+
+    def _begin_tool(
+        self, execution_id: str, tool: str, task: TaskExecution, params: Any, at: datetime
+    ) -> ToolExecution:
+        if params is not None and not isinstance(params, dict):
+            params = {"value": params}
+        return ToolExecution.objects.start(
+            id=self._id("tool", execution_id),
+            task_execution=task,
+            tool=redact(tool),
+            params=redact_params(params or {}, forms(secrets_in(params))),
+            at=at,
+        )
+
+    def _unknown_tool(self, event: kinds.ToolProgress | kinds.ToolEnd, at: datetime):
+        """Create a tool whose start was not received, or arrives later."""
+        self._check_number(ToolExecution, OPEN_TOOLS_AT_MOST, "tools open")
+        task = self._task_for(None, None, at)
+        return self._begin_tool(event.execution_id, "unknown", task, None, at)
+
+    def _report(self, tool: ToolExecution, output: str, **told: Any) -> None:
+        if tool.output_length + len(output) > OUTPUT_AT_MOST:
+            raise Invalid("limit", f"The tool has written {OUTPUT_AT_MOST} characters.")
+        tool.report(output=redact(output), **told)

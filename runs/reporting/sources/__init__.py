@@ -1,0 +1,1 @@
+"""What other programs send, mapped to the events of `docs/reporting.md`. One file per program."""

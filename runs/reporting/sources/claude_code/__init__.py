@@ -1,0 +1,1 @@
+"""The hooks of Claude Code: `docs/integrations/claude-code.md`."""

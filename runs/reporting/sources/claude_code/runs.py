@@ -1,0 +1,147 @@
+"""Which run a hook of Claude Code belongs to: one from a person's prompt to the end of its turn.
+
+A session is no run: it may be resumed after its end, and it waits for its user for hours. A prompt
+opens a run, the turn's end ends it, and the next prompt opens another one. A prompt that comes
+while background work holds a run open is a further task of that run.
+"""
+
+import re
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from rest_framework.exceptions import ParseError
+
+from crews.models import ApiKey
+from crews.scoping import unscoped
+from crews.text import storable
+from runs.execution.redaction import forms, redact, redact_params, secrets_in
+from runs.models import ReportedRun, Run, SeenEvent, TaskExecution, ToolExecution
+from runs.reporting.agents import SLUG, slug_of
+from runs.reporting.calls import take
+from runs.reporting.reading import Item
+from runs.reporting.reported_kinds import Invalid, event_of
+from runs.reporting.sources.claude_code.mapping import Event, events_of, title_of
+from runs.reporting.sources.claude_code.payload import MAIN, Hook, hook_of
+from runs.reporting.sources.values import bounded
+from runs.reporting.transactions import digest_of
+
+ORIGIN = "claude-code"
+WAITING = "Waiting for approval."
+INTERRUPTED: Event = {
+    "id": "interrupted",
+    "type": "done",
+    "status": "cancelled",
+    "message": "The turn was interrupted before the next prompt.",
+}
+
+
+def receive(key: ApiKey, payload: Any, crew: str | None, received: datetime) -> None:
+    """Apply a hook. Raises an exception of the API if it is none, or the crew cannot be used."""
+    if crew is not None and not SLUG.fullmatch(crew):
+        raise ParseError("crew: is no slug: 1 to 50 of a-z A-Z 0-9 - _.")
+    try:
+        hook = hook_of(payload)
+        with unscoped():  # what is read is reached from the key's organization
+            if hook.hook_event_name == "PermissionRequest":
+                return _wait_for_approval(key, hook)
+            events = events_of(hook)
+            run = _run_of(key, hook, events, received) if events else None
+        if run is None:
+            return
+        if hook.opens:
+            name = title_of(hook) if hook.prompt else "Claude Code"
+            slug = crew or crew_of(hook.cwd)
+            boot = {"id": "boot", "type": "boot", "crew": slug, "name": name, "origin": ORIGIN}
+            boot["controls"] = []  # a hook is answered only while it runs
+            events = [boot, *events]
+        items = [_item(index, event | {"run": run}) for index, event in enumerate(events)]
+    except Invalid as error:
+        raise ParseError(error.detail) from error
+    for rejected in take(key, items, received).rejected:
+        if rejected["code"] == "unknown_crew":
+            raise ParseError(rejected["detail"])
+
+
+def crew_of(directory: str) -> str:
+    """Return the slug of a crew for a project's directory."""
+    name = re.split(r"[/\\]", directory.rstrip("/\\"))[-1]
+    return re.sub(r"[^a-zA-Z0-9_-]+", "-", name).strip("-")[:50] or ORIGIN
+
+
+def _item(index: int, raw: Event) -> Item:
+    return Item(index, raw["id"], event_of(raw), None)
+
+
+def _own(key: ApiKey) -> QuerySet[ReportedRun]:
+    return ReportedRun.objects.filter(organization=key.organization_id)
+
+
+def _open_run(key: ApiKey, hook: Hook) -> ReportedRun | None:
+    """Return the run of the session that is open."""
+    open_ones = _own(key).filter(source=ORIGIN, run__status=Run.Status.RUNNING)
+    return open_ones.filter(key__startswith=_prefix(hook)).order_by("-run__started_at").first()
+
+
+def _prefix(hook: Hook) -> str:
+    return f"{ORIGIN}:{hook.session}:"
+
+
+def _run_of(key: ApiKey, hook: Hook, events: list[Event], received: datetime) -> str | None:
+    """Return the key of the hook's run; ``None`` if it has none, and does not begin one."""
+    first = f"{_prefix(hook)}{hook.turn}"
+    own_id = events[-1]["id"]
+    if reported := _open_run(key, hook):
+        if not (hook.is_persons and _is_interrupted(reported, own_id)):
+            return reported.key
+        if _own(key).filter(key=first).exists():
+            return None  # an earlier prompt comes again
+        take(key, [_item(0, INTERRUPTED | {"run": reported.key})], received)
+        return first
+    if not hook.opens:
+        return None
+    ended = _own(key).filter(key=first).first()
+    if ended is None:
+        return first
+    if _has_seen(ended, own_id):
+        return None  # it comes again
+    # The turn goes on after its end: a hook has told Claude Code not to stop, or the run was silent
+    # for too long.
+    return f"{first}:{digest_of(own_id).hex()}"
+
+
+def _is_interrupted(reported: ReportedRun, own_id: str) -> bool:
+    """Whether a new prompt means that the turn before was interrupted, of which no hook tells.
+
+    A prompt that waits for the turn's next step has the id of the turn. While sub-agents work, the
+    run goes on.
+    """
+    running = TaskExecution.objects.filter(
+        run=reported.run_id, status=TaskExecution.Status.RUNNING
+    ).values_list("agent_id", flat=True)
+    return set(running) == {MAIN} and not _has_seen(reported, own_id)
+
+
+def _has_seen(reported: ReportedRun, id: str) -> bool:
+    return SeenEvent.objects.filter(run=reported.run_id, digest=digest_of(id)).exists()
+
+
+def _wait_for_approval(key: ApiKey, hook: Hook) -> None:
+    """Say of the call that it waits. The hook does not name it, so it is found by its input."""
+    reported = _open_run(key, hook)
+    if reported is None:
+        return
+    with transaction.atomic():
+        Run.objects.hold(reported.run_id)  # first, as in every method that changes a run
+        open_ones = ToolExecution.objects.filter(
+            task_execution__run=reported.run_id,
+            task_execution__agent_id=slug_of(hook.place["agent_id"]),
+            tool=redact(hook.tool_name)[:40],
+            status=ToolExecution.Status.RUNNING,
+        )
+        asked = storable(bounded(hook.tool_input))
+        params = redact_params(asked, forms(secrets_in(asked)))
+        for tool in open_ones.select_related("task_execution__run").order_by("-started_at"):
+            if tool.params == params:
+                return tool.report(message=WAITING)

@@ -1,0 +1,148 @@
+"""Applies events of one run in one transaction, and returns what became of each."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from crews.batches import Batch, batched
+from crews.text import storable
+from crews.tracking import IllegalMove
+from crews.writes import insert_values
+from runs.models import Run, SeenEvent
+from runs.models.reported_run import DIGEST_BYTES
+from runs.reporting.reading import Item
+from runs.reporting.reported_kinds import Beat, Boot, Invalid
+from runs.reporting.reporter import Reporter
+
+EVENTS_AT_MOST = 500_000  # of a run
+SEEN = [SeenEvent._meta.get_field(name) for name in ("run", "digest")]
+
+
+@dataclass(slots=True)
+class Answer:
+    accepted: int = 0
+    duplicates: int = 0
+    rejected: list[dict[str, Any]] = field(default_factory=list)
+    stop: list[str] = field(default_factory=list)
+    runs: dict[str, str] = field(default_factory=dict)  # our ids by the reporter's keys
+
+    def reject(self, item: Item, error: Invalid) -> None:
+        about = {"id": item.id and storable(item.id), "index": item.index}
+        self.rejected.append(about | {"code": error.code, "detail": error.detail})
+
+    def add(self, other: "Answer") -> None:
+        self.accepted += other.accepted
+        self.duplicates += other.duplicates
+        self.rejected += other.rejected
+        self.stop += [run for run in other.stop if run not in self.stop]
+        self.runs |= other.runs
+
+    def as_json(self) -> dict[str, Any]:
+        self.rejected.sort(key=lambda rejected: rejected["index"])
+        body = {name: getattr(self, name) for name in ("accepted", "duplicates", "rejected")}
+        return body | {name: own for name in ("stop", "runs") if (own := getattr(self, name))}
+
+
+class _RefusedHalfway(Exception):
+    """An event was refused after it had changed something. The transaction is rolled back."""
+
+    def __init__(self, error: Invalid) -> None:
+        super().__init__(error.detail)
+        self.error = error
+
+
+def apply(run_id: UUID, items: Sequence[Item], received: datetime) -> Answer:
+    """Apply the items, all of the same run, in one transaction.
+
+    If an event is refused halfway, each item gets a transaction of its own.
+    """
+    try:
+        with batched() as batch:
+            return _apply(run_id, items, received, batch)
+    except _RefusedHalfway as refused:
+        answer = Answer()
+        if len(items) == 1:
+            answer.reject(items[0], refused.error)
+        else:
+            for item in items:
+                answer.add(apply(run_id, [item], received))
+        return answer
+
+
+def end(run_id: UUID, done: Item, received: datetime) -> Answer:
+    """Apply a ``done``, without a batch: the end of a run also locks its crew."""
+    try:
+        with transaction.atomic():
+            return _apply(run_id, [done], received, None)
+    except _RefusedHalfway as refused:
+        answer = Answer()
+        answer.reject(done, refused.error)
+        return answer
+
+
+def _apply(run_id: UUID, items: Sequence[Item], received: datetime, batch: Batch | None) -> Answer:
+    # The run's row is locked first, as in every method that changes a run.
+    rows = Run.objects.select_related("crew", "reported").select_for_update(of=("self",))
+    run = rows.get(pk=run_id)
+    reported = run.reported
+    digests = [None if isinstance(item.event, Beat) else digest_of(item.event.id) for item in items]
+    seen = _seen(run_id, [digest for digest in digests if digest])
+    reporter = Reporter(run, reported, received, batch)
+    fresh = [
+        item.event
+        for item, digest in zip(items, digests, strict=True)
+        if digest and digest not in seen
+    ]
+    if batch and fresh and not run.is_over:
+        reporter.hold(fresh)
+    answer, new = Answer(), []
+    for item, digest in zip(items, digests, strict=True):
+        if digest is None:
+            reported.beats = True
+            answer.accepted += 1
+            continue
+        if digest in seen:
+            answer.duplicates += 1
+            continue
+        changes = batch and batch.changes
+        try:
+            if reported.events_seen + len(new) >= EVENTS_AT_MOST:
+                raise Invalid("limit", f"The run has had {EVENTS_AT_MOST} events.")
+            reporter.take(item.event)
+        except Invalid as error:
+            if batch is None or batch.changes != changes:
+                raise _RefusedHalfway(error) from error
+            answer.reject(item, error)
+            continue
+        except IllegalMove as error:
+            raise _RefusedHalfway(Invalid("invalid", str(error))) from error
+        seen.add(digest)
+        new.append(digest)
+        answer.accepted += 1
+    insert_values(SeenEvent, SEEN, [(run_id, digest) for digest in new])
+    reported.events_seen += len(new)
+    reported.save(update_fields=["beats", "events_seen"])
+    if any(isinstance(item.event, Boot) and item.event.controls for item in items):
+        answer.runs[reported.key] = str(run_id)
+    if not run.is_over:
+        reported.renew()
+        if run.cancel_requested:
+            answer.stop.append(reported.key)
+    return answer
+
+
+def digest_of(id: str) -> bytes:
+    return hashlib.blake2b(id.encode(), digest_size=DIGEST_BYTES).digest()
+
+
+def _seen(run_id: UUID, digests: Sequence[bytes]) -> set[bytes]:
+    """Return those of the digests whose events the run has had."""
+    known = SeenEvent.objects.filter(run=run_id, digest__in=digests)
+    return (
+        {bytes(digest) for digest in known.values_list("digest", flat=True)} if digests else set()
+    )

@@ -1,0 +1,133 @@
+"""Odd spans: what is rejected, what is ignored, and what any attribute may hold."""
+
+import json
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from crews.models import Crew
+from runs.models import ModelCall, Run, ToolExecution, Trace
+from runs.tests.reporting.otlp.conftest import PROTOBUF, one, protobuf_of, recorded, sent
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"traceId": "xyz"}, "traceId: must be hex"),
+        ({"traceId": 7}, "traceId: must be hex"),
+        ({"traceId": "0" * 32}, "traceId: must have 16 bytes and not be zero"),
+        ({"traceId": "qrvM3e7/qrvM3e7/qrvM3Q=="}, "traceId: must be hex"),
+        ({"spanId": "ab"}, "spanId: must have 8 bytes and not be zero"),
+        ({"parentSpanId": "ab"}, "parentSpanId: must have 8 bytes"),
+        ({"parentSpanId": "b" * 16}, "parentSpanId: is the span itself"),
+        ({"startTimeUnixNano": None}, "startTimeUnixNano: is missing"),
+        ({"startTimeUnixNano": "soon"}, "startTimeUnixNano: must be a whole number"),
+        ({"startTimeUnixNano": "-1"}, "startTimeUnixNano: is out of range"),
+        ({"endTimeUnixNano": "9" * 30}, "endTimeUnixNano: is out of range"),
+    ],
+)
+def test_an_unusable_span_is_rejected_and_its_neighbours_are_not(exporter, fields, why):
+    bad, good = one(**fields), one()
+    bad["resourceSpans"] += good["resourceSpans"]
+    response = sent(exporter, bad)
+    assert response.status_code == 200
+    partial = response.json()["partialSuccess"]
+    assert partial == {"rejectedSpans": "1", "errorMessage": why}
+    assert ToolExecution.objects.count() == 1
+
+
+def test_rejected_spans_are_counted_in_protobuf(exporter, acme):
+    acme.organization.reports_create = False
+    acme.organization.save()
+    response = exporter.post(protobuf_of(recorded("mcp")), PROTOBUF)
+    partial = ExportTraceServiceResponse.FromString(response.content).partial_success
+    assert partial.rejected_spans == 5
+    assert "There is no crew weather-desk" in partial.error_message
+    assert not Trace.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {},
+        {"doubleValue": "NaN"},
+        {"intValue": "7"},
+        {"intValue": "many"},
+        {"bytesValue": "AAE="},
+        {"arrayValue": {"values": [{}, {"stringValue": "a"}]}},
+        {"arrayValue": {}},
+        {"kvlistValue": {"values": [{"key": "a", "value": {}}]}},
+        {"stringValue": "\u0000 \ud800"},
+        {"stringValue": '{"city": "Oslo"}'},
+        {"stringValue": "{" * 9_000},
+        {"stringValue": '{"a":' * 5_000},
+        None,
+        7,
+    ],
+)
+@pytest.mark.parametrize("key", ["gen_ai.tool.call.arguments", "gen_ai.agent.name", "error.type"])
+def test_any_value_is_taken(exporter, key, value):
+    response = sent(exporter, one(more=[{"key": key, "value": value}]))
+    assert (response.status_code, response.json()) == (200, {})
+    assert ToolExecution.objects.count() == 1
+
+
+def test_spans_that_are_no_part_of_a_crew_are_accepted_and_ignored(exporter):
+    request = one()
+    request["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["attributes"] = [
+        {"key": "http.request.method", "value": {"stringValue": "GET"}}
+    ]
+    assert sent(exporter, request).json() == {}
+    assert not Trace.objects.exists()
+    assert not Crew.objects.filter(slug="opentelemetry").exists()
+
+
+@pytest.mark.parametrize(
+    ("resource", "slug"),
+    [
+        ({"service.name": "Weather Desk"}, "weather-desk"),
+        ({"service.name": "x", "crewops.crew": "nightly"}, "nightly"),
+        ({"service.name": "天気"}, "crew-"),
+        ({}, "opentelemetry"),
+    ],
+)
+def test_the_resource_names_the_crew(exporter, resource, slug):
+    request = one()
+    pairs = [{"key": key, "value": {"stringValue": value}} for key, value in resource.items()]
+    request["resourceSpans"][0]["resource"] = {"attributes": pairs}
+    assert sent(exporter, request).json() == {}
+    assert Run.objects.get().crew.slug.startswith(slug)
+
+
+MESSAGES = [
+    {"role": "user", "parts": [{"type": "text", "content": "Hello?"}]},
+    {"role": "assistant", "parts": [{"type": "tool_call", "name": "fetch"}]},
+]
+READ = 'user: Hello?\n\nassistant: {"type": "tool_call", "name": "fetch"}'
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("gen_ai.input.messages", json.dumps(MESSAGES), READ),
+        ("gen_ai.input.messages", "[cut", "[cut"),
+        ("gen_ai.input.messages", '[1, {"a": 2}]', '[1, {"a": 2}]'),
+        ("input.value", "Hello?", "Hello?"),
+        ("input.value", '[{"content": [{"text": "Hello?"}, "you"]}]', "Hello?\nyou"),
+    ],
+)
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_text_of_model_calls_is_stored_where_the_organization_allows_it(
+    exporter, acme, name, value, shown, is_kept
+):
+    acme.organization.keeps_model_text = is_kept
+    acme.organization.save()
+    pairs = [("gen_ai.operation.name", "chat"), (name, value), ("output.value", "Hi.")]
+    attributes = [{"key": key, "value": {"stringValue": text}} for key, text in pairs]
+    assert sent(exporter, one(attributes=attributes)).json() == {}
+    call = ModelCall.objects.unscoped().get()
+    texts = list(call.texts.order_by("part").values_list("part", "text"))
+    assert texts == ([("input", shown), ("output", "Hi.")] if is_kept else [])
+    assert call.first_token_s is None

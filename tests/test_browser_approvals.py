@@ -1,0 +1,44 @@
+"""Deciding about a tool call in a real browser, in a window of the size of a phone."""
+
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import expect
+
+from runs.models import Approval
+from runs.tests.scene import work
+from tests.live import eventually
+from tests.test_browser_crew import signed_in  # noqa: F401  a fixture
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+PHONE = {"width": 390, "height": 844}
+
+
+def ask(run, code: str) -> Approval:
+    call = {"agent_id": "orion", "tool": "script", "params": {"code": code}}
+    return Approval.objects.request(id=uuid4(), run=run, **call, expires_after_s=3600)
+
+
+def test_a_call_is_approved_from_a_phone_and_another_denied_by_key(signed_in, web, acme):  # noqa: F811
+    page, run = signed_in, acme.start_run()
+    work(run)
+    page.set_viewport_size(PHONE)
+    page.goto(f"{web.origin}/approvals/")
+    expect(page.locator("#no-approvals")).to_be_visible()
+    expect(page.locator("[data-live-mark]").first).to_have_attribute("data-state", "live")
+    first = ask(run, "make deploy")  # it comes while the page is open
+    expect(page.locator("[data-approval]")).to_have_count(1)
+    expect(page.locator("#approvals-count")).to_have_text("1")
+    expect(page.locator("[data-approval] pre")).to_have_text("make deploy")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    page.get_by_label("Note").fill("from the train")
+    page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_text("Approved: script of orion.")).to_be_visible()
+    first.refresh_from_db()
+    assert (first.status, first.note, first.by) == ("approved", "from the train", "acme-operator")
+    second = ask(run, "make release")
+    expect(page.locator("[data-approval]")).to_have_count(1)
+    page.keyboard.press("d")
+    page.locator("#confirm .btn-primary").click()
+    eventually(lambda: Approval.objects.get(pk=second.pk).status == "denied", within_s=20)
+    expect(page.locator("#approvals-count")).to_be_hidden()

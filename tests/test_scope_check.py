@@ -1,0 +1,198 @@
+"""Whoever forgets to ask whose rows they are gets an error where somebody is being answered, and no rows."""
+
+import uuid
+
+import pytest
+from channels.layers import get_channel_layer
+from channels.testing import WebsocketCommunicator
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.db import connections, models
+from django.http import HttpRequest, HttpResponse
+from django.test import Client
+from django.urls import path
+from django.utils import timezone
+from rest_framework.test import APIClient
+from rest_framework.views import APIView
+from rest_framework_simplejwt.tokens import AccessToken
+
+from conftest import Tenant, make_tenant
+from crews.models import AuditEntry, Crew, Organization
+from crews.scoping import ScopedQuerySet, UnscopedQuery, enforcing_scope
+from realtime.close_codes import CloseCode
+from realtime.delivery.access import Grant, WatchedRun
+from realtime.sockets.consumer import Admission
+from realtime.sockets.run import RunConsumer
+from runs.models import Approval, ModelCall, ReportedRun, Run, TaskExecution, ToolExecution
+from runs.reporting.calls import take
+from runs.reporting.reading import Item
+from runs.reporting.reported_kinds import event_of
+
+OWNED = [m for m in apps.get_models() if isinstance(m._default_manager.all(), ScopedQuerySet)]
+READS = {
+    "all": list,
+    "one": lambda rows: rows.first(),
+    "values": lambda rows: list(rows.values()),
+    "count": lambda rows: rows.count(),
+    "exists": lambda rows: rows.exists(),
+    "iterator": lambda rows: list(rows.iterator()),
+    "aggregate": lambda rows: rows.aggregate(n=models.Count("pk")),
+    "many": lambda rows: rows.in_bulk(),
+    "contains": lambda rows: rows.contains(rows.model(pk=rows.model._meta.pk.get_default() or 1)),
+    "plan": lambda rows: rows.explain(),
+    "SQL": lambda rows: list(rows.raw(f"SELECT * FROM {rows.model._meta.db_table}")),
+    "joined": lambda rows: list(rows | rows.unscoped()),
+    "deletion": lambda rows: rows.filter(pk=None).delete(),
+}
+
+
+@pytest.fixture
+def two(acme: Tenant, globex: Tenant) -> tuple[Tenant, Tenant]:
+    """Organizations with a row of every model."""
+    for tenant in (acme, globex):
+        tenant.keep_secret()
+        key, _ = tenant.issue_key("report")
+        about = {"agent_id": "orion", "call_id": "c", "provider": "p", "model": "m"}
+        events = [
+            {"type": "boot", "crew": tenant.crew.slug},
+            {"type": "agent_start", "agent_id": "orion"},
+            {"type": "llm_start", **about},
+            {"type": "handoff", "from_agent_id": "orion", "to_agent_id": "vega"},
+        ]
+        items = [
+            Item(number, None, event_of(event | {"run": "r", "id": f"{number}"}), None)
+            for number, event in enumerate(events)
+        ]
+        assert take(key, items, timezone.now()).accepted == len(events)
+        reported = ReportedRun.objects.get(organization=tenant.organization)
+        trace = reported.traces.create(organization=tenant.organization, trace_id="a" * 32)
+        trace.spans.create(span_id="b" * 16, received_at=timezone.now(), node={})
+        tenant.notify().tries.create(number=1, duration_s=0.1)
+        run = tenant.start_run()
+        task = TaskExecution.objects.start(run=run, task=run.plan["tasks"][0])
+        tool = ToolExecution.objects.start(task_execution=task, tool="script", params={})
+        tool.report(output="some output")
+        call = {"agent_id": "orion", "at": timezone.now()}
+        ModelCall.objects.start(run=run, id=uuid.uuid4(), **call).keep("input", "some text")
+        tenant.crew.approval_rules.create(organization=tenant.organization)
+        asked = {"agent_id": "orion", "tool": "script", "params": {}, "expires_after_s": 3600}
+        Approval.objects.request(id=uuid.uuid4(), run=run, **asked)
+        run.cancel()
+    return acme, globex
+
+
+def leads_to_an_organization(model: type[models.Model]) -> bool:
+    ways = [field.related_model for field in model._meta.concrete_fields if field.is_relation]
+    return model is Organization or any(leads_to_an_organization(way) for way in ways)
+
+
+def organization_of(record: models.Model) -> int:
+    way = type(record)._default_manager.all().organization_path.replace("__", ".")
+    for name in way.split("."):
+        record = getattr(record, name)
+    return getattr(record, "pk", record)
+
+
+def test_every_model_with_a_way_to_an_organization_is_owned():
+    led = {model for model in apps.get_models() if leads_to_an_organization(model)}
+    assert {*OWNED} == led | {AuditEntry}  # whose entries outlive what they are about
+    assert len(led) > 8
+
+
+@pytest.mark.parametrize("model", OWNED)
+def test_rows_that_were_not_reached_are_not_read(two, model):
+    for name, read in READS.items():
+        if name == "deletion" and model is AuditEntry:
+            continue  # refused to everybody
+        with enforcing_scope(), pytest.raises(UnscopedQuery, match=model.__name__):
+            read(model._default_manager.all())
+        read(model._default_manager.all())  # where nobody is answered
+
+
+@pytest.mark.parametrize("model", OWNED)
+@pytest.mark.parametrize("scope", ["visible_to", "operable_by", "managed_by"])
+def test_rows_that_were_reached_are_the_users(two, superuser, model, scope):
+    acme, globex = two
+    rows = getattr(model._default_manager, scope)
+    with enforcing_scope():
+        own = {organization_of(row) for row in rows(acme.admin)}
+        everybodys = {organization_of(row) for row in rows(superuser)}
+        assert not rows(User(is_active=False)).exists()
+    assert own == {acme.organization.pk}
+    assert everybodys >= {acme.organization.pk, globex.organization.pk}
+
+
+def test_relations_of_a_record_are_reached_with_it(two):
+    acme, _ = two
+    with enforcing_scope():
+        crew = Crew.objects.visible_to(acme.viewer).get()
+        assert (
+            crew.runs.get(origin="worker").task_executions.first().run.crew.organization
+            == acme.organization
+        )
+        assert (
+            Crew.objects.visible_to(acme.viewer).prefetch_related("tasks__agent").get().tasks.all()
+        )
+        crew.refresh_from_db()
+        crew.full_clean()
+        with pytest.raises(UnscopedQuery):
+            Run.objects.filter(crew=crew).get()
+
+
+def careless_page(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(Crew.objects.get(slug="crew", organization__slug="globex").name)
+
+
+class CarelessView(APIView):
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return careless_page(request)
+
+
+urlpatterns = [path("page/", careless_page), path("api/", CarelessView.as_view())]
+
+
+@pytest.mark.parametrize("forgot", [True, False], ids=["forgot", "control: no check"])
+@pytest.mark.parametrize("address", ["/page/", "/api/"])
+def test_a_view_that_forgets_shows_nothing(two, settings, address, forgot):
+    settings.ROOT_URLCONF = __name__
+    if not forgot:
+        settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "audit_actor" not in name]
+    acme, globex = two
+    client = APIClient() if address == "/api/" else Client()
+    client.raise_request_exception = False
+    client.force_login(acme.viewer)
+    response = client.get(address)
+    assert response.status_code == (500 if forgot else 200)
+    assert (globex.crew.name in response.content.decode()) == (not forgot)
+
+
+class Careless(RunConsumer):
+    """Looks its run up by itself, and not in what its user may see."""
+
+    def admit(self, grant: Grant, run: WatchedRun | None) -> Admission:
+        Run.objects.get()
+        return super().admit(grant, run)
+
+
+@pytest.fixture
+def stage(transactional_db, monkeypatch) -> tuple[Tenant, Run]:
+    # The consumers of this process query on threads, whose connections would outlive the test.
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
+    tenant = make_tenant("acme")
+    return tenant, tenant.start_run()
+
+
+@pytest.mark.parametrize("consumer", [Careless, RunConsumer])
+async def test_a_socket_that_reads_rows_itself_is_closed(stage, consumer):
+    acme, run = stage
+    token = str(AccessToken.for_user(acme.viewer))
+    socket = WebsocketCommunicator(consumer.as_asgi(), "/ws", subprotocols=["token", token])
+    socket.scope["url_route"] = {"args": (), "kwargs": {"run_id": str(run.pk)}}
+    assert (await socket.connect(timeout=5))[0]
+    answer = await socket.receive_output(timeout=5)
+    if consumer is Careless:
+        assert (answer["type"], answer["code"]) == ("websocket.close", CloseCode.SERVER_ERROR)
+    else:
+        assert '"hello"' in answer["text"]
+    await socket.disconnect()
+    await get_channel_layer().flush()
