@@ -7,12 +7,15 @@ import pytest
 
 from tests.live import Web
 
+EXPECT_MS = 20_000  # Playwright's own 5 s are too short while six processes of tests share two cores
+
 
 # Not for the session: while Playwright is there, nothing else in this thread can run an event loop.
 @pytest.fixture(scope="module")
 def chromium() -> Iterator:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=EXPECT_MS)
     # Playwright's synchronous interface keeps an event loop in this thread, beside our queries.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:

@@ -41,9 +41,12 @@ class Restricted:
         self.admin.execute_command("ACL", "SETUSER", "crewops", "reset", "on", ">p@ss", *rights)
         self.admin.execute_command("ACL", "LOG", "RESET")
 
-    def refused(self) -> list[str]:
-        """What somebody was not allowed since the rights were given."""
-        return [entry["object"] for entry in self.admin.acl_log()]
+    def refused(self) -> set[str]:
+        """What somebody was not allowed since the rights were given, but for redis-py's own name.
+
+        The client sends it to a server of version 7.2 or newer, and goes on if it is refused.
+        """
+        return {entry["object"] for entry in self.admin.acl_log()} - {"client|setinfo"}
 
     def stop(self) -> None:
         self.admin.close()
@@ -118,7 +121,7 @@ def test_a_run_needs_no_other_right(restricted, acme, transactional_db):
         keys = [key.decode() for key in restricted.admin.scan_iter()]
         assert keys
         assert all(key.startswith("crewops:") for key in keys)
-        assert restricted.refused() == []
+        assert restricted.refused() == set()
     finally:
         web.stop()
         worker.stop()

