@@ -7,7 +7,7 @@ import pytest
 
 from tests.live import Web
 
-EXPECT_MS = 20_000  # Playwright's own 5 s are too short while six processes of tests share two cores
+EXPECT_MS = 20_000  # six processes of tests share two cores: 5 s are too short
 
 
 # Not for the session: while Playwright is there, nothing else in this thread can run an event loop.
