@@ -26,6 +26,7 @@ CONTROL = {"Run": ["Reset"], "Graph": ["Snapshot", "Reset", "Gone"], "Mission": 
 LOGGED = {
     "seq": {"type": "integer", "minimum": 1, "description": "1, 2, 3 ... in its stream."},
     "timestamp": {"type": "string", "format": "date-time", "description": "UTC, with a Z."},
+    "stream": {"type": "string", "description": "The stream's name; only on /ws/live."},
     "truncated": {"const": True, "description": "The event was cut to 64 KiB."},
 }
 
@@ -85,7 +86,9 @@ def _definitions() -> dict[str, Any]:
 
 def _asyncapi(definitions: dict[str, Any]) -> dict[str, Any]:
     def sent(stream: str) -> list[type]:
-        return [*(k for k in KINDS.values() if k.stream == stream), *frames.SERVER]
+        if stream == "live":
+            return [*KINDS.values(), *frames.SERVER]
+        return [*(k for k in KINDS.values() if k.stream == stream), *frames.OF_EVERY_SOCKET]
 
     id_ = {"description": "A UUID."}
     addresses = {
@@ -93,6 +96,7 @@ def _asyncapi(definitions: dict[str, Any]) -> dict[str, Any]:
         "graph": ("/ws/graph/{crew_id}", {"crew_id": id_}),
         "graphs": ("/ws/graph", {}),
         "mission": ("/ws/mission", {}),
+        "live": ("/ws/live", {}),
     }
     event_streams = {
         "run_events": ("/sse/runs/{run_id}", {"run_id": id_}),
@@ -103,7 +107,8 @@ def _asyncapi(definitions: dict[str, Any]) -> dict[str, Any]:
     for channel, (address, parameters) in (addresses | event_streams).items():
         over_http = channel in event_streams
         kinds = [_name(kind) for kind in sent(channel.removesuffix("_events").removesuffix("s"))]
-        given = [] if over_http else [_name(kind) for kind in frames.CLIENT]
+        taken = frames.CLIENT if channel == "live" else frames.TO_EVERY_SOCKET
+        given = [] if over_http else [_name(kind) for kind in taken]
         channels[channel] = {
             "address": address,
             "messages": {

@@ -1,4 +1,4 @@
-"""A limit on the frames a client sends: ten a second, with bursts of twenty."""
+"""A limit on what a client sends; by default on frames: ten a second, with bursts of twenty."""
 
 import time
 
@@ -7,17 +7,18 @@ BURST = 20.0  # frames
 
 
 class RateLimit:
-    """A token bucket."""
+    """A token bucket: ``rate`` a second, ``burst`` at once."""
 
-    __slots__ = ("_at", "_tokens")
+    __slots__ = ("_at", "_burst", "_rate", "_tokens")
 
-    def __init__(self) -> None:
-        self._tokens = BURST
+    def __init__(self, rate: float = RATE, burst: float = BURST) -> None:
+        self._rate, self._burst = rate, burst
+        self._tokens = burst
         self._at = time.monotonic()
 
     def allows(self) -> bool:
         now = time.monotonic()
-        self._tokens = min(BURST, self._tokens + (now - self._at) * RATE)
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now
         if self._tokens < 1:
             return False

@@ -188,6 +188,7 @@ route                                         admin operator viewer outsider hom
 ^ws/mission/?$                                open  open     open   open     open     4401      open
 ^ws/graph/?$                                  open  open     open   open     open     4401      open
 ^ws/graph/(?P<crew_id>[^/]+)/?$               open  open     open   4404     4404     4401      open
+^ws/live/?$                                   open  open     open   open     open     4401      open
                                               4404  4404     4404   4404     4404     4404      4404
 """
 SOCKETS_OF_KEYS = """
@@ -197,6 +198,7 @@ route                                         report watch operate foreign revok
 ^ws/mission/?$                                4403   open  4403    open    4401
 ^ws/graph/?$                                  4403   open  4403    open    4401
 ^ws/graph/(?P<crew_id>[^/]+)/?$               4403   open  4403    4404    4401
+^ws/live/?$                                   open   open  4403    open    4401
                                               4404   4404  4404    4404    4401
 """
 SHARED_SOCKETS = {r"^ws/runs/(?P<run_id>[^/]+)/?$", r"^sse/runs/(?P<run_id>[^/]+)/?$"}

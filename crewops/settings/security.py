@@ -105,6 +105,7 @@ HTTP_THREADS = env.int("HTTP_THREADS", default=16)  # requests that one web proc
 # A crew page opens up to six sockets, any other page one or two. The limit of a user allows a dozen
 # crew pages and some programs. An address may belong to an office.
 SOCKETS_PER_USER = env.int("SOCKETS_PER_USER", default=100)
+STREAMS_PER_USER = env.int("STREAMS_PER_USER", default=2000)  # on all their live sockets
 SOCKETS_PER_ADDRESS = env.int("SOCKETS_PER_ADDRESS", default=500)
 SOCKETS_PER_PROCESS = env.int("SOCKETS_PER_PROCESS", default=10_000)  # of one web process
 API_CALLS_PER_MINUTE = env.int("API_CALLS_PER_MINUTE", default=1200)  # of one user

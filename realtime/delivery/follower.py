@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from realtime import log, metrics
@@ -12,6 +13,7 @@ from realtime.servers.writer import Writer
 
 PAGE_BYTES = 128 * 1024  # read at once for a socket; about as much as a socket takes
 STUCK_S = 30.0  # a socket that takes no data for so long is closed
+NO_TURNS: AbstractAsyncContextManager = nullcontext()
 
 
 class TooSlow(Exception):
@@ -26,7 +28,8 @@ class Follower:
     number for it, not a queue.
 
     ``on_last()`` is called after the stream's last event was written, ``on_reset(reason)`` when
-    the position is no longer valid, ``on_failure(error)`` when the socket cannot be served.
+    the position is no longer valid, ``on_failure(error)`` when the socket cannot be served. While
+    a follower reads a page it holds ``turn``, which the followers of a socket may share.
     """
 
     __slots__ = (
@@ -35,6 +38,7 @@ class Follower:
         "_on_reset",
         "_position",
         "_task",
+        "_turn",
         "_writer",
         "feed",
         "on_last",
@@ -49,6 +53,7 @@ class Follower:
         on_last: Callable[[], None],
         on_reset: Callable[[str], None],
         on_failure: Callable[[BaseException], None],
+        turn: AbstractAsyncContextManager = NO_TURNS,
     ) -> None:
         self.feed = feed
         self.on_last = on_last
@@ -57,6 +62,7 @@ class Follower:
         self._encoding = encoding
         self._on_reset = on_reset
         self._on_failure = on_failure
+        self._turn = turn
         self._task: asyncio.Task[None] | None = None
 
     def start(self, position: int) -> None:
@@ -106,9 +112,10 @@ class Follower:
 
     async def _read_log(self) -> None:
         while self._position < self.feed.head:
-            await self._drained()  # a socket that takes no data holds no slot
-            async with self.feed.page_slots:
-                follows = await self._write_page()
+            async with self._turn:
+                await self._drained()  # a socket that takes no data holds no slot
+                async with self.feed.page_slots:
+                    follows = await self._write_page()
             if not follows:
                 await self._handle_absent_page()
                 return

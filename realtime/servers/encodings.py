@@ -32,6 +32,13 @@ class Encoding:
         return self._frame(text)
 
 
+class StreamNamed(Encoding):
+    """WebSocket messages of a socket with any streams: an event says which one it belongs to."""
+
+    def event(self, feed: Numbered, entry: Entry) -> Frame:
+        return self._frame(f'{{"stream":"{feed.stream}",{entry.text[1:]}')
+
+
 class EventStreamEncoding(Encoding):
     """Server-Sent Events. An event's ``id`` names its position: ``epoch:seq``."""
 
@@ -76,5 +83,6 @@ def chunk_of(text: str) -> bytes:
 
 # The key is whether the connection's writer takes bytes: `Writer.framed`.
 WEBSOCKET = {True: Encoding(frame_of), False: Encoding(str)}
+LIVE = {True: StreamNamed(frame_of), False: StreamNamed(str)}
 EVENT_STREAM = {True: EventStreamEncoding(chunk_of), False: EventStreamEncoding(str)}
 UNNUMBERED = {True: UnnumberedEventStream(chunk_of), False: UnnumberedEventStream(str)}

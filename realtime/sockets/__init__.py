@@ -1,1 +1,1 @@
-"""The three sockets: authenticate, authorize, join, catch up, relay."""
+"""The sockets: authenticate, authorize, join, catch up, relay."""

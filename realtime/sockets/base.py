@@ -1,7 +1,7 @@
 """A socket that follows streams: it joins their groups, catches up, and relays events."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import parse_qs
@@ -12,7 +12,7 @@ from django.conf import settings
 from realtime import log
 from realtime.close_codes import CloseCode
 from realtime.delivery.access import Grant, WatchedRun
-from realtime.delivery.follower import Follower
+from realtime.delivery.follower import NO_TURNS, Follower
 from realtime.log import streams
 from realtime.sockets.consumer import Admission, SocketConsumer
 from realtime.sockets.frames import Gone, Hello, Reset
@@ -54,6 +54,8 @@ class StreamConsumer(SocketConsumer):
 
     resumable = True  # whether ``?since=`` is used
     since: int | None = None  # the position without ``?since=``; ``None``: `begin` decides
+    empty: str | None = None  # the stream that ``hello`` names while the socket has no streams
+    turn: AbstractAsyncContextManager = NO_TURNS  # see `Follower`
 
     @abstractmethod
     async def begin(self, positions: dict[str, log.Position]) -> dict[str, Beginning]:
@@ -63,13 +65,13 @@ class StreamConsumer(SocketConsumer):
     def allowed(self, grant: Grant, run: WatchedRun | None) -> set[str]:
         """The streams the socket may follow now. Raises ``Refusal`` if it has to close."""
 
-    async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
+    def prepare(self) -> None:
+        super().prepare()
         self.followers: dict[str, Follower] = {}
         self._widening = False
         self._grant: Grant | None = None  # at the last check
         self._run: WatchedRun | None = None
         self._was_member = False
-        await super().__call__(scope, receive, send)
 
     async def open(self, admission: Admission) -> None:
         followed = admission.streams
@@ -139,7 +141,7 @@ class StreamConsumer(SocketConsumer):
             if stream not in self.followers:
                 self.followers[stream] = await self._join(stream)
         if not self.followers:
-            await self.say(_hello(stream=None, epoch=None, head=0))
+            await self.say(hello(stream=self.empty, epoch=None, head=0))
         starts = await self._starts(sorted(followed), since, epoch)
         for stream, start in starts.items():
             if stream in self.followers and not self.closed:
@@ -154,6 +156,7 @@ class StreamConsumer(SocketConsumer):
             on_last=self._complete,
             on_reset=lambda reason: self.soon(self._restart(stream, reason)),
             on_failure=self.failed,
+            turn=self.turn,
         )
 
     async def _starts(
@@ -176,7 +179,7 @@ class StreamConsumer(SocketConsumer):
         follower = self.followers[stream]
         follower.feed.start(start.position)
         head = {"stream": stream, "epoch": start.position.epoch, "head": start.position.head}
-        await self.say(_hello(**head))
+        await self.say(hello(**head))
         if start.reset:
             await self.say(Reset(**head, reason=start.reset))
         await self._say_beginning(start)
@@ -228,7 +231,7 @@ def log_ids(crew_id: UUID, organization_id: int) -> dict[str, str]:
     return {"crew_id": str(crew_id), "organization_id": str(organization_id)}
 
 
-def _hello(*, stream: str | None, epoch: str | None, head: int) -> Hello:
+def hello(*, stream: str | None, epoch: str | None, head: int) -> Hello:
     heartbeat_s = settings.REALTIME_HEARTBEAT_S
     return Hello(stream=stream, epoch=epoch, head=head, heartbeat_s=heartbeat_s)
 

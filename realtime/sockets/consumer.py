@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from contextvars import copy_context
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -13,7 +13,7 @@ from structlog.contextvars import bind_contextvars
 from realtime.close_codes import CloseCode
 from realtime.delivery.access import Grant, Principal, WatchedRun
 from realtime.rate_limit import RateLimit
-from realtime.servers.encodings import WEBSOCKET
+from realtime.servers.encodings import WEBSOCKET, Encoding
 from realtime.servers.writer import writer_for
 from realtime.sockets import auth, request_id
 from realtime.sockets.addresses import counted
@@ -34,6 +34,8 @@ class Admission(NamedTuple):
 class SocketConsumer(Socket):
     """A socket of a user, of an API key or of an anonymous client."""
 
+    encodings: ClassVar[dict[bool, Encoding]] = WEBSOCKET
+
     @abstractmethod
     def admit(self, grant: Grant, run: WatchedRun | None) -> Admission:
         """Return what the holder of the grant may follow here. Raises ``Refusal``.
@@ -44,6 +46,11 @@ class SocketConsumer(Socket):
     def asked_run(self) -> UUID | None:
         """The id of the run in the socket's path, if there is one."""
         return None
+
+    @property
+    def holder_kind(self) -> str:
+        """Whose limits count for this socket, in words, if it is not anonymous."""
+        return "API key" if self.user_id is None else "user"
 
     @abstractmethod
     async def open(self, admission: Admission) -> None:
@@ -64,7 +71,7 @@ class SocketConsumer(Socket):
         accept = {"type": "websocket.accept", "headers": [request_id.header()]}
         await self.base_send(accept | {"subprotocol": auth.selected_subprotocol(self.scope)})
         self.writer = writer_for(self.scope, self.base_send)
-        self.encoding = WEBSOCKET[self.writer.framed]
+        self.encoding = self.encodings[self.writer.framed]
         await self.serve()
 
     async def serve(self) -> None:
@@ -76,8 +83,7 @@ class SocketConsumer(Socket):
         self._forget_handshake()
         bind_contextvars(user_id=self.user_id, **admission.log_ids)
         if self.principal is not None:
-            kind = "API key" if self.user_id is None else "user"
-            self.slots.acquire(kind, str(self.principal), settings.SOCKETS_PER_USER)
+            self.slots.acquire(self.holder_kind, str(self.principal), settings.SOCKETS_PER_USER)
         await self.open(admission)
         self._context = copy_context()
         if not self.closed:
@@ -98,12 +104,16 @@ class SocketConsumer(Socket):
                 case "auth":
                     await self._reauthenticate(frame.get("token"))
                 case _:
-                    raise Malformed("Send ping, pong or auth.")
+                    await self.take(frame)
         except Malformed as error:
             self._malformed += 1
             await self.say(ErrorMessage(code="malformed", detail=str(error)))
             if self._malformed >= MALFORMED_LIMIT:
                 raise Refusal(CloseCode.MALFORMED, "Malformed messages.") from None
+
+    async def take(self, frame: dict[str, Any]) -> None:
+        """Handle a frame of another type. Raises ``Malformed``."""
+        raise Malformed("Send ping, pong or auth.")
 
     def beat(self) -> None:
         """Send a heartbeat with the heads of the streams."""

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from runs.events.fields import ToolOutcome
 
@@ -128,10 +128,31 @@ class AuthOk(Frame, frozen=True, kw_only=True, tag="auth_ok"):
 
 
 class ErrorMessage(Frame, frozen=True, kw_only=True, tag="error_message"):
-    """What is wrong; a close may follow. ``code`` is for programs, ``detail`` for a person."""
+    """What is wrong; a close may follow. ``code`` is for programs, ``detail`` for a person.
+
+    On a live socket ``stream`` names the stream of a frame that changed nothing.
+    """
 
     code: int | str
     detail: str
+    stream: str | UnsetType = UNSET
+
+
+class Close(Frame, frozen=True, kw_only=True, tag="close"):
+    """On a live socket: a stream was refused or has ended. No frame of it follows.
+
+    ``code`` is the close code that a socket of its own would have. The socket stays open.
+    """
+
+    stream: str
+    code: int
+    reason: str
+
+
+class Unsubscribed(Frame, frozen=True, kw_only=True, tag="unsubscribed"):
+    """On a live socket: the answer to ``unsubscribe``. No frame of the stream follows."""
+
+    stream: str
 
 
 class ClientPing(Frame, frozen=True, kw_only=True, tag="ping"):
@@ -148,5 +169,31 @@ class Auth(Frame, frozen=True, kw_only=True, tag="auth"):
     token: str
 
 
-SERVER = (Hello, Snapshot, Reset, Gone, Ping, Pong, AuthOk, ErrorMessage)
-CLIENT = (ClientPing, ClientPong, Auth)
+class WantedStream(TypedDict):
+    """A stream that a client wants, and its position. Without ``since`` it begins as a new one."""
+
+    stream: str
+    since: NotRequired[int | None]
+    epoch: NotRequired[str | None]
+
+
+class Subscribe(Frame, frozen=True, kw_only=True, tag="subscribe"):
+    """Asks for a stream, or for each of ``streams``."""
+
+    stream: str | UnsetType = UNSET
+    since: int | UnsetType | None = UNSET
+    epoch: str | UnsetType | None = UNSET
+    streams: list[WantedStream] | UnsetType = UNSET
+
+
+class Unsubscribe(Frame, frozen=True, kw_only=True, tag="unsubscribe"):
+    """Ends a stream, or each of ``streams``."""
+
+    stream: str | UnsetType = UNSET
+    streams: list[str] | UnsetType = UNSET
+
+
+OF_EVERY_SOCKET = (Hello, Snapshot, Reset, Gone, Ping, Pong, AuthOk, ErrorMessage)
+SERVER = (*OF_EVERY_SOCKET, Close, Unsubscribed)
+TO_EVERY_SOCKET = (ClientPing, ClientPong, Auth)
+CLIENT = (*TO_EVERY_SOCKET, Subscribe, Unsubscribe)

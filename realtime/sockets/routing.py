@@ -3,6 +3,7 @@
 from django.urls import re_path
 
 from realtime.sockets.graph import GraphConsumer
+from realtime.sockets.live import LiveConsumer
 from realtime.sockets.mission import MissionConsumer
 from realtime.sockets.run import RunConsumer
 from realtime.sockets.sse import GraphEvents, MissionEvents, RunEvents
@@ -13,6 +14,7 @@ websocket_urlpatterns = [
     re_path(r"^ws/mission/?$", MissionConsumer.as_asgi(), name="ws-mission"),
     re_path(r"^ws/graph/?$", GraphConsumer.as_asgi(), name="ws-graphs"),
     re_path(r"^ws/graph/(?P<crew_id>[^/]+)/?$", GraphConsumer.as_asgi(), name="ws-graph"),
+    re_path(r"^ws/live/?$", LiveConsumer.as_asgi(), name="ws-live"),
     re_path(r"", UnknownConsumer.as_asgi()),
 ]
 

@@ -14,6 +14,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from conftest import make_tenant
 from realtime.delivery.layer import StreamLayer
 from realtime.sockets.graph import GraphConsumer
+from realtime.sockets.live import LiveConsumer
 from realtime.sockets.mission import MissionConsumer
 from realtime.sockets.run import RunConsumer
 
@@ -22,13 +23,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 OURS = {"websocket.connect", "websocket.receive", "websocket.disconnect"}
 GROUP = re.compile(r"(run|graph|mission)\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 CONSUMERS = {"run": RunConsumer, "mission": MissionConsumer, "graph": GraphConsumer}
+WITH_LIVE = CONSUMERS | {"live": LiveConsumer}
 
 
 def trap(kind: str) -> tuple[type, list[str]]:
     """A consumer of this kind, and the types of all messages that chose one of its methods."""
     chosen: list[str] = []
 
-    class Trap(CONSUMERS[kind]):
+    class Trap(WITH_LIVE[kind]):
         async def dispatch(self, message: dict[str, Any]) -> None:
             chosen.append(message["type"])
             await super().dispatch(message)
@@ -65,7 +67,7 @@ async def layer() -> StreamLayer:
     await layer.flush()
 
 
-@pytest.mark.parametrize("kind", CONSUMERS)
+@pytest.mark.parametrize("kind", WITH_LIVE)
 async def test_no_type_a_client_writes_chooses_a_method(layer, acme, run, kind):
     consumer, chosen = trap(kind)
     names = [name for name in dir(consumer) if not name.startswith("__")]

@@ -101,6 +101,9 @@ FUNCTIONS = {
     "realtime/sockets/base.py": "_resume_from~since.is access_checked~grant.active "
      "access_checked~grant.credential open~self.node.access.add stays_member",
     "realtime/sockets/graph.py": "admit allowed",
+    "realtime/sockets/live.py": "admit check _make_room _is_of_session",
+    "realtime/sockets/subscriptions.py": "admit allowed",
+    "realtime/sockets/wanted.py": "_entries _name",
     "realtime/sockets/inbound.py": "parse",
     "realtime/delivery/connection_counts.py": "acquire_of_process",
     "realtime/sockets/mission.py": "admit",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from realtime.sockets.consumer import SocketConsumer
+from realtime.sockets.live import LiveConsumer
 from tests.security.wire import CLOSE, frame
 
 LIMIT = 64 * 1024  # bytes of a message that the server reads
@@ -135,3 +136,37 @@ class Frames:
         value = {rng.choice(keys): self._value(depth - 1) for _ in range(rng.randrange(5))}
         # These two would be answered, as the contract has it.
         return value if value.get("type") not in ("ping", "pong") else value | {"type": "pang"}
+
+
+class LiveFrames(Frames):
+    """For a live socket: also generated ``subscribe`` and ``unsubscribe``, of these streams."""
+
+    def __init__(self, seed: int, group: str, names: list[str]) -> None:
+        super().__init__(seed, LiveConsumer, group)
+        self._names = names
+        self._whole += [self._wanted] * 6
+
+    def _wanted(self) -> bytes:
+        frame_type = self._rng.choice(("subscribe", "subscribe", "unsubscribe"))
+        if self._rng.random() < 0.5:
+            return self._said({"type": frame_type} | self._entry())
+        entry = self._entry if frame_type == "subscribe" else self._name
+        entries: Any = [entry() for _ in range(self._rng.choice((0, 1, 3, 20)))]
+        return self._said({"type": frame_type, "streams": self._or_anything(entries)})
+
+    def _entry(self) -> dict[str, Any]:
+        entry = {"stream": self._name()}
+        if self._rng.random() < 0.5:
+            since = self._rng.choice((0, 1, 2, 10**6, -1, 1.5, True, "1", "x", 10**30))
+            entry["since"] = self._or_anything(since)
+        if self._rng.random() < 0.3:
+            entry["epoch"] = self._or_anything("x")
+        return entry
+
+    def _name(self) -> Any:
+        name = self._rng.choice(self._names)
+        spoilt = (name.upper(), name + "x", name[:-1], name.replace(":", "::"), "x" * 2000, ":")
+        return self._or_anything(self._rng.choice((name, name, name, *spoilt)))
+
+    def _or_anything(self, usual: Any) -> Any:
+        return self._value(2) if self._rng.random() < 0.05 else usual

@@ -22,7 +22,7 @@ from realtime.sockets.mission import MissionConsumer
 from realtime.sockets.run import RunConsumer
 from tests.live import eventually
 from tests.security import tokens
-from tests.security.frames import Frames
+from tests.security.frames import Frames, LiveFrames
 from tests.security.handshakes import Handshakes
 from tests.security.watching import WatchedWeb
 from tests.security.wire import exchange, frame, handshake
@@ -47,6 +47,9 @@ LEVEL_S = 20.0  # until everything of the last socket is gone
 SLACK = {"fds": 3 * POOL_THREADS, "threads": POOL_THREADS, "objects": 2000}
 ANSWERS = {"hello", "boot", "signal", "snapshot", "ping", "pong", "error_message", "tool_start"}
 ANSWERS |= {"agent_start", "task_start", "tool_progress"}
+OF_LIVE = {"close", "unsubscribed", "reset", "llm_start", "agent_end", "task_end", "tool_end"}
+NOT_SHOWN = {"close", "error_message"}  # these may repeat a name that the client sent
+CONSUMERS = {"run": RunConsumer, "mission": MissionConsumer, "graph": GraphConsumer}
 REFUSALS = {4400, 4401, 4403, 4404, 4429}
 PROTOCOL_ERRORS = {1000, 1002, 1005, 1007, 1009}
 FAULTS = ("Traceback", "Exception", "Fatal error", "Task was destroyed", "never retrieved")
@@ -59,7 +62,7 @@ def server(django_db_setup) -> Iterator[WatchedWeb]:
     process.stop()
 
 
-@pytest.fixture(params=["run", "mission", "graph"])
+@pytest.fixture(params=["run", "mission", "graph", "live"])
 def kind(request) -> str:
     return request.param
 
@@ -70,6 +73,7 @@ def path(kind, acme, run) -> str:
         "run": f"/ws/runs/{run.pk}",
         "mission": "/ws/mission",
         "graph": f"/ws/graph/{acme.crew.pk}",
+        "live": "/ws/live",
     }[kind]
 
 
@@ -133,7 +137,7 @@ def test_generated_handshakes(server, kind, path, acme, globex, run):
     handshakes = Handshakes(
         SEED, path=path, port=server.port, token=str(AccessToken.for_user(acme.viewer)),
         tokens=[*tokens.bad(acme.viewer, **people).values()],
-        elsewhere=[shape.format(pk) for shape in shapes for pk in ids], resumes=kind != "mission",
+        elsewhere=[shape.format(pk) for shape in shapes for pk in ids], resumes=kind in ("run", "graph"),
     )  # fmt: skip
     seen: Counter[str] = Counter()
 
@@ -159,9 +163,16 @@ def test_generated_handshakes(server, kind, path, acme, globex, run):
     assert sum(n for said, n in seen.items() if said[0] == "0") <= COUNT / 100, seen
 
 
-def test_generated_frames(server, kind, path, acme, run):
-    consumer = {"run": RunConsumer, "mission": MissionConsumer, "graph": GraphConsumer}[kind]
-    frames = Frames(SEED, consumer, streams.group(streams.run(run.pk)))
+def test_generated_frames(server, kind, path, acme, globex, run):
+    group = streams.group(streams.run(run.pk))
+    foreign = [streams.run(globex.start_run().pk), streams.graph(globex.crew.pk)]
+    foreign.append(streams.mission(globex.crew.pk))
+    if kind == "live":
+        ours = [streams.run(run.pk), streams.graph(acme.crew.pk), streams.mission(acme.crew.pk)]
+        frames = LiveFrames(SEED, group, [*ours, "graph", "mission", *foreign])
+    else:
+        frames = Frames(SEED, CONSUMERS[kind], group)
+    answers = ANSWERS | (OF_LIVE if kind == "live" else set())
     token = str(AccessToken.for_user(acme.viewer))
     head = handshake(path, f"Sec-WebSocket-Protocol: token, {token}", port=server.port)
     end = frame(b"x") * 3  # closes what is open still
@@ -179,7 +190,10 @@ def test_generated_frames(server, kind, path, acme, run):
         answer = await exchange(server.port, head, *sent, end, patience_s=PATIENCE_S)
         message = f"seed {SEED}: {[piece[:300] for piece in sent]} → {answer}"
         assert answer.status == 101, message
-        assert {json.loads(text)["type"] for text in answer.texts} <= ANSWERS, message
+        answered = [json.loads(text) for text in answer.texts]
+        assert {said["type"] for said in answered} <= answers, message
+        shown = {said.get("stream") for said in answered if said["type"] not in NOT_SHOWN}
+        assert not shown & set(foreign), message
         assert answer.code is None or answer.code in PROTOCOL_ERRORS | REFUSALS, message
         seen[answer.code] += 1
 

@@ -11,7 +11,9 @@ export type Frame =
   | PingFrame
   | PongFrame
   | AuthOkFrame
-  | ErrorMessageFrame;
+  | ErrorMessageFrame
+  | CloseFrame
+  | UnsubscribedFrame;
 export type RunMessage = RunEvent | ResetFrame;
 export type RunEvent =
   | BootEvent
@@ -51,6 +53,10 @@ export interface BootEvent {
    */
   timestamp: string;
   /**
+   * The stream's name; only on /ws/live.
+   */
+  stream?: string;
+  /**
    * The event was cut to 64 KiB.
    */
   truncated?: true;
@@ -85,6 +91,10 @@ export interface AgentStartEvent {
    */
   timestamp: string;
   /**
+   * The stream's name; only on /ws/live.
+   */
+  stream?: string;
+  /**
    * The event was cut to 64 KiB.
    */
   truncated?: true;
@@ -107,6 +117,10 @@ export interface TaskStartEvent {
    * UTC, with a Z.
    */
   timestamp: string;
+  /**
+   * The stream's name; only on /ws/live.
+   */
+  stream?: string;
   /**
    * The event was cut to 64 KiB.
    */
@@ -135,6 +149,10 @@ export interface TaskEndEvent {
    */
   timestamp: string;
   /**
+   * The stream's name; only on /ws/live.
+   */
+  stream?: string;
+  /**
    * The event was cut to 64 KiB.
    */
   truncated?: true;
@@ -156,6 +174,10 @@ export interface AgentEndEvent {
    * UTC, with a Z.
    */
   timestamp: string;
+  /**
+   * The stream's name; only on /ws/live.
+   */
+  stream?: string;
   /**
    * The event was cut to 64 KiB.
    */
@@ -181,6 +203,10 @@ export interface ErrorEvent {
    */
   timestamp: string;
   /**
+   * The stream's name; only on /ws/live.
+   */
+  stream?: string;
+  /**
    * The event was cut to 64 KiB.
    */
   truncated?: true;
@@ -205,6 +231,10 @@ export interface ControlRequestedEvent {
    */
   timestamp: string;
   /**
+   * The stream's name; only on /ws/live.
+   */
+  stream?: string;
+  /**
    * The event was cut to 64 KiB.
    */
   truncated?: true;
@@ -225,6 +255,10 @@ export interface ControlAcknowledgedEvent {
    * UTC, with a Z.
    */
   timestamp: string;
+  /**
+   * The stream's name; only on /ws/live.
+   */
+  stream?: string;
   /**
    * The event was cut to 64 KiB.
    */
@@ -248,6 +282,10 @@ export interface ControlAppliedEvent {
    * UTC, with a Z.
    */
   timestamp: string;
+  /**
+   * The stream's name; only on /ws/live.
+   */
+  stream?: string;
   /**
    * The event was cut to 64 KiB.
    */
@@ -280,6 +318,10 @@ export interface ApprovalRequestedEvent {
    */
   timestamp: string;
   /**
+   * The stream's name; only on /ws/live.
+   */
+  stream?: string;
+  /**
    * The event was cut to 64 KiB.
    */
   truncated?: true;
@@ -303,6 +345,10 @@ export interface ApprovalDecidedEvent {
    * UTC, with a Z.
    */
   timestamp: string;
+  /**
+   * The stream's name; only on /ws/live.
+   */
+  stream?: string;
   /**
    * The event was cut to 64 KiB.
    */
@@ -329,6 +375,10 @@ export interface DoneEvent {
    * UTC, with a Z.
    */
   timestamp: string;
+  /**
+   * The stream's name; only on /ws/live.
+   */
+  stream?: string;
   /**
    * The event was cut to 64 KiB.
    */
@@ -364,6 +414,10 @@ export interface ToolStartEvent {
    */
   timestamp: string;
   /**
+   * The stream's name; only on /ws/live.
+   */
+  stream?: string;
+  /**
    * The event was cut to 64 KiB.
    */
   truncated?: true;
@@ -392,6 +446,10 @@ export interface ToolProgressEvent {
    * UTC, with a Z.
    */
   timestamp: string;
+  /**
+   * The stream's name; only on /ws/live.
+   */
+  stream?: string;
   /**
    * The event was cut to 64 KiB.
    */
@@ -423,6 +481,10 @@ export interface ToolEndEvent {
    */
   timestamp: string;
   /**
+   * The stream's name; only on /ws/live.
+   */
+  stream?: string;
+  /**
    * The event was cut to 64 KiB.
    */
   truncated?: true;
@@ -446,6 +508,10 @@ export interface LlmStartEvent {
    * UTC, with a Z.
    */
   timestamp: string;
+  /**
+   * The stream's name; only on /ws/live.
+   */
+  stream?: string;
   /**
    * The event was cut to 64 KiB.
    */
@@ -474,6 +540,10 @@ export interface LlmProgressEvent {
    * UTC, with a Z.
    */
   timestamp: string;
+  /**
+   * The stream's name; only on /ws/live.
+   */
+  stream?: string;
   /**
    * The event was cut to 64 KiB.
    */
@@ -530,6 +600,10 @@ export interface LlmEndEvent {
    */
   timestamp: string;
   /**
+   * The stream's name; only on /ws/live.
+   */
+  stream?: string;
+  /**
    * The event was cut to 64 KiB.
    */
   truncated?: true;
@@ -552,6 +626,10 @@ export interface HandoffEvent {
    * UTC, with a Z.
    */
   timestamp: string;
+  /**
+   * The stream's name; only on /ws/live.
+   */
+  stream?: string;
   /**
    * The event was cut to 64 KiB.
    */
@@ -652,6 +730,10 @@ export interface SignalEvent {
    */
   timestamp: string;
   /**
+   * The stream's name; only on /ws/live.
+   */
+  stream?: string;
+  /**
    * The event was cut to 64 KiB.
    */
   truncated?: true;
@@ -699,9 +781,30 @@ export interface AuthOkFrame {
 }
 /**
  * What is wrong; a close may follow. ``code`` is for programs, ``detail`` for a person.
+ *
+ *     On a live socket ``stream`` names the stream of a frame that changed nothing.
  */
 export interface ErrorMessageFrame {
   type: "error_message";
   code: number | string;
   detail: string;
+  stream?: string;
+}
+/**
+ * On a live socket: a stream was refused or has ended. No frame of it follows.
+ *
+ *     ``code`` is the close code that a socket of its own would have. The socket stays open.
+ */
+export interface CloseFrame {
+  type: "close";
+  stream: string;
+  code: number;
+  reason: string;
+}
+/**
+ * On a live socket: the answer to ``unsubscribe``. No frame of the stream follows.
+ */
+export interface UnsubscribedFrame {
+  type: "unsubscribed";
+  stream: string;
 }

@@ -6,6 +6,7 @@ of an event loop are tested.
 """
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -24,7 +25,7 @@ from realtime.models import Stream
 from realtime.servers.writer import EXTENSION
 from realtime.sockets import auth, socket
 from realtime.sockets.auth import ANONYMOUS, Identity
-from realtime.tests.delivery.parts import Call, Client, EventSource, EventsProbe, Layer, Probe
+from realtime.tests.delivery.parts import Call, Client, Layer, Probe
 from runs.events.kinds import TaskStart
 from tests.events import sample
 
@@ -150,6 +151,8 @@ class Delivery(RuleBasedStateMachine):
         scope = {"headers": [], "path": "/", "extensions": {EXTENSION: client}} | client.request()
         inbox: asyncio.Queue = asyncio.Queue()
         inbox.put_nowait({"type": client.opening})
+        for frame in client.asks_for(self.stream):
+            inbox.put_nowait({"type": "websocket.receive", "text": json.dumps(frame)})
         self.patch.setattr(socket, "get_channel_layer", lambda alias: self.layer)
 
         async def send(message: dict) -> None:
@@ -238,10 +241,3 @@ class OnlyAnnouncements(Delivery):
     """Nothing is lost and nothing is swept: joining first alone must do."""
 
     faults = False
-
-
-class OverEventStream(Delivery):
-    """Server-Sent Events instead of sockets."""
-
-    consumer = EventsProbe
-    client = EventSource

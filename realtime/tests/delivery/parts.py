@@ -14,7 +14,6 @@ from realtime.log import streams
 from realtime.servers.writer import Writer
 from realtime.sockets.base import Beginning, StreamConsumer
 from realtime.sockets.consumer import Admission
-from realtime.sockets.sse import EventStreamConsumer
 
 
 class Call:
@@ -52,6 +51,10 @@ class Client(Writer):
         query = b"" if self.since is None else f"since={self.since}".encode()
         return {"type": "websocket", "query_string": query}
 
+    def asks_for(self, stream: str) -> list[dict[str, Any]]:
+        """What it sends when it is connected."""
+        return []
+
     def write(self, frame: str) -> bool:
         if self.reading.is_set() and self.closed is None:
             self.take(frame)
@@ -81,25 +84,6 @@ class Client(Writer):
 
     def resets(self) -> list[dict[str, Any]]:
         return [frame for frame in self.frames if frame["type"] == "reset"]
-
-
-class EventSource(Client):
-    """A reader of Server-Sent Events. It knows its position from the ids alone."""
-
-    opening, welcome = "http.request", "http.response.start"
-
-    def request(self) -> dict[str, Any]:
-        headers = [] if self.since is None else [(b"last-event-id", f":{self.since}".encode())]
-        return {"type": "http", "method": "GET", "headers": headers, "query_string": b""}
-
-    def take(self, frame: str) -> None:
-        lines = frame.removesuffix("\n\n").split("\n")
-        fields = dict(line.split(": ", 1) for line in lines)
-        self.frames.append(json.loads(fields["data"]))
-        if "seq" in self.frames[-1]:
-            epoch, _, seq = fields["id"].rpartition(":")
-            assert int(seq) == self.frames[-1]["seq"]
-            assert epoch == [f["epoch"] for f in self.frames if "epoch" in f][-1]
 
 
 def nothing(*_: object) -> None:
@@ -157,7 +141,3 @@ class Probe(StreamConsumer):
 
     def allowed(self, grant: Grant, run: WatchedRun | None) -> set[str]:
         return {self.stream}
-
-
-class EventsProbe(EventStreamConsumer, Probe):
-    """The same as an event stream."""

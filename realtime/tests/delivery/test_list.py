@@ -4,7 +4,8 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from realtime.tests.delivery.machine import EXAMPLES, Delivery, OnlyAnnouncements, OverEventStream
+from realtime.tests.delivery.machine import EXAMPLES, Delivery, OnlyAnnouncements
+from realtime.tests.delivery.wires import OverEventStream, OverLive
 
 # The rules are the same, so fewer stories are enough to see that a wire keeps them.
 OF_OTHER_WIRES = settings(EXAMPLES, max_examples=15)
@@ -18,6 +19,11 @@ def test_every_socket_sees_the_list():
 @pytest.mark.django_db(transaction=True)
 def test_every_reader_of_an_event_stream_sees_the_list():
     run_state_machine_as_test(OverEventStream, settings=OF_OTHER_WIRES)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_live_socket_sees_the_list():
+    run_state_machine_as_test(OverLive, settings=OF_OTHER_WIRES)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -17,8 +17,8 @@ from realtime.tests.sockets.helpers import browser_of, finish
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_removed_member_is_closed_out_within_two_seconds(web, acme, run, path):
-    with web.socket(path, acme.viewer) as socket:
+def test_a_removed_member_is_closed_out_within_two_seconds(web, acme, run, path_of_streams):
+    with web.socket(path_of_streams, acme.viewer) as socket:
         socket.frame()
         Membership.objects.filter(user=acme.viewer).delete()
         removed = time.monotonic()

@@ -7,6 +7,8 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 
 import pytest
 
+from realtime.log import streams
+from realtime.tests.sockets.helpers import close_of, subscribe, told
 from tests.live import Socket, Web, eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -93,6 +95,29 @@ def test_an_address_gets_so_many_signed_in_or_not(limited, acme, run, opened):
     assert said == "This address has 5 sockets open. Close some of them first."
     assert open_many(limited, opened, 1, path, acme.operator, **there) == 1
     assert open_many(limited, opened, 1, path, **ipv6) == 1
+
+
+def test_a_user_gets_so_many_streams_on_all_live_sockets(acme, run):
+    crew = streams.graph(acme.crew.pk)
+    with (
+        server(STREAMS_PER_USER="3") as web,
+        web.socket("/ws/live", acme.viewer) as one,
+        web.socket("/ws/live", acme.viewer) as other,
+        web.socket("/ws/live", acme.operator) as of_another_user,
+    ):
+        subscribe(one, crew, "mission")
+        told(one, type="signal")
+        subscribe(other, crew)
+        told(other, type="snapshot")
+        subscribe(other, "mission")
+        said = "This user has 3 streams. Unsubscribe some of them first."
+        assert close_of(other, "mission") == (4429, said)
+        subscribe(of_another_user, "mission")
+        told(of_another_user, type="signal")
+        one.send({"type": "unsubscribe", "stream": crew})
+        told(one, type="unsubscribed")
+        subscribe(other, "mission")
+        told(other, type="signal")
 
 
 def test_a_process_gets_so_many(limited, acme, run, opened):
