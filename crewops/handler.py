@@ -6,7 +6,7 @@ synchronous.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, TypeVar
@@ -17,6 +17,8 @@ from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.http import FileResponse, HttpResponse
 from django.urls import set_script_prefix
+
+from crewops import held
 
 T = TypeVar("T")
 
@@ -37,7 +39,11 @@ class Handler(ASGIHandler):
         try:
             response = await self._in_thread(self._answer, scope, body)
             try:
-                await self.send_response(response, send)
+                if isinstance(response, held.HeldResponse):
+                    body.close()  # it would be kept for as long as the answer waits
+                    await self._send_held(response, scope, receive, send)
+                else:
+                    await self.send_response(response, send)
             finally:
                 if not response.closed:
                     await self._in_thread(response.close)
@@ -56,6 +62,24 @@ class Handler(ASGIHandler):
             response.close()  # here, not in another thread: the content is in memory
         return response
 
+    async def _send_held(
+        self, response: held.HeldResponse, scope: dict[str, Any], receive: Callable, send: Callable
+    ) -> None:
+        """Send an answer that waits, until the client is gone. It uses no thread meanwhile."""
+        stop = (scope.get("extensions") or {}).get(held.EXTENSION) or held.Stop()
+        stop.listen(response.stop)
+        sending = asyncio.ensure_future(self.send_response(response, send))
+        leaving = asyncio.ensure_future(_until_gone(receive))
+        try:
+            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.listen(None)
+            for task in (sending, leaving):
+                task.cancel()
+            (error, _) = await asyncio.gather(sending, leaving, return_exceptions=True)
+        if isinstance(error, Exception):
+            raise error
+
     async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
         """Run ``work`` in a thread. Then bind here the context that it bound, such as log ids."""
         context = copy_context()
@@ -66,3 +90,8 @@ class Handler(ASGIHandler):
             for variable, value in context.items():
                 if variable.get(None) is not value:
                     variable.set(value)
+
+
+async def _until_gone(receive: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -15,7 +15,7 @@ from realtime.sockets import request_id
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 REQUESTS = Histogram(
     "crewops_http_request_seconds",
-    "How long requests took, but for health checks, metrics and static files.",
+    "Time until the answer began, but for health checks, metrics and static files.",
     ["method", "status"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
@@ -39,16 +39,17 @@ class RequestContext:
 
     async def __call__(self, scope: Scope, receive: Callable, send: Send) -> None:
         begun = time.monotonic()
-        status = 0
+        status, began_to_answer = 0, begun
 
         async def answer(message: dict[str, Any]) -> None:
-            nonlocal status
+            nonlocal status, began_to_answer
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, began_to_answer = message["status"], time.monotonic()
                 message = {**message, "headers": [*message["headers"], request_id.header()]}
             await send(message)
             if message["type"] == "http.response.body" and not message.get("more_body"):
                 _log(scope, status, time.monotonic() - begun)
+                _measure(scope, status, began_to_answer - begun)
 
         with bound_contextvars(request_id=request_id.of(scope)):
             await self._application(scope, receive, answer)
@@ -73,9 +74,14 @@ def _log(scope: Scope, status: int, took_s: float) -> None:
     level = logging.DEBUG if path.startswith(SELDOM_OF_INTEREST) else logging.INFO
     facts = {"method": method, "path": path, "status": status}
     facts["duration_ms"] = round(took_s * 1000, 1)
-    if level == logging.INFO:
-        REQUESTS.labels(method if method in METHODS else "other", status).observe(took_s)
     logger.log(level, "%s %s %s", method, path, status, extra=facts)
+
+
+def _measure(scope: Scope, status: int, took_s: float) -> None:
+    """Count the time until the answer began: its body may wait for a person, or for its reader."""
+    if not scope["path"].startswith(SELDOM_OF_INTEREST):
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        REQUESTS.labels(method, status).observe(took_s)
 
 
 def known_labels() -> dict[Histogram, list[tuple[str, int]]]:

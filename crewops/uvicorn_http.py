@@ -12,6 +12,7 @@ from typing import ClassVar, Self
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from crewops import held
 from crewops.request_context import RequestContext
 from crewops.request_head import (
     HEAD_LIMIT,
@@ -43,6 +44,7 @@ class HttpProtocol(HttpToolsProtocol):
     _refusal: Refusal | None = None
     _version = "1.1"
     _events: event_stream.ChunkWriter | None = None  # writes the response, an event stream
+    _stop: held.Stop | None = None  # of the response, if it waits for a person
     _replays = False  # whether the parser reads the head again without its upgrade
 
     def connection_made(self, transport: asyncio.Transport) -> None:
@@ -113,11 +115,16 @@ class HttpProtocol(HttpToolsProtocol):
         if self.scope.get("path", "").startswith(event_stream.PREFIX):
             self._events = event_stream.ChunkWriter(self.cycle)
             self.scope["extensions"] = {EXTENSION: self._events}
+        else:
+            self._stop = held.Stop()
+            self.scope["extensions"] = {held.EXTENSION: self._stop}
 
     def shutdown(self) -> None:
         super().shutdown()
         if self._events:
             self._events.restart()
+        if self._stop:
+            self._stop()
 
     def on_body(self, body: bytes) -> None:
         if not self._replays:

@@ -16,6 +16,7 @@ api/token/refresh/                            POST             400   400      40
 api/token/revoke/                             POST             400   400      400    400      400      400       400
 api/report/                                   POST             403   403      403    403      403      401       403
 api/report                                    POST             403   403      403    403      403      401       403
+api/report/approvals/                         POST             403   403      403    403      403      401       403
 api/report/claude-code/                       POST             403   403      403    403      403      401       403
 api/report/claude-code                        POST             403   403      403    403      403      401       403
 api/crews/                                    GET              200   200      200    200      200      401       200
@@ -123,6 +124,7 @@ api/token/refresh/                            POST             400    400   400 
 api/token/revoke/                             POST             400    400   400     400     400
 api/report/                                   POST             415    403   403     415     401
 api/report                                    POST             415    403   403     415     401
+api/report/approvals/                         POST             400    403   403     400     401
 api/report/claude-code/                       POST             400    403   403     400     401
 api/report/claude-code                        POST             400    403   403     400     401
 api/crews/                                    GET              403    200   403     200     401

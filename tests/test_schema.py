@@ -32,6 +32,7 @@ def test_it_lists_the_calls_of_the_contract(schema):
         "GET /api/organizations/{slug}/api-keys/{id}/",
         "DELETE /api/organizations/{slug}/api-keys/{id}/",
         "POST /api/report/",
+        "POST /api/report/approvals/",
         "POST /api/report/claude-code/",
         "POST /api/token/",
         "POST /api/token/refresh/",

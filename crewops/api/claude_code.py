@@ -1,6 +1,11 @@
 """``POST /api/report/claude-code/``: the hooks of Claude Code."""
 
-from django.db import InterfaceError, OperationalError
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -8,8 +13,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from crewops import held
 from crewops.api.reports import ReportLimit, busy, require_key
+from crews.models import ApiKey
+from crews.models.approval_rule import MAX_WAIT_S, MIN_WAIT_S
+from runs.reporting.asking import Unaskable
+from runs.reporting.sources.claude_code import asking as questions
 from runs.reporting.sources.claude_code.runs import receive
+
+BUSY = "Nobody can be asked now: the database does not answer. Try again in a minute."
 
 
 class HookSerializer(serializers.Serializer):
@@ -20,11 +32,17 @@ class HookSerializer(serializers.Serializer):
 
 
 class NothingSerializer(serializers.Serializer):
-    """An empty object. Claude Code takes fields of an answer as decisions, so there are none."""
+    """An empty object: Claude Code takes fields of an answer as decisions.
+
+    Only a PermissionRequest with ``approve`` is answered with one, as Claude Code defines it.
+    """
 
 
 class ClaudeCodeView(APIView):
-    """Accepts a hook of Claude Code. The answer never decides anything for Claude Code."""
+    """Accepts a hook of Claude Code. With ``?approve=`` a PermissionRequest waits for a person.
+
+    The answer to any other hook decides nothing for Claude Code.
+    """
 
     key_scopes = {"POST": "report"}
     throttle_classes = (ReportLimit,)
@@ -32,7 +50,13 @@ class ClaudeCodeView(APIView):
     @extend_schema(
         request=HookSerializer,
         parameters=[
-            OpenApiParameter("crew", description="Its slug; else the project's directory decides.")
+            OpenApiParameter("crew", description="Its slug; else the project's directory decides."),
+            OpenApiParameter(
+                "approve",
+                {"type": "integer", "minimum": MIN_WAIT_S, "maximum": MAX_WAIT_S},
+                description="Seconds: a PermissionRequest asks for approval, and the answer, which "
+                "is the decision, comes within them.",
+            ),
         ],
         responses={
             200: NothingSerializer,
@@ -42,11 +66,39 @@ class ClaudeCodeView(APIView):
             415: OpenApiResponse(description="No JSON."),
         },
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponseBase:
         require_key(request)
         received = timezone.now()
+        key, crew = request.user.key, request.query_params.get("crew")
+        approve = request.query_params.get("approve")
+        expires_after_s = None if approve is None else questions.seconds_in(approve)
+        if expires_after_s is not None and questions.is_question(request.data):
+            return _ask(key, request.data, crew, expires_after_s, received)
         try:
-            receive(request.user.key, request.data, request.query_params.get("crew"), received)
+            receive(key, request.data, crew, received)
         except (OperationalError, InterfaceError) as error:
             raise busy() from error
         return Response({})
+
+
+def _ask(
+    key: ApiKey, payload: Any, crew: str | None, expires_after_s: int, received: datetime
+) -> HttpResponseBase:
+    """Return an answer that waits for the decision, or denies at once.
+
+    It is never an error of the server: Claude Code would go on as if nobody had been asked.
+    """
+    try:
+        free = held.slots.take(key.pk)
+    except held.TooMany as error:
+        return Response(questions.deny(str(error)))
+    try:
+        approval, tool_id = questions.ask(key, payload, crew, expires_after_s, received)
+    except BaseException as error:
+        free()
+        if isinstance(error, Unaskable):
+            return Response(questions.deny(str(error)))
+        if isinstance(error, DatabaseError | InterfaceError):
+            return Response(questions.deny(BUSY))
+        raise
+    return held.HeldResponse(approval, partial(questions.decision_of, tool_id), free=free)

@@ -3,6 +3,7 @@
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
+from crewops.api.asking import AskView
 from crewops.api.claude_code import ClaudeCodeView
 from crewops.api.not_found import NotFoundView
 from crewops.api.reports import ReportView
@@ -14,6 +15,7 @@ urlpatterns = [
     path("token/revoke/", TokenRevokeView.as_view(), name="api-token-revoke"),
     path("report/", ReportView.as_view(), name="api-report"),
     path("report", ReportView.as_view(schema=None)),
+    path("report/approvals/", AskView.as_view(), name="api-report-approvals"),
     path("report/claude-code/", ClaudeCodeView.as_view(), name="api-report-claude-code"),
     path("report/claude-code", ClaudeCodeView.as_view(schema=None)),
     path("", include("crews.api.urls")),

@@ -16,6 +16,7 @@ from django.conf import settings
 
 from realtime.delivery.access import AccessCheck
 from realtime.delivery.connection_counts import ConnectionCounts
+from realtime.delivery.decisions import Decisions
 from realtime.delivery.feed import Feed
 from realtime.delivery.heartbeat import Heartbeat
 from realtime.delivery.hub import Hub
@@ -42,6 +43,7 @@ class Node:
         self.name = secrets.token_hex(8)
         self.hub = Hub()
         self.access = AccessCheck()
+        self.decisions = Decisions(self.join, self.leave)
         self.connection_counts = ConnectionCounts(self.name, self._publish_counts)
         self._redis = client_of(url)
         self.heartbeat = Heartbeat()
@@ -104,6 +106,7 @@ class Node:
     async def close(self) -> None:
         await self._subscriber.close()
         self.heartbeat.close()
+        await self.decisions.close()
         await self.access.close()
         await self.connection_counts.close()
         await self.hub.close()
@@ -120,6 +123,7 @@ class Node:
         if streams.is_stream(name):
             # If there is no feed, the last follower has left and the channel is still subscribed.
             self.hub.receive(name, data)
+            self.decisions.receive(data)
             return
         if name == COUNTS:
             self.connection_counts.receive(data)

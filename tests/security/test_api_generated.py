@@ -13,6 +13,7 @@ from uuid import uuid4
 import hypothesis.strategies as st
 import pytest
 import schemathesis
+from django.utils import timezone
 from hypothesis import HealthCheck, Phase, given, settings
 from rest_framework_simplejwt.tokens import AccessToken
 from schemathesis import APIOperation, Case, GenerationMode
@@ -24,12 +25,14 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from conftest import Tenant
-from runs.models import Approval, Run, TaskExecution, ToolExecution
+from crews.models import ApprovalRule
+from runs.models import Approval, ReportedRun, Run, TaskExecution, ToolExecution
 from tests.live import Web
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 EXAMPLES = 50  # of each operation in a round
+ASKS = "/api/report/approvals/"
 ROUNDS = 10  # at most, until an operation has both accepted and refused something
 # What a body says in any words. It is kept, and a later answer may say it again: so only one's own.
 FREE = {"name", "host", "username", "text", "note", "tool", "agent_id"}
@@ -83,6 +86,11 @@ class Side:
         self.names = [slug, secret.name, tenant.admin.username, tenant.crew.slug]
         self.own = [*self.ids, slug.title(), f"{slug}-", f"{slug} says"]
         self.run = run
+        reported = ReportedRun.objects.open(
+            crew=tenant.crew, api_key=key, key=f"{slug}-key", started_at=timezone.now()
+        )
+        self.reported = reported.key
+        self.own.append(str(reported.run_id))
         self._person = AccessToken.for_user(tenant.admin)
         _, self._program = tenant.issue_key("report")
 
@@ -148,6 +156,8 @@ def put_in(case: Case, random: Random, sides: tuple[Side, Side]) -> None:
         case.body[random.choice(("crew", "crew_id", "id", "organization"))] = random.choice(names)
         if "seen" in case.body and random.randrange(4):
             case.body["seen"] = whose.seen
+        if case.path == ASKS:  # a call that needs approval would wait for it
+            case.body |= {"run": whose.reported, "always": False}
         if "address" in case.body and random.randrange(4):
             case.body |= {"service": "webhook", "address": "https://example.com/hooks/of-nobody"}
 
@@ -182,6 +192,8 @@ def test_no_fault_and_nothing_of_the_other_organization(talkative, schema, sides
     operations = [result.ok() for result in schema.get_all_operations()]
     for operation in sorted(operations, key=lambda one: one.method == "delete"):  # these last
         statuses: set[int] = set()
+        if operation.path == ASKS:
+            ApprovalRule.objects.unscoped().delete()
         for number in range(ROUNDS):
             for side in sides:
                 side.go_on()

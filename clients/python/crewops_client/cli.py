@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from . import claude_code_settings as claude_code
+from . import claude_code_command as claude_code
 from .health import refusal
 from .settings import from_environment
 from .transport import Transport

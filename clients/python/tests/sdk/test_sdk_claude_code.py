@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from crewops_client import claude_code_settings as claude_code
-from crewops_client.claude_code_settings import HOOKS, group, undo, write
+from crewops_client import claude_code_command as claude_code
+from crewops_client.claude_code_settings import HOOKS, groups, undo, write
 from crewops_client.cli import main
 from crewops_client.settings import Settings
 
-OURS = group(Settings("https://crews.example.com/", "crewops_secret"), "site", "$CREWOPS_API_KEY")
+OURS = groups(Settings("https://crews.example.com/", "crewops_secret"), "site", "$CREWOPS_API_KEY")
 OTHER = {"matcher": "Bash", "hooks": [{"type": "command", "command": "./check.sh"}]}
 
 
@@ -60,6 +60,33 @@ def test_it_writes_a_hook_for_each_event(project, file, capsys):
     assert "crewops_secret" not in file.read_text() + "".join(capsys.readouterr())
 
 
+def test_permission_requests_wait_where_that_was_chosen(project, file, capsys):
+    assert main(["claude-code", "--crew", "site", "--approve"]) == 0
+    hooks = {name: own[0]["hooks"][0] for name, own in hooks_in(file.read_text()).items()}
+    url = "https://crews.example.com/api/report/claude-code/?crew=site"
+    assert {name: (hook["url"], hook["timeout"]) for name, hook in hooks.items()} == dict.fromkeys(
+        HOOKS, (url, 5)
+    ) | {"PermissionRequest": (f"{url}&approve=3600", 3630)}
+    assert "https://crews.example.com/approvals/" in capsys.readouterr().out
+    once = file.read_bytes()
+    main(["claude-code", "--crew", "site", "--approve", "3600"])
+    assert file.read_bytes() == once
+    main(["claude-code", "--crew", "site", "--approve", "60", "--settings", str(file)])
+    assert b"approve=60" in file.read_bytes()
+    main(["claude-code", "--crew", "site"])
+    assert b"approve" not in file.read_bytes()
+    main(["claude-code", "--undo"])
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("text", ["9", "604801", "1.5", "-10", "soon", "٣٠", "1" * 5000])
+def test_seconds_that_the_server_refuses_are_not_written(project, file, capsys, text):
+    with pytest.raises(SystemExit):
+        main(["claude-code", "--approve", text])
+    assert "10 to 604800" in capsys.readouterr().err or text == "-10"
+    assert not file.exists()
+
+
 def test_twice_is_as_once_and_undo_leaves_nothing(project, file, capsys):
     main(["claude-code"])
     once = file.read_bytes()
@@ -92,10 +119,10 @@ def test_what_was_there_stays_and_undo_gives_the_same_bytes(project, file, befor
     file.chmod(0o644)
     assert main(["claude-code"]) == 0
     was, now = json.loads(before), json.loads(file.read_bytes())
-    for name, groups in now.pop("hooks").items():
+    for name, found in now.pop("hooks").items():
         others = was.get("hooks", {}).get(name, [])
-        assert groups[: len(others)] == others
-        assert len(groups) == len(others) + (name in HOOKS)
+        assert found[: len(others)] == others
+        assert len(found) == len(others) + (name in HOOKS)
     was.pop("hooks", None)
     assert now == was
     assert main(["claude-code", "--undo"]) == 0
@@ -123,12 +150,12 @@ def test_undo_gives_the_same_text_for_settings_of_any_shape(seed):
     before = json.dumps(settings, indent=chance.choice([None, 1, 2, "\t"]), ensure_ascii=False)
     after = write(before, OURS)
     assert write(after, OURS) == after
-    assert [hooks_in(after)[name][-1] for name in HOOKS] == [OURS] * len(HOOKS)
+    assert {name: hooks_in(after)[name][-1] for name in HOOKS} == OURS
     assert undo(after) == before
 
 
 def test_another_crew_replaces_the_first():
-    other = group(Settings("http://localhost:8000", "k"), "other", "$CREWOPS_API_KEY")
+    other = groups(Settings("http://localhost:8000", "k"), "other", "$CREWOPS_API_KEY")
     text = write(write('{"a": 1}', OURS), other)
     assert text == write('{"a": 1}', other)
     assert "crews.example.com" not in text

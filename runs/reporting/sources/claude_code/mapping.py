@@ -35,7 +35,7 @@ def title_of(hook: Hook) -> str:
     return redact(first.strip()[:1000])[:100] or "Prompt"
 
 
-def _starts(hook: Hook) -> list[Event]:
+def starts(hook: Hook) -> list[Event]:
     """Start the agent of the hook, and its task: a prompt, or what the sub-agent was made for."""
     place = hook.place
     agent: Event = {"type": "agent_start", "agent_id": place["agent_id"]}
@@ -62,7 +62,7 @@ def _tool_start(hook: Hook, call: Call | Hook) -> Event:
 
 def _pre_tool_use(hook: Hook) -> list[Event]:
     # `Agent` is the wish for a sub-agent: SubagentStart says when there is one.
-    return _starts(hook) + ([] if hook.tool_name == "Agent" else [_tool_start(hook, hook)])
+    return starts(hook) + ([] if hook.tool_name == "Agent" else [_tool_start(hook, hook)])
 
 
 def _post_tool_use(hook: Hook) -> list[Event]:
@@ -80,7 +80,7 @@ def _post_tool_use_failure(hook: Hook) -> list[Event]:
     text = text_of(hook.error)
     if hook.tool_name == "Agent":
         error = {"type": "error", "message": text or "The sub-agent failed.", **hook.place}
-        return [*_starts(hook), {"id": f"end {short(hook.tool_use_id)}", **error}]
+        return [*starts(hook), {"id": f"end {short(hook.tool_use_id)}", **error}]
     end: Event = {"status": "cancelled" if hook.is_interrupt else "error"}
     found = EXIT_CODE.match(text)
     if found is None:
@@ -92,7 +92,7 @@ def _post_tool_use_failure(hook: Hook) -> list[Event]:
 def _ended(hook: Hook, output: str, end: Event) -> list[Event]:
     if hook.duration_ms is not None:
         end["duration_s"] = hook.duration_ms / 1000
-    return [*_starts(hook), _tool_start(hook, hook), *_end(hook.tool_use_id, output, end)]
+    return [*starts(hook), _tool_start(hook, hook), *_end(hook.tool_use_id, output, end)]
 
 
 def _end(execution: str | None, output: str, end: Event) -> list[Event]:
@@ -112,7 +112,7 @@ def _end(execution: str | None, output: str, end: Event) -> list[Event]:
 
 def _post_tool_batch(hook: Hook) -> list[Event]:
     """End every call of a step that is still open. Only this hook names a refused call."""
-    events = _starts(hook)
+    events = starts(hook)
     for call in hook.tool_calls:
         if call.tool_use_id is None or call.tool_name == "Agent":
             continue
@@ -129,7 +129,7 @@ def _subagent_stop(hook: Hook) -> list[Event]:
     task = place["task_id"]
     end = {"status": "succeeded"}
     return [
-        *_starts(hook),
+        *starts(hook),
         {"id": f"task end {task}", "type": "task_end", "task_id": task, **end},
         {
             "id": f"agent end {task}",
@@ -143,7 +143,7 @@ def _subagent_stop(hook: Hook) -> list[Event]:
 
 def _turn_end(hook: Hook, end: Event, done: bool) -> list[Event]:
     ids = {"id": f"task end {hook.turn}", "type": "task_end", "task_id": hook.turn}
-    events = [*_starts(hook), {**ids, **end}]
+    events = [*starts(hook), {**ids, **end}]
     events.append({"id": f"agent end {hook.turn}", "type": "agent_end", "agent_id": MAIN, **end})
     return [*events, {"id": "done", "type": "done", **end}] if done else events
 
@@ -166,12 +166,12 @@ def _session_end(hook: Hook) -> list[Event]:
 
 
 _KINDS: dict[str, Callable[[Hook], list[Event]]] = {
-    "UserPromptSubmit": _starts,
+    "UserPromptSubmit": starts,
     "PreToolUse": _pre_tool_use,
     "PostToolUse": _post_tool_use,
     "PostToolUseFailure": _post_tool_use_failure,
     "PostToolBatch": _post_tool_batch,
-    "SubagentStart": _starts,
+    "SubagentStart": starts,
     "SubagentStop": _subagent_stop,
     "Stop": _stop,
     "StopFailure": _stop_failure,

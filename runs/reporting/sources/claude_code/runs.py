@@ -6,8 +6,11 @@ while background work holds a run open is a further task of that run.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -45,18 +48,16 @@ def receive(key: ApiKey, payload: Any, crew: str | None, received: datetime) -> 
         hook = hook_of(payload)
         with unscoped():  # what is read is reached from the key's organization
             if hook.hook_event_name == "PermissionRequest":
-                return _wait_for_approval(key, hook)
+                if reported := open_run(key, hook):
+                    wait(reported, hook)
+                return
             events = events_of(hook)
             run = _run_of(key, hook, events, received) if events else None
         if run is None:
             return
         if hook.opens:
-            name = title_of(hook) if hook.prompt else "Claude Code"
-            slug = crew or crew_of(hook.cwd)
-            boot = {"id": "boot", "type": "boot", "crew": slug, "name": name, "origin": ORIGIN}
-            boot["controls"] = []  # a hook is answered only while it runs
-            events = [boot, *events]
-        items = [_item(index, event | {"run": run}) for index, event in enumerate(events)]
+            events = [boot(hook, crew), *events]
+        items = [item(index, event | {"run": run}) for index, event in enumerate(events)]
     except Invalid as error:
         raise ParseError(error.detail) from error
     for rejected in take(key, items, received).rejected:
@@ -70,38 +71,48 @@ def crew_of(directory: str) -> str:
     return re.sub(r"[^a-zA-Z0-9_-]+", "-", name).strip("-")[:50] or ORIGIN
 
 
-def _item(index: int, raw: Event) -> Item:
+def boot(hook: Hook, crew: str | None) -> Event:
+    """Open the run in the crew with this slug, else in that of the project's directory."""
+    name = title_of(hook) if hook.prompt else "Claude Code"
+    slug = crew or crew_of(hook.cwd)
+    # No controls: a hook is answered only while it runs.
+    return {
+        "id": "boot", "type": "boot", "crew": slug, "name": name, "origin": ORIGIN, "controls": [],
+    }  # fmt: skip
+
+
+def item(index: int, raw: Event) -> Item:
     return Item(index, raw["id"], event_of(raw), None)
 
 
-def _own(key: ApiKey) -> QuerySet[ReportedRun]:
+def own(key: ApiKey) -> QuerySet[ReportedRun]:
     return ReportedRun.objects.filter(organization=key.organization_id)
 
 
-def _open_run(key: ApiKey, hook: Hook) -> ReportedRun | None:
+def open_run(key: ApiKey, hook: Hook) -> ReportedRun | None:
     """Return the run of the session that is open."""
-    open_ones = _own(key).filter(source=ORIGIN, run__status=Run.Status.RUNNING)
-    return open_ones.filter(key__startswith=_prefix(hook)).order_by("-run__started_at").first()
+    open_ones = own(key).filter(source=ORIGIN, run__status=Run.Status.RUNNING)
+    return open_ones.filter(key__startswith=prefix(hook)).order_by("-run__started_at").first()
 
 
-def _prefix(hook: Hook) -> str:
+def prefix(hook: Hook) -> str:
     return f"{ORIGIN}:{hook.session}:"
 
 
 def _run_of(key: ApiKey, hook: Hook, events: list[Event], received: datetime) -> str | None:
     """Return the key of the hook's run; ``None`` if it has none, and does not begin one."""
-    first = f"{_prefix(hook)}{hook.turn}"
+    first = f"{prefix(hook)}{hook.turn}"
     own_id = events[-1]["id"]
-    if reported := _open_run(key, hook):
+    if reported := open_run(key, hook):
         if not (hook.is_persons and _is_interrupted(reported, own_id)):
             return reported.key
-        if _own(key).filter(key=first).exists():
+        if own(key).filter(key=first).exists():
             return None  # an earlier prompt comes again
-        take(key, [_item(0, INTERRUPTED | {"run": reported.key})], received)
+        take(key, [item(0, INTERRUPTED | {"run": reported.key})], received)
         return first
     if not hook.opens:
         return None
-    ended = _own(key).filter(key=first).first()
+    ended = own(key).filter(key=first).first()
     if ended is None:
         return first
     if _has_seen(ended, own_id):
@@ -127,13 +138,12 @@ def _has_seen(reported: ReportedRun, id: str) -> bool:
     return SeenEvent.objects.filter(run=reported.run_id, digest=digest_of(id)).exists()
 
 
-def _wait_for_approval(key: ApiKey, hook: Hook) -> None:
-    """Say of the call that it waits. The hook does not name it, so it is found by its input."""
-    reported = _open_run(key, hook)
-    if reported is None:
-        return
-    with transaction.atomic():
-        Run.objects.hold(reported.run_id)  # first, as in every method that changes a run
+def wait(reported: ReportedRun, hook: Hook) -> UUID | None:
+    """Say of the call that it waits, and return its id.
+
+    The hook does not name the call, so it is found by its input.
+    """
+    with holding(reported.run_id):
         open_ones = ToolExecution.objects.filter(
             task_execution__run=reported.run_id,
             task_execution__agent_id=slug_of(hook.place["agent_id"]),
@@ -143,5 +153,15 @@ def _wait_for_approval(key: ApiKey, hook: Hook) -> None:
         asked = storable(bounded(hook.tool_input))
         params = redact_params(asked, forms(secrets_in(asked)))
         for tool in open_ones.select_related("task_execution__run").order_by("-started_at"):
-            if tool.params == params:
-                return tool.report(message=WAITING)
+            if tool.params == params and tool.message != WAITING:  # else it is another such call
+                tool.report(message=WAITING)
+                return tool.pk
+    return None
+
+
+@contextmanager
+def holding(run_id: UUID) -> Iterator[None]:
+    """A transaction that locks the run first, as every method that changes one does."""
+    with transaction.atomic():
+        Run.objects.hold(run_id)
+        yield

@@ -1,0 +1,104 @@
+"""The calls of this process that wait for the decision about an approval.
+
+However many wait, one task looks at the database for all of them: at once when Redis says that an
+approval was decided, else twice a second. No message of Redis decides anything.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager, suppress
+from contextvars import Context
+from uuid import UUID
+
+from django.db import Error as DatabaseError
+
+from crews.scoping import unscoped
+from realtime.delivery.threads import in_thread
+from realtime.log import streams
+from runs.models import Approval, ReportedRun
+
+LOOK_S = 0.5  # between two looks at the database, whatever Redis says
+PAUSE_S = 0.02  # at least, however often Redis says that something was decided
+RENEW_S = 10.0  # between renewals of the leases of the runs whose calls wait here
+SIGN = b'"approval_decided"'
+
+Decided = asyncio.Future[Approval | None]
+Member = Callable[[str, str], Awaitable[None]]  # of a group: its name, and a channel
+
+logger = logging.getLogger(__name__)
+
+
+class Decisions:
+    """``join`` and ``leave`` are those of the node, which calls `receive` with what it hears."""
+
+    def __init__(self, join: Member, leave: Member) -> None:
+        self._join, self._leave = join, leave
+        self._waiting: dict[UUID, Decided] = {}
+        self._look_now = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def expect(self, approval: Approval) -> AsyncIterator[Decided]:
+        """A future of the approval once it is decided or expired; of ``None`` if it was deleted."""
+        group, channel = streams.group(streams.run(approval.run_id)), f"approval.{approval.pk}"
+        await self._join(group, channel)
+        decided = self._waiting[approval.pk] = asyncio.get_running_loop().create_future()
+        self._look_now.set()  # it may have been decided before the subscription
+        if self._task is None or self._task.done():
+            looking = self._keep_looking()
+            self._task = asyncio.create_task(looking, name="decisions", context=Context())
+        try:
+            yield decided
+        finally:
+            del self._waiting[approval.pk]
+            decided.cancel()
+            await self._leave(group, channel)
+
+    def receive(self, data: bytes) -> None:
+        """Take an event of any run that Redis announces."""
+        if self._waiting and SIGN in data:
+            self._look_now.set()
+
+    async def close(self) -> None:
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _keep_looking(self) -> None:
+        clock, renewed = asyncio.get_running_loop().time, float("-inf")
+        while self._waiting:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await self._look_now.wait()
+            self._look_now.clear()
+            renews = clock() - renewed >= RENEW_S
+            try:
+                found = await in_thread(look, set(self._waiting), renews=renews)
+            except DatabaseError as error:
+                logger.warning("The approvals could not be read (%s); trying again", error)
+                await asyncio.sleep(LOOK_S)
+                continue
+            renewed = clock() if renews else renewed
+            for id, approval in found.items():
+                if (decided := self._waiting.get(id)) and not decided.done():
+                    decided.set_result(approval)
+            await asyncio.sleep(PAUSE_S)
+
+
+def look(ids: Collection[UUID], *, renews: bool) -> dict[UUID, Approval | None]:
+    """Those of the approvals that wait no more. What is due is ended as expired.
+
+    ``renews``: also renew the leases of the runs of the others, whose program is evidently there.
+    """
+    with unscoped():
+        of_run = Approval.objects.select_related("run__crew").defer("run__plan", "run__remains")
+        found = {approval.pk: approval for approval in of_run.filter(pk__in=ids)}
+        for approval in found.values():
+            if approval.is_pending and approval.left_s <= 0:
+                approval.expire()
+        if renews:
+            waiting = {approval.run_id for approval in found.values() if approval.is_pending}
+            for reported in ReportedRun.objects.filter(run__in=waiting):
+                reported.renew()
+    return {id: found.get(id) for id in ids if id not in found or not found[id].is_pending}

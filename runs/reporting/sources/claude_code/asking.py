@@ -1,0 +1,122 @@
+"""A PermissionRequest of Claude Code as an approval: a person answers it in CrewOps.
+
+Claude Code asks by itself, so no approval rule is needed. Rules that match the call make it
+stricter: a shorter time, or only admins decide.
+"""
+
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import Error as DatabaseError
+from rest_framework.exceptions import ParseError
+
+from crews.models import ApiKey
+from crews.models.approval_rule import MAX_WAIT_S, MIN_WAIT_S
+from crews.scoping import unscoped
+from crews.text import storable
+from crews.tracking import IllegalMove
+from runs.models import Approval, ReportedRun, ToolExecution
+from runs.reporting import asking
+from runs.reporting.agents import SLUG
+from runs.reporting.calls import take
+from runs.reporting.reported_kinds import Invalid
+from runs.reporting.sources.claude_code import runs
+from runs.reporting.sources.claude_code.mapping import starts
+from runs.reporting.sources.claude_code.payload import Hook, hook_of
+from runs.reporting.transactions import digest_of
+
+
+def is_question(payload: Any) -> bool:
+    return isinstance(payload, dict) and payload.get("hook_event_name") == "PermissionRequest"
+
+
+def seconds_in(text: str) -> int:
+    """The value of ``?approve=``. Raises ``ParseError``."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 6):
+        raise ParseError("approve: is no whole number of seconds.")
+    if not MIN_WAIT_S <= int(text) <= MAX_WAIT_S:
+        raise ParseError(f"approve: is not within {MIN_WAIT_S} and {MAX_WAIT_S} seconds.")
+    return int(text)
+
+
+def ask(
+    key: ApiKey, payload: Any, crew: str | None, expires_after_s: int, received: datetime
+) -> tuple[Approval, UUID | None]:
+    """Ask for approval of the call. Returns the approval, and the id of the call if it is known.
+
+    Raises ``Unaskable`` if the call has to be denied at once, and ``ParseError``.
+    """
+    if crew is not None and not SLUG.fullmatch(crew):
+        raise ParseError("crew: is no slug: 1 to 50 of a-z A-Z 0-9 - _.")
+    try:
+        hook = hook_of(payload)
+    except Invalid as error:
+        raise ParseError(error.detail) from error
+    if not hook.tool_name:
+        raise ParseError("tool_name: is missing.")
+    with unscoped():  # what is read is reached from the key's organization
+        reported = _run_of(key, hook, crew, received)
+        tool_id = runs.wait(reported, hook)
+        approval = asking.request(
+            reported,
+            **hook.place,
+            tool=hook.tool_name,
+            params=storable(hook.tool_input),
+            expires_after_s=expires_after_s,
+            always=True,
+        )
+        return approval, tool_id
+
+
+def decision_of(tool_id: UUID | None, approval: Approval | None) -> dict[str, Any]:
+    """What Claude Code takes as the decision. It has to be explicit: else Claude Code goes on."""
+    if approval is None:
+        return deny(asking.UNKNOWN)
+    if refusal := approval.refusal:
+        return deny(refusal)
+    if tool_id is not None:
+        with suppress(DatabaseError, IllegalMove):  # it may have ended; the decision stands
+            _note_on(tool_id, f"Approved by {approval.by}.")
+    answer = _answer({"behavior": "allow"})
+    if approval.note:
+        answer["systemMessage"] = f"Approved by {approval.by}: {approval.note}"
+    return answer
+
+
+def deny(why: str) -> dict[str, Any]:
+    return _answer({"behavior": "deny", "message": f"CrewOps: {why}"})
+
+
+def _answer(decision: dict[str, str]) -> dict[str, Any]:
+    return {"hookSpecificOutput": {"hookEventName": "PermissionRequest", "decision": decision}}
+
+
+def _run_of(key: ApiKey, hook: Hook, crew: str | None, received: datetime) -> ReportedRun:
+    """The open run of the session. If there is none, as after a long silence, the call opens one."""
+    reported = runs.open_run(key, hook)
+    events = starts(hook)
+    if reported is None:
+        run = f"{runs.prefix(hook)}{hook.turn}"
+        if runs.own(key).filter(key=run).exists():
+            run = f"{run}:{digest_of(str(received)).hex()}"
+        events = [runs.boot(hook, crew), *events]
+    else:
+        run = reported.key
+    answer = take(key, [runs.item(i, e | {"run": run}) for i, e in enumerate(events)], received)
+    if reported is None and (reported := runs.own(key).filter(key=run).first()) is None:
+        why = answer.rejected[0]["detail"] if answer.rejected else "There is no run."
+        raise asking.Unaskable(why)
+    return reported
+
+
+def _note_on(tool_id: UUID, message: str) -> None:
+    """Show the message on the call while it runs."""
+    with unscoped():
+        tools = ToolExecution.objects.select_related("task_execution__run")
+        tool = tools.filter(pk=tool_id).first()
+        if tool and tool.message == runs.WAITING:
+            with runs.holding(tool.task_execution.run_id):
+                tool.refresh_from_db()
+                tool.report(message=message)

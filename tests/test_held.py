@@ -1,0 +1,181 @@
+"""Answers that wait for a person: how many of them, and when they give their place back."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from channels.layers import get_channel_layer
+from django.db import connections
+
+from crewops import held
+from crewops.handler import Handler
+from runs.models import Approval
+
+PATH = "/api/report/claude-code/"
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def handler(settings):
+    settings.HTTP_THREADS = 1  # an answer that waits uses none
+    made = Handler()
+    yield made
+    made._threads.submit(connections.close_all).result()
+    made._threads.shutdown()
+    assert held.slots._held.total() == 0
+
+
+class Call:
+    """A PermissionRequest, as an ASGI server hands it on."""
+
+    def __init__(self, handler: Handler, text: str) -> None:
+        self.parts: list[bytes] = []
+        self._gone = asyncio.Event()
+        self._is_sent = False
+        hook = {"session_id": "s", "hook_event_name": "PermissionRequest", "tool_name": "Bash"}
+        self._body = json.dumps(hook).encode()
+        self.stop = held.Stop()
+        scope = {
+            "type": "http", "method": "POST", "path": PATH, "query_string": b"approve=600",
+            "http_version": "1.1", "scheme": "http", "server": ("127.0.0.1", 80),
+            "client": ("127.0.0.1", 1), "root_path": "",
+            "extensions": {held.EXTENSION: self.stop},
+            "headers": [
+                (b"host", b"localhost"), (b"authorization", b"Bearer " + text.encode()),
+                (b"content-type", b"application/json"),
+                (b"content-length", b"%d" % len(self._body)),
+            ],
+        }  # fmt: skip
+        self.task = asyncio.ensure_future(handler(scope, self._receive, self._send))
+
+    async def answer(self) -> str:
+        """What it says to Claude Code, once it is there."""
+        await asyncio.wait_for(self.task, 20)
+        decision = json.loads(b"".join(self.parts))["hookSpecificOutput"]["decision"]
+        return decision.get("message", decision["behavior"])
+
+    async def waits(self) -> None:
+        """Until its answer has begun and waits."""
+        await until(lambda: self.parts)
+        assert not self.task.done()
+
+    async def leave(self) -> None:
+        self._gone.set()
+        await asyncio.wait_for(self.task, 20)
+
+    async def _receive(self) -> dict[str, Any]:
+        if not self._is_sent:
+            self._is_sent = True
+            return {"type": "http.request", "body": self._body, "more_body": False}
+        await self._gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        self.parts.append(message.get("body", b""))
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def on_a_loop(work: Callable[[], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        try:
+            await work()
+        finally:
+            await get_channel_layer().flush()
+
+    asyncio.run(whole())
+
+
+@pytest.mark.parametrize(
+    ("limit", "why"),
+    [
+        ("HELD_BY_KEY", "1 calls of this API key wait for approval already."),
+        ("HELD_AT_ONCE", "1 calls wait for approval on this server already."),
+    ],
+)
+def test_a_call_over_the_limit_is_denied_until_a_client_leaves(
+    handler, acme, monkeypatch, limit, why
+):
+    monkeypatch.setattr(held, limit, 1)
+    text = acme.issue_key("report")[1]
+
+    async def calls() -> None:
+        first = Call(handler, text)
+        await first.waits()
+        assert await Call(handler, text).answer() == f"CrewOps: {why}"
+        await first.leave()
+        second = Call(handler, text)
+        await second.waits()
+        await second.leave()
+
+    on_a_loop(calls)
+    assert sorted(Approval.objects.values_list("status", "note")) == [("expired", held.GONE)] * 2
+
+
+def test_the_limits():
+    assert (held.HELD_AT_ONCE, held.HELD_BY_KEY) == (500, 100)
+
+
+def test_the_keys_of_others_have_their_own_limit(handler, acme, monkeypatch):
+    monkeypatch.setattr(held, "HELD_BY_KEY", 1)
+    one, other = (acme.issue_key("report")[1] for _ in range(2))
+
+    async def calls() -> None:
+        first, second = Call(handler, one), Call(handler, other)
+        await first.waits()
+        await second.waits()
+        await first.leave()
+        await second.leave()
+
+    on_a_loop(calls)
+
+
+def test_a_sign_of_life_comes_before_the_decision(handler, acme, monkeypatch):
+    monkeypatch.setattr(held, "BEAT_S", 0.1)
+    text = acme.issue_key("report")[1]
+
+    async def calls() -> None:
+        call = Call(handler, text)
+        await until(lambda: call.parts[1:4] == [b" ", b" ", b" "])
+        call.stop()
+        assert await call.answer() == f"CrewOps: {held.STOPPED}"
+
+    on_a_loop(calls)
+    assert Approval.objects.get().note == held.STOPPED
+
+
+def test_a_call_that_comes_while_the_server_stops_is_denied(handler, acme):
+    text = acme.issue_key("report")[1]
+
+    async def calls() -> None:
+        call = Call(handler, text)
+        call.stop()
+        assert await call.answer() == f"CrewOps: {held.STOPPED}"
+
+    on_a_loop(calls)
+
+
+def test_without_the_database_it_is_denied_when_its_time_is_over(handler, acme, monkeypatch):
+    from django.db import OperationalError
+
+    from realtime.delivery import decisions
+
+    def away(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("away")
+
+    monkeypatch.setattr(decisions, "look", away)
+    monkeypatch.setattr(held, "LATE_S", -599.5)
+    text = acme.issue_key("report")[1]
+
+    async def calls() -> None:
+        answer = await Call(handler, text).answer()
+        assert answer.startswith("CrewOps: Its approval cannot be read")
+
+    on_a_loop(calls)
