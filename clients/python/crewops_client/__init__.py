@@ -7,8 +7,8 @@
             with orion.tool("git_clone", url=url) as tool:
                 tool.progress(0.4, "receiving objects")
 
-Nothing here waits for the network or needs the server to be there, and only one thing raises into
-the program: `Cancelled`, where a tool, an agent or a model call begins after somebody has cancelled the
+Nothing here waits for the network or needs the server to be there, but for tools that need approval: they
+raise `Denied` unless a person has approved them. Else only one thing raises into the program: `Cancelled`, where a tool, an agent or a model call begins after somebody has cancelled the
 run on the server. There a run that somebody has paused waits, too. CREWOPS_CONTROLS=0 switches both off.
 """
 
@@ -18,18 +18,21 @@ from pathlib import Path
 from typing import Any
 
 from . import context, reporter
-from .calls import LLM, Tool
+from .approvals import Denied
+from .calls import LLM
 from .context import copy_context, current, current_run
 from .controls import Cancelled, Message
 from .decorators import agent, task, tool
 from .runs import Run
 from .scope import Agent, Scope, Task
 from .settings import from_environment
+from .tools import Tool
 
 __all__ = [
     "LLM",
     "Agent",
     "Cancelled",
+    "Denied",
     "Message",
     "Run",
     "Scope",
@@ -54,6 +57,8 @@ def configure(
     capture_text: bool | None = None,
     disabled: bool | None = None,
     controls: bool | None = None,
+    approvals: bool | None = None,
+    approve_s: float | None = None,
     spool_dir: str | Path | None = None,
     flush_s: float | None = None,
 ) -> None:
@@ -64,6 +69,8 @@ def configure(
         "capture_text": capture_text,
         "disabled": disabled,
         "controls": controls,
+        "approvals": approvals,
+        "approve_s": approve_s,
         "spool_dir": Path(spool_dir) if spool_dir is not None else None,
         "flush_s": flush_s,
     }

@@ -1,9 +1,7 @@
-"""Calls of tools and of models."""
+"""Calls of models, and what they have in common with those of tools."""
 
-import codecs
 import json
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .encoding import OUTPUT, identifier
@@ -55,88 +53,6 @@ class Call(Scope):
 
     def _lasted(self) -> float:
         return round(time.perf_counter() - self._began, 6)
-
-
-class Tool(Call):
-    __slots__ = ("_decoder", "name")
-
-    def __init__(
-        self,
-        run: "Run",
-        agent_id: str | None,
-        task_id: str | None,
-        name: str,
-        params: Mapping[str, Any] | None,
-        execution_id: str | None = None,
-    ) -> None:
-        super().__init__(run, agent_id, task_id, execution_id)
-        self._decoder: codecs.IncrementalDecoder | None = None
-        self.name = str(name)
-        if run.reporter.off:
-            return
-        fields: dict[str, Any] = {"execution_id": self._id, "tool": self.name}
-        if params:
-            fields["params"] = snapshot(dict(params))
-        run.emit("tool_start", self._placed(fields))
-
-    def progress(self, fraction: float | None = None, message: str | None = None) -> None:
-        """How far it is, from 0 to 1, and what it does."""
-        fields: dict[str, Any] = {"execution_id": self._id}
-        if fraction is not None:
-            fields["progress"] = fraction
-        if message is not None:
-            fields["message"] = str(message)[:500]
-        self.run.emit("tool_progress", fields)
-
-    def output(self, text: str | bytes | bytearray) -> bool:
-        """What the tool wrote since the last time; bytes are read as UTF-8.
-
-        False when there was no room for it: too much at once.
-        """
-        if self.run.reporter.off:
-            return True
-        if not isinstance(text, str):
-            if not self.run.reporter.room_for(0):
-                return False
-            if self._decoder is None:
-                self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-            text = self._decoder.decode(bytes(text))
-        return self._send_text("tool_progress", {"execution_id": self._id}, "output", text)
-
-    def end(
-        self,
-        status: str | None = None,
-        *,
-        exit_code: int | None = None,
-        message: str | None = None,
-    ) -> None:
-        """At the end of the `with` block, if not before. Without `status` the exit code decides."""
-        if self._ended:
-            return
-        if self._decoder is not None and (rest := self._decoder.decode(b"", True)):
-            self.output(rest)
-        self._ended = True
-        fields: dict[str, Any] = {
-            "execution_id": self._id,
-            "status": status or ("error" if exit_code else "success"),
-            "duration_s": self._lasted(),
-        }
-        if exit_code is not None:
-            fields["exit_code"] = exit_code
-        if message is not None:
-            fields["message"] = str(message)[:500]
-        self.run.emit("tool_end", fields)
-
-    def result(self, value: Any) -> None:
-        """What the tool returns, as its output: a text as it is, other values as JSON."""
-        if value is None or self.run.reporter.off:
-            return
-        if not isinstance(value, str | bytes | bytearray):
-            value = json.dumps(snapshot(value), ensure_ascii=False)
-        self.output(value[: 2 * OUTPUT])
-
-    def _leave(self, error: BaseException | None) -> None:
-        self.end(STATUS[outcome(error)], message=text_of(error) if error else None)
 
 
 STATUS = {"succeeded": "success", "failed": "error", "cancelled": "cancelled"}

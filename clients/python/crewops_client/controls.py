@@ -87,7 +87,7 @@ class Controls:
 
     def at_start(self) -> None:
         """The checkpoint of a tool, an agent or a model call that begins."""
-        if self._run.stop_requested or (self.paused and not _in_event_loop()):
+        if self._run.stop_requested or (self.paused and not in_event_loop()):
             self.checkpoint()
 
     def take(self) -> Message | None:
@@ -186,7 +186,7 @@ class Messages:
             await asyncio.sleep(POLL_S)
 
 
-def _in_event_loop() -> bool:
+def in_event_loop() -> bool:
     """Whether this thread runs an event loop, which must not wait here."""
     loops = sys.modules.get("asyncio")
     return loops is not None and loops._get_running_loop() is not None

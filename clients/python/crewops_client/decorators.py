@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from . import context
-from .calls import Tool
 from .scope import Scope
+from .tools import Tool
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -15,11 +15,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 @overload
 def tool(function: F, /) -> F: ...
 @overload
-def tool(name: str | None = None, /, *, output: bool = True) -> Callable[[F], F]: ...
-def tool(name: Any = None, /, *, output: bool = True) -> Any:
+def tool(
+    name: str | None = None, /, *, output: bool = True, approve: bool = False
+) -> Callable[[F], F]: ...
+def tool(name: Any = None, /, *, output: bool = True, approve: bool = False) -> Any:
     """Report each call of the function as a tool, with its arguments, result and exception.
 
     ``@tool``, ``@tool("git_clone")`` or ``@tool(output=False)``, which keeps the result to itself.
+    ``@tool(approve=True)``: each call waits until a person has approved it, else raises `Denied`.
     """
     if callable(name):
         return tool()(name)
@@ -29,8 +32,7 @@ def tool(name: Any = None, /, *, output: bool = True) -> Any:
         arguments = _arguments(function)
 
         def begin(scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tool:
-            scope.run.at_start()
-            return scope.start_tool(shown, arguments(args, kwargs))
+            return scope.ask_for_tool(shown, arguments(args, kwargs), approve=approve)
 
         def finish(started: Any, result: Any) -> None:
             if output:
@@ -88,7 +90,7 @@ def _wrapped(
             if (scope := context.current()) is None:
                 return await function(*args, **kwargs)
             await scope.run.at_async_start()
-            with begin(scope, args, kwargs) as begun:
+            async with begin(scope, args, kwargs) as begun:
                 result = await function(*args, **kwargs)
                 finish(begun, result)
                 return result
@@ -101,7 +103,7 @@ def _wrapped(
                     yield item
                 return
             await scope.run.at_async_start()
-            with begin(scope, args, kwargs):
+            async with begin(scope, args, kwargs):
                 async for item in function(*args, **kwargs):
                     yield item
 

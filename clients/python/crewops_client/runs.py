@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import context
+from .approvals import Question
 from .controls import TAKEN, Controls, Messages
 from .encoding import identifier
 from .follow import Follower
@@ -144,6 +145,15 @@ class Run(Scope):
     async def at_async_start(self) -> None:
         if self.reporter.settings.controls:
             await self.acheckpoint()
+
+    def question(
+        self, place: Scope, tool: str, params: Mapping[str, Any] | None, always: bool
+    ) -> Question | None:
+        """What to ask the server before the call begins, if anything."""
+        if not (always or self.reporter.settings.approvals):
+            return None
+        call = {"tool": str(tool), "agent_id": place.agent_id, "task_id": place.task_id}
+        return Question(self, {**call, "params": dict(params or {})}, always)
 
     @property
     def _is_here(self) -> bool:

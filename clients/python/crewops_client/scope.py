@@ -8,11 +8,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import context
+from .controls import in_event_loop
 from .encoding import identifier
 
 if TYPE_CHECKING:
-    from .calls import LLM, Tool
+    from .calls import LLM
     from .runs import Run
+    from .tools import Tool
 
 S = TypeVar("S", bound="Scope")
 # By name, as importing these libraries would cost a program that does not use them.
@@ -56,16 +58,34 @@ class Scope:
         here = _here(self)
         return Task(self.run, here.agent_id, name, task_id, here.task_id)
 
-    def tool(self, name: str, /, **params: Any) -> "Tool":
-        """A call of a tool. The keyword arguments are shown as its parameters."""
+    def tool(self, name: str, /, *, approve: bool = False, **params: Any) -> "Tool":
+        """A call of a tool. The other keyword arguments are shown as its parameters.
+
+        With ``approve`` it waits until a person has approved it on the server, and without it where
+        approval rules apply (``CREWOPS_APPROVALS=1``) and one matches. Raises `Denied`. Use it with
+        ``with``, in an event loop with ``async with``.
+        """
+        return self.ask_for_tool(name, params, approve=approve)
+
+    def ask_for_tool(
+        self, name: str, params: Mapping[str, Any] | None = None, *, approve: bool = False
+    ) -> "Tool":
+        """As `tool`, with parameters of any names."""
+        from .tools import Tool
+
         self.run.at_start()
-        return self.start_tool(name, params)
+        here = _here(self)
+        question = self.run.question(here, name, params, approve)
+        if question is not None and not in_event_loop():
+            question.wait()
+            question = None
+        return Tool(self.run, here.agent_id, here.task_id, name, params, question=question)
 
     def start_tool(
         self, name: str, params: Mapping[str, Any] | None = None, *, execution_id: str | None = None
     ) -> "Tool":
-        """As `tool`, with parameters of any names. It has begun when this returns."""
-        from .calls import Tool
+        """For calls that others carry out: it never waits, and has begun when this returns."""
+        from .tools import Tool
 
         here = _here(self)
         return Tool(self.run, here.agent_id, here.task_id, name, params, execution_id)

@@ -16,6 +16,8 @@ class Settings:
     capture_text: bool = False  # send the text of model calls
     disabled: bool = False
     controls: bool = True  # take controls from the server: pause, resume, cancel, messages
+    approvals: bool = False  # ask the server about each tool: approval rules apply
+    approve_s: float = 3600.0  # what nobody has approved by then is denied
     spool_dir: Path | None = None  # None: a directory of the user
     spool_limit: int = 256 * MIB  # bytes on disk, over all processes of the user; 0: no spool
     memory_limit: int = 16 * MIB
@@ -58,6 +60,8 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         capture_text=_true(environ.get("CREWOPS_CAPTURE_TEXT", "")),
         disabled=_true(environ.get("CREWOPS_DISABLED", "")),
         controls=_true(environ.get("CREWOPS_CONTROLS", "1")),
+        approvals=_true(environ.get("CREWOPS_APPROVALS", "")),
+        approve_s=_number(environ.get("CREWOPS_APPROVE_S", ""), 3600.0),
         spool_dir=Path(directory) if directory else None,
         spool_limit=int(_number(environ.get("CREWOPS_SPOOL_MIB", ""), 256) * MIB),
         flush_s=_number(environ.get("CREWOPS_FLUSH_S", ""), 5.0),

@@ -50,12 +50,14 @@ class Answer:
 
 
 class Transport:
+    path = PATH
+
     def __init__(self, settings: Settings) -> None:
         url = urllib.parse.urlsplit(settings.url)
         self._secure = url.scheme == "https"
         self._host = url.hostname or ""
         self._port = url.port or (443 if self._secure else 80)
-        self._path = url.path.rstrip("/") + PATH
+        self._path = url.path.rstrip("/") + self.path
         self._timeout = settings.timeout_s
         self._headers = {
             "Authorization": f"Bearer {settings.api_key}",

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import context, reporter
-from ..calls import LLM, Tool
+from ..calls import LLM
 from ..runs import Run
 from ..scope import Agent, Scope, Task
+from ..tools import Tool
 from .common import captured, quiet
 
 try:

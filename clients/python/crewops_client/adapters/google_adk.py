@@ -13,9 +13,10 @@ from itertools import chain
 from typing import Any
 
 from .. import context, reporter
-from ..calls import LLM, STATUS, Tool
+from ..calls import LLM, STATUS
 from ..runs import Run
 from ..scope import Agent, Scope, outcome, text_of
+from ..tools import Tool
 from .common import callback, captured, quiet
 
 try:

@@ -17,7 +17,16 @@ Make = Callable[..., Reporter]
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("URL", "API_KEY", "RUN", "CAPTURE", "DISABLED", "SPOOL_DIR", "CONTROLS"):
+    for name in (
+        "URL",
+        "API_KEY",
+        "RUN",
+        "CAPTURE",
+        "DISABLED",
+        "SPOOL_DIR",
+        "CONTROLS",
+        "APPROVALS",
+    ):
         monkeypatch.delenv(f"CREWOPS_{name}", raising=False)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 

@@ -1,0 +1,188 @@
+"""Tool calls that wait for a person on the server before they begin."""
+
+import asyncio
+import contextlib
+import http.client
+import json
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from .controls import Cancelled
+from .snapshot import snapshot
+from .transport import Transport
+
+if TYPE_CHECKING:
+    from .runs import Run
+
+PATH = "/api/report/approvals/"
+LOOK_S = 0.2  # between two looks whether the run was cancelled meanwhile
+READ_S = (
+    60.0  # without a sign of life for so long the server counts as gone; it sends one every 20 s
+)
+AGAIN_S = 1.0  # before the server is asked again
+PARAMS = 40_000  # characters as JSON; what cannot be shown whole cannot be approved
+SHORTEST_S, LONGEST_S = 10, 7 * 24 * 3600  # that the server takes
+TRANSIENT = (0, 429, 500, 502, 503, 504)
+
+
+class Denied(Exception):
+    """The call of a tool must not begin. `note` is the person's; `decision` is denied or expired."""
+
+    def __init__(
+        self, message: str, *, decision: str = "denied", by: str = "", note: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.decision = decision
+        self.by = by
+        self.note = note
+
+
+class Question:
+    """Asks the server about one call, in a thread of its own, and waits for the decision.
+
+    The server decides whether the call needs approval. ``always``: it does, whatever the rules say.
+    """
+
+    def __init__(self, run: "Run", call: dict[str, Any], always: bool) -> None:
+        self._run = run
+        self._call = call
+        self._always = always
+        self._decided = threading.Event()
+        self._answer = _denial("It was not asked for.")
+        self._left = False  # nobody waits any more
+        self._connection: http.client.HTTPConnection | None = None
+        self._wake: Any = None
+
+    def wait(self) -> None:
+        """Returns when the call may begin. Raises `Denied`, and `Cancelled` if the run was."""
+        if self._start():
+            try:
+                while not self._decided.wait(LOOK_S) and not self._run.stop_requested:
+                    pass
+            finally:
+                self._leave()
+        self._finish()
+
+    async def wait_async(self) -> None:
+        """The same for async code."""
+        loop, woken = asyncio.get_running_loop(), asyncio.Event()
+        self._wake = lambda: loop.call_soon_threadsafe(woken.set)
+        if self._start():
+            try:
+                while not self._decided.is_set() and not self._run.stop_requested:
+                    with contextlib.suppress(asyncio.TimeoutError):
+                        await asyncio.wait_for(woken.wait(), LOOK_S)
+            finally:
+                self._leave()
+        self._finish()
+
+    def _start(self) -> bool:
+        """Whether there is somebody to ask."""
+        reporter = self._run.reporter
+        if reporter.off:
+            self._answer = {"decision": "not_needed"}  # rules are of the server
+            if self._always:
+                why = reporter.settings.problem or "reporting is switched off"
+                self._answer = _denial(f"Nobody can be asked for approval: {why}.")
+            return False
+        try:
+            text = json.dumps(self._call["params"], default=snapshot, allow_nan=False)
+        except (TypeError, ValueError, RecursionError):
+            text = ""
+        if not text or len(text) > PARAMS:
+            # Whether a rule matches is not known without the parameters, so it counts as matched.
+            self._answer = _denial(
+                "The parameters cannot be shown whole, so nobody can approve it."
+            )
+            return False
+        self._run.start()
+        self._call["params"] = json.loads(text)
+        threading.Thread(target=self._ask, name="crewops-approval", daemon=True).start()
+        return True
+
+    def _finish(self) -> None:
+        if self._run.stop_requested:
+            raise Cancelled("The run was cancelled on the server.")
+        decision = self._answer.get("decision", "denied")
+        if decision not in ("approved", "not_needed"):
+            own = {name: str(self._answer.get(name, "")) for name in ("by", "note")}
+            detail = str(self._answer.get("detail") or "The call was not approved.")
+            raise Denied(f"{self._call['tool']}: {detail}", decision=str(decision), **own)
+
+    def _leave(self) -> None:
+        """Nobody waits any more: the server ends the approval when its connection ends."""
+        self._left = True
+        connection = self._connection
+        if not self._decided.is_set() and connection is not None and connection.sock is not None:
+            with contextlib.suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+    def _ask(self) -> None:
+        try:
+            self._answer = self._decision()
+        except Exception as error:  # whatever it is, the call must not begin
+            self._answer = _denial(
+                f"The server could not be asked: {type(error).__name__}: {error}"
+            )
+        self._decided.set()
+        if self._wake is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                self._wake()
+
+    def _decision(self) -> dict[str, Any]:
+        """Ask until there is an answer. Without one in time the call is denied."""
+        settings = self._run.reporter.settings
+        until, why = time.monotonic() + settings.approve_s, "it does not answer"
+        while not self._left and (left := until - time.monotonic()) > 0:
+            # The run has to be there, and what happened before this call.
+            if self._run.flush(min(left, settings.timeout_s)):
+                status, body, why = self._post(max(left, SHORTEST_S))
+                if status == 200 and not body.get("again"):
+                    return body
+                if status not in (200, *TRANSIENT):
+                    return _denial(f"The server refuses to ask: {why or status}")
+            time.sleep(min(AGAIN_S, max(until - time.monotonic(), 0.0)))
+        return _denial(f"Nobody could be asked within {settings.approve_s:g} s: {why}")
+
+    def _post(self, left_s: float) -> tuple[int, dict[str, Any], str]:
+        """One request: its status, its body, and why there is none. The status is 0 without one."""
+        transport = Asking(self._run.reporter.settings)
+        body = {**self._call, "run": self._run.key, "always": self._always}
+        body["expires_after_s"] = int(min(left_s, LONGEST_S))
+        try:
+            self._connection = transport.connect()
+            if self._left:
+                return 0, {}, ""
+            response = transport.ask(self._connection, json.dumps(body).encode())
+            answer = json.loads(response.read() or b"{}")
+            if not isinstance(answer, dict):
+                return 0, {}, "it does not answer as CrewOps does"
+            return response.status, answer, str(answer.get("detail") or "")[:300]
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            return 0, {}, f"{type(error).__name__}: {error}"[:300]
+        finally:
+            if self._connection is not None:
+                self._connection.close()
+
+
+class Asking(Transport):
+    """Connections for one question each, as the answer may take hours."""
+
+    path = PATH
+
+    def connect(self) -> http.client.HTTPConnection:
+        connection = self._connect()
+        connection.connect()
+        connection.sock.settimeout(READ_S)
+        return connection
+
+    def ask(self, connection: http.client.HTTPConnection, body: bytes) -> http.client.HTTPResponse:
+        headers = {**self._headers, **self._proxy_headers, "Content-Type": "application/json"}
+        connection.request("POST", self._target, body, headers)
+        return connection.getresponse()
+
+
+def _denial(detail: str) -> dict[str, Any]:
+    return {"decision": "expired", "detail": detail}

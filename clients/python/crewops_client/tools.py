@@ -1,0 +1,126 @@
+"""Calls of tools."""
+
+import codecs
+import json
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .calls import STATUS, Call
+from .encoding import OUTPUT
+from .scope import outcome, text_of
+from .snapshot import snapshot
+
+if TYPE_CHECKING:
+    from .approvals import Question
+    from .runs import Run
+
+
+class Tool(Call):
+    __slots__ = ("_decoder", "_fields", "_question", "name")
+
+    def __init__(
+        self,
+        run: "Run",
+        agent_id: str | None,
+        task_id: str | None,
+        name: str,
+        params: Mapping[str, Any] | None,
+        execution_id: str | None = None,
+        *,
+        question: "Question | None" = None,
+    ) -> None:
+        """With a ``question`` it begins when its block is entered, if it is approved."""
+        super().__init__(run, agent_id, task_id, execution_id)
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self.name = str(name)
+        self._question = question
+        self._fields: dict[str, Any] = {}
+        if not run.reporter.off:
+            self._fields = {"execution_id": self._id, "tool": self.name}
+            if params:
+                self._fields["params"] = snapshot(dict(params))
+        if question is None:
+            self._begin()
+
+    def _begin(self) -> None:
+        if self._fields:
+            self.run.emit("tool_start", self._placed(self._fields))
+
+    def __enter__(self) -> "Tool":
+        if (question := self._question) is not None:
+            question.wait()
+            self._begin_late()
+        return super().__enter__()
+
+    async def __aenter__(self) -> "Tool":
+        if (question := self._question) is not None:
+            await self.run.at_async_start()
+            await question.wait_async()
+            self._begin_late()
+        return await super().__aenter__()
+
+    def _begin_late(self) -> None:
+        """It was approved."""
+        self._question = None
+        self._began = time.perf_counter()
+        self._begin()
+
+    def progress(self, fraction: float | None = None, message: str | None = None) -> None:
+        """How far it is, from 0 to 1, and what it does."""
+        fields: dict[str, Any] = {"execution_id": self._id}
+        if fraction is not None:
+            fields["progress"] = fraction
+        if message is not None:
+            fields["message"] = str(message)[:500]
+        self.run.emit("tool_progress", fields)
+
+    def output(self, text: str | bytes | bytearray) -> bool:
+        """What the tool wrote since the last time; bytes are read as UTF-8.
+
+        False when there was no room for it: too much at once.
+        """
+        if self.run.reporter.off:
+            return True
+        if not isinstance(text, str):
+            if not self.run.reporter.room_for(0):
+                return False
+            if self._decoder is None:
+                self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+            text = self._decoder.decode(bytes(text))
+        return self._send_text("tool_progress", {"execution_id": self._id}, "output", text)
+
+    def end(
+        self,
+        status: str | None = None,
+        *,
+        exit_code: int | None = None,
+        message: str | None = None,
+    ) -> None:
+        """At the end of the `with` block, if not before. Without `status` the exit code decides."""
+        if self._ended:
+            return
+        if self._decoder is not None and (rest := self._decoder.decode(b"", True)):
+            self.output(rest)
+        self._ended = True
+        fields: dict[str, Any] = {
+            "execution_id": self._id,
+            "status": status or ("error" if exit_code else "success"),
+            "duration_s": self._lasted(),
+        }
+        if exit_code is not None:
+            fields["exit_code"] = exit_code
+        if message is not None:
+            fields["message"] = str(message)[:500]
+        self.run.emit("tool_end", fields)
+
+    def result(self, value: Any) -> None:
+        """What the tool returns, as its output: a text as it is, other values as JSON."""
+        if value is None or self.run.reporter.off:
+            return
+        if not isinstance(value, str | bytes | bytearray):
+            value = json.dumps(snapshot(value), ensure_ascii=False)
+        self.output(value[: 2 * OUTPUT])
+
+    def _leave(self, error: BaseException | None) -> None:
+        self.end(STATUS[outcome(error)], message=text_of(error) if error else None)
