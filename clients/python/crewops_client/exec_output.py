@@ -4,9 +4,9 @@ import json
 import time
 from typing import Any
 
-from .calls import Tool
 from .runs import Run
 from .streams import Mapper
+from .tools import Tool
 
 PATIENCE_S = 1.0  # in all, for the reporter to make room for output
 LINE = 8 * 1024 * 1024  # characters; a longer line is passed on and not read

@@ -10,9 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from .. import context, reporter
-from ..calls import LLM, STATUS, Tool
+from ..calls import LLM, STATUS
 from ..runs import Run
 from ..scope import Agent, Scope, Task, outcome, text_of
+from ..tools import Tool
 from .common import captured, named, quiet
 
 try:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import context, reporter
-from ..calls import LLM, STATUS, Tool
+from ..calls import LLM, STATUS
 from ..runs import Run
 from ..scope import Agent, Scope, Task, outcome, text_of
+from ..tools import Tool
 from .common import arguments_of, captured, quiet, soon
 
 try:
