@@ -16,6 +16,7 @@ from crewops.body_limit import BodyLimit  # noqa: E402
 from crewops.handler import Handler  # noqa: E402
 from crewops.request_context import RequestContext  # noqa: E402
 from crewops.request_head import SocketsNeedUpgrade  # noqa: E402
+from realtime.monitoring.reporter import Reported  # noqa: E402
 from realtime.servers.daphne import OfferDaphneWriter  # noqa: E402
 from realtime.sockets.routing import http_urlpatterns, websocket_urlpatterns  # noqa: E402
 from runs.reporting.otlp.body import BODY_BYTES  # noqa: E402
@@ -28,8 +29,8 @@ limited = BodyLimit(
 pages = RequestContext(SocketsNeedUpgrade(limited))
 application = ProtocolTypeRouter(
     {
-        "http": URLRouter([*http_urlpatterns, re_path(r"", pages)]),
-        "websocket": OfferDaphneWriter(URLRouter(websocket_urlpatterns)),
+        "http": Reported(URLRouter([*http_urlpatterns, re_path(r"", pages)])),
+        "websocket": Reported(OfferDaphneWriter(URLRouter(websocket_urlpatterns))),
     }
 )
 

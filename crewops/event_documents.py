@@ -36,7 +36,9 @@ def files() -> dict[Path, str]:
     definitions = _definitions()
     messages = [f"{name}Message" for name in CONTROL]
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    schema |= _any_of("Frame", [*messages, *map(_name, frames.SERVER)]) | {"$defs": definitions}
+    schema |= _any_of("Frame", [*messages, *map(_name, (*frames.SERVER, *frames.METRICS))]) | {
+        "$defs": definitions
+    }
     return {
         SCHEMA: json.dumps(schema, indent=2, ensure_ascii=False) + "\n",
         ASYNCAPI: yaml.safe_dump(_asyncapi(definitions), sort_keys=False, width=100),
@@ -51,7 +53,7 @@ def _name(kind: type[Event] | type[Frame]) -> str:
 
 def _frames() -> list[str]:
     """The names of all events and frames that a server sends."""
-    return [_name(kind) for kind in (*KINDS.values(), *frames.SERVER)]
+    return [_name(kind) for kind in (*KINDS.values(), *frames.SERVER, *frames.METRICS)]
 
 
 def _any_of(title: str, names: Iterable[str]) -> dict[str, Any]:
@@ -60,7 +62,7 @@ def _any_of(title: str, names: Iterable[str]) -> dict[str, Any]:
 
 def _definitions() -> dict[str, Any]:
     """JSON Schemas by name: every frame, its nested types, and the union for each client class."""
-    structs = (*KINDS.values(), *frames.SERVER, *frames.CLIENT)
+    structs = (*KINDS.values(), *frames.SERVER, *frames.METRICS, *frames.CLIENT)
     _, components = msgspec.json.schema_components(structs, ref_template="#/$defs/{name}")
     definitions = {}
     names = {kind.__name__: _name(kind) for kind in structs}
@@ -88,7 +90,9 @@ def _asyncapi(definitions: dict[str, Any]) -> dict[str, Any]:
     def sent(stream: str) -> list[type]:
         if stream == "live":
             return [*KINDS.values(), *frames.SERVER]
-        return [*(k for k in KINDS.values() if k.stream == stream), *frames.OF_EVERY_SOCKET]
+        figures = frames.METRICS if stream == "metric" else ()
+        events = (k for k in KINDS.values() if k.stream == stream)
+        return [*events, *figures, *frames.OF_EVERY_SOCKET]
 
     id_ = {"description": "A UUID."}
     addresses = {
@@ -97,6 +101,7 @@ def _asyncapi(definitions: dict[str, Any]) -> dict[str, Any]:
         "graphs": ("/ws/graph", {}),
         "mission": ("/ws/mission", {}),
         "live": ("/ws/live", {}),
+        "metrics": ("/ws/metrics", {}),
     }
     event_streams = {
         "run_events": ("/sse/runs/{run_id}", {"run_id": id_}),

@@ -8,3 +8,8 @@ class RealtimeConfig(AppConfig):
     def ready(self) -> None:
         from realtime import signals  # noqa: F401  connects their receivers
         from realtime.log import retention  # noqa: F401  connects their receivers
+        from realtime.monitoring import retention as _  # noqa: F401  connects their receivers
+        from realtime.monitoring.recorder import Recorder
+        from runs.execution import background
+
+        background.register(Recorder)

@@ -4,15 +4,22 @@ An increment there costs two microseconds. So counts that change with every even
 `tally` and added with each sweep.
 """
 
+import collections
+import json
+import math
 import re
 import time
 from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
+from realtime import latency
 from realtime.close_codes import CloseCode
+from realtime.counting import HOPS, counts
 
 LATENCIES_A_SWEEP = 50  # only the newest are observed, so many events cost no more
 HEAD_CHARS = 100  # the beginning of an event, which contains its timestamp
@@ -62,6 +69,20 @@ UNREADABLE_MESSAGES = Counter(
     "crewops_unreadable_messages",
     "Messages on Redis that a web process could not read and dropped.",
 )
+FELL_BEHIND = Counter(
+    "crewops_slow_sockets",
+    "Times a socket took no more data, so that it went on from the log.",
+)
+HOP_LATENCY = Histogram(
+    "crewops_hop_seconds",
+    "How long the parts of an event's way take, in samples: commit, hub (from the commit until a "
+    "web process received it through Redis), write (to all sockets), render (reported by pages).",
+    ["hop"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+INGESTED = Counter(
+    "crewops_ingested_reports", "Reports that were accepted, by what sent them.", ["source"]
+)
 
 
 class Tally:
@@ -69,25 +90,71 @@ class Tally:
 
     def __init__(self) -> None:
         self._deliveries = 0
-        self._newest: deque[tuple[float, str]] = deque(maxlen=LATENCIES_A_SWEEP)
+        self._by_stream: collections.Counter[str] = collections.Counter()
+        self._newest: deque[tuple[float, str, str, float]] = deque(maxlen=LATENCIES_A_SWEEP)
 
-    def delivered(self, text: str, sockets: int) -> None:
-        """Count an event that has just been written to that many sockets."""
+    def delivered(self, stream: str, text: str, sockets: int, write_s: float) -> None:
+        """Count an event that has just been written to that many sockets, in ``write_s``."""
         if sockets:
             self._deliveries += sockets
-            self._newest.append((time.time(), text[:HEAD_CHARS]))
+            self._by_stream[stream] += sockets
+            self._newest.append((time.time(), text[:HEAD_CHARS], stream, write_s))
 
     def hand_on(self) -> None:
         DELIVERIES.inc(self._deliveries)
         self._deliveries = 0
+        for stream, number in self._by_stream.items():
+            counts.add("deliveries", stream, number)
+        self._by_stream.clear()
         while self._newest:
-            at, head = self._newest.popleft()
-            if stamp := STAMP.search(head):
-                # The clocks of two machines may differ.
-                LATENCY.observe(max(0.0, at - datetime.fromisoformat(stamp[1]).timestamp()))
+            at, head, stream, write_s = self._newest.popleft()
+            observe_hop("write", stream, write_s)
+            if (age := age_of(head, at)) is not None:
+                LATENCY.observe(age)
+                counts.observe("delivery", stream, age)
 
 
 tally = Tally()
+
+
+def age_of(text: str, at: float) -> float | None:
+    """Seconds from the timestamp of an event until ``at``; 0 if its clock is ahead."""
+    if stamp := STAMP.search(text[:HEAD_CHARS]):
+        return max(0.0, at - datetime.fromisoformat(stamp[1]).timestamp())
+    return None
+
+
+def observe_hop(hop: str, stream: str, seconds: float) -> None:
+    HOP_LATENCY.labels(hop).observe(seconds)
+    counts.observe(hop, stream, seconds)
+
+
+@contextmanager
+def ingesting(organization_id: int, source: str) -> Iterator[Callable[[int], None]]:
+    """Around the handling of a call with reports. Call the result with the number accepted."""
+
+    def accepted(number: int) -> None:
+        INGESTED.labels(source).inc(number)
+        counts.add("ingest", organization_id, number)
+
+    with counts.ingest(organization_id):
+        yield accepted
+
+
+def receive_commit(data: bytes) -> None:
+    """Take a sample of a commit that another process has published. Raises ``ValueError``."""
+    now = time.time()
+    match json.loads(data):
+        case {
+            "stream": str(stream),
+            "committed": int() | float() as committed,
+            "commit_s": int() | float() as commit_s,
+        } if math.isfinite(committed) and 0 <= commit_s <= latency.LONGEST_S:
+            observe_hop("commit", stream, commit_s)
+            # The clocks of two machines may differ.
+            observe_hop("hub", stream, min(max(0.0, now - committed), latency.LONGEST_S))
+        case _:
+            raise ValueError("not a sample of a commit")
 
 
 def code_label(code: int | None) -> str:
@@ -99,12 +166,14 @@ def code_label(code: int | None) -> str:
 def known_labels() -> dict[MetricWrapperBase, list[tuple[str, ...]]]:
     """All possible labels, so that each has a series from the beginning."""
     streams = ("run", "graph", "mission")
-    kinds = (*streams, *(f"sse_{stream}" for stream in streams), "unknown")
+    kinds = (*streams, *(f"sse_{stream}" for stream in streams), "metrics", "unknown")
     codes = [*sorted(KNOWN_CODES), *(code for code in CloseCode if code >= CloseCode.MALFORMED)]
     labels = [*(code_label(int(code)) for code in codes), code_label(None)]
     return {
         SOCKETS: [(kind,) for kind in kinds],
         SOCKETS_CLOSED: [(kind, label) for kind in kinds for label in labels],
         EVENTS: [(stream,) for stream in streams],
+        HOP_LATENCY: [(hop,) for hop in HOPS if hop != "delivery"],
+        INGESTED: [(source,) for source in ("report", "traces", "claude_code")],
         RESETS: [(reason,) for reason in ("epoch_changed", "pruned", "ahead")],
     }

@@ -87,6 +87,8 @@ notifications/<id:pk>/test/                   POST             302   302      40
 notifications/<id:pk>/delete/                 POST             302   403      403    404      404      login     302
 deliveries/<id:pk>/send-again/                POST             302   302      403    404      404      login     302
 demo/start/                                   POST             404   404      404    404      404      login     404
+monitoring/                                   GET              200   403      403    200      403      login     200
+monitoring/history/                           GET              200   403      403    200      403      login     200
 crews/<id:pk>/                                GET              200   200      200    404      404      login     200
 crews/<id:pk>/runs/                           POST             302   302      403    404      404      login     302
 crews/<id:pk>/approval-rules/                 GET              200   200      200    404      404      login     200
@@ -188,6 +190,7 @@ route                                         admin operator viewer outsider hom
 
 ^ws/runs/(?P<run_id>[^/]+)/?$                 open  open     open   4404     4404     4401      open
 ^ws/mission/?$                                open  open     open   open     open     4401      open
+^ws/metrics/?$                                open  4403     4403   open     4403     4401      open
 ^ws/graph/?$                                  open  open     open   open     open     4401      open
 ^ws/graph/(?P<crew_id>[^/]+)/?$               open  open     open   4404     4404     4401      open
 ^ws/live/?$                                   open  open     open   open     open     4401      open
@@ -198,6 +201,7 @@ route                                         report watch operate foreign revok
 
 ^ws/runs/(?P<run_id>[^/]+)/?$                 4403   open  4403    4404    4401
 ^ws/mission/?$                                4403   open  4403    open    4401
+^ws/metrics/?$                                4403   4403  4403    4403    4401
 ^ws/graph/?$                                  4403   open  4403    open    4401
 ^ws/graph/(?P<crew_id>[^/]+)/?$               4403   open  4403    4404    4401
 ^ws/live/?$                                   open   open  4403    open    4401

@@ -52,6 +52,8 @@ BUDGET = {
     "notifications/": 10,
     "notifications/<id:pk>/": 12,
     "": 11,
+    "monitoring/": 8,
+    "monitoring/history/": 5,
     "crews/<id:pk>/": 15,
     "crews/<id:pk>/approval-rules/": 9,
     "approvals/": 7,

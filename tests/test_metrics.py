@@ -246,5 +246,7 @@ def test_a_client_cannot_make_labels(code, label):
 def test_a_flood_of_events_costs_no_more_than_a_few_observations():
     tally = metrics.Tally()
     for _ in range(10_000):
-        tally.delivered('{"type":"done","timestamp":"2026-01-01T00:00:00.000000Z"}', 3)
+        tally.delivered(
+            "run:a", '{"type":"done","timestamp":"2026-01-01T00:00:00.000000Z"}', 3, 0.001
+        )
     assert len(tally._newest) == metrics.LATENCIES_A_SWEEP

@@ -21,6 +21,7 @@ from crews.models import AuditEntry, Crew, Organization
 from crews.scoping import ScopedQuerySet, UnscopedQuery, enforcing_scope
 from realtime.close_codes import CloseCode
 from realtime.delivery.access import Grant, WatchedRun
+from realtime.models import MetricSample
 from realtime.sockets.consumer import Admission
 from realtime.sockets.run import RunConsumer
 from runs.models import Approval, ModelCall, ReportedRun, Run, TaskExecution, ToolExecution
@@ -78,6 +79,8 @@ def two(acme: Tenant, globex: Tenant) -> tuple[Tenant, Tenant]:
         asked = {"agent_id": "orion", "tool": "script", "params": {}, "expires_after_s": 3600}
         Approval.objects.request(id=uuid.uuid4(), run=run, **asked)
         run.cancel()
+        about = {"at": timezone.now(), "seconds": 10, "figures": {}}
+        MetricSample.objects.create(organization=tenant.organization, **about)
     return acme, globex
 
 

@@ -17,6 +17,7 @@ from crewops import held
 from crewops.api.reports import ReportLimit, busy, require_key
 from crews.models import ApiKey
 from crews.models.approval_rule import MAX_WAIT_S, MIN_WAIT_S
+from realtime.metrics import ingesting
 from runs.reporting.asking import Unaskable
 from runs.reporting.sources.claude_code import asking as questions
 from runs.reporting.sources.claude_code.runs import receive
@@ -75,7 +76,9 @@ class ClaudeCodeView(APIView):
         if expires_after_s is not None and questions.is_question(request.data):
             return _ask(key, request.data, crew, expires_after_s, received)
         try:
-            receive(key, request.data, crew, received)
+            with ingesting(key.organization_id, "claude_code") as ingest:
+                receive(key, request.data, crew, received)
+                ingest(1)
         except (OperationalError, InterfaceError) as error:
             raise busy() from error
         return Response({})

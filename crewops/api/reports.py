@@ -17,6 +17,7 @@ from crewops import rate
 from crewops.api.problems import Unavailable
 from crewops.api.throttling import CallLimit
 from crews.key_holder import KeyHolder
+from realtime.metrics import ingesting
 from runs.reporting.calls import take
 from runs.reporting.reading import items_in
 
@@ -98,7 +99,10 @@ class ReportView(APIView):
             encoding=request.headers.get("Content-Encoding", ""),
         )
         try:
-            return Response(take(request.user.key, items, received).as_json())
+            with ingesting(request.user.key.organization_id, "report") as ingest:
+                taken = take(request.user.key, items, received)
+                ingest(taken.accepted)
+            return Response(taken.as_json())
         except (OperationalError, InterfaceError) as error:
             raise busy() from error
 

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from crewops.api.reports import Bytes, ReportLimit, busy
 from crews.key_holder import KeyHolder
+from realtime.metrics import ingesting
 from runs.reporting.otlp import body
 from runs.reporting.otlp.calls import receive
 
@@ -49,7 +50,9 @@ class TracesView(APIView):
             request.data or b"", kind=kind, encoding=encoding, with_text=with_text
         )
         try:
-            result = receive(key, spans, received)
+            with ingesting(key.organization_id, "traces") as ingest:
+                result = receive(key, spans, received)
+                ingest(max(len(spans) - result.rejected, 0))
         except (OperationalError, InterfaceError) as error:
             raise busy() from error
         if unusable:

@@ -71,6 +71,7 @@ TEMPLATES = [
                 "csp.context_processors.nonce",
                 "runs.pages.context_processors.workers",
                 "runs.pages.context_processors.approvals",
+                "runs.pages.context_processors.monitoring",
             ],
         },
     },
@@ -85,6 +86,7 @@ FRONT_END = {  # directory below NODE_MODULES: the prefix it is served under
     "@tabler/core/dist/css": "vendor/tabler/css",
     "bootstrap-icons/font": "vendor/icons",
     "idiomorph/dist": "vendor/idiomorph",
+    "uplot/dist": "vendor/uplot",
 }
 STATICFILES_DIRS = [
     (prefix, NODE_MODULES / directory)

@@ -3,7 +3,7 @@ from typing import Any
 from rest_framework import serializers
 
 from realtime.log import PAGE_EVENTS
-from realtime.sockets.base import SEQ_DIGITS
+from realtime.sockets.hello import SEQ_DIGITS
 
 SEQ_LIMIT = 2**63 - 1  # the maximum of the database's column
 EPOCH_LIMIT = 64  # characters; a longer one is refused, ours are shorter

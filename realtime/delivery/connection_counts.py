@@ -46,6 +46,11 @@ class ConnectionCounts:
         self._none_left = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def sockets(self) -> int:
+        """The sockets of this process that are open."""
+        return self._sockets
+
     def acquire_of_process(self) -> bool:
         """Count a socket of this process. ``False`` if the process has reached its limit."""
         if self._sockets >= process_limit():

@@ -9,9 +9,11 @@ import json
 import logging
 from collections.abc import Callable
 from contextvars import Context
+from time import perf_counter
 from typing import Protocol, TypeVar
 
 from realtime import log, metrics
+from realtime.counting import counts
 from realtime.delivery.threads import Batch, in_thread
 from realtime.servers.encodings import Encoding
 from realtime.servers.writer import Write
@@ -29,6 +31,7 @@ logger = logging.getLogger(__name__)
 class Follows(Protocol):
     """What a feed calls on a follower: see `realtime.delivery.follower.Follower`."""
 
+    connection: int
     on_last: Callable[[], None]
 
     def fall_behind(self, position: int) -> None: ...
@@ -112,6 +115,12 @@ class Feed:
         for follower in tuple(self.followers):
             follower.reset("epoch_changed")
 
+    def connections(self) -> tuple[set[int], int]:
+        """The connections that follow the stream, and how many followers are behind."""
+        up_to_date = sum(map(len, self.up_to_date.values()))
+        connections = {follower.connection for follower in self.followers}
+        return connections, max(len(self.followers) - up_to_date, 0)
+
     def close(self) -> None:
         self._stop_filling()
         for read in self._reads.values():
@@ -122,6 +131,7 @@ class Feed:
             self._filling.cancel()
 
     def _deliver(self, entry: log.Entry) -> None:
+        began = perf_counter()
         before, self.head = self.head, entry.seq
         behind: list[Follows] = []
         written = 0
@@ -134,7 +144,7 @@ class Feed:
                 full = list(writes)
             written += len(writes) - len(full)
             behind += full
-        metrics.tally.delivered(entry.text, written)
+        metrics.tally.delivered(self.stream, entry.text, written, perf_counter() - began)
         for follower in behind:
             follower.fall_behind(before)
         if entry.type == log.LAST_TYPE:
@@ -151,6 +161,7 @@ class Feed:
                 await self._handle_absent_events()
                 return
             metrics.HEALED.inc(len(fresh))
+            counts.add("healed", self.stream, len(fresh))
             for entry in fresh:
                 self._deliver(entry)
 

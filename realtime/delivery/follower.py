@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from realtime import log, metrics
+from realtime.counting import counts
 from realtime.delivery.feed import Feed
 from realtime.delivery.threads import in_thread
 from realtime.servers.encodings import Encoding
@@ -65,6 +66,11 @@ class Follower:
         self._turn = turn
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def connection(self) -> int:
+        """The same number for all followers of one socket."""
+        return id(self._writer)
+
     def start(self, position: int) -> None:
         """Send all events after ``position``."""
         self._position = position
@@ -75,6 +81,8 @@ class Follower:
         """The socket was sent nothing after ``position``: the rest comes from the log."""
         self._position = max(position, self._position)  # it may be ahead of the feed
         self.feed.stop_writing_to(self, self._encoding)
+        metrics.FELL_BEHIND.inc()
+        counts.add("fell_behind", self.feed.stream)
         self._catch_up()
 
     def reset(self, reason: str) -> None:

@@ -45,6 +45,11 @@ class StreamLayer(BaseChannelLayer):
             self._latest = loop, self._nodes[loop]
         return self._latest[1]
 
+    @property
+    def node_in_use(self) -> Node | None:
+        """The node of the running event loop, if something has used it."""
+        return self._nodes.get(asyncio.get_running_loop())
+
     async def new_channel(self, prefix: str = "specific") -> str:
         return f"{prefix}.{self.node.name}!{secrets.token_hex(12)}"
 

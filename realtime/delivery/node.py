@@ -8,12 +8,14 @@ import asyncio
 import logging
 import secrets
 from collections import defaultdict
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import redis.asyncio as redis
 from django.conf import settings
 
+from realtime import metrics
 from realtime.delivery.access import AccessCheck
 from realtime.delivery.connection_counts import ConnectionCounts
 from realtime.delivery.decisions import Decisions
@@ -22,6 +24,7 @@ from realtime.delivery.heartbeat import Heartbeat
 from realtime.delivery.hub import Hub
 from realtime.delivery.subscriber import Subscriber
 from realtime.log import streams
+from realtime.log.publish import COMMITS
 
 PREFIX = f"{settings.REDIS_PREFIX}asgi"
 COUNTS = f"{PREFIX}:places"  # the Redis channel of connection counts
@@ -31,6 +34,15 @@ CAPACITY = 100  # messages a channel holds; further ones are dropped, as the spe
 Handler = Callable[[dict[str, Any]], None]
 
 logger = logging.getLogger(__name__)
+
+
+class Sockets(NamedTuple):
+    """How many sockets are ``open``. ``by_stream``: ids of the connections that follow each
+    stream, and how many of them are behind, so that they read the log.
+    """
+
+    open: int = 0
+    by_stream: Mapping[str, tuple[set[int], int]] = MappingProxyType({})
 
 
 class Node:
@@ -53,11 +65,22 @@ class Node:
         self._inbox = f"{PREFIX}:inbox:{self.name}"
         self._subscriber = Subscriber(
             url,
-            homes=[self._inbox, COUNTS],
+            homes=[self._inbox, COUNTS, COMMITS],
             on_message=self._on_message,
             on_connect=self.hub.sweep_soon,
         )
         self._subscriber.start()
+
+    @property
+    def has_redis(self) -> bool:
+        """Whether this process receives from Redis now."""
+        return self._subscriber.is_connected
+
+    def sockets(self) -> Sockets:
+        """The sockets that are open now."""
+        feeds = self.hub.feeds.items()
+        by_stream = {name: feed.connections() for name, feed in feeds if feed.followers}
+        return Sockets(self.connection_counts.sockets, by_stream)
 
     def feed(self, stream: str) -> Feed:
         """The feed of a stream whose group a channel of this process has joined."""
@@ -127,6 +150,9 @@ class Node:
             return
         if name == COUNTS:
             self.connection_counts.receive(data)
+            return
+        if name == COMMITS:
+            metrics.receive_commit(data)
             return
         match self._deserialize(data):
             case {"channel": str(channel), "message": {"type": str()} as message}:

@@ -55,6 +55,10 @@ class Subscriber:
         self._confirmations: dict[str, asyncio.Future[None]] = {}
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def is_connected(self) -> bool:
+        return _is_connected(self._pubsub)
+
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="redis-subscriber", context=Context())
 

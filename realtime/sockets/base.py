@@ -3,11 +3,11 @@
 from abc import abstractmethod
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 from uuid import UUID
 
-from django.conf import settings
+from msgspec import UnsetType
 
 from realtime import log
 from realtime.close_codes import CloseCode
@@ -15,11 +15,12 @@ from realtime.delivery.access import Grant, WatchedRun
 from realtime.delivery.follower import NO_TURNS, Follower
 from realtime.log import streams
 from realtime.sockets.consumer import Admission, SocketConsumer
-from realtime.sockets.frames import Gone, Hello, Reset
+from realtime.sockets.frames import Gone, Reset
+from realtime.sockets.hello import hello, seq_in
 from realtime.sockets.refusal import UNAUTHENTICATED, Refusal
+from realtime.sockets.rendered import EVERY_S, RenderTimes
 
 NO_SUCH_ID = UUID(int=0)  # replaces an invalid id, so that it costs the same query
-SEQ_DIGITS = 19  # a number of so many digits is beyond every head
 
 
 class Beginning(NamedTuple):
@@ -53,6 +54,7 @@ class StreamConsumer(SocketConsumer):
     """Subclasses define which streams the socket follows and where a new socket starts."""
 
     resumable = True  # whether ``?since=`` is used
+    rendered_every_s: float | UnsetType = EVERY_S  # see `realtime.sockets.rendered`
     since: int | None = None  # the position without ``?since=``; ``None``: `begin` decides
     empty: str | None = None  # the stream that ``hello`` names while the socket has no streams
     turn: AbstractAsyncContextManager = NO_TURNS  # see `Follower`
@@ -69,6 +71,7 @@ class StreamConsumer(SocketConsumer):
         super().prepare()
         self.followers: dict[str, Follower] = {}
         self._widening = False
+        self._rendered = RenderTimes()
         self._grant: Grant | None = None  # at the last check
         self._run: WatchedRun | None = None
         self._was_member = False
@@ -82,6 +85,12 @@ class StreamConsumer(SocketConsumer):
 
     def heads(self) -> dict[str, int]:
         return {stream: follower.feed.head for stream, follower in self.followers.items()}
+
+    def rendered(self, frame: dict[str, Any]) -> None:
+        self._rendered.take(frame, self.followers)
+
+    def slow_stream(self) -> str | None:
+        return next(iter(self.followers), None)
 
     def stop(self) -> None:
         for follower in self.followers.values():
@@ -179,7 +188,7 @@ class StreamConsumer(SocketConsumer):
         follower = self.followers[stream]
         follower.feed.start(start.position)
         head = {"stream": stream, "epoch": start.position.epoch, "head": start.position.head}
-        await self.say(hello(**head))
+        await self.say(hello(**head, rendered_every_s=self.rendered_every_s))
         if start.reset:
             await self.say(Reset(**head, reason=start.reset))
         await self._say_beginning(start)
@@ -229,15 +238,3 @@ class StreamConsumer(SocketConsumer):
 def log_ids(crew_id: UUID, organization_id: int) -> dict[str, str]:
     """Ids for log lines of a socket of that crew, like ``Crew.log_ids``."""
     return {"crew_id": str(crew_id), "organization_id": str(organization_id)}
-
-
-def hello(*, stream: str | None, epoch: str | None, head: int) -> Hello:
-    heartbeat_s = settings.REALTIME_HEARTBEAT_S
-    return Hello(stream=stream, epoch=epoch, head=head, heartbeat_s=heartbeat_s)
-
-
-def seq_in(text: str, otherwise: str) -> int:
-    """The number that a client sent. Raises ``Refusal`` with the reason ``otherwise``."""
-    if not text.isascii() or not text.isdigit():
-        raise Refusal(CloseCode.MALFORMED, otherwise)
-    return int(text.lstrip("0")[:SEQ_DIGITS] or 0)

@@ -101,6 +101,8 @@ class SocketConsumer(Socket):
                     await self.say(Pong())
                 case "pong":
                     pass
+                case "rendered":
+                    self.rendered(frame)
                 case "auth":
                     await self._reauthenticate(frame.get("token"))
                 case _:
@@ -114,6 +116,10 @@ class SocketConsumer(Socket):
     async def take(self, frame: dict[str, Any]) -> None:
         """Handle a frame of another type. Raises ``Malformed``."""
         raise Malformed("Send ping, pong or auth.")
+
+    def rendered(self, frame: dict[str, Any]) -> None:
+        """Take how long a page took to show an event. Raises ``Malformed``."""
+        raise Malformed("This socket has no events to show.")
 
     def beat(self) -> None:
         """Send a heartbeat with the heads of the streams."""

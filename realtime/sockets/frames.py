@@ -71,12 +71,16 @@ class Frame(Struct, frozen=True, kw_only=True, tag_field="type"):
 
 
 class Hello(Frame, frozen=True, kw_only=True, tag="hello"):
-    """The first frame of each stream. ``head`` is its newest ``seq``, ``epoch`` its numbering."""
+    """The first frame of each stream. ``head`` is its newest ``seq``, ``epoch`` its numbering.
+
+    With ``rendered_every_s`` a client may send ``rendered``.
+    """
 
     stream: str | None
     epoch: str | None
     head: int
     heartbeat_s: float
+    rendered_every_s: float | UnsetType = UNSET
 
 
 class Snapshot(Frame, frozen=True, kw_only=True, tag="snapshot"):
@@ -115,6 +119,19 @@ class Ping(Frame, frozen=True, kw_only=True, tag="ping"):
 
     timestamp: str
     heads: dict[str, int]
+
+
+class Metrics(Frame, frozen=True, kw_only=True, tag="metrics"):
+    """The figures of ``/ws/metrics``, once a second. Null: the database does not answer.
+
+    ``latency_ms`` has ``p50``, ``p95`` and ``count`` of each hop that was measured.
+    """
+
+    timestamp: str
+    database: bool
+    redis: bool | None
+    figures: dict[str, float] | None
+    latency_ms: dict[str, dict[str, float]]
 
 
 class Pong(Frame, frozen=True, kw_only=True, tag="pong"):
@@ -169,6 +186,16 @@ class Auth(Frame, frozen=True, kw_only=True, tag="auth"):
     token: str
 
 
+class Rendered(Frame, frozen=True, kw_only=True, tag="rendered"):
+    """How long an event took from the server's socket until a page showed it.
+
+    Only where ``hello`` has ``rendered_every_s``, and at most once in so many seconds.
+    """
+
+    stream: str
+    ms: float
+
+
 class WantedStream(TypedDict):
     """A stream that a client wants, and its position. Without ``since`` it begins as a new one."""
 
@@ -193,7 +220,8 @@ class Unsubscribe(Frame, frozen=True, kw_only=True, tag="unsubscribe"):
     streams: list[str] | UnsetType = UNSET
 
 
+METRICS = (Metrics,)  # only on /ws/metrics
 OF_EVERY_SOCKET = (Hello, Snapshot, Reset, Gone, Ping, Pong, AuthOk, ErrorMessage)
 SERVER = (*OF_EVERY_SOCKET, Close, Unsubscribed)
-TO_EVERY_SOCKET = (ClientPing, ClientPong, Auth)
+TO_EVERY_SOCKET = (ClientPing, ClientPong, Auth, Rendered)
 CLIENT = (*TO_EVERY_SOCKET, Subscribe, Unsubscribe)

@@ -10,11 +10,12 @@ from realtime.close_codes import CloseCode
 from realtime.delivery.access import Grant, WatchedRun
 from realtime.rate_limit import RateLimit
 from realtime.servers.encodings import LIVE
-from realtime.sockets.base import hello
 from realtime.sockets.consumer import Admission, SocketConsumer
 from realtime.sockets.frames import Close, ErrorMessage, Unsubscribed
+from realtime.sockets.hello import hello
 from realtime.sockets.inbound import Malformed
 from realtime.sockets.refusal import NO_SCOPE, NOT_FOUND, UNAUTHENTICATED, Refusal
+from realtime.sockets.rendered import RenderTimes
 from realtime.sockets.session_tag import tag_of
 from realtime.sockets.subscriptions import Subscription, canonical, subscription
 from realtime.sockets.wanted import STREAMS_AT_MOST, Wanted, to_subscribe, to_unsubscribe
@@ -34,6 +35,7 @@ class LiveConsumer(SocketConsumer):
         super().prepare()
         self.subscriptions: dict[str, Subscription] = {}
         self._leaving: set[Subscription] = set()  # their groups, after they have ended
+        self._rendered = RenderTimes()
         self.turn = asyncio.Lock()  # its streams read the log one after another
         self.beginnings = asyncio.Semaphore(BEGINNINGS_AT_ONCE)
         self._begun_rate = RateLimit(BEGINNINGS_A_SECOND, BEGINNINGS_BURST)
@@ -83,6 +85,9 @@ class LiveConsumer(SocketConsumer):
         """Raise ``Refusal`` unless the user or API key may still have a socket."""
         if signed_out or not grant.active or grant.credential != self.credential:
             raise Refusal(*UNAUTHENTICATED)
+
+    def rendered(self, frame: dict[str, Any]) -> None:
+        self._rendered.take(frame, self.heads())
 
     async def take(self, frame: dict[str, Any]) -> None:
         match frame["type"]:

@@ -4,6 +4,7 @@ from django.urls import re_path
 
 from realtime.sockets.graph import GraphConsumer
 from realtime.sockets.live import LiveConsumer
+from realtime.sockets.metrics import MetricsConsumer
 from realtime.sockets.mission import MissionConsumer
 from realtime.sockets.run import RunConsumer
 from realtime.sockets.sse import GraphEvents, MissionEvents, RunEvents
@@ -12,6 +13,7 @@ from realtime.sockets.unknown import UnknownConsumer
 websocket_urlpatterns = [
     re_path(r"^ws/runs/(?P<run_id>[^/]+)/?$", RunConsumer.as_asgi(), name="ws-run"),
     re_path(r"^ws/mission/?$", MissionConsumer.as_asgi(), name="ws-mission"),
+    re_path(r"^ws/metrics/?$", MetricsConsumer.as_asgi(), name="ws-metrics"),
     re_path(r"^ws/graph/?$", GraphConsumer.as_asgi(), name="ws-graphs"),
     re_path(r"^ws/graph/(?P<crew_id>[^/]+)/?$", GraphConsumer.as_asgi(), name="ws-graph"),
     re_path(r"^ws/live/?$", LiveConsumer.as_asgi(), name="ws-live"),

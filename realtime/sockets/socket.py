@@ -15,6 +15,7 @@ from structlog.contextvars import bind_contextvars
 
 from realtime import metrics
 from realtime.close_codes import CloseCode
+from realtime.counting import counts
 from realtime.delivery.follower import STUCK_S, TooSlow
 from realtime.servers.encodings import Encoding
 from realtime.servers.writer import Frame as Encoded
@@ -47,6 +48,10 @@ class Socket(AsyncConsumer, ABC):
     @abstractmethod
     async def leave(self) -> None:
         """Called when the socket has ended: leave every group."""
+
+    def slow_stream(self) -> str | None:
+        """The stream for which a socket that is too slow is counted."""
+        return None
 
     async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
         # Replaces Channels' own method, which keeps two tasks and a queue for each idle socket.
@@ -122,6 +127,8 @@ class Socket(AsyncConsumer, ABC):
             return
         self.closed = True
         self._code = int(code)
+        if code == CloseCode.TOO_SLOW:
+            counts.add("too_slow", self.slow_stream())
         self._stop_all()
         try:
             await self.end(code, reason)

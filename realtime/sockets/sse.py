@@ -9,6 +9,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
 
+from msgspec import UNSET
+
 from realtime.close_codes import CloseCode
 from realtime.servers.encodings import EVENT_STREAM, UNNUMBERED
 from realtime.servers.event_stream import event_writer_for
@@ -49,6 +51,7 @@ class EventStreamConsumer(StreamConsumer):
     """Serves a consumer's streams as the response to a request."""
 
     encodings = EVENT_STREAM
+    rendered_every_s = UNSET  # the client sends nothing
     _started = False  # whether the head of the response was sent
 
     async def http_request(self, message: dict[str, Any]) -> None:

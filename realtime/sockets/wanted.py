@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple, NoReturn
 
-from realtime.sockets.base import seq_in
+from realtime.sockets.hello import seq_in
 from realtime.sockets.inbound import Malformed
 from runs.events.encoding import clean
 

@@ -53,7 +53,8 @@ class _Heartbeat:
         if time.monotonic() - self.last >= settings.WORKER_HEARTBEAT_S:
             self.last = time.monotonic()
             close_old_connections()
-            Worker.objects.beat(_name(sender), tier=box.tier().name)
+            slots = settings.CELERY_WORKER_CONCURRENCY
+            Worker.objects.beat(_name(sender), tier=box.tier().name, slots=slots)
 
     def leave(self, name: str) -> None:
         close_old_connections()

@@ -11,9 +11,10 @@ class WorkerQuerySet(models.QuerySet):
         """Workers seen in the last ``WORKER_ALIVE_S`` seconds, by the database's clock."""
         return self.filter(last_seen__gte=Now() - timedelta(seconds=settings.WORKER_ALIVE_S))
 
-    def beat(self, name: str, *, tier: str = "") -> None:
-        """Record that the worker is alive now, and the isolation tier of its tools."""
-        self.update_or_create(name=name, defaults={"last_seen": Now(), "tier": tier})
+    def beat(self, name: str, *, tier: str = "", slots: int = 0) -> None:
+        """Record that the worker is alive now, its tools' isolation, and how many runs at once."""
+        facts = {"last_seen": Now(), "tier": tier, "slots": slots}
+        self.update_or_create(name=name, defaults=facts)
 
 
 class Worker(models.Model):
@@ -22,6 +23,7 @@ class Worker(models.Model):
     name = models.CharField(max_length=200, primary_key=True)
     last_seen = models.DateTimeField()
     tier = models.CharField(max_length=20, blank=True)  # isolation of its tools: see runs.tools.box
+    slots = models.PositiveIntegerField(default=0, db_default=0)  # runs that it executes at once
 
     objects = WorkerQuerySet.as_manager()
 

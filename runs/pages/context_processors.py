@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from django.db.models import OuterRef, Subquery, Sum
+from django.db.models import Exists, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from crews.models import Crew, Organization
+from crews.models.membership import Role
 from runs.models import Worker
 
 
@@ -26,14 +27,29 @@ def approvals(request: HttpRequest) -> dict[str, Any]:
     }
 
 
+def monitoring(request: HttpRequest) -> dict[str, Any]:
+    """``may_monitor``: whether the user sees the monitoring page of anything."""
+    return {"may_monitor": SimpleLazyObject(lambda: may_monitor(request))}
+
+
+def may_monitor(request: HttpRequest) -> bool:
+    if request.user.is_superuser:
+        return True
+    return any(own.is_managed for own in own_organizations(request))
+
+
 def own_organizations(request: HttpRequest) -> list[Organization]:
-    """The organizations of the user, with ``approvals_pending``, in one query."""
+    """The organizations of the user, with ``approvals_pending`` and ``is_managed``, in one query.
+
+    ``is_managed``: whether the user is an admin there.
+    """
     if not hasattr(request, "_own_organizations"):
         waiting = Crew.objects.unscoped().kept().filter(approvals_pending__gt=0)
         waiting = waiting.filter(organization=OuterRef("pk")).order_by().values("organization")
         number = Subquery(waiting.annotate(number=Sum("approvals_pending")).values("number"))
+        admin = request.user.memberships.filter(organization=OuterRef("pk"), role=Role.ADMIN)
         own = request.user.organizations.annotate(approvals_pending=Coalesce(number, 0))
-        request._own_organizations = list(own)
+        request._own_organizations = list(own.annotate(is_managed=Exists(admin)))
     return request._own_organizations
 
 

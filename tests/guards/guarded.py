@@ -29,6 +29,9 @@ TESTS = {
      "realtime/tests/sockets realtime/tests/pages tests/test_metrics.py tests/test_access.py",
     "realtime/log/": "realtime/tests/test_*.py",
     "realtime/delivery/access.py": SOCKETS,
+    "realtime/delivery/grants.py": SOCKETS,
+    "realtime/sockets/metrics.py": f"realtime/tests/monitoring {SOCKETS}",
+    "realtime/sockets/rendered.py": "realtime/tests/monitoring",
     "realtime/delivery/connection_counts.py": f"realtime/tests/test_connection_counts.py {SOCKETS}",
     "realtime/servers/": FLOODS,
     "realtime/sockets/": SOCKETS,
@@ -96,7 +99,10 @@ FUNCTIONS = {
      "send_receive_event_to_app~UnicodeDecodeError",
     "realtime/signals.py": "_emit",
     "realtime/delivery/access.py": "_check~watcher.session_key _active_sessions~expire_date__gt "
-     "_close_expired~watcher.expires_at grants",
+     "_close_expired~watcher.expires_at",
+    "realtime/delivery/grants.py": "grants",
+    "realtime/sockets/metrics.py": "admit _allowed access_checked~grant.active",
+    "realtime/sockets/rendered.py": "take",
     "realtime/sockets/auth.py": "verify identify selected_subprotocol",
     "realtime/sockets/base.py": "_resume_from~since.is access_checked~grant.active "
      "access_checked~grant.credential open~self.node.access.add stays_member",
@@ -160,7 +166,7 @@ BY_HAND = (
     ("log: closed", "realtime/log/writing.py", ' WHERE {STREAM}.closed_at IS NULL', ''),
     ("report: running", "runs/models/report_queryset.py", "AND {table}.status = 'running' ", ''),
     ("api keys: valid", "crews/models/api_key.py", '.unscoped().valid().', '.unscoped().'),
-    ("api keys: valid on sockets", "realtime/delivery/access.py", 'ApiKey.objects.valid()',
+    ("api keys: valid on sockets", "realtime/delivery/grants.py", 'ApiKey.objects.valid()',
      'ApiKey.objects', "realtime/sockets/auth.py",
      'if self.key_digest is not None and not grant.active:', 'if False:'),
     ("admin: inline rows", "crews/admin/scoped.py", 'named.queryset = self.queryset', 'pass'),
@@ -337,7 +343,7 @@ BY_HAND = (
     ("delivery: published after the commit", "realtime/log/publish.py",
      'transaction.on_commit(partial(_publish, stream, entries))', '_publish(stream, entries)'),
     ("delivery: joined before it is read where to start", "realtime/sockets/base.py",
-     '        for stream in sorted(followed):\n            if stream not in self.followers:\n                self.followers[stream] = await self._join(stream)\n        if not self.followers:\n            await self.say(_hello(stream=None, epoch=None, head=0))\n        starts = await self._starts(sorted(followed), since, epoch)\n',
+     '        for stream in sorted(followed):\n            if stream not in self.followers:\n                self.followers[stream] = await self._join(stream)\n        if not self.followers:\n            await self.say(hello(stream=None, epoch=None, head=0))\n        starts = await self._starts(sorted(followed), since, epoch)\n',
      '        starts = await self._starts(sorted(followed), since, epoch)\n        for stream in sorted(followed):\n            if stream not in self.followers:\n                self.followers[stream] = await self._join(stream)\n'),
 )  # fmt: skip
 

@@ -18,6 +18,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from realtime.delivery.threads import POOL_THREADS
 from realtime.log import streams
 from realtime.sockets.graph import GraphConsumer
+from realtime.sockets.metrics import MetricsConsumer
 from realtime.sockets.mission import MissionConsumer
 from realtime.sockets.run import RunConsumer
 from tests.live import eventually
@@ -46,10 +47,11 @@ LEVEL_S = 20.0  # until everything of the last socket is gone
 # Each thread of the pools opens its database when it is first needed: three files and some objects.
 SLACK = {"fds": 3 * POOL_THREADS, "threads": POOL_THREADS, "objects": 2000}
 ANSWERS = {"hello", "boot", "signal", "snapshot", "ping", "pong", "error_message", "tool_start"}
-ANSWERS |= {"agent_start", "task_start", "tool_progress"}
+ANSWERS |= {"agent_start", "task_start", "tool_progress", "metrics"}
 OF_LIVE = {"close", "unsubscribed", "reset", "llm_start", "agent_end", "task_end", "tool_end"}
 NOT_SHOWN = {"close", "error_message"}  # these may repeat a name that the client sent
 CONSUMERS = {"run": RunConsumer, "mission": MissionConsumer, "graph": GraphConsumer}
+CONSUMERS["metrics"] = MetricsConsumer
 REFUSALS = {4400, 4401, 4403, 4404, 4429}
 PROTOCOL_ERRORS = {1000, 1002, 1005, 1007, 1009}
 FAULTS = ("Traceback", "Exception", "Fatal error", "Task was destroyed", "never retrieved")
@@ -62,7 +64,7 @@ def server(django_db_setup) -> Iterator[WatchedWeb]:
     process.stop()
 
 
-@pytest.fixture(params=["run", "mission", "graph", "live"])
+@pytest.fixture(params=["run", "mission", "graph", "live", "metrics"])
 def kind(request) -> str:
     return request.param
 
@@ -72,6 +74,7 @@ def path(kind, acme, run) -> str:
     return {
         "run": f"/ws/runs/{run.pk}",
         "mission": "/ws/mission",
+        "metrics": "/ws/metrics",
         "graph": f"/ws/graph/{acme.crew.pk}",
         "live": "/ws/live",
     }[kind]
@@ -135,8 +138,8 @@ def test_generated_handshakes(server, kind, path, acme, globex, run):
     shapes = ("/ws/runs/{}", "/ws/graph/{}", "/ws/graph?crew_id={}", "/ws/runs/{}/events")
     ids = (foreign.pk, globex.crew.pk, "0" * 32, "no-uuid", f"{run.pk}%00", "%2e%2e")
     handshakes = Handshakes(
-        SEED, path=path, port=server.port, token=str(AccessToken.for_user(acme.viewer)),
-        tokens=[*tokens.bad(acme.viewer, **people).values()],
+        SEED, path=path, port=server.port, token=str(AccessToken.for_user(acme.admin)),
+        tokens=[*tokens.bad(acme.admin, **people).values()],
         elsewhere=[shape.format(pk) for shape in shapes for pk in ids], resumes=kind in ("run", "graph"),
     )  # fmt: skip
     seen: Counter[str] = Counter()
@@ -173,7 +176,7 @@ def test_generated_frames(server, kind, path, acme, globex, run):
     else:
         frames = Frames(SEED, CONSUMERS[kind], group)
     answers = ANSWERS | (OF_LIVE if kind == "live" else set())
-    token = str(AccessToken.for_user(acme.viewer))
+    token = str(AccessToken.for_user(acme.admin))
     head = handshake(path, f"Sec-WebSocket-Protocol: token, {token}", port=server.port)
     end = frame(b"x") * 3  # closes what is open still
     seen: Counter[int | None] = Counter()

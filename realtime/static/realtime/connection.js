@@ -1,3 +1,4 @@
+import { RenderTime } from "./render_time.js";
 import { renewalDelay } from "./token.js";
 
 /** @import {Frame} from "./frames.js"; */
@@ -42,6 +43,7 @@ export class Connection {
   /** @type {string | undefined} */
   #jwt;
   #accepted = false;
+  #renderTime = new RenderTime((frame) => this.#send(frame));
   #dropped = false;
   #silenceMs = GREETING_TIMEOUT_MS;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -128,6 +130,7 @@ export class Connection {
 
   /** @param {unknown} data */
   #receive(data) {
+    const arrivedAt = performance.now();
     const frame = this.#parse(data);
     if (!frame) return;
     if (!this.#accepted) this.#accept();
@@ -136,6 +139,7 @@ export class Connection {
     if (frame.type === "auth_ok") this.#scheduleRenewal();
     this.#heard();
     this.#handlers.onFrame(frame);
+    this.#renderTime.take(frame, arrivedAt);
   }
 
   /** A refused socket is closed without a frame, so the first frame means it is accepted. */

@@ -13,7 +13,8 @@ export type Frame =
   | AuthOkFrame
   | ErrorMessageFrame
   | CloseFrame
-  | UnsubscribedFrame;
+  | UnsubscribedFrame
+  | MetricsFrame;
 export type RunMessage = RunEvent | ResetFrame;
 export type RunEvent =
   | BootEvent
@@ -748,6 +749,8 @@ export interface SignalPayload {
 }
 /**
  * The first frame of each stream. ``head`` is its newest ``seq``, ``epoch`` its numbering.
+ *
+ *     With ``rendered_every_s`` a client may send ``rendered``.
  */
 export interface HelloFrame {
   type: "hello";
@@ -755,6 +758,7 @@ export interface HelloFrame {
   epoch: string | null;
   head: number;
   heartbeat_s: number;
+  rendered_every_s?: number;
 }
 /**
  * The heartbeat. ``heads`` holds the newest ``seq`` of each stream of the socket.
@@ -807,4 +811,23 @@ export interface CloseFrame {
 export interface UnsubscribedFrame {
   type: "unsubscribed";
   stream: string;
+}
+/**
+ * The figures of ``/ws/metrics``, once a second. Null: the database does not answer.
+ *
+ *     ``latency_ms`` has ``p50``, ``p95`` and ``count`` of each hop that was measured.
+ */
+export interface MetricsFrame {
+  type: "metrics";
+  timestamp: string;
+  database: boolean;
+  redis: boolean | null;
+  figures: {
+    [k: string]: number;
+  } | null;
+  latency_ms: {
+    [k: string]: {
+      [k: string]: number;
+    };
+  };
 }

@@ -16,7 +16,7 @@ export class Reader {
   #missingTimer;
 
   /**
-   * @param {"run" | "graph" | "mission"} kind  of the streams
+   * @param {"run" | "graph" | "mission" | "metrics"} kind  of the streams
    * @param {object} handlers
    * @param {(frame: Frame) => void} handlers.onMessage  an event, a snapshot, a reset or a stream's end
    * @param {(reason: string) => void} handlers.onMissing  an event that only a new connection can get
@@ -57,6 +57,9 @@ export class Reader {
         break;
       case "reset":
         this.#positions.reset(frame);
+        this.#handlers.onMessage(frame);
+        break;
+      case "metrics":
         this.#handlers.onMessage(frame);
         break;
       case "gone":

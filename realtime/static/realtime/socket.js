@@ -43,7 +43,7 @@ export class LiveSocket {
   /**
    * @param {object} what
    * @param {string} what.label  name in the log
-   * @param {"run" | "graph" | "mission"} what.kind  of its streams
+   * @param {"run" | "graph" | "mission" | "metrics"} what.kind  of its streams
    * @param {string} what.path  of the endpoint, with its query
    * @param {boolean} what.resumes  whether it has one stream and can resume
    * @param {RetryPolicy} what.policy

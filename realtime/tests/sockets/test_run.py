@@ -23,6 +23,7 @@ def test_a_run_is_replayed_followed_and_closed(web, acme, run):
             "epoch": Stream.objects.get(name=f"run:{run.pk}").epoch,
             "head": 1,
             "heartbeat_s": 1.0,
+            "rendered_every_s": 5.0,
         }
         boot = socket.frame()
         assert boot["agents"][0] == {"agent_id": "orion", "name": "Orion", "role": ""}
