@@ -1,12 +1,14 @@
 """Metrics of runs and tools: counters of this process, and current values from the database."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from functools import partial
 
 from django.db import DatabaseError, transaction
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Sum
 from django.utils import timezone
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter as CounterMetric
+from prometheus_client import Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.registry import Collector
@@ -14,14 +16,14 @@ from prometheus_client.registry import Collector
 from runs.models import Run, ToolExecution, Worker
 from runs.tools import REGISTRY
 
-RUNS_ENDED = Counter("crewops_runs_ended", "Runs that have ended.", ["status", "reason"])
+RUNS_ENDED = CounterMetric("crewops_runs_ended", "Runs that have ended.", ["status", "reason"])
 TOOLS = Histogram(
     "crewops_tool_seconds",
     "How long calls of tools took, by how they ended.",
     ["tool", "status"],
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600),
 )
-LEASES_LOST = Counter(
+LEASES_LOST = CounterMetric(
     "crewops_leases_lost", "Runs that were taken away from a worker of this machine."
 )
 
@@ -68,23 +70,37 @@ class Present(Collector):
 
     def _ask(self) -> list[GaugeMetricFamily]:
         under_way = Run.objects.active().unscoped()
-        active = dict(under_way.values_list("status").annotate(Count("pk")).order_by())
+        active, at_work = Counter(), 0
+        origins = under_way.values_list("status", "origin").annotate(Count("pk")).order_by()
+        for status, origin, number in origins:
+            active[status] += number
+            if status == Run.Status.RUNNING and origin != Run.Origin.REPORTED:
+                at_work += number
         runs = GaugeMetricFamily("crewops_runs", "Runs that have not ended.", labels=["status"])
         for status in Run.ACTIVE:
             runs.add_metric([status], active.get(status, 0))
         queued = Run.objects.unscoped().filter(status=Run.Status.QUEUED)
         since = queued.aggregate(since=Min("created_at"))["since"]
         waiting = (timezone.now() - since).total_seconds() if since else 0
-        tiers = Worker.objects.alive().values_list("tier").annotate(Count("pk")).order_by()
+        alive = Worker.objects.alive().values_list("tier").order_by()
+        tiers = list(alive.annotate(Count("pk"), Sum("slots")))
         workers = GaugeMetricFamily(
             "crewops_workers", "Workers alive, by the tier of their tools' box.", labels=["tier"]
         )
-        for tier, number in tiers:
+        slots = GaugeMetricFamily(
+            "crewops_worker_slots", "Runs that the workers execute at once.", labels=["tier"]
+        )
+        for tier, number, of_tier in tiers:
             workers.add_metric([tier], number)
+            slots.add_metric([tier], of_tier)
         return [
             runs,
             GaugeMetricFamily(
                 "crewops_queue_seconds", "How long the oldest queued run has waited.", waiting
             ),
             workers,
+            slots,
+            GaugeMetricFamily(
+                "crewops_worker_slots_used", "Runs that workers execute now.", at_work
+            ),
         ]
