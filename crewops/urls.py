@@ -19,6 +19,7 @@ urlpatterns = [
     path("v1/traces/", TracesView.as_view()),
     path("", include("crews.urls")),
     path("", include("runs.pages.urls")),
+    path("", include("runs.editor.urls")),
     path("", include("runs.notifications.urls")),
     path("", include("realtime.pages.urls")),
 ]

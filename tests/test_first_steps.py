@@ -24,7 +24,7 @@ def button(client: Client) -> str:
     """Where the page of a site without crews leads."""
     page = client.get("/").content.decode()
     assert "seed_demo" not in page
-    return re.search(r'<a class="btn btn-primary" href="(/admin/[^"]+)">', page)[1]
+    return re.search(r'<a class="btn btn-primary" href="(/[^"]+)">', page)[1]
 
 
 def form(client: Client, path: str) -> dict[str, str]:
@@ -48,7 +48,7 @@ def test_a_person_gets_from_an_empty_site_to_a_run(db, production, client, super
     saved = client.post(first, form(client, first) | {"name": "Acme", "slug": "acme"})
     acme = Organization.objects.get(slug="acme")
     assert saved.headers["Location"] == f"/admin/crews/crew/add/?organization={acme.pk}"
-    assert button(client) == "/admin/crews/crew/add/"
+    assert button(client) == "/crews/new/"
 
     crew_form = form(client, saved.headers["Location"])
     assert str(crew_form["organization"]) == str(acme.pk)

@@ -23,7 +23,7 @@ from django.views.decorators.vary import vary_on_headers
 from structlog.contextvars import bind_contextvars
 
 from crews.demo.reported import is_offered_for
-from crews.models import Crew, Organization, Task
+from crews.models import Crew, Organization, Role, Task
 from realtime.pages.crew_page import CrewPage, start_refusal, usage_of
 from runs.models import Run, Worker
 from runs.pages.run_window import is_id
@@ -42,14 +42,16 @@ def live_page(view):
 def dashboard(request: HttpRequest) -> HttpResponse:
     runs = Run.objects.visible_to(request.user)
     crews = _crews_with_last_run(request.user)
+    roles = set(request.user.memberships.order_by().values_list("role", flat=True))
     context = {
         "crews": crews,
-        "has_organization": request.user.memberships.exists(),
+        "has_organization": bool(roles),
         "site_has_organization": (
             not crews  # only then it is shown
             and request.user.is_superuser
             and Organization.objects.unscoped().exists()
         ),
+        "may_create": request.user.is_superuser or Role.ADMIN in roles,
         "may_have_demo": settings.DEBUG,
         "demo_crew": next((crew.pk for crew in crews if is_offered_for(crew)), None),
         "operable": set(Crew.objects.operable_by(request.user).values_list("pk", flat=True)),
@@ -64,7 +66,10 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 @live_page
 def crew(request: HttpRequest, pk: UUID) -> HttpResponse:
     operable = Crew.objects.operable_by(request.user).filter(pk=OuterRef("pk"))
-    crews = Crew.objects.visible_to(request.user).annotate(may_operate=Exists(operable))
+    managed = Crew.objects.managed_by(request.user).filter(pk=OuterRef("pk"))
+    crews = Crew.objects.visible_to(request.user).annotate(
+        may_operate=Exists(operable), may_manage=Exists(managed)
+    )
     crew = get_object_or_404(crews.select_related("organization"), pk=pk)
     bind_contextvars(**crew.log_ids)
     page = CrewPage(crew)

@@ -29,15 +29,25 @@ def validate(steps: Any, organization_id: int) -> None:
             tools.validate_steps([step])
         except ValidationError:
             continue
-        tool = tools.get(step["tool"])
-        params = tool.clean(step.get("params", {}))
-        for name in _named(tool, params):
-            try:
-                _find(tool, params, name, organization_id)
-            except Refused as refused:
-                faults.append(f"Step {number} ({tool.name}): {name}: {refused}")
+        faults += [
+            f"Step {number} ({step['tool']}): {name}: {fault}"
+            for name, fault in faults_of(step, organization_id).items()
+        ]
     if faults:
         raise ValidationError(faults)
+
+
+def faults_of(step: dict[str, Any], organization_id: int) -> dict[str, str]:
+    """Return what is wrong with the secrets that a valid step names, by parameter."""
+    tool = tools.get(step["tool"])
+    params = tool.clean(step.get("params", {}))
+    faults = {}
+    for name in _named(tool, params):
+        try:
+            _find(tool, params, name, organization_id)
+        except Refused as refused:
+            faults[name] = str(refused)
+    return faults
 
 
 def open_for(tool: Tool, params: dict[str, Any], organization_id: int) -> dict[str, Credential]:

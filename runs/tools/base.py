@@ -14,6 +14,9 @@ from django.conf import settings
 from rest_framework import serializers
 
 CHECKOUT = "repo"  # default directory of git_clone, and where later steps start
+# What parameters that several tools have are for. The editor shows it beside the field.
+WHERE = f"Where it runs. Empty: {CHECKOUT} if an earlier step has made it, else the workspace."
+NETWORK = "The step may connect to other machines, where the administrator allows it."
 
 
 class Status(StrEnum):

@@ -32,11 +32,26 @@ MAX_BRANCHES = 5  # named in a message
 
 
 class GitCloneParams(Params):
-    url = serializers.CharField()
-    credential = SecretName(required=False)
-    branch = serializers.CharField(required=False)
-    depth = serializers.IntegerField(required=False, min_value=1, max_value=MAX_DEPTH)
-    directory = RelativePath(required=False, default=CHECKOUT)
+    url = serializers.CharField(
+        label="URL", help_text="As for git: https://github.com/acme/parcels."
+    )
+    credential = SecretName(
+        required=False, help_text="A secret of the organization, if the host asks for a password."
+    )
+    branch = serializers.CharField(
+        required=False, help_text="A branch, a tag or a whole commit id. Empty: the default branch."
+    )
+    depth = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=MAX_DEPTH,
+        help_text="How many commits of the history. Empty: all.",
+    )
+    directory = RelativePath(
+        required=False,
+        default=CHECKOUT,
+        help_text=f"Made in the workspace. Empty: {CHECKOUT}, where later steps start.",
+    )
 
     def validate_url(self, value: str) -> str:
         return _checked(parse, value)

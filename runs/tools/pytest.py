@@ -8,6 +8,8 @@ from rest_framework import serializers
 
 from runs.tools import box, process
 from runs.tools.base import (
+    NETWORK,
+    WHERE,
     Emitter,
     NetworkSwitch,
     Outcome,
@@ -28,12 +30,17 @@ COLOR = re.compile(r"\x1b\[[\d;]*m")
 
 
 class PytestParams(Params):
-    path = RelativePath(required=False)
+    path = RelativePath(required=False, help_text="Tests to run: tests/test_rates.py. Empty: all.")
     args = serializers.ListField(
-        child=serializers.CharField(max_length=1000), required=False, default=list, max_length=50
+        child=serializers.CharField(max_length=1000),
+        required=False,
+        default=list,
+        max_length=50,
+        label="Arguments",
+        help_text="Arguments of pytest, such as -v.",
     )
-    directory = RelativePath(required=False)
-    network = NetworkSwitch(required=False, default=False)
+    directory = RelativePath(required=False, help_text=WHERE)
+    network = NetworkSwitch(required=False, default=False, help_text=NETWORK)
 
 
 class Pytest(Tool):

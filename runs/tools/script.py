@@ -8,6 +8,8 @@ from rest_framework import serializers
 
 from runs.tools import box, process
 from runs.tools.base import (
+    NETWORK,
+    WHERE,
     Emitter,
     NetworkSwitch,
     Outcome,
@@ -28,10 +30,15 @@ MAX_CODE_CHARS = 64 * 1024  # one argument of a command may be 128 KiB (Linux, M
 
 
 class ScriptParams(Params):
-    interpreter = serializers.ChoiceField(choices=["bash", "python"])
-    code = serializers.CharField(max_length=MAX_CODE_CHARS, trim_whitespace=False)
-    directory = RelativePath(required=False)
-    network = NetworkSwitch(required=False, default=False)
+    interpreter = serializers.ChoiceField(
+        choices=["bash", "python"],
+        error_messages={"invalid_choice": '"{input}" is not there. Choose bash or python.'},
+    )
+    code = serializers.CharField(
+        max_length=MAX_CODE_CHARS, trim_whitespace=False, help_text="Exit code 0 is success."
+    )
+    directory = RelativePath(required=False, help_text=WHERE)
+    network = NetworkSwitch(required=False, default=False, help_text=NETWORK)
 
 
 class Script(Tool):

@@ -59,7 +59,7 @@ def test_good_steps():
         ),
         (
             {"tool": "script", "params": {"interpreter": "perl", "code": "x"}},
-            'Step 2 (script): interpreter: "perl" is not a valid choice.',
+            'Step 2 (script): interpreter: "perl" is not there. Choose bash or python.',
         ),
         (
             {"tool": "script", "params": {"interpreter": "bash", "code": "x" * 65537}},

@@ -1,0 +1,219 @@
+"""Makes a crew what a description says, in one transaction, and shows what that changes.
+
+Agents are found by their slugs, tasks by their names (or by ids, where the caller knows them). What
+the description does not name is deleted. A run that is active is not affected: it keeps the plan
+with which it was requested.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import unified_diff
+from typing import Any
+
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db import models, transaction
+
+from crews.models import Agent, Crew, Organization, Task
+from runs.crew_files.faults import Fault, Invalid, Path
+from runs.crew_files.writing import Description, agents_of, describe, digest, tasks_of, text_of
+from runs.execution import credentials
+
+CREW_FIELDS = ("name", "description", "is_active", "max_active_runs")
+LAST_PLACE = 32767  # of the column `order`
+SAME = 3  # unchanged lines around each change
+NO_SLUG = "A crew keeps its slug and its organization. Write slug: {} and organization: {}."
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """``diff`` is empty if nothing changes. ``crew`` is None after a dry run of a new crew."""
+
+    crew: Crew | None
+    is_new: bool
+    diff: str
+
+
+class Stale(Exception):
+    """The crew is not as the caller has seen it: somebody else has changed it meanwhile."""
+
+    def __init__(self, current: Description) -> None:
+        super().__init__("Somebody else has changed the crew meanwhile.")
+        self.current = current
+
+
+def difference(before: Description | None, after: Description) -> str:
+    """A unified diff of the two as YAML. ``before`` is None for a new crew."""
+    old = text_of(before) if before else ""
+    lines = unified_diff(
+        old.splitlines(), text_of(after).splitlines(), "now", "then", lineterm="", n=SAME
+    )
+    return "\n".join(lines)
+
+
+def apply(
+    description: Description,
+    crew: Crew | None,
+    organization: Organization,
+    *,
+    seen: str | None = None,
+    task_ids: Sequence[str] = (),
+    dry_run: bool = False,
+) -> Applied:
+    """Change ``crew``, or create one in ``organization``, to match a checked ``description``.
+
+    ``seen`` is the digest of the crew as the caller has seen it; without it, any is changed.
+    ``task_ids`` has an id, or "" for a new task, for each task of the description. The caller has
+    checked that the user manages the organization. Raises ``Invalid`` and ``Stale``.
+    """
+    _refuse_another(description, crew, organization)
+    with transaction.atomic():
+        if crew is None:
+            before = None
+            crew, is_new = Crew(organization=organization, slug=description["slug"]), True
+            _save_crew(crew, description)
+        else:
+            is_new = False
+            # A record of our own: the caller's stays as it is, also if this is refused.
+            crew = Crew.objects.unscoped().select_related("organization").get(pk=crew.pk)
+            with crew.locked():
+                before = describe(crew)
+                if seen is not None and seen != digest(before):
+                    raise Stale(before)
+                if _crew_differs(before, description):
+                    _save_crew(crew, description)
+        _refuse_secrets(description, organization)
+        agents = _save_agents(crew, description["agents"])
+        _save_tasks(crew, description["tasks"], agents, task_ids)
+        slugs = [agent["slug"] for agent in description["agents"]]
+        for agent in crew.agents.exclude(slug__in=slugs):
+            agent.delete()
+        diff = difference(before, describe(crew))
+        if dry_run:
+            transaction.set_rollback(True)
+    return Applied(None if dry_run and is_new else crew, is_new, diff)
+
+
+def _refuse_another(
+    description: Description, crew: Crew | None, organization: Organization
+) -> None:
+    slug = crew.slug if crew else description["slug"]
+    if (description["organization"], description["slug"]) != (organization.slug, slug):
+        key = "slug" if description["organization"] == organization.slug else "organization"
+        raise Invalid([Fault((key,), NO_SLUG.format(slug, organization.slug))])
+
+
+def _crew_differs(before: Description, description: Description) -> bool:
+    return any(before[name] != description[name] for name in CREW_FIELDS)
+
+
+def _save_crew(crew: Crew, description: Description) -> None:
+    for name in CREW_FIELDS:
+        setattr(crew, name, description[name])
+    _save(crew, (), about="slug")
+
+
+def _save_agents(crew: Crew, entries: Sequence[dict[str, Any]]) -> dict[str, Agent]:
+    """Return the agents by slug, in the order of the entries."""
+    there = {agent.slug: agent for agent in agents_of(crew)}
+    wanted = [there.get(entry["slug"]) for entry in entries]
+    agents = {}
+    for index, (entry, order) in enumerate(
+        zip(entries, _places(list(there.values()), wanted), strict=True)
+    ):
+        agent = wanted[index] or Agent(crew=crew, slug=entry["slug"])
+        values = {"name": entry["name"], "role": entry["role"], "order": order}
+        agents[agent.slug] = _update(agent, values, ("agents", index))
+    return agents
+
+
+def _save_tasks(
+    crew: Crew, entries: Sequence[dict[str, Any]], agents: dict[str, Agent], ids: Sequence[str]
+) -> None:
+    there = list(tasks_of(crew))
+    wanted = _by_id(there, ids) if ids else _by_name(there, entries)
+    kept = {task.pk for task in wanted if task}
+    places = _places([task for task in there if task.pk in kept], wanted)
+    for index, (entry, order) in enumerate(zip(entries, places, strict=True)):
+        task = wanted[index] or Task(crew=crew)
+        values = {
+            "name": entry["name"],
+            "agent": agents[entry["agent"]],
+            "order": order,
+            "continue_on_error": entry["continue_on_error"],
+            "steps": entry["steps"],
+        }
+        if _same_steps(task.steps, entry["steps"]):
+            values["steps"] = task.steps
+        _update(task, values, ("tasks", index))
+    for task in there:
+        if task.pk not in kept:
+            task.delete()
+
+
+def _by_id(there: Iterable[Task], ids: Sequence[str]) -> list[Task | None]:
+    by_id = {str(task.pk): task for task in there}
+    return [by_id.pop(pk, None) for pk in ids]
+
+
+def _by_name(there: Iterable[Task], entries: Iterable[dict[str, Any]]) -> list[Task | None]:
+    """Of several tasks with one name the first is that of the first entry with it, and so on."""
+    left = list(there)
+    found = []
+    for entry in entries:
+        task = next((task for task in left if task.name == entry["name"]), None)
+        if task:
+            left.remove(task)
+        found.append(task)
+    return found
+
+
+def _same_steps(before: Any, after: list[dict[str, Any]]) -> bool:
+    def whole(steps: Any) -> list[dict[str, Any]]:
+        return [{"params": {}, **step} for step in steps]
+
+    return whole(before) == whole(after)
+
+
+def _places(there: Sequence[Agent | Task], wanted: Sequence[Any]) -> list[int]:
+    """The numbers for ``order``: those that records have, if these are in order already."""
+    kept = [record for record in wanted if record]
+    added = len(wanted) - len(kept)
+    last = max((record.order for record in there), default=-1)
+    in_order = kept == [record for record in there if record in kept]
+    if in_order and wanted[: len(kept)] == kept and last + added <= LAST_PLACE:
+        return [record.order for record in kept] + [last + 1 + n for n in range(added)]
+    return list(range(len(wanted)))
+
+
+def _update(record: Agent | Task, values: dict[str, Any], path: Path) -> Any:
+    changed = [name for name, value in values.items() if getattr(record, name, None) != value]
+    if record._state.adding or changed:
+        for name, value in values.items():
+            setattr(record, name, value)
+        _save(record, path)
+    return record
+
+
+def _save(record: models.Model, path: Path, about: str = "") -> None:
+    """``about`` is the field that faults of the whole record are about."""
+    try:
+        record.full_clean()
+    except ValidationError as refused:
+        whole = (*path, about) if about else path
+        raise Invalid(
+            Fault(whole if name == NON_FIELD_ERRORS else (*path, name), message)
+            for name, messages in refused.message_dict.items()
+            for message in messages
+        ) from None
+    record.save()
+
+
+def _refuse_secrets(description: Description, organization: Organization) -> None:
+    faults = [
+        Fault(("tasks", task, "steps", step, "params", name), message)
+        for task, entry in enumerate(description["tasks"])
+        for step, given in enumerate(entry["steps"])
+        for name, message in credentials.faults_of(given, organization.pk).items()
+    ]
+    if faults:
+        raise Invalid(faults)

@@ -1,0 +1,177 @@
+"""Checks the values of a crew's description, each against the model or the tool that it is for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.validators import MaxValueValidator
+from rest_framework import serializers
+
+from crews.models import Agent, Crew, Organization, Task
+from runs import tools
+from runs.crew_files.faults import Invalid, faults_of, refuse
+from runs.crew_files.reading import Lines, read
+
+IN_QUOTES = "This is text. Write it in quotes."
+MAX_RUNS = 2**31 - 1  # the column's
+
+
+class Known(serializers.Serializer):
+    """Refuses keys that it does not know."""
+
+    default_error_messages = {"invalid": "Write a mapping here: key: value."}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if isinstance(data, Mapping) and (
+            unknown := [key for key in data if key not in self.fields]
+        ):
+            message = f"Unknown key. Known: {', '.join(self.fields)}."
+            raise serializers.ValidationError({key: [message] for key in unknown})
+        return super().to_internal_value(data)
+
+
+class Text(serializers.CharField):
+    """Text; a number that looks like text (``branch: 1.10``) would lose digits."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            raise serializers.ValidationError(IN_QUOTES)
+        return super().to_internal_value(data)
+
+
+class Slug(Text, serializers.SlugField):
+    pass
+
+
+def _of(field: type[serializers.CharField], model: type, name: str, **kwargs: Any) -> Any:
+    return field(max_length=model._meta.get_field(name).max_length, **kwargs)
+
+
+class OptionalText(Text):
+    """Empty where it is left out or null."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, allow_blank=True, allow_null=True, default="", **kwargs)
+
+    def run_validation(self, data: Any = serializers.empty) -> str:
+        return super().run_validation(data) or ""
+
+
+class AgentEntry(Known):
+    slug = _of(Slug, Agent, "slug")
+    name = _of(Text, Agent, "name")
+    role = _of(OptionalText, Agent, "role")
+
+
+class StepEntry(Known):
+    tool = Text()
+    params = serializers.DictField(required=False, default=dict)
+
+    def validate(self, step: dict[str, Any]) -> dict[str, Any]:
+        try:
+            tool = tools.get(step["tool"])
+        except LookupError as error:
+            raise refuse(str(error), "tool") from None
+        try:
+            _refuse_numbers_for_text(tool.params(), step["params"])
+            tool.clean(step["params"])
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError({"params": error.detail}) from None
+        return step
+
+
+class TaskEntry(Known):
+    name = _of(Text, Task, "name")
+    agent = Text(allow_blank=True)  # refused below, with the agents that there are
+    continue_on_error = serializers.BooleanField(required=False, default=False)
+    steps = StepEntry(many=True)
+
+    def validate_steps(self, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if not steps:
+            raise serializers.ValidationError("A task needs at least one step. Add one.")
+        if len(steps) > tools.MAX_STEPS:
+            raise serializers.ValidationError(
+                f"At most {tools.MAX_STEPS} steps; these are {len(steps)}. Make two tasks of it."
+            )
+        return steps
+
+
+class CrewEntry(Known):
+    organization = _of(Slug, Organization, "slug")
+    slug = _of(Slug, Crew, "slug")
+    name = _of(Text, Crew, "name")
+    description = _of(OptionalText, Crew, "description")
+    is_active = serializers.BooleanField(required=False, default=True)
+    max_active_runs = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=1,
+        validators=[MaxValueValidator(MAX_RUNS)],
+    )
+    agents = AgentEntry(many=True)
+    tasks = TaskEntry(many=True)
+
+    def validate_agents(self, agents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        first: dict[str, int] = {}
+        for index, agent in enumerate(agents):
+            if (earlier := first.setdefault(agent["slug"], index)) != index:
+                message = f"agents[{earlier}] has this slug already. Give each its own."
+                raise refuse(message, index, "slug")
+        return agents
+
+    def validate(self, crew: dict[str, Any]) -> dict[str, Any]:
+        slugs = [agent["slug"] for agent in crew["agents"]]
+        wrong = {
+            index: {"agent": [f"The crew has no such agent. It has: {', '.join(slugs) or 'none'}."]}
+            for index, task in enumerate(crew["tasks"])
+            if task["agent"] not in slugs
+        }
+        if wrong:
+            raise serializers.ValidationError({"tasks": wrong})
+        return crew
+
+
+def load(content: bytes | str) -> tuple[dict[str, Any], Lines]:
+    """Return the description that a YAML file has, and the lines of its values.
+
+    Raises ``Invalid``, with lines.
+    """
+    data, lines = read(content)
+    try:
+        return check(data), lines
+    except Invalid as refused:
+        raise refused.with_lines(lines) from None
+
+
+def check(data: Any) -> dict[str, Any]:
+    """Return the description with its defaults. Raises ``Invalid`` with every fault found.
+
+    ``{"organization": slug, "slug", "name", "description", "is_active", "max_active_runs",
+    "agents": [{"slug", "name", "role"}],
+    "tasks": [{"name", "agent": slug, "continue_on_error", "steps": [{"tool", "params"}]}]}``
+    """
+    entry = CrewEntry(data=data)
+    if not entry.is_valid():
+        raise Invalid(faults_of(entry.errors))
+    return _plain(entry.validated_data)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+def _refuse_numbers_for_text(params: serializers.Serializer, given: Mapping[str, Any]) -> None:
+    faults: dict[str, Any] = {}
+    for name, field in params.fields.items():
+        value = given.get(name)
+        if isinstance(field, serializers.CharField) and not isinstance(value, str | None):
+            faults[name] = [IN_QUOTES]
+        if isinstance(getattr(field, "child", None), serializers.CharField):
+            items = value if isinstance(value, list) else []
+            wrong = [index for index, item in enumerate(items) if not isinstance(item, str)]
+            if wrong:
+                faults[name] = {index: [IN_QUOTES] for index in wrong}
+    if faults:
+        raise serializers.ValidationError(faults)

@@ -1,0 +1,73 @@
+"""What is wrong with a crew's description: where, why, and what to do."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rest_framework import serializers
+
+Path = tuple[str | int, ...]
+
+MAX_FAULTS = 50  # reported at once
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """``path`` leads to the value: ``("tasks", 2, "name")``. ``line`` counts from 1; 0: no line."""
+
+    path: Path
+    message: str
+    line: int = 0
+
+    @property
+    def place(self) -> str:
+        """``tasks[2].name``, or "" for the whole description."""
+        parts = (f"[{key}]" if isinstance(key, int) else f".{key}" for key in self.path)
+        return "".join(parts).lstrip(".")
+
+    def __str__(self) -> str:
+        line = f"line {self.line}" if self.line else ""
+        return ": ".join(filter(None, (line, self.place, self.message)))
+
+
+class Invalid(Exception):
+    """A description that cannot be applied, with ``faults``, of which there is at least one."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = list(faults)[:MAX_FAULTS]
+        super().__init__("\n".join(map(str, self.faults)))
+
+    def with_lines(self, lines: Mapping[Path, int]) -> "Invalid":
+        """The same, each fault with the line of its value, or of what should contain it."""
+        return Invalid(replace(fault, line=_line(fault.path, lines)) for fault in self.faults)
+
+
+def faults_of(detail: Any, path: Path = ()) -> list[Fault]:
+    """Flatten the ``detail`` of a ValidationError of DRF."""
+    if isinstance(detail, Mapping):
+        return [
+            fault
+            for key, value in detail.items()
+            for fault in faults_of(value, path if key == "non_field_errors" else (*path, key))
+        ]
+    if isinstance(detail, list):
+        return [
+            fault
+            for index, item in enumerate(detail)
+            for fault in faults_of(item, (*path, index) if isinstance(item, Mapping) else path)
+        ]
+    return [Fault(path, str(detail))]
+
+
+def refuse(message: str, *path: str | int) -> serializers.ValidationError:
+    """The error of a serializer for the value at ``path`` below it."""
+    detail: Any = [message]
+    for key in reversed(path):
+        detail = {key: detail}
+    return serializers.ValidationError(detail)
+
+
+def _line(path: Path, lines: Mapping[Path, int]) -> int:
+    while path and path not in lines:
+        path = path[:-1]
+    return lines.get(path, 0)

@@ -1,0 +1,120 @@
+"""A crew's description, from the database and as text."""
+
+from hashlib import sha256
+from typing import Any
+
+import yaml
+from django.db.models import QuerySet
+
+from crews.models import Agent, Crew, Task
+from runs.tools import REGISTRY
+
+# What the text leaves out, because leaving it out means the same.
+DEFAULTS = {
+    "description": "", "role": "", "is_active": True, "max_active_runs": None,
+    "continue_on_error": False, "params": {},
+}  # fmt: skip
+ONE_LINE = 10**6  # characters; longer lines are not folded, so a difference shows one line
+
+Description = dict[str, Any]
+
+
+def agents_of(crew: Crew) -> QuerySet[Agent]:
+    return crew.agents.order_by("order", "slug")
+
+
+def tasks_of(crew: Crew) -> QuerySet[Task]:
+    """In the order of a run; tasks that share place and name always in the same one."""
+    return crew.tasks.select_related("agent").order_by("order", "name", "pk")
+
+
+def describe(crew: Crew) -> Description:
+    """The crew as ``checking.check`` returns it."""
+    return {
+        "organization": crew.organization.slug,
+        "slug": crew.slug,
+        "name": crew.name,
+        "description": crew.description,
+        "is_active": crew.is_active,
+        "max_active_runs": crew.max_active_runs,
+        "agents": [
+            {"slug": agent.slug, "name": agent.name, "role": agent.role}
+            for agent in agents_of(crew)
+        ],
+        "tasks": [
+            {
+                "name": task.name,
+                "agent": task.agent.slug,
+                "continue_on_error": task.continue_on_error,
+                "steps": [_step(step) for step in task.steps],
+            }
+            for task in tasks_of(crew)
+        ],
+    }
+
+
+def text_of(description: Description) -> str:
+    """The description as YAML that ``reading.read`` accepts."""
+    return yaml.dump(
+        _without_defaults(description),
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=ONE_LINE,
+    )
+
+
+def digest(description: Description) -> str:
+    """It changes whenever the description does. 64 characters."""
+    return sha256(text_of(description).encode()).hexdigest()
+
+
+def _step(step: dict[str, Any]) -> dict[str, Any]:
+    """Parameters in the tool's order: PostgreSQL does not keep the one in which they were saved."""
+    params = step.get("params", {})
+    tool = REGISTRY.get(step.get("tool", ""))
+    names = [*(tool.params().fields if tool else ()), *sorted(params)]
+    return {**step, "params": {name: params[name] for name in names if name in params}}
+
+
+def _without_defaults(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_defaults(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: item if key == "params" else _without_defaults(item)
+        for key, item in value.items()
+        if key not in DEFAULTS or item != DEFAULTS[key]
+    }
+
+
+class _Dumper(yaml.SafeDumper):
+    """Lines of code stay lines; no value is written as a reference to an equal one.
+
+    Text with invisible characters, such as those that change the direction of writing, is escaped:
+    a difference shows what there is.
+    """
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+    def write_double_quoted(self, text: str, split: bool = True) -> None:
+        self.allow_unicode = _is_visible(text)
+        super().write_double_quoted(text, split)
+        self.allow_unicode = True
+
+
+def _is_visible(text: str) -> bool:
+    return text.replace("\n", "").replace("\t", "").isprintable()
+
+
+def _text(dumper: _Dumper, value: str) -> yaml.ScalarNode:
+    style = ("|" if "\n" in value else None) if _is_visible(value) else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _text)

@@ -1,0 +1,1 @@
+"""Pages on which admins of an organization edit its crews."""

@@ -1,0 +1,210 @@
+"""What the page of the editor shows: rows of fields, each with its faults beside it."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from rest_framework import serializers
+
+from crews.models import Agent, Crew, Secret, Task
+from runs.crew_files.faults import Fault
+from runs.editor.draft import Draft, StepDraft, TaskDraft
+from runs.editor.fields import Choices, Field, Row, Summary, target
+from runs.editor.parameters import fields_of, kind_of, shown
+from runs.tools import REGISTRY
+
+FAILURE: Choices = [("stop", "Stop the run"), ("continue", "Go on with the next task")]
+LINES_HELP = "One per line."
+
+
+class EditForm:
+    """The form of a draft. ``focus``: the id of the element that the browser goes to."""
+
+    def __init__(
+        self,
+        draft: Draft,
+        *,
+        secrets: Iterable[Secret],
+        faults: Iterable[Fault] = (),
+        focus: str = "",
+        is_new: bool = False,
+    ) -> None:
+        self.draft = draft
+        self.focus = focus
+        self.tools = sorted(REGISTRY)
+        self._secrets = [(each.name, f"{each.name} (for {each.host})") for each in secrets]
+        self._errors: dict[str, list[str]] = defaultdict(list)
+        self.faults = list(faults)
+        for fault in self.faults:
+            self._errors[target(fault.path)].append(fault.message)
+        self.summary = [Summary.of(fault) for fault in self.faults]
+        self.crew = self._crew(draft, is_new)
+        agents = [(agent.key, agent.name or "(no name yet)") for agent in draft.agents]
+        self.agents = [self._agent(draft, index) for index in range(len(draft.agents))]
+        self.tasks = [
+            self._task(draft, index, task, agents) for index, task in enumerate(draft.tasks)
+        ]
+
+    def _field(self, name: str, label: str, kind: str, value: Any, **options: Any) -> Field:
+        return Field(name, label, kind, value, errors=self._errors.get(name, ()), **options)
+
+    def _crew(self, draft: Draft, is_new: bool) -> list[Field]:
+        fields = [
+            self._field(
+                "name", "Name", "text", draft.name, is_required=True, limits=_at_most(Crew, "name")
+            ),
+            self._field(
+                "description",
+                "Description",
+                "text",
+                draft.description,
+                limits=_at_most(Crew, "description"),
+            ),
+        ]
+        if is_new:
+            slug_help = "For files and the terminal. It stays. Empty: made of the name."
+            fields.append(
+                self._field(
+                    "slug",
+                    "Slug",
+                    "text",
+                    draft.slug,
+                    help=slug_help,
+                    limits=_at_most(Crew, "slug"),
+                )
+            )
+        return [
+            *fields,
+            self._field(
+                "max_active_runs",
+                "Runs at once",
+                "number",
+                draft.max_active_runs,
+                help="More wait for a free place. Empty: no limit of its own.",
+                limits={"min": 1},
+            ),
+            self._field(
+                "is_active",
+                "Active",
+                "switch",
+                draft.is_active,
+                help="A crew that is not active starts no run.",
+            ),
+        ]
+
+    def _agent(self, draft: Draft, index: int) -> Row:
+        agent, name = draft.agents[index], f"agents-{index}"
+        fields = [
+            self._field(
+                f"{name}-name",
+                "Name",
+                "text",
+                agent.name,
+                is_required=True,
+                limits=_at_most(Agent, "name"),
+            ),
+            self._field(f"{name}-role", "Role", "text", agent.role, limits=_at_most(Agent, "role")),
+        ]
+        hidden = [(f"{name}-key", agent.key)]
+        title = agent.name or f"Agent {index + 1}"
+        return self._row(name, title, fields, hidden, index, len(draft.agents))
+
+    def _task(self, draft: Draft, index: int, task: TaskDraft, agents: Choices) -> Row:
+        name = f"tasks-{index}"
+        failure = "continue" if task.continue_on_error else "stop"
+        known = task.agent in dict(agents)
+        choices = agents if known else [("", "Choose an agent"), *agents]
+        fields = [
+            self._field(
+                f"{name}-name",
+                "Name",
+                "text",
+                task.name,
+                is_required=True,
+                limits=_at_most(Task, "name"),
+            ),
+            self._field(
+                f"{name}-agent",
+                "Agent",
+                "choice",
+                task.agent if known else "",
+                is_required=True,
+                choices=choices,
+            ),
+            self._field(f"{name}-on_failure", "When it fails", "choice", failure, choices=FAILURE),
+        ]
+        title = task.name or f"Task {index + 1}"
+        row = self._row(name, title, fields, [(f"{name}-id", task.id)], index, len(draft.tasks))
+        row.errors = [*row.errors, *self._errors.get(f"{name}-steps", ())]
+        row.steps = [
+            self._step(f"{name}-steps-{number}", step, number, len(task.steps))
+            for number, step in enumerate(task.steps)
+        ]
+        return row
+
+    def _step(self, name: str, step: StepDraft, index: int, count: int) -> Row:
+        fields = [
+            self._parameter(f"{name}-params-{each}", each, described, step)
+            for each, described in fields_of(step.tool).items()
+            if each not in step.rest
+        ]
+        hidden = [(f"{name}-tool", step.tool)]
+        if step.rest:
+            hidden.append((f"{name}-rest", json.dumps(step.rest)))
+        # An unticked box sends nothing, which is not the same as a switch that is set to off.
+        hidden += [(each.id, "off") for each in fields if step.params.get(_last(each)) is False]
+        row = self._row(name, step.tool, fields, hidden, index, count)
+        row.kept = "\n".join(f"{key}: {value!r}" for key, value in step.rest.items())
+        return row
+
+    def _parameter(
+        self, name: str, label: str, described: serializers.Field, step: StepDraft
+    ) -> Field:
+        kind = kind_of(described)
+        value = shown(described, step.params.get(label))
+        choices: list[tuple[str, str]] = []
+        if kind in ("choice", "secret"):
+            given = [*described.choices.items()] if kind == "choice" else self._secrets
+            known = value in dict(given)
+            choices = [*([] if known and described.required else [("", "(none)")]), *given]
+            if value and not known:
+                choices.append((value, f"{value} (not there)"))
+        limits = {
+            "maxlength": getattr(described, "max_length", None),
+            "min": getattr(described, "min_value", None),
+            "max": getattr(described, "max_value", None),
+        }
+        if kind not in ("text", "number", "code"):
+            limits = {}
+        about = [str(described.help_text or ""), LINES_HELP if kind == "lines" else ""]
+        return self._field(
+            name,
+            str(described.label),
+            "choice" if kind == "secret" else kind,
+            value,
+            help=" ".join(filter(None, about)),
+            is_required=described.required,
+            choices=choices,
+            limits={key: limit for key, limit in limits.items() if limit is not None},
+        )
+
+    def _row(
+        self,
+        name: str,
+        title: str,
+        fields: list[Field],
+        hidden: list[tuple[str, str]],
+        index: int,
+        count: int,
+    ) -> Row:
+        errors = self._errors.get(name, ())
+        return Row(name, title, fields, hidden, index == 0, index == count - 1, errors, index=index)
+
+
+def _at_most(model: Any, name: str) -> dict[str, int]:
+    return {"maxlength": model._meta.get_field(name).max_length}
+
+
+def _last(each: Field) -> str:
+    return each.id.rpartition("-")[2]

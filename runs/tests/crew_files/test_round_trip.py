@@ -1,0 +1,60 @@
+"""What `export_crew` writes is what `apply` reads: nothing is lost, nothing changes."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from runs.crew_files.applying import apply
+from runs.crew_files.checking import check
+from runs.crew_files.reading import read
+from runs.crew_files.writing import describe, text_of
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
+TRICKY = st.sampled_from(
+    [
+        *("no", "on", "yes", "True", "~", "null", "<<", "=", "1e3", "010", "1.10", "12:30", "0x10"),
+        *("0o7", "1_000", "+.inf", ".nan", "2024-01-01", "---", "...", "- a", "# b", "a: b", "*a"),
+        *("&a", "!!a", "\ta", " a", "a ", "a\n", "\na", "a\n\n", "a\r\nb", "a\n  b\n c", "{", "["),
+        *("%a", "@a", "`a", "'", '"', "\\", "|", ">", "\ufeff", "\x85", "\u2028", "é", "🛰"),
+        *("\x7f", "\x1b[31m", "\u202e", "é\u202e\n", "é\t\n"),
+    ]
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.one_of(TEXT, TRICKY, st.lists(TRICKY, min_size=1).map("\n".join)))
+def test_any_text_comes_back_as_it_was(text):
+    description = {
+        "description": text,
+        "tasks": [{"steps": [{"tool": "t", "params": {"code": text, "args": [text, text]}}]}],
+    }
+    found = read(text_of(description))[0]
+    assert found["tasks"] == description["tasks"]
+    assert found.get("description", "") == text
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.one_of(st.integers(-(10**17), 10**17), st.booleans(), st.none()))
+def test_other_values_come_back_as_they_were(value):
+    found = read(text_of({"params": {"a": value}}))[0]["params"]["a"]
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.django_db
+def test_applying_an_export_changes_nothing(acme):
+    code = "set -e\n\tls -l\nif true; then\n  echo 'a: b'  \nfi\n"
+    acme.give_steps(
+        {"tool": "git_clone", "params": {"depth": 3, "url": "https://github.com/a/b"}},
+        {"tool": "pytest", "params": {"args": ["-k", "no", "1.10"], "network": False}},
+        {"tool": "script", "params": {"code": code, "interpreter": "bash"}},
+    )
+    acme.crew.description = "on: the road"
+    acme.crew.save()
+    acme.crew.tasks.update_or_create(name="Orion works", defaults={"order": 7})
+    before = [(task.pk, task.order, task.steps) for task in acme.crew.tasks.all()]
+    text = text_of(describe(acme.crew))
+    applied = apply(check(read(text)[0]), acme.crew, acme.organization)
+    assert applied.diff == ""
+    assert [(task.pk, task.order, task.steps) for task in acme.crew.tasks.all()] == before
+    assert text_of(describe(acme.crew)) == text
+    assert code in [step["params"].get("code") for step in acme.crew.tasks.first().steps]

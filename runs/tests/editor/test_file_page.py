@@ -1,0 +1,155 @@
+"""The page with a crew as YAML: what a text would change is shown before it does."""
+
+import re
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from crews.models import AuditEntry, Crew
+from runs.crew_files.reading import MAX_BYTES
+from runs.crew_files.writing import describe, text_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def client(acme):
+    client = Client(enforce_csrf_checks=False)
+    client.force_login(acme.admin)
+    return client
+
+
+@pytest.fixture
+def path(acme):
+    return reverse("crew-file", args=[acme.crew.pk])
+
+
+@pytest.fixture
+def text(acme):
+    return text_of(describe(acme.crew))
+
+
+def hidden(response) -> dict[str, str]:
+    found = re.findall(r'name="(checked|seen)" value="(\w*)"', response.content.decode())
+    return dict(found)
+
+
+def test_the_download_is_what_the_page_accepts(acme, client, path, text):
+    response = client.get(reverse("crew-download", args=[acme.crew.pk]))
+    assert response["Content-Type"] == "application/yaml; charset=utf-8"
+    assert response["Content-Disposition"] == 'attachment; filename="acme-crew.yaml"'
+    assert response.content.decode() == text
+    shown = client.post(path, {"text": text.replace("\n", "\r\n"), "action": "check"})
+    assert shown.status_code == 200
+    assert "There is nothing to change" in shown.content.decode()
+
+
+def test_a_change_is_shown_first_and_made_when_it_is_confirmed(acme, client, path, text):
+    changed = text.replace("name: Acme crew", "name: Renamed")
+    shown = client.post(path, {"text": changed, "action": "check"})
+    assert '<span data-kind="added">+name: Renamed' in shown.content.decode()
+    acme.crew.refresh_from_db()
+    assert acme.crew.name == "Acme crew"
+    made = client.post(path, {"text": changed, "action": "apply", **hidden(shown)})
+    assert made.status_code == 302
+    assert made.url == acme.crew.get_absolute_url()
+    acme.crew.refresh_from_db()
+    assert acme.crew.name == "Renamed"
+    entry = AuditEntry.objects.latest("id")
+    assert (entry.kind, entry.actor_name, entry.way) == ("crew.edited", "acme-admin", "page")
+
+
+def test_another_text_than_the_one_checked_is_shown_first(acme, client, path, text):
+    shown = client.post(path, {"text": text.replace("Acme crew", "A"), "action": "check"})
+    other = {"text": text.replace("Acme crew", "B"), "action": "apply", **hidden(shown)}
+    assert client.post(path, other).status_code == 200
+    acme.crew.refresh_from_db()
+    assert acme.crew.name == "Acme crew"
+    assert client.post(path, {"text": other["text"], "action": "apply"}).status_code == 200
+
+
+def test_a_change_by_somebody_else_meanwhile_is_shown_and_not_undone(acme, client, path, text):
+    mine = text.replace("Orion works", "Orion searches")
+    shown = client.post(path, {"text": mine, "action": "check"})
+    acme.crew.name = "Theirs"
+    acme.crew.save()
+    again = client.post(path, {"text": mine, "action": "apply", **hidden(shown)})
+    page = again.content.decode()
+    assert "Somebody else has changed the crew" in page
+    assert "-name: Theirs" in page
+    acme.crew.refresh_from_db()
+    assert (acme.crew.name, acme.crew.tasks.first().name) == ("Theirs", "Orion works")
+    assert client.post(path, {"text": mine, "action": "apply", **hidden(again)}).status_code == 302
+
+
+def test_a_file_is_read_in_place_of_the_text(acme, client, path, text):
+    file = SimpleUploadedFile("crew.yaml", text.replace("Acme crew", "From a file").encode())
+    shown = client.post(path, {"text": text, "file": file, "action": "apply"}).content.decode()
+    assert "+name: From a file" in shown
+    assert "\nname: From a file" in shown
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff", "Save the file as UTF-8."),
+        (b"#" * (MAX_BYTES + 1), "more than 512 KiB"),
+        (b"a: &a [1]", "Line 1: <code>a</code>: Write the value itself"),
+        (b"", "The file is empty."),
+    ],
+)
+def test_a_file_that_is_refused(acme, client, path, content, message):
+    file = SimpleUploadedFile("crew.yaml", content)
+    response = client.post(path, {"file": file, "action": "check"})
+    assert response.status_code == 400
+    assert message in response.content.decode()
+
+
+def test_faults_name_the_line_and_keep_the_text(acme, client, path, text):
+    wrong = text.replace("interpreter: bash", "interpreter: perl", 1) + "# mine\n"
+    response = client.post(path, {"text": wrong, "action": "check"})
+    page = response.content.decode()
+    assert response.status_code == 400
+    assert "<code>tasks[0].steps[0].params.interpreter</code>" in page
+    assert "# mine" in page
+    assert "Nothing was changed" in page
+
+
+def test_hostile_text_is_shown_as_text(acme, client, path, text):
+    hostile = "</textarea></pre><script>alert(1)</script>"
+    changed = text.replace("name: Acme crew", f"name: '{hostile}'")
+    page = client.post(path, {"text": changed, "action": "check"}).content.decode()
+    assert "<script>alert" not in page
+    assert page.count("&lt;script&gt;alert(1)") == 2
+
+
+def test_a_new_crew_from_a_file(acme, globex, client, text):
+    path = reverse("crew-file-new")
+    new = text.replace("slug: crew", "slug: copy")
+    shown = client.post(path, {"text": new, "action": "check"})
+    assert not Crew.objects.filter(slug="copy").exists()
+    made = client.post(path, {"text": new, "action": "apply", **hidden(shown)})
+    crew = Crew.objects.get(organization=acme.organization, slug="copy")
+    assert made.url == crew.get_absolute_url()
+    assert text_of(describe(crew)) == new
+
+
+def test_a_new_crew_is_only_for_an_organization_that_the_user_manages(acme, globex, client, text):
+    for slug in ("globex", "none"):
+        foreign = text.replace("organization: acme", f"organization: {slug}")
+        response = client.post(reverse("crew-file-new"), {"text": foreign, "action": "apply"})
+        assert response.status_code == 400
+        assert f"admin of no organization &#x27;{slug}&#x27;. Write one of: acme." in (
+            response.content.decode()
+        )
+
+
+def test_a_crew_whose_slug_is_taken_is_not_created_twice(acme, client, text):
+    response = client.post(reverse("crew-file-new"), {"text": text, "action": "check"})
+    assert "has a crew with this slug already" in response.content.decode()
+
+
+def test_the_editor_leads_to_it(acme, client, path):
+    assert path in client.get(reverse("crew-edit", args=[acme.crew.pk])).content.decode()
