@@ -21,5 +21,6 @@ urlpatterns = [
     path("", include("runs.pages.urls")),
     path("", include("runs.editor.urls")),
     path("", include("runs.notifications.urls")),
+    path("", include("runs.schedules.urls")),
     path("", include("realtime.pages.urls")),
 ]

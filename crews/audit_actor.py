@@ -19,6 +19,7 @@ COMMANDS = ("manage.py", "django-admin")
 
 # The request, not its user: a token is checked inside the view, long after the middleware.
 _request: ContextVar[HttpRequest | None] = ContextVar("acting through", default=None)
+_own: ContextVar["Actor | None"] = ContextVar("acting as", default=None)
 
 
 class Way(models.TextChoices):
@@ -52,8 +53,23 @@ def acting_through(request: HttpRequest) -> Iterator[None]:
         _request.reset(token)
 
 
+@contextmanager
+def acting_as(actor: Actor) -> Iterator[None]:
+    """Actions inside the block, only in this task or thread, are those of ``actor``.
+
+    For work that a process does by itself for a reason of its own, such as a schedule.
+    """
+    token = _own.set(actor)
+    try:
+        yield
+    finally:
+        _own.reset(token)
+
+
 def current_actor() -> Actor:
-    """The user of the current request, else this process."""
+    """The actor of `acting_as`, else the user of the current request, else this process."""
+    if own := _own.get():
+        return own
     request = _request.get()
     return _process() if request is None else actor_of(request)
 

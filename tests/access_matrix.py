@@ -24,6 +24,9 @@ api/crews/<id:pk>/                            GET              200   200      20
 api/crews/<id:pk>/runs/                       POST             201   201      403    404      404      401       201
 api/crews/<id:pk>/events/                     GET              200   200      200    404      404      401       200
 api/crews/<id:pk>/usage/                      GET              200   200      200    404      404      401       200
+api/crews/<id:pk>/schedule/                   GET              200   200      200    404      404      401       200
+api/crews/<id:pk>/schedule/                   PUT              400   403      403    404      404      401       400
+api/crews/<id:pk>/schedule/                   DELETE           204   403      403    404      404      401       204
 api/organizations/<slug:slug>/audit/          GET              200   403      403    404      404      401       200
 api/organizations/<slug:slug>/api-keys/       GET              200   403      403    404      404      401       200
 api/organizations/<slug:slug>/api-keys/       POST             400   403      403    404      404      401       400
@@ -103,6 +106,8 @@ crews/<id:pk>/crew.yaml                       GET              200   403      40
 crews/<id:pk>/approval-rules/                 GET              200   200      200    404      404      login     200
 crews/<id:pk>/approval-rules/                 POST             400   403      403    404      404      login     400
 crews/<id:pk>/approval-rules/<id:rule_id>/    POST             302   403      403    404      404      login     302
+crews/<id:pk>/schedule/                       GET              200   200      200    404      404      login     200
+crews/<id:pk>/schedule/                       POST             400   403      403    404      404      login     400
 approvals/                                    GET              200   200      200    200      200      login     200
 approvals/pending/                            GET              200   200      200    200      200      login     200
 approvals/<id:pk>/                            GET              200   200      200    404      404      login     200
@@ -143,6 +148,9 @@ api/crews/<id:pk>/                            GET              403    200   403 
 api/crews/<id:pk>/runs/                       POST             403    403   201     404     401
 api/crews/<id:pk>/events/                     GET              403    200   403     404     401
 api/crews/<id:pk>/usage/                      GET              403    200   403     404     401
+api/crews/<id:pk>/schedule/                   GET              403    200   403     404     401
+api/crews/<id:pk>/schedule/                   PUT              403    403   403     403     401
+api/crews/<id:pk>/schedule/                   DELETE           403    403   403     403     401
 api/organizations/<slug:slug>/audit/          GET              403    403   403     403     401
 api/organizations/<slug:slug>/api-keys/       GET              403    403   403     403     401
 api/organizations/<slug:slug>/api-keys/       POST             403    403   403     403     401

@@ -17,6 +17,7 @@ from django.utils import timezone
 from conftest import PASSWORD, Tenant
 from crews.models import AuditEntry, Membership
 from runs.models import ModelCall, TaskExecution, ToolExecution
+from runs.schedules.models import Schedule
 
 # superuser; acme's staff by role; globex's admin; staff of no organization; acme's admin, not staff.
 PEOPLE = ("superuser", "admin", "operator", "viewer", "outsider", "homeless", "civilian")
@@ -46,13 +47,14 @@ class World:
         rule = tenant.crew.approval_rules.create(
             organization=tenant.organization, tool=f"{slug}-tool"
         )
+        schedule = Schedule.objects.create(crew=tenant.crew, expression="@daily")
         self.tenant = tenant
         self.records: dict[str, Model] = {
             record._meta.label_lower: record
             for record in (
                 tenant.organization, tenant.crew, tenant.viewer, membership, self.run, tool, call,
                 tenant.keep_secret(), tenant.issue_key("watch", name=f"{slug}-ci")[0], failed, entry,
-                rule,
+                rule, schedule,
             )
         }  # fmt: skip
         self.texts = [tenant.crew.name, f"{slug}-", str(tenant.crew.pk), str(self.run.pk)]

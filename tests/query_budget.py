@@ -13,6 +13,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from crews.models import ApiKey, ApprovalRule, AuditEntry, Secret
 from runs.models import ModelCall, Worker
 from runs.notifications.models import Delivery, Target
+from runs.schedules.models import Schedule
 from tests.grown import Grown
 
 # fmt: off
@@ -21,6 +22,7 @@ BUDGET = {
     "api/crews/<id:pk>/": 4,
     "api/crews/<id:pk>/events/": 4,
     "api/crews/<id:pk>/usage/": 3,
+    "api/crews/<id:pk>/schedule/": 4,
     "api/organizations/<slug:slug>/audit/": 4,
     "api/organizations/<slug:slug>/api-keys/": 4,
     "api/organizations/<slug:slug>/api-keys/<id:pk>/": 4,
@@ -61,6 +63,7 @@ BUDGET = {
     "monitoring/history/": 5,
     "crews/<id:pk>/": 15,
     "crews/<id:pk>/approval-rules/": 9,
+    "crews/<id:pk>/schedule/": 8,
     "approvals/": 7,
     "approvals/pending/": 3,
     "approvals/<id:pk>/": 7,
@@ -78,14 +81,16 @@ BUDGET = {
 ADMIN_BUDGET = {
     "crews_organization_changelist": 6,
     "crews_organization_change": 8,
-    "crews_organization_delete": 19,
+    "crews_organization_delete": 21,
     "crews_membership_changelist": 7,
     "crews_crew_changelist": 7,
     "crews_crew_change": 13,
-    "crews_crew_delete": 16,
+    "crews_crew_delete": 18,
     "crews_secret_changelist": 7,
     "crews_approvalrule_changelist": 7,
     "crews_apikey_changelist": 7,
+    "schedules_schedule_changelist": 7,
+    "schedules_schedule_change": 13,
     "crews_auditentry_changelist": 8,
     "crews_auditentry_change": 8,
     "runs_run_changelist": 8,
@@ -116,6 +121,7 @@ def complete(grown: Grown) -> None:
     secret.store("a value", by=grown.admin)
     rule = ApprovalRule(organization=grown.organization, crew_id=grown.crew, tool="script")
     rule.save()
+    Schedule.objects.create(crew_id=grown.crew, expression="@daily")
     ApiKey.objects.issue(organization=grown.organization, name="a program", scopes=["watch"])
     call = ModelCall(run_id=grown.newest_run, agent_id="orion", started_at=timezone.now())
     QuerySet.bulk_create(QuerySet(ModelCall), [call])
@@ -150,6 +156,7 @@ def admin_pages(grown: Grown) -> dict[str, str]:
     entry = AuditEntry.objects.unscoped().order_by("-id").values_list("pk", flat=True)[0]
     records: dict[str, Any] = {
         "crews_crew": grown.crew, "runs_run": grown.newest_run, "crews_auditentry": entry,
+        "schedules_schedule": Schedule.objects.get(crew=grown.crew).pk,
         "runs_toolexecution": grown.newest_tool, "crews_organization": grown.organization.pk,
     }  # fmt: skip
     found = {}

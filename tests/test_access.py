@@ -30,6 +30,7 @@ from runs.models import (
     ToolExecution,
     Worker,
 )
+from runs.schedules.models import Schedule
 from tests.access_matrix import EVENT_STREAMS, HTTP, PEOPLE, SHARED, SOCKETS
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
@@ -85,6 +86,7 @@ class World:
             call.keep(part, "a text of theirs")
         Control.objects.ask(self.run, "message", text="a text of theirs", by="somebody")
         rule = tenant.crew.approval_rules.create(organization=tenant.organization, tool="script")
+        Schedule.objects.create(crew=tenant.crew, expression="@daily")
         approval = Approval.objects.request(
             id=uuid.uuid4(), run=self.run, agent_id="orion", tool="a tool of theirs", params={},
             expires_after_s=3600,

@@ -42,6 +42,9 @@ def test_it_lists_the_calls_of_the_contract(schema):
         "POST /api/crews/{id}/runs/",
         "GET /api/crews/{id}/events/",
         "GET /api/crews/{id}/usage/",
+        "GET /api/crews/{id}/schedule/",
+        "PUT /api/crews/{id}/schedule/",
+        "DELETE /api/crews/{id}/schedule/",
         "GET /api/organizations/{slug}/audit/",
         "GET /api/approvals/",
         "GET /api/approvals/{id}/",
@@ -107,7 +110,7 @@ def test_what_is_made_has_an_address(schema, acme, api):
         for method, operation in item.items()
         if "201" in operation["responses"]
     }
-    assert len(made) == 6
+    assert len(made) == 7
     assert all(headers["Location"]["required"] for headers in made.values())
     client = api(acme.admin)
     secret = {"name": "s", "host": "github.com", "value": "a secret value"}

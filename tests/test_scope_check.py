@@ -28,6 +28,7 @@ from runs.models import Approval, ModelCall, ReportedRun, Run, TaskExecution, To
 from runs.reporting.calls import take
 from runs.reporting.reading import Item
 from runs.reporting.reported_kinds import event_of
+from runs.schedules.models import Schedule
 
 OWNED = [m for m in apps.get_models() if isinstance(m._default_manager.all(), ScopedQuerySet)]
 READS = {
@@ -76,6 +77,8 @@ def two(acme: Tenant, globex: Tenant) -> tuple[Tenant, Tenant]:
         call = {"agent_id": "orion", "at": timezone.now()}
         ModelCall.objects.start(run=run, id=uuid.uuid4(), **call).keep("input", "some text")
         tenant.crew.approval_rules.create(organization=tenant.organization)
+        schedule = Schedule.objects.create(crew=tenant.crew, expression="@daily")
+        schedule.fires.create(due_at=timezone.now(), outcome="skipped")
         asked = {"agent_id": "orion", "tool": "script", "params": {}, "expires_after_s": 3600}
         Approval.objects.request(id=uuid.uuid4(), run=run, **asked)
         run.cancel()

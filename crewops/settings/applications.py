@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "drf_standardized_errors",
     "crews",
     "runs",
+    "runs.schedules",
     "runs.notifications",
     "realtime",
     "crewops.apps.CrewOpsConfig",

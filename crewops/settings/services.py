@@ -83,6 +83,9 @@ WORKSPACES_DIR = Path(env.str("WORKSPACES_DIR", default=str(VAR_DIR / "workspace
 RUNS_RETENTION_DAYS = env.float("RUNS_RETENTION_DAYS", default=0.0)  # 0: for ever
 WORKSPACE_RETENTION_H = env.float("WORKSPACE_RETENTION_H", default=24.0)
 
+# The shortest time between two fire times of a schedule, in minutes. Cron knows whole minutes.
+SCHEDULES_SHORTEST_MINUTES = env.int("SCHEDULES_SHORTEST_MINUTES", default=5)
+
 # Notifications
 
 # Hosts, as they are written in a target's address, that may have a private address. Webhooks to

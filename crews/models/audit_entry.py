@@ -52,6 +52,10 @@ class Kind(models.TextChoices):
     APPROVAL_RULE_EDITED = "approval_rule.edited", "Approval rule edited"
     APPROVAL_RULE_DELETED = "approval_rule.deleted", "Approval rule deleted"
 
+    SCHEDULE_CREATED = "schedule.created", "Schedule created"
+    SCHEDULE_EDITED = "schedule.edited", "Schedule edited"
+    SCHEDULE_DELETED = "schedule.deleted", "Schedule deleted"
+
     API_KEY_ISSUED = "api_key.issued", "API key issued"
     API_KEY_EDITED = "api_key.edited", "API key edited"
     API_KEY_REVOKED = "api_key.revoked", "API key revoked"

@@ -15,6 +15,7 @@ from django.test import Client
 
 from crews.models import ApiKey, ApprovalRule, AuditEntry, Crew, Membership, Organization, Secret
 from runs.models import ModelCall, Run, ToolExecution
+from runs.schedules.models import Schedule
 from tests.admin import PEOPLE, RANDOM, World, answer, clients, url, views
 
 # Every view of every registered model, asked for with GET. A run that is active is deleted by nobody.
@@ -56,6 +57,12 @@ crews_approvalrule_add            200       200   403      403    200      403  
 crews_approvalrule_change         200       200   200      200    gone     403      login
 crews_approvalrule_history        200       200   200      200    gone     gone     login
 crews_approvalrule_delete         200       200   403      403    gone     403      login
+
+schedules_schedule_changelist     200       200   200      200    200      403      login
+schedules_schedule_add            200       200   403      403    200      403      login
+schedules_schedule_change         200       200   200      200    gone     403      login
+schedules_schedule_history        200       200   200      200    gone     gone     login
+schedules_schedule_delete         200       200   403      403    gone     403      login
 
 crews_auditentry_changelist       200       200   403      403    200      403      login
 crews_auditentry_add              403       403   403      403    403      403      login
@@ -116,11 +123,12 @@ REGISTERED = {
     ToolExecution,
     User,
     AccessAttempt,
+    Schedule,
 }
 FOREIGN_KEYS = [
     field
     for model in apps.get_models()
-    if model._meta.app_label in ("crews", "runs", "auth")
+    if model._meta.app_label in ("crews", "runs", "schedules", "auth")
     for field in model._meta.fields
     if isinstance(field, ForeignKey)
 ]

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -68,7 +68,9 @@ def crew(request: HttpRequest, pk: UUID) -> HttpResponse:
     operable = Crew.objects.operable_by(request.user).filter(pk=OuterRef("pk"))
     managed = Crew.objects.managed_by(request.user).filter(pk=OuterRef("pk"))
     crews = Crew.objects.visible_to(request.user).annotate(
-        may_operate=Exists(operable), may_manage=Exists(managed)
+        may_operate=Exists(operable),
+        may_manage=Exists(managed),
+        next_run_at=F("schedule__next_at"),
     )
     crew = get_object_or_404(crews.select_related("organization"), pk=pk)
     bind_contextvars(**crew.log_ids)

@@ -204,7 +204,7 @@ class RunAdmin(DeletesInBackground, Growing, ReadOnly, RecordActions, ScopedAdmi
 
     @display(description="Started by", ordering="started_by__username")
     def starter(self, run: Run) -> str:
-        return run.started_by.get_username() if run.started_by else ""
+        return run.started_by.get_username() if run.started_by else run.trigger
 
     @display(description="Took")
     def took(self, run: Run) -> str:

@@ -64,6 +64,9 @@ class RunSerializer(serializers.ModelSerializer):
         "`resumed` the parent's from the first that failed, in its workspace; `restarted` was to, but "
         "the workspace was gone. Empty for no retry.",
     )
+    trigger = serializers.CharField(
+        read_only=True, help_text="`schedule` if the crew's schedule started it; else empty."
+    )
     queue_position = serializers.SerializerMethodField(
         help_text="Of a queued run: its place in its organization's queue, from 1; else `null`."
     )
@@ -81,6 +84,7 @@ class RunSerializer(serializers.ModelSerializer):
             "id", "crew_id", "crew", "status", "reason", "message", "cancel_requested", "is_public",
             "started_by", "created_at", "started_at", "ended_at", "duration_s", "tools_tier",
             "parent_id", "retry", "queue_position", "wait", "origin", "pause_requested", "paused_at",
+            "trigger",
         ]  # fmt: skip
 
     def get_queue_position(self, run: Run) -> int | None:

@@ -9,7 +9,10 @@ from typing import Any
 from runs.execution.waits import Waits
 from runs.models.timespan import seconds_between
 
-SAME = ("status", "reason", "message", "cancel_requested", "is_public", "pause_requested")
+SAME = (
+    *("status", "reason", "message", "cancel_requested", "is_public", "pause_requested"),
+    "trigger",
+)
 FIELDS = (
     *("id", "crew_id", "crew_name", *SAME, "started_by__username"),
     *("created_at", "started_at", "ended_at", "tools_tier", "parent_id", "retry", "origin"),

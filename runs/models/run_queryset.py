@@ -61,8 +61,9 @@ class RunQuerySet(TrackedQuerySet):
         idempotency_key: str = "",
         parent: RunRecord | None = None,
         from_failed: bool = False,
+        trigger: str = "",
     ) -> RunRecord:
-        """Request a run of ``crew``.
+        """Request a run of ``crew``. ``trigger``: see `RunRecord.Trigger`.
 
         If the same user or API key gave the idempotency key before, that run is returned. Raises
         ``IllegalMove`` for a crew that is deactivated or has no task, and for an idempotency key
@@ -88,6 +89,7 @@ class RunQuerySet(TrackedQuerySet):
                 started_by=user,
                 api_key=api_key,
                 idempotency_key=idempotency_key or None,
+                trigger=trigger,
             )
             if parent:
                 retry.follow(run, parent, from_failed=from_failed)

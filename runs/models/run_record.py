@@ -34,6 +34,10 @@ class RunRecord(TrackedModel, Deletable, TimeSpan, UsageTotals):
         WORKER = "worker", "Carried out by a worker"
         REPORTED = "reported", "Reported by a program"
 
+    class Trigger(models.TextChoices):
+        PERSON = "", "A person or a program asked for it"
+        SCHEDULE = "schedule", "A schedule started it"
+
     ACTIVE = (Status.QUEUED, Status.RUNNING)
     TERMINAL = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
     UNTOLD = frozenset({"started_by", "api_key", "parent"})
@@ -64,6 +68,9 @@ class RunRecord(TrackedModel, Deletable, TimeSpan, UsageTotals):
         blank=True,
         related_name="retries",
         help_text="The run that this one repeats or goes on with.",
+    )
+    trigger = models.CharField(
+        max_length=10, choices=Trigger, blank=True, default="", db_default="", editable=False
     )
     retry = models.CharField(max_length=10, choices=Retry, blank=True)
     remains = models.JSONField(

@@ -27,6 +27,7 @@ from schemathesis.specs.openapi.checks import (
 from conftest import Tenant
 from crews.models import ApprovalRule
 from runs.models import Approval, ReportedRun, Run, TaskExecution, ToolExecution
+from runs.schedules.models import Schedule
 from tests.live import Web
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -79,6 +80,7 @@ class Side:
         approval = Approval.objects.request(
             id=uuid4(), run=run, agent_id="orion", tool="script", params={}, expires_after_s=3600
         )
+        Schedule.objects.create(crew=tenant.crew, expression="@daily")
         self.of |= {"approval-rules": [str(rule.pk)], "approvals": [str(approval.pk)]}
         self.seen = approval.seen
         delivery = tenant.notify()

@@ -35,6 +35,7 @@ def test_an_operator_starts_a_run(acme, api, runs_url):
         "origin": "worker",
         "parent_id": None,
         "retry": "",
+        "trigger": "",
         "queue_position": 1,
         "wait": "first in Acme's queue, waits for a worker",
         "usage": body["usage"],

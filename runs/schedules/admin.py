@@ -1,0 +1,44 @@
+from django.contrib import admin
+from django.forms import ModelForm
+from django.http import HttpRequest
+from unfold.admin import TabularInline
+
+from crews.admin.scoped import ReadOnly, ScopedAdmin, ScopedFilter, ScopedInline
+from runs.schedules.models import Fire, Schedule
+
+
+class FireInline(ReadOnly, ScopedInline, TabularInline):
+    """The fire times, newest first, in pages."""
+
+    model = Fire
+    verbose_name_plural = "fire times"
+    fields = readonly_fields = ["due_at", "outcome", "detail"]
+    can_delete = False
+    per_page = 20
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(ScopedAdmin):
+    list_display = ["crew", "expression", "zone", "is_enabled", "next_at"]
+    list_filter = [("crew__organization", ScopedFilter), "is_enabled"]
+    list_select_related = ["crew"]
+    search_fields = ["crew__name", "expression", "zone"]
+    ordering = ["crew__name"]
+    fields = [
+        "crew",
+        ("expression", "zone"),
+        ("overlap", "missed"),
+        ("is_enabled", "next_at"),
+    ]
+    inlines = [FireInline]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Schedule | None = None) -> list[str]:
+        return ["next_at", "crew"] if obj else ["next_at"]
+
+    def save_model(
+        self, request: HttpRequest, obj: Schedule, form: ModelForm, change: bool
+    ) -> None:
+        obj.updated_by = request.user
+        if not change:
+            obj.created_by = request.user
+        super().save_model(request, obj, form, change)

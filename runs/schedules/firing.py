@@ -1,0 +1,173 @@
+"""Fires schedules: each fire time once, however many schedulers run.
+
+One transaction sets the next fire time (only if it is still the one that was read), stores the fire
+time with what came of it, and requests the run. So either all of it has happened, or the next look
+finds the schedule due again. docs/architecture.md has the order of the locks.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from structlog.contextvars import bound_contextvars
+
+from crews.audit_actor import Actor, Way, acting_as
+from crews.tracking import IllegalMove
+from runs.models import Control, Run
+from runs.models.run_queryset import RunQuerySet
+from runs.schedules import cron
+from runs.schedules.models import Fire, Schedule
+
+GRACE = timedelta(seconds=60)  # a fire time that is handled later was missed
+WAITING_AT_MOST = 10  # fire times of a schedule
+AT_ONCE = 500  # schedules in one look
+BY = "the schedule"
+FAULT = "CrewOps could not start it. The scheduler's log says why."
+
+logger = logging.getLogger(__name__)
+
+
+def fire_due(now: datetime | None = None) -> int:
+    """Fire what is due. Returns how many schedules were. ``now``: by default the database's."""
+    done = 0
+    for schedule in Schedule.objects.due(now)[:AT_ONCE]:
+        with bound_contextvars(**schedule.log_ids):
+            try:
+                fired = _fire(schedule, schedule.now)
+            except (OperationalError, InterfaceError):  # the others could not be fired either
+                raise
+            except Exception:
+                logger.exception("A schedule could not fire")
+                fired = _note_fault(schedule, schedule.now)
+            if fired:
+                logger.info("A schedule fired, due %s: %s", fired.due_at, fired.outcome)
+                done += 1
+    return done
+
+
+def start_waiting() -> int:
+    """Start the oldest waiting fire time of each crew that has no run under way."""
+    active = Run.objects.unscoped().active().filter(crew=OuterRef("schedule__crew"))
+    active = active.filter(origin=Run.Origin.WORKER)
+    rows = Fire.objects.waiting().kept().annotate(busy=Exists(active))
+    started = set()
+    for fire in rows.select_related("schedule__crew__organization").order_by("due_at"):
+        schedule = fire.schedule
+        if schedule.pk in started or (fire.busy and schedule.is_enabled):
+            continue
+        with (
+            bound_contextvars(**schedule.log_ids),
+            acting_as(_actor(schedule)),
+            transaction.atomic(),
+        ):
+            own = Fire.objects.waiting().filter(pk=fire.pk)
+            if not QuerySet.update(own, outcome=Fire.Outcome.STARTED):
+                continue  # another scheduler has it
+            if schedule.is_enabled:
+                _start(fire, fire.detail)
+                started.add(schedule.pk)
+            else:
+                fire.end(Fire.Outcome.MISSED, "The schedule was switched off while it waited.")
+    return len(started)
+
+
+def _fire(schedule: Schedule, now: datetime) -> Fire | None:
+    """Handle all that is due; ``None`` if somebody else did, or has edited the schedule."""
+    due_at, number, following = cron.due_times(
+        schedule.expression, schedule.zone, schedule.next_at, now
+    )
+    is_late = now - due_at > GRACE
+    with acting_as(_actor(schedule)), transaction.atomic():
+        if not Schedule.objects.advance(schedule, following):
+            return None
+        if _is_handled(schedule, due_at):
+            return None
+        fire = Fire(schedule=schedule, due_at=due_at)
+        if is_late and schedule.missed == Schedule.Missed.NEVER:
+            fire.end(Fire.Outcome.MISSED, _missed(schedule.next_at, number))
+            return fire
+        if number > 1 and not is_late and not _is_handled(schedule, schedule.next_at):
+            earlier = Fire(schedule=schedule, due_at=schedule.next_at)
+            earlier.end(Fire.Outcome.MISSED, _missed(schedule.next_at, number - 1))
+        _begin(fire, _missed(schedule.next_at, number) if is_late else "")
+        return fire
+
+
+def _begin(fire: Fire, detail: str) -> None:
+    """Start the run, or say why not. ``detail``: why it starts late."""
+    schedule = fire.schedule
+    active = _active(schedule)
+    waiting = schedule.fires.filter(outcome=Fire.Outcome.WAITING)
+    match schedule.overlap:
+        case Schedule.Overlap.SKIP if run := active.order_by("created_at").first():
+            fire.end(Fire.Outcome.SKIPPED, f"Run {str(run.pk)[:8]} was still {run.status}.")
+        case Schedule.Overlap.QUEUE if active.exists() or waiting.exists():
+            if waiting.count() >= WAITING_AT_MOST:
+                detail = f"{WAITING_AT_MOST} earlier fire times wait already."
+                fire.end(Fire.Outcome.MISSED, detail)
+            else:
+                fire.end(Fire.Outcome.WAITING, detail)
+        case overlap:
+            if overlap == Schedule.Overlap.CANCEL:
+                _cancel(active.filter(trigger=Run.Trigger.SCHEDULE))
+            _start(fire, detail)
+
+
+def _start(fire: Fire, detail: str) -> None:
+    schedule = fire.schedule
+    try:
+        run = Run.objects.request(crew=schedule.crew, trigger=Run.Trigger.SCHEDULE)
+    except IllegalMove as refusal:
+        fire.end(Fire.Outcome.MISSED, str(refusal))
+    else:
+        fire.end(Fire.Outcome.STARTED, detail, run)
+
+
+def _cancel(runs: RunQuerySet) -> None:
+    """Cancel these runs. All their rows are locked before the first one locks the crew's."""
+    for run in list(runs.select_for_update(of=("self",)).order_by("pk")):
+        try:
+            Control.objects.ask(run, Control.Action.CANCEL, by=BY)
+        except IllegalMove:
+            logger.info("Run %s had ended before its schedule could cancel it", run.pk)
+
+
+def _active(schedule: Schedule) -> RunQuerySet:
+    """The runs of the crew that wait or are running; those that programs report do not count."""
+    runs = Run.objects.unscoped().active().filter(crew=schedule.crew_id, deleted_at=None)
+    return runs.filter(origin=Run.Origin.WORKER)
+
+
+def _note_fault(schedule: Schedule, now: datetime) -> Fire | None:
+    """Go on with the next fire time, so that a defect shows and is not repeated every second."""
+    try:
+        following = next(cron.times(schedule.expression, schedule.zone, now), None)
+    except Exception:  # as when the time zone is not there any more
+        following = None
+    with transaction.atomic():
+        if not Schedule.objects.advance(schedule, following):
+            return None
+        if _is_handled(schedule, schedule.next_at):
+            return None
+        fire = Fire(schedule=schedule, due_at=schedule.next_at)
+        fire.end(Fire.Outcome.MISSED, FAULT)
+        return fire
+
+
+def _is_handled(schedule: Schedule, due_at: datetime) -> bool:
+    """Whether this time has fired, and then an edit has set the next fire time back to it."""
+    return schedule.fires.filter(due_at=due_at).exists()
+
+
+def _missed(first: datetime, number: int) -> str:
+    """That nothing handled so many fire times, from ``first`` on."""
+    since = f"{first:%Y-%m-%d %H:%M} UTC"
+    if number == 1:
+        return f"No scheduler was running at {since}."
+    more = " or more" if number >= cron.COUNTED else ""
+    return f"No scheduler was running at {number:,}{more} fire times since {since}."
+
+
+def _actor(schedule: Schedule) -> Actor:
+    return Actor(Way.SYSTEM, f"schedule {schedule}")

@@ -1,0 +1,166 @@
+import uuid
+from datetime import datetime
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import IntegrityError, models, transaction
+from django.db.models import Q, QuerySet, Value
+from django.db.models.functions import Now
+from django.urls import reverse
+from django.utils import timezone
+
+from crews.models import Crew
+from crews.models.atomic_save import AtomicSave
+from crews.scoping import OwnedModel, ScopedQuerySet, User
+from runs.schedules import cron
+
+SHOWN_TIMES = 5  # that pages and API show
+
+
+class ScheduleQuerySet(ScopedQuerySet):
+    organization_path = "crew__organization"
+    deletable = ("crew__",)
+
+    def due(self, now: datetime | None = None) -> Self:
+        """Those that have to fire, the longest waiting first. Deleted crews have none.
+
+        Each has ``now``: the time that was given, or else the database's.
+        """
+        at = Now() if now is None else Value(now, models.DateTimeField())
+        found = self.unscoped().kept().filter(is_enabled=True, next_at__lte=at)
+        return found.select_related("crew").annotate(now=at).order_by("next_at")
+
+    def advance(self, schedule: "Schedule", to: datetime | None) -> bool:
+        """Set the next fire time, unless somebody else has done so or edited the schedule.
+
+        Locks the row until the transaction ends.
+        """
+        same = {name: getattr(schedule, name) for name in (*Schedule.TIMING, "next_at")}
+        row = self.unscoped().filter(pk=schedule.pk, **same)
+        return bool(QuerySet.update(row, next_at=to))
+
+    def put(self, crew: Crew, *, by: User, **values: Any) -> tuple["Schedule", bool]:
+        """Give the crew this schedule. Returns it, and whether the crew had none before.
+
+        The caller has checked the values and the access to the crew.
+        """
+        schedule = self.unscoped().filter(crew=crew).first()
+        try:
+            with transaction.atomic():
+                return self._put(schedule or self.model(crew=crew, created_by=by), by, values)
+        except IntegrityError:
+            # Somebody else has just made the first one. If there is none, the crew is gone.
+            return self._put(self.unscoped().get(crew=crew), by, values)
+
+    def _put(
+        self, schedule: "Schedule", by: User, values: dict[str, Any]
+    ) -> tuple["Schedule", bool]:
+        is_new = schedule._state.adding
+        for name, value in (values | {"updated_by": by}).items():
+            setattr(schedule, name, value)
+        schedule.save()
+        return schedule, is_new
+
+
+class Schedule(AtomicSave, OwnedModel):
+    """When a crew starts by itself. A crew has one at most."""
+
+    class Overlap(models.TextChoices):
+        SKIP = "skip", "Skip: leave this time out"
+        QUEUE = "queue", "Queue: start when that run has ended"
+        CANCEL = "cancel", "Cancel: cancel the schedule's earlier run, then start"
+
+    class Missed(models.TextChoices):
+        ONCE = "once", "Once: start one run for all of them"
+        NEVER = "never", "Never: wait for the next time"
+
+    TIMING = ("expression", "zone", "is_enabled")  # what the next fire time depends on
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    crew = models.OneToOneField("crews.Crew", on_delete=models.CASCADE, related_name="schedule")
+    expression = models.CharField(
+        "cron expression",
+        max_length=cron.EXPRESSION_LIMIT,
+        validators=[cron.validate_expression],
+        help_text="Minute, hour, day of the month, month, day of the week: 0 2 * * 1-5. "
+        "Or @hourly, @daily, @weekly, @monthly, @yearly.",
+    )
+    zone = models.CharField(
+        "time zone",
+        max_length=cron.ZONE_LIMIT,
+        default="UTC",
+        validators=[cron.validate_zone],
+        help_text="A name such as Europe/Berlin.",
+    )
+    overlap = models.CharField(
+        max_length=6,
+        choices=Overlap,
+        default=Overlap.SKIP,
+        help_text="What to do when a run of the crew waits or is running at a fire time.",
+    )
+    missed = models.CharField(
+        max_length=5,
+        choices=Missed,
+        default=Missed.ONCE,
+        help_text="What to do with the fire times that nothing handled, as CrewOps was stopped.",
+    )
+    is_enabled = models.BooleanField("enabled", default=True)
+    next_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+    updated_at = models.DateTimeField(auto_now=True)
+    updated_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+
+    objects = ScheduleQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["crew"]
+        indexes = [
+            models.Index(fields=["next_at"], name="schedule_due", condition=Q(is_enabled=True)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.expression} {self.zone}"
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Any, values: Any) -> Self:
+        instance = super().from_db(db, field_names, values)
+        instance._stored_timing = instance._timing()
+        return instance
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save it, with another next fire time only if what that depends on has changed.
+
+        The scheduler may have set a later one since this instance was read.
+        """
+        if self._timing() != getattr(self, "_stored_timing", None):
+            self.next_at = self.first_after(timezone.now()) if self.is_enabled else None
+        elif "update_fields" not in kwargs:
+            fields = [field.name for field in self._meta.concrete_fields]
+            kwargs["update_fields"] = [name for name in fields if name not in ("id", "next_at")]
+        super().save(*args, **kwargs)
+        self._stored_timing = self._timing()
+
+    @property
+    def log_ids(self) -> dict[str, str]:
+        """The ids for log lines about the schedule."""
+        return {"schedule_id": str(self.pk), **self.crew.log_ids}
+
+    def first_after(self, at: datetime) -> datetime | None:
+        return next(cron.times(self.expression, self.zone, at), None)
+
+    def next_times(self) -> list[datetime]:
+        """The next fire times, in UTC; none while it is switched off."""
+        if not self.is_enabled:
+            return []
+        return cron.next_times(self.expression, self.zone, timezone.now(), SHOWN_TIMES)
+
+    def get_absolute_url(self) -> str:
+        return reverse("schedule", args=[self.crew_id])
+
+    def _timing(self) -> tuple[Any, ...]:
+        return tuple(self.__dict__.get(name) for name in self.TIMING)

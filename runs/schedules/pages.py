@@ -1,0 +1,97 @@
+"""The page with the schedule of a crew: the form for admins, the next and the last fire times."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+from structlog.contextvars import bind_contextvars
+
+from crews.models import Crew
+from runs.schedules import cron
+from runs.schedules.models import Fire, Schedule
+from runs.schedules.models.schedule import SHOWN_TIMES
+
+REFUSED = "Admins of the organization set schedules. Ask one of them."
+FIRES_SHOWN = 20
+
+
+class ScheduleForm(forms.ModelForm):
+    class Meta:
+        model = Schedule
+        fields = ["expression", "zone", "overlap", "missed", "is_enabled"]
+        widgets = {"overlap": forms.RadioSelect, "missed": forms.RadioSelect}
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def schedule(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The crew's schedule. A POST by an admin saves it, or with ``action``:
+
+    ``preview`` shows the fire times of what was entered, ``delete`` deletes the schedule.
+    """
+    crews = Crew.objects.visible_to(request.user).select_related("organization")
+    crew = get_object_or_404(crews, pk=pk)
+    bind_contextvars(**crew.log_ids)
+    visible = Schedule.objects.visible_to(request.user).filter(crew=crew)
+    record = visible.select_related("updated_by").first()
+    manages = Crew.objects.managed_by(request.user).filter(pk=pk).exists()
+    if request.method != "POST":
+        form = ScheduleForm(instance=record) if manages else None
+        return _page(request, crew, record, form)
+    if not manages:
+        raise PermissionDenied(REFUSED)
+    action = request.POST.get("action", "save")
+    if action == "delete":
+        if record:
+            record.delete()
+            messages.success(request, "The schedule is deleted. The crew starts only when asked.")
+        return redirect(crew)
+    form = ScheduleForm(request.POST)  # checks what was entered; the instance is not saved
+    if not form.is_valid():
+        return _page(request, crew, record, form, status=400)
+    if action == "preview":
+        values = form.cleaned_data
+        now = timezone.now()
+        found = cron.next_times(values["expression"], values["zone"], now, SHOWN_TIMES)
+        return _page(request, crew, record, form, preview=_in_zone(found, values["zone"]))
+    saved, _ = Schedule.objects.put(crew, by=request.user, **form.cleaned_data)
+    messages.success(request, "The schedule is saved.")
+    return redirect(saved)
+
+
+def _page(
+    request: HttpRequest,
+    crew: Crew,
+    record: Schedule | None,
+    form: ScheduleForm | None,
+    *,
+    preview: list[datetime] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    fires = Fire.objects.of(record)[:FIRES_SHOWN] if record else ()
+    context: dict[str, Any] = {
+        "crew": crew,
+        "schedule": record,
+        "form": form,
+        "preview": preview,
+        "next_times": _in_zone(record.next_times(), record.zone) if record else [],
+        "fires": fires,
+        "zones": cron.zones() if form else (),
+        "shorthands": cron.SHORTHANDS,
+    }
+    return render(request, "schedules/schedule.html", context, status=status)
+
+
+def _in_zone(times: list[datetime], zone: str) -> list[datetime]:
+    return [at.astimezone(ZoneInfo(zone)) for at in times]
