@@ -1,8 +1,8 @@
-"""What people are notified of: the kinds, and when a run that has ended is one of them."""
+"""What people are notified of: the kinds, who may have them, and when an ended run is one."""
 
 from django.db import models
 
-from runs.models import Run
+from runs.models import Approval, Run
 
 LOST = ("worker_lost", "reporter_lost")  # reasons of runs that nothing continues
 
@@ -11,6 +11,8 @@ class Kind(models.TextChoices):
     FAILED = "run.failed", "A run fails"
     LOST = "run.lost", "A worker or a reporting program is lost during a run"
     RECOVERED = "run.recovered", "A crew succeeds again after a failure"
+    APPROVAL = "approval.wanted", "A tool call waits for approval"
+    SCHEDULE = "schedule.missed", "A schedule misses a time"
     TEST = "test", "Somebody presses Send a test"
 
 
@@ -24,6 +26,11 @@ def of_run(run: Run) -> Kind | None:
     if run.status == Run.Status.SUCCEEDED:
         return Kind.RECOVERED
     return None
+
+
+def deciding(approval: Approval) -> tuple[str, ...]:
+    """The roles that may decide about the call. Others are not asked to."""
+    return ("admin",) if approval.admins_only else ("operator", "admin")
 
 
 def follows_a_failure(run: Run) -> bool:

@@ -6,8 +6,10 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from runs.models import Run
+from crews.models import Crew
+from runs.models import Approval, Run
 from runs.notifications.kinds import Kind
+from runs.schedules.models import Fire
 
 DETAIL_LIMIT = 300  # characters
 # Chat services notify a whole channel for these. What a program reported must not do that.
@@ -17,7 +19,6 @@ NOT_PRINTED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 def of_run(run: Run, kind: Kind) -> dict[str, Any]:
     """The event as webhooks carry it, without its id."""
-    crew = run.crew
     about = f"run {str(run.pk)[:8]} of crew {run.crew_name}"
     title = {
         Kind.FAILED: f"Crew {run.crew_name} failed",
@@ -36,15 +37,51 @@ def of_run(run: Run, kind: Kind) -> dict[str, Any]:
         "title": plain(title),
         "text": plain(text) + (f" {detail}" if detail else ""),
         "url": link(run.get_absolute_url()),
-        "organization": {"slug": crew.organization.slug, "name": crew.organization.name},
-        "crew": {"id": str(crew.pk), "name": run.crew_name},
-        "run": {
-            "id": str(run.pk),
-            "status": run.status,
-            "reason": run.reason,
-            "started_at": _iso(run.started_at),
-            "ended_at": _iso(run.ended_at),
+        **_of_crew(run.crew, run.crew_name),
+        "run": _run(run),
+    }
+
+
+def of_approval(approval: Approval) -> dict[str, Any]:
+    """A call that waits. Its parameters stay with the approval: they may hold what is secret."""
+    run = approval.run
+    decider = "An admin" if approval.admins_only else "An operator"
+    text = (
+        f"The tool {approval.tool} of agent {approval.agent_id} waits, in run {str(run.pk)[:8]} of "
+        f"crew {run.crew_name}. {decider} has to approve it until "
+        f"{approval.expires_at:%Y-%m-%d %H:%M} UTC, or it is denied."
+    )
+    return {
+        "type": str(Kind.APPROVAL),
+        "timestamp": _iso(approval.requested_at),
+        "title": plain(f"Crew {run.crew_name} waits for approval"),
+        "text": plain(text),
+        "url": link(approval.get_absolute_url()),
+        **_of_crew(run.crew, run.crew_name),
+        "run": _run(run),
+        "approval": {
+            "id": str(approval.pk),
+            "agent_id": approval.agent_id,
+            "tool": approval.tool,
+            "expires_at": _iso(approval.expires_at),
         },
+    }
+
+
+def of_fire(fire: Fire) -> dict[str, Any]:
+    """A fire time of a schedule that started nothing."""
+    schedule, crew = fire.schedule, fire.schedule.crew
+    text = (
+        f"The schedule of crew {crew.name} missed {fire.due_at:%Y-%m-%d %H:%M} UTC. {fire.detail}"
+    )
+    return {
+        "type": str(Kind.SCHEDULE),
+        "timestamp": _iso(timezone.now()),
+        "title": plain(f"Crew {crew.name} was not started"),
+        "text": plain(text)[:DETAIL_LIMIT],
+        "url": link(schedule.get_absolute_url()),
+        **_of_crew(crew, crew.name),
+        "schedule": {"due_at": _iso(fire.due_at), "expression": schedule.expression},
     }
 
 
@@ -55,6 +92,24 @@ def of_test(name: str, by: str) -> dict[str, Any]:
         "title": "CrewOps sends a test",
         "text": plain(f"{by} tests the target {name}."),
         "url": link("/notifications/"),
+    }
+
+
+def _of_crew(crew: Crew, name: str) -> dict[str, Any]:
+    organization = crew.organization
+    return {
+        "organization": {"slug": organization.slug, "name": organization.name},
+        "crew": {"id": str(crew.pk), "name": name},
+    }
+
+
+def _run(run: Run) -> dict[str, Any]:
+    return {
+        "id": str(run.pk),
+        "status": run.status,
+        "reason": run.reason,
+        "started_at": _iso(run.started_at),
+        "ended_at": _iso(run.ended_at),
     }
 
 

@@ -12,7 +12,9 @@ from django.db import Error, close_old_connections, connection
 from django.db.models.functions import Now
 from structlog.contextvars import bound_contextvars
 
+from runs.models import Approval
 from runs.notifications import sending
+from runs.notifications.kinds import Kind
 from runs.notifications.models import Attempt, Delivery
 from runs.notifications.models.target import Target
 
@@ -122,6 +124,8 @@ def _reason_not_to(delivery: Delivery) -> str:
         return "The target is switched off."
     if target.owner and not Target.objects.visible_to(target.owner).filter(pk=target.pk).exists():
         return f"{target.owner} is no member of the organization any more."
+    if delivery.event["type"] == Kind.APPROVAL and (reason := _undecidable(delivery)):
+        return reason
     recent = target.deliveries.filter(created_at__gt=Now() - timedelta(hours=1))
     sent = recent.filter(attempts__gt=0).exclude(pk=delivery.pk).exclude(status="suppressed")
     if sent.count() >= settings.NOTIFICATIONS_PER_HOUR:
@@ -129,4 +133,15 @@ def _reason_not_to(delivery: Delivery) -> str:
             f"The target got {settings.NOTIFICATIONS_PER_HOUR} notifications within an hour "
             "(NOTIFICATIONS_PER_HOUR). Press Send again later."
         )
+    return ""
+
+
+def _undecidable(delivery: Delivery) -> str:
+    """Why nobody has to be asked for a decision any more."""
+    pk = delivery.event["approval"]["id"]
+    if not Approval.objects.unscoped().pending().filter(pk=pk).exists():
+        return "The call does not wait any more."
+    owner = delivery.target.owner
+    if owner and not Approval.objects.decidable_by(owner).filter(pk=pk).exists():
+        return f"{owner} may not decide about it any more."
     return ""

@@ -7,10 +7,9 @@ from django.db.models import Q
 from django.urls import reverse
 
 from crews import sealing
-from crews.models import Organization
+from crews.models import Crew, Organization
 from crews.models.atomic_save import AtomicSave
 from crews.scoping import WATCHING, OwnedModel, ScopedQuerySet, User
-from runs.models import Run
 from runs.notifications import services, signing
 from runs.notifications.kinds import Kind
 
@@ -34,10 +33,12 @@ class OwnedQuerySet(ScopedQuerySet):
 class TargetQuerySet(OwnedQuerySet):
     deletable = ("organization__",)
 
-    def wanting(self, run: Run, kind: Kind) -> list["Target"]:
-        """The targets that are notified of this kind of a run's end, by what they may see now."""
-        crew = run.crew
-        members = crew.organization.memberships.filter(role__in=WATCHING, user__is_active=True)
+    def wanting(self, crew: Crew, kind: Kind, roles: tuple[str, ...] = WATCHING) -> list["Target"]:
+        """The targets that are notified of this kind of event of the crew.
+
+        Of a person's only if the person has one of the roles now.
+        """
+        members = crew.organization.memberships.filter(role__in=roles, user__is_active=True)
         superusers = Q(owner__is_superuser=True, owner__is_active=True)
         found = self.filter(organization=crew.organization_id, is_active=True).filter(
             Q(crew=None) | Q(crew=crew.pk),
