@@ -12,7 +12,8 @@
    End of input closes everything.
 
    An event is a text frame with `"seq":`. Each socket's numbers are checked to follow each other.
-   t is the number after `t=` in the event; 0 marks an event that is not measured. */
+   t is the number after `t=` in the event; 0 marks an event that is not measured. Binary frames with
+   the MessagePack key `seq`, and compressed frames, are events too, and are only counted. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -121,6 +122,13 @@ static void arrived(struct client *c, const char *text, size_t length, uint64_t 
     records[records_count++] = at;
 }
 
+/* A frame that is not read further: whether it is an event shows in its bytes. */
+static void counted(struct client *c, const char *payload, size_t length, int compressed) {
+    if (!compressed && !memmem(payload, length, "\xa3seq", 4)) return;
+    c->events++;
+    events++;
+}
+
 /* One frame at the beginning of the data; its length, or 0 where its end has not come. */
 static size_t frame(struct client *c, const unsigned char *data, size_t size, uint64_t at) {
     size_t head = 2, length;
@@ -141,7 +149,10 @@ static size_t frame(struct client *c, const unsigned char *data, size_t size, ui
     const char *payload = (const char *)data + head;
     switch (data[0] & 15) {
     case 1:
-        if (c->state == GREETING && ++c->greeted >= greeting) settle(c, OPEN);
+    case 2:
+        if (c->state == GREETING) {
+            if (++c->greeted >= greeting) settle(c, OPEN);
+        } else if (data[0] & 64 || (data[0] & 15) == 2) counted(c, payload, length, data[0] & 64);
         else arrived(c, payload, length, at);
         break;
     case 8:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 
 SOURCE = Path(__file__).with_name("load.c")
 IN_FLIGHT = 100  # handshakes at once
+PACKED, DEFLATED = "crewops.msgpack", "permessage-deflate"
 
 
 class Arrival(NamedTuple):
@@ -24,7 +25,8 @@ class Arrival(NamedTuple):
 class Load:
     """WebSocket clients on ``ws://127.0.0.1:{port}{path}``.
 
-    ``greeting``: frames that follow the handshake before a socket counts as open.
+    ``greeting``: frames that follow the handshake before a socket counts as open. ``offer``: more
+    of the handshake, among `PACKED` and `DEFLATED`.
     """
 
     def __init__(
@@ -34,11 +36,12 @@ class Load:
         *,
         token: str | None = None,
         greeting: int = 0,
+        offer: tuple[str, ...] = (),
         directory: Path,
     ) -> None:
         work = Path(tempfile.mkdtemp(prefix="load-", dir=directory))
         request = work / "request"
-        request.write_text(_request(port, path, token), newline="")
+        request.write_text(_request(port, path, token, offer), newline="")
         self._out = work / "arrivals"
         self._popen = subprocess.Popen(
             [binary(directory), str(port), request, str(greeting), self._out],
@@ -102,7 +105,7 @@ def binary(directory: Path) -> Path:
     return path
 
 
-def _request(port: int, path: str, token: str | None) -> str:
+def _request(port: int, path: str, token: str | None, offer: tuple[str, ...]) -> str:
     lines = [
         f"GET {path} HTTP/1.1",
         f"Host: 127.0.0.1:{port}",
@@ -112,5 +115,8 @@ def _request(port: int, path: str, token: str | None) -> str:
         "Sec-WebSocket-Version: 13",
     ]
     if token:
-        lines.append(f"Sec-WebSocket-Protocol: token, {token}")
+        packed = f", {PACKED}" if PACKED in offer else ""
+        lines.append(f"Sec-WebSocket-Protocol: token, {token}{packed}")
+    if DEFLATED in offer:
+        lines.append(f"Sec-WebSocket-Extensions: {DEFLATED}; client_max_window_bits")
     return "\r\n".join([*lines, "", ""])

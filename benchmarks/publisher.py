@@ -10,11 +10,13 @@ The texts are as long as our own events.
 import argparse
 import asyncio
 import http.client
+import json
 from collections.abc import Callable
 from itertools import count
 
 import redis
 
+from benchmarks import tool_output
 from benchmarks.pacing import publish
 
 CHANNEL = "events"
@@ -64,12 +66,17 @@ def main() -> None:
     parser.add_argument("--rate", type=float, required=True)
     parser.add_argument("--warm", type=float, required=True)
     parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--output", help='"real" for texts with the output of real tools')
     given = parser.parse_args()
+    written = tool_output.pieces() if given.output else None
     post = KINDS[given.kind](given.target)
     numbers = count(1)
 
     def send(t: int) -> int:
-        post(TEXT % (next(numbers), t))
+        text = TEXT % (next(numbers), t)
+        if written:
+            text = f'{text[:-1]},"output":{json.dumps(next(written), ensure_ascii=False)}}}'
+        post(text)
         return t
 
     publish(send, rate=given.rate, warm_s=given.warm, seconds=given.seconds)

@@ -9,6 +9,7 @@ from benchmarks.targets import TARGETS
 
 HEADINGS = {
     "delivery": "Delivery of one stream, 20 events a second",
+    "wire": "Forms of a socket, output of real tools, 20 events a second",
     "commit": "From the commit to the frame, 200 sockets, 20 events a second",
     "emission": "Emission, one writer",
     "group-commit": "Reports of 50 tools of one crew, 20 a second each",
@@ -33,6 +34,7 @@ LABELS = {
     "cpu_us": "CPU µs a delivery",
     "cpu_ms": "CPU ms each",
     "kb": "KB a socket",
+    "bytes": "bytes a delivery",
     "delivered": "delivered",
     "faults": "faults",
     "client_cpu": "load client, cores",

@@ -20,13 +20,15 @@ from benchmarks.figures import (
     resume,
     sdk,
     traces,
+    wire,
 )
 from benchmarks.processes import PROJECT
 from benchmarks.sample import Sample
-from benchmarks.servers import field_of_servers
+from benchmarks.servers import FASTAPI, OURS, field_of_servers
 from tests.postgres import binaries
 
 YOUNG_LOG = 1_000  # events
+WIRE_SOCKETS = 1_000  # at most; with more, a hub that compresses for each of them falls behind
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,18 @@ def deliveries(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample
                 for server in [*servers[turn:], *servers[:turn]]:
                     if sockets <= server.most:
                         yield delivery.measure(server, deployed, sockets, effort.seconds)
+
+
+def wires(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
+    cases = [(OURS, form) for form in wire.FORMS]
+    if FASTAPI in field_of_servers()[0]:
+        cases.append((FASTAPI, "JSON, deflate"))
+    with deployment(SQLITE) as deployed:
+        for number in range(rounds):
+            turn = number % len(cases)
+            for sockets in (n for n in effort.sockets if n <= WIRE_SOCKETS):
+                for server, form in [*cases[turn:], *cases[:turn]]:
+                    yield wire.measure(server, deployed, form, sockets, effort.seconds)
 
 
 def commits(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
@@ -158,6 +172,7 @@ def grown_pages(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sampl
 
 FIGURES: dict[str, Figure] = {
     "delivery": deliveries,
+    "wire": wires,
     "commit": commits,
     "emission": emissions,
     "group-commit": group_commits,

@@ -55,19 +55,21 @@ class Running:
     def __exit__(self, *exc_info: object) -> None:
         self.process.stop()
 
-    def load(self, *, since: int | None = None) -> Load:
+    def load(self, *, since: int | None = None, offer: tuple[str, ...] = ()) -> Load:
         """Clients of the one stream: fresh, or resuming ours after ``since``."""
         seed = self.deployed.seed
         directory = self.deployed.directory
         if not self.server.ours:
-            return Load(self.port, "/", directory=directory)
+            return Load(self.port, "/", offer=offer, directory=directory)
         path = f"/ws/graph/{seed['crew']}"
         if since is not None:
             return Load(
                 self.port, f"{path}?since={since}", token=seed["token"], greeting=1,
                 directory=directory,
             )  # fmt: skip
-        return Load(self.port, path, token=seed["token"], greeting=2, directory=directory)
+        return Load(
+            self.port, path, token=seed["token"], greeting=2, offer=offer, directory=directory
+        )
 
     def publisher(self, *, rate: float, warm_s: float, seconds: float) -> list[str]:
         timing = ["--rate", str(rate), "--warm", str(warm_s), "--seconds", str(seconds)]

@@ -55,6 +55,17 @@ def _p99(peer: str, reach: float) -> Target:
     return Target(what, reach, "p99_ms", _ours(1_000), ("delivery", peer, 1_000))
 
 
+def _wire(server: str, form: str) -> Case:
+    return ("wire", f"{server}, {form}", 1_000)
+
+
+def _small(value: str, reach: float) -> Target:
+    name = {"bytes": "bytes", "cpu_us": "CPU"}[value]
+    what = f"{name} a delivery, 1,000 sockets, MessagePack and deflate : JSON"
+    small, plain = (_wire(OURS.name, form) for form in ("MessagePack, deflate", "JSON"))
+    return Target(what, reach, value, small, plain)
+
+
 def _each(database: str) -> list[Target]:
     long, short = (("growth", f"{database}, {n:,} events", None) for n in (1_000_000, 1_000))
     tools = ("group-commit", f"{database}, {TOGETHER}", None)
@@ -113,6 +124,15 @@ TARGETS = [
     Target("emission, PostgreSQL, p50 ms", 1.2, "p50_ms", _emission(POSTGRESQL, REPORT)),
     Target(
         "emission, PostgreSQL, batched", 10_000, "per_s", _emission(POSTGRESQL, BATCHED), least=True
+    ),
+    _small("bytes", 0.35),
+    _small("cpu_us", 1.25),
+    Target(
+        "CPU a delivery, deflate, 1,000 sockets, ours with MessagePack : FastAPI hub",
+        0.15,
+        "cpu_us",
+        _wire(OURS.name, "MessagePack, deflate"),
+        _wire(FASTAPI.name, "JSON, deflate"),
     ),
     *(target for state in ("up", "hung", "away") for target in _host(state)),
     *_each(POSTGRESQL),

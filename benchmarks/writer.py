@@ -7,7 +7,7 @@ import os
 import random
 import time
 from collections.abc import Callable
-from itertools import count
+from itertools import count, repeat
 from typing import Any
 
 import django
@@ -20,7 +20,7 @@ from django.core.management import call_command  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
 from rest_framework_simplejwt.tokens import AccessToken  # noqa: E402
 
-from benchmarks import verbs  # noqa: E402
+from benchmarks import tool_output, verbs  # noqa: E402
 from benchmarks.pacing import publish  # noqa: E402
 from benchmarks.sample import percentile  # noqa: E402
 from crews.models import Agent, ApiKey, Crew, Membership, Organization, Role, Task  # noqa: E402
@@ -57,8 +57,12 @@ def seed() -> dict[str, str]:
     }
 
 
-def report(*, execution: str, rate: float, warm: float, seconds: float) -> None:
-    """Progress reports at the rate; the moment of publishing is the commit, before the publish."""
+def report(*, execution: str, rate: float, warm: float, seconds: float, output: str = "") -> None:
+    """Progress reports at the rate; the moment of publishing is the commit, before the publish.
+
+    ``output``: "real" for reports with the output of real tools.
+    """
+    written = tool_output.pieces() if output else repeat("")
     tool = ToolExecution.objects.select_related("task_execution__run").get(pk=execution)
     committed = 0
     numbers = count(1)
@@ -70,7 +74,8 @@ def report(*, execution: str, rate: float, warm: float, seconds: float) -> None:
     def send(t: int) -> int:
         with transaction.atomic():
             transaction.on_commit(note)  # called before the one that publishes
-            tool.report(message=f"t={t} {next(numbers)}")  # the same message twice is no event
+            # The same message twice is no event.
+            tool.report(message=f"t={t} {next(numbers)}", output=next(written))
         return committed
 
     publish(send, rate=rate, warm_s=warm, seconds=seconds)

@@ -153,6 +153,10 @@ def _asyncapi(definitions: dict[str, Any]) -> dict[str, Any]:
             "local": {
                 "host": "localhost:8000",
                 "protocol": "ws",
+                "description": (
+                    "Frames are JSON. With the subprotocol crewops.msgpack they are MessagePack, and "
+                    "`output` is the bytes of its text."
+                ),
                 "security": [{"$ref": "#/components/securitySchemes/bearer"}],
             },
             "event_streams": {

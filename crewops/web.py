@@ -34,7 +34,6 @@ OPTIONS = {
     "ws_max_size": INBOUND_LIMIT,
     "ws_ping_interval": PING_S,
     "ws_ping_timeout": PING_S,
-    "ws_per_message_deflate": False,  # all clients get the same prepared frame; see also CRIME
     "access_log": False,  # it would log query strings
     "log_config": None,  # Django's logging applies
     "lifespan": "off",
@@ -45,7 +44,10 @@ OPTIONS = {
 
 def main() -> None:
     allow_open_files()
-    options = OPTIONS | {"forwarded_allow_ips": settings.TRUSTED_PROXIES}
+    options = OPTIONS | {
+        "forwarded_allow_ips": settings.TRUSTED_PROXIES,
+        "ws_per_message_deflate": settings.REALTIME_COMPRESSION,
+    }
     if listener := _given_socket():
         config = uvicorn.Config(APPLICATION, workers=1, **options)
         config.load_app()

@@ -13,6 +13,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 import httpx
+import msgpack
 from django.conf import settings
 from redis.client import PubSub
 from rest_framework_simplejwt.tokens import AccessToken
@@ -156,12 +157,24 @@ class Web(Process):
 
     @contextmanager
     def socket(
-        self, path: str, user: Any = None, *, token: str | None = None, **options: Any
+        self,
+        path: str,
+        user: Any = None,
+        *,
+        token: str | None = None,
+        packed: bool = False,
+        **options: Any,
     ) -> Iterator["Socket"]:
-        """A socket, with an access token of ``user`` or the token given, in the subprotocol."""
+        """A socket, with an access token of ``user`` or the token given, in the subprotocol.
+
+        ``packed``: its frames are MessagePack.
+        """
         token = str(AccessToken.for_user(user)) if user else token
-        if token is not None:
-            options["subprotocols"] = ["token", token]
+        offered = ["token", token] if token is not None else []
+        if packed:
+            offered.append("crewops.msgpack")
+        if offered:
+            options["subprotocols"] = offered
         options = {"compression": None, "max_size": None, "open_timeout": FRAME_S} | options
         with connect(f"ws://127.0.0.1:{self.port}{path}", **options) as connection:
             yield Socket(connection)
@@ -193,7 +206,8 @@ class Socket:
         self.subprotocol = connection.subprotocol
 
     def frame(self) -> dict[str, Any]:
-        return json.loads(self.connection.recv(timeout=FRAME_S))
+        message = self.connection.recv(timeout=FRAME_S)
+        return json.loads(message) if isinstance(message, str) else msgpack.unpackb(message)
 
     def until(self, **fields: Any) -> list[dict[str, Any]]:
         """The frames up to and with the first that has all these fields."""
@@ -226,5 +240,8 @@ class Socket:
 
     def send(self, frame: Any) -> None:
         """As in a browser, what is sent to a socket that is closed goes nowhere."""
+        if not isinstance(frame, str | bytes):
+            packed = self.subprotocol == "crewops.msgpack"
+            frame = msgpack.packb(frame) if packed else json.dumps(frame)
         with suppress(ConnectionClosed):
-            self.connection.send(frame if isinstance(frame, str | bytes) else json.dumps(frame))
+            self.connection.send(frame)

@@ -100,6 +100,8 @@ CHANNEL_LAYERS = {
     "default": {"BACKEND": "realtime.delivery.layer.StreamLayer", "CONFIG": {"hosts": [REDIS_URL]}}
 }
 REALTIME_HEARTBEAT_S = env.float("REALTIME_HEARTBEAT_S", default=45.0)
+# Whether sockets may compress frames: docs/threats.md says why that is safe.
+REALTIME_COMPRESSION = env.bool("REALTIME_COMPRESSION", default=True)
 REALTIME_SWEEP_S = env.float("REALTIME_SWEEP_S", default=1.0)
 # An expired token leads to close code 4401 between its expiry and this many seconds later.
 REALTIME_TOKEN_GRACE_S = env.float("REALTIME_TOKEN_GRACE_S", default=15.0)

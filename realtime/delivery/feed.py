@@ -132,15 +132,19 @@ class Feed:
 
     def _deliver(self, entry: log.Entry) -> None:
         began = perf_counter()
-        before, self.head = self.head, entry.seq
+        before = self.head
+        follows = entry.seq == before + 1  # else the events between are no longer in the log
+        # First, so that text which cannot be encoded changes nothing.
+        frames = {e: e.event(self, entry) for e in self.up_to_date} if follows else {}
+        self.head = entry.seq
         behind: list[Follows] = []
         written = 0
         for encoding, writes in self.up_to_date.items():
-            if entry.seq == before + 1:
-                frame = encoding.event(self, entry)
+            if follows:
+                frame = frames[encoding]
                 # This runs for every event and socket, so it does nothing but the write.
                 full = [follower for follower, write in writes.items() if not write(frame)]
-            else:  # the events between are no longer in the log
+            else:
                 full = list(writes)
             written += len(writes) - len(full)
             behind += full

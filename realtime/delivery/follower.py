@@ -136,7 +136,8 @@ class Follower:
         if not page or page[0].seq != self._position + 1:
             return False
         metrics.CATCH_UP_PAGES.inc()
-        frames = (self._encoding.event(self.feed, entry) for entry in page)
+        # Each socket reads its own pages, so they would be compressed once for each of them.
+        frames = (self._encoding.unshared.event(self.feed, entry) for entry in page)
         if written := page[: self._writer.write_some(frames)]:
             self._position = written[-1].seq
             if written[-1].type == log.LAST_TYPE:

@@ -4,10 +4,17 @@ There is one encoding for all connections of a kind, so each event is encoded on
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Protocol
 
 from realtime.log import Entry
-from realtime.servers.writer import Frame
+from realtime.servers.deflate import deflate
+from realtime.servers.message_pack import pack
+from realtime.servers.writer import Frame, Writer
+
+TEXT, BINARY = 0x81, 0x82  # the first byte of an unfragmented WebSocket message
+COMPRESSED = 0x40  # its bit RSV1, for permessage-deflate
+SNAPSHOTS_KEPT = 4
 
 
 class Numbered(Protocol):
@@ -17,26 +24,56 @@ class Numbered(Protocol):
     epoch: str
 
 
-class Encoding:
-    """WebSocket messages: the JSON text as it is. ``frame`` makes what a writer takes."""
+Text = Callable[[Numbered, Entry], str]
 
-    def __init__(self, frame: Callable[[str], Frame]) -> None:
+
+def own_text(feed: Numbered, entry: Entry) -> str:
+    """The JSON of an event as it is logged."""
+    return entry.text
+
+
+def text_with_stream(feed: Numbered, entry: Entry) -> str:
+    """For a socket with any streams: the JSON says which one the event belongs to."""
+    return f'{{"stream":"{feed.stream}",{entry.text[1:]}'
+
+
+class Encoding:
+    """WebSocket messages. ``frame`` makes from JSON what a writer takes.
+
+    ``text`` is the JSON of an event. ``packed``: the frames of both sides are MessagePack.
+    ``unshared`` is the encoding for frames that go to one socket only.
+    """
+
+    unshared: "Encoding"
+
+    def __init__(
+        self, frame: Callable[[str], Frame], text: Text = own_text, *, packed: bool = False
+    ) -> None:
         self._frame = frame
+        self._text = text
+        self.packed = packed
+        self.unshared = self
 
     def event(self, feed: Numbered, entry: Entry) -> Frame:
         """An event of the stream."""
-        return self._frame(entry.text)
+        return self._frame(self._text(feed, entry))
 
     def control(self, text: str) -> Frame:
         """Any other frame. ``text`` is its JSON."""
         return self._frame(text)
 
 
-class StreamNamed(Encoding):
-    """WebSocket messages of a socket with any streams: an event says which one it belongs to."""
+class DeflatedEncoding(Encoding):
+    """WebSocket messages, compressed. Frames of one socket only are sent as ``plain``."""
 
-    def event(self, feed: Numbered, entry: Entry) -> Frame:
-        return self._frame(f'{{"stream":"{feed.stream}",{entry.text[1:]}')
+    def __init__(self, frame: Callable[[str], Frame], plain: Encoding) -> None:
+        super().__init__(frame, plain._text, packed=plain.packed)
+        self.unshared = plain
+        self._snapshot = lru_cache(SNAPSHOTS_KEPT)(frame)
+
+    def control(self, text: str) -> Frame:
+        # Sockets that begin at the same moment share the text of a crew's snapshot.
+        return self._snapshot(text)
 
 
 class EventStreamEncoding(Encoding):
@@ -65,14 +102,39 @@ class UnnumberedEventStream(EventStreamEncoding):
 
 
 def frame_of(text: str) -> bytes:
-    """``text`` as an unmasked, unfragmented WebSocket text frame (RFC 6455, section 5.2)."""
-    payload = text.encode()
+    """``text`` as a WebSocket text message."""
+    return message_of(TEXT, text.encode())
+
+
+def packed_frame_of(text: str) -> bytes:
+    """The JSON ``text`` as MessagePack in a WebSocket binary message."""
+    return message_of(BINARY, pack(text))
+
+
+def deflated_frame_of(text: str) -> bytes:
+    """``text`` as a WebSocket text message, compressed if that makes it shorter."""
+    return _deflated(TEXT, text.encode())
+
+
+def deflated_packed_frame_of(text: str) -> bytes:
+    """The JSON ``text`` as MessagePack, compressed if that makes it shorter."""
+    return _deflated(BINARY, pack(text))
+
+
+def _deflated(first: int, payload: bytes) -> bytes:
+    if compressed := deflate(payload):
+        return message_of(first | COMPRESSED, compressed)
+    return message_of(first, payload)
+
+
+def message_of(first: int, payload: bytes) -> bytes:
+    """``payload`` in an unmasked, unfragmented WebSocket frame (RFC 6455, section 5.2)."""
     size = len(payload)
     if size < 126:
-        return b"\x81" + bytes((size,)) + payload
+        return bytes((first, size)) + payload
     if size < 1 << 16:
-        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
-    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+        return bytes((first, 126)) + size.to_bytes(2, "big") + payload
+    return bytes((first, 127)) + size.to_bytes(8, "big") + payload
 
 
 def chunk_of(text: str) -> bytes:
@@ -81,8 +143,33 @@ def chunk_of(text: str) -> bytes:
     return b"%x\r\n%b\r\n" % (len(payload), payload)
 
 
-# The key is whether the connection's writer takes bytes: `Writer.framed`.
-WEBSOCKET = {True: Encoding(frame_of), False: Encoding(str)}
-LIVE = {True: StreamNamed(frame_of), False: StreamNamed(str)}
+class SocketEncodings:
+    """The encodings of sockets whose events have that ``text``, by what a socket has negotiated.
+
+    The key of ``json`` and ``packed`` is whether the connection's writer takes bytes
+    (`Writer.framed`), that of ``deflated`` whether the frames are MessagePack.
+    """
+
+    def __init__(self, text: Text = own_text) -> None:
+        self.json = {True: Encoding(frame_of, text), False: Encoding(str, text)}
+        self.packed = {
+            True: Encoding(packed_frame_of, text, packed=True),
+            False: Encoding(pack, text, packed=True),
+        }
+        self.deflated = {
+            False: DeflatedEncoding(deflated_frame_of, self.json[True]),
+            True: DeflatedEncoding(deflated_packed_frame_of, self.packed[True]),
+        }
+
+    def of(self, writer: Writer, *, packed: bool) -> Encoding:
+        """The encoding of a socket, which all sockets that negotiated the same share."""
+        if writer.deflates:
+            return self.deflated[packed]
+        return (self.packed if packed else self.json)[writer.framed]
+
+
+SOCKETS = SocketEncodings()
+LIVE = SocketEncodings(text_with_stream)
+# The key is whether the connection's writer takes bytes.
 EVENT_STREAM = {True: EventStreamEncoding(chunk_of), False: EventStreamEncoding(str)}
 UNNUMBERED = {True: UnnumberedEventStream(chunk_of), False: UnnumberedEventStream(str)}

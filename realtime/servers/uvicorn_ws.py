@@ -18,6 +18,7 @@ from websockets.server import ServerProtocol
 
 from realtime.close_codes import CloseCode
 from realtime.rate_limit import RateLimit
+from realtime.servers.deflate import SharedDeflate
 from realtime.servers.writer import EXTENSION, FrameWriter
 
 # Unsent bytes at which a socket is full. With one more block of events it is below 256 KiB.
@@ -55,7 +56,11 @@ class FrameProtocol(FrameWriter, WebSocketsSansIOProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self.conn.parser.close()  # a reference cycle, which only the garbage collector would free
-        self.conn = FrameReader(max_size=self.config.ws_max_size, logger=self.conn.logger)
+        self.conn = FrameReader(
+            max_size=self.config.ws_max_size,
+            extensions=[SharedDeflate()] if self.config.ws_per_message_deflate else None,
+            logger=self.conn.logger,
+        )
         self.close_timeout = CLOSE_S
         self._control_frames = RateLimit()
         self.transport.set_write_buffer_limits(high=BUFFER_LIMIT)
@@ -84,6 +89,7 @@ class FrameProtocol(FrameWriter, WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if self.response.status_code == 101:
             self.scope["extensions"][EXTENSION] = self
+            self.deflates = bool(self.conn.extensions)
 
     def start_keepalive(self) -> None:
         """Called after the handshake."""

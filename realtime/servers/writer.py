@@ -23,7 +23,8 @@ Write = Callable[[Any], bool]
 class Writer:
     """Writes the frames of one connection, as `realtime.servers.encodings` makes them."""
 
-    framed = False  # whether frames are the bytes on the wire, else they are texts
+    framed = False  # whether frames are the bytes on the wire, else they are the messages' contents
+    deflates = False  # whether the client takes compressed frames (permessage-deflate)
 
     def write(self, frame: Any) -> bool:
         """Write ``frame``. ``False`` if the connection is full: nothing written."""
@@ -113,7 +114,7 @@ class QueueWriter(Writer):
 
     def message(self, frame: Frame) -> dict[str, Any]:
         """The ASGI message with the frame."""
-        return {"type": "websocket.send", "text": frame}
+        return {"type": "websocket.send", "text" if isinstance(frame, str) else "bytes": frame}
 
     def last_message(self, code: int, reason: str) -> dict[str, Any]:
         """The ASGI message that ends the connection."""

@@ -1,5 +1,5 @@
-"""Identifies the client of a socket or event stream: by a token or API key in the subprotocol or as bearer token,
-or by the session of our own pages.
+"""Identifies the client of a socket or event stream: by a token or API key in the subprotocol or as
+bearer token, or by the session of our own pages.
 """
 
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from realtime.delivery.access import Grant, Principal
 from realtime.delivery.threads import in_thread
 
 SUBPROTOCOL = "token"
+MESSAGE_PACK = "crewops.msgpack"  # the subprotocol of `realtime.servers.message_pack`
 SAME_SITE = {"same-origin", "none"}  # ``Sec-Fetch-Site``; "none": the person typed the address
 KEY_INVALID = "The API key is unknown, revoked or expired. Make a new one on the Connect page."
 
@@ -102,8 +103,9 @@ def of_token(token: str) -> Identity:
 
 
 def selected_subprotocol(scope: dict[str, Any]) -> str | None:
-    """The subprotocol that the server selects: ``token`` if it was offered, never the JWT."""
-    return SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None
+    """The offered subprotocol that the server selects, never the JWT."""
+    offered = scope.get("subprotocols", ())
+    return next((name for name in (MESSAGE_PACK, SUBPROTOCOL) if name in offered), None)
 
 
 def _cookie_counts(scope: dict[str, Any], headers: dict[bytes, str], *, has_origin: bool) -> bool:
@@ -119,7 +121,8 @@ def _cookie_counts(scope: dict[str, Any], headers: dict[bytes, str], *, has_orig
 def _token(scope: dict[str, Any], headers: dict[bytes, str]) -> str | None:
     offered = scope.get("subprotocols", ())
     if SUBPROTOCOL in offered:
-        return next((protocol for protocol in offered if protocol != SUBPROTOCOL), "")
+        words = (SUBPROTOCOL, MESSAGE_PACK)
+        return next((protocol for protocol in offered if protocol not in words), "")
     scheme, _, credentials = headers.get(b"authorization", "").partition(" ")
     return credentials.strip() if scheme.lower() == "bearer" else None
 

@@ -13,7 +13,7 @@ from structlog.contextvars import bind_contextvars
 from realtime.close_codes import CloseCode
 from realtime.delivery.access import Grant, Principal, WatchedRun
 from realtime.rate_limit import RateLimit
-from realtime.servers.encodings import WEBSOCKET, Encoding
+from realtime.servers.encodings import SOCKETS, SocketEncodings
 from realtime.servers.writer import writer_for
 from realtime.sockets import auth, request_id
 from realtime.sockets.addresses import counted
@@ -34,7 +34,7 @@ class Admission(NamedTuple):
 class SocketConsumer(Socket):
     """A socket of a user, of an API key or of an anonymous client."""
 
-    encodings: ClassVar[dict[bool, Encoding]] = WEBSOCKET
+    socket_encodings: ClassVar[SocketEncodings] = SOCKETS
 
     @abstractmethod
     def admit(self, grant: Grant, run: WatchedRun | None) -> Admission:
@@ -69,9 +69,11 @@ class SocketConsumer(Socket):
 
     async def websocket_connect(self, message: dict[str, Any]) -> None:
         accept = {"type": "websocket.accept", "headers": [request_id.header()]}
-        await self.base_send(accept | {"subprotocol": auth.selected_subprotocol(self.scope)})
+        subprotocol = auth.selected_subprotocol(self.scope)
+        await self.base_send(accept | {"subprotocol": subprotocol})
         self.writer = writer_for(self.scope, self.base_send)
-        self.encoding = self.encodings[self.writer.framed]
+        packed = subprotocol == auth.MESSAGE_PACK
+        self.encoding = self.socket_encodings.of(self.writer, packed=packed)
         await self.serve()
 
     async def serve(self) -> None:
@@ -95,7 +97,7 @@ class SocketConsumer(Socket):
         if not self._rate.allows():
             raise TooMany("too_many_messages", "Too many messages.")
         try:
-            frame = parse(message)
+            frame = parse(message, packed=self.encoding.packed)
             match frame["type"]:
                 case "ping":
                     await self.say(Pong())

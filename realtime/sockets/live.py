@@ -29,7 +29,7 @@ class LiveConsumer(SocketConsumer):
     """``/ws/live``: the streams that the client subscribes to. Every frame names its stream."""
 
     kind = "live"
-    encodings = LIVE
+    socket_encodings = LIVE
 
     def prepare(self) -> None:
         super().prepare()

@@ -105,8 +105,11 @@ class Socket(AsyncConsumer, ABC):
         raise StopConsumer
 
     async def say(self, frame: Frame | str) -> None:
-        """Write a frame, or the text of one. Raises ``TooSlow``."""
-        await self.put(self.encoding.control(frame if isinstance(frame, str) else dump(frame)))
+        """Write a frame, or a text that other sockets are sent too. Raises ``TooSlow``."""
+        if isinstance(frame, str):
+            await self.put(self.encoding.control(frame))
+        else:
+            await self.put(self.encoding.unshared.control(dump(frame)))
 
     async def put(self, frame: Encoded) -> None:
         """Write an encoded frame. Raises ``TooSlow``."""
@@ -119,7 +122,7 @@ class Socket(AsyncConsumer, ABC):
 
     def tell(self, frame: Frame) -> None:
         """Write a frame, or drop it if the socket is full."""
-        self.writer.write(self.encoding.control(dump(frame)))
+        self.writer.write(self.encoding.unshared.control(dump(frame)))
 
     async def close(self, code: CloseCode, reason: str) -> None:
         """Close the socket; no event follows. Repeating it is harmless."""

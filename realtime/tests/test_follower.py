@@ -14,10 +14,10 @@ from realtime.delivery.follower import Follower
 from realtime.delivery.hub import Hub
 from realtime.delivery.threads import in_thread
 from realtime.log import Entry
-from realtime.servers.encodings import WEBSOCKET
+from realtime.servers.encodings import SOCKETS
 from realtime.servers.writer import Writer
 
-TEXTS = WEBSOCKET[False]
+TEXTS = SOCKETS.json[False]
 
 
 class Far(Writer):

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.guards.shapes import removals
 from tests.guards.trial import PACKAGES, Guard
 
-SOCKETS = "realtime/tests/test_inbound.py realtime/tests/sockets tests/test_logs.py "
+SOCKETS = "realtime/tests/test_inbound.py realtime/tests/test_message_pack.py realtime/tests/sockets tests/test_logs.py "
 SOCKETS += "tests/security/test_origins.py tests/security/test_rev*.py tests/test_access*.py"
 FLOODS = "tests/security/test_half_open.py tests/security/test_floods.py"
 # By the beginning of a file's path, the longest counts; tests that notice first stand in front.
@@ -61,7 +61,6 @@ FUNCTIONS = {
     "crewops/request_head.py": "refusal_of",
     "crewops/signing_in.py": "authenticate authenticate~authenticate",
     "crewops/demo_reporter.py": "start_demo~settings.DEBUG start_demo~operable_by",
-    "crewops/web.py": "OPTIONS~ws_per_message_deflate",
     "crews/admin/audit_entry.py": "_page_of~request.user.is_superuser",
     "crews/admin/crew.py": "get_readonly_fields",
     "crews/admin/failed_sign_in.py": "get_queryset~is_superuser",
@@ -94,6 +93,7 @@ FUNCTIONS = {
     "realtime/log/reading.py": "refuses",
     "realtime/metrics.py": "code_label",
     "crewops/uvicorn_http.py": "_wait_for_head~WAITING_LIMIT data_received~HEAD_LIMIT",
+    "realtime/servers/deflate.py": "process_request_params deflate",
     "realtime/servers/uvicorn_ws.py": "handle_cont~FRAGMENTS_LIMIT "
      "handle_ping~self._control_frames.allows handle_pong~self._control_frames.allows "
      "send_receive_event_to_app~UnicodeDecodeError",
@@ -110,7 +110,7 @@ FUNCTIONS = {
     "realtime/sockets/live.py": "admit check _make_room _is_of_session",
     "realtime/sockets/subscriptions.py": "admit allowed",
     "realtime/sockets/wanted.py": "_entries _name",
-    "realtime/sockets/inbound.py": "parse",
+    "realtime/sockets/inbound.py": "parse _parsed _unpacked",
     "realtime/delivery/connection_counts.py": "acquire_of_process",
     "realtime/sockets/mission.py": "admit",
     "realtime/sockets/request_id.py": "of",
@@ -275,7 +275,7 @@ BY_HAND = (
      'settings.TRUSTED_PROXIES', '"*"'),
     ("delivery: an event that is not the next is read from the log", "realtime/delivery/feed.py",
      'if self.head is not None and seq == self.head + 1:', 'if self.head is not None:',
-     'if entry.seq == before + 1:', 'if True:'),
+     'follows = entry.seq == before + 1', 'follows = True'),
     ("delivery: every reader can read the text", "runs/events/encoding.py",
      'return UNSAFE.sub("\\ufffd", value)', 'return value'),
     ("run: starts once", "runs/models/run.py",

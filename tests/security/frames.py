@@ -5,9 +5,11 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import msgpack
+
 from realtime.sockets.consumer import SocketConsumer
 from realtime.sockets.live import LiveConsumer
-from tests.security.wire import CLOSE, frame
+from tests.security.wire import CLOSE, deflated, frame
 
 LIMIT = 64 * 1024  # bytes of a message that the server reads
 LAYER_TYPES = (
@@ -24,19 +26,37 @@ def handler_names(consumer: type[SocketConsumer]) -> list[str]:
 
 
 class Frames:
-    """Generates the bytes of frames; the same ``seed`` generates the same."""
+    """Generates the bytes of frames; the same ``seed`` generates the same.
 
-    def __init__(self, seed: int, consumer: type[SocketConsumer], group: str) -> None:
+    ``packed``: for a socket that speaks MessagePack, ``deflated``: for one that takes compressed
+    frames.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        consumer: type[SocketConsumer],
+        group: str,
+        *,
+        packed: bool = False,
+        deflated: bool = False,
+    ) -> None:
+        self._packed = packed
+        self._deflated = deflated
         self._rng = random.Random(seed)
         self._types = [*handler_names(consumer), *LAYER_TYPES]
         self._group = group  # of the streams that the socket follows, to be named in what is sent
         self._whole: list[Callable[[], bytes]] = [
             self._typed, self._typed, self._json, self._json_ish, self._text, self._binary,
         ]  # fmt: skip
+        if packed:
+            self._whole += [self._pack_ish] * 3
         self._last: list[Callable[[], bytes]] = [
             *self._whole, self._invalid_utf8, self._fragments, self._unmasked, self._reserved,
             self._control, self._long, self._huge_claim, self._noise, self._bad_auth,
         ]  # fmt: skip
+        if deflated:
+            self._last += [self._deflate_ish, self._deflate_ish, self._bomb]
 
     def some(self, number: int) -> list[bytes]:
         """``number`` frames for one socket; the last may break the protocol, which ends it."""
@@ -68,6 +88,33 @@ class Frames:
 
     def _binary(self) -> bytes:
         return frame(self._rng.randbytes(self._rng.choice((0, 1, 200, 20_000))), opcode=2)
+
+    def _pack_ish(self) -> bytes:
+        """MessagePack with some bytes changed, or that claims what it does not hold."""
+        claims = (b"\xdd", b"\xdf", b"\xc6", b"\xc9", b"\xdb")  # array, map, bin, ext, str
+        claim = self._rng.choice(claims) + self._rng.choice((b"\xff", b"\x00")) * 4
+        nested = (b"\x91" * 16_000, b"\x81\xa1x" * 5000, b"\xdc\x04\x00" * 5000, claim * 3000)
+        if self._rng.random() < 0.3:
+            return frame(b"\x82\xa4type\xa4pang\xa1x" + self._rng.choice(nested), opcode=2)
+        data = bytearray(msgpack.packb({"type": "pang", "x": _packable(self._value(3))}))
+        for _ in range(self._rng.randrange(3)):
+            data[self._rng.randrange(len(data))] = self._rng.randrange(256)
+        return frame(bytes(data), opcode=2)
+
+    def _deflate_ish(self) -> bytes:
+        """A compressed frame with some bytes changed, or in two pieces."""
+        data = bytearray(deflated(json.dumps(self._value(4)).encode() * 9))
+        for _ in range(self._rng.randrange(4)):
+            data[self._rng.randrange(len(data))] = self._rng.randrange(256)
+        if self._rng.random() < 0.5:
+            return frame(bytes(data), compressed=True)
+        half = len(data) // 2
+        rest = frame(data[half:], opcode=0, compressed=self._rng.random() < 0.2)
+        return frame(data[:half], final=False, compressed=True) + rest
+
+    def _bomb(self) -> bytes:
+        """A few hundred bytes that inflate to more than a message may have."""
+        return frame(deflated(bytes(self._rng.choice((LIMIT + 1, 10 * LIMIT)))), compressed=True)
 
     def _invalid_utf8(self) -> bytes:
         return frame(
@@ -121,7 +168,12 @@ class Frames:
         return self._said({"type": "auth", "token": token})
 
     def _said(self, value: Any) -> bytes:
-        return frame(json.dumps(value).encode())
+        if self._packed:
+            return frame(msgpack.packb(_packable(value)), opcode=2)
+        text = json.dumps(value).encode()
+        if self._deflated and self._rng.random() < 0.5:
+            return frame(deflated(text), compressed=True)
+        return frame(text)
 
     def _value(self, depth: int) -> Any:
         """Anything that JSON can say."""
@@ -141,8 +193,8 @@ class Frames:
 class LiveFrames(Frames):
     """For a live socket: also generated ``subscribe`` and ``unsubscribe``, of these streams."""
 
-    def __init__(self, seed: int, group: str, names: list[str]) -> None:
-        super().__init__(seed, LiveConsumer, group)
+    def __init__(self, seed: int, group: str, names: list[str], **wire: bool) -> None:
+        super().__init__(seed, LiveConsumer, group, **wire)
         self._names = names
         self._whole += [self._wanted] * 6
 
@@ -170,3 +222,14 @@ class LiveFrames(Frames):
 
     def _or_anything(self, usual: Any) -> Any:
         return self._value(2) if self._rng.random() < 0.05 else usual
+
+
+def _packable(value: Any) -> Any:
+    """``value`` without what MessagePack cannot say: lone surrogates, and more than 64 bits."""
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, dict):
+        return {_packable(key): _packable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_packable(item) for item in value]
+    return value if not isinstance(value, int) or value.bit_length() <= 63 else float(value)

@@ -139,18 +139,3 @@ def test_a_message_may_come_in_pieces(flooded, opening):
     pieces += [frame(b'ing"}', opcode=0)]
     (answer,) = answers(exchange(flooded.port, opening(flooded), *pieces, until='"pong"'))
     assert '{"type":"pong"}' in answer.texts
-
-
-@pytest.mark.parametrize(
-    "offer",
-    [
-        "permessage-deflate",
-        "permessage-deflate; client_max_window_bits; server_no_context_takeover",
-        "x-webkit-deflate-frame, permessage-deflate",
-    ],
-)
-def test_compression_is_never_accepted(flooded, opening, offer):
-    head = opening(flooded)[:-2] + f"Sec-WebSocket-Extensions: {offer}\r\n\r\n".encode()
-    (answer,) = answers(exchange(flooded.port, head, until='"hello"'))
-    assert answer.welcomed
-    assert b"extensions" not in answer.head.lower()

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 
+import msgpack
 import pytest
 from django.contrib.auth.models import User
 from rest_framework_simplejwt.tokens import AccessToken
@@ -26,7 +27,7 @@ from tests.security import tokens
 from tests.security.frames import Frames, LiveFrames
 from tests.security.handshakes import Handshakes
 from tests.security.watching import WatchedWeb
-from tests.security.wire import exchange, frame, handshake
+from tests.security.wire import Answer, exchange, frame, handshake
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
 
@@ -166,36 +167,46 @@ def test_generated_handshakes(server, kind, path, acme, globex, run):
     assert sum(n for said, n in seen.items() if said[0] == "0") <= COUNT / 100, seen
 
 
-def test_generated_frames(server, kind, path, acme, globex, run):
+@pytest.mark.parametrize("wire", ["text", "packed", "deflated"])
+def test_generated_frames(server, kind, path, acme, globex, run, wire):
+    packed, deflated = wire == "packed", wire == "deflated"
     group = streams.group(streams.run(run.pk))
     foreign = [streams.run(globex.start_run().pk), streams.graph(globex.crew.pk)]
     foreign.append(streams.mission(globex.crew.pk))
+    form = {"packed": packed, "deflated": deflated}
     if kind == "live":
         ours = [streams.run(run.pk), streams.graph(acme.crew.pk), streams.mission(acme.crew.pk)]
-        frames = LiveFrames(SEED, group, [*ours, "graph", "mission", *foreign])
+        frames = LiveFrames(SEED, group, [*ours, "graph", "mission", *foreign], **form)
     else:
-        frames = Frames(SEED, CONSUMERS[kind], group)
+        frames = Frames(SEED, CONSUMERS[kind], group, **form)
     answers = ANSWERS | (OF_LIVE if kind == "live" else set())
-    token = str(AccessToken.for_user(acme.admin))
-    head = handshake(path, f"Sec-WebSocket-Protocol: token, {token}", port=server.port)
+    offer = f"token, {AccessToken.for_user(acme.admin)}" + ", crewops.msgpack" * packed
+    lines = ["Sec-WebSocket-Extensions: permessage-deflate"] if deflated else []
+    head = handshake(path, f"Sec-WebSocket-Protocol: {offer}", *lines, port=server.port)
     end = frame(b"x") * 3  # closes what is open still
+    ping = frame(b'{"type":"ping"}')
+    if packed:
+        ping = frame(msgpack.packb({"type": "ping"}), opcode=2)
     seen: Counter[int | None] = Counter()
+
+    def said(answer: Answer) -> list[dict]:
+        assert not (answer.texts if packed else answer.packed), answer
+        return answer.packed if packed else [json.loads(text) for text in answer.texts]
 
     async def attack(number: int) -> None:
         if number % FRAMES_EACH:
             return  # went with the one before
         if number % (CONTROLS * FRAMES_EACH) == 0:
-            ping = frame(b'{"type":"ping"}')
-            answer = await exchange(server.port, head, ping, until='"pong"')
-            assert any('"pong"' in text for text in answer.texts), answer
+            answer = await exchange(server.port, head, ping, until="pong")
+            assert any(frame["type"] == "pong" for frame in said(answer)), answer
             return
         sent = frames.some(FRAMES_EACH)
         answer = await exchange(server.port, head, *sent, end, patience_s=PATIENCE_S)
         message = f"seed {SEED}: {[piece[:300] for piece in sent]} → {answer}"
         assert answer.status == 101, message
-        answered = [json.loads(text) for text in answer.texts]
-        assert {said["type"] for said in answered} <= answers, message
-        shown = {said.get("stream") for said in answered if said["type"] not in NOT_SHOWN}
+        answered = said(answer)
+        assert {each["type"] for each in answered} <= answers, message
+        shown = {each.get("stream") for each in answered if each["type"] not in NOT_SHOWN}
         assert not shown & set(foreign), message
         assert answer.code is None or answer.code in PROTOCOL_ERRORS | REFUSALS, message
         seen[answer.code] += 1

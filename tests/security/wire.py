@@ -2,10 +2,16 @@
 
 import asyncio
 import os
+import zlib
 from dataclasses import dataclass, field
+from typing import Any
+
+import msgpack
 
 ANSWER_S = 10.0  # how long an answer is waited for
 CLOSE = 8  # the opcode of a close frame
+COMPRESSED = 0x40  # the bit of a message that is
+FLUSHED = b"\x00\x00\xff\xff"
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
 
@@ -18,6 +24,8 @@ class Answer:
     body: bytes = b""  # of a plain HTTP answer
     frames: list[tuple[int, bytes]] = field(default_factory=list)  # opcode, payload
 
+    compressed: int = 0  # of the frames
+
     @property
     def code(self) -> int | None:
         """The code of the close frame; ``None`` without one."""
@@ -27,6 +35,11 @@ class Answer:
     @property
     def texts(self) -> list[str]:
         return [payload.decode() for opcode, payload in self.frames if opcode == 1]
+
+    @property
+    def packed(self) -> list[dict[str, Any]]:
+        """The frames that came as MessagePack."""
+        return [msgpack.unpackb(payload) for opcode, payload in self.frames if opcode == 2]
 
     @property
     def welcomed(self) -> bool:
@@ -49,9 +62,18 @@ def handshake(path: str, *lines: str, port: int, start: str = "") -> bytes:
 
 
 def frame(
-    payload: bytes, *, opcode: int = 1, final: bool = True, masked: bool = True, size: int = -1
+    payload: bytes,
+    *,
+    opcode: int = 1,
+    final: bool = True,
+    masked: bool = True,
+    size: int = -1,
+    compressed: bool = False,
 ) -> bytes:
-    """A client's frame. ``size`` is the length that it claims, where that is not its own."""
+    """A client's frame. ``size`` is the length that it claims, where that is not its own.
+
+    ``compressed``: the payload is, and the frame says so.
+    """
     size = len(payload) if size < 0 else size
     mask = os.urandom(4) if masked else b""
     bit = 0x80 if masked else 0
@@ -65,7 +87,19 @@ def frame(
         pad = mask * (len(payload) // 4 + 1)
         whole = int.from_bytes(payload, "big") ^ int.from_bytes(pad[: len(payload)], "big")
         payload = whole.to_bytes(len(payload), "big")
-    return bytes([(0x80 if final else 0) | opcode]) + length + mask + payload
+    first = (0x80 if final else 0) | (COMPRESSED if compressed else 0) | opcode
+    return bytes([first]) + length + mask + payload
+
+
+def deflated(data: bytes) -> bytes:
+    """``data`` as a message's payload with permessage-deflate."""
+    compressor = zlib.compressobj(wbits=-12)
+    return (compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH)).removesuffix(FLUSHED)
+
+
+def inflated(payload: bytes) -> bytes:
+    """The message of that payload. It refers to no earlier one, so a new inflater reads it."""
+    return zlib.decompressobj(wbits=-12).decompress(payload + FLUSHED)
 
 
 async def exchange(
@@ -109,7 +143,11 @@ async def _talk(
         first, length = await reader.readexactly(2)
         if length > 125:
             length = int.from_bytes(await reader.readexactly(2 if length == 126 else 8), "big")
-        answer.frames.append((first & 15, await reader.readexactly(length)))
+        payload = await reader.readexactly(length)
+        if first & COMPRESSED:
+            answer.compressed += 1
+            payload = inflated(payload)
+        answer.frames.append((first & 15, payload))
         if until and until.encode() in answer.frames[-1][1]:
             return
     writer.write(frame(answer.frames[-1][1], opcode=CLOSE))

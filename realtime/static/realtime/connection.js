@@ -1,7 +1,9 @@
+import { PACKED, unpacked } from "./message_pack.js";
 import { RenderTime } from "./render_time.js";
 import { renewalDelay } from "./token.js";
 
 /** @import {Frame} from "./frames.js"; */
+/** @import {MessagePack} from "./message_pack.js"; */
 /** @import {WebSocketLike} from "./options.js"; */
 /** @import {Token, TokenAnswer} from "./token.js"; */
 
@@ -36,6 +38,7 @@ export class Connection {
   #url;
   #token;
   #WebSocket;
+  #msgpack;
   #renewing;
   #handlers;
   /** @type {WebSocketLike | undefined} */
@@ -57,17 +60,19 @@ export class Connection {
    * @param {Token | null | undefined} to.token
    * @param {boolean} to.renew  the last token was refused
    * @param {new (url: string, protocols?: string[]) => WebSocketLike} to.WebSocket
+   * @param {MessagePack} [to.msgpack]
    * @param {object} handlers
    * @param {() => void} handlers.onAccepted  before the first frame
    * @param {(frame: Frame) => void} handlers.onFrame
    * @param {(loss: Loss) => void} handlers.onLost
    * @param {(message: string, error?: unknown) => void} handlers.log
    */
-  constructor({ url, token, renew, WebSocket }, handlers) {
+  constructor({ url, token, renew, WebSocket, msgpack }, handlers) {
     this.#url = url;
     this.#token = token;
     this.#renewing = renew;
     this.#WebSocket = WebSocket;
+    this.#msgpack = msgpack;
     this.#handlers = handlers;
   }
 
@@ -104,10 +109,14 @@ export class Connection {
   #dial(token) {
     if (this.#dropped) return;
     this.#jwt = token ?? undefined;
+    const protocols = token ? ["token", token] : [];
+    // At the end: a server that does not know it takes the first other word for the token.
+    if (this.#msgpack) protocols.push(PACKED);
     try {
-      this.#socket = token
-        ? new this.#WebSocket(this.#url, ["token", token])
+      this.#socket = protocols.length
+        ? new this.#WebSocket(this.#url, protocols)
         : new this.#WebSocket(this.#url);
+      if (this.#msgpack) this.#socket.binaryType = "arraybuffer";
     } catch (error) {
       this.#lose({ reason: String(error), impossible: true });
       return;
@@ -156,7 +165,10 @@ export class Connection {
    */
   #parse(data) {
     try {
-      const frame = JSON.parse(String(data));
+      const frame =
+        this.#msgpack && data instanceof ArrayBuffer
+          ? unpacked(this.#msgpack, data)
+          : JSON.parse(String(data));
       if (typeof frame?.type === "string") return frame;
       throw new TypeError("a frame is an object with a type");
     } catch (error) {
@@ -201,7 +213,9 @@ export class Connection {
 
   /** @param {object} frame */
   #send(frame) {
-    if (this.#socket?.readyState === OPEN) this.#socket.send(JSON.stringify(frame));
+    if (this.#socket?.readyState !== OPEN) return;
+    const packs = this.#socket.protocol === PACKED ? this.#msgpack : undefined;
+    this.#socket.send(packs ? packs.encode(frame) : JSON.stringify(frame));
   }
 
   /** @param {Loss} loss */

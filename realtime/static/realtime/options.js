@@ -1,11 +1,15 @@
+/** @import {MessagePack} from "./message_pack.js"; */
+
 /**
  * The part of the browser's WebSocket that is used.
  * @typedef {object} WebSocketLike
  * @property {number} readyState
+ * @property {string} [protocol]
+ * @property {"blob" | "arraybuffer"} [binaryType]
  * @property {((event: any) => void) | null} onmessage
  * @property {((event: any) => void) | null} onclose
  * @property {((event: any) => void) | null} onerror
- * @property {(data: string) => void} send
+ * @property {(data: any) => void} send
  * @property {(code?: number, reason?: string) => void} close
  */
 
@@ -21,6 +25,8 @@
  *   console; null or false: no log
  * @property {new (url: string, protocols?: string[]) => WebSocketLike} [WebSocket]  instead of the
  *   global one
+ * @property {MessagePack} [msgpack]  `encode` and `decode` of `@msgpack/msgpack`: frames are then
+ *   MessagePack instead of JSON; listeners get the same messages
  */
 
 /**

@@ -131,6 +131,7 @@ export class LiveSocket {
         token: this.#token,
         renew: this.#attempts.tokenRefused,
         WebSocket: this.#WebSocket,
+        msgpack: this.#options.msgpack,
       },
       {
         onAccepted: () => this.#accepted(),

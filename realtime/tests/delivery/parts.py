@@ -6,6 +6,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import msgpack
+
 from realtime import log
 from realtime.delivery.access import NOTHING, Grant, WatchedRun
 from realtime.delivery.feed import Feed
@@ -84,6 +86,16 @@ class Client(Writer):
 
     def resets(self) -> list[dict[str, Any]]:
         return [frame for frame in self.frames if frame["type"] == "reset"]
+
+
+class Packed(Client):
+    """A client that has negotiated MessagePack."""
+
+    def request(self) -> dict[str, Any]:
+        return super().request() | {"subprotocols": ["crewops.msgpack"]}
+
+    def take(self, frame: bytes) -> None:
+        self.frames.append(msgpack.unpackb(frame))
 
 
 def nothing(*_: object) -> None:

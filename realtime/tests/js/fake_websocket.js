@@ -16,6 +16,10 @@ export class FakeWebSocket {
   onclose = null;
   /** @type {((event: any) => void) | null} */
   onerror = null;
+  /** @type {string | undefined} */
+  protocol;
+  /** @type {"blob" | "arraybuffer"} */
+  binaryType = "blob";
   readyState = CONNECTING;
   /** @type {any[]} */
   sent = [];

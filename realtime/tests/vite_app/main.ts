@@ -1,3 +1,4 @@
+import * as msgpack from "@msgpack/msgpack";
 import { GraphWebSocket, MissionWebSocket, RunWebSocket } from "crewops-client";
 import type { GraphMessage, Options, RunMessage, State } from "crewops-client";
 
@@ -30,7 +31,7 @@ run.subscribe((message) => console.log(describe(message)));
 run.subscribe((message) => message.type === "tool_end");
 run.connect();
 
-const mission = new MissionWebSocket(freshToken, options);
+const mission = new MissionWebSocket(freshToken, { ...options, msgpack });
 mission.subscribe((message) => {
   if (message.type === "signal") console.log(message.payload.crewId, message.payload.status);
 });
