@@ -2,6 +2,7 @@
 
 from django import template
 
+from realtime.sockets.session_tag import tag_of
 from runs import figures
 from runs.execution.waits import Wait, Waits
 from runs.models import Run
@@ -40,6 +41,15 @@ def wait(context: template.Context, run: Run) -> Wait | str:
     """Why a queued run waits. The request caches what was read for the other rows of the page."""
     waits = context["request"].__dict__.setdefault("waits", Waits())
     return waits.of(run) or ""
+
+
+@register.simple_tag(takes_context=True)
+def session_tag(context: template.Context) -> str:
+    """Names the session of a signed-in user for the page's live connection, else it is empty."""
+    request = context.get("request")
+    if request is None or not request.user.is_authenticated or not request.session.session_key:
+        return ""
+    return tag_of(request.session.session_key)
 
 
 @register.filter

@@ -63,7 +63,7 @@ export class Connection {
    * @param {MessagePack} [to.msgpack]
    * @param {object} handlers
    * @param {() => void} handlers.onAccepted  before the first frame
-   * @param {(frame: Frame) => void} handlers.onFrame
+   * @param {(frame: Frame, data: unknown) => void} handlers.onFrame  `data`: as it was received
    * @param {(loss: Loss) => void} handlers.onLost
    * @param {(message: string, error?: unknown) => void} handlers.log
    */
@@ -93,6 +93,11 @@ export class Connection {
   authenticate(token) {
     this.#jwt = token;
     this.#send({ type: "auth", token });
+  }
+
+  /** @param {object} frame */
+  send(frame) {
+    this.#send(frame);
   }
 
   drop() {
@@ -147,7 +152,7 @@ export class Connection {
     if (frame.type === "ping") this.#send({ type: "pong" });
     if (frame.type === "auth_ok") this.#scheduleRenewal();
     this.#heard();
-    this.#handlers.onFrame(frame);
+    this.#handlers.onFrame(frame, data);
     this.#renderTime.take(frame, arrivedAt);
   }
 

@@ -50,7 +50,8 @@ export class RenderTime {
     if (this.#measuring || !this.#everyMs || arrivedAt < this.#nextAt) return;
     if (typeof requestAnimationFrame !== "function" || document.hidden) return;
     const run = "run_id" in frame ? frame.run_id : undefined;
-    const stream = `${this.#kind}:${this.#kind === "run" ? run : frame.crew_id}`;
+    const own = `${this.#kind}:${this.#kind === "run" ? run : frame.crew_id}`;
+    const stream = ("stream" in frame && String(frame.stream)) || own;
     this.#measuring = true;
     this.#nextAt = arrivedAt + this.#everyMs;
     // The second callback comes after the frame that the first belongs to was drawn.

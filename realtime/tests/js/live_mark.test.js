@@ -37,7 +37,7 @@ test("a limit of the server is no lost connection, and the mark says what to do"
   assert.equal(markOf(["live", "live"], limited), "live");
   assert.equal(markOf(["retrying"], { ...limited, online: false }), "offline");
   const own = adviceOn("This user has 100 sockets open. Close some of them first.");
-  assert.equal(own.words, "too many connections: close other tabs");
+  assert.equal(own.words, "too many connections: close some");
   assert.match(own.title, /^This user has 100 sockets open\..*tries again within a minute\.$/);
   assert.equal(adviceOn("This server is full. Try again later.").words, "server full: waiting");
   assert.equal(adviceOn("").words, "limit reached: waiting");

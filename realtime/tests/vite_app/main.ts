@@ -1,5 +1,6 @@
 import * as msgpack from "@msgpack/msgpack";
 import { GraphWebSocket, MissionWebSocket, RunWebSocket } from "crewops-client";
+import { LiveConnection } from "crewops-client/live";
 import type { GraphMessage, Options, RunMessage, State } from "crewops-client";
 
 const options: Options = { log: false };
@@ -42,3 +43,7 @@ const stop: () => void = graph.onStateChange(({ state }: { state: State }) => co
 stop();
 // @ts-expect-error no such state
 console.log(graph.state === "online");
+
+const live = new LiveConnection(freshToken, { log: false });
+const { state }: { state: State } = new RunWebSocket("r1", null, { WebSocket: live.WebSocket });
+console.log(state);

@@ -6,10 +6,11 @@
 import { MissionWebSocket } from "../websocket.js";
 import { showCount } from "./approvals_count.js";
 import { showLive } from "./live_mark.js";
+import { PageSocket } from "./page_socket.js";
 import { refreshing } from "./refresh.js";
 
 const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("confirm"));
-const mission = new MissionWebSocket();
+const mission = new MissionWebSocket(null, { WebSocket: PageSocket });
 /** The id of the card that the keys are about. */
 let current = "";
 

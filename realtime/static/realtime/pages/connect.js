@@ -1,6 +1,7 @@
 /** The Connect page: reports the first run of a new API key, and links to it. */
 
 import { MissionWebSocket } from "../websocket.js";
+import { PageSocket } from "./page_socket.js";
 import { copyOnClick } from "./run_forms.js";
 
 const EVERY_MS = 5_000; // Used while the socket is down.
@@ -14,7 +15,7 @@ if (line?.dataset.url) follow(line, line.dataset.url);
  * @param {string} url
  */
 function follow(line, url) {
-  const mission = new MissionWebSocket();
+  const mission = new MissionWebSocket(null, { WebSocket: PageSocket });
   const timer = setInterval(look, EVERY_MS);
   let asking = false;
 

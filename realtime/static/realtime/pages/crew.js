@@ -7,6 +7,7 @@ import { showStatus } from "./crew_status.js";
 import { CrewState } from "./crew_state.js";
 import { GraphView } from "./graph_view.js";
 import { showLive } from "./live_mark.js";
+import { PageSocket } from "./page_socket.js";
 import { refreshing } from "./refresh.js";
 import { ReplayBar } from "./replay_bar.js";
 import { followRuns } from "./run_rows.js";
@@ -22,8 +23,8 @@ let shape = live.dataset.shape;
 
 const state = new CrewState();
 const agents = new AgentsView(live);
-const graph = new GraphWebSocket(crewId, null, { autoReconnect: true });
-const mission = new MissionWebSocket();
+const graph = new GraphWebSocket(crewId, null, { autoReconnect: true, WebSocket: PageSocket });
+const mission = new MissionWebSocket(null, { WebSocket: PageSocket });
 const runsChanged = followRuns({
   message(runId, message) {
     state.run(runId, message);

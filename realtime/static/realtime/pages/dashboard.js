@@ -7,10 +7,11 @@ import { MissionWebSocket } from "../websocket.js";
 import { updateCount } from "./approvals_count.js";
 import { showStatus } from "./crew_status.js";
 import { showLive } from "./live_mark.js";
+import { PageSocket } from "./page_socket.js";
 import { refreshing } from "./refresh.js";
 import { watchProgress } from "./run_progress.js";
 
-const mission = new MissionWebSocket();
+const mission = new MissionWebSocket(null, { WebSocket: PageSocket });
 const refresh = refreshing(() => {});
 watchProgress(() => refresh());
 

@@ -110,7 +110,7 @@ export function showLive(sockets, isOver = () => false) {
 export function adviceOn(reason) {
   const again = "The page tries again within a minute.";
   if (/^This (user|address) /.test(reason)) {
-    return { words: "too many connections: close other tabs", title: `${reason} ${again}` };
+    return { words: "too many connections: close some", title: `${reason} ${again}` };
   }
   if (reason.includes("full"))
     return { words: "server full: waiting", title: `${reason} ${again}` };

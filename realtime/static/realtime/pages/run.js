@@ -17,6 +17,7 @@ import { updateCount } from "./approvals_count.js";
 import { showTexts } from "./call_text.js";
 import { EventList } from "./event_list.js";
 import { showLive } from "./live_mark.js";
+import { PageSocket } from "./page_socket.js";
 import { askBeforeSubmitting, copyOnClick, openDialogs } from "./run_forms.js";
 import { Opened, refresher, withdraw } from "./run_refresh.js";
 import { RunTools } from "./run_tools.js";
@@ -49,8 +50,10 @@ showTexts(root);
 openDialogs();
 searchOnSlash();
 
-const runSocket = new RunWebSocket(runId, null, { autoReconnect: true });
-const graphSocket = crewId ? new GraphWebSocket(crewId, null, { autoReconnect: true }) : null;
+const runSocket = new RunWebSocket(runId, null, { autoReconnect: true, WebSocket: PageSocket });
+const graphSocket = crewId
+  ? new GraphWebSocket(crewId, null, { autoReconnect: true, WebSocket: PageSocket })
+  : null;
 const sockets = graphSocket ? [runSocket, graphSocket] : [runSocket];
 const showMark = showLive(sockets, isOver);
 

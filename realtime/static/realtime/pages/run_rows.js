@@ -1,6 +1,7 @@
 /** Follows the runs that a page lists while they are active, each over its own run socket. */
 
 import { RunWebSocket } from "../websocket.js";
+import { PageSocket } from "./page_socket.js";
 
 /** @import {RunMessage} from "../frames.js"; */
 
@@ -19,7 +20,11 @@ export function followRuns({ message, ended }) {
 
   /** @param {string} id */
   const follow = (id) => {
-    const socket = new RunWebSocket(id, null, { autoReconnect: true, log: null });
+    const socket = new RunWebSocket(id, null, {
+      autoReconnect: true,
+      log: null,
+      WebSocket: PageSocket,
+    });
     const tasksEnded = new Set();
     socket.subscribe((event) => {
       if (event.type === "reset") tasksEnded.clear();

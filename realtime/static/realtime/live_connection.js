@@ -1,0 +1,238 @@
+import { fullJitter } from "./backoff.js";
+import { COMPLETE, UNAUTHORIZED } from "./close_codes.js";
+import { Connection } from "./connection.js";
+import { baseUrl } from "./endpoint.js";
+import { logger } from "./log.js";
+import { SharedStream } from "./shared_stream.js";
+import { socketsOn } from "./stream_socket.js";
+
+/** @import {Loss} from "./connection.js"; */
+/** @import {Options, WebSocketLike} from "./options.js"; */
+/** @import {Member, Named} from "./shared_stream.js"; */
+/** @import {Said} from "./stream_socket.js"; */
+/** @import {Token} from "./token.js"; */
+
+const LOST = 1006;
+const FRAMES_EVERY_MS = 250; // the server takes ten frames a second
+const STREAMS_IN_A_FRAME = 80; // each with its position; the server takes 16 KiB
+const LINGER_MS = 5_000; // an unused connection stays open for so long
+const MEASURED_EVERY_MS = 2_000; // the server counts one in five seconds
+const LONGEST_PAUSE_MS = 5_000; // between attempts; the sockets on it have pauses of their own
+
+/**
+ * One connection for any number of sockets: pass `live.WebSocket` to them as `options.WebSocket`.
+ * Each socket behaves as with a connection of its own. The connection opens with the first socket.
+ *
+ *     const live = new LiveConnection(token);
+ *     const run = new RunWebSocket(runId, null, { WebSocket: live.WebSocket });
+ *
+ * The graph of one crew and that of all crews cannot be followed at the same time.
+ */
+export class LiveConnection {
+  #url;
+  #token;
+  #WebSocket;
+  #log;
+  /** @type {Connection | undefined} */
+  #connection;
+  #isAccepted = false;
+  #failures = 0;
+  #renew = false;
+  /** @type {Map<string, SharedStream>} */
+  #streams = new Map();
+  #nextFlush = 0;
+  /** When a measurement of each type may be sent again. @type {Map<string, number>} */
+  #nextSaid = new Map();
+  /** @type {((text: string) => void) | undefined} */
+  #answer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #flushTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #dialTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #lingerTimer;
+  /** For the sockets' `options.WebSocket`. @type {new (url: string) => WebSocketLike} */
+  WebSocket;
+
+  /**
+   * @param {Token | null} [token]
+   * @param {Pick<Options, "url" | "WebSocket" | "log"> & {session?: string}} [options]  `session`:
+   *   the server refuses the connection if the browser has another session
+   */
+  constructor(token, { url, WebSocket = globalThis.WebSocket, log, session } = {}) {
+    if (!WebSocket) throw new TypeError("No WebSocket here: pass options.WebSocket.");
+    this.#url = `${baseUrl(url)}/ws/live${session ? `?session=${encodeURIComponent(session)}` : ""}`;
+    this.#token = token;
+    this.#WebSocket = WebSocket;
+    this.#log = logger("LiveWS", log);
+    this.WebSocket = socketsOn(this);
+  }
+
+  /**
+   * @param {string} name  of a stream, as the server knows it
+   * @param {Member} member
+   * @returns {() => void} ends it for this member, without a call of its `end`
+   */
+  follow(name, member) {
+    const stream = this.#streams.get(name) ?? new SharedStream(name);
+    this.#streams.set(name, stream);
+    stream.add(member);
+    clearTimeout(this.#lingerTimer);
+    this.#lingerTimer = undefined;
+    if (this.#isAccepted) this.#flushSoon();
+    else this.#dialSoon();
+    return () => {
+      stream.remove(member);
+      if (this.#isAccepted) this.#flushSoon();
+      else if (stream.isOver) this.#forget(stream);
+    };
+  }
+
+  /**
+   * Passes a measurement of a page on; most of them are dropped, as the server takes few frames.
+   * @param {Said} frame
+   * @param {(text: string) => void} answer  gets the `pong` that follows a `ping`
+   */
+  say(frame, answer) {
+    const now = Date.now();
+    if (now < (this.#nextSaid.get(frame.type) ?? 0)) return;
+    this.#nextSaid.set(frame.type, now + MEASURED_EVERY_MS);
+    if (frame.type === "ping") this.#answer = answer;
+    this.#connection?.send(frame);
+  }
+
+  /** Replaces the token of the open connection, and of later ones. @param {string} token */
+  authenticate(token) {
+    if (typeof this.#token !== "function") this.#token = token;
+    this.#connection?.authenticate(token);
+  }
+
+  /** Ends the connection, and every socket on it. */
+  close() {
+    this.#release();
+    this.#endAll(COMPLETE, "closed");
+  }
+
+  #dialSoon() {
+    if (this.#connection || this.#dialTimer !== undefined) return;
+    const pause = this.#failures ? Math.min(fullJitter(this.#failures), LONGEST_PAUSE_MS) : 0;
+    this.#dialTimer = setTimeout(() => this.#dial(), pause);
+  }
+
+  #dial() {
+    this.#dialTimer = undefined;
+    if (this.#connection || ![...this.#streams.values()].some(({ isOver }) => !isOver)) return;
+    const to = {
+      url: this.#url,
+      token: this.#token,
+      renew: this.#renew,
+      WebSocket: this.#WebSocket,
+    };
+    this.#connection = new Connection(to, {
+      onAccepted: () => this.#accepted(),
+      onFrame: (frame, data) => this.#receive(/** @type {Named} */ (frame), String(data)),
+      onLost: (loss) => this.#lose(loss),
+      log: this.#log,
+    });
+    this.#connection.open();
+  }
+
+  #accepted() {
+    this.#isAccepted = true;
+    this.#failures = 0;
+    this.#renew = false;
+    this.#log("Connected");
+    this.#flush();
+  }
+
+  /** @param {Named} frame @param {string} text */
+  #receive(frame, text) {
+    if (frame.type === "ping") {
+      for (const stream of this.#streams.values()) stream.beat(frame.timestamp, frame.heads);
+      return;
+    }
+    if (frame.type === "pong") {
+      this.#answer?.(text);
+      this.#answer = undefined;
+    }
+    if (!frame.stream) {
+      if (frame.type === "error_message") this.#log(`The server objects: ${frame.detail}`);
+      return;
+    }
+    const stream =
+      this.#streams.get(frame.stream) ?? this.#streams.get(frame.stream.split(":", 1)[0]);
+    stream?.receive(frame, text);
+    if (stream?.isOver) this.#forget(stream);
+    this.#linger();
+  }
+
+  /** @param {Loss} loss */
+  #lose({ code = LOST, reason }) {
+    this.#log(`Lost (${code} ${reason})`);
+    if (!this.#isAccepted) this.#failures += 1;
+    const renews = code === UNAUTHORIZED && typeof this.#token === "function" && !this.#renew;
+    this.#renew = renews;
+    this.#release();
+    this.#endAll(renews ? LOST : code, reason);
+  }
+
+  /** @param {number} code @param {string} reason */
+  #endAll(code, reason) {
+    const streams = [...this.#streams.values()];
+    this.#streams.clear();
+    for (const stream of streams) stream.end(code, reason);
+  }
+
+  #release() {
+    clearTimeout(this.#flushTimer);
+    clearTimeout(this.#dialTimer);
+    clearTimeout(this.#lingerTimer);
+    this.#flushTimer = this.#dialTimer = this.#lingerTimer = undefined;
+    this.#connection?.drop();
+    this.#connection = undefined;
+    this.#isAccepted = false;
+  }
+
+  /** @param {SharedStream} stream */
+  #forget(stream) {
+    if (this.#streams.get(stream.name) === stream) this.#streams.delete(stream.name);
+  }
+
+  /** An unused connection closes after a while. */
+  #linger() {
+    if (this.#streams.size || this.#lingerTimer !== undefined) return;
+    this.#lingerTimer = setTimeout(() => this.#release(), LINGER_MS);
+  }
+
+  #flushSoon() {
+    if (this.#flushTimer !== undefined) return;
+    const pause = Math.min(Math.max(this.#nextFlush - Date.now(), 0), LONGEST_PAUSE_MS);
+    this.#flushTimer = setTimeout(() => this.#flush(), pause);
+  }
+
+  /** Tells the server which streams end and which begin. */
+  #flush() {
+    clearTimeout(this.#flushTimer);
+    this.#flushTimer = undefined;
+    const streams = [...this.#streams.values()];
+    const ended = streams.filter((stream) => stream.unsubscribe()).map(({ name }) => name);
+    const begun = streams.flatMap((stream) => stream.subscribe() ?? []);
+    for (const stream of streams) if (stream.isOver) this.#forget(stream);
+    this.#linger();
+    const frames = [...framesOf("unsubscribe", ended), ...framesOf("subscribe", begun)];
+    for (const frame of frames) this.#connection?.send(frame);
+    // Usually two frames; more of them make the next pause longer.
+    this.#nextFlush = Date.now() + FRAMES_EVERY_MS * Math.max(1, frames.length / 2);
+  }
+}
+
+/**
+ * @param {"subscribe" | "unsubscribe"} type
+ * @param {unknown[]} streams
+ */
+function framesOf(type, streams) {
+  const frames = [];
+  for (let at = 0; at < streams.length; at += STREAMS_IN_A_FRAME)
+    frames.push({ type, streams: streams.slice(at, at + STREAMS_IN_A_FRAME) });
+  return frames;
+}

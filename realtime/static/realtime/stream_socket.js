@@ -1,0 +1,103 @@
+/** @import {WebSocketLike} from "./options.js"; */
+/** @import {Member} from "./shared_stream.js"; */
+
+/**
+ * What a page measures: a `ping`, which is answered with a `pong`, and a `rendered`.
+ * @typedef {{type: "ping" | "rendered"}} Said
+ */
+
+/**
+ * @typedef {object} SharedConnection
+ * @property {(name: string, member: Member) => () => void} follow  returns how to leave
+ * @property {(frame: Said, answer: (text: string) => void) => void} say
+ */
+
+const CONNECTING = 0;
+const OPEN = 1;
+const CLOSED = 3;
+
+/**
+ * The stream that a socket's address stands for: `run:{id}`, `graph:{id}`, `graph`, `mission`.
+ * @param {string} address
+ */
+export function streamOf(address) {
+  const { pathname, searchParams } = new URL(address);
+  const [, kind, id = searchParams.get("crew_id")] =
+    /\/ws\/(runs|graph|mission)(?:\/([^/]+))?\/?$/.exec(pathname) ?? [];
+  if (!kind) throw new TypeError(`${address} is no address of a stream.`);
+  const name = kind === "runs" ? "run" : kind;
+  return id ? `${name}:${decodeURIComponent(id).toLowerCase()}` : name;
+}
+
+/** A WebSocket for a client class, on a connection that it shares with others. */
+export class StreamSocket {
+  /** @type {((event: any) => void) | null} */
+  onmessage = null;
+  /** @type {((event: any) => void) | null} */
+  onclose = null;
+  /** @type {((event: any) => void) | null} */
+  onerror = null;
+  readyState = CONNECTING;
+  #leave;
+  #say;
+
+  /**
+   * @param {(member: Member) => () => void} follow  returns how to leave
+   * @param {(frame: Said) => void} say  passes a measurement on
+   * @param {string} address
+   */
+  constructor(follow, say, address) {
+    this.#say = say;
+    const query = new URL(address).searchParams;
+    const since = query.get("since");
+    this.#leave = follow({
+      since: since === null ? undefined : Number(since),
+      epoch: query.get("epoch") ?? undefined,
+      receive: (data) => {
+        if (this.readyState === CLOSED) return;
+        this.readyState = OPEN;
+        this.onmessage?.({ data });
+      },
+      end: (code, reason) => {
+        if (this.readyState === CLOSED) return;
+        this.readyState = CLOSED;
+        this.onclose?.({ code, reason });
+      },
+    });
+  }
+
+  /**
+   * Only measurements are passed on: the connection answers heartbeats and renews tokens.
+   * @param {string} text
+   */
+  send(text) {
+    const frame = JSON.parse(text);
+    if (frame.type === "ping" || frame.type === "rendered") this.#say(frame);
+  }
+
+  close() {
+    if (this.readyState === CLOSED) return;
+    this.readyState = CLOSED;
+    this.#leave();
+  }
+}
+
+/**
+ * A class for the sockets' `options.WebSocket`: each is a stream of the connection.
+ * @param {SharedConnection} on
+ * @returns {new (address: string) => WebSocketLike}
+ */
+export function socketsOn(on) {
+  return class extends StreamSocket {
+    /** @param {string} address */
+    constructor(address) {
+      /** @param {string} text */
+      const answer = (text) => this.onmessage?.({ data: text });
+      super(
+        (member) => on.follow(streamOf(address), member),
+        (frame) => on.say(frame, answer),
+        address,
+      );
+    }
+  };
+}

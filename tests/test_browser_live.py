@@ -1,0 +1,170 @@
+"""All tabs of a browser share one connection: in a real browser, against a live server."""
+
+import pytest
+from playwright.sync_api import expect
+
+from crews.models import Membership
+from realtime.tests.sockets.helpers import work
+from tests.live import Web, eventually
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("worker_alive"),  # else every crew is offline
+]
+
+TABS = 12
+LIVE_MS = 15_000  # a dozen tabs on a busy machine
+NO_WORKERS = "delete globalThis.SharedWorker"
+
+
+@pytest.fixture(scope="module")
+def one_socket(django_db_setup):
+    """A server on which a user may have one socket: a second would be refused."""
+    process = Web(SOCKETS_PER_USER="1", REALTIME_HEARTBEAT_S="1")
+    yield process
+    assert process.running, process.log.read_text()
+    process.stop()
+
+
+@pytest.fixture
+def browser(chromium, one_socket, client):
+    """A browser's profile; call ``sign_in`` with a user, and ``tab`` with a path."""
+
+    class Browser:
+        def __init__(self) -> None:
+            self.context = chromium.new_context(base_url=one_socket.origin)
+            self.errors = []
+
+        def sign_in(self, user) -> None:
+            client.force_login(user)
+            cookie = client.cookies["sessionid"].value
+            address = {"name": "sessionid", "value": cookie, "url": one_socket.origin}
+            self.context.add_cookies([address])
+
+        def tab(self, path: str = "/"):
+            page = self.context.new_page()
+            page.on("pageerror", lambda error: self.errors.append(str(error)))
+            page.goto(path)
+            return page
+
+    profile = Browser()
+    yield profile
+    profile.context.close()
+    assert profile.errors == []
+
+
+def state(page, expected: str) -> None:
+    mark = page.locator("[data-live-mark]").first
+    expect(mark).to_have_attribute("data-state", expected, timeout=LIVE_MS)
+
+
+def test_many_tabs_are_one_socket_and_each_shows_what_happens(browser, acme):
+    browser.sign_in(acme.operator)
+    run = acme.start_run()
+    paths = ["/", acme.crew.get_absolute_url(), run.get_absolute_url()]
+    tabs = [browser.tab(paths[number % len(paths)]) for number in range(TABS)]
+    for tab in tabs:
+        state(tab, "live")
+    tabs.pop(0).close()  # the one that has started the worker
+    work(run, run.plan["tasks"][0])
+    for tab in tabs:
+        state(tab, "live")
+        if "/runs/" in tab.url:
+            expect(tab.locator("body")).to_contain_text("hello", timeout=LIVE_MS)
+        elif "/crews/" in tab.url:
+            card = tab.locator("#graph [data-agent=orion]")
+            expect(card).to_have_attribute("data-state", "done", timeout=LIVE_MS)
+    run.finish("failed", reason="task_failed", message="It failed.")
+    for tab in tabs:
+        if "/runs/" in tab.url:
+            badge = tab.locator("#run-head .status-badge")
+            expect(badge).to_have_text("Failed", timeout=LIVE_MS)
+
+
+def test_a_closed_tab_leaves_its_streams(browser, acme, one_socket):
+    browser.sign_in(acme.operator)
+    staying, leaving = browser.tab(), browser.tab(acme.crew.get_absolute_url())
+    state(leaving, "live")
+    leaving.close()
+    again = browser.tab(acme.crew.get_absolute_url())
+    state(again, "live")
+    state(staying, "live")
+
+
+def test_signing_out_in_one_tab_ends_all_and_another_user_gets_nothing_of_it(browser, acme, globex):
+    browser.sign_in(acme.operator)
+    stale, leaving = browser.tab(), browser.tab()
+    for tab in (stale, leaving):
+        state(tab, "live")
+    leaving.get_by_role("button", name="Sign out").click()
+    state(stale, "offline")
+    expect(stale.locator("[data-live-text]").first).to_have_text("signed out: reload to sign in")
+    browser.sign_in(globex.operator)
+    theirs = browser.tab()
+    state(theirs, "live")
+    # As if it tried again, with the cookie of the user who has signed in since.
+    stale.evaluate(
+        """async () => {
+            const { MissionWebSocket } = await import("/static/realtime/websocket.js");
+            const { PageSocket } = await import("/static/realtime/pages/page_socket.js");
+            window.frames_ = [];
+            window.again = new MissionWebSocket(null, { WebSocket: PageSocket });
+            window.again.subscribe((frame) => window.frames_.push(frame));
+            window.again.connect();
+        }"""
+    )
+    eventually(lambda: stale.evaluate("window.again.state") == "failed")
+    globex.start_run()
+    badge = theirs.locator(f"#crew-{globex.crew.pk} .status-badge")
+    expect(badge).to_have_text("Busy", timeout=LIVE_MS)
+    assert stale.evaluate("window.frames_") == []
+    assert globex.crew.name not in stale.content()
+
+
+def test_a_lost_membership_ends_the_streams_and_not_the_socket(browser, acme, globex):
+    Membership.objects.create(user=acme.viewer, organization=globex.organization)
+    browser.sign_in(acme.viewer)
+    dashboard, crew = browser.tab(), browser.tab(acme.crew.get_absolute_url())
+    for tab in (dashboard, crew):
+        state(tab, "live")
+    Membership.objects.filter(user=acme.viewer, organization=acme.organization).delete()
+    expect(crew.locator("h1")).to_have_text("Not found", timeout=LIVE_MS)
+    state(dashboard, "live")
+    run = globex.start_run()
+    badge = dashboard.locator(f"#crew-{run.crew_id} .status-badge")
+    expect(badge).to_have_text("Busy", timeout=LIVE_MS)
+
+
+def test_without_shared_workers_a_page_has_one_socket_of_its_own(browser, acme):
+    browser.sign_in(acme.operator)
+    for _ in range(9):
+        acme.start_run()
+    browser.context.add_init_script(NO_WORKERS)
+    sockets = []
+    page = browser.tab("/login/")
+    page.on("websocket", lambda socket: sockets.append(socket.url))
+    page.goto(acme.crew.get_absolute_url())
+    state(page, "live")
+    assert ["/ws/live" in url for url in sockets] == [True]
+
+
+def test_when_the_worker_ends_another_takes_over(browser, acme, chromium):
+    browser.sign_in(acme.operator)
+    run = acme.start_run()
+    tabs = [browser.tab(run.get_absolute_url()) for _ in range(2)]
+    for tab in tabs:
+        state(tab, "live")
+    control = chromium.new_browser_cdp_session()
+    targets = control.send("Target.getTargets", {"filter": [{}]})["targetInfos"]
+    (worker,) = [target for target in targets if target["type"] == "shared_worker"]
+    control.send("Target.closeTarget", {"targetId": worker["targetId"]})
+    control.detach()
+    work(run, run.plan["tasks"][0])
+    for tab in tabs:
+        state(tab, "live")
+        expect(tab.locator("body")).to_contain_text("hello", timeout=LIVE_MS)
+    targets = chromium.new_browser_cdp_session().send("Target.getTargets", {"filter": [{}]})
+    workers = [t for t in targets["targetInfos"] if t["type"] == "shared_worker"]
+    assert [t["targetId"] for t in workers] != [worker["targetId"]]
+    assert len(workers) == 1
