@@ -152,8 +152,38 @@ class Run(Scope):
         """What to ask the server before the call begins, if anything."""
         if not (always or self.reporter.settings.approvals):
             return None
-        call = {"tool": str(tool), "agent_id": place.agent_id, "task_id": place.task_id}
-        return Question(self, {**call, "params": dict(params or {})}, always)
+        return Question(self, self._call(tool, params, place.agent_id, place.task_id), always)
+
+    def require_approval(
+        self, tool: str, params: Mapping[str, Any] | None = None, /, *, agent_id: str | None = None
+    ) -> None:
+        """Wait until a person has approved a call that something else carries out, as a framework.
+
+        Call it before the call begins, for example first in the tool's own function. Raises `Denied`.
+        """
+        Question(self, self._asked(tool, params, agent_id), always=True).wait()
+
+    async def arequire_approval(
+        self, tool: str, params: Mapping[str, Any] | None = None, /, *, agent_id: str | None = None
+    ) -> None:
+        """The same for async code."""
+        await Question(self, self._asked(tool, params, agent_id), always=True).wait_async()
+
+    def _asked(
+        self, tool: str, params: Mapping[str, Any] | None, agent_id: str | None
+    ) -> dict[str, Any]:
+        here = context.current()
+        here = here if here is not None and here.run is self else self
+        if agent_id is not None and identifier(agent_id) != here.agent_id:
+            return self._call(tool, params, identifier(agent_id), None)
+        return self._call(tool, params, here.agent_id, here.task_id)
+
+    @staticmethod
+    def _call(
+        tool: str, params: Mapping[str, Any] | None, agent_id: str | None, task_id: str | None
+    ) -> dict[str, Any]:
+        place = {"agent_id": agent_id, "task_id": task_id}
+        return {"tool": str(tool), "params": dict(params or {}), **place}
 
     @property
     def _is_here(self) -> bool:

@@ -1,0 +1,76 @@
+"""Tools that a framework carries out, and that wait for approval with the package's help."""
+
+import asyncio
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import crewops_client as crewops
+import pytest
+from crewops_client.adapters import openai_agents_approvals
+from django.db import connection
+
+from runs.models import Approval
+from tests.live import eventually
+from tests.test_approvals_of_programs import decide, use
+
+__all__ = ["use"]  # the fixture
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_tool_of_a_framework_waits(use):
+    async def whole() -> list[Any]:
+        async with crewops.run("release-crew") as run, run.agent("orion"):
+            asked = [run.arequire_approval("deploy", {"env": env}) for env in ("test", "prod")]
+            return await asyncio.gather(*asked, person(2), return_exceptions=True)
+
+    test, prod, _ = asyncio.run(whole())
+    assert test is None
+    assert str(prod) == "deploy: Denied by acme-operator: prod"
+    assert {approval.agent_id for approval in Approval.objects.all()} == {"orion"}
+
+
+async def person(count: int) -> None:
+    """Approves calls for tests, and denies those for production."""
+
+    def act() -> None:
+        eventually(lambda: Approval.objects.pending().count() == count, 20)
+        for approval in Approval.objects.select_related("run__crew"):
+            env = approval.params["env"]
+            decide(approval, "approved" if env == "test" else "denied", env)
+        connection.close()
+
+    await asyncio.to_thread(act)
+
+
+def test_interruptions_of_openai_agents_are_decided(use):
+    """With the shapes of 0.24.0; `docs/integrations/openai-agents.md` has the loop around it."""
+    decided = {}
+    state = SimpleNamespace(
+        approve=lambda item: decided.update({item.raw_item.call_id: "approved"}),
+        reject=lambda item, rejection_message: decided.update(
+            {item.raw_item.call_id: rejection_message}
+        ),
+    )
+
+    def interruption(call_id: str, env: str) -> SimpleNamespace:
+        call = SimpleNamespace(name="deploy", call_id=call_id, arguments=json.dumps({"env": env}))
+        return SimpleNamespace(name="deploy", raw_item=call, agent=SimpleNamespace(name="Orion"))
+
+    items = [interruption("c1", "prod"), interruption("c2", "test")]
+    result = SimpleNamespace(interruptions=items, to_state=lambda: state)
+
+    async def whole() -> Any:
+        async with crewops.run("release-crew"):
+            returned, _ = await asyncio.gather(openai_agents_approvals.decide(result), person(2))
+            return returned
+
+    assert asyncio.run(whole()) is state
+    assert decided == {"c1": "deploy: Denied by acme-operator: prod", "c2": "approved"}
+    assert Approval.objects.first().agent_id == "Orion"
+
+
+def test_outside_of_a_run_nobody_can_be_asked(use):
+    with pytest.raises(RuntimeError, match=r"crewops\.run"):
+        asyncio.run(openai_agents_approvals.decide(SimpleNamespace(interruptions=[])))
