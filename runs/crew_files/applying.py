@@ -11,7 +11,7 @@ from difflib import unified_diff
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 
 from crews.models import Agent, Crew, Organization, Task
 from runs.crew_files.faults import Fault, Invalid, Path
@@ -21,6 +21,7 @@ from runs.execution import credentials
 CREW_FIELDS = ("name", "description", "is_active", "max_active_runs")
 LAST_PLACE = 32767  # of the column `order`
 SAME = 3  # unchanged lines around each change
+TAKEN = "Somebody else has just taken this name or slug. Open the page again."
 NO_SLUG = "A crew keeps its slug and its organization. Write slug: {} and organization: {}."
 
 
@@ -196,16 +197,20 @@ def _update(record: Agent | Task, values: dict[str, Any], path: Path) -> Any:
 
 def _save(record: models.Model, path: Path, about: str = "") -> None:
     """``about`` is the field that faults of the whole record are about."""
+    whole = (*path, about) if about else path
     try:
         record.full_clean()
     except ValidationError as refused:
-        whole = (*path, about) if about else path
         raise Invalid(
             Fault(whole if name == NON_FIELD_ERRORS else (*path, name), message)
             for name, messages in refused.message_dict.items()
             for message in messages
         ) from None
-    record.save()
+    try:
+        with transaction.atomic():
+            record.save()
+    except IntegrityError:
+        raise Invalid([Fault(whole, TAKEN)]) from None
 
 
 def _refuse_secrets(description: Description, organization: Organization) -> None:

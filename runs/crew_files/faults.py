@@ -9,6 +9,8 @@ from rest_framework import serializers
 Path = tuple[str | int, ...]
 
 MAX_FAULTS = 50  # reported at once
+MAX_PLACE_CHARS = 200  # a key of the file may be longer
+MAX_CHARS = 1000  # of a fault as one line; a value of the file may be longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +25,13 @@ class Fault:
     def place(self) -> str:
         """``tasks[2].name``, or "" for the whole description."""
         parts = (f"[{key}]" if isinstance(key, int) else f".{key}" for key in self.path)
-        return "".join(parts).lstrip(".")
+        return "".join(parts).lstrip(".")[:MAX_PLACE_CHARS]
 
     def __str__(self) -> str:
+        """One line for a terminal: control characters of the file are escaped."""
         line = f"line {self.line}" if self.line else ""
-        return ": ".join(filter(None, (line, self.place, self.message)))
+        whole = ": ".join(filter(None, (line, self.place, self.message)))
+        return "".join(map(_visible, whole[:MAX_CHARS]))
 
 
 class Invalid(Exception):
@@ -65,6 +69,10 @@ def refuse(message: str, *path: str | int) -> serializers.ValidationError:
     for key in reversed(path):
         detail = {key: detail}
     return serializers.ValidationError(detail)
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else ascii(character)[1:-1]
 
 
 def _line(path: Path, lines: Mapping[Path, int]) -> int:

@@ -162,3 +162,11 @@ def test_an_active_run_keeps_its_plan(acme, description):
     applied(acme, description | {"tasks": []})
     run.refresh_from_db()
     assert run.plan == plan
+
+
+def test_two_at_once_who_create_the_same_crew(acme, description, monkeypatch):
+    # The other one comes after the check.
+    monkeypatch.setattr(Crew, "validate_constraints", lambda *args, **kwargs: None)
+    with pytest.raises(Invalid, match="Somebody else has just taken this name or slug"):
+        apply(check(description), None, acme.organization)
+    assert Crew.objects.filter(organization=acme.organization).count() == 1

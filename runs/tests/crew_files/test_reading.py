@@ -137,3 +137,11 @@ def test_values_are_those_of_yaml_1_2():
     text = "[no, on, 012, 1_000, 12:30, 2024-01-01, 1e3, null, ~, true, -3, 1.5, '3']"
     expected = ["no", "on", "012", "1_000", "12:30", "2024-01-01", "1e3", None, None, True, -3, 1.5]
     assert read(text)[0] == [*expected, "3"]
+
+
+def test_a_fault_on_a_terminal_is_one_line_without_control_characters():
+    (fault,) = faults(CREW + f'"\\e[31m\\n{"x" * 1000}": 1\n')
+    assert fault.startswith("line 22: \\x1b[31m\\nxxx")
+    assert "xxx: Unknown key. Known: organization" in fault
+    assert fault.isprintable()
+    assert len(fault) < 500

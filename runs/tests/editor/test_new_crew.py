@@ -41,6 +41,11 @@ def test_a_duplicate_is_a_new_crew_with_the_same_parts(acme, editor_of):
     }
 
 
+def test_the_editor_leads_to_what_has_a_page_of_its_own(acme, editor):
+    for page in ("approval-rules", "schedule", "crew-file"):
+        assert f'href="{reverse(page, args=[acme.crew.pk])}"' in editor.page
+
+
 @pytest.mark.parametrize(("role", "is_linked"), [("admin", 1), ("operator", 0), ("viewer", 0)])
 def test_only_admins_find_the_links(acme, editor_of, role, is_linked):
     user = getattr(acme, role)
