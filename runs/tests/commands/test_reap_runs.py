@@ -40,7 +40,9 @@ def test_the_loop_outlives_a_database_that_is_away(tmp_path):
     migrated = Process("manage.py", "migrate", "--verbosity=0", **database)
     eventually(lambda: not migrated.running, within_s=60)
     with sqlite3.connect(here / "crewops.sqlite3") as connection:
-        connection.execute("INSERT INTO runs_worker VALUES ('w', '2001-01-01 00:00:00', '')")
+        connection.execute(
+            "INSERT INTO runs_worker (name, last_seen, tier) VALUES ('w', '2001-01-01 00:00:00', '')"
+        )
     connection.close()
     here.rename(away)
     process = Process("manage.py", "reap_runs", "--loop", REAPER_INTERVAL_S="0.1", **database)
