@@ -36,7 +36,7 @@ class QuestionSerializer(serializers.Serializer):
     )
 
 
-class DecisionSerializer(serializers.Serializer):
+class CallDecisionSerializer(serializers.Serializer):
     decision = serializers.ChoiceField(["approved", "denied", "expired", "not_needed"])
     by = serializers.CharField(help_text="A user or an API key.")
     note = serializers.CharField()
@@ -57,7 +57,7 @@ class AskView(APIView):
     @extend_schema(
         request=QuestionSerializer,
         responses={
-            200: DecisionSerializer,
+            200: CallDecisionSerializer,
             400: OpenApiResponse(description="Not valid."),
             403: OpenApiResponse(description="Not sent with an API key that has `report`."),
             404: OpenApiResponse(description="The run has had no boot."),
