@@ -110,6 +110,7 @@ QUERIES = (
     *("api/approvals/?status=pending", "api/approvals/?crew={crew}", "approvals/?crew={crew}"),
     *("approvals/?status=denied", "approvals/?status=all"),
     *("api/runs/?status=failed", "api/runs/?crew={crew}", "runs/?status=failed"),
+    *("runs/{run}/?at={now}", "runs/{run}/live/?at={now}"),
 )
 MATCHES_ANY = {"api/": "nowhere/"}
 
@@ -147,7 +148,12 @@ def pages(grown: Grown) -> dict[str, str]:
         + MATCHES_ANY.get(route, "")
         for route in BUDGET
     }
-    found |= {query: query.format(crew=grown.crew) for query in QUERIES}
+    of = {
+        "crew": grown.crew,
+        "run": grown.newest_run,
+        "now": f"{timezone.now():%Y-%m-%dT%H:%M:%SZ}",
+    }
+    found |= {query: query.format(**of) for query in QUERIES}
     return {name: f"/{path}" for name, path in found.items()}
 
 

@@ -22,7 +22,7 @@ FOLLOWING, FOLLOWING_BYTES = 200, 128 * 1024  # events sent with a state, for pl
 @never_cache
 @require_safe
 def recording(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """From when to when the run is known, and its errors and handoffs.
+    """From when to when the run is known, and its errors, handoffs and requests for approval.
 
     With ``is_complete`` false, ask again: a part of a long log is read in each request.
     """

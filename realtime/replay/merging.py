@@ -49,16 +49,25 @@ _head = msgspec.json.Decoder(_Head)
 _frame = msgspec.json.Decoder(dict[str, Any])
 
 
-def after(run: Run, place: Place, *, page: int = log.PAGE_EVENTS) -> Iterator[Logged]:
-    """The events after ``place``, in order of time. Events of other runs come without a frame.
+def positions(run: Run) -> dict[str, log.Position]:
+    """The positions of the run's stream and of its crew's graph stream, if there are any."""
+    return log.existing_positions([streams.run(run.pk), streams.graph(run.crew_id)])
+
+
+def after(
+    run: Run, place: Place, ends: dict[str, log.Position], *, page: int = log.PAGE_EVENTS
+) -> Iterator[Logged]:
+    """The events after ``place`` until the positions ``ends``, in order of time.
+
+    Events of other runs come without a frame.
 
     A stream is in the order of its seqs, so an event counts as no earlier than those before it,
     whatever the clock of the process that wrote it.
     """
     at, run_seq, graph_seq = place
     both = heapq.merge(
-        _stream("run", streams.run(run.pk), run_seq, at, page),
-        _stream("graph", streams.graph(run.crew_id), graph_seq, at, page),
+        _stream("run", streams.run(run.pk), run_seq, at, page, ends),
+        _stream("graph", streams.graph(run.crew_id), graph_seq, at, page, ends),
         key=lambda read: read.at,
     )
     last = None  # the time until which other hosts may still have written events of an ended run
@@ -94,8 +103,11 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _stream(kind: str, name: str, since: int, at: str, page: int) -> Iterator[_Read]:
-    while entries := log.read(name, since, limit=page):
+def _stream(
+    kind: str, name: str, since: int, at: str, page: int, ends: dict[str, log.Position]
+) -> Iterator[_Read]:
+    last = ends[name].head if name in ends else 0
+    while since < last and (entries := log.read(name, since, limit=page)):
         for entry in entries:
             head = _head.decode(entry.text)
             at = max(at, head.timestamp)

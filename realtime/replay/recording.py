@@ -30,7 +30,7 @@ SHOWN = (  # of a tool
 )  # fmt: skip
 TROUBLE = ("failed", "error", "completed_with_errors")
 
-Mark = tuple[str, str, str]  # time, kind (error or handoff), label
+Mark = tuple[str, str, str]  # time, kind (error, handoff or approval), label
 
 
 class Recording(NamedTuple):
@@ -45,21 +45,26 @@ class Recording(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """The state at ``at``, and the events that follow, all up to the time ``until``."""
+    """The state at ``at``, and the events that follow, all up to the time ``until``.
+
+    The state is that of each moment from ``since`` to before ``next``; "" if nothing has followed.
+    """
 
     at: str
     state: CrewState
     events: list[Logged]
     until: str
+    since: str
+    next: str
 
 
 def recording(run: Run, *, budget_s: float = BUDGET_S) -> Recording | None:
     """Make the missing checkpoints, for at most ``budget_s``. ``None`` without any event yet."""
-    positions = _positions(run)
+    positions = merging.positions(run)
     usable = _usable(run, positions)
     newest, marks = usable.order_by("-number").first(), []
     if newest is None or not newest.is_end:
-        newest, marks = _extend(run, newest, budget_s)
+        newest, marks = _extend(run, newest, positions, budget_s)
         if newest is None:
             return None
     rows = list(usable.order_by("number").values_list("at", "run_seq", "marks"))
@@ -82,10 +87,11 @@ def at(run: Run, moment: str, *, following: int = 0, size: int = 0) -> Moment | 
 
     Also returns ``following`` events after it, or fewer with ``size`` bytes.
     """
-    rows = _usable(run, _positions(run))
+    positions = merging.positions(run)
+    rows = _usable(run, positions)
     newest = rows.order_by("-number").first()
     if newest is None or (not newest.is_end and newest.at < moment):
-        newest, _ = _extend(run, newest, BUDGET_S)
+        newest, _ = _extend(run, newest, positions, BUDGET_S)
         if newest is None:
             return None
         if newest.pk is not None:  # more than could be read now, or the run's end
@@ -98,11 +104,13 @@ def at(run: Run, moment: str, *, following: int = 0, size: int = 0) -> Moment | 
     state, place = loaded(checkpoint), _place(checkpoint)
     moment = max(moment, place.at)
     events: list[Logged] = []
-    until = moment
-    for logged in merging.after(run, place, page=PAGE_EVENTS):
+    until, since, following_at = moment, place.at, ""
+    for logged in merging.after(run, place, positions, page=PAGE_EVENTS):
         if logged.place.at <= moment:
             _apply(state, logged)
+            since = logged.place.at
             continue
+        following_at = following_at or logged.place.at
         if len(events) >= following or size <= 0:
             # Events at the same time belong together: those at the end may not be all.
             events = [one for one in events if one.place.at < logged.place.at]
@@ -112,7 +120,7 @@ def at(run: Run, moment: str, *, following: int = 0, size: int = 0) -> Moment | 
             events.append(logged)
             size -= logged.size
         until = logged.place.at
-    return Moment(moment, lean(state), events, until)
+    return Moment(moment, lean(state), events, until, since, following_at)
 
 
 def lean(state: CrewState) -> CrewState:
@@ -128,10 +136,6 @@ def loaded(checkpoint: Checkpoint) -> CrewState:
     return msgspec.json.decode(zlib.decompress(checkpoint.state), type=CrewState)
 
 
-def _positions(run: Run) -> dict[str, log.Position]:
-    return log.existing_positions([streams.run(run.pk), streams.graph(run.crew_id)])
-
-
 def _usable(run: Run, positions: dict[str, log.Position]) -> Any:
     """The checkpoints whose following events have not been pruned."""
     names = [streams.run(run.pk), streams.graph(run.crew_id)]
@@ -142,7 +146,7 @@ def _usable(run: Run, positions: dict[str, log.Position]) -> Any:
 
 
 def _extend(
-    run: Run, newest: Checkpoint | None, budget_s: float
+    run: Run, newest: Checkpoint | None, positions: dict[str, log.Position], budget_s: float
 ) -> tuple[Checkpoint | None, list[Mark]]:
     """Make checkpoints after the newest. Return the last one, and the marks it does not have.
 
@@ -156,7 +160,7 @@ def _extend(
     state, place, marks = loaded(newest), _place(newest), []
     read = size = 0
     is_end = False
-    for logged in merging.after(run, place, page=PAGE_EVENTS):
+    for logged in merging.after(run, place, positions, page=PAGE_EVENTS):
         place = logged.place
         read, size = read + 1, size + logged.size
         if logged.frame is not None:
@@ -233,6 +237,8 @@ def _marks(moment: str, frame: dict[str, Any]) -> Iterator[Mark]:
     kind = frame["type"]
     if kind == "handoff":
         yield moment, "handoff", f"{frame['from_agent_id']} to {frame['to_agent_id']}"[:LABEL_CHARS]
+    elif kind == "approval_requested":
+        yield moment, "approval", f"{frame['agent_id']}: {frame['tool']}"[:LABEL_CHARS]
     elif kind == "error":
         yield moment, "error", frame["message"][:LABEL_CHARS]
     elif kind in ("tool_end", "llm_end") and frame["status"] in TROUBLE:

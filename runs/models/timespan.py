@@ -10,13 +10,15 @@ class TimeSpan(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 
+    as_of: datetime | None = None  # of a row as it was: the present of its duration
+
     class Meta:
         abstract = True
 
     @property
     def duration_s(self) -> float:
         """Seconds from start to end, or until now; 0 if it never started. Never negative."""
-        return seconds_between(self.started_at, self.ended_at)
+        return seconds_between(self.started_at, self.ended_at or self.as_of)
 
 
 def seconds_between(started_at: datetime | None, ended_at: datetime | None) -> float:

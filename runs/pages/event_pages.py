@@ -1,5 +1,6 @@
 """The events of a large run, in pages. Each page reads only the rows near its end."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -93,9 +94,13 @@ class EventPage:
         before: Place | None = None,
         *,
         names_people: bool = False,
+        until: datetime | None = None,
+        cut: Callable[..., list[Any]] = list,
     ) -> None:
-        self._names_people = names_people
-        self._run, self._outline, self._before = run, outline, before
+        """``until``: the moment of the past that is shown. ``cut`` returns rows as they were then."""
+        self._names_people, self._until, self._cut = names_people, until, cut
+        end = Place(until, len(RANK), "") if until and not run.is_over else None
+        self._run, self._outline, self._before = run, outline, before or end
         # That were read, with the newest of the run:
         self.model_calls: list[ModelCall] = []
         self.controls: list[Control] = []
@@ -127,25 +132,28 @@ class EventPage:
             tools.setdefault(tool.task_execution_id, []).append(tool)
         run, names = self._run, self._outline.names
         told = [requested(run)]
-        for span in agent_spans(run):
+        for span in self._cut(agent_spans(run, self._until)):
             told += of_agent(run, names.get(span.agent_id, span.agent_id), span, self._outline)
         for task in tasks:
             name = names.get(task.agent_id, task.agent_id)
             told += of_task(task, name, tools.get(task.pk, []))
         newest = run.controls.order_by("-requested_at", "-pk")
-        self.controls = self._newest(run.controls.all(), control_events.TIMES, newest)
+        self.controls = self._cut(self._newest(run.controls.all(), control_events.TIMES, newest))
         for control in self.controls:
             told += control_events.of_control(control, names_people=self._names_people)
-        for approval in self._newest(run.approvals.all(), APPROVAL):
+        for approval in self._cut(self._newest(run.approvals.all(), APPROVAL)):
             told += of_approval(approval, names, names_people=self._names_people)
         if run.is_reported:
             newest = run.calls.order_by("-started_at", "-pk")
-            self.model_calls = self._newest(run.calls.all(), LLM, newest)
+            self.model_calls = self._part(self._newest(run.calls.all(), LLM, newest))
             for call in self.model_calls:
                 told += of_call(call, names)
-            handoffs = self._newest(run.handoffs.all(), {"handoff": "at"})
+            handoffs = self._part(self._newest(run.handoffs.all(), {"handoff": "at"}))
             told += [of_handoff(handoff, names) for handoff in handoffs]
         return told
+
+    def _part(self, rows: list[Any]) -> list[Any]:
+        return rows if self._cut is list else self._cut(rows, is_part=True)
 
     def _tasks(self) -> list[TaskExecution]:
         """Return the tasks that were running since a certain task started.
@@ -170,14 +178,14 @@ class EventPage:
         if goes_on:
             self._since = near[number - 1][0]
             begun = begun.filter(Q(ended_at=None) | Q(ended_at__gte=self._since))
-        return list(begun)
+        return self._cut(begun)
 
     def _tools(self, tasks: list[TaskExecution]) -> list[Call]:
         """Return the tools that started last before the page's end, and those that ended last."""
         agent_of = {task.pk: task.agent_id for task in tasks}
         calls = ToolExecution.objects.unscoped().filter(task_execution__in=agent_of)
         rows = self._newest(calls.values_list(*CALL, named=True), TOOL)
-        return [Call(*row, agent_of[row.task_execution]) for row in rows]
+        return self._cut(Call(*row, agent_of[row.task_execution]) for row in rows)
 
     def _newest(
         self, rows: QuerySet[Any], kinds: dict[str, str], *also: QuerySet[Any]

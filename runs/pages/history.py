@@ -126,14 +126,18 @@ class AgentSpan:
         return cls(first.agent_id, first.started_at, max(ends, default=None), statuses)
 
 
-def agent_spans(run: Run) -> list[AgentSpan]:
-    """Read one span for each agent, in one query."""
+def agent_spans(run: Run, until: datetime | None = None) -> list[AgentSpan]:
+    """Read one span for each agent, in one query: as it is now, or as it was at ``until``."""
     rows = run.agent_executions if run.is_reported else run.task_executions
-    counts = {status: Count("pk", filter=Q(status=status)) for status in STATUSES}
+    began, ended = (Q(started_at__lte=until), Q(ended_at__lte=until)) if until else (Q(), Q())
+    counts = {status: Count("pk", filter=Q(status=status) & ended) for status in STATUSES}
+    if until:
+        counts["running"] = Count("pk", filter=Q(ended_at=None) | Q(ended_at__gt=until))
     grouped = (
-        rows.order_by()
+        rows.filter(began)
+        .order_by()
         .values("agent_id")
-        .annotate(began=Min("started_at"), ended=Max("ended_at"), **counts)
+        .annotate(began=Min("started_at"), ended=Max("ended_at", filter=ended), **counts)
     )
     return [
         AgentSpan(

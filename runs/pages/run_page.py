@@ -13,10 +13,11 @@ from uuid import uuid4
 
 from django.db.models import Count
 
-from runs.models import Approval, Run, TaskExecution, ToolExecution, Worker, retry
+from runs.models import Run, TaskExecution, ToolExecution, Worker, retry
 from runs.pages import transcript
+from runs.pages.run_history import RunHistory
 from runs.pages.run_outline import PlannedTask
-from runs.pages.run_record import TOOLS_AT_MOST, RunRecord
+from runs.pages.run_record import TOOLS_AT_MOST
 from runs.pages.task_rows import Step, TaskRow
 from runs.pages.timeline import Timeline
 from runs.pages.versions import version
@@ -38,7 +39,7 @@ REASONS = {
 }
 
 
-class RunPage(RunRecord):
+class RunPage(RunHistory):
     """``run`` and the data of its page. ``with_output`` also reads the ends of the outputs."""
 
     TOOLS_AT_MOST = TOOLS_AT_MOST
@@ -126,19 +127,6 @@ class RunPage(RunRecord):
         until = self.run.started_at or self.run.ended_at or self.now
         return max((until - self.run.created_at).total_seconds(), 0.0)
 
-    @cached_property
-    def waiting(self) -> dict[str, list[Approval]]:
-        """The calls that wait for approval, by the id of their task."""
-        by_task: dict[str, list[Approval]] = {}
-        for approval in self.approvals:
-            if approval.is_pending:
-                by_task.setdefault(str(approval.task_id), []).append(approval)
-        return by_task
-
-    @property
-    def waiting_count(self) -> int:
-        return sum(map(len, self.waiting.values()))
-
     @property
     def weakness(self) -> str:
         """What the tier of the run's tools lacked; "" if nothing, or if the tier is unknown."""
@@ -162,6 +150,8 @@ class RunPage(RunRecord):
         if not self.run.is_over:
             return []
         newest = self.run.retries.order_by("-created_at", "-pk").defer("plan")
+        if self.past:
+            newest = newest.filter(created_at__lte=self.now)
         return list(newest[:RETRIES_AT_MOST])[::-1]
 
     @property
@@ -178,9 +168,7 @@ class RunPage(RunRecord):
         return Worker.objects.alive().exists()
 
     def _task_rows(self) -> Iterator[TaskRow]:
-        tails = {}
-        if self._with_output:
-            tails = transcript.tails(self._tools[-TAILS_AT_MOST:], TAIL_CHARS)
+        tails = self._tails()
         called: dict[Any, list[ToolExecution]] = {}
         for tool in self._tools:
             called.setdefault(tool.task_execution_id, []).append(tool)
@@ -205,6 +193,19 @@ class RunPage(RunRecord):
                 run_status=self.run.status,
             )
 
+    def _tails(self) -> dict[Any, str]:
+        """The ends of outputs. A page of the past has all that it shows of them."""
+        if self.past:
+            wanted = [tool for tool in self._tools if self._is_wanted(tool)]
+            return transcript.tails_until(wanted[-TAILS_AT_MOST:], TAIL_CHARS)
+        if self._with_output:
+            return transcript.tails(self._tools[-TAILS_AT_MOST:], TAIL_CHARS)
+        return {}
+
+    def _is_wanted(self, tool: ToolExecution) -> bool:
+        is_open = tool.pk == self.shown_first or tool.status == "running"
+        return is_open or str(tool.pk) in self.window.opened
+
     def _step_counts(self, tasks: list[PlannedTask]) -> dict[str, int]:
         """How many tools these tasks have called: nobody has planned them."""
         closed = [task.task_id for task in tasks if task.task_id not in self.open_tasks]
@@ -226,15 +227,14 @@ class RunPage(RunRecord):
         tails: dict[Any, str],
     ) -> Iterator[Step]:
         for number, tool in enumerate(called, start=1):
-            is_open = tool.pk == self.shown_first
-            wanted = is_open or tool.status == "running" or str(tool.pk) in self.window.opened
             yield Step(
                 number,
                 tool.tool,
                 tool,
                 transcript.plain(tails.get(tool.pk, "")),
-                has_body=not self.is_large or wanted,
-                is_open=is_open,
+                has_body=not self.is_large or self._is_wanted(tool),
+                is_open=tool.pk == self.shown_first,
+                has_past_output=self.past is not None and tool.pk in tails,
             )
         # Of future steps only the name is shown: their parameters have not been redacted.
         if execution is None or execution.status == TaskExecution.Status.RUNNING:

@@ -1,6 +1,5 @@
 """The records that the run page reads: with a fixed number of queries, for a large run in part."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -8,33 +7,37 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from runs.models import Approval, Control, ModelCall, Run, TaskExecution, ToolExecution
-from runs.pages.approval_events import of_approval
-from runs.pages.control_events import of_control
+from runs.models import ModelCall, Run, TaskExecution, ToolExecution
 from runs.pages.event_pages import EventPage
-from runs.pages.history import Entry, agent_spans, entries, of_agent
-from runs.pages.model_events import of_call, of_handoff
+from runs.pages.past import Past
 from runs.pages.run_outline import TASKS_AT_ONCE, outline_of
 from runs.pages.run_window import Window
 from runs.pages.timeline_lanes import chosen_lanes
 
 TOOLS_AT_MOST = 100  # the newest; a page with more is not useful
-CONTROLS_AT_MOST = 100  # the newest
-CONTROLS_LISTED = 5
 CALLS_AT_MOST = 100  # of models, the newest, in the timeline of a large run
 REPORTED_AT_ONCE = 400  # events; a run that has had more is large, whatever its tasks
-APPROVALS_AT_MOST = 200
 RUNNING_AT_MOST = 5  # running tasks that are open by default
 RECENT = 100  # newest tasks, which decide which lanes are at work
 
 
 class RunRecord:
-    """``run``, the task executions that its page shows, and the tools of the open tasks."""
+    """``run``, the task executions that its page shows, and the tools of the open tasks.
+
+    With ``past``, all of them as they were at that moment.
+    """
 
     def __init__(
-        self, run: Run, *, with_output: bool = False, window: Window | None = None
+        self,
+        run: Run,
+        *,
+        with_output: bool = False,
+        window: Window | None = None,
+        past: Past | None = None,
     ) -> None:
-        self.run = run
+        self.run, self.past = run, past
+        self._cut = past.cut if past else list
+        self._until = past.at if past and not past.is_over else None
         self.window = window or Window()
         self.outline = outline_of(run)
         self._with_output = with_output
@@ -61,13 +64,17 @@ class RunRecord:
             self._read_shown()
         self._tools = self._read_tools()
         # Taken after reading, so that nothing that was read is in the future.
-        self.now: datetime = timezone.now()
+        self.now: datetime = past.at if past else timezone.now()
 
     def _read_part(self) -> None:
         """Read the status of each task of a large run, and the agents of the newest tasks."""
-        tasks = self.run.task_executions
-        ordered = tasks.order_by("order", "started_at").values_list("task_id", "status")
-        self.statuses = {str(task): status for task, status in ordered}
+        ordered = self.run.task_executions.order_by("order", "started_at")
+        if self.past and not self.past.is_over:
+            rows = ordered.values_list("task_id", "status", "started_at", "ended_at")
+            self.statuses = self.past.statuses(rows)
+        else:
+            rows = ordered.values_list("task_id", "status")
+            self.statuses = {str(task): status for task, status in rows}
         # Tasks start in order, so the last ones are the newest.
         last = (self.outline.task(task) for task in list(self.statuses)[: -RECENT - 1 : -1])
         self._recent = [(task.agent_id, self.statuses[task.task_id]) for task in last if task]
@@ -84,7 +91,7 @@ class RunRecord:
         )
 
     def _add(self, tasks: QuerySet[TaskExecution]) -> None:
-        self._executions = list(tasks.order_by("order", "started_at"))
+        self._executions = self._cut(tasks.order_by("order", "started_at"))
         self._execution_of = {str(execution.task_id): execution for execution in self._executions}
         self._of = {execution.pk: execution for execution in self._executions}
 
@@ -113,7 +120,7 @@ class RunRecord:
         """Return the newest tools of the open tasks, oldest first."""
         of = [self._execution_of[task].pk for task in self.open_tasks if task in self._execution_of]
         newest = self._calls().filter(task_execution__in=of).order_by("-started_at", "-id")
-        tools = list(newest[: TOOLS_AT_MOST + 1])[::-1]
+        tools = self._cut(newest[: TOOLS_AT_MOST + 1])[::-1]
         self.leaves_out = len(tools) > TOOLS_AT_MOST
         for tool in tools:
             tool.task_execution = self._of[tool.task_execution_id]
@@ -130,21 +137,13 @@ class RunRecord:
         if not self.run.is_reported:
             return []
         if not self.is_large:
-            return list(self.run.calls.order_by("started_at", "id"))
+            return self._cut(self.run.calls.order_by("started_at", "id"))
         calls = sorted(self.events.model_calls, key=lambda call: call.started_at)
         return calls[-CALLS_AT_MOST:]
 
-    @cached_property
-    def approvals(self) -> list[Approval]:
-        """The approvals of the run, oldest first: all, or of a large run those that wait."""
-        if self.is_large and not self.run.crew.approvals_pending:
-            return []
-        approvals = self.run.approvals.pending() if self.is_large else self.run.approvals.all()
-        return list(approvals.order_by("requested_at", "id")[:APPROVALS_AT_MOST])
-
-    @staticmethod
-    def _calls() -> Any:
-        return ToolExecution.objects.unscoped()
+    def _calls(self) -> Any:
+        calls = ToolExecution.objects.unscoped()
+        return calls.filter(started_at__lte=self._until) if self._until else calls
 
     def _failed_with(self) -> ToolExecution | None:
         if self.run.status != Run.Status.FAILED or "failed" not in self.statuses.values():
@@ -184,52 +183,17 @@ class RunRecord:
     @cached_property
     def events(self) -> EventPage:
         """The page of events of a large run."""
-        return EventPage(self.run, self.outline, self.window.events, names_people=self.names_people)
-
-    @cached_property
-    def history(self) -> list[Entry]:
-        if self.is_large:
-            return self.events.entries
-        more = list(self._reported_entries()) if self.run.is_reported else []
-        for control in self.controls:
-            more += of_control(control, names_people=self.names_people)
-        for approval in self.approvals:
-            more += of_approval(approval, self.outline.names, names_people=self.names_people)
-        return entries(self.run, self._executions, self._tools, self.outline, more)
-
-    @cached_property
-    def controls(self) -> list[Control]:
-        """The newest controls, oldest first."""
-        if self.is_large:
-            read = sorted(self.events.controls, key=lambda control: control.requested_at)
-            return read[-CONTROLS_AT_MOST:]
-        return list(self.run.controls.order_by("-requested_at", "-pk")[:CONTROLS_AT_MOST])[::-1]
-
-    @property
-    def newest_controls(self) -> list[Control]:
-        """The controls that the page lists, the newest first. Its events list all."""
-        return self.controls[: -CONTROLS_LISTED - 1 : -1]
-
-    @property
-    def paused_s(self) -> float:
-        since = self.run.paused_at or self.now
-        return max((self.now - since).total_seconds(), 0.0)
+        return EventPage(
+            *(self.run, self.outline, self.window.events),
+            names_people=self.names_people,
+            until=self._until,
+            cut=self._cut,
+        )
 
     @property
     def names_people(self) -> bool:
         """Whether the reader may know who asked: not somebody who only has the link."""
         return bool(getattr(self.run, "is_member", False))
-
-    def _reported_entries(self) -> Iterator[Entry]:
-        names = self.outline.names
-        for span in agent_spans(self.run):
-            yield from of_agent(
-                self.run, names.get(span.agent_id, span.agent_id), span, self.outline
-            )
-        for call in self.model_calls:
-            yield from of_call(call, names)
-        for handoff in self.run.handoffs.order_by("id"):
-            yield of_handoff(handoff, names)
 
 
 def newest_first(tasks: list[TaskExecution]) -> list[TaskExecution]:

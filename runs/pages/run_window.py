@@ -1,16 +1,20 @@
 """Which part of a large run a page shows, and which parts the browser has already."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import HttpRequest
 
+from runs.events.encoding import stamp
 from runs.pages.event_pages import Place
+from runs.pages.moments import moment_in
 
 OPENED_AT_MOST = 20  # tasks and tools that a user has opened, in one request
 VERSIONS_AT_MOST = 1_000
+AT_MOST = 4  # values of `at`: a task or tool, and a moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,7 @@ class Window:
     """The part of a large run that a page shows.
 
     ``page`` is a page of tasks, from 1. Without it: the page of the task or tool ``at``, or the
-    newest. ``lanes`` is a page of the timeline's lanes, from 1. Without it: the lanes at work.
+    newest. ``moment``: of the run's past; without it, the present. ``lanes`` is a page of the timeline's lanes, from 1. Without it: the lanes at work.
     ``events`` is the place before which the page of events ends. Without it: the newest page.
 
     ``opened`` are the tasks and tools that the user has opened. ``has`` are the versions of parts
@@ -27,6 +31,7 @@ class Window:
 
     page: int | None = None
     at: str = ""
+    moment: datetime | None = None
     lanes: int | None = None
     events: Place | None = None
     opened: frozenset[str] = frozenset()
@@ -34,22 +39,31 @@ class Window:
 
     @classmethod
     def of(cls, request: HttpRequest) -> Self:
-        ids = [request.GET.get("at", ""), *request.GET.get("open", "").split(",")]
-        at, *opened = [text if is_id(text) else "" for text in ids[: OPENED_AT_MOST + 1]]
+        asked = request.GET.getlist("at")[:AT_MOST]
+        ids = request.GET.get("open", "").split(",")[:OPENED_AT_MOST]
         has = request.headers.get("X-Has", "").split(",")[:VERSIONS_AT_MOST]
         return cls(
             page=_number(request.GET.get("page", "")),
-            at=at,
+            at=next(filter(is_id, asked), ""),
+            moment=moment_in(asked),
             lanes=_number(request.GET.get("lanes", "")),
             events=Place.read(request.GET.get("events", "")),
-            opened=frozenset(filter(None, opened)),
+            opened=frozenset(filter(is_id, ids)),
             has=frozenset(filter(None, has)),
         )
 
     def query(self, **changes: Any) -> str:
         """Return the query string of this window with ``changes``. ``None`` removes a part."""
         shown = {"page": self.page, "at": self.at, "lanes": self.lanes, "events": self.events}
-        return urlencode({name: value for name, value in (shown | changes).items() if value})
+        shown |= {"moment": self.moment} | changes
+        moment = shown.pop("moment")
+        named = [(name, value) for name, value in shown.items() if value]
+        return urlencode([*named, ("at", stamp(moment))] if moment else named)
+
+    @property
+    def moment_query(self) -> str:
+        """What follows ``?at=`` and the id of a task or tool, to stay at the moment."""
+        return f"&{urlencode({'at': stamp(self.moment)})}" if self.moment else ""
 
 
 def _number(text: str) -> int | None:

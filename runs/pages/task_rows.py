@@ -17,6 +17,7 @@ class Step:
     has_body: bool = True  # else the card's content is fetched when the card is opened
     is_open: bool = False
     approval: Approval | None = None  # that the call waits for
+    has_past_output: bool = False  # the output as it was at a moment of the past
 
     @property
     def version(self) -> str:
@@ -24,7 +25,8 @@ class Step:
         if tool is None:
             return version("step", self.number, self.tool, self.approval and self.approval.pk)
         reported = (tool.message, tool.progress, tool.exit_code, tool.output_length)
-        return version("tool", tool.pk, tool.status, reported, tool.ended_at, self.has_body)
+        has = (self.has_body, self.has_past_output)
+        return version("tool", tool.pk, tool.status, reported, tool.ended_at, *has)
 
 
 @dataclass(frozen=True, slots=True)

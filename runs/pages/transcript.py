@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 
 from runs.models import OutputChunk, ToolExecution
@@ -45,6 +45,23 @@ def tails(executions: Sequence[ToolExecution], characters: int) -> dict[Any, str
     for pk, text in chunks.order_by("execution", F("offset")).values_list("execution", "text"):
         texts[pk].append(text)
     return {pk: "".join(pieces)[-characters:] for pk, pieces in texts.items()}
+
+
+def tails_until(executions: Sequence[ToolExecution], characters: int) -> dict[Any, str]:
+    """The same as `tails`, of outputs that end at the ``output_length`` of these instances."""
+    texts = dict.fromkeys((execution.pk for execution in executions), "")
+    chosen = Q(pk=None)
+    for execution in executions:
+        end = execution.output_length
+        start = max(end - characters, 0)
+        own = OutputChunk.objects.filter(execution=execution.pk, offset__lte=start)
+        begin = Coalesce(Subquery(own.order_by("-offset").values("offset")[:1]), 0)
+        chosen |= Q(execution=execution.pk, offset__lt=end, offset__gte=begin)
+    chunks = OutputChunk.objects.unscoped().filter(chosen).order_by("execution_id", "offset")
+    ends = {execution.pk: execution.output_length for execution in executions}
+    for pk, offset, text in chunks.values_list("execution", "offset", "text") if ends else ():
+        texts[pk] += text[: ends[pk] - offset]
+    return {pk: text[-characters:] for pk, text in texts.items()}
 
 
 def plain(output: str) -> str:

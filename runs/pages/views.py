@@ -1,6 +1,8 @@
 """The pages of the runs. Every view queries only records that the user may see."""
 
 import time
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,8 +23,11 @@ from crews.scoping import ScopedQuerySet
 from runs.models import CallText, IllegalMove, Run, ToolExecution
 from runs.pages import transcript
 from runs.pages.forms import RetryForm, RunFilterForm, RunRequestForm, ShareForm
+from runs.pages.past import Past
 from runs.pages.run_page import RunPage
 from runs.pages.run_window import Window
+
+PastOf = Callable[[Run, datetime], Past | None]
 
 RUNS_PER_PAGE = 25
 PROGRESS_AT_MOST = 20  # runs in one request
@@ -60,10 +65,8 @@ def runs_progress(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"runs": runs})
 
 
-@never_cache
-@require_safe
-def run(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """The run page, for members; if the run is shared, for everybody."""
+def run(request: HttpRequest, pk: UUID, *, past_of: PastOf) -> HttpResponse:
+    """The run page, for members; if the run is shared, for everybody. ``at``: of the past."""
     record = _readable(request).filter(pk=pk).first()
     if record is None:
         # Missing runs and those of others look the same. An anonymous visitor may be a member.
@@ -71,14 +74,13 @@ def run(request: HttpRequest, pk: UUID) -> HttpResponse:
             return redirect_to_login(request.get_full_path())
         raise Http404("There is no run with this id that you can see.")
     bind_contextvars(**record.log_ids)
-    page = RunPage(record, with_output=True, window=Window.of(request))
-    context = _context(request, page)
+    is_over = record.is_over
+    page = _page(request, record, past_of, with_output=True)
+    context = _context(request, page) | {"has_ended": is_over}
     return render(request, "runs/run.html", context)
 
 
-@never_cache
-@require_safe
-def run_live(request: HttpRequest, pk: UUID) -> HttpResponse:
+def run_live(request: HttpRequest, pk: UUID, *, past_of: PastOf) -> HttpResponse:
     """The parts of the run page that change, without tools' output, for an update of the page.
 
     Parts whose versions the page has already are empty elements with ``data-same``.
@@ -88,7 +90,7 @@ def run_live(request: HttpRequest, pk: UUID) -> HttpResponse:
     bind_contextvars(**record.log_ids)
     if request.method == "HEAD":
         return HttpResponse()  # a guest's page checks whether the run is still shared
-    page = RunPage(record, window=Window.of(request))
+    page = _page(request, record, past_of)
     response = render(request, "runs/_run_live.html", _context(request, page))
     # For a large run, the page requests updates less often if they cost more.
     response["Server-Timing"] = f"cpu;dur={1000 * (time.thread_time() - began):.0f}"
@@ -194,6 +196,14 @@ def _readable(request: HttpRequest) -> QuerySet[Run]:
         may_operate=Exists(Run.objects.operable_by(request.user).filter(**same)),
         may_manage=Exists(Run.objects.managed_by(request.user).filter(**same)),
     )
+
+
+def _page(request: HttpRequest, record: Run, past_of: PastOf, **options: Any) -> RunPage:
+    window = Window.of(request)
+    past = past_of(record, window.moment) if window.moment else None
+    if past:
+        record.may_operate = record.may_manage = False  # nobody acts in the past
+    return RunPage(record, window=window, past=past, **options)
 
 
 def _call_text(request: HttpRequest, pk: UUID, call_id: UUID, part: str) -> HttpResponse:

@@ -6,7 +6,7 @@ import { CrewState } from "./crew_state.js";
 /** @import {SavedState} from "./saved_state.js"; */
 
 /**
- * @typedef {[string, "error" | "handoff", string]} Mark  time, kind, label
+ * @typedef {[string, "error" | "handoff" | "approval", string]} Mark  time, kind, label
  * @typedef {object} About
  * @property {string | null} first  null: nothing has happened yet
  * @property {string} last

@@ -73,6 +73,13 @@ export class ReplayBar {
     this.#paint();
   }
 
+  /** The run has ended. */
+  ended() {
+    this.#root.setAttribute("data-over", "");
+    this.#about = undefined;
+    this.#load();
+  }
+
   /** @param {string | null} at */
   async go(at) {
     this.#at = at;
@@ -145,7 +152,8 @@ export class ReplayBar {
         break;
       case "error":
       case "handoff":
-        this.#jump(/** @type {"error" | "handoff"} */ (button?.getAttribute("data-replay")));
+      case "approval":
+        this.#jump(/** @type {Mark[1]} */ (button?.getAttribute("data-replay")));
         break;
       case "live":
         this.#pause();

@@ -42,7 +42,7 @@ export class ReplayView {
     this.#input.step = String(Math.max(Math.round(total / 1000), 1));
     this.#input.value = String(then);
     this.#drawTime(clock(tenth(then)), clock(tenth(total)), { isPast, isOver });
-    for (const kind of /** @type {const} */ (["error", "handoff"]))
+    for (const kind of /** @type {const} */ (["error", "handoff", "approval"]))
       this.part(kind).hidden = !about.marks.some(([, own]) => own === kind);
     this.#drawMarks(about.marks, first, total);
     if (!about.is_complete)
@@ -94,7 +94,7 @@ export class ReplayView {
     const places = new Map();
     for (const [at, kind] of marks) {
       const share = Math.round(((Date.parse(at) - first) / total) * 500) / 500;
-      // An error covers a handoff at the same place.
+      // An error covers what else is at the same place.
       if (kind === "error" || !places.has(share)) places.set(share, kind);
     }
     const drawn = [...places].map(([share, kind]) => {

@@ -19,6 +19,9 @@ import { EventList } from "./event_list.js";
 import { showLive } from "./live_mark.js";
 import { PageSocket } from "./page_socket.js";
 import { askBeforeSubmitting, copyOnClick, openDialogs } from "./run_forms.js";
+import { ReplayBar } from "./replay_bar.js";
+import { withMoment } from "./replay_address.js";
+import { RunPast } from "./run_past.js";
 import { Opened, refresher, withdraw } from "./run_refresh.js";
 import { RunTools } from "./run_tools.js";
 import { Timeline } from "./timeline.js";
@@ -30,20 +33,22 @@ const LOOK_WHEN_LIVE_MS = 15_000; // for what no event tells: a worker that is g
 
 const root = /** @type {HTMLElement} */ (document.getElementById("run"));
 const { run: runId = "", crewId, liveUrl = "" } = root.dataset;
+const scrubber = /** @type {HTMLElement} */ (document.getElementById("replay"));
 const isQueued = () => document.getElementById("run-live")?.dataset.status === "queued";
-const isOver = () => document.getElementById("run-live")?.hasAttribute("data-over") ?? false;
+const isOver = () =>
+  past.isShown
+    ? scrubber.hasAttribute("data-over")
+    : (document.getElementById("run-live")?.hasAttribute("data-over") ?? false);
 
-let renderedAt = performance.now();
-let lookedAt = renderedAt;
-const sinceRendered = () => (performance.now() - renderedAt) / 1000;
+const opened = new Opened();
+const past = new RunPast((at) => opened.addressOf(liveUrl, at), showPast);
+let renderedAt = past.renderedAt;
+let lookedAt = performance.now();
+const sinceRendered = () => (past.now() - renderedAt) / 1000;
 
 const timeline = new Timeline(root, sinceRendered);
 const events = new EventList(root);
-const opened = new Opened();
-const tools = new RunTools(root, runId, (id) => {
-  opened.add(id);
-  look(true);
-});
+const tools = new RunTools(root, runId, past.isShown, openPart);
 askBeforeSubmitting();
 copyOnClick();
 showTexts(root);
@@ -58,16 +63,9 @@ const sockets = graphSocket ? [runSocket, graphSocket] : [runSocket];
 const showMark = showLive(sockets, isOver);
 
 const look = refresher(
-  () => opened.addressOf(liveUrl),
-  () => {
-    if (!document.getElementById("run-live")) return;
-    renderedAt = performance.now();
-    document.title = document.getElementById("run-live")?.dataset.title ?? document.title;
-    timeline.layout();
-    events.update();
-    tools.update();
-    if (isOver()) end();
-  },
+  () => opened.addressOf(liveUrl, null),
+  rendered,
+  () => !past.isShown,
 );
 
 /** @type {ReturnType<typeof setInterval> | undefined} */
@@ -76,21 +74,62 @@ if (!isOver()) begin();
 if (!crewId) watchSharing();
 findTarget();
 root.addEventListener("click", openTask);
+root.addEventListener("click", stayAtMoment, { capture: true });
+const bar = new ReplayBar(scrubber, (at) => {
+  for (const id of tools.openIds) opened.add(id);
+  return past.show(at);
+});
+
+/** The server has rendered the page, at present or at a moment of the past. */
+function rendered() {
+  if (!document.getElementById("run-live")) return;
+  renderedAt = past.renderedAt;
+  document.title = document.getElementById("run-live")?.dataset.title ?? document.title;
+  timeline.layout();
+  events.update();
+  tools.update();
+  if (isOver() && !past.isShown) end();
+}
+
+/**
+ * @param {boolean} isNew  the page has been rendered; else only its clock has moved
+ * @param {boolean} switched  between past and present
+ */
+function showPast(isNew, switched) {
+  if (switched) seen = new WeakMap();
+  if (switched) tools.use(past.isShown);
+  if (isNew) rendered();
+  showClocks();
+}
+
+/** @param {string} id  of a task or tool of which more is wanted */
+function openPart(id) {
+  opened.add(id);
+  if (past.isShown) past.renew();
+  else look(true);
+}
+
+/** Links to other parts of the run lead to them at the same moment. @param {MouseEvent} event */
+function stayAtMoment(event) {
+  const link = event.target instanceof Element ? event.target.closest('a[href^="?"]') : null;
+  const at = new URLSearchParams(location.search).getAll("at").at(-1);
+  if (link instanceof HTMLAnchorElement && past.isShown && at)
+    link.href = withMoment(link.href, at);
+}
 
 /** A task of a large run shows its tools when somebody opens it. @param {MouseEvent} event */
 function openTask(event) {
   const link = event.target instanceof Element ? event.target.closest("[data-open]") : null;
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  opened.add(link.getAttribute("data-open") ?? "");
-  look(true);
+  openPart(link.getAttribute("data-open") ?? "");
 }
 
 /** A link to a tool on another page of the tasks loads that page. */
 function findTarget() {
   const [, id] = /^#(?:tool|task)-([0-9a-f-]{36})$/.exec(location.hash) ?? [];
   const isLarge = document.getElementById("run-live")?.hasAttribute("data-large");
-  const isAsked = new URLSearchParams(location.search).get("at") === id;
+  const isAsked = new URLSearchParams(location.search).getAll("at").includes(id);
   if (id && isLarge && !isAsked && !document.getElementById(location.hash.slice(1))) {
     location.replace(`?at=${id}${location.hash}`);
   }
@@ -131,6 +170,7 @@ function begin() {
   // The tab's title tells the end to somebody who is elsewhere.
   runSocket.subscribe(({ type }) => {
     look(type === "done");
+    if (type === "done") scrubber.setAttribute("data-over", "");
     if (type === "approval_requested" || type === "approval_decided") updateCount();
   });
   graphSocket?.subscribe((message) => {
@@ -146,13 +186,13 @@ function begin() {
 
 /** When each figure came from the server: a part that is the same is not sent again.
  * @type {WeakMap<Element, {figure: string | null, at: number}>} */
-const seen = new WeakMap();
+let seen = new WeakMap();
 
 /** Seconds since the figure came. @param {Element} element */
 function sinceSeen(element) {
   const figure = element.getAttribute("data-ticking");
   const known = seen.get(element);
-  if (known?.figure === figure) return (performance.now() - known.at) / 1000;
+  if (known?.figure === figure) return (past.now() - known.at) / 1000;
   seen.set(element, { figure, at: renderedAt });
   return sinceRendered();
 }
@@ -161,17 +201,22 @@ function end() {
   clearInterval(ticking);
   for (const socket of sockets) socket.disconnect();
   showMark();
+  bar.ended();
 }
 
 function tick() {
   if (!document.getElementById("run-live")) return end(); // It was withdrawn.
+  if (past.isShown) return;
   const isLive = graphSocket?.state === "live" && runSocket.state === "live";
   const due = isLive && !isQueued() ? LOOK_WHEN_LIVE_MS : LOOK_MS;
   if (performance.now() - lookedAt > due) {
     lookedAt = performance.now();
     look();
   }
-  if (document.hidden) return;
+  if (!document.hidden) showClocks();
+}
+
+function showClocks() {
   for (const element of root.querySelectorAll("[data-ticking]")) {
     element.textContent = duration(
       Number(element.getAttribute("data-ticking")) + sinceSeen(element),

@@ -1,6 +1,7 @@
 /** Updates the run page from the server, with one request at a time. */
 
 import { morph } from "./morph.js";
+import { momentIn } from "./replay_address.js";
 import { localTimes } from "./times.js";
 
 const AT_MOST_EVERY_MS = 300;
@@ -20,14 +21,19 @@ export class Opened {
     if (this.#ids.size > OPENED_AT_MOST) this.#ids.delete(oldest);
   }
 
-  /** @param {string} url */
-  addressOf(url) {
+  /**
+   * @param {string} url
+   * @param {string | null} moment  of the past; null: the present
+   */
+  addressOf(url, moment) {
     const { searchParams } = new URL(location.href);
     const query = new URLSearchParams();
     for (const name of ["page", "at", "lanes", "events"]) {
-      const value = searchParams.get(name);
+      // What the address says of the moment may be old.
+      const value = searchParams.getAll(name).find((text) => !momentIn(`?at=${text}`));
       if (value) query.set(name, value);
     }
+    if (moment !== null) query.append("at", moment);
     if (this.#ids.size) query.set("open", [...this.#ids].join(","));
     return query.size ? `${url}?${query}` : url;
   }
@@ -36,10 +42,11 @@ export class Opened {
 /**
  * @param {() => string} url  of the part of the page that changes
  * @param {() => void} onChange  called after each update
+ * @param {() => boolean} isWanted  whether the page shows the present
  * @returns {(evenHidden?: boolean) => void} asks for an update; what is asked for during one is done
  *   after it, and what is asked for in a hidden tab when it is seen again, unless it is urgent
  */
-export function refresher(url, onChange) {
+export function refresher(url, onChange, isWanted) {
   let wanted = false;
   let urgent = false;
   let busy = false;
@@ -50,7 +57,11 @@ export function refresher(url, onChange) {
     while (wanted && (urgent || !document.hidden)) {
       wanted = false;
       urgent = false;
-      const { isNew, pauseMs } = await update(url());
+      if (!isWanted()) break;
+      const { isNew, isLarge, costMs } = await update(url(), isWanted);
+      const pauseMs = isLarge
+        ? Math.max(costMs * COST_FACTOR, LARGE_AT_MOST_EVERY_MS)
+        : AT_MOST_EVERY_MS;
       if (isNew) onChange();
       await new Promise((resolve) => {
         endPause = () => resolve(undefined);
@@ -74,9 +85,18 @@ export function refresher(url, onChange) {
 
 let knows = true; // whether the page has the parts whose versions it has
 
-/** @param {string} url */
-async function update(url) {
-  const failed = { isNew: false, pauseMs: AT_MOST_EVERY_MS };
+/** The next update brings every part anew. */
+export function forgetParts() {
+  knows = false;
+}
+
+/**
+ * Brings the page up to date, once. `costMs`: what that has cost the server.
+ * @param {string} url
+ * @param {() => boolean} isWanted  asked again when the answer is there
+ */
+export async function update(url, isWanted) {
+  const failed = { isNew: false, isLarge: false, costMs: 0 };
   const parts = knows ? [...document.querySelectorAll("#run-live [data-version]")] : [];
   const versions = parts.map((part) => part.getAttribute("data-version"));
   let response;
@@ -90,22 +110,20 @@ async function update(url) {
     return failed;
   }
   if (!response.ok) return failed;
-  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  const text = await response.text();
+  if (!isWanted()) return failed;
+  const fresh = new DOMParser().parseFromString(text, "text/html");
   const wanted = fresh.getElementById("run-live");
   const current = document.getElementById("run-live");
   if (!wanted || !current) return failed;
   knows = morph(current, wanted);
   localTimes(document.body);
+  const cost = /cpu;dur=(\d+)/.exec(response.headers.get("Server-Timing") ?? "");
   return {
     isNew: true,
-    pauseMs: wanted.hasAttribute("data-large") ? pauseAfter(response) : AT_MOST_EVERY_MS,
+    isLarge: wanted.hasAttribute("data-large"),
+    costMs: Number(cost?.[1] ?? 0),
   };
-}
-
-/** @param {Response} response */
-function pauseAfter(response) {
-  const cost = /cpu;dur=(\d+)/.exec(response.headers.get("Server-Timing") ?? "");
-  return Math.max(Number(cost?.[1] ?? 0) * COST_FACTOR, LARGE_AT_MOST_EVERY_MS);
 }
 
 /** Signed out, or no longer shared: members sign in again; a guest's page shows that it ended. */

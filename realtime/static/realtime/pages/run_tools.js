@@ -10,6 +10,7 @@ export class RunTools {
   #root;
   #runId;
   #fetchCard;
+  #isPast;
   /** @type {Map<string, ToolOutput>} */
   #outputs = new Map();
   /** Where in each tool's output its next chunk stands. @type {Map<string, number>} */
@@ -22,24 +23,45 @@ export class RunTools {
   /**
    * @param {HTMLElement} root  the run page
    * @param {string} runId
+   * @param {boolean} isPast  whether the page is of a moment of the past
    * @param {(id: string) => void} fetchCard  asks for the content of a tool's card
    */
-  constructor(root, runId, fetchCard) {
+  constructor(root, runId, isPast, fetchCard) {
     this.#root = root;
+    this.#isPast = isPast;
     this.#runId = runId;
     this.#fetchCard = fetchCard;
     root.addEventListener("click", ({ target }) => {
       const link = target instanceof Element ? target.closest('a[href^="#tool-"]') : null;
       this.#open(link?.getAttribute("href")?.slice(1));
     });
+    // A card of the past has what it shows from the server. This event does not bubble.
+    root.addEventListener("toggle", ({ target }) => this.#fetchPast(target), { capture: true });
     this.#opened = this.#cards.find(({ open }) => open);
     this.#open(location.hash.slice(1));
     for (const card of this.#cards) this.#add(card);
     this.#follow();
   }
 
+  /** The tools whose cards are open. */
+  get openIds() {
+    return this.#cards.filter(({ open }) => open).map(({ dataset }) => dataset.execution ?? "");
+  }
+
+  /** The page has switched between past and present. @param {boolean} isPast */
+  use(isPast) {
+    this.#isPast = isPast;
+    for (const output of this.#outputs.values()) output.leave();
+    this.#outputs.clear();
+    // An update leaves the content of a card that it does not bring.
+    for (const output of this.#root.querySelectorAll(".tool > .tool-body > .tool-output"))
+      if (output.hasAttribute("data-keep") === isPast) output.parentElement?.remove();
+    this.#places.clear(); // The next chunk asks the server what it follows on.
+  }
+
   /** Handles the current cards. Call it after the page was updated from the server. */
   update() {
+    if (this.#isPast) return;
     /** @type {HTMLDetailsElement | undefined} */
     let latest;
     for (const card of this.#cards) {
@@ -87,6 +109,7 @@ export class RunTools {
   #take(event) {
     const { execution_id: id, output } = event;
     this.#progress.set(id, event);
+    if (this.#isPast) return false;
     this.#showProgress(event);
     // What was cut out of the event has a length too, but not one that is known here.
     if (event.truncated) this.#places.delete(id);
@@ -116,8 +139,16 @@ export class RunTools {
     }
   }
 
+  /** @param {EventTarget | null} card */
+  #fetchPast(card) {
+    if (!this.#isPast || !(card instanceof HTMLDetailsElement) || !card.open) return;
+    if (card.matches(".tool") && !card.querySelector(".output-text"))
+      this.#fetchCard(card.dataset.execution ?? "");
+  }
+
   /** @param {HTMLDetailsElement} card */
   #add(card) {
+    if (this.#isPast) return;
     this.#outputs.set(
       card.dataset.execution ?? "",
       new ToolOutput(card, () => this.#fetchCard(card.dataset.execution ?? "")),

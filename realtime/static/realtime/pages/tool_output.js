@@ -90,6 +90,7 @@ export class ToolOutput {
   #feed;
   #length = 0;
   #begun = false;
+  #left = new AbortController();
 
   /**
    * @param {HTMLDetailsElement} card
@@ -97,14 +98,20 @@ export class ToolOutput {
    */
   constructor(card, fetchCard) {
     this.#card = card;
-    card.addEventListener("toggle", () => {
+    const onToggle = () => {
       if (card.open && !card.querySelector(".tool-output")) fetchCard();
       this.update();
       if (card.open) this.#pane?.toEnd();
-    });
+    };
+    card.addEventListener("toggle", onToggle, { signal: this.#left.signal });
     if (card.open && !card.querySelector(".tool-output")) fetchCard();
     this.update();
     if (card.open) this.#pane?.toEnd();
+  }
+
+  /** The card shows the past from now on. */
+  leave() {
+    this.#left.abort();
   }
 
   /** A closed card costs nothing: its elements are searched when it is opened. */

@@ -1,0 +1,67 @@
+/**
+ * The run page at a moment of the past. The server renders it, from the state that its reducer makes
+ * of the events until then. Between two events only the clocks move, which needs no request.
+ */
+
+import { forgetParts, update } from "./run_refresh.js";
+
+const REST_FACTOR = 4; // times as long as it has cost the server, nothing is asked
+const REST_MS = 100; // at least
+
+export class RunPast {
+  #address;
+  #changed;
+  /** The moment that is wanted; null: the present. @type {string | null} */
+  #at = document.getElementById("run-live")?.dataset.past ?? null;
+
+  /**
+   * @param {(at: string | null) => string} address  of the page at a moment, or at present
+   * @param {(isNew: boolean, switched: boolean) => void} changed  called when the clock has moved;
+   *   `isNew`: the page has been rendered; `switched`: between past and present
+   */
+  constructor(address, changed) {
+    this.#address = address;
+    this.#changed = changed;
+  }
+
+  get isShown() {
+    return this.#at !== null;
+  }
+
+  /** The clock of what is shown, in milliseconds. */
+  now() {
+    return this.#at === null ? performance.now() : Date.parse(this.#at);
+  }
+
+  /** The clock when the page was rendered. */
+  get renderedAt() {
+    const then = document.getElementById("run-live")?.dataset.past;
+    return then === undefined ? performance.now() : Date.parse(then);
+  }
+
+  /** @param {string | null} at */
+  async show(at) {
+    const switches = this.isShown !== (at !== null);
+    if (at === null && !switches) return;
+    this.#at = at;
+    if (switches) forgetParts();
+    if (this.#holdsAt(at)) return this.#changed(false, false);
+    await this.renew(switches);
+  }
+
+  /** Asks the server for the page at the same moment. */
+  async renew(switches = false) {
+    const at = this.#at;
+    const { isNew, costMs } = await update(this.#address(at), () => this.#at === at);
+    if (!isNew) return; // It cannot be had now: what is shown stays.
+    this.#changed(true, switches);
+    if (at !== null)
+      await new Promise((done) => setTimeout(done, Math.max(costMs * REST_FACTOR, REST_MS)));
+  }
+
+  /** Whether nothing has happened between what is shown and the moment. @param {string | null} at */
+  #holdsAt(at) {
+    const { past, since = "", until = "" } = document.getElementById("run-live")?.dataset ?? {};
+    return at !== null && past !== undefined && since <= at && at < until;
+  }
+}

@@ -1,0 +1,85 @@
+"""The approvals and controls of a run, and its history: what the run page lists as events."""
+
+from collections.abc import Iterator
+from functools import cached_property
+
+from runs.models import Approval, Control
+from runs.pages.approval_events import of_approval
+from runs.pages.control_events import of_control
+from runs.pages.history import Entry, agent_spans, entries, of_agent
+from runs.pages.model_events import of_call, of_handoff
+from runs.pages.run_record import RunRecord
+
+CONTROLS_AT_MOST = 100  # the newest
+CONTROLS_LISTED = 5
+APPROVALS_AT_MOST = 200
+
+
+class RunHistory(RunRecord):
+    """``run`` with its approvals, controls and events."""
+
+    @cached_property
+    def approvals(self) -> list[Approval]:
+        """The approvals of the run, oldest first: all, or of a large run those that wait."""
+        approvals = self.run.approvals.all()
+        if self.is_large and self._until:
+            approvals = approvals.filter(pk__in=self.past.waiting)
+        elif self.is_large and not self.run.crew.approvals_pending:
+            return []
+        elif self.is_large:
+            approvals = approvals.pending()
+        return self._cut(approvals.order_by("requested_at", "id")[:APPROVALS_AT_MOST])
+
+    @cached_property
+    def waiting(self) -> dict[str, list[Approval]]:
+        """The calls that wait for approval, by the id of their task."""
+        by_task: dict[str, list[Approval]] = {}
+        for approval in self.approvals:
+            if approval.is_pending:
+                by_task.setdefault(str(approval.task_id), []).append(approval)
+        return by_task
+
+    @property
+    def waiting_count(self) -> int:
+        return sum(map(len, self.waiting.values()))
+
+    @cached_property
+    def history(self) -> list[Entry]:
+        if self.is_large:
+            return self.events.entries
+        more = list(self._reported_entries()) if self.run.is_reported else []
+        for control in self.controls:
+            more += of_control(control, names_people=self.names_people)
+        for approval in self.approvals:
+            more += of_approval(approval, self.outline.names, names_people=self.names_people)
+        return entries(self.run, self._executions, self._tools, self.outline, more)
+
+    @cached_property
+    def controls(self) -> list[Control]:
+        """The newest controls, oldest first."""
+        if self.is_large:
+            read = sorted(self.events.controls, key=lambda control: control.requested_at)
+            return read[-CONTROLS_AT_MOST:]
+        newest = self.run.controls.order_by("-requested_at", "-pk")
+        return self._cut(newest[:CONTROLS_AT_MOST])[::-1]
+
+    @property
+    def newest_controls(self) -> list[Control]:
+        """The controls that the page lists, the newest first. Its events list all."""
+        return self.controls[: -CONTROLS_LISTED - 1 : -1]
+
+    @property
+    def paused_s(self) -> float:
+        since = self.run.paused_at or self.now
+        return max((self.now - since).total_seconds(), 0.0)
+
+    def _reported_entries(self) -> Iterator[Entry]:
+        names = self.outline.names
+        for span in self._cut(agent_spans(self.run, self._until)):
+            yield from of_agent(
+                self.run, names.get(span.agent_id, span.agent_id), span, self.outline
+            )
+        for call in self.model_calls:
+            yield from of_call(call, names)
+        for handoff in self._cut(self.run.handoffs.order_by("id")):
+            yield of_handoff(handoff, names)
