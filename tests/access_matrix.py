@@ -118,6 +118,7 @@ runs/<id:pk>/                                 GET              200   200      20
 runs/<id:pk>/live/                            GET              200   200      200    404      404      404       200
 runs/<id:pk>/recording/                       GET              200   200      200    404      404      404       200
 runs/<id:pk>/moment/                          GET              200   200      200    404      404      404       200
+runs/<id:pk>/compare/                         GET              200   200      200    404      404      login     200
 runs/<id:pk>/tools/<id:execution_id>/output/  GET              200   200      200    404      404      404       200
 runs/<id:pk>/calls/<id:call_id>/input/        GET              200   200      200    404      404      login     200
 runs/<id:pk>/calls/<id:call_id>/output/       GET              200   200      200    404      404      login     200

@@ -73,6 +73,7 @@ BUDGET = {
     "runs/<id:pk>/live/": 10,
     "runs/<id:pk>/recording/": 9,
     "runs/<id:pk>/moment/": 10,
+    "runs/<id:pk>/compare/": 15,
     "runs/<id:pk>/tools/<id:execution_id>/output/": 6,
     "runs/<id:pk>/calls/<id:call_id>/input/": 6,
     "runs/<id:pk>/calls/<id:call_id>/output/": 6,

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from runs.pages import approvals, control_views, views
+from runs.pages import approvals, compare_views, control_views, views
 
 urlpatterns = [
     path("approvals/", approvals.approval_list, name="approvals"),
@@ -10,6 +10,7 @@ urlpatterns = [
     path("approvals/<id:pk>/", approvals.approval, name="approval"),
     path("runs/", views.run_list, name="runs"),
     path("runs/progress/", views.runs_progress, name="runs-progress"),
+    path("runs/<id:pk>/compare/", compare_views.run_compare, name="run-compare"),
     path("runs/<id:pk>/tools/<id:execution_id>/output/", views.run_output, name="run-output"),
     path("runs/<id:pk>/calls/<id:call_id>/input/", views.run_call_input, name="run-call-input"),
     path("runs/<id:pk>/calls/<id:call_id>/output/", views.run_call_output, name="run-call-output"),

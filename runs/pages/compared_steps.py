@@ -1,0 +1,210 @@
+"""The steps of two runs, side by side: aligned by task, agent and step, with the first difference."""
+
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from difflib import SequenceMatcher
+from typing import Any
+from uuid import UUID
+
+from runs.models.timespan import seconds_between
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedStep:
+    """A tool call or a model call of one run. ``inputs``: a digest of a tool's parameters."""
+
+    id: UUID
+    kind: str  # tool or call
+    name: str
+    status: str
+    started_at: datetime
+    ended_at: datetime | None
+    exit_code: int | None = None
+    inputs: str = ""
+    output_length: int = 0
+    tokens: int | None = None
+    cost_usd: Decimal | None = None
+
+    @property
+    def duration_s(self) -> float:
+        return seconds_between(self.started_at, self.ended_at)
+
+    @property
+    def outcome(self) -> tuple[str, int | None]:
+        return self.status, self.exit_code
+
+    @property
+    def href(self) -> str:
+        """The element of its run's page."""
+        return f"tool-{self.id}" if self.kind == "tool" else f"event-llm_start-{self.id}"
+
+
+@dataclass(slots=True)
+class ComparedTask:
+    """A task of one run, with its steps in the order of their start."""
+
+    key: Hashable
+    name: str
+    agent_id: str
+    status: str
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    steps: list[ComparedStep] = field(default_factory=list)
+
+    @property
+    def duration_s(self) -> float:
+        return seconds_between(self.started_at, self.ended_at)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether more steps may come."""
+        return self.status in ("running", "pending")
+
+
+@dataclass(slots=True)
+class StepPair:
+    """Two aligned steps. One is missing where only the other run has it."""
+
+    number: int
+    before: ComparedStep | None
+    after: ComparedStep | None
+    difference: str = ""  # for people; "": none that counts
+
+    @property
+    def either(self) -> ComparedStep:
+        return self.before or self.after
+
+
+@dataclass(slots=True)
+class TaskPair:
+    before: ComparedTask | None
+    after: ComparedTask | None
+    steps: list[StepPair] = field(default_factory=list)
+    difference: str = ""
+
+    @property
+    def either(self) -> ComparedTask:
+        return self.before or self.after
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """The first difference: in a task, and in a step of it, unless the whole task differs."""
+
+    task: TaskPair
+    step: StepPair | None
+    what: str
+
+
+def keyed(tasks: Sequence[tuple[Any, str, str]], shared: set[Any]) -> list[Hashable]:
+    """A key for each task ``(id, agent, name)``: the same for tasks that stand for each other.
+
+    Tasks of one crew keep their ids from run to run (``shared``). Those of reported runs do not:
+    there the n-th task of an agent with a name stands for the n-th one in the other run.
+    """
+    seen: Counter[tuple[str, str]] = Counter()
+    keys: list[Hashable] = []
+    for task_id, agent_id, name in tasks:
+        seen[agent_id, name] += 1
+        keys.append(task_id if task_id in shared else (agent_id, name, seen[agent_id, name]))
+    return keys
+
+
+def aligned(before: list[ComparedTask], after: list[ComparedTask]) -> list[TaskPair]:
+    """Pair all tasks of two runs, in the order of their plans."""
+    of_before = {task.key: task for task in before}
+    of_after = {task.key: task for task in after}
+    pairs = []
+    for is_here, is_there, old, new in _matched([*of_before], [*of_after]):
+        pair = TaskPair(
+            of_before.get(old) if is_here else None, of_after.get(new) if is_there else None
+        )
+        pair.steps = _steps(pair)
+        pair.difference = _task_difference(pair)
+        pairs.append(pair)
+    return _reunited(pairs)
+
+
+def first_divergence(pairs: Sequence[TaskPair]) -> Divergence | None:
+    for pair in pairs:
+        for step in pair.steps:
+            if step.difference:
+                return Divergence(pair, step, step.difference)
+        if pair.difference:
+            return Divergence(pair, None, pair.difference)
+    return None
+
+
+def _matched(before: list[Any], after: list[Any]) -> Iterator[tuple[bool, bool, Any, Any]]:
+    """Each entry of both lists once, in an order that fits both, equal ones together."""
+    matcher = SequenceMatcher(None, before, after, autojunk=False)
+    for tag, i, until, j, end in matcher.get_opcodes():
+        if tag == "equal":
+            yield from (
+                (True, True, old, new)
+                for old, new in zip(before[i:until], after[j:end], strict=True)
+            )
+            continue
+        yield from ((True, False, old, None) for old in before[i:until])
+        yield from ((False, True, None, new) for new in after[j:end])
+
+
+def _reunited(pairs: list[TaskPair]) -> list[TaskPair]:
+    """Pair tasks that both runs have in another order."""
+    alone = {pair.after.key: pair for pair in pairs if pair.before is None}
+    joined = set()
+    for pair in pairs:
+        other = alone.get(pair.before.key) if pair.before and pair.after is None else None
+        if other:
+            joined.add(id(other))
+            pair.after = other.after
+            pair.steps = _steps(pair)
+            pair.difference = _task_difference(pair)
+    return [pair for pair in pairs if id(pair) not in joined]
+
+
+def _steps(pair: TaskPair) -> list[StepPair]:
+    before = pair.before.steps if pair.before else []
+    after = pair.after.steps if pair.after else []
+    # Indexes, so that equal steps stay apart.
+    names = [[(step.kind, step.name) for step in steps] for steps in (before, after)]
+    matcher = SequenceMatcher(None, *names, autojunk=False)
+    found: list[tuple[ComparedStep | None, ComparedStep | None]] = []
+    for tag, i, until, j, end in matcher.get_opcodes():
+        if tag == "equal":
+            found += zip(before[i:until], after[j:end], strict=True)
+        else:
+            found += [(step, None) for step in before[i:until]]
+            found += [(None, step) for step in after[j:end]]
+    steps = [StepPair(number, old, new) for number, (old, new) in enumerate(found, start=1)]
+    if pair.before and pair.after:
+        for step in steps:
+            step.difference = _step_difference(step, pair)
+    return steps
+
+
+def _step_difference(step: StepPair, pair: TaskPair) -> str:
+    old, new = step.before, step.after
+    if old is None:
+        return "" if pair.before.is_open else "Only in the second run"
+    if new is None:
+        return "" if pair.after.is_open else "Only in the first run"
+    if old.inputs != new.inputs:
+        return "Other inputs"
+    if "running" in (old.status, new.status) or old.outcome == new.outcome:
+        return ""
+    return "Same inputs, other outcome" if old.kind == "tool" else "Other outcome"
+
+
+def _task_difference(pair: TaskPair) -> str:
+    old, new = pair.before, pair.after
+    if old is None:
+        return "Only in the second run"
+    if new is None:
+        return "Only in the first run"
+    if old.is_open or new.is_open or old.status == new.status:
+        return ""
+    return "Other outcome"

@@ -1,0 +1,63 @@
+"""What differs between two outputs, line by line. The work is limited, whatever the outputs are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import unified_diff
+from itertools import islice, takewhile
+
+LINES_AT_MOST = 400  # of each output, after what is the same at its beginning and end
+LINE_CHARS = 400
+CONTEXT = 3  # lines before and after a difference
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """``kind``: ``same``, ``gone`` (only in the first output), ``new`` or ``place``."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    lines: list[Line]
+    is_cut: bool  # more lines may differ than were compared
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.lines
+
+
+KINDS = {" ": "same", "-": "gone", "+": "new", "@": "place"}
+
+
+def diff(before: str, after: str) -> Diff:
+    """Compare two texts.
+
+    The time of `difflib` grows with the square of what differs. So what is the same at the beginning
+    and at the end is taken away first, and of the rest at most ``LINES_AT_MOST`` lines are compared.
+    """
+    old, new = before.splitlines(), after.splitlines()
+    first = max(_same(old, new) - CONTEXT, 0)
+    old, new = old[first:], new[first:]
+    tail = max(_same(old[::-1], new[::-1]) - CONTEXT, 0)
+    # What is the same at both ends must not be taken twice.
+    tail = min(tail, len(old), len(new))
+    old, new = old[: len(old) - tail], new[: len(new) - tail]
+    is_cut = max(len(old), len(new)) > LINES_AT_MOST
+    old, new = ([line[:LINE_CHARS] for line in lines[:LINES_AT_MOST]] for lines in (old, new))
+    found = islice(unified_diff(old, new, n=CONTEXT, lineterm=""), 2, None)  # without file names
+    lines = [_line(text, first) for text in found]
+    return Diff(lines, is_cut)
+
+
+def _same(old: Sequence[str], new: Sequence[str]) -> int:
+    pairs = zip(old, new, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _line(text: str, first: int) -> Line:
+    if text.startswith("@@"):
+        begin = int(text.split()[2].lstrip("+").partition(",")[0])
+        return Line("place", f"From line {first + max(begin, 1)}")
+    return Line(KINDS[text[0]], text[1:])
