@@ -16,68 +16,72 @@ const NO_DATA = "Nothing was measured in this time";
  * @property {number} [times]
  */
 
-/** @type {Record<string, {lines: Line[], show: (value: number) => string}>} */
-const CHARTS = {
-  throughput: {
-    show: count,
-    lines: [
-      { of: "events", label: "Events", color: "--state-work" },
-      { of: "deliveries", label: "Deliveries", color: "--state-good" },
-    ],
-  },
-  latency: {
-    show: milliseconds,
-    lines: [
-      { of: "delivery.p50", label: "Median", color: "--state-work" },
-      { of: "delivery.p95", label: "p95", color: "--state-busy" },
-    ],
-  },
-  hops: {
-    show: milliseconds,
-    lines: [
-      { of: "commit.p95", label: "Commit", color: "--state-work" },
-      { of: "hub.p95", label: "Redis to hub", color: "--state-good" },
-      { of: "write.p95", label: "Socket write", color: "--state-think" },
-      { of: "render.p95", label: "Browser", color: "--state-busy" },
-    ],
-  },
-  sockets: {
-    show: count,
-    lines: [
-      { of: "sockets", label: "Open", color: "--state-work" },
-      { of: "behind", label: "Behind", color: "--state-busy" },
-    ],
-  },
-  healing: {
-    show: count,
-    lines: [
-      { of: "healed", label: "Healed holes", color: "--state-work", times: 60 },
-      { of: "fell_behind", label: "Slow clients", color: "--state-busy", times: 60 },
-      { of: "too_slow", label: "Closed", color: "--state-bad", times: 60 },
-    ],
-  },
-  ingest: {
-    show: count,
-    lines: [
-      { of: "ingest", label: "Reports/s", color: "--state-work" },
-      { of: "ingesting", label: "In progress", color: "--state-busy" },
-    ],
-  },
-  queue: {
-    show: count,
-    lines: [
-      { of: "queued", label: "Queued", color: "--state-busy" },
-      { of: "running", label: "Running", color: "--state-work" },
-    ],
-  },
-  slots: {
-    show: count,
-    lines: [
-      { of: "slots_used", label: "In use", color: "--state-work" },
-      { of: "slots", label: "All", color: "--state-idle" },
-    ],
-  },
-};
+/** @typedef {{lines: Line[], show: (value: number) => string}} Chart */
+
+/** @type {Map<string, Chart>} */
+const CHARTS = new Map(
+  Object.entries({
+    throughput: {
+      show: count,
+      lines: [
+        { of: "events", label: "Events", color: "--state-work" },
+        { of: "deliveries", label: "Deliveries", color: "--state-good" },
+      ],
+    },
+    latency: {
+      show: milliseconds,
+      lines: [
+        { of: "delivery.p50", label: "Median", color: "--state-work" },
+        { of: "delivery.p95", label: "p95", color: "--state-busy" },
+      ],
+    },
+    hops: {
+      show: milliseconds,
+      lines: [
+        { of: "commit.p95", label: "Commit", color: "--state-work" },
+        { of: "hub.p95", label: "Redis to hub", color: "--state-good" },
+        { of: "write.p95", label: "Socket write", color: "--state-think" },
+        { of: "render.p95", label: "Browser", color: "--state-busy" },
+      ],
+    },
+    sockets: {
+      show: count,
+      lines: [
+        { of: "sockets", label: "Open", color: "--state-work" },
+        { of: "behind", label: "Behind", color: "--state-busy" },
+      ],
+    },
+    healing: {
+      show: count,
+      lines: [
+        { of: "healed", label: "Healed holes", color: "--state-work", times: 60 },
+        { of: "fell_behind", label: "Slow clients", color: "--state-busy", times: 60 },
+        { of: "too_slow", label: "Closed", color: "--state-bad", times: 60 },
+      ],
+    },
+    ingest: {
+      show: count,
+      lines: [
+        { of: "ingest", label: "Reports/s", color: "--state-work" },
+        { of: "ingesting", label: "In progress", color: "--state-busy" },
+      ],
+    },
+    queue: {
+      show: count,
+      lines: [
+        { of: "queued", label: "Queued", color: "--state-busy" },
+        { of: "running", label: "Running", color: "--state-work" },
+      ],
+    },
+    slots: {
+      show: count,
+      lines: [
+        { of: "slots_used", label: "In use", color: "--state-work" },
+        { of: "slots", label: "All", color: "--state-idle" },
+      ],
+    },
+  }),
+);
 
 /**
  * @param {Series} series
@@ -105,7 +109,7 @@ export function drawCharts(series, { isWhole }) {
  */
 function chart(figure, series, isWhole) {
   const place = /** @type {HTMLElement} */ (figure.querySelector(".chart"));
-  const { lines: all, show } = CHARTS[figure.dataset.chart ?? ""];
+  const { lines: all, show } = /** @type {Chart} */ (CHARTS.get(figure.dataset.chart ?? ""));
   const lines = all.filter(({ of }) => isWhole || of !== "slots");
   const plot = new uPlot(options(lines, show, place.clientWidth), data(series, lines), place);
   new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height: HEIGHT })).observe(
