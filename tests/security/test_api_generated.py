@@ -160,6 +160,8 @@ def put_in(case: Case, random: Random, sides: tuple[Side, Side]) -> None:
             case.body["seen"] = whose.seen
         if case.path == ASKS:  # a call that needs approval would wait for it
             case.body |= {"run": whose.reported, "always": False}
+        if "expression" in case.body and random.randrange(4):
+            case.body |= {"expression": "@daily", "zone": "Europe/Berlin"}
         if "address" in case.body and random.randrange(4):
             case.body |= {"service": "webhook", "address": "https://example.com/hooks/of-nobody"}
 
