@@ -82,7 +82,7 @@ BUDGET = {
 ADMIN_BUDGET = {
     "crews_organization_changelist": 6,
     "crews_organization_change": 8,
-    "crews_organization_delete": 21,
+    "crews_organization_delete": 22,
     "crews_membership_changelist": 7,
     "crews_crew_changelist": 7,
     "crews_crew_change": 13,
