@@ -18,9 +18,13 @@ AWAY_MS = 10_000  # the second attempt to connect comes within a second or two
 
 
 class Relay:
-    """Carries the frames of the page's sockets; what has a ``seq`` only while it does not hold."""
+    """Carries the frames of the page's sockets; what has a ``seq`` only while it does not hold.
+
+    It cannot see the socket of a SharedWorker, so the page has none and uses a socket of its own.
+    """
 
     def __init__(self, page: Any) -> None:
+        page.add_init_script("delete globalThis.SharedWorker")
         self.holding = False
         self._held: list[tuple[Any, str]] = []
         self._open: list[Any] = []
