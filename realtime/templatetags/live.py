@@ -47,9 +47,10 @@ def wait(context: template.Context, run: Run) -> Wait | str:
 def session_tag(context: template.Context) -> str:
     """Names the session of a signed-in user for the page's live connection, else it is empty."""
     request = context.get("request")
-    if request is None or not request.user.is_authenticated or not request.session.session_key:
+    session = getattr(request, "session", None)  # an error page may come before there is one
+    if session is None or not request.user.is_authenticated or not session.session_key:
         return ""
-    return tag_of(request.session.session_key)
+    return tag_of(session.session_key)
 
 
 @register.filter

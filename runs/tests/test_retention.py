@@ -241,7 +241,7 @@ def test_all_that_follows_from_deleting_a_run_is_done_by_its_removal():
         )
     assert follows == {
         "Run": [
-            *("AgentExecution", "Approval", "Control", "Handoff", "ModelCall"),
+            *("AgentExecution", "Approval", "Control", "Fire", "Handoff", "ModelCall"),
             *("ReportedRun", "Run", "SeenEvent", "TaskExecution"),
         ],
         "TaskExecution": ["ModelCall", "ToolExecution"],
