@@ -12,7 +12,7 @@ import crewops_client as crewops
 import pytest
 from crewops_client import reporter as reporters
 from crewops_client.settings import Settings
-from django.db import models
+from django.db import connection, models
 from django.utils import timezone
 
 from crewops import held
@@ -82,6 +82,18 @@ def decide(approval: Approval, decision: str = "approved", note: str = "") -> fl
     began = time.monotonic()
     approval.decide(decision, by="acme-operator", seen=approval.seen, note=note)
     return began
+
+
+async def in_thread(query: Callable[[], Any]) -> Any:
+    """Query the database in another thread, whose connection is closed afterwards."""
+
+    def ask() -> Any:
+        try:
+            return query()
+        finally:
+            connection.close()
+
+    return await asyncio.to_thread(ask)
 
 
 def test_the_body_is_entered_after_the_approval_and_soon(use):
@@ -177,12 +189,10 @@ def test_async_code_goes_on_meanwhile(use):
     async def whole() -> None:
         async with crewops.run("release-crew"):
             call = asyncio.create_task(deploy("prod"))
-            while not await asyncio.to_thread(Approval.objects.exists):
+            while not await in_thread(Approval.objects.exists):
                 await asyncio.sleep(0.01)
                 done[:] = ["something else"]
-            await asyncio.to_thread(
-                lambda: decide(Approval.objects.select_related("run__crew").get())
-            )
+            await in_thread(lambda: decide(Approval.objects.select_related("run__crew").get()))
             await call
 
     asyncio.run(whole())

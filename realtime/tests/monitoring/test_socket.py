@@ -64,7 +64,8 @@ def test_an_admin_sees_no_count_of_another_organization(web, acme, globex, super
         frame = figures_of(own)
         assert {name for name, value in frame["figures"].items() if value} == set()
         assert frame["figures"].keys().isdisjoint({"slots", "workers", "processes"})
-        assert frame["latency_ms"] == {}
+        # It may have those of its own crew's first event, which nobody followed.
+        assert frame["latency_ms"].keys().isdisjoint({"write", "render"})
 
 
 def test_an_organization_may_be_asked_for(web, acme, globex, superuser):
