@@ -1,7 +1,13 @@
 """Threads of the scheduler besides its sweep. Apps above `runs` register theirs when they load."""
 
+import logging
+import threading
 from collections.abc import Callable
 from typing import Protocol
+
+from django.db import Error, close_old_connections, connection
+
+END_S = 3.0  # that a look gets when the process ends
 
 
 class Background(Protocol):
@@ -9,6 +15,50 @@ class Background(Protocol):
 
     def stop(self) -> None:
         """End soon. The process does not wait for longer than a few seconds."""
+
+
+class Looking:
+    """Looks again and again for what is due, on a thread with its own database connection.
+
+    A look that fails is logged and repeated. ``name`` is the thread's, ``due`` is what waits
+    meanwhile, for the log.
+    """
+
+    name: str
+    due: str
+    interval_s = 1.0
+
+    def __init__(self) -> None:
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join(END_S)
+
+    def look(self) -> object:
+        """Do what is due. The result is ignored."""
+        raise NotImplementedError
+
+    def _run(self) -> None:
+        logger = logging.getLogger(type(self).__module__)
+        while not self._over.is_set():
+            try:
+                close_old_connections()
+                self.look()
+            except Error as error:
+                logger.warning(
+                    "%s wait, the database did not answer: %s", self.due.capitalize(), error
+                )
+                connection.close()
+            except Exception:
+                logger.exception("Looking for %s failed; it is tried again", self.due)
+            self._over.wait(self.interval_s)
+        connection.close()
 
 
 _registered: list[Callable[[], Background]] = []

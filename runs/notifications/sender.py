@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import Error, close_old_connections, connection
+from django.db import close_old_connections, connection
 from django.db.models.functions import Now
 from structlog.contextvars import bound_contextvars
 
+from runs.execution.background import Looking
 from runs.models import Approval
 from runs.notifications import sending
 from runs.notifications.kinds import Kind
@@ -20,30 +21,24 @@ from runs.notifications.models.target import Target
 
 THREADS = 8
 PER_ORGANIZATION = 2  # at once, so that one with slow receivers leaves threads to the others
-INTERVAL_S = 1.0
-END_S = 3.0  # that attempts get when the process ends; the rest is claimed again later
 
 logger = logging.getLogger(__name__)
 
 
-class Sender:
+class Sender(Looking):
     """Looks for due deliveries once a second, and sends them with a few threads."""
 
+    name = due = "notifications"
+
     def __init__(self) -> None:
-        self._over = threading.Event()
+        super().__init__()
         self._lock = threading.Lock()
         self._at_work: Counter[int] = Counter()  # deliveries of each organization
-        self._thread = threading.Thread(target=self._run, name="notifications", daemon=True)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="notify")
 
-    def start(self) -> None:
-        self._thread.start()
-
     def stop(self) -> None:
-        self._over.set()
-        if self._thread.is_alive():
-            self._thread.join(END_S)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        super().stop()
+        self._pool.shutdown(wait=False, cancel_futures=True)  # the rest is claimed again later
 
     def look(self) -> int:
         """Begin what is due and has room. Returns how many deliveries were begun."""
@@ -61,19 +56,6 @@ class Sender:
             self._pool.submit(self._send, claimed[0])
             begun += 1
         return begun
-
-    def _run(self) -> None:
-        while not self._over.is_set():
-            try:
-                close_old_connections()
-                self.look()
-            except Error as error:
-                logger.warning("Notifications wait, the database did not answer: %s", error)
-                connection.close()
-            except Exception:
-                logger.exception("Looking for notifications failed; it is tried again")
-            self._over.wait(INTERVAL_S)
-        connection.close()
 
     def _send(self, delivery: Delivery) -> None:
         of = delivery.target.organization_id
