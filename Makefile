@@ -23,6 +23,8 @@ FAULTS := tests/test_chaos.py tests/chaos
 # It measures delays, so no other test runs beside it.
 ALONE := tests/chaos/test_stuck_readers.py
 TOGETHER := --numprocesses auto --dist loadfile --no-loadscope-reorder $(FAULTS:%=--ignore=%)
+# A page, its browser and its server keep a core busy. Beside other tests they are too slow to judge.
+BROWSER := --numprocesses 2 --dist loadfile -m browser tests
 EACH := --numprocesses 4 --dist load --maxschedchunk 1 --ignore=$(ALONE)
 # A plugin that only `tests/security` needs, and that takes half a second to load.
 LIGHT := -p no:schemathesis
@@ -33,7 +35,7 @@ CHAOS = CHAOS_ROUNDS=$(or $(ROUNDS),20) CHAOS_SEED=$(or $(SEED),0) CHAOS_ONLY="$
 	CHAOS_REAL_TIMES=$(REAL_TIMES) DRAIN_CLIENTS=1000
 
 .DELETE_ON_ERROR:
-.PHONY: help run serve event-docs setup setup-dev test test-sqlite test-both test-client test-faults test-pgbouncer test-integrations lint test-js test-python bench chaos chaos-postgres soak fuzz guards format constraints clean
+.PHONY: help run serve event-docs setup setup-dev test test-sqlite test-both test-client test-faults test-browser test-pgbouncer test-integrations lint test-js test-python bench chaos chaos-postgres soak fuzz guards format constraints clean
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -61,12 +63,15 @@ test-js: setup-dev ## the browser client's tests
 	npm test --silent
 
 test-python: setup-dev .venv/.postgres ## the Python suite on PostgreSQL, and on SQLite what it may differ for (PGBOUNCER=1: and behind one)
-	$(if $(CHROMIUM),,@echo "No Chromium found: the browser tests do NOT run. Install one, or name it: CHROMIUM=/path/to/chrome")
 	$(if $(ON_POSTGRES),,@echo "No PostgreSQL found: the whole suite runs on SQLite, and NOTHING on PostgreSQL.")
-	POSTGRES_CONNECTIONS=400 $(ON_POSTGRES) $(PYTEST) $(TOGETHER) $(if $(CHROMIUM),,-m "not browser") $(ARGS)
+	POSTGRES_CONNECTIONS=400 $(ON_POSTGRES) $(PYTEST) $(TOGETHER) -m "not browser" $(ARGS)
+	$(MAKE) --no-print-directory test-browser
 	$(MAKE) $(BESIDE) test-client $(if $(ON_POSTGRES),test-both) $(if $(PGBOUNCER),test-pgbouncer)
 	$(MAKE) --no-print-directory test-faults
 	$(ON_POSTGRES) $(PYTEST) $(LIGHT) $(ALONE) $(ARGS)
+
+test-browser: setup-dev # the pages in a Chromium
+	$(if $(CHROMIUM),$(ON_POSTGRES) $(PYTEST) $(LIGHT) $(BROWSER) $(ARGS),@echo "No Chromium found: the browser tests do NOT run. Install one, or name it: CHROMIUM=/path/to/chrome")
 
 test-both: setup-dev # on SQLite, what is run on both databases
 	$(PYTEST) $(TOGETHER) $(LIGHT) --numprocesses 4 -m both_databases $(ARGS)
@@ -78,7 +83,8 @@ test-faults: setup-dev
 	$(if $(ON_POSTGRES),POSTGRES_PER_PROCESS=1) $(PYTEST) $(EACH) $(LIGHT) $(FAULTS) $(ARGS)
 
 test-sqlite: setup-dev ## the whole Python suite on SQLite
-	$(PYTEST) $(TOGETHER) $(if $(CHROMIUM),,-m "not browser") $(ARGS)
+	$(PYTEST) $(TOGETHER) -m "not browser" $(ARGS)
+	$(MAKE) --no-print-directory test-browser ON_POSTGRES=
 	$(PYTEST) $(FAULTS) $(ARGS)
 
 test-pgbouncer: setup-dev ## delivery and access once more behind a pgbouncer that pools by transaction

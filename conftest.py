@@ -93,8 +93,8 @@ def django_db_modify_db_settings(
 
 @pytest.fixture(scope="session")
 def django_db_keepdb(request: pytest.FixtureRequest, django_db_modify_db_settings) -> bool:
-    """A copy that is a file is there already; it goes with the process' directory."""
-    return template.is_copied() or request.config.getvalue("reuse_db")
+    """What is temporary goes with its directory; to remove it would wait for its last session."""
+    return template.is_temporary() or request.config.getvalue("reuse_db")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -34,15 +34,19 @@ def prepare(directory: Path, run: str) -> None:
         connection.settings_dict["TEST"]["TEMPLATE"] = template
 
 
-def is_copied() -> bool:
-    """Whether the test database is a file that `prepare` has made."""
-    name = connection.settings_dict["TEST"]["NAME"]
-    return connection.vendor == "sqlite" and Path(name).exists()
+def is_temporary() -> bool:
+    """Whether the test database goes with this run: a file that `prepare` made, a private server."""
+    if connection.vendor == "sqlite":
+        return Path(connection.settings_dict["TEST"]["NAME"]).exists()
+    return _is_on_private_server()
+
+
+def _is_on_private_server() -> bool:
+    return Path(connection.settings_dict["HOST"]).name.startswith(PRIVATE)
 
 
 def _is_shared_server() -> bool:
-    host = Path(connection.settings_dict["HOST"]).name
-    return host.startswith(PRIVATE) and "POSTGRES_PER_PROCESS" not in os.environ
+    return _is_on_private_server() and "POSTGRES_PER_PROCESS" not in os.environ
 
 
 def _migrate(name: str) -> None:

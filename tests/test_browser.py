@@ -15,8 +15,6 @@ from tests.live import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-HANG_MS = 10_000  # events that Redis lost come a second late, on a busy machine a little more
-RUN_MS = 60_000  # the demo run takes about ten seconds
 SOCKET = """async ([path, protocols]) => {
     const socket = new WebSocket(location.origin.replace("http", "ws") + path, protocols);
     return await new Promise((resolve) => socket.addEventListener("close", (e) => resolve(e.code)));
@@ -53,20 +51,18 @@ def test_a_new_user_starts_the_demo_run_and_watches_it(page, demo, settings):
     expect(watcher.locator("#graph [data-agent=orion]")).to_have_attribute("data-state", "idle")
 
     watcher.get_by_role("button", name="Start run").click()
-    expect(badge).to_have_text("Busy", timeout=RUN_MS)
-    expect(watcher.locator("#graph .agent-card[data-state=working]").first).to_be_visible(
-        timeout=RUN_MS
-    )
-    expect(watcher.locator("#toasts")).to_contain_text("✓", timeout=RUN_MS)
-    expect(watcher.locator("#toasts")).to_contain_text(re.compile(r"done in \d"), timeout=RUN_MS)
-
-    run = Run.objects.get()
+    run = eventually(Run.objects.first)
     story = page.context.new_page()
     story.goto(run.get_absolute_url())
-    expect(story.locator("#run-head .status-badge")).to_have_text("Running")
-    expect(story.locator("body")).to_contain_text("collected", timeout=RUN_MS)
-    expect(story.locator("#run-head .status-badge")).to_have_text("Succeeded", timeout=RUN_MS)
-    expect(badge).to_have_text("Available", timeout=RUN_MS)
+    expect(story.locator("#run-head .status-badge")).to_have_text(re.compile("Queued|Running"))
+    expect(badge).to_have_text("Busy")
+    expect(watcher.locator("#graph .agent-card[data-state=working]").first).to_be_visible()
+    expect(watcher.locator("#toasts")).to_contain_text("✓")
+    expect(watcher.locator("#toasts")).to_contain_text(re.compile(r"done in \d"))
+
+    expect(story.locator("body")).to_contain_text("collected")
+    expect(story.locator("#run-head .status-badge")).to_have_text("Succeeded")
+    expect(badge).to_have_text("Available")
     expect(watcher.locator("#graph [data-agent=lyra]")).to_have_attribute("data-state", "done")
 
 
@@ -79,7 +75,7 @@ def test_a_shared_run_opens_without_signing_in_and_a_private_one_does_not(page, 
     page.goto(run.get_absolute_url())
     expect(page.locator("#run-head .status-badge")).to_have_text("Running")
     run.finish("cancelled", reason="cancelled")
-    expect(page.locator("#run-head .status-badge")).to_have_text("Cancelled", timeout=10_000)
+    expect(page.locator("#run-head .status-badge")).to_have_text("Cancelled")
 
 
 def test_a_browser_reads_why_a_socket_was_refused(page, acme):
@@ -127,9 +123,9 @@ def test_a_page_stays_right_while_redis_hangs(page, acme, redis_server, settings
     try:
         for entry in run.plan["tasks"]:
             work(run, entry)
-        expect(page.locator("body")).to_contain_text("hello", timeout=HANG_MS)
+        expect(page.locator("body")).to_contain_text("hello")
         run.finish("succeeded")
-        expect(page.locator("#run-head .status-badge")).to_have_text("Succeeded", timeout=HANG_MS)
+        expect(page.locator("#run-head .status-badge")).to_have_text("Succeeded")
     finally:
         os.kill(pid, signal.SIGCONT)
     assert page.evaluate("performance.timeOrigin") == loaded

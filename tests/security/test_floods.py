@@ -109,19 +109,6 @@ def test_a_flood_hears_the_code_where_it_reads(flooded, opening):
         assert close_code(flooded, opening(flooded), part) == 4429
 
 
-def test_as_uvicorn_comes_empty_fragments_fill_the_memory(opening, django_db_setup):
-    web = Web(stock=True)
-    try:
-        before_kb = memory_kb(web)
-        flood = frame(b"", final=False) + EMPTY_PART * FLOODS["empty fragments"][1]
-        talk = exchange(web.port, opening(web), flood, patience_s=5)
-        (answer,) = answers(talk)
-        assert (answer.welcomed, answer.code) == (True, None)
-        assert memory_kb(web) - before_kb > GROWTH_KB
-    finally:
-        web.stop()
-
-
 @pytest.mark.parametrize("kind", NO_FRAMES)
 def test_what_is_no_frame_closes_without_a_trace(flooded, opening, kind):
     message, code = NO_FRAMES[kind]

@@ -89,18 +89,6 @@ def is_welcome(web: Web, user) -> bool:
     return False
 
 
-def test_as_uvicorn_comes_they_stay(acme):
-    web = Web(stock=True)
-    try:
-        with ExitStack() as stack:
-            half_open(web, stack, HALF_OPEN)
-            eventually(lambda: connections(web) == HALF_OPEN)
-            time.sleep(HEAD_S + 1)  # longer than ours would wait
-            assert connections(web) == HALF_OPEN
-    finally:
-        web.stop()
-
-
 def test_a_head_that_trickles_in_is_not_waited_for(web):
     with ExitStack() as stack:
         slow, empty, again = (

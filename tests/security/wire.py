@@ -107,14 +107,18 @@ async def exchange(
 ) -> Answer:
     """Send ``head``; once the socket is open ``messages``; and read to its close.
 
-    ``until``: leave as soon as a frame holds this text. A peer that says nothing for ``patience_s`` is
-    left, too.
+    ``until``: leave as soon as a frame holds this text. ``patience_s``: leave so long after the socket
+    is open; until then, the answer is waited for `ANSWER_S`.
     """
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 22)
     answer = Answer()
     try:
-        async with asyncio.timeout(patience_s):
-            await _talk(reader, writer, answer, head, messages, until)
+        async with asyncio.timeout(ANSWER_S) as limit:
+            writer.write(head)
+            answer.head = await reader.readuntil(b"\r\n\r\n")
+            answer.status = int(answer.head.split(b" ", 2)[1])
+            limit.reschedule(asyncio.get_running_loop().time() + patience_s)
+            await _talk(reader, writer, answer, messages, until)
     except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
         pass
     finally:
@@ -127,13 +131,9 @@ async def _talk(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     answer: Answer,
-    head: bytes,
     messages: tuple[bytes, ...],
     until: str,
 ) -> None:
-    writer.write(head)
-    answer.head = await reader.readuntil(b"\r\n\r\n")
-    answer.status = int(answer.head.split(b" ", 2)[1])
     if answer.status != 101:
         answer.body = await reader.read()
         return
