@@ -21,7 +21,7 @@ from tests.live import Web
 CALM_S = 3.0
 HUNG_S = 8.0
 PEOPLE = 3  # who ask one thing after the other
-ANSWER_S = 1.0  # the 95th percentile
+ANSWER_S = 3.0  # the 95th percentile, on a busy machine
 SLOWER = 3  # times the calm, on a busy machine
 ENOUGH = 40  # answers that a percentile is taken of
 WAITS_S = 2.0  # how long a client waits that has no breaker

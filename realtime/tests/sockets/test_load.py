@@ -21,11 +21,11 @@ from tests.events import sample
 from tests.live import Web
 
 BURST = 1000  # events ...
-BURST_S = 1.0  # ... within
+BURST_S = 5.0  # ... within, on a busy machine
 BATCH = 100  # events of one transaction: a tenth of a second in all on a quiet machine
 CLIENTS = 50
 SLOW = 3  # connects that wait for a lock in the database
-CONNECT_S = 1.0  # p99 of the others
+CONNECT_S = 5.0  # p99 of the others, on a busy machine
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
