@@ -7,9 +7,10 @@ from typing import Any
 
 import crewops_client as crewops
 import pytest
-from crewops_client.adapters import openai_agents_approvals
+from crewops_client.adapters import langchain_approvals, openai_agents_approvals
 from django.db import connection
 
+from crews.models import ApprovalRule
 from runs.models import Approval
 from tests.live import eventually
 from tests.test_approvals_of_programs import decide, use
@@ -74,3 +75,31 @@ def test_interruptions_of_openai_agents_are_decided(use):
 def test_outside_of_a_run_nobody_can_be_asked(use):
     with pytest.raises(RuntimeError, match=r"crewops\.run"):
         asyncio.run(openai_agents_approvals.decide(SimpleNamespace(interruptions=[])))
+
+
+def test_calls_of_langchain_that_a_rule_matches_wait(use, acme):
+    """With the shapes of 1.5.2, that the replayed cases of the package have."""
+    ApprovalRule.objects.create(organization=acme.organization, tool="deploy")
+    ran = []
+
+    def request(name: str, env: str) -> SimpleNamespace:
+        call = {"name": name, "args": {"env": env}, "id": f"{name}-{env}"}
+        return SimpleNamespace(tool_call=call, runtime=SimpleNamespace(config={}))
+
+    async def body(request: Any) -> str:
+        ran.append(request.tool_call["id"])
+        return "done"
+
+    async def whole() -> list[Any]:
+        gate = langchain_approvals.Approvals()
+        async with crewops.run("release-crew") as run, run.agent("orion"):
+            given = [("deploy", "prod"), ("deploy", "test"), ("build", "prod")]
+            calls = [gate.awrap_tool_call(request(*each), body) for each in given]
+            return await asyncio.gather(*calls, person(2))
+
+    prod, *free, _ = asyncio.run(whole())
+    assert free == ["done", "done"]
+    assert prod.content == "deploy: Denied by acme-operator: prod"
+    assert prod.status == "error"
+    assert ran == ["build-prod", "deploy-test"]
+    assert {approval.agent_id for approval in Approval.objects.all()} == {"orion"}

@@ -154,6 +154,14 @@ class Run(Scope):
             return None
         return Question(self, self._call(tool, params, place.agent_id, place.task_id), always)
 
+    def gate(self, place: Scope, tool: str, params: Mapping[str, Any] | None) -> Question:
+        """What an adapter asks about each call of a framework's tool: the server's rules decide.
+
+        Without usable settings nobody can be asked, so the call is denied.
+        """
+        always = self.reporter.off and not self.reporter.settings.disabled
+        return Question(self, self._call(tool, params, place.agent_id, place.task_id), always)
+
     def require_approval(
         self, tool: str, params: Mapping[str, Any] | None = None, /, *, agent_id: str | None = None
     ) -> None:

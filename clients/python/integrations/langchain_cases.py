@@ -9,16 +9,18 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.tools import tool
+from langchain_gate import Gate
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 from sdk import recorded
 
+from crewops_client import reporter
 from crewops_client.adapters.langchain import CrewOps
 
 ATTRIBUTES = (
     *("content", "status", "tool_call_id", "generations", "message"),
-    *("usage_metadata", "response_metadata"),
+    *("usage_metadata", "response_metadata", "type"),
 )
 KEPT = ("run_id", "parent_run_id", "metadata", "name", "inputs", "tool_call_id", "token")
 METADATA = (
@@ -29,7 +31,9 @@ ASK = {"messages": [("user", "hi")]}
 
 
 def keep(name: str, args: list, kwargs: dict) -> tuple[list, dict]:
-    if name in ("on_chain_start", "on_chat_model_start"):
+    if name == "on_chat_model_start" and reporter.current().settings.capture_text:
+        args = [None, args[1]]
+    elif name in ("on_chain_start", "on_chat_model_start"):
         args = [None, None]
     if name == "on_chain_end":
         args = [None]
@@ -176,6 +180,19 @@ async def ainvoke(handler: Any) -> Any:
     )
 
 
+def gated(handler: Any) -> Any:
+    script = [says("I add.", ONE), says("done")]
+    return agent(script, add, middleware=[Gate(handler.calls, ATTRIBUTES)])
+
+
+def gate(handler: Any) -> Any:
+    return gated(handler).invoke(ASK, config={"callbacks": [handler]})
+
+
+def gate_async(handler: Any) -> Any:
+    return asyncio.run(gated(handler).ainvoke(ASK, config={"callbacks": [handler]}))
+
+
 recording.run(
     "langchain",
     ["langchain", "langchain-core", "langgraph"],
@@ -199,6 +216,12 @@ recording.run(
         "model alone": lambda h: Model(script=[says("hi")], said=[]).invoke(
             "hello", config={"callbacks": [h]}
         ),
+        "gate approved": gate,
+        "gate denied": gate,
+        "gate expired": gate,
+        "gate not needed": gate,
+        "gate approved async": gate_async,
+        "gate denied async": gate_async,
         "tool alone": lambda h: add.invoke({"a": 1, "b": 2}, config={"callbacks": [h]}),
     },
 )

@@ -16,6 +16,17 @@ from sdk.report_server import KEY, ReportServer
 import crewops_client as crewops
 
 Calls = list[list[Any]]
+# What a person decides about each call in the cases whose titles begin with "gate " and the word.
+DECISIONS = {
+    "approved": {"decision": "approved", "by": "anna", "note": "", "detail": ""},
+    "denied": {
+        "decision": "denied", "by": "anna", "note": "no", "detail": "Denied by anna: no",
+    },
+    "expired": {
+        "decision": "expired", "by": "", "note": "", "detail": "Nobody has approved it in time.",
+    },
+    "not needed": {"decision": "not_needed", "by": "", "note": "", "detail": ""},
+}  # fmt: skip
 
 
 def recorder(cls: type, calls: Calls, keep: Callable[[str, list, dict], tuple[list, dict]]) -> type:
@@ -36,7 +47,12 @@ def recorder(cls: type, calls: Calls, keep: Callable[[str, list, dict], tuple[li
 
     names = [name for name in vars(cls) if name.startswith("on_") or name.endswith("_callback")]
     names += [name for name in ("tool_error",) if name in vars(cls)]
-    return type(cls.__name__, (cls,), {name: method(name) for name in names})
+    return type(cls.__name__, (cls,), {"calls": calls, **{name: method(name) for name in names}})
+
+
+def decision_of(title: str) -> dict[str, Any] | None:
+    """What a person decides in this case."""
+    return next((DECISIONS[word] for word in DECISIONS if title.startswith(f"gate {word}")), None)
 
 
 def run(
@@ -51,7 +67,13 @@ def run(
     written = []
     for title, case in cases.items():
         server = ReportServer()
-        crewops.configure(url=server.url, api_key=KEY, spool_dir=tempfile.gettempdir())
+        server.decision = decision_of(title)
+        crewops.configure(
+            url=server.url,
+            api_key=KEY,
+            spool_dir=tempfile.gettempdir(),
+            capture_text=server.decision is not None,  # shows what the model is told
+        )
         calls: Calls = []
         handler = recorder(adapter, calls, keep)("release-crew")
         try:
@@ -63,6 +85,8 @@ def run(
         crewops.flush(10)
         events = recorded.normalised(server.events)
         written.append({"case": title, "calls": steps() if steps else calls, "events": events})
+        if server.decision is not None:
+            written[-1]["decision"] = server.decision
         print(f"\n== {title}: {result[:100]}")
         for event in events:
             rest = {key: value for key, value in event.items() if key != "type"}

@@ -57,6 +57,10 @@ class CrewOps(BaseCallbackHandler):
         self._paused: dict[str, Begun] = {}
         self._resumed: dict[str, Begun] = {}
 
+    def scope_of(self, run_id: Any) -> Scope | None:
+        """Where what LangChain calls in the run with this id is."""
+        return entry.scope if (entry := self._entries.get(run_id)) else None
+
     @quiet
     def on_chain_start(self, serialized: Any, inputs: Any, *, run_id: UUID, **about: Any) -> None:
         metadata, name = about.get("metadata") or {}, about.get("name")

@@ -74,8 +74,10 @@ def write(name: str, versions: dict[str, str], cases: list[dict[str, Any]]) -> N
     )
 
 
-def cases(name: str) -> list[dict[str, Any]]:
-    return json.loads((VECTORS / f"{name}.json").read_text())["cases"]
+def cases(name: str, *, gated: bool = False) -> list[dict[str, Any]]:
+    """The cases without a gate, or those where a gate asks before a tool begins."""
+    found = json.loads((VECTORS / f"{name}.json").read_text())["cases"]
+    return [case for case in found if ("decision" in case) is gated]
 
 
 def replay(calls: list[Any], handler: Callable[[str], Callable[..., Any]]) -> None:

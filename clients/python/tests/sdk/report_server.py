@@ -26,6 +26,7 @@ class ReportServer:
         self.limit = MIB
         self.hold = threading.Event()  # clear it to let calls hang
         self.hold.set()
+        self.decision: dict[str, Any] | None = None  # the answer to whether a call may begin
         self.drop_answers = 0  # take the events and close without an answer
         self._ids: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
@@ -63,6 +64,15 @@ class ReportServer:
             self._changed.notify_all()
         answer = {"accepted": accepted, "duplicates": duplicates, "rejected": rejected}
         return {**answer, "stop": self.stop} if self.stop else answer
+
+    def ask(self, question: dict[str, Any]) -> dict[str, Any] | None:
+        """Keep the question among the events, where it was asked."""
+        kept = {name: value for name, value in question.items() if value is not None}
+        del kept["expires_after_s"]  # counts down
+        with self._lock:
+            self.events.append({"type": "question", **kept})
+            self._changed.notify_all()
+        return self.decision
 
     def wait(self, condition: Callable[[], bool], timeout: float = 20) -> None:
         with self._changed:
@@ -122,10 +132,13 @@ class _Handler(BaseHTTPRequestHandler):
         if owner.answers:
             status, headers = owner.answers.pop(0)
             return self.answer(status, {"errors": [{"detail": "as told"}]}, headers)
-        if self.path != "/api/report/":
+        asks = self.path == "/api/report/approvals/" and owner.decision is not None
+        if self.path != "/api/report/" and not asks:
             return self.answer(404, {})
         if self.headers["Authorization"] != f"Bearer {KEY}":
             return self.answer(401, {"errors": [{"detail": "No such key."}]})
+        if asks:
+            return self.answer(200, owner.ask(json.loads(body)))
         if self.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
         lines = body.splitlines()
