@@ -2,81 +2,24 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import F, Prefetch, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.lookups import In
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
-from django.utils.html import format_html_join
-from unfold.admin import TabularInline
 from unfold.dataclasses import ActionDialog, UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from crews.admin.deleting import DeletesInBackground
 from crews.admin.growing import Growing, id_begins_with
-from crews.admin.scoped import (
-    ReadOnly,
-    ScopedAdmin,
-    ScopedFilter,
-    ScopedInline,
-)
+from crews.admin.scoped import ReadOnly, ScopedAdmin, ScopedFilter
 from crews.models import Crew
 from crews.scoping import NotByIndex
 from crews.tracking import IllegalMove
 from runs.admin.badge import badge
 from runs.admin.record_actions import RecordActions, forward
-from runs.execution import removal
-from runs.models import Run, TaskExecution, ToolExecution
-
-RUN_COLOURS = {
-    Run.Status.QUEUED: "info",
-    Run.Status.RUNNING: "warning",
-    Run.Status.SUCCEEDED: "success",
-    Run.Status.FAILED: "danger",
-    Run.Status.CANCELLED: "default",
-}
-
-
-SHOWN_TOOLS = 5  # per task
-
-
-class TaskInline(ReadOnly, ScopedInline, TabularInline):
-    """The started tasks of a run, in pages, with the first tool calls of each."""
-
-    model = TaskExecution
-    verbose_name_plural = "tasks"
-    fields = readonly_fields = ["name", "agent_id", "status_label", "took", "message", "tools"]
-    can_delete = False
-    per_page = 20
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[TaskExecution]:
-        tools = ToolExecution.objects.unscoped()  # only of tasks that are in scope
-        tools = tools.only("tool", "status", "task_execution").order_by("started_at", "pk")[
-            : SHOWN_TOOLS + 1
-        ]
-        first = Prefetch("tool_executions", tools, to_attr="first_tools")
-        return super().get_queryset(request).order_by("order", "pk").prefetch_related(first)
-
-    @display(description="Tools")
-    def tools(self, execution: TaskExecution) -> str:
-        calls = execution.first_tools
-        change, of_task = "admin:runs_toolexecution_change", f"?task_execution={execution.pk}"
-        links = [
-            (reverse(change, args=[call.pk]), f"{call.tool}: {call.get_status_display().lower()}")
-            for call in calls[:SHOWN_TOOLS]
-        ]
-        if len(calls) > SHOWN_TOOLS:
-            links.append((reverse("admin:runs_toolexecution_changelist") + of_task, "all"))
-        link = '<a href="{}" class="text-primary-600 dark:text-primary-500">{}</a>'
-        return format_html_join(", ", link, links)
-
-    @display(description="Status")
-    def status_label(self, execution: TaskExecution) -> str:
-        return badge(execution, RUN_COLOURS)
-
-    @display(description="Took")
-    def took(self, execution: TaskExecution) -> str:
-        return f"{execution.duration_s:.1f} s"
+from runs.admin.run_tasks import RUN_COLOURS, TaskInline
+from runs.execution import controls, removal
+from runs.models import Control, Run
 
 
 @admin.register(Run)
@@ -105,7 +48,7 @@ class RunAdmin(DeletesInBackground, Growing, ReadOnly, RecordActions, ScopedAdmi
     ]
     readonly_fields = ["organization", "status_label", "took", "starter", "created_at"]
     inlines = [TaskInline]
-    actions_detail = ["cancel", "run_again", "resume", "open_live_page"]
+    actions_detail = ["pause", "unpause", "cancel", "run_again", "resume", "open_live_page"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
         return super().get_queryset(request).defer("plan", "remains")
@@ -127,8 +70,12 @@ class RunAdmin(DeletesInBackground, Growing, ReadOnly, RecordActions, ScopedAdmi
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:
         actions = super().get_actions_detail(request, object_id)
-        under_way = Run.objects.visible_to(request.user).active().filter(pk=object_id).exists()
-        unfit = ("run_again", "resume") if under_way else ("cancel",)
+        under_way = Run.objects.visible_to(request.user).active().filter(pk=object_id)
+        paused = under_way.values_list("pause_requested", flat=True).first()  # None: it has ended
+        if paused is None:
+            unfit = ["pause", "unpause", "cancel"]
+        else:
+            unfit = ["run_again", "resume", "pause" if paused else "unpause"]
         return [offered for offered in actions if offered.path not in unfit]
 
     @action(
@@ -152,6 +99,51 @@ class RunAdmin(DeletesInBackground, Growing, ReadOnly, RecordActions, ScopedAdmi
             messages.info(request, f"Run {run} had ended already: {run.get_status_display()}.")
         else:
             messages.success(request, f"Run {run} is cancelled, its worker stops within seconds.")
+        return forward(request, "runs_run_change", run.pk)
+
+    @action(
+        description="Pause run",
+        icon="pause",
+        permissions=["operate"],
+        dialog=ActionDialog(
+            title="Pause this run?",
+            description="The tool at work is stopped where it can be, and no other begins.",
+            form_class=None,
+            form_submit_text="Pause run",
+        ),
+    )
+    def pause(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        return self._ask(request, object_id, Control.Action.PAUSE)
+
+    @action(
+        description="Resume run",
+        icon="play_arrow",
+        permissions=["operate"],
+        variant=ActionVariant.PRIMARY,
+        dialog=ActionDialog(
+            title="Resume this run?",
+            description="The run continues where it was paused.",
+            form_class=None,
+            form_submit_text="Resume run",
+        ),
+    )
+    def unpause(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        return self._ask(request, object_id, Control.Action.RESUME)
+
+    def _ask(self, request: HttpRequest, object_id: str, action: str) -> HttpResponse:
+        run = Run.objects.operable_by(request.user).get(pk=object_id)
+        try:
+            control = controls.ask(run, action)
+        except IllegalMove as refusal:
+            messages.error(request, str(refusal))
+            return forward(request, "runs_run_change", run.pk)
+        name = control.get_action_display()
+        if control.status == Control.Status.REFUSED:
+            messages.error(request, f"{name} is not possible. {control.detail}")
+        else:
+            messages.success(
+                request, f"{name} of run {run}: {control.get_status_display().lower()}."
+            )
         return forward(request, "runs_run_change", run.pk)
 
     @action(
