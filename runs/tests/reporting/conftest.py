@@ -45,7 +45,7 @@ def run_of() -> Callable[[str], Run]:
 
 
 def frames(run: Run) -> list[dict[str, Any]]:
-    """What the log has of the run: its own stream, then its tools'."""
+    """What the log has of the run: a page of its own stream, then one of its tools'."""
     read = [
         json.loads(entry.text)
         for stream in (streams.run(run.pk), streams.graph(run.crew_id))

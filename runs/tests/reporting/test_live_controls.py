@@ -71,10 +71,7 @@ def test_a_program_is_paused_resumed_spoken_to_and_cancelled(program):
     assert program.wait(30) == 1
     assert b"crewops_client.controls.Cancelled" in program.stderr.read()
     run.refresh_from_db()
-    assert (run.status, status(cancel)(), types(run)[-1] in ("done", "tool_end")) == (
-        "cancelled",
-        True,
-        True,
-    )
+    assert (run.status, status(cancel)()) == ("cancelled", True)
+    assert "done" in types(run)
     asked = [kind for kind in types(run) if kind.startswith("control")]
     assert asked.count("control_requested") == asked.count("control_applied") == 5
