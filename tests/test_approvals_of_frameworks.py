@@ -7,7 +7,11 @@ from typing import Any
 
 import crewops_client as crewops
 import pytest
-from crewops_client.adapters import langchain_approvals, openai_agents_approvals
+from crewops_client.adapters import (
+    langchain_approvals,
+    openai_agents_approvals,
+    pydantic_ai,
+)
 from django.db import connection
 
 from crews.models import ApprovalRule
@@ -77,29 +81,51 @@ def test_outside_of_a_run_nobody_can_be_asked(use):
         asyncio.run(openai_agents_approvals.decide(SimpleNamespace(interruptions=[])))
 
 
-def test_calls_of_langchain_that_a_rule_matches_wait(use, acme):
-    """With the shapes of 1.5.2, that the replayed cases of the package have."""
+class LangChain:
+    """A call of a tool with the shapes of 1.5.2, that the replayed cases of the package have."""
+
+    def __init__(self) -> None:
+        self.gate = langchain_approvals.Approvals()
+
+    async def call(self, tool: str, args: dict[str, Any], body: Any) -> Any:
+        call = {"name": tool, "args": args, "id": "c1"}
+        request = SimpleNamespace(tool_call=call, runtime=SimpleNamespace(config={}))
+        result = await self.gate.awrap_tool_call(request, body)
+        return getattr(result, "content", result)
+
+
+class PydanticAI:
+    """The same of 2.68.0."""
+
+    def __init__(self) -> None:
+        self.capability = pydantic_ai.CrewOps("release-crew", approvals=True)
+
+    async def call(self, tool: str, args: dict[str, Any], body: Any) -> Any:
+        call = SimpleNamespace(tool_name=tool)
+        given = {"call": call, "tool_def": None, "args": args, "handler": body}
+        return await self.capability.wrap_tool_execute(None, **given)
+
+
+@pytest.mark.parametrize("framework", [LangChain, PydanticAI])
+def test_calls_that_a_rule_matches_wait(use, acme, framework):
     ApprovalRule.objects.create(organization=acme.organization, tool="deploy")
     ran = []
 
-    def request(name: str, env: str) -> SimpleNamespace:
-        call = {"name": name, "args": {"env": env}, "id": f"{name}-{env}"}
-        return SimpleNamespace(tool_call=call, runtime=SimpleNamespace(config={}))
-
-    async def body(request: Any) -> str:
-        ran.append(request.tool_call["id"])
-        return "done"
-
     async def whole() -> list[Any]:
-        gate = langchain_approvals.Approvals()
+        made = framework()
+
+        async def call(tool: str, env: str) -> Any:
+            async def body(_: Any) -> str:
+                ran.append((tool, env))
+                return "done"
+
+            return await made.call(tool, {"env": env}, body)
+
         async with crewops.run("release-crew") as run, run.agent("orion"):
             given = [("deploy", "prod"), ("deploy", "test"), ("build", "prod")]
-            calls = [gate.awrap_tool_call(request(*each), body) for each in given]
-            return await asyncio.gather(*calls, person(2))
+            return await asyncio.gather(*(call(*each) for each in given), person(2))
 
-    prod, *free, _ = asyncio.run(whole())
-    assert free == ["done", "done"]
-    assert prod.content == "deploy: Denied by acme-operator: prod"
-    assert prod.status == "error"
-    assert ran == ["build-prod", "deploy-test"]
+    results = asyncio.run(whole())
+    assert results[:3] == ["deploy: Denied by acme-operator: prod", "done", "done"]
+    assert sorted(ran) == [("build", "prod"), ("deploy", "test")]
     assert {approval.agent_id for approval in Approval.objects.all()} == {"orion"}

@@ -74,7 +74,8 @@ def compare(expected: list[dict[str, Any]], recorded: list[dict[str, Any]]) -> l
     tools run in parallel.
     """
     cases = [
-        {case["case"]: counted(case["events"]) for case in side} for side in (expected, recorded)
+        {case["case"]: counted([*case["events"], *told(case)]) for case in side}
+        for side in (expected, recorded)
     ]
     lines = []
     for title in sorted({*cases[0], *cases[1]}):
@@ -82,6 +83,11 @@ def compare(expected: list[dict[str, Any]], recorded: list[dict[str, Any]]) -> l
         lines += [f"{title}: no longer reported: {event}" for event in (before - now).elements()]
         lines += [f"{title}: newly reported: {event}" for event in (now - before).elements()]
     return lines
+
+
+def told(case: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the model is told of a call that a gate asked about, as an event to compare."""
+    return [{"type": "told", "text": case["told"]}] if "told" in case else []
 
 
 def counted(events: list[dict[str, Any]]) -> Counter[str]:

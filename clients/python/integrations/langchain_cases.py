@@ -15,12 +15,11 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 from sdk import recorded
 
-from crewops_client import reporter
 from crewops_client.adapters.langchain import CrewOps
 
 ATTRIBUTES = (
     *("content", "status", "tool_call_id", "generations", "message"),
-    *("usage_metadata", "response_metadata", "type"),
+    *("usage_metadata", "response_metadata"),
 )
 KEPT = ("run_id", "parent_run_id", "metadata", "name", "inputs", "tool_call_id", "token")
 METADATA = (
@@ -31,9 +30,7 @@ ASK = {"messages": [("user", "hi")]}
 
 
 def keep(name: str, args: list, kwargs: dict) -> tuple[list, dict]:
-    if name == "on_chat_model_start" and reporter.current().settings.capture_text:
-        args = [None, args[1]]
-    elif name in ("on_chain_start", "on_chat_model_start"):
+    if name in ("on_chain_start", "on_chat_model_start"):
         args = [None, None]
     if name == "on_chain_end":
         args = [None]
@@ -181,16 +178,23 @@ async def ainvoke(handler: Any) -> Any:
 
 
 def gated(handler: Any) -> Any:
-    script = [says("I add.", ONE), says("done")]
+    script = [says("", ONE), says("done")]
     return agent(script, add, middleware=[Gate(handler.calls, ATTRIBUTES)])
 
 
-def gate(handler: Any) -> Any:
-    return gated(handler).invoke(ASK, config={"callbacks": [handler]})
+def told(state: Any) -> str:
+    """What the model reads of the tool."""
+    return next(
+        f"{each.status}: {each.content}" for each in state["messages"] if each.type == "tool"
+    )
 
 
-def gate_async(handler: Any) -> Any:
-    return asyncio.run(gated(handler).ainvoke(ASK, config={"callbacks": [handler]}))
+def gate(handler: Any) -> str:
+    return told(gated(handler).invoke(ASK, config={"callbacks": [handler]}))
+
+
+def gate_async(handler: Any) -> str:
+    return told(asyncio.run(gated(handler).ainvoke(ASK, config={"callbacks": [handler]})))
 
 
 recording.run(

@@ -5,7 +5,7 @@ import contextvars
 from typing import Any
 
 import recording
-from pydantic_ai import Agent, ModelRetry, RunContext, Tool
+from pydantic_ai import Agent, ModelRetry, RunContext, Tool, ToolDenied
 from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import FunctionModel
 from pydantic_ai.usage import RequestUsage
@@ -48,7 +48,11 @@ class CrewOps(adapter.CrewOps):
     async def wrap_tool_execute(self, ctx: Any, **given: Any) -> Any:
         shown = {"tool_name": given["call"].tool_name, "args": given["args"]}
         call = await self._noted("wrap_tool_execute", shown, given.pop("handler"), given["args"])
-        return await super().wrap_tool_execute(ctx, **given, handler=call)
+        number = len(steps)
+        result = await super().wrap_tool_execute(ctx, **given, handler=call)
+        if isinstance(result, ToolDenied):
+            steps.append(["denied", number, result.message])
+        return result
 
     async def wrap_model_request(self, ctx: Any, *, request_context: Any, handler: Any) -> Any:
         model = request_context.model
@@ -134,6 +138,14 @@ def cancelled(capability: Any) -> Any:
     return asyncio.run(work())
 
 
+def gate(capability: Any) -> str:
+    capability._approvals = True
+    orion = agent(capability, says(call("add", a=1, b=2)), says(DONE), tools=[add])
+    messages = orion.run_sync("hi").all_messages()
+    parts = [part for message in messages for part in message.parts]
+    return next(f"{part.outcome}: {part.content}" for part in parts if hasattr(part, "outcome"))
+
+
 recording.run(
     "pydantic_ai",
     ["pydantic-ai-slim"],
@@ -161,6 +173,9 @@ recording.run(
         "dead model": case(lambda c: agent(c, RuntimeError("model is down")).run_sync("hi")),
         "sub-agent in a tool": case(sub_agent),
         "cancelled": case(cancelled),
+        "gate approved": case(gate),
+        "gate denied": case(gate),
+        "gate expired": case(gate),
     },
     lambda: TITLES.pop(0),
 )

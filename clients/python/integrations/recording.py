@@ -17,6 +17,7 @@ import crewops_client as crewops
 
 Calls = list[list[Any]]
 # What a person decides about each call in the cases whose titles begin with "gate " and the word.
+# These cases return what the model is told of the call.
 DECISIONS = {
     "approved": {"decision": "approved", "by": "anna", "note": "", "detail": ""},
     "denied": {
@@ -68,12 +69,7 @@ def run(
     for title, case in cases.items():
         server = ReportServer()
         server.decision = decision_of(title)
-        crewops.configure(
-            url=server.url,
-            api_key=KEY,
-            spool_dir=tempfile.gettempdir(),
-            capture_text=server.decision is not None,  # shows what the model is told
-        )
+        crewops.configure(url=server.url, api_key=KEY, spool_dir=tempfile.gettempdir())
         calls: Calls = []
         handler = recorder(adapter, calls, keep)("release-crew")
         try:
@@ -86,7 +82,7 @@ def run(
         events = recorded.normalised(server.events)
         written.append({"case": title, "calls": steps() if steps else calls, "events": events})
         if server.decision is not None:
-            written[-1]["decision"] = server.decision
+            written[-1] |= {"decision": server.decision, "told": result}
         print(f"\n== {title}: {result[:100]}")
         for event in events:
             rest = {key: value for key, value in event.items() if key != "type"}

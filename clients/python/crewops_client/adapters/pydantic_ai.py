@@ -1,5 +1,8 @@
 """Pydantic AI: ``Agent(…, capabilities=[CrewOps("release-crew")])``.
 
+With ``CrewOps("release-crew", approvals=True)`` each call of a tool that an approval rule matches
+waits for a person.
+
 It wraps runs, model requests and tools, so that each ends once, with its exception, whatever the model
 and the tools do. It does not switch to streaming.
 """
@@ -8,23 +11,30 @@ from contextlib import ExitStack
 from typing import Any
 
 from .. import context, reporter
+from ..approvals import Denied
 from ..calls import LLM
 from ..runs import Run
 from ..scope import Scope
+from . import gate
 from .common import captured, quiet
 
 try:
+    from pydantic_ai import ToolDenied
     from pydantic_ai.capabilities import AbstractCapability
+    from pydantic_core import to_jsonable_python
 except ImportError:  # recorded sequences are replayed without it
     AbstractCapability = type("AbstractCapability", (), {})  # type: ignore[misc,assignment]
+    ToolDenied = str  # type: ignore[misc,assignment]
+    to_jsonable_python = dict  # type: ignore[assignment]
 
 
 class CrewOps(AbstractCapability):
     """One capability serves any number of runs. Within `crewops.run` they join that run."""
 
-    def __init__(self, crew: str, *, name: str | None = None) -> None:
+    def __init__(self, crew: str, *, name: str | None = None, approvals: bool = False) -> None:
         self._crew = crew
         self._name = name
+        self._approvals = approvals
 
     async def wrap_run(self, ctx: Any, *, handler: Any) -> Any:
         with ExitStack() as stack:
@@ -46,6 +56,11 @@ class CrewOps(AbstractCapability):
         self, ctx: Any, *, call: Any, tool_def: Any, args: Any, handler: Any
     ) -> Any:
         scope = context.current()
+        if self._approvals:
+            try:
+                await gate.wait_async(scope, call.tool_name, _shown(call.tool_name, args))
+            except Denied as denied:
+                return ToolDenied(str(denied))
         if scope is None:
             return await handler(args)
         params = args if isinstance(args, dict) else {"args": args}
@@ -80,3 +95,13 @@ class CrewOps(AbstractCapability):
             model=getattr(response, "model_name", None),
         )
         call.end(finish_reason=getattr(response, "finish_reason", None))
+
+
+def _shown(tool: str, args: Any) -> dict[str, Any]:
+    """The validated arguments, whole. Raises `Denied` if they cannot be written as JSON."""
+    try:
+        shown = to_jsonable_python(args)
+    except Exception as error:
+        text = f"{tool}: Its arguments cannot be shown, so nobody can approve it: {error}"
+        raise Denied(text) from error
+    return shown if isinstance(shown, dict) else {"args": shown}

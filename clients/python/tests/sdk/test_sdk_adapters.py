@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import contextvars
 import inspect
 from contextlib import nullcontext
 from dataclasses import replace
@@ -22,6 +21,7 @@ from crewops_client.adapters import (
 )
 from crewops_client.reporter import Reporter
 from sdk import recorded
+from sdk.replays import replay_callbacks, replay_wraps
 from sdk.report_server import ReportServer
 
 
@@ -99,66 +99,12 @@ def test_crewai(reporter: Reporter, server: ReportServer, case, caplog):
     assert listener._entries == listener._calls == {}
 
 
-async def replay_wraps(steps: list, capability: pydantic_ai.CrewOps) -> None:
-    """Each wrapper runs as a task in the context of the one around it, until its recorded end."""
-    contexts = {0: contextvars.copy_context()}
-    tasks: dict[int, asyncio.Task] = {}
-    results: dict[int, asyncio.Future] = {}
-
-    def begin(method: str, number: int, around: int, given: dict) -> None:
-        results[number] = asyncio.get_running_loop().create_future()
-
-        async def handler(*args):
-            contexts[number] = contextvars.copy_context()
-            return await results[number]
-
-        named = SimpleNamespace(**given)
-        about = {
-            "wrap_run": {},
-            "wrap_tool_execute": {"call": named, "tool_def": None, "args": given.get("args")},
-            "wrap_model_request": {"request_context": SimpleNamespace(model=named)},
-        }[method]
-        call = getattr(capability, method)(SimpleNamespace(agent=named), handler=handler, **about)
-        loop = asyncio.get_running_loop()
-        tasks[number] = contexts[around].copy().run(loop.create_task, call)
-
-    for step in steps:
-        if step[0] == "begin":
-            begin(*step[1:])
-        elif step[0] == "return":
-            results[step[1]].set_result(recorded.revived(step[2]))
-        else:
-            error = recorded.revived(step[2])
-            results[step[1]].set_exception(
-                asyncio.CancelledError() if "Cancelled" in type(error).__name__ else error
-            )
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-    await asyncio.gather(*tasks.values(), return_exceptions=True)
-
-
 @pytest.mark.parametrize("case", recorded.cases("pydantic_ai"), ids=lambda case: case["case"])
 async def test_pydantic_ai(reporter: Reporter, server: ReportServer, case, caplog):
     await replay_wraps(case["calls"], pydantic_ai.CrewOps("release-crew"))
     assert await asyncio.to_thread(reporter.flush, 10)
     assert recorded.normalised(server.events) == case["events"]
     assert caplog.text == ""
-
-
-async def replay_callbacks(calls, plugin) -> None:
-    """In a task that ends as the recorded one did."""
-    for name, _, given in calls:
-        given = recorded.revived(given)
-        raised = given.pop("raised", None)
-        try:
-            if raised is not None:
-                raise raised
-        except BaseException:
-            await getattr(plugin, name)(**given)
-        else:
-            await getattr(plugin, name)(**given)
-    if raised is not None and type(raised).__name__ == "CancelledError":
-        raise asyncio.CancelledError
 
 
 @pytest.mark.parametrize("case", recorded.cases("google_adk"), ids=lambda case: case["case"])

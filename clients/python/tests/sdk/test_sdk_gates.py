@@ -1,24 +1,28 @@
 """Gates of the adapters: recorded calls of real frameworks, replayed with a person's decision."""
 
 import asyncio
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import crewops_client as crewops
-from crewops_client.adapters import gate, langchain, langchain_approvals
+from crewops_client.adapters import (
+    gate,
+    langchain,
+    langchain_approvals,
+    pydantic_ai,
+)
 from crewops_client.reporter import Reporter
 from crewops_client.settings import Settings
 from sdk import recorded
+from sdk.replays import replay_wraps
 from sdk.report_server import ReportServer
 
 
 @pytest.fixture
 def gated(reporter: Reporter, server: ReportServer) -> Any:
-    """Sets the decision of a case; the returned function compares what was reported."""
-    reporter.settings = replace(reporter.settings, capture_text=True)
+    """Sets the decision of a case, and compares what was reported."""
 
     def begin(case: dict[str, Any]) -> None:
         server.decision = case["decision"]
@@ -83,6 +87,16 @@ def test_langchain(gated, case, caplog):
     gated.begin(case)
     Graph().replay(case["calls"])
     gated.compare(case)
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    "case", recorded.cases("pydantic_ai", gated=True), ids=lambda case: case["case"]
+)
+async def test_pydantic_ai(gated, case, caplog):
+    gated.begin(case)
+    await replay_wraps(case["calls"], pydantic_ai.CrewOps("release-crew", approvals=True))
+    await asyncio.to_thread(gated.compare, case)
     assert caplog.text == ""
 
 
