@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from crews.models import Agent, Task
 from crews.tests.test_admin import ROWS as ADMIN_VIEWS
+from runs.models import Worker
 from tests.grown import Grown, add_big_run, grow
 from tests.plans import queries
 from tests.query_budget import (
@@ -75,6 +76,7 @@ def test_every_get_route_has_a_budget_and_none_is_above_what_is_allowed():
 def test_no_route_asks_more_than_its_budget_nor_reads_what_grows(grown):
     found = []
     for name, path in pages(grown).items():
+        Worker.objects.beat("w")  # else the site is not ready
         found += faults(client_for(path, grown), path, BUDGET.get(name, MOST))
     assert found == []
 
