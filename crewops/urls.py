@@ -22,5 +22,6 @@ urlpatterns = [
     path("", include("runs.editor.urls")),
     path("", include("runs.notifications.urls")),
     path("", include("runs.schedules.urls")),
+    path("", include("runs.search.urls")),
     path("", include("realtime.pages.urls")),
 ]

@@ -60,6 +60,7 @@ api/runs/<id:pk>/controls/                    POST             400   400      40
 api/runs/<id:pk>/retry/                       POST             409   409      403    404      404      401       409
 api/runs/<id:pk>/events/                      GET              200   200      200    404      404      401       200
 api/runs/<id:pk>/model-calls/                 GET              200   200      200    404      404      401       200
+api/search/                                   GET              200   200      200    200      200      401       200
 api/tool-executions/<id:pk>/output/           GET              200   200      200    404      404      401       200
 api/schema/                                   GET              200   200      200    200      200      200       200
 api/docs/                                     GET              200   200      200    200      200      200       200
@@ -112,6 +113,7 @@ approvals/                                    GET              200   200      20
 approvals/pending/                            GET              200   200      200    200      200      login     200
 approvals/<id:pk>/                            GET              200   200      200    404      404      login     200
 approvals/<id:pk>/                            POST             302   302      403    404      404      login     302
+search/                                       GET              200   200      200    200      200      login     200
 runs/                                         GET              200   200      200    200      200      login     200
 runs/progress/                                GET              200   200      200    200      200      login     200
 runs/<id:pk>/                                 GET              200   200      200    404      404      login     200
@@ -185,6 +187,7 @@ api/runs/<id:pk>/controls/                    POST             403    403   400 
 api/runs/<id:pk>/retry/                       POST             403    403   409     404     401
 api/runs/<id:pk>/events/                      GET              403    200   403     404     401
 api/runs/<id:pk>/model-calls/                 GET              403    200   403     404     401
+api/search/                                   GET              403    200   403     200     401
 api/tool-executions/<id:pk>/output/           GET              403    200   403     404     401
 api/schema/                                   GET              200    200   200     200     200
 api/docs/                                     GET              200    200   200     200     200

@@ -15,6 +15,7 @@ from django.utils import timezone
 from crews.models import Agent, AuditEntry, Crew, Membership, Organization, Task
 from realtime.models import Event, Stream
 from runs.models import Approval, Run, TaskExecution, ToolExecution
+from runs.search.models import Document
 
 STEPS = [{"tool": "script", "params": {"interpreter": "bash", "code": "echo hello"}}]
 NAMES = ("Orion", "Vega", "Lyra", "Rigel", "Mira")  # agents of a crew, each with one task
@@ -67,6 +68,7 @@ def grow(
     _approvals(runs)
     _trail(organization, runs * 2)
     _log(runs, events)
+    _documents(organization, runs, crews)
     if connection.vendor == "postgresql":  # as its autovacuum does; SQLite has no statistics
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
@@ -198,6 +200,31 @@ def _log(runs: int, events: int) -> None:
         seq=f"1 + (n - 1) % {events}", type="'task_start'",
         body=f"""'{{"type":"task_start","name":"",{about},"run_id":"' || {of_event} || '"}}'""",
     )  # fmt: skip
+
+
+def _documents(organization: Organization, runs: int, crews: int) -> None:
+    """One of a tool of each run. All say hello, the oldest has a word that no other has."""
+    words = "'hello word ' || (n % 1000) || CASE WHEN n = 1 THEN ' rare' ELSE '' END"
+    crew = _id(CREW, f"(n % {crews})")
+    columns: dict[str, str | None] = {
+        "id": "n * 1000", "organization_id": _literal(organization.pk), "run_id": _id(RUN, "n"),
+        "crew_id": crew, "kind": "'tool'", "object_id": _id(TOOL, "n"), "text": words,
+        "outcome": "'succeeded'", "ended_at": _ago("60"), "name": "'script'",
+    }  # fmt: skip
+    own = f"o{organization.pk}"
+    if connection.vendor == "postgresql":
+        crew = f"'=c' || replace({crew}::text, '-', '')"
+        scope = f"array_to_tsvector(ARRAY['={own}', {crew}, '=ktool', '=ssucceeded'])"
+        columns["vector"] = f"to_tsvector('simple', {words}) || {scope}"
+    _insert(Document, runs, **columns)
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"""WITH RECURSIVE series(n) AS
+                (VALUES (1) UNION ALL SELECT n + 1 FROM series WHERE n < {runs})
+                INSERT INTO search_words (rowid, words, scope)
+                SELECT n * 1000, {words}, '{own} ktool ssucceeded c' || {crew} FROM series"""
+            )
 
 
 def _insert(model: type[models.Model], rows: int, **columns: str | None) -> None:

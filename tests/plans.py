@@ -11,7 +11,7 @@ from django.db import connection
 
 GROWING = {
     "runs_run", "runs_taskexecution", "runs_toolexecution", "realtime_event", "realtime_stream",
-    "crews_auditentry",
+    "crews_auditentry", "search_document",
 }  # fmt: skip
 STEPS_AT_MOST = 2_000  # hundreds; to read 20,000 runs and sort them takes 3,500
 READ_AT_MOST = 3_000  # rows of a table that grows, by one query: lists count to 1,000

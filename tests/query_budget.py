@@ -40,6 +40,7 @@ BUDGET = {
     "api/runs/<id:pk>/controls/": 3,
     "api/runs/<id:pk>/events/": 4,
     "api/runs/<id:pk>/model-calls/": 3,
+    "api/search/": 6,
     "api/tool-executions/<id:pk>/output/": 3,
     "api/schema/": 0,
     "api/docs/": 0,
@@ -67,6 +68,7 @@ BUDGET = {
     "approvals/": 7,
     "approvals/pending/": 3,
     "approvals/<id:pk>/": 7,
+    "search/": 9,
     "runs/": 6,
     "runs/progress/": 2,
     "runs/<id:pk>/": 12,
@@ -111,6 +113,10 @@ QUERIES = (
     *("api/approvals/?status=pending", "api/approvals/?crew={crew}", "approvals/?crew={crew}"),
     *("approvals/?status=denied", "approvals/?status=all"),
     *("api/runs/?status=failed", "api/runs/?crew={crew}", "runs/?status=failed"),
+    *("api/search/?q=hello", "api/search/?q=hello&crew={crew}", "api/search/?status=failed"),
+    *("api/search/?q=%22word+1%22", "api/search/?q=rare", "api/search/?q=hello&until=2020-01-01"),
+    *("search/?q=hello", "search/?q=rare&crew={crew}"),
+    *("api/search/?q=nowhere", "api/search/?q=hel&kind=run&since=2020-01-01"),
     *("runs/{run}/?at={now}", "runs/{run}/live/?at={now}"),
 )
 MATCHES_ANY = {"api/": "nowhere/"}

@@ -31,6 +31,7 @@ from runs.models import (
     Worker,
 )
 from runs.schedules.models import Schedule
+from runs.search.tests.scene import end_tool, index
 from tests.access_matrix import EVENT_STREAMS, HTTP, PEOPLE, SHARED, SOCKETS
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
@@ -91,6 +92,8 @@ class World:
             id=uuid.uuid4(), run=self.run, agent_id="orion", tool="a tool of theirs", params={},
             expires_after_s=3600,
         )  # fmt: skip
+        end_tool(tenant, "a text of theirs", params={"code": "a secret of theirs"})
+        index()
         self.ids = {"crews": tenant.crew.pk, "runs": self.run.pk}
         self.ids |= {"tools": tool.pk, "tool-executions": tool.pk, "calls": call.pk}
         secret = tenant.keep_secret()

@@ -29,6 +29,7 @@ from runs.reporting.calls import take
 from runs.reporting.reading import Item
 from runs.reporting.reported_kinds import event_of
 from runs.schedules.models import Schedule
+from runs.search.tests.scene import end_tool, index
 
 OWNED = [m for m in apps.get_models() if isinstance(m._default_manager.all(), ScopedQuerySet)]
 READS = {
@@ -84,6 +85,8 @@ def two(acme: Tenant, globex: Tenant) -> tuple[Tenant, Tenant]:
         run.cancel()
         about = {"at": timezone.now(), "seconds": 10, "figures": {}}
         MetricSample.objects.create(organization=tenant.organization, **about)
+        end_tool(tenant, "some output")
+        index()
     return acme, globex
 
 

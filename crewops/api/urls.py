@@ -22,6 +22,7 @@ urlpatterns = [
     path("", include("runs.api.urls")),
     path("", include("runs.notifications.api.urls")),
     path("", include("runs.schedules.api.urls")),
+    path("", include("runs.search.api.urls")),
     path("", include("realtime.api.urls")),
     path("schema/", SpectacularJSONAPIView.as_view(), name="schema"),
     # This view loads its script from a separate file, as our Content-Security-Policy requires.

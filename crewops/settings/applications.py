@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "runs",
     "runs.schedules",
     "runs.notifications",
+    "runs.search",
     "realtime",
     "crewops.apps.CrewOpsConfig",
 ]

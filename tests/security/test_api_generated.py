@@ -28,6 +28,7 @@ from conftest import Tenant
 from crews.models import ApprovalRule
 from runs.models import Approval, ReportedRun, Run, TaskExecution, ToolExecution
 from runs.schedules.models import Schedule
+from runs.search.tests.scene import end_tool, index
 from tests.live import Web
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -87,6 +88,8 @@ class Side:
         self.of |= {"deliveries": [str(delivery.pk)], "notifications": [str(delivery.target_id)]}
         self.names = [slug, secret.name, tenant.admin.username, tenant.crew.slug]
         self.own = [*self.ids, slug.title(), f"{slug}-", f"{slug} says"]
+        end_tool(tenant, f"{slug} says")
+        index()
         self.run = run
         reported = ReportedRun.objects.open(
             crew=tenant.crew, api_key=key, key=f"{slug}-key", started_at=timezone.now()
@@ -145,6 +148,7 @@ def put_in(case: Case, random: Random, sides: tuple[Side, Side]) -> None:
             "crew__id",
             "organization",
             "search",
+            "q",
             "ordering",
             "run",
             "cursor",

@@ -1,0 +1,22 @@
+"""The search page. What is asked for is its address, so a search can be shared and gone back to."""
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from runs.search.forms import SearchForm
+from runs.search.results import results
+
+RESULTS_PER_PAGE = 25
+
+
+@login_required
+@require_safe
+def search(request: HttpRequest) -> HttpResponse:
+    """What the address asks for. Without a question: what can be asked."""
+    form = SearchForm(request.GET, user=request.user)
+    found = None
+    if form.is_valid() and not form.is_empty:
+        found = results(request.user, form, size=RESULTS_PER_PAGE)
+    return render(request, "search/search.html", {"form": form, "found": found})

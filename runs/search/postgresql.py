@@ -1,0 +1,89 @@
+"""Asks PostgreSQL. A frequent word is found among the newest documents, a rare one by its index.
+
+An index of words gives all documents with a word, in no order. Of a word that half of the documents
+have, reading and sorting them would take seconds. So the newest documents are compared first. If
+these do not fill a page, the word is rare enough for its index.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib.postgres.search import SearchQuery
+from django.db.models import BigIntegerField, ExpressionWrapper, F, Q, QuerySet
+
+from runs.search import scope
+from runs.search.models import Document
+from runs.search.query import Query, Search
+
+NEWEST = 1_000  # documents that are compared first
+ORGANIZATIONS = 5  # of a user; each costs a query
+
+
+class _Literal(SearchQuery):
+    """A tsquery that is written out, so that no text search configuration changes its words."""
+
+    template = "(%(expressions)s)::tsquery"
+
+
+def find(
+    rows: QuerySet, search: Search, organizations: Sequence[int] | None, size: int
+) -> list[Document]:
+    """The newest ``size`` of ``rows`` that match."""
+    text = literal_of(search.query, search.filters, organizations)
+    if not text:  # everything that there is
+        return list(_between(rows, search, F("id")).order_by("-id")[:size])
+    matching = rows.filter(vector=_Literal(text))
+    newest = _newest(search, organizations)
+    if newest is not None:
+        found = list(_between(matching.filter(newest), search, F("id")).order_by("-id")[:size])
+        if len(found) == size:
+            return found
+    # Ordered by an expression, so that the database does not read all documents in their order.
+    place = ExpressionWrapper(F("id") + 0, output_field=BigIntegerField())
+    return list(_between(matching, search, place).order_by(place.desc())[:size])
+
+
+def literal_of(query: Query, filters: Sequence[str], organizations: Sequence[int] | None) -> str:
+    """A tsquery. Its words have only letters and digits, and stand in quotes."""
+    parts = [
+        " <-> ".join(f"'{word}'" for word in term.words) + ":*" * term.is_prefix
+        for term in query.terms
+    ]
+    parts += [f"'={name}'" for name in filters]
+    if organizations is not None:
+        parts.append(" | ".join(f"'={scope.organization(pk)}'" for pk in organizations))
+    return " & ".join(f"({part})" for part in parts)
+
+
+def _newest(search: Search, organizations: Sequence[int] | None) -> Q | None:
+    """Condition for the newest documents of the crew or of the organizations.
+
+    For each of these it is a range of ids, which is a part of an index.
+    """
+    if search.crew:
+        return _last(search, NEWEST, crew=search.crew)
+    if organizations is None:
+        return _last(search, NEWEST)
+    if len(organizations) > ORGANIZATIONS:
+        return None
+    newest = Q()
+    for pk in organizations:
+        newest |= _last(search, NEWEST // len(organizations), organization=pk)
+    return newest
+
+
+def _last(search: Search, number: int, **of: Any) -> Q:
+    """Condition for the newest ``number`` documents that belong to this."""
+    documents = _between(Document.objects.unscoped().filter(**of), search, F("id"))
+    ids = documents.order_by("-id").values_list("id", flat=True)
+    oldest = next(iter(ids[number - 1 : number]), 0)
+    return Q(**of, id__gte=oldest)
+
+
+def _between(rows: QuerySet, search: Search, place: Any) -> QuerySet:
+    rows = rows.alias(place=place)
+    if search.first is not None:
+        rows = rows.filter(place__gte=search.first)
+    if search.beyond is not None:
+        rows = rows.filter(place__lt=search.beyond)
+    return rows
