@@ -241,8 +241,8 @@ def test_all_that_follows_from_deleting_a_run_is_done_by_its_removal():
         )
     assert follows == {
         "Run": [
-            *("AgentExecution", "Approval", "Control", "Fire", "Handoff", "ModelCall"),
-            *("ReportedRun", "Run", "SeenEvent", "TaskExecution"),
+            *("AgentExecution", "Approval", "Control", "Document", "Fire", "Handoff"),
+            *("IndexJob", "ModelCall", "ReportedRun", "Run", "SeenEvent", "TaskExecution"),
         ],
         "TaskExecution": ["ModelCall", "ToolExecution"],
         "ToolExecution": ["OutputChunk"],
