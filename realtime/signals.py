@@ -18,10 +18,12 @@ from realtime import log
 from realtime.log import publish, streams
 from runs.events import changes
 from runs.events.approval_changes import of_approval
+from runs.events.budget_changes import of_budget_alert
 from runs.events.kinds import Event
 from runs.models import (
     AgentExecution,
     Approval,
+    BudgetAlert,
     Control,
     Handoff,
     ModelCall,
@@ -82,6 +84,11 @@ def reported_error(sender: type[Run], run: Run, error: dict[str, str], **kwargs)
 def control_saved(instance: Control, created: bool, update_fields=None, **kwargs) -> None:
     events = changes.of_control(instance, instance.changed(update_fields), created=created)
     _emit(events, run=instance.run)
+
+
+@receiver(post_save, sender=BudgetAlert)
+def budget_alert_saved(instance: BudgetAlert, created: bool, **kwargs) -> None:
+    _emit(of_budget_alert(instance, created=created), run=instance.run)
 
 
 @receiver(post_save, sender=ToolExecution)

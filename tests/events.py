@@ -8,6 +8,8 @@ from runs.events.kinds import (
     ApprovalDecided,
     ApprovalRequested,
     Boot,
+    BudgetExceeded,
+    BudgetWarning,
     ControlAcknowledged,
     ControlApplied,
     ControlRequested,
@@ -34,6 +36,8 @@ TOOL = AGENT | {"execution_id": "execution", "tool": "script"}
 CALL = AGENT | {"call_id": "call"}
 ENDING = {"status": "succeeded", "duration_s": 1}
 
+BUDGET = {"alert_id": "alert", "period": "run", "measure": "usd", "limit": 5.0, "used": 4.5}
+
 UNIMPORTANT: dict[type[Event], dict[str, Any]] = {
     Boot: {"crew": "Crew", "agents": [], "tasks": []},
     AgentStart: AGENT,
@@ -54,6 +58,8 @@ UNIMPORTANT: dict[type[Event], dict[str, Any]] = {
         "admins_only": False,
     },
     ApprovalDecided: {"approval_id": "approval", "decision": "approved", "by": "a", "note": ""},
+    BudgetWarning: BUDGET,
+    BudgetExceeded: BUDGET | {"used": 5.5, "action": "cancel"},
     Done: ENDING,
     ToolStart: TOOL | {"params": {}},
     ToolProgress: TOOL | {"message": ""},

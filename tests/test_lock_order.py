@@ -7,6 +7,7 @@ SQLite, where there is one writer at a time, the test sees the streams and the c
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +18,7 @@ from django.utils import timezone
 
 from realtime.log import streams
 from realtime.tests.test_fence import Writer
-from runs.execution import removal, turns
+from runs.execution import budgets, removal, turns
 from runs.models import Approval, ModelCall, Run, TaskExecution, ToolExecution
 
 ORDER = ["run", "task", "tool", "graph stream", "crew", "mission stream"]
@@ -26,6 +27,7 @@ OF_THE_RUN = {
     "fence",
     "model call",
     "approval",
+    "budget alert",
 }  # taken by whoever has the run's row, so at any place after it
 ROWS = {"run", "task", "tool"}  # locked by SELECT ... FOR UPDATE, which SQLite has not
 TABLES = {
@@ -33,6 +35,7 @@ TABLES = {
     "realtime_fence": "fence",
     "realtime_stream": "stream",
     "runs_approval": "approval",
+    "runs_budgetalert": "budget alert",
     "runs_modelcall": "model call",
     "runs_run": "run",
     "runs_taskexecution": "task",
@@ -156,6 +159,15 @@ class Story:
     def cancel(self) -> None:
         Run.objects.get(pk=self.run.pk).cancel()
 
+    def set_budget(self) -> None:
+        self.tenant.crew.refresh_from_db()
+        self.tenant.crew.budget_day_minutes = 1
+        self.tenant.crew.save()
+
+    def exceed(self) -> None:
+        """As the scheduler notices it."""
+        assert budgets.look(timezone.now() + timedelta(minutes=2))
+
     def delete(self) -> None:
         Run.objects.get(pk=self.run.pk).delete()
 
@@ -185,6 +197,8 @@ STORIES = {
     "taken away with a tool call that waits": [*UNDER_WAY, "ask_approval", "take_away"],
     "cancelled while queued": ["ask", "cancel"],
     "cancelled under way": [*UNDER_WAY, "cancel"],
+    "a budget exceeded": [*UNDER_WAY, "set_budget", "exceed"],
+    "a budget exceeded while queued": ["set_budget", *UNDER_WAY, "ask", "exceed"],
     "the crew deactivated": [*UNDER_WAY, "deactivate"],
 }
 

@@ -83,6 +83,8 @@ def two(acme: Tenant, globex: Tenant) -> tuple[Tenant, Tenant]:
         asked = {"agent_id": "orion", "tool": "script", "params": {}, "expires_after_s": 3600}
         Approval.objects.request(id=uuid.uuid4(), run=run, **asked)
         run.cancel()
+        about = {"period": "run", "measure": "usd", "level": "warning", "limit": 5, "used": 4}
+        run.budget_alerts.create(since=run.created_at, **about)
         about = {"at": timezone.now(), "seconds": 10, "figures": {}}
         MetricSample.objects.create(organization=tenant.organization, **about)
         end_tool(tenant, "some output")

@@ -19,6 +19,7 @@ from crews.admin.scoped import RowsOfTheRecord, ScopedAdmin, ScopedFilter, Scope
 from crews.admin.steps import StepsField
 from crews.deletion import delete_crew
 from crews.models import Agent, Crew, Task
+from crews.models.budget import Measure
 
 STATUS_COLOURS = {
     Crew.Status.AVAILABLE: "success",
@@ -124,6 +125,11 @@ def _secrets_of(crew: Crew) -> str:
     return format_html("Secrets to name as credential: {}.", listed)
 
 
+BUDGET_ROWS = [
+    (f"budget_run_{name}", f"budget_day_{name}") for name in (*Measure.values, "at_limit")
+] + ["budget_zone"]
+
+
 class CrewAdmin(DeletesInBackground, ScopedAdmin):
     """``runs.admin`` registers it."""
 
@@ -132,7 +138,10 @@ class CrewAdmin(DeletesInBackground, ScopedAdmin):
     list_select_related = ["organization"]
     search_fields = ["name", "slug", "organization__name"]
     ordering = ["organization__name", "name"]
-    fields = [("organization", "is_active"), ("name", "slug"), "description", "max_active_runs"]
+    fields = [
+        *[("organization", "is_active"), ("name", "slug"), "description", "max_active_runs"],
+        *BUDGET_ROWS,
+    ]
     task_inline = TaskInline
 
     class Media:

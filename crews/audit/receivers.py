@@ -10,7 +10,14 @@ from django.contrib.auth.hashers import identify_hasher
 from django.db.models import Model, QuerySet
 from django.db.models.signals import post_save, pre_delete, pre_save
 
-from crews.audit.watched import WATCHED, Watched, organization_of, shown, values_of
+from crews.audit.watched import (
+    WATCHED,
+    Watched,
+    is_left_out,
+    organization_of,
+    shown,
+    values_of,
+)
 from crews.models import AuditEntry
 from crews.models.audit_entry import Kind
 from crews.scoping import unscoped
@@ -72,7 +79,8 @@ def tell(
     changes = _changes(fields, before, after)
     switched = {name: changes.pop(name) for name in watched.switches if name in changes}
     if created:
-        _record(watched.created, after, changes)
+        told = {name: told for name, told in changes.items() if not is_left_out(after, name)}
+        _record(watched.created, after, told)
     elif changes:
         _record(watched.edited, after, changes)
     for name, change in switched.items():
@@ -92,7 +100,8 @@ def _about_to_delete(sender: type[Model], instance: Model, origin: Any, **kwargs
 def tell_deleted(record: Model) -> None:
     """Record the deletion of a record, with its last values."""
     watched = WATCHED[type(record)]
-    fields = tuple(name for name in watched.fields if name not in watched.hidden)
+    told = (name for name in watched.fields if name not in watched.hidden)
+    fields = tuple(name for name in told if not is_left_out(record, name))
     _record(watched.deleted, record, {name: (shown(record, name), None) for name in fields})
 
 

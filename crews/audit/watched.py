@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -10,6 +11,7 @@ from django.db.models import ForeignKey, Model
 
 from crews.models import Agent, ApiKey, ApprovalRule, Crew, Membership, Organization, Secret, Task
 from crews.models.audit_entry import Kind
+from crews.models.budget import BUDGET_FIELDS
 
 VALUE_LIMIT = 300  # characters
 Values = dict[str, Any]
@@ -20,7 +22,8 @@ class Watched:
     """A model's kinds of entries: for its creation, any other change, and its deletion.
 
     ``switches`` names fields whose change is an entry of its own kind: ``(on, off)``, or one kind
-    twice. The values of ``hidden`` fields, each of which is a switch, are never recorded.
+    twice. The values of ``hidden`` fields, each of which is a switch, are never recorded. The
+    entries for creation and deletion leave ``optional`` fields out that have their defaults.
     """
 
     created: Kind
@@ -29,6 +32,7 @@ class Watched:
     fields: tuple[str, ...]
     switches: Mapping[str, tuple[Kind, Kind]] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()
     organization: str = "crew.organization"  # path to it; empty: none
     goes_with: tuple[type[Model], ...] = ()  # the entry for their deletion covers this one's, too
 
@@ -52,8 +56,11 @@ WATCHED: dict[type[Model], Watched] = {
         Kind.CREW_CREATED,
         Kind.CREW_EDITED,
         Kind.CREW_DELETED,
-        fields=("name", "slug", "description", "is_active", "max_active_runs"),
+        fields=(
+            "name", "slug", "description", "is_active", "max_active_runs", *BUDGET_FIELDS,
+        ),
         switches={"is_active": (Kind.CREW_ACTIVATED, Kind.CREW_DEACTIVATED)},
+        optional=frozenset(BUDGET_FIELDS),
         organization="organization",
     ),
     Agent: Watched(
@@ -129,6 +136,12 @@ def values_of(record: Model, names: tuple[str, ...]) -> Values:
     return {name: getattr(record, record._meta.get_field(name).attname) for name in names}
 
 
+def is_left_out(record: Model, name: str) -> bool:
+    """Whether the entries for creation and deletion leave the field out."""
+    is_optional = name in WATCHED[type(record)].optional
+    return is_optional and getattr(record, name) == record._meta.get_field(name).get_default()
+
+
 def shown(record: Model, name: str) -> Any:
     """The value as an entry shows it. Of steps only the tools: parameters may hold secrets."""
     value = getattr(record, name)
@@ -136,6 +149,8 @@ def shown(record: Model, name: str) -> Any:
         value = str(value)
     elif isinstance(value, datetime):
         value = value.isoformat()
+    elif isinstance(value, Decimal):
+        value = f"{value.normalize():f}"
     elif name == "scopes":
         value = ", ".join(value)
     elif name == "steps":

@@ -4,6 +4,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.urls import reverse
 
+from crews.models.budget import Budgeted
 from crews.models.deletable import Deletable
 from crews.tracking import TrackedModel, TrackedQuerySet
 
@@ -12,7 +13,7 @@ class CrewQuerySet(TrackedQuerySet):
     deletable = ("",)
 
 
-class Crew(TrackedModel, Deletable):
+class Crew(TrackedModel, Deletable, Budgeted):
     """A team of agents, and the tasks that they execute in order on each run."""
 
     class Status(models.TextChoices):

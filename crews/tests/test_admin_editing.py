@@ -17,9 +17,16 @@ def staff(acme, globex, superuser):
     return clients(acme, globex, superuser)
 
 
+BUDGET = {
+    "budget_run_at_limit": "cancel",
+    "budget_day_at_limit": "cancel",
+    "budget_zone": "UTC",
+}
+
+
 def crew_form(crew: Crew, **changes: object) -> dict[str, object]:
     """What the browser sends for a crew as it stands, but for ``changes``."""
-    form = {"name": crew.name, "slug": crew.slug, "description": "", "is_active": "on"}
+    form = {"name": crew.name, "slug": crew.slug, "description": "", "is_active": "on"} | BUDGET
     for prefix, rows in (("agents", crew.agents.all()), ("tasks", crew.tasks.all())):
         form |= {f"{prefix}-TOTAL_FORMS": len(rows), f"{prefix}-INITIAL_FORMS": len(rows)}
         for number, row in enumerate(rows):
@@ -43,7 +50,7 @@ def errors(response) -> str:
 
 def test_an_admin_makes_a_crew_in_the_own_organization_and_then_gives_it_tasks(acme, staff):
     form = {"name": "New", "slug": "new", "is_active": "on", "organization": acme.organization.pk}
-    form |= {"agents-TOTAL_FORMS": 1, "agents-INITIAL_FORMS": 0}
+    form |= {"agents-TOTAL_FORMS": 1, "agents-INITIAL_FORMS": 0} | BUDGET
     form |= {"agents-0-name": "Rigel", "agents-0-slug": "rigel", "agents-0-order": 0}
     response = staff["admin"].post(url("crews_crew_add"), form)
     crew = Crew.objects.get(slug="new")

@@ -26,6 +26,7 @@ from crews.demo.reported import is_offered_for
 from crews.models import Crew, Organization, Role, Task
 from realtime.pages.crew_page import CrewPage, start_refusal, usage_of
 from runs.models import Run, Worker
+from runs.pages import budget_rows
 from runs.pages.run_window import is_id
 
 RUNS_ON_DASHBOARD = 12
@@ -89,6 +90,7 @@ def crew(request: HttpRequest, pk: UUID) -> HttpResponse:
         "runs": runs,
         "replay_run": _run_to_replay(request, crew, runs),
         "usage": usage_of(runs),
+        "budget": budget_rows.of_day(crew, timezone.now()),
         "has_same_shape": request.headers.get("X-Fragment") == page.shape,
         # Nothing is planned here: a program decides what its runs do.
         "is_reported": not page.tasks and any(run.is_reported for run in runs[:1]),

@@ -241,6 +241,8 @@ def _marks(moment: str, frame: dict[str, Any]) -> Iterator[Mark]:
         yield moment, "approval", f"{frame['agent_id']}: {frame['tool']}"[:LABEL_CHARS]
     elif kind == "error":
         yield moment, "error", frame["message"][:LABEL_CHARS]
+    elif kind == "budget_exceeded":
+        yield moment, "error", f"budget of {frame['measure'].replace('_', ' ')}"[:LABEL_CHARS]
     elif kind in ("tool_end", "llm_end") and frame["status"] in TROUBLE:
         what = frame.get("tool") or frame.get("model") or "model call"
         yield moment, "error", f"{what}: {frame['status']}"[:LABEL_CHARS]

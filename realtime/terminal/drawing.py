@@ -96,6 +96,15 @@ def approval_line(asked: dict) -> Text:
     return Text.assemble(mark("waiting"), f" waits for approval: {plain(asked['tool'])}")
 
 
+def budget_line(alert: dict) -> Text:
+    """How much of a budget is used."""
+    whose = "the crew today" if alert["period"] == "day" else "the run"
+    measure = plain(alert["measure"].replace("_", " "))
+    line = Text(f"budget: {whose} has used {alert['used']:,g} of {alert['limit']:,g} {measure}")
+    line.stylize("red" if alert["level"] == "exceeded" else "yellow")
+    return line
+
+
 def handoff_line(handoff: dict, names: Callable[[str], str]) -> Text:
     """Who handed over to whom, and with which words."""
     one, other = (plain(names(handoff[name])) for name in ("from_agent_id", "to_agent_id"))

@@ -8,6 +8,7 @@ from rich.tree import Tree
 
 from realtime.terminal.drawing import (
     approval_line,
+    budget_line,
     call_line,
     control_line,
     handoff_line,
@@ -23,6 +24,7 @@ from runs.events.state import CrewState
 
 HANDOFFS_SHOWN = 5
 CONTROLS_SHOWN = 5
+BUDGETS_SHOWN = 5
 
 
 class RunView:
@@ -64,6 +66,8 @@ class RunView:
         errors = [Text(f"✗ {plain(error, 200)}", style="red") for error in self._run.errors]
         controls = list(self._run.controls.values())[-CONTROLS_SHOWN:]
         asked = [control_line(control) for control in controls]
+        alerts = list(self._run.budgets.values())[-BUDGETS_SHOWN:]
+        asked += [budget_line(alert) for alert in alerts]
         return Group(tree, *self._handoffs(), *asked, *self._usage(), *errors)
 
     def _handoffs(self) -> list[Text]:

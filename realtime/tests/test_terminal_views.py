@@ -226,3 +226,14 @@ def test_a_run_shows_what_was_asked_of_it():
     view.feed(told("control_requested", 4, control_id="b", action="message", by="mia", text="go"))
     view.feed(told("control_applied", 5, control_id="b", status="refused", detail="It cannot."))
     assert "message “go” by mia: refused It cannot." in drawn(view)
+
+
+def test_a_run_shows_what_of_its_budgets_is_used():
+    view = RunView()
+    view.feed(BOOT)
+    about = {"alert_id": "a", "period": "run", "measure": "tool_calls", "limit": 10.0}
+    view.feed(told("budget_warning", 1, used=8.0, **about))
+    assert "budget: the run has used 8 of 10 tool calls" in drawn(view)
+    day = {"alert_id": "b", "period": "day", "measure": "usd", "limit": 2.5, "used": 3.25}
+    view.feed(told("budget_exceeded", 2, action="cancel", since="2026-01-01T00:00:00Z", **day))
+    assert "budget: the crew today has used 3.25 of 2.5 usd" in drawn(view)

@@ -14,11 +14,12 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import IntegrityError, models, transaction
 
 from crews.models import Agent, Crew, Organization, Task
+from crews.models.budget import BUDGET_FIELDS
 from runs.crew_files.faults import Fault, Invalid, Path
 from runs.crew_files.writing import Description, agents_of, describe, digest, tasks_of, text_of
 from runs.execution import credentials
 
-CREW_FIELDS = ("name", "description", "is_active", "max_active_runs")
+CREW_FIELDS = ("name", "description", "is_active", "max_active_runs", *BUDGET_FIELDS)
 LAST_PLACE = 32767  # of the column `order`
 SAME = 3  # unchanged lines around each change
 TAKEN = "Somebody else has just taken this name or slug. Open the page again."

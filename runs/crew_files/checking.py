@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from crews.models import Agent, Crew, Organization, Task
 from runs import tools
+from runs.crew_files.budgets import budget_fields
 from runs.crew_files.faults import Invalid, faults_of, refuse
 from runs.crew_files.reading import Lines, read
 
@@ -111,6 +112,9 @@ class CrewEntry(Known):
     agents = AgentEntry(many=True)
     tasks = TaskEntry(many=True)
 
+    def get_fields(self) -> dict[str, serializers.Field]:
+        return {**super().get_fields(), **budget_fields()}
+
     def validate_agents(self, agents: list[dict[str, Any]]) -> list[dict[str, Any]]:
         first: dict[str, int] = {}
         for index, agent in enumerate(agents):
@@ -147,6 +151,7 @@ def check(data: Any) -> dict[str, Any]:
     """Return the description with its defaults. Raises ``Invalid`` with every fault found.
 
     ``{"organization": slug, "slug", "name", "description", "is_active", "max_active_runs",
+    "budget_run_tokens": number or None, and the other budgets,
     "agents": [{"slug", "name", "role"}],
     "tasks": [{"name", "agent": slug, "continue_on_error", "steps": [{"tool", "params"}]}]}``
     """

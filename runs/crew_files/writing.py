@@ -1,5 +1,6 @@
 """A crew's description, from the database and as text."""
 
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
@@ -7,12 +8,14 @@ import yaml
 from django.db.models import QuerySet
 
 from crews.models import Agent, Crew, Task
+from crews.models.budget import BUDGET_FIELDS
 from runs.tools import REGISTRY
 
 # What the text leaves out, because leaving it out means the same.
 DEFAULTS = {
     "description": "", "role": "", "is_active": True, "max_active_runs": None,
     "continue_on_error": False, "params": {},
+    **{name: Crew._meta.get_field(name).get_default() for name in BUDGET_FIELDS},
 }  # fmt: skip
 ONE_LINE = 10**6  # characters; longer lines are not folded, so a difference shows one line
 
@@ -37,6 +40,7 @@ def describe(crew: Crew) -> Description:
         "description": crew.description,
         "is_active": crew.is_active,
         "max_active_runs": crew.max_active_runs,
+        **{name: getattr(crew, name) for name in BUDGET_FIELDS},
         "agents": [
             {"slug": agent.slug, "name": agent.name, "role": agent.role}
             for agent in agents_of(crew)
@@ -67,6 +71,11 @@ def text_of(description: Description) -> str:
 def digest(description: Description) -> str:
     """It changes whenever the description does. 64 characters."""
     return sha256(text_of(description).encode()).hexdigest()
+
+
+def plain_number(value: Any) -> str:
+    """``2.5``, where a decimal column has 2.5000."""
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
 
 
 def _step(step: dict[str, Any]) -> dict[str, Any]:
@@ -117,4 +126,10 @@ def _text(dumper: _Dumper, value: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
+def _decimal(dumper: _Dumper, value: Decimal) -> yaml.ScalarNode:
+    kind = "float" if value % 1 else "int"
+    return dumper.represent_scalar(f"tag:yaml.org,2002:{kind}", plain_number(value))
+
+
 _Dumper.add_representer(str, _text)
+_Dumper.add_representer(Decimal, _decimal)

@@ -12,6 +12,7 @@ from django.utils.text import slugify
 from crews.models import Agent, Crew
 from crews.text import storable
 from runs.crew_files.writing import Description, describe, tasks_of
+from runs.editor import budget_fields
 from runs.editor.parameters import fields_of, fits, number, taken
 
 MAX_PARTS = 120  # agents, tasks and steps of a crew that the page shows; YAML has no such limit
@@ -62,6 +63,7 @@ class Draft:
     agents: list[AgentDraft] = field(default_factory=list)
     tasks: list[TaskDraft] = field(default_factory=list)
     seen: str = ""
+    budget: dict[str, str] = field(default_factory=dict)  # by the name of the field
 
     @property
     def parts(self) -> int:
@@ -81,6 +83,7 @@ class Draft:
             "description": self.description,
             "is_active": self.is_active,
             "max_active_runs": number(self.max_active_runs),
+            **budget_fields.described(self.budget),
             "agents": [
                 {"slug": slugs[agent.key], "name": agent.name, "role": agent.role}
                 for agent in self.agents
@@ -137,6 +140,7 @@ def of_crew(crew: Crew) -> tuple[Draft, Description]:
             )
             for pk, entry in zip(ids, description["tasks"], strict=True)
         ],
+        budget=budget_fields.shown(description),
     )
     return draft, description
 
@@ -176,6 +180,7 @@ def of_post(post: QueryDict, *, organization: str, slug: str = "") -> Draft:
             for index, row in sorted(tasks.items())
         ],
         post.get("seen", ""),
+        budget_fields.of_post(post),
     )
     if draft.parts > MAX_PARTS:
         raise BadRequest(TOO_MANY)

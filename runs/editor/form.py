@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from crews.models import Agent, Crew, Secret, Task
 from runs.crew_files.faults import Fault
+from runs.editor.budget_fields import fields_of as fields_of_budget
 from runs.editor.draft import Draft, StepDraft, TaskDraft
 from runs.editor.fields import Choices, Field, Row, Summary, target
 from runs.editor.parameters import fields_of, kind_of, shown
@@ -40,6 +41,10 @@ class EditForm:
             self._errors[target(fault.path)].append(fault.message)
         self.summary = [Summary.of(fault) for fault in self.faults]
         self.crew = self._crew(draft, is_new)
+        self.budgets = [
+            (period, title, list(fields_of_budget(draft.budget, self._field, period)))
+            for period, title in (("run", "Each run"), ("day", "All runs of a day"))
+        ]
         agents = [(agent.key, agent.name or "(no name yet)") for agent in draft.agents]
         self.agents = [self._agent(draft, index) for index in range(len(draft.agents))]
         self.tasks = [

@@ -6,30 +6,12 @@ add a kind: ``docs/adding-an-event.md``.
 """
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
 from runs.events import fields
-
-
-class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
-    """What happened to a crew. ``seq`` and ``timestamp`` are the log's to give."""
-
-    stream: ClassVar[Literal["run", "graph", "mission"]]
-    crew_id: str
-
-    @property
-    def type(self) -> str:
-        """The kind's name on the wire."""
-        return self.__struct_config__.tag
-
-
-class RunEvent(Event, frozen=True, kw_only=True):
-    """An event of one run, on the run's stream."""
-
-    stream = "run"
-    run_id: str
+from runs.events.event import Event, RunEvent
 
 
 class Boot(RunEvent, frozen=True, kw_only=True, tag="boot"):
@@ -129,6 +111,25 @@ class ApprovalDecided(RunEvent, frozen=True, kw_only=True, tag="approval_decided
     decision: fields.Decision
     by: str
     note: str
+
+
+class BudgetEvent(RunEvent, frozen=True, kw_only=True):
+    alert_id: str
+    period: fields.BudgetPeriod
+    measure: fields.BudgetMeasure
+    limit: float
+    used: float
+    since: str | UnsetType = UNSET
+
+
+class BudgetWarning(BudgetEvent, frozen=True, kw_only=True, tag="budget_warning"):
+    """80 % of a budget of the run is used, or of a day of its crew that began at ``since``."""
+
+
+class BudgetExceeded(BudgetEvent, frozen=True, kw_only=True, tag="budget_exceeded"):
+    """More than a budget is used. The run is then asked for ``action``, by ``control_requested``."""
+
+    action: fields.BudgetAction
 
 
 class Done(RunEvent, frozen=True, kw_only=True, tag="done"):

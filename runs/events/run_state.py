@@ -34,6 +34,8 @@ class RunState(Struct):
     paused: bool = False
     # Tool calls that wait: {approval_id: {approval_id, agent_id, tool, expires_at}}
     approvals: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # {alert_id: {alert_id, level, period, measure, limit, used, since?, action?}}, oldest first
+    budgets: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def apply(self, frame: dict[str, Any]) -> None:
         """Apply an event of the run's stream, or its ``reset``. Other frames are ignored."""
@@ -101,6 +103,17 @@ class RunState(Struct):
         control.update(status=frame["status"], detail=frame["detail"])
         if frame["status"] == "applied" and control.get("action") in ("pause", "resume"):
             self.paused = control["action"] == "pause"
+
+    def _budget_warning(self, frame: dict[str, Any]) -> None:
+        self._budget(frame, "warning")
+
+    def _budget_exceeded(self, frame: dict[str, Any]) -> None:
+        self._budget(frame, "exceeded")
+
+    def _budget(self, frame: dict[str, Any], level: str) -> None:
+        kept = ("alert_id", "period", "measure", "limit", "used", "since", "action")
+        told = {name: frame[name] for name in kept if name in frame}
+        self.budgets[frame["alert_id"]] = told | {"level": level}
 
     def _done(self, frame: dict[str, Any]) -> None:
         self.status, self.duration_s = frame["status"], frame["duration_s"]

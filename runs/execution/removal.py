@@ -23,6 +23,7 @@ from crews.tracking import IllegalMove
 from runs.models import (
     AgentExecution,
     Approval,
+    BudgetAlert,
     CallText,
     Control,
     Handoff,
@@ -139,6 +140,7 @@ def remove(runs: Collection[UUID], *, told: bool = False) -> int:
             (CallText, "call__run__in"),
             (ModelCall, "run__in"),
             (Handoff, "run__in"),
+            (BudgetAlert, "run__in"),
             (Control, "run__in"),
             (TaskExecution, "run__in"),
             (AgentExecution, "run__in"),

@@ -2,6 +2,7 @@
 
 from crews.tracking import IllegalMove
 from runs.models.approval import Approval
+from runs.models.budget_alert import BudgetAlert
 from runs.models.call_text import CallText
 from runs.models.control import Control
 from runs.models.handoff import Handoff
@@ -19,6 +20,7 @@ from runs.models.worker import Worker
 __all__ = [
     "AgentExecution",
     "Approval",
+    "BudgetAlert",
     "CallText",
     "Control",
     "Handoff",

@@ -6,6 +6,7 @@ INDEXES = [
     models.Index(fields=["-created_at", "-id"], name="run_newest"),
     models.Index(fields=["crew", "-created_at", "-id"], name="run_of_crew"),
     models.Index(fields=["status", "-created_at", "-id"], name="run_of_status"),
+    models.Index(fields=["crew", "-ended_at"], name="run_ended_of_crew"),
     models.Index(fields=["status", "lease_until"]),
     models.Index(
         fields=["crew"], name="run_reported_of_crew", condition=models.Q(origin="reported")

@@ -1,8 +1,11 @@
 """What people are notified of: the kinds, who may have them, and when an ended run is one."""
 
+from uuid import UUID, uuid5
+
 from django.db import models
 
-from runs.models import Approval, Run
+from crews.models.budget import Period
+from runs.models import Approval, BudgetAlert, Run
 
 LOST = ("worker_lost", "reporter_lost")  # reasons of runs that nothing continues
 
@@ -12,6 +15,7 @@ class Kind(models.TextChoices):
     LOST = "run.lost", "A worker or a reporting program is lost during a run"
     RECOVERED = "run.recovered", "A crew succeeds again after a failure"
     APPROVAL = "approval.wanted", "A tool call waits for approval"
+    BUDGET = "budget.alert", "80 % of a budget is used, or more than all of it"
     SCHEDULE = "schedule.missed", "A schedule misses a time"
     TEST = "test", "Somebody presses Send a test"
 
@@ -31,6 +35,14 @@ def of_run(run: Run) -> Kind | None:
 def deciding(approval: Approval) -> tuple[str, ...]:
     """The roles that may decide about the call. Others are not asked to."""
     return ("admin",) if approval.admins_only else ("operator", "admin")
+
+
+def budget_alert_id(alert: BudgetAlert) -> UUID:
+    """The same for all runs of a crew that were active when its day's budget was used."""
+    if alert.period == Period.RUN:
+        return alert.pk
+    about = (alert.measure, alert.level, alert.since.isoformat(), f"{alert.limit:f}")
+    return uuid5(alert.run.crew_id, " ".join(map(str, about)))
 
 
 def follows_a_failure(run: Run) -> bool:

@@ -7,7 +7,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from crews.models import Crew
-from runs.models import Approval, Run
+from crews.models.budget import Period
+from runs.models import Approval, BudgetAlert, Run
+from runs.models.budget_alert import amount
 from runs.notifications.kinds import Kind
 from runs.schedules.models import Fire
 
@@ -64,6 +66,35 @@ def of_approval(approval: Approval) -> dict[str, Any]:
             "agent_id": approval.agent_id,
             "tool": approval.tool,
             "expires_at": _iso(approval.expires_at),
+        },
+    }
+
+
+def of_budget_alert(alert: BudgetAlert) -> dict[str, Any]:
+    """80 % of a budget, or more than all of it, is used."""
+    run, crew = alert.run, alert.run.crew
+    about = f"run {str(run.pk)[:8]} of crew {run.crew_name}"
+    who = f"The {about} has" if alert.period == Period.RUN else f"Crew {crew.name} has today"
+    used, limit = amount(alert.used, alert.measure), amount(alert.limit, alert.measure)
+    text = f"{who} used {used}. The limit is {limit}."
+    if alert.is_exceeded:
+        text += f" The {about} is asked to {alert.action}."
+    title = "has used more than a budget" if alert.is_exceeded else "has used 80 % of a budget"
+    return {
+        "type": str(Kind.BUDGET),
+        "timestamp": _iso(alert.at),
+        "title": plain(f"Crew {crew.name} {title}"),
+        "text": plain(text),
+        "url": link(run.get_absolute_url()),
+        **_of_crew(crew, run.crew_name),
+        "run": _run(run),
+        "budget": {
+            "level": alert.level,
+            "period": alert.period,
+            "measure": alert.measure,
+            "limit": float(alert.limit),
+            "used": float(alert.used),
+            "action": alert.action or None,
         },
     }
 

@@ -9,7 +9,7 @@ from crews.audit import receivers
 from crews.audit.watched import Watched
 from crews.models import Crew, Organization
 from crews.models.audit_entry import Kind as AuditKind
-from runs.models import Approval, Run
+from runs.models import Approval, BudgetAlert, Run
 from runs.notifications import kinds, messages
 from runs.notifications.kinds import Kind
 from runs.notifications.models import Delivery, Target
@@ -37,6 +37,16 @@ def approval_saved(instance: Approval, created: bool, raw: bool, **kwargs: Any) 
     if targets := Target.objects.unscoped().wanting(crew, Kind.APPROVAL, roles):
         event = messages.of_approval(instance)
         Delivery.objects.unscoped().queue(f"{Kind.APPROVAL}:{instance.pk}", event, targets)
+
+
+@receiver(post_save, sender=BudgetAlert)
+def budget_alert_saved(instance: BudgetAlert, created: bool, raw: bool, **kwargs: Any) -> None:
+    if raw or not created:
+        return
+    if targets := Target.objects.unscoped().wanting(instance.run.crew, Kind.BUDGET):
+        event = messages.of_budget_alert(instance)
+        event_id = f"{Kind.BUDGET}:{kinds.budget_alert_id(instance)}"
+        Delivery.objects.unscoped().queue(event_id, event, targets)
 
 
 @receiver(post_save, sender=Fire)

@@ -13,6 +13,7 @@ from runs.models import Control, ModelCall, Run, TaskExecution, ToolExecution
 from runs.models.timespan import seconds_between
 from runs.pages import control_events
 from runs.pages.approval_events import APPROVAL, of_approval
+from runs.pages.budget_events import BUDGET, of_budget_alert
 from runs.pages.history import RANK, Entry, agent_spans, ending, of_agent, of_task, requested
 from runs.pages.model_events import id_of, of_call, of_handoff
 from runs.pages.run_outline import Outline
@@ -65,7 +66,7 @@ class Place:
         try:
             rank, id = rest
             place = cls(datetime.fromisoformat(at), int(rank), id)
-            if RANK[place.rank].startswith(("tool", "llm", "control", "approval")):
+            if RANK[place.rank].startswith(("tool", "llm", "control", "approval", "budget")):
                 UUID(id)
             if RANK[place.rank] == "handoff":
                 int(id)
@@ -143,6 +144,8 @@ class EventPage:
             told += control_events.of_control(control, names_people=self._names_people)
         for approval in self._cut(self._newest(run.approvals.all(), APPROVAL)):
             told += of_approval(approval, names, names_people=self._names_people)
+        alerts = self._cut(self._newest(run.budget_alerts.all(), BUDGET))
+        told += map(of_budget_alert, alerts)
         if run.is_reported:
             newest = run.calls.order_by("-started_at", "-pk")
             self.model_calls = self._part(self._newest(run.calls.all(), LLM, newest))

@@ -52,8 +52,8 @@ class Entry:
 
     @property
     def kind(self) -> str:
-        """The value that the filter uses: run, agent, task, tool, llm, handoff, control, approval or
-        error.
+        """The value that the filter uses: run, agent, task, tool, llm, handoff, control, approval,
+        budget or error.
         """
         return {"boot": "run", "done": "run"}.get(self.type, self.type.partition("_")[0])
 
@@ -61,6 +61,7 @@ class Entry:
     def is_trouble(self) -> bool:
         return self.kind == "error" or self.status in (
             *("failed", "error", "completed_with_errors", "denied", "expired"),
+            "exceeded",
         )
 
 
@@ -101,7 +102,7 @@ def requested(run: Run) -> Entry:
 RANK = (
     "boot", "agent_start", "task_start", "tool_start", "llm_start", "handoff", "llm_end", "tool_end",
     "error", "task_end", "agent_end", "control_requested", "control_acknowledged", "control_applied",
-    "approval_requested", "approval_decided",
+    "approval_requested", "approval_decided", "budget_warning", "budget_exceeded",
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from runs.events.run_state import RunState
 from runs.events.state import EXECUTIONS_KEPT, CrewState
 from runs.models import (
     Approval,
+    BudgetAlert,
     Control,
     Handoff,
     ModelCall,
@@ -133,6 +134,13 @@ class Past:
         if status == "requested":
             control.acknowledged_at = None
         return control if status else None
+
+    @_as_it_was.register
+    def _budget_alert(self, alert: BudgetAlert) -> BudgetAlert | None:
+        is_known = str(alert.pk) in self.told.budgets
+        if not is_by(alert.cleared_at, self.at):
+            alert.cleared_at = None
+        return alert if is_known or (self.is_pruned and alert.at <= self.at) else None
 
     @_as_it_was.register
     def _approval(self, approval: Approval) -> Approval | None:

@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 from functools import cached_property
 
-from runs.models import Approval, Control
+from runs.models import Approval, BudgetAlert, Control
+from runs.pages import budget_rows
 from runs.pages.approval_events import of_approval
+from runs.pages.budget_events import of_budget_alert
+from runs.pages.budget_rows import BudgetRow
 from runs.pages.control_events import of_control
 from runs.pages.history import Entry, agent_spans, entries, of_agent
 from runs.pages.model_events import of_call, of_handoff
@@ -13,6 +16,7 @@ from runs.pages.run_record import RunRecord
 CONTROLS_AT_MOST = 100  # the newest
 CONTROLS_LISTED = 5
 APPROVALS_AT_MOST = 200
+BUDGET_ALERTS_AT_MOST = 100  # the newest
 
 
 class RunHistory(RunRecord):
@@ -52,6 +56,7 @@ class RunHistory(RunRecord):
             more += of_control(control, names_people=self.names_people)
         for approval in self.approvals:
             more += of_approval(approval, self.outline.names, names_people=self.names_people)
+        more += map(of_budget_alert, self.budget_alerts)
         return entries(self.run, self._executions, self._tools, self.outline, more)
 
     @cached_property
@@ -67,6 +72,23 @@ class RunHistory(RunRecord):
     def newest_controls(self) -> list[Control]:
         """The controls that the page lists, the newest first. Its events list all."""
         return self.controls[: -CONTROLS_LISTED - 1 : -1]
+
+    @cached_property
+    def budget_alerts(self) -> list[BudgetAlert]:
+        """The newest first."""
+        newest = self.run.budget_alerts.select_related("control").order_by("-at", "-pk")
+        return self._cut(newest[:BUDGET_ALERTS_AT_MOST])
+
+    @cached_property
+    def budget(self) -> list[BudgetRow]:
+        """How much of its budget is used; not of a past moment, whose limits nobody has kept."""
+        return [] if self.past else budget_rows.of_run(self.run, self.now)
+
+    @property
+    def budget_notice(self) -> BudgetAlert | None:
+        """The newest alert that more than a budget is used, while it holds."""
+        holding = (one for one in self.budget_alerts if one.is_exceeded and not one.cleared_at)
+        return next(holding, None)
 
     @property
     def paused_s(self) -> float:

@@ -5,16 +5,14 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from itertools import islice, pairwise
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
 EXPRESSION_LIMIT = 100  # characters
-ZONE_LIMIT = 64
 SHORTHANDS = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -55,19 +53,6 @@ def validate_expression(expression: str) -> None:
             f"{settings.SCHEDULES_SHORTEST_MINUTES} min have to lie between two fire times "
             "(SCHEDULES_SHORTEST_MINUTES)."
         )
-
-
-def validate_zone(name: str) -> None:
-    if len(name) <= ZONE_LIMIT and name not in zones():
-        raise ValidationError(
-            f"There is no time zone {name}. Write one as Europe/Berlin, America/New_York or UTC."
-        )
-
-
-@cache
-def zones() -> tuple[str, ...]:
-    """The names of all time zones, in order."""
-    return tuple(sorted(available_timezones() - {"Factory", "localtime"}))
 
 
 def shortest_minutes(expression: str) -> int:

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 from structlog.contextvars import bind_contextvars
 
 from crews.models import Crew
+from crews.zones import zones
 from runs.schedules import cron
 from runs.schedules.models import Fire, Schedule
 from runs.schedules.models.schedule import SHOWN_TIMES
@@ -87,7 +88,7 @@ def _page(
         "preview": preview,
         "next_times": _in_zone(record.next_times(), record.zone) if record else [],
         "fires": fires,
-        "zones": cron.zones() if form else (),
+        "zones": zones() if form else (),
         "shorthands": cron.SHORTHANDS,
     }
     return render(request, "schedules/schedule.html", context, status=status)

@@ -27,6 +27,7 @@ from runs.management.commands import reap_runs
 from runs.models import (
     AgentExecution,
     Approval,
+    BudgetAlert,
     CallText,
     Control,
     Handoff,
@@ -228,6 +229,7 @@ def test_all_that_follows_from_deleting_a_run_is_done_by_its_removal():
         SeenEvent,
         AgentExecution,
         Approval,
+        BudgetAlert,
         ModelCall,
         CallText,
         Control,
@@ -241,8 +243,9 @@ def test_all_that_follows_from_deleting_a_run_is_done_by_its_removal():
         )
     assert follows == {
         "Run": [
-            *("AgentExecution", "Approval", "Control", "Document", "Fire", "Handoff"),
-            *("IndexJob", "ModelCall", "ReportedRun", "Run", "SeenEvent", "TaskExecution"),
+            *("AgentExecution", "Approval", "BudgetAlert", "Control", "Document", "Fire"),
+            *("Handoff", "IndexJob", "ModelCall", "ReportedRun", "Run", "SeenEvent"),
+            "TaskExecution",
         ],
         "TaskExecution": ["ModelCall", "ToolExecution"],
         "ToolExecution": ["OutputChunk"],
@@ -253,10 +256,11 @@ def test_all_that_follows_from_deleting_a_run_is_done_by_its_removal():
         "SeenEvent": [],
         "AgentExecution": [],
         "Approval": [],
+        "BudgetAlert": [],
         "ModelCall": ["CallText"],
         "CallText": [],
         "Handoff": [],
-        "Control": [],
+        "Control": ["BudgetAlert"],
     }
     receivers = {
         model.__name__: [

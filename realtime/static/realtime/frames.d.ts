@@ -28,6 +28,8 @@ export type RunEvent =
   | ControlAppliedEvent
   | ApprovalRequestedEvent
   | ApprovalDecidedEvent
+  | BudgetWarningEvent
+  | BudgetExceededEvent
   | DoneEvent;
 export type GraphMessage = GraphEvent | SnapshotFrame | ResetFrame | GoneFrame;
 export type GraphEvent =
@@ -338,6 +340,67 @@ export interface ApprovalDecidedEvent {
   decision: "approved" | "denied" | "expired";
   by: string;
   note: string;
+  /**
+   * 1, 2, 3 ... in its stream.
+   */
+  seq: number;
+  /**
+   * UTC, with a Z.
+   */
+  timestamp: string;
+  /**
+   * The stream's name; only on /ws/live.
+   */
+  stream?: string;
+  /**
+   * The event was cut to 64 KiB.
+   */
+  truncated?: true;
+}
+/**
+ * 80 % of a budget of the run is used, or of a day of its crew that began at ``since``.
+ */
+export interface BudgetWarningEvent {
+  type: "budget_warning";
+  crew_id: string;
+  run_id: string;
+  alert_id: string;
+  period: "day" | "run";
+  measure: "minutes" | "model_calls" | "tokens" | "tool_calls" | "usd";
+  limit: number;
+  used: number;
+  since?: string;
+  /**
+   * 1, 2, 3 ... in its stream.
+   */
+  seq: number;
+  /**
+   * UTC, with a Z.
+   */
+  timestamp: string;
+  /**
+   * The stream's name; only on /ws/live.
+   */
+  stream?: string;
+  /**
+   * The event was cut to 64 KiB.
+   */
+  truncated?: true;
+}
+/**
+ * More than a budget is used. The run is then asked for ``action``, by ``control_requested``.
+ */
+export interface BudgetExceededEvent {
+  type: "budget_exceeded";
+  crew_id: string;
+  run_id: string;
+  alert_id: string;
+  period: "day" | "run";
+  measure: "minutes" | "model_calls" | "tokens" | "tool_calls" | "usd";
+  limit: number;
+  used: number;
+  since?: string;
+  action: "cancel" | "pause";
   /**
    * 1, 2, 3 ... in its stream.
    */

@@ -12,6 +12,7 @@ from django.utils import timezone
 from crews.models import Crew
 from crews.models.atomic_save import AtomicSave
 from crews.scoping import OwnedModel, ScopedQuerySet, User
+from crews.zones import ZONE_LIMIT, validate_zone
 from runs.schedules import cron
 
 SHOWN_TIMES = 5  # that pages and API show
@@ -87,9 +88,9 @@ class Schedule(AtomicSave, OwnedModel):
     )
     zone = models.CharField(
         "time zone",
-        max_length=cron.ZONE_LIMIT,
+        max_length=ZONE_LIMIT,
         default="UTC",
-        validators=[cron.validate_zone],
+        validators=[validate_zone],
         help_text="A name such as Europe/Berlin.",
     )
     overlap = models.CharField(

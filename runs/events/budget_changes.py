@@ -1,0 +1,24 @@
+"""Which events a saved budget alert emits."""
+
+from runs.events.encoding import stamp
+from runs.events.kinds import BudgetExceeded, BudgetWarning, RunEvent
+from runs.models import BudgetAlert
+
+
+def of_budget_alert(alert: BudgetAlert, *, created: bool) -> list[RunEvent]:
+    if not created:
+        return []
+    about = {
+        "crew_id": str(alert.run.crew_id),
+        "run_id": str(alert.run_id),
+        "alert_id": str(alert.pk),
+        "period": str(alert.period),
+        "measure": str(alert.measure),
+        "limit": float(alert.limit),
+        "used": float(alert.used),
+    }
+    if alert.period == "day":
+        about["since"] = stamp(alert.since)
+    if alert.is_exceeded:
+        return [BudgetExceeded(**about, action=str(alert.action))]
+    return [BudgetWarning(**about)]

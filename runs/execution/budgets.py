@@ -1,0 +1,208 @@
+"""Acts on the budgets of crews: warns, and asks runs to pause, to stop or to go on.
+
+The scheduler looks once a second at what the active runs have used. So a report costs nothing more,
+minutes count without any event, and a run may use a little more than its budget before it stops.
+"""
+
+import logging
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import InterfaceError, OperationalError
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+from structlog.contextvars import bound_contextvars
+
+from crews.audit_actor import Actor, Way, acting_as
+from crews.models import Crew
+from crews.models.budget import AtLimit, Period, is_limited
+from crews.tracking import IllegalMove
+from runs.execution import budget_use
+from runs.execution.background import Looking
+from runs.execution.budget_use import Use
+from runs.models import BudgetAlert, Control, Run
+from runs.models.run_queryset import RunQuerySet
+
+BY = "the budget"
+REST = 4  # times as long as a look took
+WARNING, EXCEEDED = BudgetAlert.Level.WARNING, BudgetAlert.Level.EXCEEDED
+
+logger = logging.getLogger(__name__)
+
+
+class Budgets(Looking):
+    """Looks once a second. What a look costs is a fifth of one database connection at most."""
+
+    name = due = "budgets"
+
+    def look(self) -> None:
+        began = time.monotonic()
+        look()
+        self.interval_s = max(Looking.interval_s, REST * (time.monotonic() - began))
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """80 % of a budget, or more than all of it, is used. ``since``: see `BudgetAlert`."""
+
+    period: str
+    measure: str
+    level: str
+    since: datetime
+    limit: Decimal
+    used: Decimal
+
+    @property
+    def key(self) -> tuple[str, str, str, datetime]:
+        return (self.period, self.measure, self.level, self.since)
+
+
+def look(now: datetime | None = None) -> int:
+    """Look at all active runs with a budget. Returns for how many something has changed."""
+    now = now or timezone.now()
+    runs = list(_watched())
+    known: dict[UUID, list[BudgetAlert]] = {run.pk: [] for run in runs}
+    for alert in BudgetAlert.objects.unscoped().open().filter(run__in=runs) if runs else ():
+        known[alert.run_id].append(alert)
+    done = 0
+    for run, found in _found(runs, now):
+        if _is_settled(run, found, known[run.pk]):
+            continue
+        try:
+            with bound_contextvars(**run.log_ids):
+                done += _settle(run, now)
+        except Run.DoesNotExist:
+            continue
+        except (OperationalError, InterfaceError):  # the others could not be changed either
+            raise
+        except Exception:
+            logger.exception("The budget of run %s could not be applied", run.pk)
+    return done
+
+
+def _watched() -> RunQuerySet:
+    limited = Crew.objects.unscoped().filter(is_limited()).order_by()
+    alerts = BudgetAlert.objects.unscoped().open().filter(run=OuterRef("pk"))
+    runs = Run.objects.unscoped().active().filter(Q(crew__in=limited.values("pk")) | Exists(alerts))
+    return runs.select_related("crew").defer("plan", "remains").order_by("created_at", "pk")
+
+
+def _found(runs: Collection[Run], now: datetime) -> Iterator[tuple[Run, list[Finding]]]:
+    """What is found about each of the runs, with a few queries for all and some for each crew."""
+    measures = {measure for run in runs for measure in run.crew.budget(Period.RUN)}
+    uses = budget_use.of_runs(runs, measures, now) if measures else {}
+    days: dict[UUID, Use] = {}
+    for run in runs:
+        of_day = run.crew.budget(Period.DAY)
+        if of_day and run.crew_id not in days:
+            days[run.crew_id] = budget_use.of_day(run.crew, [*of_day], now)
+        found = []
+        if run.status == Run.Status.RUNNING and run.pk in uses:
+            found += _compared(run.crew, Period.RUN, uses[run.pk], run.created_at)
+        if of_day:
+            since = run.crew.day_start(now)
+            of_crew = _compared(run.crew, Period.DAY, days[run.crew_id], since)
+            # A run that waits uses nothing: it is not warned, only kept from its start.
+            is_queued = run.status == Run.Status.QUEUED
+            found += [one for one in of_crew if one.level == EXCEEDED or not is_queued]
+        yield run, found
+
+
+def _compared(crew: Crew, period: str, use: Use, since: datetime) -> Iterator[Finding]:
+    for measure, limit in crew.budget(period).items():
+        used = use.of(measure)
+        if used is None or used < limit * budget_use.WARNED_FROM:  # unknown is not compared
+            continue
+        level = EXCEEDED if used > limit else WARNING
+        yield Finding(period, measure, level, since, limit, used)
+
+
+def _is_settled(run: Run, found: Collection[Finding], alerts: Collection[BudgetAlert]) -> bool:
+    """Whether nothing is left to do. It is decided again under the lock of the run."""
+    new, gone = _differences(found, alerts)
+    idle = run.pause_requested or run.cancel_requested
+    waits = [alert for alert in alerts if alert.is_exceeded and not alert.control_id]
+    return not (new or gone or (waits and not idle))
+
+
+def _differences(
+    found: Collection[Finding], alerts: Collection[BudgetAlert]
+) -> tuple[list[Finding], list[BudgetAlert]]:
+    """The findings without an alert, and the alerts that do not hold any more."""
+    keys, known = {one.key for one in found}, {alert.key for alert in alerts}
+    # A warning still holds when more than the limit is used.
+    holding = keys | {(p, m, WARNING, s) for p, m, level, s in keys if level == EXCEEDED}
+    return (
+        [one for one in found if one.key not in known],
+        [alert for alert in alerts if alert.key not in holding],
+    )
+
+
+def _settle(run: Run, now: datetime) -> bool:
+    """Under the lock of the run: note what is new, and ask for what follows from it, once."""
+    actor = Actor(Way.SYSTEM, f"budget of {run.crew}")
+    with acting_as(actor), run.locked():
+        if run.is_over:
+            return False
+        run.crew = Crew.objects.unscoped().select_related("organization").get(pk=run.crew_id)
+        [(_, found)] = _found([run], now)
+        alerts = list(run.budget_alerts.open())
+        new, gone = _differences(found, alerts)
+        for alert in gone:
+            alert.clear()
+        alerts = [alert for alert in alerts if alert not in gone]
+        alerts += [_note(run, one) for one in new]
+        exceeded = [alert for alert in alerts if alert.is_exceeded]
+        if exceeded:
+            _act(run, exceeded)
+        elif any(alert.is_exceeded for alert in gone):
+            _resume(run)
+    return True
+
+
+def _note(run: Run, one: Finding) -> BudgetAlert:
+    action = run.crew.at_limit(one.period) if one.level == EXCEEDED else ""
+    about: dict[str, Any] = {"period": one.period, "measure": one.measure, "level": one.level}
+    logger.info("Budget of %s a %s: %s of %s", one.measure, one.period, one.used, one.limit)
+    return BudgetAlert.objects.create(
+        run=run, **about, since=one.since, limit=one.limit, used=one.used, action=action
+    )
+
+
+def _act(run: Run, alerts: Collection[BudgetAlert]) -> None:
+    """Ask for what these alerts want. Each of them asks only once."""
+    waiting = [alert for alert in alerts if not alert.control_id]
+    if not waiting or run.cancel_requested:
+        return
+    wants_end = any(alert.action == AtLimit.CANCEL for alert in waiting)
+    if run.pause_requested and not wants_end:
+        control = _own_pause(run)  # a person's pause ends with a resume, and then this one begins
+    else:
+        action = Control.Action.CANCEL if wants_end else Control.Action.PAUSE
+        try:
+            control = Control.objects.ask(run, action, by=BY)
+        except IllegalMove as refusal:
+            logger.warning("The budget cannot %s run %s: %s", action, run.pk, refusal)
+            return
+    for alert in waiting if control else ():
+        alert.control = control
+        alert.save(update_fields=["control"])
+
+
+def _resume(run: Run) -> None:
+    """Resume what a budget has paused. A pause of a person stays."""
+    if run.pause_requested and not run.cancel_requested and _own_pause(run):
+        Control.objects.ask(run, Control.Action.RESUME, by=BY)
+
+
+def _own_pause(run: Run) -> Control | None:
+    """The pause that holds now, if a budget has asked for it."""
+    moves = run.controls.filter(action__in=budget_use.PAUSES).exclude(status=Control.Status.REFUSED)
+    last = moves.order_by("requested_at", "pk").last()
+    is_pause = last is not None and last.action == Control.Action.PAUSE
+    return last if is_pause and run.budget_alerts.filter(control=last).exists() else None

@@ -1,0 +1,105 @@
+import uuid
+from decimal import Decimal
+from typing import Self
+
+from django.db import models
+from django.utils import timezone
+
+from crews.models.budget import AtLimit, Measure, Period
+from crews.tracking import TrackedModel, TrackedQuerySet
+
+AMOUNT_DIGITS, AMOUNT_PLACES = 28, 10  # as of a run's cost, which has the most
+
+
+class BudgetAlertQuerySet(TrackedQuerySet):
+    organization_path = "run__crew__organization"
+    deletable = ("run__", "run__crew__")
+    grows = True
+
+    def open(self) -> Self:
+        return self.filter(cleared_at=None)
+
+
+class BudgetAlert(TrackedModel):
+    """A run, or a crew's day while the run was active, has used 80 % or more than 100 % of a budget.
+
+    Create emits ``budget_warning`` or ``budget_exceeded``. It is cleared when it does not hold any
+    more: the limit was raised, or another day has begun. Whoever changes it holds the lock of the
+    run's row.
+    """
+
+    class Level(models.TextChoices):
+        WARNING = "warning", "80 % is used"
+        EXCEEDED = "exceeded", "More is used"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    run = models.ForeignKey(
+        "runs.Run", on_delete=models.CASCADE, related_name="budget_alerts", db_index=False
+    )
+    period = models.CharField(max_length=3, choices=Period)
+    measure = models.CharField(max_length=11, choices=Measure)
+    level = models.CharField(max_length=8, choices=Level)
+    # With which the crew's day began; of a run: with which it did.
+    since = models.DateTimeField()
+    limit = models.DecimalField(max_digits=AMOUNT_DIGITS, decimal_places=AMOUNT_PLACES)
+    used = models.DecimalField(max_digits=AMOUNT_DIGITS, decimal_places=AMOUNT_PLACES)
+    action = models.CharField(max_length=6, choices=AtLimit, blank=True)
+    # What was asked of the run because of it.
+    control = models.ForeignKey(
+        "runs.Control", on_delete=models.SET_NULL, null=True, related_name="budget_alerts"
+    )
+    at = models.DateTimeField(default=timezone.now)
+    cleared_at = models.DateTimeField(null=True)
+
+    UNTOLD = frozenset({"control"})
+
+    objects = BudgetAlertQuerySet.as_manager()
+
+    class Meta(TrackedModel.Meta):
+        abstract = False
+        ordering = ["at", "id"]
+        indexes = [models.Index(fields=["run", "-at", "-id"], name="budget_alert_of_run")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "period", "measure", "level", "since"],
+                condition=models.Q(cleared_at=None),
+                name="budget_alert_open_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.measure} a {self.period}: {self.level}"
+
+    @property
+    def is_exceeded(self) -> bool:
+        return self.level == self.Level.EXCEEDED
+
+    @property
+    def told(self) -> str:
+        """``The run has used 4 tool calls. The limit is 3 tool calls.``"""
+        whose = "The crew has today" if self.period == Period.DAY else "The run has"
+        used, limit = amount(self.used, self.measure), amount(self.limit, self.measure)
+        return f"{whose} used {used}. The limit is {limit}."
+
+    @property
+    def key(self) -> tuple[str, str, str, object]:
+        return (self.period, self.measure, self.level, self.since)
+
+    def clear(self) -> None:
+        self.cleared_at = timezone.now()
+        self.save(update_fields=["cleared_at"])
+
+
+def amount(value: Decimal, measure: str) -> str:
+    """As people read it: ``1,500 tokens``, ``2.5 USD``, ``90.5 minutes``."""
+    unit = "USD" if measure == Measure.USD else Measure(measure).label.lower()
+    return f"{number(value, measure)} {unit}"
+
+
+def number(value: Decimal, measure: str) -> str:
+    """The same without the unit."""
+    places = {Measure.USD: 4, Measure.MINUTES: 1}.get(Measure(measure), 0)
+    text = f"{value:,.{places}f}"
+    if places:
+        text = text.rstrip("0").rstrip(".")
+    return text
