@@ -8,6 +8,8 @@ from typing import Any
 import crewops_client as crewops
 import pytest
 from crewops_client.adapters import (
+    crewai_approvals,
+    google_adk,
     langchain_approvals,
     openai_agents_approvals,
     pydantic_ai,
@@ -106,7 +108,39 @@ class PydanticAI:
         return await self.capability.wrap_tool_execute(None, **given)
 
 
-@pytest.mark.parametrize("framework", [LangChain, PydanticAI])
+class GoogleADK:
+    """The same of 2.13.0."""
+
+    def __init__(self) -> None:
+        self.plugin = google_adk.CrewOps("release-crew", approvals=True)
+
+    async def call(self, tool: str, args: dict[str, Any], body: Any) -> Any:
+        id = f"{tool} {args}"
+        session = SimpleNamespace(id=id)
+        invocation = SimpleNamespace(session=session, invocation_id=id, app_name="depot")
+        await self.plugin.before_run_callback(invocation_context=invocation)
+        about = SimpleNamespace(invocation_id=id, function_call_id="c1", agent_name="orion")
+        given = {"tool": SimpleNamespace(name=tool), "tool_args": args, "tool_context": about}
+        answer = await self.plugin.before_tool_callback(**given)
+        return answer["error"] if answer else await body(args)
+
+
+class CrewAI:
+    """The same of 1.15.30, which calls its hooks in threads."""
+
+    def __init__(self) -> None:
+        self.hooks = crewai_approvals.Gate(lambda _: None)
+
+    async def call(self, tool: str, args: dict[str, Any], body: Any) -> Any:
+        about = SimpleNamespace(tool_name=tool, tool_input=args)
+        try:
+            await asyncio.to_thread(self.hooks.before_tool, about)
+        except crewai_approvals.HookAborted:
+            return self.hooks.after_tool(about)
+        return await body(args)
+
+
+@pytest.mark.parametrize("framework", [LangChain, PydanticAI, GoogleADK, CrewAI])
 def test_calls_that_a_rule_matches_wait(use, acme, framework):
     ApprovalRule.objects.create(organization=acme.organization, tool="deploy")
     ran = []

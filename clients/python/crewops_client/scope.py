@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import context
 from .controls import in_event_loop
 from .encoding import identifier
+from .outcomes import outcome, text_of
 
 if TYPE_CHECKING:
     from .calls import LLM
@@ -17,13 +18,6 @@ if TYPE_CHECKING:
     from .tools import Tool
 
 S = TypeVar("S", bound="Scope")
-# By name, as importing these libraries would cost a program that does not use them.
-CANCELLED = {
-    ("asyncio", "CancelledError"),
-    ("concurrent", "CancelledError"),
-    ("trio", "Cancelled"),
-    ("crewops_client", "Cancelled"),
-}
 _instances = itertools.count(1)
 
 
@@ -163,28 +157,6 @@ def _place(scope: Scope) -> dict[str, Any]:
     if scope.task_id is not None:
         place["task_id"] = scope.task_id
     return place
-
-
-def text_of(error: BaseException) -> str:
-    """``ValueError: what it says``, at most 500 characters; of a cancellation the name alone."""
-    if outcome(error) == "cancelled":
-        return type(error).__name__
-    try:
-        text = str(error)
-    except Exception:
-        text = ""
-    name = type(error).__name__
-    return f"{name}: {text}"[:500] if text else name
-
-
-def outcome(error: BaseException | None) -> str:
-    """The status of what ended with `error`."""
-    if error is None or (isinstance(error, SystemExit) and not error.code):
-        return "succeeded"
-    if isinstance(error, KeyboardInterrupt | GeneratorExit):
-        return "cancelled"
-    names = {(each.__module__.split(".")[0], each.__name__) for each in type(error).__mro__}
-    return "cancelled" if names & CANCELLED else "failed"
 
 
 class Agent(Scope):

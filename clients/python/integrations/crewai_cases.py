@@ -1,7 +1,9 @@
 """CrewAI: see recording.py."""
 
+import asyncio
 import json
 import os
+import re
 from typing import Any
 
 os.environ |= {"CREWAI_TRACING_ENABLED": "false", "OTEL_SDK_DISABLED": "true"}
@@ -10,6 +12,7 @@ os.environ |= {"CREWAI_DISABLE_TELEMETRY": "true", "OPENAI_API_KEY": "none"}
 import recording
 from crewai import Agent, BaseLLM, Crew, Process, Task
 from crewai.events import LLMCallCompletedEvent, LLMCallStartedEvent, crewai_event_bus
+from crewai.events.event_context import get_current_parent_id
 from crewai.events.types.llm_events import LLMCallFailedEvent, LLMCallType
 from crewai.flow.flow import Flow, start
 from crewai.hooks import register_before_tool_call_hook, unregister_before_tool_call_hook
@@ -18,6 +21,7 @@ from sdk import recorded
 
 import crewops_client as crewops
 from crewops_client.adapters.crewai import CrewOps
+from crewops_client.adapters.crewai_approvals import Gate
 
 ATTRIBUTES = (
     *("type", "event_id", "parent_event_id", "started_event_id", "crew_name", "error"),
@@ -48,16 +52,19 @@ def keep(name: str, args: list, kwargs: dict) -> tuple[list, dict]:
 
 class Stub(BaseLLM):
     script: list[Any] = []
+    native: bool = True
+    read: list[str] = []  # the last message of each call
 
-    def __init__(self, *script: Any) -> None:
-        super().__init__(model="stub/stub-1", script=list(script))
+    def __init__(self, *script: Any, native: bool = True) -> None:
+        super().__init__(model="stub/stub-1", script=list(script), native=native)
 
     def supports_function_calling(self) -> bool:
-        return True
+        return self.native
 
     def call(self, messages: Any, tools: Any = None, *args: Any, **given: Any) -> Any:
         about = {"from_task": given.get("from_task"), "from_agent": given.get("from_agent")}
         answer = self.script.pop(0) if self.script else "done"
+        self.read.append(str(messages))
         call_id = f"call-{id(answer)}-{len(self.script)}"
         started = LLMCallStartedEvent(model=self.model, call_id=call_id, **about)
         crewai_event_bus.emit(self, started)
@@ -153,6 +160,55 @@ def blocked(listener: Any) -> Any:
         unregister_before_tool_call_hook(deny)
 
 
+class Noted(Gate):
+    """Notes what the hooks get and answer."""
+
+    def __init__(self, listener: Any) -> None:
+        self.calls = listener.calls
+        super().__init__(listener.entry_of)
+
+    def before_tool(self, about: Any) -> None:
+        given = {"tool_name": about.tool_name, "tool_input": dict(about.tool_input)}
+        try:
+            super().before_tool(about)
+        finally:
+            self.calls.append(["before_tool", [], given | {"around": get_current_parent_id()}])
+
+    def after_tool(self, about: Any) -> str | None:
+        text = super().after_tool(about)
+        self.calls.append(["after_tool", [], {"text": text}])
+        return text
+
+
+async def finished(started: Any) -> None:
+    await started
+
+
+def gate(answer: Any, native: bool = True, how: str = "kickoff") -> Any:
+    """Returns what the model reads of the call, and whether the tool's body was entered."""
+
+    def case(listener: Any) -> str:
+        entered: list[int] = []
+
+        @tool("deploy")
+        def deploy(env: str) -> str:
+            """Deploy."""
+            entered.append(1)
+            return f"deployed to {env}"
+
+        listener._gate = Noted(listener)
+        stub = Stub(answer, "done" if native else "Thought: x\nFinal Answer: done", native=native)
+        scout = Agent(role="Scout", goal="g", backstory="b", llm=stub, tools=[deploy])
+        task = Task(name="Fetch", description="Fetch it", expected_output="text", agent=scout)
+        started = getattr(Crew(agents=[scout], tasks=[task], name="nightly"), how)()
+        if how != "kickoff":
+            asyncio.run(finished(started))
+        told = re.search(r"deploy: [^'\"\\]*|deployed to prod", stub.read[-1])
+        return f"{told and told[0]}, entered {len(entered)} times"
+
+    return case
+
+
 class Steps(Flow):
     @start()
     def first(self) -> str:
@@ -160,6 +216,8 @@ class Steps(Flow):
 
 
 ADD = ("add", {"a": 1, "b": 2})
+DEPLOY = calls(("deploy", {"env": "prod"}))
+TEXT = 'Thought: x\nAction: deploy\nAction Input: {"env": "prod"}'
 recording.run(
     "crewai",
     ["crewai"],
@@ -177,5 +235,13 @@ recording.run(
         "flow": lambda listener: Steps().kickoff(),
         "blocked tool": blocked,
         "within a run": joined,
+        "gate approved": gate(DEPLOY),
+        "gate denied": gate(DEPLOY),
+        "gate expired": gate(DEPLOY),
+        "gate approved in akickoff": gate(DEPLOY, how="akickoff"),
+        "gate denied in akickoff": gate(DEPLOY, how="akickoff"),
+        "gate denied in kickoff_async": gate(DEPLOY, how="kickoff_async"),
+        "gate approved without native calls": gate(TEXT, native=False),
+        "gate denied without native calls": gate(TEXT, native=False),
     },
 )

@@ -97,12 +97,16 @@ async def slow() -> str:
 
 
 async def ask(
-    root: Any, plugin: Any, *messages: Callable[[list[Any]], types.Content], **about: Any
+    root: Any,
+    plugin: Any,
+    *messages: Callable[[list[Any]], types.Content],
+    said: list[Any] | None = None,
+    **about: Any,
 ) -> str:
     """Say each of the messages, made of the events so far; return the last text."""
     runner = InMemoryRunner(root, app_name="depot", plugins=[plugin])
     await runner.session_service.create_session(app_name="depot", user_id="u", session_id="s")
-    said: list[Any] = []
+    said = [] if said is None else said
     for make in messages or (hello,):
         message = make(said)
         async for event in runner.run_async(
@@ -172,6 +176,24 @@ def confirmed(plugin: Any) -> Any:
     return asyncio.run(ask(root, plugin, hello, approve))
 
 
+def gate(plugin: Any) -> str:
+    """What the model is told of the call, and whether the tool's body was entered."""
+    entered: list[int] = []
+
+    def deploy(env: str) -> str:
+        """Deploy."""
+        entered.append(1)
+        return f"deployed to {env}"
+
+    plugin._approvals = True
+    root = agent("orion", [call("deploy", env="prod")], "done", tools=[deploy])
+    said: list[Any] = []
+    asyncio.run(ask(root, plugin, said=said))
+    parts = [part for event in said if event.content for part in event.content.parts]
+    response = next(part.function_response for part in parts if part.function_response).response
+    return f"{response}, entered {len(entered)} times"
+
+
 STREAMED = RunConfig(streaming_mode=StreamingMode.SSE)
 recording.run(
     "google_adk",
@@ -196,5 +218,8 @@ recording.run(
         "cancelled in a tool": cancelled([call("slow")], tools=[slow]),
         "cancelled in a model call": cancelled("hang"),
         "tool that waits for approval": confirmed,
+        "gate approved": gate,
+        "gate denied": gate,
+        "gate expired": gate,
     },
 )

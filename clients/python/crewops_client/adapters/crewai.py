@@ -1,18 +1,23 @@
 """CrewAI: ``CrewOps("release-crew")``, once, when the program starts.
 
+With ``CrewOps("release-crew", approvals=True)`` each call of a tool that an approval rule matches
+waits for a person.
+
 The bus calls other handlers from several threads, in any order. Coroutines it calls from one, in the order
 of the events and in the context of the code that emitted them, so ours are coroutines.
 """
 
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from .. import context, reporter
 from ..calls import LLM
 from ..runs import Run
-from ..scope import Agent, Scope, Task
+from ..scope import Agent, Task
 from ..tools import Tool
 from .common import captured, quiet
+from .crewai_approvals import Gate
+from .crewai_entries import EVENTS, Entry
 
 try:
     from crewai.events import crewai_event_bus as bus
@@ -20,35 +25,14 @@ try:
 except ImportError:  # recorded sequences are replayed without it
     bus = event_types = None
 
-EVENTS = (
-    *("CrewKickoffStartedEvent", "CrewKickoffCompletedEvent", "CrewKickoffFailedEvent"),
-    *("TaskStartedEvent", "TaskCompletedEvent", "TaskFailedEvent"),
-    *("AgentExecutionStartedEvent", "AgentExecutionCompletedEvent", "AgentExecutionErrorEvent"),
-    *("LiteAgentExecutionStartedEvent", "LiteAgentExecutionCompletedEvent"),
-    *("LiteAgentExecutionErrorEvent", "ToolUsageStartedEvent", "ToolUsageFinishedEvent"),
-    *("ToolUsageErrorEvent", "LLMCallStartedEvent", "LLMCallCompletedEvent"),
-    *("LLMCallFailedEvent", "LLMStreamChunkEvent", "FlowStartedEvent", "FlowFinishedEvent"),
-    *("FlowFailedEvent", "MethodExecutionStartedEvent", "MethodExecutionFinishedEvent"),
-    "MethodExecutionFailedEvent",
-)
 BLOCKED = "Tool execution blocked by hook"
 FLUSH_S = 2.0
-
-
-@dataclass(eq=False)
-class Entry:
-    """What an event that begins something stands for here."""
-
-    scope: Scope  # where its children are
-    begun: Run | Agent | Task | Tool | None = None
-    task: "Entry | None" = None
-    agent: Agent | None = None  # of a task: it stays open while CrewAI tries again
 
 
 class CrewOps:
     """One listener serves all crews of the process. Within `crewops.run` they join that run."""
 
-    def __init__(self, crew: str, *, name: str | None = None) -> None:
+    def __init__(self, crew: str, *, name: str | None = None, approvals: bool = False) -> None:
         self._crew = crew
         self._name = name
         self._entries: dict[str, Entry] = {}
@@ -57,12 +41,20 @@ class CrewOps:
         self._kinds = [each for each in found if each is not None]
         for kind in self._kinds:
             bus.on(kind)(self._handle)
+        self._gate = Gate(self.entry_of) if approvals else None
 
     def close(self) -> None:
         """Listen no more."""
         _flush()
         for kind in self._kinds:
             bus.off(kind, self._handle)
+        if self._gate is not None:
+            self._gate.close()
+
+    def entry_of(self, event_id: str | None) -> Entry | None:
+        """What this event began, when the bus has handled what was emitted so far."""
+        _flush()
+        return self._entries.get(event_id or "")
 
     async def _handle(self, source: Any, event: Any) -> None:
         self.on_event(event)
@@ -96,7 +88,11 @@ class CrewOps:
         entry = self._entries.get(event.started_event_id or "")
         if entry is None or not (entry.begun is None or isinstance(entry.begun, kinds)):
             return None
-        return self._entries.pop(event.started_event_id)
+        del self._entries[event.started_event_id]
+        if self._gate is not None and self._gate.has_refused(event.started_event_id):
+            return None
+        entry.start_tool()  # if no gate has seen it
+        return entry
 
     def _crew_kickoff_started(self, event: Any) -> None:
         self._begin(event)
@@ -186,8 +182,10 @@ class CrewOps:
         entry = self._begin(event)
         scope, args = entry.scope, event.tool_args
         params = args if isinstance(args, dict) else {"input": args}
-        tool = Tool(scope.run, scope.agent_id, scope.task_id, event.tool_name, params)
-        entry.begun = entry.scope = tool
+        name, place = event.tool_name, (scope.run, scope.agent_id, scope.task_id)
+        entry.held = partial(Tool, *place, name, params)
+        if self._gate is None or self._gate.has_passed(event):
+            entry.start_tool()
 
     def _tool_usage_finished(self, event: Any) -> None:
         entry = self._finish(event, Tool)

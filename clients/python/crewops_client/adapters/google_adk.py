@@ -1,5 +1,8 @@
 """Google ADK: ``Runner(…, plugins=[CrewOps("release-crew")])``.
 
+With ``CrewOps("release-crew", approvals=True)`` each call of a tool that an approval rule matches
+waits for a person.
+
 An invocation is a run. No pair of ADK's callbacks ends what it began whatever happens: an exception
 skips ``after_agent`` and ``after_run``, a cancellation skips all that ends a run. So the end of the
 task that a run began in ends the run, too.
@@ -7,17 +10,19 @@ task that a run began in ends the run, too.
 
 import asyncio
 import sys
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from typing import Any
 
 from .. import context, reporter
+from ..approvals import Denied
 from ..calls import LLM, STATUS
 from ..runs import Run
 from ..scope import Agent, Scope, outcome, text_of
 from ..tools import Tool
+from . import gate
 from .common import callback, captured, quiet
+from .google_adk_entries import Entry, key_of, total
 
 try:
     from google.adk.plugins.base_plugin import BasePlugin
@@ -30,26 +35,12 @@ WAITING = "Waiting for approval."
 AFTER_S = 1.0  # past a cancellation, for `after_run`: it comes if the caller only stopped reading
 
 
-@dataclass(eq=False)
-class Entry:
-    """An invocation."""
-
-    run: Run
-    around: Scope  # where its agents are
-    owned: bool
-    session: Any
-    agents: dict[Any, list[Agent]] = field(default_factory=dict)
-    calls: dict[Any, LLM] = field(default_factory=dict)
-    tools: dict[Any, Tool] = field(default_factory=dict)
-    waiting: dict[Any, Tool] = field(default_factory=dict)  # for a person
-    held: dict[str, Agent] = field(default_factory=dict)  # with a tool that waits
-
-
 class CrewOps(BasePlugin):
     """One plugin serves any number of invocations. Within `crewops.run` they join that run."""
 
-    def __init__(self, crew: str, *, name: str | None = None) -> None:
+    def __init__(self, crew: str, *, name: str | None = None, approvals: bool = False) -> None:
         super().__init__(name="crewops")
+        self._approvals = approvals
         self._crew = crew
         self._title = name
         self._entries: dict[str, Entry] = {}
@@ -116,7 +107,7 @@ class CrewOps(BasePlugin):
             above = getattr(above, "parent_agent", None)
         begun = entry.held.pop(agent.name, None)
         begun = begun or Agent(entry.run, agent.name, agent.name, None, parent)
-        entry.agents.setdefault(_key(callback_context, agent.name), []).append(begun)
+        entry.agents.setdefault(key_of(callback_context, agent.name), []).append(begun)
 
     @callback
     def after_agent_callback(self, agent: Any, callback_context: Any) -> None:
@@ -133,10 +124,8 @@ class CrewOps(BasePlugin):
         self._end_agent(agent, callback_context, error)
 
     def _end_agent(self, agent: Any, callback_context: Any, error: BaseException | None) -> None:
-        entry, key = (
-            self._entries[callback_context.invocation_id],
-            _key(callback_context, agent.name),
-        )
+        entry = self._entries[callback_context.invocation_id]
+        key = key_of(callback_context, agent.name)
         call, same = entry.calls.pop(key, None), entry.agents.get(key)
         if call is not None:
             call.end(STATUS[outcome(error)] if error else "cancelled")
@@ -155,12 +144,12 @@ class CrewOps(BasePlugin):
         provider = provider or ("google" if model.startswith("gemini") else "unknown")
         text = captured(scope, getattr(llm_request, "contents", None))
         call = LLM(entry.run, scope.agent_id, scope.task_id, provider, model, text)
-        entry.calls[_key(callback_context)] = call
+        entry.calls[key_of(callback_context)] = call
 
     @callback
     def after_model_callback(self, callback_context: Any, llm_response: Any) -> None:
         """Once for each piece of a streamed answer, and at its end."""
-        entry, key = self._entries[callback_context.invocation_id], _key(callback_context)
+        entry, key = self._entries[callback_context.invocation_id], key_of(callback_context)
         call = entry.calls.get(key)
         if call is None:
             return
@@ -173,7 +162,7 @@ class CrewOps(BasePlugin):
         usage = getattr(llm_response, "usage_metadata", None)
         call.usage(
             input=getattr(usage, "prompt_token_count", None),
-            output=_sum(usage, "candidates_token_count", "thoughts_token_count"),
+            output=total(usage, "candidates_token_count", "thoughts_token_count"),
             cached=getattr(usage, "cached_content_token_count", None),
             reasoning=getattr(usage, "thoughts_token_count", None),
             model=getattr(llm_response, "model_version", None),
@@ -188,11 +177,28 @@ class CrewOps(BasePlugin):
     @callback
     def on_model_error_callback(self, callback_context: Any, error: Any, **_: Any) -> None:
         entry = self._entries[callback_context.invocation_id]
-        if call := entry.calls.pop(_key(callback_context), None):
+        if call := entry.calls.pop(key_of(callback_context), None):
             call.end(STATUS[outcome(error)], message=text_of(error))
 
-    @callback
-    def before_tool_callback(self, tool: Any, tool_args: Any, tool_context: Any) -> None:
+    async def before_tool_callback(self, *, tool: Any, tool_args: Any, tool_context: Any) -> Any:
+        """With `approvals` it waits. What it returns is the result of a call that must not begin."""
+        if self._approvals:
+            entry, scope = self._here(tool_context)
+            try:
+                await gate.wait_async(scope, tool.name, tool_args)
+            except Denied as denied:
+                return self._refuse(entry, tool_context.function_call_id, str(denied))
+        self._tool_begins(tool, tool_args, tool_context)
+        return None
+
+    def _refuse(self, entry: Entry, id: Any, text: str) -> dict[str, str]:
+        entry.refused.add(id)
+        if waited := entry.waiting.pop(id, None):  # for a confirmation of ADK's own
+            waited.end("cancelled", message=text)
+        return {"error": text}
+
+    @quiet
+    def _tool_begins(self, tool: Any, tool_args: Any, tool_context: Any) -> None:
         entry, scope = self._here(tool_context)
         id = tool_context.function_call_id
         begun = entry.waiting.pop(id, None)  # it was approved, or refused
@@ -202,6 +208,10 @@ class CrewOps(BasePlugin):
 
     @callback
     def after_tool_callback(self, tool: Any, tool_context: Any, result: Any, **given: Any) -> None:
+        refused = self._entries[tool_context.invocation_id].refused
+        if tool_context.function_call_id in refused:
+            refused.remove(tool_context.function_call_id)
+            return
         entry, scope, begun = self._called(tool, tool_context, given["tool_args"])
         text = result.get("error") if isinstance(result, dict) and len(result) == 1 else None
         if isinstance(text, str) and CONFIRMATION in text:
@@ -233,17 +243,7 @@ class CrewOps(BasePlugin):
         """The invocation, and the agent that calls: it may call before it has begun."""
         entry = self._entries[own.invocation_id]
         working = chain(*entry.agents.values())
-        same = entry.agents.get(_key(own)) or [
+        same = entry.agents.get(key_of(own)) or [
             each for each in working if each.agent_id == own.agent_name
         ]
         return entry, same[-1] if same else entry.around
-
-
-def _key(own: Any, name: str | None = None) -> tuple[Any, Any]:
-    """Which agent: one may work in several branches at once."""
-    return name or own.agent_name, getattr(own, "branch", None)
-
-
-def _sum(usage: Any, *names: str) -> int | None:
-    known = [number for name in names if (number := getattr(usage, name, None)) is not None]
-    return sum(known) if known else None

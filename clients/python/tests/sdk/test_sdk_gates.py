@@ -1,6 +1,7 @@
 """Gates of the adapters: recorded calls of real frameworks, replayed with a person's decision."""
 
 import asyncio
+import contextlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +9,10 @@ import pytest
 
 import crewops_client as crewops
 from crewops_client.adapters import (
+    crewai,
+    crewai_approvals,
     gate,
+    google_adk,
     langchain,
     langchain_approvals,
     pydantic_ai,
@@ -16,7 +20,7 @@ from crewops_client.adapters import (
 from crewops_client.reporter import Reporter
 from crewops_client.settings import Settings
 from sdk import recorded
-from sdk.replays import replay_wraps
+from sdk.replays import replay_callbacks, replay_wraps
 from sdk.report_server import ReportServer
 
 
@@ -98,6 +102,61 @@ async def test_pydantic_ai(gated, case, caplog):
     await replay_wraps(case["calls"], pydantic_ai.CrewOps("release-crew", approvals=True))
     await asyncio.to_thread(gated.compare, case)
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    "case", recorded.cases("google_adk", gated=True), ids=lambda case: case["case"]
+)
+async def test_google_adk(gated, case, caplog):
+    gated.begin(case)
+    plugin = google_adk.CrewOps("release-crew", approvals=True)
+    answers = await asyncio.create_task(replay_callbacks(case["calls"], plugin))
+    await asyncio.to_thread(gated.compare, case)
+    refusal = case["decision"]["detail"]
+    assert answers == ([{"error": f"deploy: {refusal}"}] if refusal else [])
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    "case", recorded.cases("crewai", gated=True), ids=lambda case: case["case"]
+)
+def test_crewai(gated, case, caplog, monkeypatch):
+    gated.begin(case)
+    listener = crewai.CrewOps("release-crew", approvals=True)
+    hooks, about, told = listener._gate, None, []
+    for name, args, given in case["calls"]:
+        if name == "before_tool":
+            around = given.pop("around")
+            monkeypatch.setattr(crewai_approvals, "get_current_parent_id", lambda at=around: at)
+            about = SimpleNamespace(**given)
+            with contextlib.suppress(crewai_approvals.HookAborted):
+                hooks.before_tool(about)
+        elif name == "after_tool":
+            told.append(hooks.after_tool(about))
+            assert told[-1] == given["text"]
+        else:
+            recorded.replay([[name, args, given]], lambda name: getattr(listener, name))
+    gated.compare(case)
+    refusal = case["decision"]["detail"]
+    assert told == [f"deploy: {refusal}" if refusal else None]
+    assert listener._entries == hooks._refusals == {}
+    assert hooks._refused == hooks._passed == set()
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("a fault"), crewops.Cancelled("It was cancelled.")])
+def test_crewai_does_not_run_a_tool_whose_gate_fails(reporter: Reporter, monkeypatch, fault):
+    """CrewAI itself runs a tool when a hook raises something else than HookAborted."""
+
+    def wait(*_: Any) -> None:
+        raise fault
+
+    monkeypatch.setattr(gate, "wait", wait)
+    about = SimpleNamespace(tool_name="deploy", tool_input={})
+    hooks = crewai_approvals.Gate(lambda _: None)
+    with pytest.raises(crewai_approvals.HookAborted, match=str(fault)):
+        hooks.before_tool(about)
+    assert str(fault) in str(hooks.after_tool(about))
 
 
 async def body(_: Any) -> Any:

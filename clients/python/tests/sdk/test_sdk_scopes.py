@@ -271,3 +271,13 @@ def test_left_in_another_context_than_entered(reporter: Reporter, server: Report
 
     asyncio.run(work()).flush(10)
     assert server.of("tool_end")[0]["status"] == "success"
+
+
+def test_what_a_framework_raises_from_a_cancellation_is_one(reporter: Reporter, server):
+    with pytest.raises(RuntimeError), crewops.run("release-crew"):
+        try:
+            raise crewops.Cancelled("The run was cancelled on the server.")
+        except crewops.Cancelled as error:
+            raise RuntimeError("Error in a plugin") from error
+    server.wait_for("done")
+    assert server.of("done")[0]["status"] == "cancelled"

@@ -1,0 +1,92 @@
+"""CrewAI: calls of tools that wait for a person, with ``CrewOps("release-crew", approvals=True)``.
+
+CrewAI says that a tool has started before its hooks decide, and runs the tool if a hook fails. So the
+start is reported after the decision, and whatever goes wrong here blocks the call.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import context
+from ..approvals import Denied
+from ..controls import Cancelled
+from . import gate
+from .crewai_entries import Entry
+
+try:
+    from crewai import hooks
+    from crewai.events.event_context import get_current_parent_id
+    from crewai.hooks import HookAborted
+except ImportError:  # recorded sequences are replayed without it
+    hooks = None  # type: ignore[assignment]
+    HookAborted = type("HookAborted", (Exception,), {})  # type: ignore[misc,assignment]
+
+    def get_current_parent_id() -> str | None:
+        return None
+
+
+class Gate:
+    """Hooks around every call of a tool in this process. They run in the thread of the call."""
+
+    def __init__(self, entry_of: Callable[[str | None], Entry | None]) -> None:
+        self._entry_of = entry_of
+        self._refused: set[str | None] = set()  # ids of events that say that a tool has started
+        # Calls that may begin and have no such event yet, by the event around them and their tool.
+        self._passed: set[tuple[str | None, str]] = set()
+        # Why a call was refused, by the id of its arguments: both hooks get the same object.
+        self._refusals: dict[int, tuple[Any, str]] = {}
+        if hooks is not None:
+            hooks.register_before_tool_call_hook(self.before_tool)
+            hooks.register_after_tool_call_hook(self.after_tool)
+
+    def close(self) -> None:
+        """Calls wait no more."""
+        hooks.unregister_before_tool_call_hook(self.before_tool)
+        hooks.unregister_after_tool_call_hook(self.after_tool)
+
+    def before_tool(self, about: Any) -> None:
+        """Wait until the call may begin. Raises HookAborted if it must not."""
+        around, given = get_current_parent_id(), about.tool_input
+        entry = None
+        try:
+            entry = self._entry_of(around)
+            scope = entry.scope if entry is not None else context.current()
+            params = given if isinstance(given, dict) else {"input": given}
+            gate.wait(scope, about.tool_name, params)
+            if entry is not None and entry.held is not None:
+                entry.start_tool()
+            else:  # CrewAI says later that it has started
+                self._passed.add((around, about.tool_name))
+        except Exception as error:
+            text = _reason(about.tool_name, error)
+            if entry is None or entry.held is not None:  # else it never says that it has started
+                self._refused.add(around)
+            self._refusals[id(given)] = (given, text)
+            raise HookAborted(text) from error
+
+    def after_tool(self, about: Any) -> str | None:
+        """What the model reads of a refused call, instead of CrewAI's own text."""
+        _, text = self._refusals.pop(id(about.tool_input), (None, None))
+        return text
+
+    def has_passed(self, started: Any) -> bool:
+        """Whether this call of a tool was asked about before it was said to start."""
+        for event_id in (started.event_id, started.parent_event_id):
+            if (event_id, started.tool_name) in self._passed:
+                self._passed.remove((event_id, started.tool_name))
+                return True
+        return False
+
+    def has_refused(self, event_id: str) -> bool:
+        """Whether what this event started is a call that was refused."""
+        refused = event_id in self._refused
+        self._refused.discard(event_id)
+        return refused
+
+
+def _reason(tool: str, error: Exception) -> str:
+    if isinstance(error, Denied):
+        return str(error)
+    if isinstance(error, Cancelled):
+        return f"{tool}: {error}"
+    return f"{tool}: Nobody could be asked for approval: {type(error).__name__}: {error}"

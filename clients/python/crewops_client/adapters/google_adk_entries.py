@@ -1,0 +1,35 @@
+"""What the adapter of Google ADK keeps of an invocation."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..calls import LLM
+from ..runs import Run
+from ..scope import Agent, Scope
+from ..tools import Tool
+
+
+@dataclass(eq=False)
+class Entry:
+    """An invocation."""
+
+    run: Run
+    around: Scope  # where its agents are
+    owned: bool
+    session: Any
+    agents: dict[Any, list[Agent]] = field(default_factory=dict)
+    calls: dict[Any, LLM] = field(default_factory=dict)
+    tools: dict[Any, Tool] = field(default_factory=dict)
+    waiting: dict[Any, Tool] = field(default_factory=dict)  # for a person
+    held: dict[str, Agent] = field(default_factory=dict)  # with a tool that waits
+    refused: set[Any] = field(default_factory=set)  # calls that must not begin
+
+
+def key_of(own: Any, name: str | None = None) -> tuple[Any, Any]:
+    """Which agent: one may work in several branches at once."""
+    return name or own.agent_name, getattr(own, "branch", None)
+
+
+def total(usage: Any, *names: str) -> int | None:
+    known = [number for name in names if (number := getattr(usage, name, None)) is not None]
+    return sum(known) if known else None
