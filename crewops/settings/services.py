@@ -54,7 +54,9 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "runs"
 CELERY_TASK_ACKS_LATE = False  # the reaper sends a lost message again
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)  # runs at once per worker
+# Each worker also has a queue of its own: calls for help go to the one that has the workspace.
+CELERY_WORKER_DIRECT = True
+CELERY_WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)  # runs and helpers per worker
 # Limits on runs that are running; 0: no limit. An organization or a crew may have its own limit.
 MAX_ACTIVE_RUNS_PER_ORGANIZATION = env.int("MAX_ACTIVE_RUNS_PER_ORGANIZATION", default=0)
 MAX_ACTIVE_RUNS_PER_CREW = env.int("MAX_ACTIVE_RUNS_PER_CREW", default=0)

@@ -6,12 +6,13 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.forms import ModelForm
+from django.forms import ModelForm, MultipleChoiceField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from unfold.admin import StackedInline, TabularInline
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from crews.admin.deleting import DeletesInBackground
 from crews.admin.growing import counted
@@ -20,6 +21,7 @@ from crews.admin.steps import StepsField
 from crews.deletion import delete_crew
 from crews.models import Agent, Crew, Task
 from crews.models.budget import Measure
+from crews.task_order import cycle_in, cycle_message
 
 STATUS_COLOURS = {
     Crew.Status.AVAILABLE: "success",
@@ -91,12 +93,35 @@ class AgentInline(OrderedInline, TabularInline):
     prepopulated_fields = {"slug": ["name"]}
 
 
+class TaskFormSet(OrderedRows):
+    def add_fields(self, form: ModelForm, index: int | None) -> None:
+        super().add_fields(form, index)
+        if "after" in form.fields:
+            others = [
+                (str(task.pk), task.name) for task in self.get_queryset() if task != form.instance
+            ]
+            form.fields["after"].choices = others
+
+    def clean(self) -> None:
+        """Refuse tasks that wait for each other."""
+        super().clean()
+        kept = [form for form in self.initial_forms if form not in self.deleted_forms]
+        names = {str(form.instance.pk): form.instance.name for form in kept}
+        after = {
+            str(form.instance.pk): [pk for pk in form.cleaned_data.get("after", ()) if pk in names]
+            for form in kept
+        }
+        if cycle := cycle_in(after):
+            raise ValidationError(cycle_message([names[pk] for pk in cycle]))
+
+
 class TaskInline(OrderedInline, StackedInline):
     """``steps_help`` explains below each task's steps what they may contain."""
 
     hide_title = False
     model = Task
-    fields = [("name", "agent"), ("order", "continue_on_error"), "steps"]
+    formset = TaskFormSet
+    fields = [("name", "agent"), ("order", "continue_on_error"), "after", "steps"]
     steps_help = Task._meta.get_field("steps").help_text
 
     def get_formset(self, request: HttpRequest, obj: Crew | None = None, **kwargs: Any) -> Any:
@@ -113,6 +138,13 @@ class TaskInline(OrderedInline, StackedInline):
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "steps":
             return db_field.formfield(form_class=StepsField)
+        if db_field.name == "after":
+            return MultipleChoiceField(
+                required=False,
+                label="After",
+                help_text=f"{db_field.help_text} A new task can be chosen once it is saved.",
+                widget=UnfoldAdminCheckboxSelectMultipleWidget,
+            )
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
 
@@ -130,16 +162,23 @@ BUDGET_ROWS = [
 ] + ["budget_zone"]
 
 
+class CrewForm(ModelForm):
+    def clean_max_parallel(self) -> int:
+        return self.cleaned_data["max_parallel"] or 1
+
+
 class CrewAdmin(DeletesInBackground, ScopedAdmin):
     """``runs.admin`` registers it."""
 
+    form = CrewForm
     list_display = ["name", "organization", "status_label", "agent_count", "task_count"]
     list_filter = ["is_active", "activity", ("organization", ScopedFilter)]
     list_select_related = ["organization"]
     search_fields = ["name", "slug", "organization__name"]
     ordering = ["organization__name", "name"]
     fields = [
-        *[("organization", "is_active"), ("name", "slug"), "description", "max_active_runs"],
+        *[("organization", "is_active"), ("name", "slug"), "description"],
+        ("max_active_runs", "max_parallel"),
         *BUDGET_ROWS,
     ]
     task_inline = TaskInline

@@ -30,13 +30,20 @@ class StepSerializer(serializers.Serializer):
 class TaskSerializer(serializers.ModelSerializer):
     task_id = serializers.UUIDField(source="id", read_only=True)
     agent_id = serializers.SlugField(source="agent.slug", read_only=True)
+    after = serializers.ListField(
+        child=serializers.UUIDField(),
+        read_only=True,
+        help_text="The `task_id`s of the tasks that have to succeed before it begins.",
+    )
     steps = serializers.SerializerMethodField(
         help_text="The tool calls in order, without the secrets in their parameters."
     )
 
     class Meta:
         model = Task
-        fields = read_only_fields = ["task_id", "name", "agent_id", "steps", "continue_on_error"]
+        fields = read_only_fields = [
+            "task_id", "name", "agent_id", "after", "steps", "continue_on_error",
+        ]  # fmt: skip
 
     @extend_schema_field(StepSerializer(many=True))
     def get_steps(self, task: Task) -> list[dict[str, Any]]:
@@ -53,5 +60,12 @@ class CrewSerializer(serializers.ModelSerializer):
         model = Crew
         fields = read_only_fields = [
             "id", "organization", "name", "slug", "description", "is_active", "status",
-            "agents", "tasks",
+            "max_parallel", "agents", "tasks",
         ]  # fmt: skip
+
+    def to_representation(self, crew: Crew) -> dict[str, Any]:
+        shown = super().to_representation(crew)
+        known = {task["task_id"] for task in shown["tasks"]}
+        for task in shown["tasks"]:  # an id may be of a task that was deleted since
+            task["after"] = [pk for pk in task["after"] if pk in known]
+        return shown

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db.models import ForeignKey, Model
@@ -12,6 +13,7 @@ from django.db.models import ForeignKey, Model
 from crews.models import Agent, ApiKey, ApprovalRule, Crew, Membership, Organization, Secret, Task
 from crews.models.audit_entry import Kind
 from crews.models.budget import BUDGET_FIELDS
+from crews.scoping import unscoped
 
 VALUE_LIMIT = 300  # characters
 Values = dict[str, Any]
@@ -57,7 +59,8 @@ WATCHED: dict[type[Model], Watched] = {
         Kind.CREW_EDITED,
         Kind.CREW_DELETED,
         fields=(
-            "name", "slug", "description", "is_active", "max_active_runs", *BUDGET_FIELDS,
+            "name", "slug", "description", "is_active", "max_active_runs", "max_parallel",
+            *BUDGET_FIELDS,
         ),
         switches={"is_active": (Kind.CREW_ACTIVATED, Kind.CREW_DEACTIVATED)},
         optional=frozenset(BUDGET_FIELDS),
@@ -74,7 +77,7 @@ WATCHED: dict[type[Model], Watched] = {
         Kind.TASK_CREATED,
         Kind.TASK_EDITED,
         Kind.TASK_DELETED,
-        fields=("name", "agent", "order", "continue_on_error", "steps"),
+        fields=("name", "agent", "order", "after", "continue_on_error", "steps"),
         goes_with=(Crew, Organization),
     ),
     Secret: Watched(
@@ -153,6 +156,10 @@ def shown(record: Model, name: str) -> Any:
         value = f"{value.normalize():f}"
     elif name == "scopes":
         value = ", ".join(value)
+    elif name == "after":
+        with unscoped():  # of the record's own crew
+            names = dict(record.crew.tasks.filter(pk__in=value).values_list("pk", "name"))
+        value = ", ".join(names.get(UUID(pk), pk) for pk in value)
     elif name == "steps":
         value = ", ".join(str(step.get("tool")) for step in value)
     return value[:VALUE_LIMIT] if isinstance(value, str) else value

@@ -1,7 +1,9 @@
 """The content of the demo. The repositories' files are under ``sources/``."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from crews.demo.repository import Commit, Repository
 from crews.models import Role
@@ -9,29 +11,60 @@ from crews.models import Role
 SCRIPTS = Path(__file__).parent / "scripts"
 
 
+class DemoTask(NamedTuple):
+    """``after``: the names of the tasks that it comes after."""
+
+    name: str
+    step: dict
+    after: Sequence[str] = ()
+
+
+def _script(interpreter: str, file: str) -> dict:
+    code = (SCRIPTS / file).read_text()
+    return {"tool": "script", "params": {"interpreter": interpreter, "code": code}}
+
+
 @dataclass(frozen=True, slots=True)
 class DemoCrew:
-    """A crew of scout, tester and reporter, in this order, that works on ``branch``."""
+    """A crew of scout, tester and reporter, in this order, that works on ``branch``.
+
+    With ``checks`` it also has an agent for each of them, before the reporter. They work beside the
+    tester, and the reporter waits for all of them.
+    """
 
     slug: str
     name: str
     description: str
-    agents: tuple[str, str, str]
+    agents: tuple[str, ...]
     report: tuple[str, str]  # interpreter, file under scripts/
     branch: str = "main"
+    checks: tuple[tuple[str, str, str], ...] = ()  # role, name of the task, file under scripts/
 
-    def tasks(self, repository: Path) -> list[tuple[str, dict]]:
-        """The name and the only step of each agent's task."""
+    @property
+    def max_parallel(self) -> int:
+        return 1 + len(self.checks)
+
+    @property
+    def roles(self) -> list[str]:
+        scout, tester, reporter = ROLES
+        return [scout, tester, *(role for role, *_ in self.checks), reporter]
+
+    def tasks(self, repository: Path) -> list[DemoTask]:
+        """Each agent's task."""
         clone = {"url": str(repository)}
         if self.branch != "main":
             clone["branch"] = self.branch
         interpreter, file = self.report
-        report = {"interpreter": interpreter, "code": (SCRIPTS / file).read_text()}
-        return [
-            ("Fetch the sources", {"tool": "git_clone", "params": clone}),
-            ("Run the test suite", {"tool": "pytest", "params": {"args": ["-v"]}}),
-            ("Write the report", {"tool": "script", "params": report}),
+        fetch = DemoTask("Fetch the sources", {"tool": "git_clone", "params": clone})
+        checks = [
+            DemoTask("Run the test suite", {"tool": "pytest", "params": {"args": ["-v"]}}),
+            *(DemoTask(name, _script("python", file)) for _, name, file in self.checks),
         ]
+        report = DemoTask("Write the report", _script(interpreter, file))
+        if self.checks:
+            checks = [task._replace(after=[fetch.name]) for task in checks]
+            report = report._replace(after=[task.name for task in checks])
+        return [fetch, *checks, report]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +174,17 @@ ORGANIZATIONS = (
                 agents=("Orion", "Vega", "Lyra"),
                 report=("python", "report.py"),
                 branch="rewrite",
+            ),
+            DemoCrew(
+                slug="checks",
+                name="Parcel checks",
+                description="Fetches the parcels package and checks it in three ways at once.",
+                agents=("Orion", "Vega", "Mira", "Deneb", "Lyra"),
+                report=("python", "report.py"),
+                checks=(
+                    ("Stylist", "Check the style", "style.py"),
+                    ("Reviewer", "List the longest functions", "functions.py"),
+                ),
             ),
         ),
         reported=(REPORTED_CREW,),

@@ -10,11 +10,11 @@ from django.db import transaction
 from crews.demo import passwords, repository
 from crews.demo.content import (
     ORGANIZATIONS,
-    ROLES,
     SUPERUSER,
     DemoCrew,
     DemoOrganization,
     DemoReportedCrew,
+    DemoTask,
 )
 from crews.models import Agent, Crew, Membership, Organization, Role, Task
 
@@ -81,22 +81,23 @@ def _organization(demo: DemoOrganization, password: str) -> dict[str, Any]:
 
 
 def _empty(organization: Organization, demo: DemoCrew | DemoReportedCrew) -> Crew:
+    parallel = demo.max_parallel if isinstance(demo, DemoCrew) else 1
     crew, _ = Crew.objects.get_or_create(
         organization=organization,
         slug=demo.slug,
-        defaults={"name": demo.name, "description": demo.description},
+        defaults={"name": demo.name, "description": demo.description, "max_parallel": parallel},
     )
     return crew
 
 
 def _crew(organization: Organization, demo: DemoCrew, path: Path) -> dict[str, Any]:
     crew = _empty(organization, demo)
-    work = zip(demo.agents, ROLES, demo.tasks(path), strict=True)
-    for order, (name, role, (task, step)) in enumerate(work):
+    work = zip(demo.agents, demo.roles, demo.tasks(path), strict=True)
+    for order, (name, role, task) in enumerate(work):
         agent, _ = Agent.objects.get_or_create(
             crew=crew, slug=name.lower(), defaults={"name": name, "role": role, "order": order}
         )
-        _task(crew, agent, name=task, order=order, steps=[step])
+        _task(crew, agent, task, order)
     return _told(crew)
 
 
@@ -110,10 +111,13 @@ def _told(crew: Crew) -> dict[str, Any]:
     }
 
 
-def _task(crew: Crew, agent: Agent, *, name: str, order: int, steps: list[dict]) -> None:
-    task = crew.tasks.filter(name=name).first()
+def _task(crew: Crew, agent: Agent, demo: DemoTask, order: int) -> None:
+    steps = [demo.step]
+    task = crew.tasks.filter(name=demo.name).first()
     if task is None:
-        task = Task(crew=crew, agent=agent, name=name, order=order, steps=steps)
+        before = crew.tasks.filter(name__in=demo.after).values_list("pk", flat=True)
+        after = [str(pk) for pk in before]
+        task = Task(crew=crew, agent=agent, name=demo.name, order=order, after=after, steps=steps)
     elif _has_lost_its_repository(task):
         task.steps = steps
     else:

@@ -1,6 +1,6 @@
 import uuid
 
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.urls import reverse
 
@@ -8,13 +8,18 @@ from crews.models.budget import Budgeted
 from crews.models.deletable import Deletable
 from crews.tracking import TrackedModel, TrackedQuerySet
 
+MAX_PARALLEL = 32  # tasks of one run at the same time
+
 
 class CrewQuerySet(TrackedQuerySet):
     deletable = ("",)
 
 
 class Crew(TrackedModel, Deletable, Budgeted):
-    """A team of agents, and the tasks that they execute in order on each run."""
+    """A team of agents, and the tasks that they execute on each run.
+
+    Without ``Task.after`` and ``max_parallel`` the tasks follow each other in their order.
+    """
 
     class Status(models.TextChoices):
         OFFLINE = "offline", "Offline"
@@ -38,6 +43,14 @@ class Crew(TrackedModel, Deletable, Budgeted):
         validators=[MinValueValidator(1)],
         help_text="How many runs of the crew may be running; more wait for a free place. "
         "Empty: the setting MAX_ACTIVE_RUNS_PER_CREW.",
+    )
+    max_parallel = models.PositiveSmallIntegerField(
+        "tasks at once",
+        blank=True,
+        default=1,
+        db_default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_PARALLEL)],
+        help_text="How many tasks of a run may be running. Empty or 1: they follow each other.",
     )
     # The crew with the lowest number starts the next run. Only runs.execution.turns writes it.
     turn = models.BigIntegerField(default=0, db_default=0, editable=False)
@@ -90,12 +103,15 @@ class Crew(TrackedModel, Deletable, Budgeted):
     def plan(self) -> dict:
         """The crew as a run stores it: later edits do not change a run that has been requested.
 
-        ``{"crew": name, "agents": [{"agent_id", "name", "role"}],
-        "tasks": [{"task_id", "name", "agent_id", "continue_on_error", "steps"}]}``
+        ``{"crew": name, "max_parallel", "agents": [{"agent_id", "name", "role"}],
+        "tasks": [{"task_id", "name", "agent_id", "after": [task_id], "continue_on_error",
+        "steps"}]}``
         """
-        tasks = self.tasks.select_related("agent")
+        tasks = list(self.tasks.select_related("agent"))
+        known = {str(task.pk) for task in tasks}
         return {
             "crew": self.name,
+            "max_parallel": self.max_parallel,
             "agents": [
                 {"agent_id": agent.slug, "name": agent.name, "role": agent.role}
                 for agent in self.agents.all()
@@ -105,6 +121,7 @@ class Crew(TrackedModel, Deletable, Budgeted):
                     "task_id": str(task.pk),
                     "name": task.name,
                     "agent_id": task.agent.slug,
+                    "after": [pk for pk in task.after if pk in known],
                     "continue_on_error": task.continue_on_error,
                     "steps": task.steps,
                 }

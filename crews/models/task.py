@@ -25,6 +25,17 @@ def validate_secrets(steps: list, crew: Crew) -> None:
         raise ValidationError({"steps": refused.messages}) from None
 
 
+def validate_after(after: list) -> None:
+    """Refuse anything but a list of tasks' ids. Cycles are refused where a whole crew is edited."""
+    try:
+        if not isinstance(after, list) or [str(uuid.UUID(pk)) for pk in after] != after:
+            raise ValueError
+    except (ValueError, TypeError, AttributeError):
+        raise ValidationError("Give a list of ids of tasks of the crew.") from None
+    if len({*after}) < len(after):
+        raise ValidationError("Name each task once.")
+
+
 class TaskQuerySet(TrackedQuerySet):
     organization_path = "crew__organization"
     deletable = ("crew__",)
@@ -38,8 +49,15 @@ class Task(TrackedModel):
     agent = models.ForeignKey("crews.Agent", on_delete=models.CASCADE, related_name="tasks")
     name = models.CharField(max_length=100)
     order = models.PositiveSmallIntegerField(default=0)
+    # Ids of tasks of the crew. An id of a task that was deleted since means nothing.
+    after = models.JSONField(
+        default=list,
+        blank=True,
+        validators=[validate_after],
+        help_text="The task begins when these have succeeded. None: it waits for no other.",
+    )
     continue_on_error = models.BooleanField(
-        default=False, help_text="Go on with the next task when this one fails."
+        default=False, help_text="Go on with the other tasks when this one fails."
     )
     steps = models.JSONField(
         default=list,
@@ -60,5 +78,7 @@ class Task(TrackedModel):
         super().clean()
         if self.agent_id and self.crew_id and self.agent.crew_id != self.crew_id:
             raise ValidationError({"agent": "Choose an agent of the same crew."})
+        if isinstance(self.after, list) and str(self.pk) in self.after:
+            raise ValidationError({"after": "A task cannot come after itself."})
         if self.crew_id:
             validate_secrets(self.steps, self.crew)

@@ -151,3 +151,30 @@ def test_roles_count_at_once(acme, staff):
     membership.delete()
     assert staff["admin"].get(path).status_code == 403
     assert acme.crew.name not in staff["admin"].get(url("index")).content.decode()
+
+
+def test_tasks_that_wait_for_each_other_are_refused_by_their_names(acme, staff):
+    first, second = acme.crew.tasks.all()
+    path = url("crews_crew_change", acme.crew.pk)
+    chain = {"tasks-1-after": [str(first.pk)], "max_parallel": 4}
+    response = staff["admin"].post(path, crew_form(acme.crew, **chain))
+    assert response.status_code == 302
+    second.refresh_from_db()
+    acme.crew.refresh_from_db()
+    assert (second.after, acme.crew.max_parallel) == ([str(first.pk)], 4)
+    assert b"Orion works" in staff["viewer"].get(path).content
+
+    circle = chain | {"tasks-0-after": [str(second.pk)]}
+    told = errors(staff["admin"].post(path, crew_form(acme.crew, **circle)))
+    assert "These tasks wait for each other: " in told
+    assert "Orion works → Vega works" in told
+    for wrong in (str(first.pk), str(acme.organization.pk)):  # itself, and no task
+        own = crew_form(acme.crew, **{"tasks-0-after": [wrong]})
+        assert "Select a valid choice" in errors(staff["admin"].post(path, own))
+    too_many = crew_form(acme.crew, max_parallel=33)
+    assert "less than or equal to 32" in errors(staff["admin"].post(path, too_many))
+    staff["admin"].post(path, crew_form(acme.crew, max_parallel=""))
+    acme.crew.refresh_from_db()
+    assert acme.crew.max_parallel == 1
+    first.refresh_from_db()
+    assert first.after == []

@@ -49,8 +49,9 @@ def sent(response) -> dict[str, Any]:
     forms = [response.context["adminform"].form, *(formset.management_form for formset in formsets)]
     forms += [form for formset in formsets for form in formset.initial_forms]
     values = {field.html_name: field.value() for form in forms for field in form}
+    chosen = {f.html_name for form in forms for f in form if hasattr(f.field, "choices")}
     return {
-        name: json.dumps(value) if isinstance(value, list | dict) else value
+        name: json.dumps(value) if isinstance(value, list | dict) and name not in chosen else value
         for name, value in values.items()
         if value is not None and value is not False
     }

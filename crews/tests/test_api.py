@@ -17,6 +17,7 @@ def test_a_member_sees_crews_with_status_agents_and_tasks(acme, api, worker_aliv
         "description": "",
         "is_active": True,
         "status": "available",
+        "max_parallel": 1,
         "agents": [
             {"agent_id": "orion", "name": "Orion", "role": ""},
             {"agent_id": "vega", "name": "Vega", "role": ""},
@@ -26,6 +27,7 @@ def test_a_member_sees_crews_with_status_agents_and_tasks(acme, api, worker_aliv
                 "task_id": str(task.pk),
                 "name": "Orion works",
                 "agent_id": "orion",
+                "after": [],
                 "steps": task.steps,
                 "continue_on_error": False,
             },
@@ -33,6 +35,16 @@ def test_a_member_sees_crews_with_status_agents_and_tasks(acme, api, worker_aliv
         ],
     }
     assert crew == api(acme.viewer).get(f"/api/crews/{acme.crew.pk}/").json()
+
+
+def test_a_task_names_those_it_comes_after_but_none_that_is_deleted(acme, api):
+    first, second = acme.crew.tasks.all()
+    second.after = [str(first.pk)]
+    second.save()
+    path = f"/api/crews/{acme.crew.pk}/"
+    assert api(acme.viewer).get(path).json()["tasks"][1]["after"] == [str(first.pk)]
+    first.delete()
+    assert api(acme.viewer).get(path).json()["tasks"][0]["after"] == []
 
 
 def test_an_id_may_be_written_in_either_case(acme, globex, api):

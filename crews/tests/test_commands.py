@@ -64,6 +64,13 @@ def test_the_demo_is_what_it_says(db, client):
             if told["slug"] == "support":  # a program reports its agents
                 assert tools == told["agents"] == told["tasks"] == []
                 continue
+            if told["slug"] == "checks":  # three checks at once
+                first, *checks, _ = map(str, crew.tasks.values_list("pk", flat=True))
+                after = list(crew.tasks.values_list("after", flat=True))
+                assert (crew.max_parallel, after) == (3, [[], *[[first]] * 3, checks])
+                assert tools == ["git_clone", "pytest", *["script"] * 3]
+                continue
+            assert crew.max_parallel == 1
             assert tools == ["git_clone", "pytest", "script"]
             assert crew.tasks.first().steps[0]["params"]["url"] == organization["repository"]
         assert len(git(organization["repository"], "log", "--format=%h").split()) >= 4

@@ -45,13 +45,13 @@ class CrewPage:
 
     @property
     def graph(self) -> dict[str, Any]:
-        """Agents in order, and an edge where a task of one agent is followed by one of another.
+        """Agents in order, and an edge where a task of one agent comes after one of another.
 
         Reported runs add an edge for each agent that has called another or handed over to it.
         ``tasks`` has for each edge the planned tasks that follow.
         """
         edges: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-        for task, following in pairwise(self.tasks):
+        for task, following in self._successions():
             if task.agent_id != following.agent_id:
                 edges[task.agent.slug, following.agent.slug].append(str(following.pk))
         present = {agent.slug for agent in self.agents}
@@ -64,6 +64,13 @@ class CrewPage:
             "tasks": list(edges.values()),
         }
 
+    def _successions(self) -> Iterable[tuple[Task, Task]]:
+        """Pairs of tasks: the second comes after the first."""
+        by_pk = {str(task.pk): task for task in self.tasks}
+        pairs = [(by_pk[pk], task) for task in self.tasks for pk in task.after if pk in by_pk]
+        is_a_chain = not pairs and self.crew.max_parallel == 1
+        return pairwise(self.tasks) if is_a_chain else pairs
+
     @property
     def shape(self) -> str:
         """A hash of agents, edges and tasks, but not of what the agents do.
@@ -72,14 +79,16 @@ class CrewPage:
         """
         names = [(agent.slug, agent.name, agent.role) for agent in self.agents]
         tasks = [
-            (task.name, task.agent.slug, task.continue_on_error, task.steps) for task in self.tasks
+            (task.name, task.agent.slug, task.after, task.continue_on_error, task.steps)
+            for task in self.tasks
         ]
         shape = json.dumps([names, tasks, self.graph["edges"]])
         return hashlib.sha256(shape.encode()).hexdigest()[:16]
 
     def _describe(self, agents: Iterable[Agent], tasks: Iterable[Task], shown: list[UUID]) -> None:
         """Set ``state``, ``model_calls``, ``tools``, ``at_hand`` (the number of both),
-        ``numbered_tasks`` and ``current_task`` of each agent, and ``calls`` of each task.
+        ``numbered_tasks`` and ``current_task`` of each agent, ``calls`` and ``after_names`` of each
+        task.
         """
         waits = bool(self.crew.approvals_pending)
         states, current = tasks_of_agents(shown, with_approvals=waits)
@@ -90,8 +99,10 @@ class CrewPage:
         for execution in executions_of(shown):
             executions[execution["agent_id"]].append(execution)
         numbered = defaultdict(list)
+        names = {str(task.pk): task.name for task in tasks}
         for number, task in enumerate(tasks, start=1):
             task.calls = [_call(step) for step in task.steps]
+            task.after_names = [names[pk] for pk in task.after if pk in names]
             numbered[task.agent_id].append((number, task))
         for agent in agents:
             agent.model_calls = model_calls[agent.slug]

@@ -34,13 +34,19 @@ class StepsTaskInline(TaskInline):
             [(name, _parameters(tool)) for name, tool in sorted(REGISTRY.items())],
         ),
     )
-    readonly_fields = ["redacted_steps"]
+    readonly_fields = ["redacted_steps", "after_names"]
 
     def get_fields(self, request: HttpRequest, obj: Crew | None = None) -> list[Any]:
         fields = super().get_fields(request, obj)
         if self.has_change_permission(request, obj):
             return fields
-        return [*fields[:-1], "redacted_steps"]
+        shown = {"steps": "redacted_steps", "after": "after_names"}
+        return [shown.get(name, name) if isinstance(name, str) else name for name in fields]
+
+    @display(description="After")
+    def after_names(self, task: Task) -> str:
+        names = {str(pk): name for pk, name in task.crew.tasks.values_list("pk", "name")}
+        return ", ".join(names[pk] for pk in task.after if pk in names)
 
     @display(description="Steps")
     def redacted_steps(self, task: Task) -> str:

@@ -19,7 +19,10 @@ from runs.crew_files.faults import Fault, Invalid, Path
 from runs.crew_files.writing import Description, agents_of, describe, digest, tasks_of, text_of
 from runs.execution import credentials
 
-CREW_FIELDS = ("name", "description", "is_active", "max_active_runs", *BUDGET_FIELDS)
+CREW_FIELDS = (
+    *("name", "description", "is_active", "max_active_runs", "max_parallel"),
+    *BUDGET_FIELDS,
+)
 LAST_PLACE = 32767  # of the column `order`
 SAME = 3  # unchanged lines around each change
 TAKEN = "Somebody else has just taken this name or slug. Open the page again."
@@ -135,12 +138,15 @@ def _save_tasks(
     wanted = _by_id(there, ids) if ids else _by_name(there, entries)
     kept = {task.pk for task in wanted if task}
     places = _places([task for task in there if task.pk in kept], wanted)
-    for index, (entry, order) in enumerate(zip(entries, places, strict=True)):
-        task = wanted[index] or Task(crew=crew)
+    tasks = [task or Task(crew=crew) for task in wanted]
+    # `checking` refuses an `after` with a name that several tasks have.
+    pk_of = {entry["name"]: str(task.pk) for entry, task in zip(entries, tasks, strict=True)}
+    for index, (entry, task, order) in enumerate(zip(entries, tasks, places, strict=True)):
         values = {
             "name": entry["name"],
             "agent": agents[entry["agent"]],
             "order": order,
+            "after": [pk_of[name] for name in entry["after"]],
             "continue_on_error": entry["continue_on_error"],
             "steps": entry["steps"],
         }

@@ -1,5 +1,6 @@
 """Checks the values of a crew's description, each against the model or the tool that it is for."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,8 @@ from django.core.validators import MaxValueValidator
 from rest_framework import serializers
 
 from crews.models import Agent, Crew, Organization, Task
+from crews.models.crew import MAX_PARALLEL
+from crews.task_order import cycle_in, cycle_message
 from runs import tools
 from runs.crew_files.budgets import budget_fields
 from runs.crew_files.faults import Invalid, faults_of, refuse
@@ -83,8 +86,14 @@ class StepEntry(Known):
 class TaskEntry(Known):
     name = _of(Text, Task, "name")
     agent = Text(allow_blank=True)  # refused below, with the agents that there are
+    after = serializers.ListField(
+        child=Text(allow_blank=True), required=False, allow_null=True, default=list
+    )
     continue_on_error = serializers.BooleanField(required=False, default=False)
     steps = StepEntry(many=True)
+
+    def validate_after(self, after: list[str] | None) -> list[str]:
+        return list(dict.fromkeys(after or ()))
 
     def validate_steps(self, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if not steps:
@@ -109,6 +118,9 @@ class CrewEntry(Known):
         min_value=1,
         validators=[MaxValueValidator(MAX_RUNS)],
     )
+    max_parallel = serializers.IntegerField(
+        required=False, allow_null=True, default=1, min_value=1, max_value=MAX_PARALLEL
+    )
     agents = AgentEntry(many=True)
     tasks = TaskEntry(many=True)
 
@@ -123,6 +135,9 @@ class CrewEntry(Known):
                 raise refuse(message, index, "slug")
         return agents
 
+    def validate_max_parallel(self, most: int | None) -> int:
+        return most or 1
+
     def validate(self, crew: dict[str, Any]) -> dict[str, Any]:
         slugs = [agent["slug"] for agent in crew["agents"]]
         wrong = {
@@ -130,9 +145,31 @@ class CrewEntry(Known):
             for index, task in enumerate(crew["tasks"])
             if task["agent"] not in slugs
         }
-        if wrong:
+        if wrong := wrong or _wrong_order(crew["tasks"]):
             raise serializers.ValidationError({"tasks": wrong})
         return crew
+
+
+def _wrong_order(tasks: list[dict[str, Any]]) -> dict[int, Any]:
+    """Faults of ``after``, by the task's index."""
+    names = [task["name"] for task in tasks]
+    count = Counter(names)
+    wrong = {}
+    for index, task in enumerate(tasks):
+        faults = [
+            f"Several tasks have the name {name!r}. Give each its own."
+            if count[name]
+            else f"The crew has no task {name!r}."
+            for name in task["after"]
+            if count[name] != 1
+        ]
+        if task["name"] in task["after"]:
+            faults.append("A task cannot come after itself.")
+        if faults:
+            wrong[index] = {"after": faults}
+    if not wrong and (cycle := cycle_in({task["name"]: task["after"] for task in tasks})):
+        wrong[names.index(cycle[-1])] = {"after": [cycle_message(cycle)]}
+    return wrong
 
 
 def load(content: bytes | str) -> tuple[dict[str, Any], Lines]:
@@ -151,9 +188,10 @@ def check(data: Any) -> dict[str, Any]:
     """Return the description with its defaults. Raises ``Invalid`` with every fault found.
 
     ``{"organization": slug, "slug", "name", "description", "is_active", "max_active_runs",
-    "budget_run_tokens": number or None, and the other budgets,
+    "max_parallel", "budget_run_tokens": number or None, and the other budgets,
     "agents": [{"slug", "name", "role"}],
-    "tasks": [{"name", "agent": slug, "continue_on_error", "steps": [{"tool", "params"}]}]}``
+    "tasks": [{"name", "agent": slug, "after": [name], "continue_on_error",
+    "steps": [{"tool", "params"}]}]}``
     """
     entry = CrewEntry(data=data)
     if not entry.is_valid():

@@ -14,6 +14,7 @@ from runs.tools import REGISTRY
 # What the text leaves out, because leaving it out means the same.
 DEFAULTS = {
     "description": "", "role": "", "is_active": True, "max_active_runs": None,
+    "max_parallel": 1, "after": [],
     "continue_on_error": False, "params": {},
     **{name: Crew._meta.get_field(name).get_default() for name in BUDGET_FIELDS},
 }  # fmt: skip
@@ -33,6 +34,8 @@ def tasks_of(crew: Crew) -> QuerySet[Task]:
 
 def describe(crew: Crew) -> Description:
     """The crew as ``checking.check`` returns it."""
+    tasks = list(tasks_of(crew))
+    names = {str(task.pk): task.name for task in tasks}
     return {
         "organization": crew.organization.slug,
         "slug": crew.slug,
@@ -40,6 +43,7 @@ def describe(crew: Crew) -> Description:
         "description": crew.description,
         "is_active": crew.is_active,
         "max_active_runs": crew.max_active_runs,
+        "max_parallel": crew.max_parallel,
         **{name: getattr(crew, name) for name in BUDGET_FIELDS},
         "agents": [
             {"slug": agent.slug, "name": agent.name, "role": agent.role}
@@ -49,10 +53,11 @@ def describe(crew: Crew) -> Description:
             {
                 "name": task.name,
                 "agent": task.agent.slug,
+                "after": [names[pk] for pk in task.after if pk in names],
                 "continue_on_error": task.continue_on_error,
                 "steps": [_step(step) for step in task.steps],
             }
-            for task in tasks_of(crew)
+            for task in tasks
         ],
     }
 

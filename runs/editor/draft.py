@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,7 @@ from runs.editor import budget_fields
 from runs.editor.parameters import fields_of, fits, number, taken
 
 MAX_PARTS = 120  # agents, tasks and steps of a crew that the page shows; YAML has no such limit
-NEW = "+"  # begins the key of an agent that has no slug yet
+NEW = "+"  # begins the key of an agent without a slug, and the id of a task without a record
 NAME = re.compile(r"(agents|tasks)-(\d{1,4})-(?:steps-(\d{1,4})-)?(params-)?(\w+)")
 TOO_MANY = f"A crew of more than {MAX_PARTS} agents, tasks and steps is edited as YAML."
 
@@ -43,9 +44,10 @@ class StepDraft:
 
 @dataclass
 class TaskDraft:
-    id: str = ""  # empty: a new task
+    id: str  # the record's, or NEW and a number
     name: str = ""
     agent: str = ""  # its key
+    after: list[str] = field(default_factory=list)  # ids of other tasks
     continue_on_error: bool = False
     steps: list[StepDraft] = field(default_factory=list)
 
@@ -60,6 +62,7 @@ class Draft:
     description: str = ""
     is_active: bool = True
     max_active_runs: str = ""
+    max_parallel: str = "1"
     agents: list[AgentDraft] = field(default_factory=list)
     tasks: list[TaskDraft] = field(default_factory=list)
     seen: str = ""
@@ -70,12 +73,15 @@ class Draft:
         return len(self.agents) + len(self.tasks) + sum(len(task.steps) for task in self.tasks)
 
     def new_key(self) -> str:
-        numbers = [int(agent.key[1:]) for agent in self.agents if agent.key[1:].isdecimal()]
-        return f"{NEW}{max(numbers, default=0) + 1}"
+        return _new(agent.key for agent in self.agents)
+
+    def new_id(self) -> str:
+        return _new(task.id for task in self.tasks)
 
     def describe(self) -> Description:
         """As ``checking.check`` takes it. New agents get slugs made of their names."""
         slugs = self._slugs()
+        names = {task.id: task.name for task in self.tasks}
         return {
             "organization": self.organization,
             "slug": self.slug or slugify(self.name)[: _slug_length(Crew)].strip("-"),
@@ -83,6 +89,7 @@ class Draft:
             "description": self.description,
             "is_active": self.is_active,
             "max_active_runs": number(self.max_active_runs),
+            "max_parallel": number(self.max_parallel),
             **budget_fields.described(self.budget),
             "agents": [
                 {"slug": slugs[agent.key], "name": agent.name, "role": agent.role}
@@ -92,6 +99,7 @@ class Draft:
                 {
                     "name": task.name,
                     "agent": slugs.get(task.agent, ""),
+                    "after": [names[other] for other in task.after if other in names],
                     "continue_on_error": task.continue_on_error,
                     "steps": [
                         {"tool": step.tool, "params": {**step.params, **step.rest}}
@@ -117,7 +125,7 @@ class Draft:
 def of_crew(crew: Crew) -> tuple[Draft, Description]:
     """The draft of a crew as it is, and its description."""
     description = describe(crew)
-    ids = [str(pk) for pk in tasks_of(crew).values_list("pk", flat=True)]
+    tasks = tasks_of(crew)
     most = description["max_active_runs"]
     draft = Draft(
         description["organization"],
@@ -126,19 +134,21 @@ def of_crew(crew: Crew) -> tuple[Draft, Description]:
         description["description"],
         description["is_active"],
         "" if most is None else str(most),
+        str(description["max_parallel"]),
         [
             AgentDraft(entry["slug"], entry["name"], entry["role"])
             for entry in description["agents"]
         ],
         [
             TaskDraft(
-                pk,
+                str(task.pk),
                 entry["name"],
                 entry["agent"],
+                list(task.after),
                 entry["continue_on_error"],
                 [_step(step) for step in entry["steps"]],
             )
-            for pk, entry in zip(ids, description["tasks"], strict=True)
+            for task, entry in zip(tasks, description["tasks"], strict=True)
         ],
         budget=budget_fields.shown(description),
     )
@@ -165,6 +175,7 @@ def of_post(post: QueryDict, *, organization: str, slug: str = "") -> Draft:
         post.get("description", "").strip(),
         "is_active" in post,
         post.get("max_active_runs", "").strip(),
+        post.get("max_parallel", "").strip(),
         [
             AgentDraft(_text(row, "key"), _text(row, "name"), _text(row, "role"))
             for _, row in sorted(agents.items())
@@ -174,6 +185,7 @@ def of_post(post: QueryDict, *, organization: str, slug: str = "") -> Draft:
                 _text(row, "id"),
                 _text(row, "name"),
                 _text(row, "agent"),
+                row.get("after", []),
                 _text(row, "on_failure") == "continue",
                 [_step_of_post(step) for _, step in sorted(steps.get(index, {}).items())],
             )
@@ -185,6 +197,11 @@ def of_post(post: QueryDict, *, organization: str, slug: str = "") -> Draft:
     if draft.parts > MAX_PARTS:
         raise BadRequest(TOO_MANY)
     return draft
+
+
+def _new(keys: Iterable[str]) -> str:
+    numbers = [int(key[1:]) for key in keys if key.startswith(NEW) and key[1:].isdecimal()]
+    return f"{NEW}{max(numbers, default=0) + 1}"
 
 
 def _step(step: dict[str, Any]) -> StepDraft:

@@ -8,6 +8,7 @@ from typing import Any
 from rest_framework import serializers
 
 from crews.models import Agent, Crew, Secret, Task
+from crews.models.crew import MAX_PARALLEL
 from runs.crew_files.faults import Fault
 from runs.editor.budget_fields import fields_of as fields_of_budget
 from runs.editor.draft import Draft, StepDraft, TaskDraft
@@ -15,7 +16,9 @@ from runs.editor.fields import Choices, Field, Row, Summary, target
 from runs.editor.parameters import fields_of, kind_of, shown
 from runs.tools import REGISTRY
 
-FAILURE: Choices = [("stop", "Stop the run"), ("continue", "Go on with the next task")]
+FAILURE: Choices = [("stop", "Stop the run"), ("continue", "Go on with the others")]
+AFTER_HELP = "It begins when these have succeeded."
+PARALLEL_HELP = "How many tasks of a run may be running. 1: one after the other."
 LINES_HELP = "One per line."
 
 
@@ -90,6 +93,14 @@ class EditForm:
                 limits={"min": 1},
             ),
             self._field(
+                "max_parallel",
+                "Tasks at once",
+                "number",
+                draft.max_parallel,
+                help=PARALLEL_HELP,
+                limits={"min": 1, "max": MAX_PARALLEL},
+            ),
+            self._field(
                 "is_active",
                 "Active",
                 "switch",
@@ -139,6 +150,16 @@ class EditForm:
             ),
             self._field(f"{name}-on_failure", "When it fails", "choice", failure, choices=FAILURE),
         ]
+        others = [
+            (other.id, other.name or f"Task {number}")
+            for number, other in enumerate(draft.tasks, start=1)
+            if other is not task
+        ]
+        if others:
+            after = self._field(
+                f"{name}-after", "After", "several", task.after, choices=others, help=AFTER_HELP
+            )
+            fields.append(after)
         title = task.name or f"Task {index + 1}"
         row = self._row(name, title, fields, [(f"{name}-id", task.id)], index, len(draft.tasks))
         row.errors = [*row.errors, *self._errors.get(f"{name}-steps", ())]

@@ -29,7 +29,7 @@ def act(draft: Draft, action: str) -> str:
     if action == "add-task":
         _refuse_more(draft, 1)
         only = draft.agents[0].key if len(draft.agents) == 1 else ""
-        draft.tasks.append(TaskDraft(agent=only))
+        draft.tasks.append(TaskDraft(draft.new_id(), agent=only))
         return f"tasks-{len(draft.tasks) - 1}-name"
     if found := ADD_STEP.fullmatch(action):
         return _add_step(draft, int(found["task"]), found["tool"])
@@ -46,7 +46,9 @@ def act(draft: Draft, action: str) -> str:
 
 def _change(draft: Draft, parts: list[Any], verb: str, prefix: str, index: int) -> str:
     if verb == "delete":
-        del parts[index]
+        if isinstance(gone := parts.pop(index), TaskDraft):
+            for task in draft.tasks:
+                task.after = [other for other in task.after if other != gone.id]
         if not parts:
             return f"add-{prefix}"
         return f"{prefix}-{min(index, len(parts) - 1)}-delete"
@@ -68,7 +70,7 @@ def _copy(draft: Draft, parts: list[Any], index: int) -> None:
     if isinstance(copy, AgentDraft):
         copy.key = draft.new_key()
     if isinstance(copy, TaskDraft):
-        copy.id = ""
+        copy.id = draft.new_id()
     _refuse_more(draft, 1 + len(getattr(copy, "steps", ())))
     if isinstance(copy, AgentDraft | TaskDraft):
         copy.name = f"{COPY}{copy.name}"[:NAME_CHARS]

@@ -76,8 +76,6 @@ def _duplicate(request: HttpRequest, begun: str) -> HttpResponse:
         messages.info(request, TOO_MANY)
         return redirect("crew-file", pk=crew.pk)
     draft.name, draft.slug = f"{COPY}{draft.name}"[:NAME_CHARS], ""
-    for task in draft.tasks:
-        task.id = ""
     return _page(request, draft, crew.organization)
 
 

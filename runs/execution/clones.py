@@ -33,7 +33,7 @@ def note(run: Run, *, task_id: str, made: str) -> None:
         "path": str(directory.relative_to(root)),
         "inode": directory.stat().st_ino,
     }
-    retry_on_outage(Run.objects.note_remains, run, [*run.remains, item])
+    retry_on_outage(Run.objects.add_remains, run, item)
 
 
 def clear(run: Run) -> None:

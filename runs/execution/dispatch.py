@@ -1,31 +1,22 @@
 """Sends queued runs to the workers. The message is only a notification and carries a run's id."""
 
 import logging
-import os
 from collections.abc import Collection
 from datetime import timedelta
-from functools import cache, partial
+from functools import partial
 from uuid import UUID
 
-from celery import current_app
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
-from kombu.exceptions import LimitExceeded, OperationalError
-from kombu.pools import ProducerPool
 from structlog.contextvars import get_contextvars
 
 from crews.models import Crew, Organization
-from runs.execution import turns
+from runs.execution import broker, turns
 from runs.execution.worker import execute_run
 from runs.models import Run
 from runs.models.run_queryset import RunQuerySet
-
-# Limit for connecting to the broker and for its answer. A user waits for the request, and the
-# reaper sends the message again, so there is no retry here.
-TIMEOUT_S = 0.25
-PRODUCERS = 10  # threads that send at once, each with a connection of its own
 
 logger = logging.getLogger(__name__)
 
@@ -36,9 +27,9 @@ def announce(run: Run) -> bool:
     """
     try:
         asked_by = {"request_id": get_contextvars().get("request_id")}
-        with _producers(os.getpid()).acquire(block=True, timeout=TIMEOUT_S) as producer:
+        with broker.producer() as producer:
             execute_run.apply_async([str(run.pk)], producer=producer, retry=False, headers=asked_by)
-    except (OperationalError, LimitExceeded) as error:
+    except broker.NotSent as error:
         logger.warning("Run %s waits: the broker did not take its message (%s)", run.pk, error)
         return False
     Run.objects.note_announced(run)
@@ -93,15 +84,3 @@ def limit_saved(limited: Organization | Crew, changed: Collection[str], *, creat
     if not created and "max_active_runs" in changed:
         of = limited.organization_id if isinstance(limited, Crew) else limited.pk
         transaction.on_commit(partial(wake, of))
-
-
-@cache
-def _producers(pid: int) -> ProducerPool:
-    """The connections of this process. They cannot be shared with a parent process, and those of
-    a worker have longer timeouts.
-    """
-    options = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S, "max_retries": 0}
-    return ProducerPool(
-        connections=current_app.connection_for_write(transport_options=options).Pool(PRODUCERS),
-        limit=PRODUCERS,
-    )

@@ -1,42 +1,42 @@
-"""Executes a claimed run: its tasks in order, each step with its tool."""
+"""Executes a claimed run: starts its tasks when they may begin, and ends it."""
 
 import logging
-from functools import partial
-from pathlib import Path
-from typing import Any
-
-from django.core.exceptions import ValidationError
+from collections.abc import Iterator
+from uuid import uuid4
 
 from crews.tracking import IllegalMove
-from runs import metrics, tools
-from runs.execution import clones, credentials, gate
-from runs.execution.emitter import ToolEventEmitter
+from runs import metrics
+from runs.execution import clones
+from runs.execution.calling import call_helpers
 from runs.execution.lease import Lease, LeaseLost
 from runs.execution.outages import retry_on_outage
 from runs.execution.pausing import RunPause
-from runs.models import Run, TaskExecution, ToolExecution
-from runs.tools.base import Credential
+from runs.execution.run_events import RunEvents
+from runs.execution.steps import carry_out
+from runs.models import Run, TaskExecution
+from runs.plan_progress import PlanProgress
 from runs.workspaces import workspace_of
 
 logger = logging.getLogger(__name__)
 
 
 def execute(run: Run) -> None:
-    """Execute a run that this process has claimed, to its end. Never raises an error of the run."""
+    """Execute a run that this process has claimed, to its end. Never raises an error of the run.
+
+    This process carries out one task at a time. Where the crew lets tasks run in parallel, it calls
+    other processes of the worker for the others, and waits for the end of their tasks.
+    """
     try:
         with Lease(run) as lease:
             _expect_workspace(run)
             _make_workspace(run)
             clones.clear(run)
-            pause = RunPause(run, lease)
-            failed = [t for t in run.plan["tasks"] if not _carry_out(run, t, lease, pause)]
-        if failed:
-            names = ", ".join(task["name"] for task in failed)
-            _finish(run, Run.Status.FAILED, reason="task_failed", message=f"Failed: {names}")
-        else:
-            _finish(run, Run.Status.SUCCEEDED)
+            for execution in _started(run, lease):
+                carry_out(execution, lease, RunPause(run, lease, execution))
+            status, reason, message = _outcome(run, is_cancelled=lease.cancelled)
+        _finish(run, status, reason=reason, message=message)
     except _Stopped as stopped:
-        _finish(run, stopped.status, reason=stopped.reason, message=str(stopped))
+        _finish(run, Run.Status.FAILED, reason=stopped.reason, message=str(stopped))
     except (LeaseLost, IllegalMove) as lost:
         # Another process has ended this run and has reported the end.
         metrics.LEASES_LOST.inc()
@@ -52,18 +52,16 @@ def execute(run: Run) -> None:
 
 
 class _Stopped(Exception):
-    """The run ends here: it was cancelled, or a task failed that has no ``continue_on_error``."""
+    """The run fails before its first task."""
 
-    def __init__(self, status: str, reason: str, message: str = "") -> None:
+    def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
-        self.status = status
         self.reason = reason
 
 
 def _expect_workspace(run: Run) -> None:
     if run.retry == Run.Retry.RESUMED and not workspace_of(run.pk).is_dir():
         raise _Stopped(
-            Run.Status.FAILED,
             "workspace_lost",
             "The workspace that this run was to go on in is not on the worker's machine. "
             "Run it again from the start.",
@@ -76,95 +74,64 @@ def _make_workspace(run: Run) -> None:
     except OSError as error:
         logger.exception("Run %s has no workspace", run.pk)
         message = f"The workspace could not be made: {error.strerror}."
-        raise _Stopped(Run.Status.FAILED, "no_workspace", message) from error
+        raise _Stopped("no_workspace", message) from error
 
 
-def _carry_out(run: Run, task: dict, lease: Lease, pause: RunPause) -> bool:
-    """Whether the task succeeded. Raises ``_Stopped`` if the run ends with this task."""
-    _wait_while_paused(lease, pause)
-    execution = retry_on_outage(TaskExecution.objects.start, run=run, task=task)
-    for number, step in enumerate(task["steps"], start=1):
-        _wait_while_paused(lease, pause)
-        reason = "tool_failed"
-        try:
-            outcome = _call(execution, step, workspace_of(run.pk), lease, pause)
-        except gate.Refused as refused:
-            reason = refused.reason
-            outcome = tools.Outcome(tools.Status.ERROR, message=str(refused))
-        if lease.cancelled:
-            _finish(execution, TaskExecution.Status.CANCELLED, reason="cancelled")
-            raise _Stopped(Run.Status.CANCELLED, "cancelled")
-        if outcome.status != ToolExecution.Status.SUCCESS:
-            what = f"Step {number}, {step['tool']}: {outcome.message or 'failed'}"
-            _finish(execution, TaskExecution.Status.FAILED, reason=reason, message=what)
-            if not task["continue_on_error"]:
-                raise _Stopped(Run.Status.FAILED, "task_failed", f"{task['name']}. {what}")
-            return False
-    _finish(execution, TaskExecution.Status.SUCCEEDED)
-    return True
+def _started(run: Run, lease: Lease) -> Iterator[TaskExecution]:
+    """Start one task after the other for this process, until none is left that may begin.
 
-
-def _wait_while_paused(lease: Lease, pause: RunPause) -> None:
-    """Raises ``_Stopped`` if the run was cancelled. That ends its open task as cancelled, too."""
-    pause.wait()
-    if lease.cancelled:
-        raise _Stopped(Run.Status.CANCELLED, "cancelled")
-
-
-def _call(
-    execution: TaskExecution, step: dict, workspace: Path, lease: Lease, pause: RunPause
-) -> tools.Outcome:
-    tool = tools.get(step["tool"])
-    params, secrets, refusal = _prepared(tool, step, execution.run)
-    passwords = [credential.password for credential in secrets.values()]
-    if not refusal:
-        gate.wait_for_approval(
-            execution,
-            step,
-            params=params,
-            secrets=passwords,
-            lease=lease,
-            wait_while_paused=partial(_wait_while_paused, lease, pause),
-        )
-    emitter = ToolEventEmitter(execution, cancelled=lease.check, pause=pause, secrets=passwords)
-    emitter.start(tool.name, step.get("params", {}))
-    if refusal:
-        return emitter.end(tools.Outcome(tools.Status.ERROR, message=refusal))
-    try:
-        outcome = tool.run(params | secrets, workspace, emitter)
-        if outcome.made:
-            clones.note(execution.run, task_id=str(execution.task_id), made=outcome.made)
-    except (LeaseLost, IllegalMove):
-        raise
-    except Exception as error:
-        logger.exception("Tool %s failed for a reason of ours", tool.name)
-        outcome = tools.Outcome(tools.Status.ERROR, message=type(error).__name__)
-    lease.check()  # a worker that has lost the run writes nothing more, and logs the loss
-    return emitter.end(outcome)
-
-
-def _prepared(
-    tool: tools.Tool, step: dict, run: Run
-) -> tuple[dict[str, Any], dict[str, Credential], str]:
-    """Return the step's cleaned parameters, the credentials that they name, and a refusal.
-
-    The refusal says why the step cannot run, or is empty: settings and secrets may have changed
-    since the step was written.
+    No helper is at work any more when it ends.
     """
-    try:
-        tools.validate_steps([step])
-        params = tool.clean(step.get("params", {}))
-        return params, retry_on_outage(_secrets, tool, params, run), ""
-    except ValidationError as refused:
-        faults = [message.partition(": ")[2] for message in refused.messages]
-        return {}, {}, " ".join(faults)
-    except credentials.Refused as refused:
-        return {}, {}, str(refused)
+    pause = RunPause(run, lease)
+    while True:
+        pause.wait()
+        execution = None
+        if not lease.cancelled:
+            execution = retry_on_outage(TaskExecution.objects.start_next, run=run, id=uuid4())
+        if execution:
+            call_helpers(run)
+            yield execution
+        elif not _may_begin(run, lease, pause):
+            return
 
 
-def _secrets(tool: tools.Tool, params: dict[str, Any], run: Run) -> dict[str, Credential]:
-    return credentials.open_for(tool, params, run.crew.organization_id)
+def _may_begin(run: Run, lease: Lease, pause: RunPause) -> bool:
+    """Whether a task may begin. Waits while that depends on tasks of helpers."""
+
+    def look() -> PlanProgress:
+        return retry_on_outage(TaskExecution.objects.progress_of, run)
+
+    progress = look()
+    if progress.running:
+        with RunEvents(run.pk) as events:
+            while (progress := look()).running and (lease.cancelled or not progress.ready):
+                events.wait()
+                pause.wait()
+    return bool(progress.ready) and not lease.cancelled
 
 
-def _finish(what: Run | TaskExecution, status: str, *, reason: str = "", message: str = "") -> None:
-    retry_on_outage(what.finish, status, reason=reason, message=message)
+def _outcome(run: Run, *, is_cancelled: bool) -> tuple[str, str, str]:
+    """The run's status, reason and message, after the end of its last task."""
+    progress = retry_on_outage(TaskExecution.objects.progress_of, run)
+    if progress.has_succeeded:
+        return Run.Status.SUCCEEDED, "", ""
+    if "cancelled" in progress.statuses.values() or (is_cancelled and not progress.is_stopped):
+        return Run.Status.CANCELLED, "cancelled", ""
+    failed = retry_on_outage(list, run.task_executions.filter(status="failed").order_by("ended_at"))
+    own = {task["task_id"]: task for task in run.plan["tasks"]}
+    for execution in failed:
+        if not own[str(execution.task_id)]["continue_on_error"]:
+            return Run.Status.FAILED, "task_failed", f"{execution.name}. {execution.message}"
+    message = f"Failed: {_names(sorted(failed, key=lambda execution: execution.order))}"
+    if progress.left:
+        names = ", ".join(task["name"] for task in progress.left)
+        message += f". Not begun, as they come after it: {names}"
+    return Run.Status.FAILED, "task_failed", message
+
+
+def _names(executions: list[TaskExecution]) -> str:
+    return ", ".join(execution.name for execution in executions)
+
+
+def _finish(run: Run, status: str, *, reason: str = "", message: str = "") -> None:
+    retry_on_outage(run.finish, status, reason=reason, message=message)

@@ -13,7 +13,7 @@ from django.db import Error, connection
 from django.db.models import Exists, OuterRef
 
 from crews.tracking import IllegalMove
-from runs.models import Control, Run
+from runs.models import Control, Run, TaskExecution
 
 POLL_S = 0.25  # interval of the query for controls of the run
 
@@ -25,7 +25,7 @@ class LeaseLost(Exception):
 
 
 class Lease:
-    """Context manager around the work on a run.
+    """Context manager around the work on a run, or on one task of a run that another process holds.
 
     A separate thread renews the lease every ``RUN_HEARTBEAT_S`` seconds. It checks every quarter
     of a second whether the run has been cancelled, paused or taken away, and acknowledges its
@@ -33,8 +33,9 @@ class Lease:
     lease itself has expired.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, task: TaskExecution | None = None) -> None:
         self._run = run
+        self._task = task
         self._renewed_at = time.monotonic()
         self._over = threading.Event()
         self._cancelled = threading.Event()
@@ -114,7 +115,11 @@ class Lease:
         asked_at = time.monotonic()
         if self._lost.is_set() or asked_at - self._renewed_at < settings.RUN_HEARTBEAT_S:
             return
-        if Run.objects.renew_lease(self._run):
+        task = self._task
+        renewed = (
+            TaskExecution.objects.renew_lease(task) if task else Run.objects.renew_lease(self._run)
+        )
+        if renewed:
             self._renewed_at = asked_at
         else:
             self._lost.set()

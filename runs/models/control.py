@@ -10,6 +10,7 @@ from django.utils import timezone
 from crews.audit_actor import Way, current_actor
 from crews.tracking import IllegalMove, TrackedModel, TrackedQuerySet
 from runs.models.run_record import RunRecord
+from runs.plan_progress import may_be_parallel
 
 TEXT_LIMIT = 4_000  # characters of a message
 DETAIL_LIMIT = 500
@@ -171,14 +172,20 @@ def close(run: RunRecord, status: str) -> None:
             control.end(Control.Status.TOO_LATE, f"The run had ended: {status}.")
 
 
-def report_paused(run: RunRecord, paused: bool) -> bool:
-    """The process that carries out ``run`` has paused, or is about to continue.
+def report_paused(run: RunRecord, paused: bool, task: models.Model | None = None) -> bool:
+    """A process that carries out ``run``, or the ``task`` of it, has paused or is about to continue.
 
-    Returns whether that is still what people want. If not, nothing has changed.
+    Returns whether that is still what people want and, of a pause, whether no other task of the run
+    is at work any more. If not, no control is answered.
     """
     with run.locked():
         if run.is_over or run.pause_requested != paused:
             return False
+        if may_be_parallel(run.plan):
+            if task:
+                run.task_executions.note_paused(task, paused)
+            if paused and run.task_executions.filter(status="running", is_paused=False).exists():
+                return False
         action = Control.Action.PAUSE if paused else Control.Action.RESUME
         for control in run.controls.pending().filter(action=action):
             control.end(Control.Status.APPLIED)

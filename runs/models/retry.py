@@ -5,6 +5,7 @@ from typing import Any
 from crews.tracking import IllegalMove
 from runs import workspaces
 from runs.models.run_record import RunRecord
+from runs.plan_progress import follows_the_list
 
 
 def follow(run: RunRecord, parent: RunRecord, *, from_failed: bool) -> None:
@@ -41,9 +42,11 @@ def can_hand_on_workspace(run: RunRecord) -> bool:
 
 
 def rest_of(run: RunRecord) -> dict[str, Any] | None:
-    """Return the plan from the first task that has not succeeded; ``None`` if all have.
+    """Return the plan without the tasks that have succeeded; ``None`` if all have.
 
-    ``carried`` lists the tasks before it, including the parents': ``{task_id, name, agent_id}``.
+    Where tasks just follow each other, the plan goes on with the first that has not succeeded, and
+    those behind it are repeated. ``carried`` lists the tasks that are left out, including the
+    parents': ``{task_id, name, agent_id}``.
     """
     succeeded = {
         str(task_id)
@@ -52,11 +55,14 @@ def rest_of(run: RunRecord) -> dict[str, Any] | None:
         )
     }
     tasks = run.plan["tasks"]
-    for number, task in enumerate(tasks):
-        if task["task_id"] not in succeeded:
-            done = [
-                {key: earlier[key] for key in ("task_id", "name", "agent_id")}
-                for earlier in tasks[:number]
-            ]
-            return run.plan | {"tasks": tasks[number:], "carried": [*run.carried, *done]}
-    return None
+    rest = [task for task in tasks if task["task_id"] not in succeeded]
+    if not rest:
+        return None
+    if follows_the_list(run.plan):
+        rest = tasks[tasks.index(rest[0]) :]
+    done = [
+        {key: task[key] for key in ("task_id", "name", "agent_id")}
+        for task in tasks
+        if task not in rest
+    ]
+    return run.plan | {"tasks": rest, "carried": [*run.carried, *done]}

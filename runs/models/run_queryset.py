@@ -11,7 +11,9 @@ from django.dispatch import Signal
 
 from crews import batches
 from crews.models import ApiKey, Crew
+from crews.task_order import cycle_message
 from crews.tracking import IllegalMove, TrackedQuerySet
+from runs import plan_progress
 from runs.models import retry
 from runs.models.run_record import RunRecord
 from runs.models.usage import Usage
@@ -86,6 +88,7 @@ class RunQuerySet(TrackedQuerySet):
                 raise IllegalMove(f"Crew {crew} has no task. Add one to start a run.")
             run = self.model(
                 crew=crew,
+                plan=crew.plan(),
                 started_by=user,
                 api_key=api_key,
                 idempotency_key=idempotency_key or None,
@@ -93,6 +96,8 @@ class RunQuerySet(TrackedQuerySet):
             )
             if parent:
                 retry.follow(run, parent, from_failed=from_failed)
+            if cycle := plan_progress.cycle_of(run.plan):
+                raise IllegalMove(cycle_message(cycle))
             try:
                 with transaction.atomic():
                     run.save(force_insert=True)
@@ -113,6 +118,12 @@ class RunQuerySet(TrackedQuerySet):
     def note_announced(self, run: RunRecord) -> None:
         models.QuerySet.update(self.filter(pk=run.pk), announced_at=Now())
 
+    def add_remains(self, run: RunRecord, item: dict) -> None:
+        """Add to ``remains``, to which other processes may be adding, too."""
+        with run.locked():
+            if item not in run.remains:
+                self.note_remains(run, [*run.remains, item])
+
     def note_remains(self, run: RunRecord, remains: list[dict]) -> None:
         """Save ``remains`` of the workspace for the attempt that holds the run. Emits no event."""
         run.remains = remains
@@ -120,7 +131,10 @@ class RunQuerySet(TrackedQuerySet):
         models.QuerySet.update(held, remains=remains)
 
     def lease_expired(self) -> Self:
-        return self.filter(status=self.model.Status.RUNNING, lease_until__lt=Now())
+        """Running runs whose worker, or a helper of it, has not renewed its lease."""
+        helped = self.model.objects.unscoped().filter(task_executions__lease_until__lt=Now())
+        is_expired = models.Q(lease_until__lt=Now()) | models.Q(pk__in=helped.values("pk"))
+        return self.filter(is_expired, status=self.model.Status.RUNNING)
 
 
 def lease_end() -> models.expressions.Combinable:

@@ -10,7 +10,9 @@ from django.utils import timezone
 from crews import batches
 from crews.tracking import IllegalMove, TrackedModel, TrackedQuerySet
 from runs.models.run import Run
+from runs.models.run_queryset import lease_end
 from runs.models.timespan import TimeSpan
+from runs.plan_progress import PlanProgress
 
 
 class TaskExecutionQuerySet(TrackedQuerySet):
@@ -29,18 +31,58 @@ class TaskExecutionQuerySet(TrackedQuerySet):
             if run.status != Run.Status.RUNNING:
                 raise IllegalMove(f"Run {run.pk} is {run.status}; it starts no task.")
             begun = self.lock(run_id=run.pk, task_id=task_id, status="running")
-            return (
-                begun[0]
-                if begun
-                else self.create(
-                    run=run,
-                    task_id=task_id,
-                    name=task["name"],
-                    agent_id=task["agent_id"],
-                    order=run.plan["tasks"].index(task),
-                    started_at=at or timezone.now(),
-                )
-            )
+            return begun[0] if begun else self._begin(run, task, started_at=at or timezone.now())
+
+    def start_next(
+        self, *, run: Run, id: uuid.UUID, by_helper: bool = False
+    ) -> "TaskExecution | None":
+        """Start the task of the plan that is next; ``None`` if no task may begin now.
+
+        If a task with this ``id`` was started, it is returned. ``by_helper``: by a process that
+        does not hold the run. It gets a lease on the task, and starts none of a run that is to
+        pause or to end. Raises ``IllegalMove`` unless the run is running.
+        """
+        with run.locked():
+            if run.status != Run.Status.RUNNING:
+                raise IllegalMove(f"Run {run.pk} is {run.status}; it starts no task.")
+            if begun := self.filter(pk=id, run=run).first():
+                begun.run = run
+                return begun
+            if by_helper and (run.pause_requested or run.cancel_requested):
+                return None
+            ready = self.progress_of(run).ready
+            if not ready:
+                return None
+            lease = {"lease_until": lease_end()} if by_helper else {}
+            return self._begin(run, ready[0], id=id, started_at=timezone.now(), **lease)
+
+    def _begin(self, run: Run, task: dict, **values: Any) -> "TaskExecution":
+        return self.create(
+            run=run,
+            task_id=uuid.UUID(task["task_id"]),
+            name=task["name"],
+            agent_id=task["agent_id"],
+            order=run.plan["tasks"].index(task),
+            **values,
+        )
+
+    def progress_of(self, run: Run) -> PlanProgress:
+        """How far the run has come."""
+        begun = self.filter(run=run).values_list("task_id", "status")
+        return PlanProgress(run.plan, {str(task_id): status for task_id, status in begun})
+
+    def renew_lease(self, task: "TaskExecution") -> bool:
+        """Extend a helper's lease. ``False`` if its attempt does not hold the run any more."""
+        held = self.filter(
+            pk=task.pk,
+            status=self.model.Status.RUNNING,
+            run__status=Run.Status.RUNNING,
+            run__attempt=task.run.own_attempt,
+        )
+        return bool(held.update(lease_until=lease_end()))
+
+    def note_paused(self, task: "TaskExecution", is_paused: bool) -> None:
+        self.filter(pk=task.pk).update(is_paused=is_paused)
 
 
 class TaskExecution(TrackedModel, TimeSpan):
@@ -61,12 +103,25 @@ class TaskExecution(TrackedModel, TimeSpan):
     status = models.CharField(max_length=10, choices=Status, default=Status.RUNNING)
     reason = models.CharField(max_length=40, blank=True)  # tool_failed, worker_lost, ...
     message = models.CharField(max_length=500, blank=True)  # the reason, for users
+    # The lease of a helper, by the database's clock. The process that holds the run needs none.
+    lease_until = models.DateTimeField(null=True, editable=False)
+    # Of a run with parallel tasks: whether this one has stopped, because the run is to pause.
+    is_paused = models.BooleanField(default=False, db_default=False, editable=False)
+
+    UNTOLD = frozenset({"lease_until", "is_paused"})
 
     objects = TaskExecutionQuerySet.as_manager()
 
     class Meta(TrackedModel.Meta):
         abstract = False
         ordering = ["run", "order"]
+        indexes = [
+            models.Index(
+                fields=["lease_until"],
+                condition=models.Q(lease_until__isnull=False),
+                name="task_execution_leased",
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["run", "task_id"], name="task_execution_once_per_run"),
             models.CheckConstraint(
@@ -105,7 +160,11 @@ class TaskExecution(TrackedModel, TimeSpan):
             self.status = status
             self.reason, self.message = reason, message[:500]
             self.ended_at = at or timezone.now()
-            self.save(update_fields=["status", "reason", "message", "ended_at"])
+            fields = ["status", "reason", "message", "ended_at"]
+            if self.lease_until:
+                self.lease_until = None
+                fields.append("lease_until")
+            self.save(update_fields=fields)
 
     def _count_in_its_run(self) -> None:
         """Count the task, which is about to be saved as ended. It is counted only once."""

@@ -156,6 +156,25 @@ class TestCrewPage:
             "tasks": [[second, fifth], [fourth]],
         }
 
+    @pytest.mark.parametrize(
+        ("max_parallel", "after", "edges"),
+        [
+            (1, [], [["orion", "vega"]]),  # the order of the list
+            (1, [1], [["vega", "orion"]]),
+            (2, [1], [["vega", "orion"]]),
+            (2, [], []),  # neither waits for the other
+        ],
+    )
+    def test_where_tasks_name_others_the_edges_are_these(self, acme, max_parallel, after, edges):
+        first, *_ = tasks = acme.crew.tasks.all()
+        first.after = [str(tasks[number].pk) for number in after]
+        first.save()
+        acme.crew.max_parallel = max_parallel
+        acme.crew.save()
+        page = get(acme.viewer, crew_path(acme)).content.decode()
+        shape = re.search('id="graph-shape" type="application/json">(.*?)<', page)[1]
+        assert json.loads(shape)["edges"] == edges
+
     def test_each_agent_shows_its_task_in_hand_and_leads_to_its_tools_output(self, acme):
         run = acme.start_run()
         first, second = run.plan["tasks"]

@@ -19,7 +19,8 @@ def description(acme):
 
 
 def task(name: str, agent: str = "orion", *steps: dict) -> dict:
-    return {"name": name, "agent": agent, "continue_on_error": False, "steps": [*steps] or [STEP]}
+    rest = {"after": [], "continue_on_error": False, "steps": [*steps] or [STEP]}
+    return {"name": name, "agent": agent, **rest}
 
 
 def applied(acme, description, **options):

@@ -44,6 +44,8 @@ def test_a_crew_is_read_with_its_defaults():
     assert found["description"] == ""
     assert found["is_active"] is True
     assert found["max_active_runs"] is None
+    assert found["max_parallel"] == 1
+    assert [task["after"] for task in found["tasks"]] == [[], []]
     assert found["agents"] == [{"slug": "orion", "name": "Orion", "role": ""}]
     assert [task["continue_on_error"] for task in found["tasks"]] == [False, True]
     assert found["tasks"][1]["steps"][0]["params"]["code"] == "echo hello"
@@ -68,6 +70,12 @@ def test_a_crew_is_read_with_its_defaults():
         ("bash", "perl", 'line 20: tasks[1].steps[0].params.interpreter: "perl" is not there. Choose bash'),
         ("      - tool: script\n        params:\n          interpreter: bash\n          code: echo hello", "      []", "line 17: tasks[1].steps: A task needs at least one step. Add one."),
         ("true", "perhaps", "line 16: tasks[1].continue_on_error: Must be a valid boolean."),
+        ("true", "true\n    after: [Fetch, Fetsh]", "line 17: tasks[1].after: The crew has no task 'Fetsh'."),
+        ("true", "true\n    after: [Report]", "line 17: tasks[1].after: A task cannot come after itself."),
+        ("true", "true\n    after: Fetch", 'line 17: tasks[1].after: Expected a list of items'),
+        ("true", "true\n    after: [2]", "line 17: tasks[1].after[0]: This is text. Write it in quotes."),
+        ("name: Release", "name: R\nmax_parallel: 33", "line 4: max_parallel: Ensure this value is less than or"),
+        ("name: Release", "name: R\nmax_parallel: 0", "line 4: max_parallel: Ensure this value is greater"),
         ("agents:\n  - slug: orion\n    name: Orion", "agents: []", "The crew has no such agent."),
         ("    name: Orion", "    name: Orion\n  - {slug: orion, name: O}", "agents[1].slug: agents[0]"),
     ],
@@ -76,6 +84,25 @@ def test_each_fault_is_named_with_its_line_and_place(before, after, message):
     assert before in CREW
     found = faults(CREW.replace(before, after, 1))
     assert any(message in fault for fault in found), found
+
+
+def test_tasks_that_wait_for_each_other_are_refused_by_their_names():
+    third = CREW[CREW.index("  - name: Report") :].replace("Report", "Build")
+    crew = CREW.replace("true", "true\n    after: [Fetch, Build]") + third.replace(
+        "true", "true\n    after:\n      - Report"
+    )
+    (fault,) = faults(crew)
+    assert "tasks[1].after: " in fault or "tasks[2].after: " in fault
+    assert "These tasks wait for each other: " in fault
+    assert "Build → Report" in fault
+    assert "Fetch" not in fault
+    assert faults(crew.replace("[Fetch, Build]", "[Fetch]")) == []
+
+
+def test_a_name_that_two_tasks_have_names_neither():
+    twice = CREW.replace("Report", "Fetch") + CREW[CREW.index("  - name: Report") :]
+    (fault,) = faults(twice.replace("name: Report", "name: Report\n    after: [Fetch]"))
+    assert fault.endswith("Several tasks have the name 'Fetch'. Give each its own.")
 
 
 def test_all_faults_are_reported_together():

@@ -49,12 +49,20 @@ def test_applying_an_export_changes_nothing(acme):
         {"tool": "script", "params": {"code": code, "interpreter": "bash"}},
     )
     acme.crew.description = "on: the road"
+    acme.crew.max_parallel = 3
     acme.crew.save()
+    last = acme.crew.tasks.last()
+    last.after = [str(acme.crew.tasks.first().pk)]
+    last.save()
     acme.crew.tasks.update_or_create(name="Orion works", defaults={"order": 7})
     before = [(task.pk, task.order, task.steps) for task in acme.crew.tasks.all()]
     text = text_of(describe(acme.crew))
     applied = apply(check(read(text)[0]), acme.crew, acme.organization)
     assert applied.diff == ""
+    assert "max_parallel: 3\n" in text
+    assert "    after:\n      - Orion works\n" in text
+    last.refresh_from_db()
+    assert last.after == [str(acme.crew.tasks.get(name="Orion works").pk)]
     assert [(task.pk, task.order, task.steps) for task in acme.crew.tasks.all()] == before
     assert text_of(describe(acme.crew)) == text
     assert code in [step["params"].get("code") for step in acme.crew.tasks.first().steps]

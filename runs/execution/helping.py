@@ -1,0 +1,61 @@
+"""The Celery task of a helper: it carries out one task of a run that another process holds.
+
+The helper works for the same attempt of the run and on the same machine. It never renews the run's
+lease: if the process that holds the run is lost, the run ends, as without helpers. The task has a
+lease of its own, which the helper renews. If that runs out, the run ends, too: a tool may have done
+half of its work.
+"""
+
+import logging
+from uuid import uuid4
+
+from celery import shared_task
+from structlog.contextvars import bound_contextvars
+
+from crews.tracking import IllegalMove
+from runs import metrics
+from runs.execution.calling import HELP, call_helpers
+from runs.execution.lease import Lease, LeaseLost
+from runs.execution.outages import retry_on_outage
+from runs.execution.pausing import RunPause
+from runs.execution.steps import carry_out
+from runs.models import Run, TaskExecution
+from runs.workspaces import workspace_of
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(name=HELP)
+def help_run(run_id: str, attempt: int) -> None:
+    """Carry out the run's next task, if one may begin and the attempt still holds the run."""
+    held = Run.objects.filter(pk=run_id, attempt=attempt, status=Run.Status.RUNNING)
+    run = held.select_related("crew").first()
+    if run and workspace_of(run.pk).is_dir():
+        run.held_attempt = attempt
+        with bound_contextvars(user_id=run.started_by_id, **run.log_ids):
+            _help(run)
+
+
+def _help(run: Run) -> None:
+    try:
+        execution = retry_on_outage(
+            TaskExecution.objects.start_next, run=run, id=uuid4(), by_helper=True
+        )
+        if execution is None:
+            return
+        logger.info("Run %s: helping with %s", run.pk, execution)
+        with Lease(run, execution) as lease:
+            carry_out(execution, lease, RunPause(run, lease, execution))
+        call_helpers(run)
+    except (LeaseLost, IllegalMove) as lost:
+        metrics.LEASES_LOST.inc()
+        logger.warning("Run %s was taken away from its helper: %s", run.pk, lost)
+    except Exception:
+        logger.exception("Run %s failed for a reason of ours", run.pk)
+        run.held_attempt = None  # so that the end takes the run away from its worker, too
+        retry_on_outage(
+            run.finish,
+            Run.Status.FAILED,
+            reason="internal_error",
+            message="CrewOps failed while carrying out the run; the worker's log says how.",
+        )
