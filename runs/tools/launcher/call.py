@@ -9,6 +9,7 @@ or {"error": "..."} if the command could not be started.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import sys
@@ -36,20 +37,45 @@ def run(report_to: int) -> None:
 def _prepare(order: dict) -> None:
     """Give the workspace to the user that the command runs as, and make its private directories.
 
-    None of the run's processes is alive, so there can be no race.
+    Other tasks of the run may be at work in it, or preparing it as well.
     """
-    uid, workspace = order["uid"], order["workspace"]
-    if uid is not None and os.lstat(workspace).st_uid != uid:
-        for directory, _, files in os.walk(workspace):
-            for name in (".", *files):
-                os.lchown(os.path.join(directory, name), uid, uid)
+    uid = order["uid"]
+    if uid is not None:
+        _give(order["workspace"], uid)
     for path in (order["env"]["HOME"], order["env"]["TMPDIR"]):
         if os.path.islink(path) or not os.path.isdir(path):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError, IsADirectoryError):
                 os.unlink(path)  # an earlier step has created it
-            os.mkdir(path, 0o700)
+            with contextlib.suppress(FileExistsError):  # another task of the run has just made it
+                os.mkdir(path, 0o700)
             if uid is not None:
-                os.lchown(path, uid, uid)
+                _give_directory(path, uid)
+
+
+def _give(workspace: str, uid: int) -> None:
+    """Give the workspace with all that is in it, unless it was given before.
+
+    The lock is out of the tools' reach, and the workspace itself is given last. So no tool of the
+    run is alive meanwhile, which could put a link in the place of a directory.
+    """
+    above = os.open(os.path.dirname(workspace), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(above, fcntl.LOCK_EX)
+        if os.lstat(workspace).st_uid != uid:
+            for directory, _, files in os.walk(workspace, topdown=False):
+                for name in (*files, "."):
+                    os.lchown(os.path.join(directory, name), uid, uid)
+    finally:
+        os.close(above)
+
+
+def _give_directory(path: str, uid: int) -> None:
+    """Give a directory, never what a link in its place leads to."""
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        os.fchown(directory, uid, uid)
+    finally:
+        os.close(directory)
 
 
 def _read_line(descriptor: int) -> bytes:
