@@ -112,7 +112,7 @@ class HttpProtocol(HttpToolsProtocol):
             super().on_headers_complete()
         finally:
             self.app = app
-        if self.scope.get("path", "").startswith(event_stream.PREFIX):
+        if self.scope.get("path", "").startswith(event_stream.PREFIXES):
             self._events = event_stream.ChunkWriter(self.cycle)
             self.scope["extensions"] = {EXTENSION: self._events}
         else:

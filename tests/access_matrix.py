@@ -228,7 +228,11 @@ route                                         report watch operate foreign revok
 ^ws/live/?$                                   open   open  4403    open    4401
                                               4404   4404  4404    4404    4401
 """
-SHARED_SOCKETS = {r"^ws/runs/(?P<run_id>[^/]+)/?$", r"^sse/runs/(?P<run_id>[^/]+)/?$"}
+SHARED_SOCKETS = {
+    r"^ws/runs/(?P<run_id>[^/]+)/?$",
+    r"^sse/runs/(?P<run_id>[^/]+)/?$",
+    r"^agui/runs/(?P<run_id>[^/]+)/?$",
+}
 
 # Event streams, by HTTP status.
 EVENT_STREAMS = """
@@ -237,6 +241,7 @@ route                                         admin operator viewer outsider hom
 ^sse/runs/(?P<run_id>[^/]+)/?$                200   200      200    404      404      401       200
 ^sse/graph/(?P<crew_id>[^/]+)/?$              200   200      200    404      404      401       200
 ^sse/mission/?$                               200   200      200    200      200      401       200
+^agui/runs/(?P<run_id>[^/]+)/?$               200   200      200    404      404      401       200
 """
 EVENT_STREAMS_OF_KEYS = """
 route                                         report watch operate foreign revoked
@@ -244,4 +249,5 @@ route                                         report watch operate foreign revok
 ^sse/runs/(?P<run_id>[^/]+)/?$                403    200   403     404     401
 ^sse/graph/(?P<crew_id>[^/]+)/?$              403    200   403     404     401
 ^sse/mission/?$                               403    200   403     200     401
+^agui/runs/(?P<run_id>[^/]+)/?$               403    200   403     404     401
 """

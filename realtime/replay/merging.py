@@ -109,6 +109,8 @@ def _stream(
     last = ends[name].head if name in ends else 0
     while since < last and (entries := log.read(name, since, limit=page)):
         for entry in entries:
+            if entry.seq > last:  # a page may hold more
+                return
             head = _head.decode(entry.text)
             at = max(at, head.timestamp)
             yield _Read(at, kind, entry.seq, head.run_id, entry.text)

@@ -3,7 +3,7 @@
 There is one encoding for all connections of a kind, so each event is encoded once for all of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Protocol
 
@@ -88,6 +88,10 @@ class EventStreamEncoding(Encoding):
 
     def control(self, text: str) -> Frame:
         return self._frame(f"data: {text}\n\n")
+
+    def several(self, texts: Iterable[str]) -> Frame:
+        """Events whose JSON is given, in one frame."""
+        return self._frame("".join(f"data: {text}\n\n" for text in texts))
 
     def position(self, epoch: str, seq: int) -> Frame:
         """Only an id. A browser keeps it and sends it when it reconnects."""

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from realtime.close_codes import CloseCode
 from realtime.servers.writer import EXTENSION, Frame, FrameWriter, QueueWriter, Send, Writer
 
-PREFIX = "/sse/"  # of the paths whose responses are event streams
+PREFIXES = ("/sse/", "/agui/")  # of the paths whose responses are event streams
 # Unsent bytes at which a connection is full, as for a socket.
 BUFFER_LIMIT = 128 * 1024
 CLOSE_UNREAD_S = 2.0  # limit for a client that does not read to take the end
@@ -45,6 +45,7 @@ class ChunkWriter(FrameWriter):
     """Writes chunks of one response of our uvicorn to its transport."""
 
     on_restart: Callable[[], None] | None = None  # called when the server is about to end
+    end_of: Callable[[int, str], str] = staticmethod(end_of)  # the last text of a response
 
     def __init__(self, cycle: RequestResponseCycle) -> None:
         self._cycle = cycle
@@ -71,7 +72,7 @@ class ChunkWriter(FrameWriter):
         wait_s = CLOSE_UNREAD_S if self._flow.write_paused else CLOSE_S
         asyncio.get_running_loop().call_later(wait_s, self._transport.abort)
         await self._cycle.send(
-            {"type": "http.response.body", "body": end_of(code, reason).encode()}
+            {"type": "http.response.body", "body": self.end_of(code, reason).encode()}
         )
 
     def stop(self) -> None:
@@ -88,8 +89,10 @@ class ChunkWriter(FrameWriter):
 class BodyWriter(QueueWriter):
     """Writes parts of a response through ASGI ``send``."""
 
+    end_of: Callable[[int, str], str] = staticmethod(end_of)  # the last text of a response
+
     def message(self, frame: Frame) -> dict[str, Any]:
         return {"type": "http.response.body", "body": str(frame).encode(), "more_body": True}
 
     def last_message(self, code: int, reason: str) -> dict[str, Any]:
-        return {"type": "http.response.body", "body": end_of(code, reason).encode()}
+        return {"type": "http.response.body", "body": self.end_of(code, reason).encode()}

@@ -2,6 +2,7 @@
 
 from django.urls import re_path
 
+from realtime.sockets.agui import AguiEvents
 from realtime.sockets.graph import GraphConsumer
 from realtime.sockets.live import LiveConsumer
 from realtime.sockets.metrics import MetricsConsumer
@@ -24,4 +25,5 @@ http_urlpatterns = [
     re_path(r"^sse/runs/(?P<run_id>[^/]+)/?$", RunEvents.as_asgi(), name="sse-run"),
     re_path(r"^sse/graph/(?P<crew_id>[^/]+)/?$", GraphEvents.as_asgi(), name="sse-graph"),
     re_path(r"^sse/mission/?$", MissionEvents.as_asgi(), name="sse-mission"),
+    re_path(r"^agui/runs/(?P<run_id>[^/]+)/?$", AguiEvents.as_asgi(), name="agui-run"),
 ]

@@ -36,7 +36,8 @@ SERVER_ERROR = (HTTPStatus.INTERNAL_SERVER_ERROR, "error")
 HEADERS = {
     HTTPStatus.UNAUTHORIZED: [(b"www-authenticate", b'Bearer realm="api"')],
     HTTPStatus.TOO_MANY_REQUESTS: [(b"retry-after", b"60")],
-    HTTPStatus.METHOD_NOT_ALLOWED: [(b"allow", b"GET")],
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: [(b"connection", b"close")],
+    HTTPStatus.REQUEST_TIMEOUT: [(b"connection", b"close")],
 }
 OF_ALL = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 OF_STREAM = [
@@ -51,19 +52,27 @@ class EventStreamConsumer(StreamConsumer):
     """Serves a consumer's streams as the response to a request."""
 
     encodings = EVENT_STREAM
+    methods = ("GET",)
     rendered_every_s = UNSET  # the client sends nothing
     _started = False  # whether the head of the response was sent
 
     async def http_request(self, message: dict[str, Any]) -> None:
         if self.writer or self.closed:  # a further part of a body, which nobody reads
             return
-        if self.scope["method"] != "GET":
-            await self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "Send GET.")
+        if self.scope["method"] not in self.methods:
+            detail = f"Send {' or '.join(self.methods)}."
+            await self.refuse(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+            return
+        if not await self.take_body(message):
             return
         self.writer = event_writer_for(self.scope, self.base_send)
         self.encoding = self.encodings[self.writer.framed]
         self._last_event_id = self._position_sent()
         await self.serve()
+
+    async def take_body(self, message: dict[str, Any]) -> bool:
+        """Take a part of the body. Returns whether the response may begin."""
+        return True
 
     async def http_disconnect(self, message: dict[str, Any]) -> None:
         await self.websocket_disconnect(message)
@@ -90,7 +99,7 @@ class EventStreamConsumer(StreamConsumer):
         if self._started:
             await super().end(code, reason)
         else:
-            await self._refuse(*STATUSES.get(code, SERVER_ERROR), reason)
+            await self.refuse(*STATUSES.get(code, SERVER_ERROR), reason)
 
     def _resume_from(self, followed: int) -> tuple[int | None, str | None]:
         if not self._last_event_id or not self.resumable:
@@ -113,12 +122,14 @@ class EventStreamConsumer(StreamConsumer):
         query = parse_qs(self.scope["query_string"].decode("latin-1"))
         return query.get("last_event_id", [""])[0]
 
-    async def _refuse(self, status: HTTPStatus, code: str, detail: str) -> None:
+    async def refuse(self, status: HTTPStatus, code: str, detail: str) -> None:
         """Send a problem instead of the stream; see `crewops.api.problems`."""
         self.closed = True
         problem = {"type": "about:blank", "title": status.phrase, "status": status}
         body = json.dumps(problem | {"code": code, "detail": detail}, ensure_ascii=False).encode()
         headers = [*OF_ALL, request_id.header(), *HEADERS.get(status, [])]
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers.append((b"allow", ", ".join(self.methods).encode()))
         if status == HTTPStatus.NO_CONTENT:
             body = b""
         else:
