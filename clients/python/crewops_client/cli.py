@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
+from . import agui_proxy
 from . import claude_code_command as claude_code
 from .health import refusal
 from .settings import from_environment
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     run.set_defaults(call=_execute)
     claude_code.add_to(commands)
+    agui_proxy.add_to(commands)
     given = parser.parse_args(arguments)
     if given.command == "exec":
         given.argv = given.argv[1:] if given.argv[:1] == ["--"] else given.argv

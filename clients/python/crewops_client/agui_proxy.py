@@ -1,0 +1,244 @@
+"""`crewops agui-proxy`: passes requests on to an AG-UI agent, and reports what it streams back."""
+
+import argparse
+import contextlib
+import http.client
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+from . import reporter
+from .runs import Run
+from .scope import Agent
+from .streams.agui import AgUi
+
+PIECE = 64 * 1024  # bytes read at once
+BODY = 16 * 1024 * 1024  # bytes of a request
+LINE = 4 * 1024 * 1024  # bytes of an event; a longer one is passed on and not reported
+CONNECT_S = 10.0
+WAITING = 1000  # runs that wait after an interrupt; of more, the oldest is ended
+# What belongs to one connection (RFC 9110, 7.6.1), or is set by this proxy.
+OWN = {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
+       "transfer-encoding", "upgrade", "host", "content-length", "date", "server"}  # fmt: skip
+NO_END = "The agent's stream ended without RUN_FINISHED or RUN_ERROR."
+
+
+def add_to(commands: Any) -> None:
+    parser = commands.add_parser(
+        "agui-proxy",
+        help="stand in front of an AG-UI agent and report its runs",
+        description="Passes requests on to an AG-UI agent, and reports what it streams back.",
+    )
+    parser.add_argument("--crew", required=True, help="the slug of the crew")
+    parser.add_argument("--to", required=True, help="the agent's URL")
+    parser.add_argument("--agent", default="agent", help="the agent's id in CrewOps")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+    parser.add_argument("--port", type=int, default=8010, help="the port to listen on; 0: any")
+    parser.set_defaults(call=serve)
+
+
+def serve(given: argparse.Namespace) -> int:
+    """Serve until SIGINT or SIGTERM."""
+    try:
+        server = Proxy(given.host, given.port, given.to, given.crew, given.agent)
+    except (OSError, ValueError) as error:
+        print(f"crewops agui-proxy: {error}", file=sys.stderr)
+        return 1
+    signal.signal(signal.SIGTERM, _stop)
+    print(f"Send AG-UI requests to http://{given.host}:{server.server_port}/", flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.serve_forever()
+    server.end_waiting()
+    reporter.current().close()
+    return 0
+
+
+def _stop(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+class Exchange:
+    """One AG-UI run after another of a thread, reported as one run until no interrupt waits."""
+
+    def __init__(self, crew: str, agent: str, thread: str) -> None:
+        self.run = Run(reporter.current(), crew, f"AG-UI {thread}"[:100], origin="ag-ui")
+        self.run.start()
+        self._agent = Agent(self.run, agent, None, None, None)
+        self._task = self._agent.task("AG-UI", task_id=f"{self.run.key}-main")
+        self._mapper = AgUi(agent, f"{self.run.key}-main", f"{self.run.key}-")
+
+    def take(self, event: Any) -> None:
+        for kind, fields in self._mapper.take(event):
+            self.run.emit(kind, fields)
+
+    def response_ended(self) -> bool:
+        """Whether the run is over. It goes on if the response ended with an interrupt."""
+        if self._mapper.waiting:
+            return False
+        self.end(*(self._mapper.ended() or ("failed", NO_END)))
+        return True
+
+    def end(self, status: str, message: str | None = None) -> None:
+        for kind, fields in self._mapper.close(status):
+            self.run.emit(kind, fields)
+        self._task.end(status, message=message)
+        self._agent.end(status, message=message)
+        reason = "worker_lost" if message == NO_END else None
+        self.run.end(status, message=message, reason=reason)
+
+
+class Proxy(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, host: str, port: int, to: str, crew: str, agent: str) -> None:
+        url = urlsplit(to)
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise ValueError(f"--to {to}: give an address like http://localhost:8000/agent")
+        self.to = url
+        self._crew = crew
+        self._agent = agent
+        self._waiting: dict[str, Exchange] = {}  # by thread, the oldest first
+        self._lock = threading.Lock()
+        super().__init__((host, port), Handler)
+
+    def open(self, sent: Any) -> tuple[str, Exchange]:
+        """The run that the request belongs to: the one that waits in its thread, or a new one."""
+        sent = sent if isinstance(sent, dict) else {}
+        thread = str(sent.get("threadId") or "")[:200]
+        with self._lock:
+            waiting = self._waiting.pop(thread, None)
+        if waiting is not None and sent.get("resume"):
+            return thread, waiting
+        if waiting is not None:
+            waiting.end("cancelled", "The front end began another run.")
+        return thread, Exchange(self._crew, self._agent, thread)
+
+    def keep(self, thread: str, exchange: Exchange) -> None:
+        with self._lock:
+            before = self._waiting.pop(thread, None)
+            self._waiting[thread] = exchange
+            over = next(iter(self._waiting)) if len(self._waiting) > WAITING else None
+            oldest = self._waiting.pop(over) if over is not None else None
+        for each in filter(None, (before, oldest)):
+            each.end("cancelled", "Too many runs wait, or another one began.")
+
+    def end_waiting(self) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting, {}
+        for each in waiting.values():
+            each.end("cancelled", "The proxy has stopped.")
+
+    def upstream(self) -> http.client.HTTPConnection:
+        kind = http.client.HTTPConnection
+        if self.to.scheme == "https":
+            kind = http.client.HTTPSConnection
+        return kind(self.to.hostname or "", self.to.port, timeout=CONNECT_S)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Proxy
+
+    def do_POST(self) -> None:
+        self.close_connection = True
+        try:
+            length = int(self.headers.get("Content-Length", ""))
+        except ValueError:
+            return self._refuse(411, "Send a Content-Length.")
+        if not 0 <= length <= BODY:
+            return self._refuse(413, f"The body may have {BODY} bytes.")
+        body = self.rfile.read(length)
+        sent = None
+        with contextlib.suppress(ValueError, RecursionError):
+            sent = json.loads(body)
+        thread, exchange = self.server.open(sent)
+        upstream = self.server.upstream()
+        try:
+            response = self._ask(upstream, body)
+        except OSError as error:
+            exchange.end("failed", f"The agent cannot be reached: {error}"[:500])
+            return self._refuse(502, "The agent cannot be reached.")
+        try:
+            if response.status >= 300:
+                exchange.end("failed", f"The agent answered HTTP {response.status}.")
+                self._pass(response, None)
+            elif not self._pass(response, exchange):
+                exchange.end("cancelled", "The front end closed the connection.")
+            elif not exchange.response_ended():
+                self.server.keep(thread, exchange)
+        finally:
+            upstream.close()
+
+    def _ask(self, upstream: http.client.HTTPConnection, body: bytes) -> http.client.HTTPResponse:
+        to = self.server.to
+        path = (to.path or "/") + (f"?{to.query}" if to.query else "")
+        kept = {k: v for k, v in self.headers.items() if k.lower() not in OWN}
+        kept["Accept-Encoding"] = "identity"
+        upstream.request("POST", path, body, kept)
+        if upstream.sock is not None:
+            upstream.sock.settimeout(None)  # an agent may think for long
+        return upstream.getresponse()
+
+    def _pass(self, response: http.client.HTTPResponse, exchange: Exchange | None) -> bool:
+        """Pass the response on as it comes. False if the front end has gone."""
+        events = Events()
+        try:
+            self.send_response_only(response.status)
+            for name, value in response.getheaders():
+                if name.lower() not in OWN:
+                    self.send_header(name, value)
+            self.send_header("Connection", "close")
+            self.end_headers()
+            for piece in _pieces(response):
+                self.wfile.write(piece)
+                if exchange is not None:
+                    for event in events.feed(piece):
+                        exchange.take(event)
+        except OSError:
+            return False
+        return True
+
+    def _refuse(self, status: int, detail: str) -> None:
+        body = json.dumps({"detail": detail}).encode()
+        with contextlib.suppress(OSError):
+            self.send_response_only(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None:
+        """Runs are reported; a line for each request would say nothing more."""
+
+
+class Events:
+    """Server-Sent Events in the bytes of a response, each as the JSON of its data."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._data: list[bytes] = []
+
+    def feed(self, piece: bytes) -> Iterator[Any]:
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        if len(self._rest) > LINE:
+            self._rest = b""
+        for line in (each.rstrip(b"\r") for each in lines):
+            if line.startswith(b"data:"):
+                self._data.append(line[5:])
+            elif not line and self._data:
+                data, self._data = b"\n".join(self._data), []
+                with contextlib.suppress(ValueError, RecursionError):
+                    yield json.loads(data)
+
+
+def _pieces(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """What has come, each time. An agent that breaks off ends it."""
+    with contextlib.suppress(http.client.HTTPException, OSError):
+        while piece := response.read1(PIECE):
+            yield piece
