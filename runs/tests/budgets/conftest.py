@@ -1,9 +1,12 @@
 """A crew with budgets, and what the scheduler makes of them."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import QuerySet
+from django.utils import timezone
 
 from conftest import Tenant
 from runs.execution import budgets
@@ -47,3 +50,9 @@ def events(run: Run) -> list[str]:
     """The kinds of the run's events that are about budgets and controls."""
     kinds = [frame["type"] for frame in frames(run)]
     return [kind for kind in kinds if kind.startswith(("budget", "control"))]
+
+
+def started(run: Run, minutes_ago: float) -> None:
+    """As if the run had begun so many minutes ago."""
+    at = timezone.now() - timedelta(minutes=minutes_ago)
+    QuerySet.update(Run.objects.filter(pk=run.pk), started_at=at, created_at=at)
