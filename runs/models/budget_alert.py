@@ -76,10 +76,10 @@ class BudgetAlert(TrackedModel):
 
     @property
     def told(self) -> str:
-        """``The run has used 4 tool calls. The limit is 3 tool calls.``"""
+        """``The run has used 4 of 3 tool calls.``"""
         whose = "The crew has today" if self.period == Period.DAY else "The run has"
-        used, limit = amount(self.used, self.measure), amount(self.limit, self.measure)
-        return f"{whose} used {used}. The limit is {limit}."
+        used, limit = number(self.used, self.measure), amount(self.limit, self.measure)
+        return f"{whose} used {used} of {limit}."
 
     @property
     def key(self) -> tuple[str, str, str, object]:

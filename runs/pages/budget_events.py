@@ -1,7 +1,7 @@
 """Budget alerts of a run, as lines of its history."""
 
 from runs.models import BudgetAlert
-from runs.models.budget_alert import amount
+from runs.models.budget_alert import amount, number
 from runs.pages.history import Entry
 
 # The fields with the times of events.
@@ -10,7 +10,7 @@ BUDGET = {"budget_warning": "at", "budget_exceeded": "at"}
 
 def of_budget_alert(alert: BudgetAlert) -> Entry:
     whose = "Today the crew" if alert.period == "day" else "The run"
-    used, limit = amount(alert.used, alert.measure), amount(alert.limit, alert.measure)
+    used, limit = number(alert.used, alert.measure), amount(alert.limit, alert.measure)
     rest = {"cancel": " It is asked to stop.", "pause": " It is asked to pause."}
     return Entry(
         f"budget_{alert.level}",

@@ -10,7 +10,7 @@ from crews.models.budget import Measure, Period
 from runs.execution import budget_use
 from runs.execution.budget_use import Use
 from runs.models import Run
-from runs.models.budget_alert import amount, number
+from runs.models.budget_alert import number
 
 NO_MODELS = "The tools of a worker report no model calls."
 NOT_REPORTED = "No model call has reported it."
@@ -63,7 +63,7 @@ def _rows(limits: dict[str, Any], use: Use, unknown: str) -> Iterator[BudgetRow]
             measure=measure,
             label=Measure(measure).label,
             used="unknown" if used is None else number(used, measure),
-            limit=amount(limit, measure),
+            limit=number(limit, measure),
             percent=None if used is None else min(int(100 * used / limit), 100),
             level=level,
             note=note,

@@ -36,9 +36,9 @@ def test_the_page_shows_how_much_is_used(acme, run, limit):
     run.crew.refresh_from_db()
     rows = {row.measure: row for row in budget_rows.of_run(run, timezone.now())}
     calls = rows["tool_calls"]
-    assert (calls.used, calls.limit, calls.percent) == ("2", "4 tool calls", 50)
+    assert (calls.used, calls.limit, calls.percent) == ("2", "4", 50)
     usd = rows["usd"]
-    assert (usd.used, usd.limit, usd.percent) == ("unknown", "2.5 USD", None)
+    assert (usd.used, usd.limit, usd.percent) == ("unknown", "2.5", None)
     assert usd.note == "The tools of a worker report no model calls."
     page = page_of(acme.viewer, run)
     assert 'aria-label="Tool calls used" aria-valuenow="50"' in page
@@ -62,10 +62,10 @@ def test_the_page_says_why_the_run_is_paused_and_what_to_do(acme, run, limit, lo
     look()
     report_paused(run, True)
     page = page_of(acme.admin, run)
-    assert "The run has used 2 tool calls. The limit is 1 tool calls." in page
+    assert "The run has used 2 of 1 tool calls." in page
     assert "It goes on when the limit is raised, or when somebody resumes it." in page
     assert f'href="/crews/{acme.crew.pk}/edit/#budgets"' in page
-    assert "has used 2 tool calls of 1 tool calls" in page  # in the list of events
+    assert "has used 2 of 1 tool calls" in page  # in the list of events
     assert "Change the budget" not in page_of(acme.operator, run)
     limit(run_tool_calls=5)
     look()
@@ -93,9 +93,9 @@ def test_a_moment_of_the_past_shows_what_had_happened(acme, run, limit, look):
     limit(run_tool_calls=5)
     look()
     page = get(acme.viewer, f"/runs/{run.pk}/live/?at={quote(before)}").content.decode()
-    assert "has used 2 tool calls" not in page
+    assert "has used 2 of" not in page
     page = get(acme.viewer, f"/runs/{run.pk}/live/?at={quote(after)}").content.decode()
-    assert "has used 2 tool calls of 1 tool calls" in page
+    assert "has used 2 of 1 tool calls" in page
     assert 'id="notice-budget"' in page
     assert 'id="notice-budget"' not in page_of(acme.viewer, run)
 
@@ -119,7 +119,7 @@ def test_a_notification_is_sent_once(acme, run, limit, look, make_target):  # no
     assert (event["type"], event["title"]) == (
         *("budget.alert", "Crew Acme crew has used more than a budget"),
     )
-    assert "has used 2 tool calls. The limit is 1 tool calls." in event["text"]
+    assert "has used 2 of 1 tool calls." in event["text"]
     assert event["text"].endswith("is asked to cancel.")
     assert event["budget"] == {
         "level": "exceeded", "period": "run", "measure": "tool_calls", "limit": 1.0, "used": 2.0,
