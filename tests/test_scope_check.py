@@ -138,7 +138,7 @@ def test_relations_of_a_record_are_reached_with_it(two):
     with enforcing_scope():
         crew = Crew.objects.visible_to(acme.viewer).get()
         assert (
-            crew.runs.get(origin="worker").task_executions.first().run.crew.organization
+            crew.runs.filter(origin="worker").first().task_executions.first().run.crew.organization
             == acme.organization
         )
         assert (
