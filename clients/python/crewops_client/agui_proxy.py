@@ -16,10 +16,10 @@ from . import reporter
 from .runs import Run
 from .scope import Agent
 from .streams.agui import AgUi
+from .streams.sse import Events
 
 PIECE = 64 * 1024  # bytes read at once
 BODY = 16 * 1024 * 1024  # bytes of a request
-LINE = 4 * 1024 * 1024  # bytes of an event; a longer one is passed on and not reported
 CONNECT_S = 10.0
 WAITING = 1000  # runs that wait after an interrupt; of more, the oldest is ended
 # What belongs to one connection (RFC 9110, 7.6.1), or is set by this proxy.
@@ -76,12 +76,18 @@ class Exchange:
         for kind, fields in self._mapper.take(event):
             self.run.emit(kind, fields)
 
-    def response_ended(self) -> bool:
-        """Whether the run is over. It goes on if the response ended with an interrupt."""
-        if self._mapper.waiting:
-            return False
+    @property
+    def waits(self) -> bool:
+        """Whether the response ended with an interrupt, so that the run goes on in another."""
+        return self._mapper.waiting
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the agent has told the end."""
+        return self._mapper.ended() is not None
+
+    def response_ended(self) -> None:
         self.end(*(self._mapper.ended() or ("failed", NO_END)))
-        return True
 
     def end(self, status: str, message: str | None = None) -> None:
         for kind, fields in self._mapper.close(status):
@@ -143,6 +149,7 @@ class Proxy(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Proxy
+    _kept = False  # whether the run waits for another request
 
     def do_POST(self) -> None:
         self.close_connection = True
@@ -160,17 +167,21 @@ class Handler(BaseHTTPRequestHandler):
         upstream = self.server.upstream()
         try:
             response = self._ask(upstream, body)
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             exchange.end("failed", f"The agent cannot be reached: {error}"[:500])
             return self._refuse(502, "The agent cannot be reached.")
         try:
             if response.status >= 300:
                 exchange.end("failed", f"The agent answered HTTP {response.status}.")
-                self._pass(response, None)
-            elif not self._pass(response, exchange):
+                self._pass(response, None, thread)
+                return
+            is_read = self._pass(response, exchange, thread)
+            if self._kept:  # perhaps another request goes on with it by now
+                return
+            if is_read or exchange.has_ended:
+                exchange.response_ended()
+            else:
                 exchange.end("cancelled", "The front end closed the connection.")
-            elif not exchange.response_ended():
-                self.server.keep(thread, exchange)
         finally:
             upstream.close()
 
@@ -184,7 +195,9 @@ class Handler(BaseHTTPRequestHandler):
             upstream.sock.settimeout(None)  # an agent may think for long
         return upstream.getresponse()
 
-    def _pass(self, response: http.client.HTTPResponse, exchange: Exchange | None) -> bool:
+    def _pass(
+        self, response: http.client.HTTPResponse, exchange: Exchange | None, thread: str
+    ) -> bool:
         """Pass the response on as it comes. False if the front end has gone."""
         events = Events()
         try:
@@ -195,10 +208,13 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
             self.end_headers()
             for piece in _pieces(response):
-                self.wfile.write(piece)
-                if exchange is not None:
+                if exchange is not None and not self._kept:
                     for event in events.feed(piece):
                         exchange.take(event)
+                    if exchange.waits:  # before the front end can answer
+                        self._kept = True
+                        self.server.keep(thread, exchange)
+                self.wfile.write(piece)
         except OSError:
             return False
         return True
@@ -215,26 +231,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args: Any) -> None:
         """Runs are reported; a line for each request would say nothing more."""
-
-
-class Events:
-    """Server-Sent Events in the bytes of a response, each as the JSON of its data."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-        self._data: list[bytes] = []
-
-    def feed(self, piece: bytes) -> Iterator[Any]:
-        *lines, self._rest = (self._rest + piece).split(b"\n")
-        if len(self._rest) > LINE:
-            self._rest = b""
-        for line in (each.rstrip(b"\r") for each in lines):
-            if line.startswith(b"data:"):
-                self._data.append(line[5:])
-            elif not line and self._data:
-                data, self._data = b"\n".join(self._data), []
-                with contextlib.suppress(ValueError, RecursionError):
-                    yield json.loads(data)
 
 
 def _pieces(response: http.client.HTTPResponse) -> Iterator[bytes]:

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from crewops_client.agui_proxy import BODY, LINE, NO_END, Events, Proxy
+from crewops_client.agui_proxy import BODY, NO_END, Proxy
 from crewops_client.reporter import Reporter
 from crewops_client.streams.agui import UNANSWERED, AgUi
+from crewops_client.streams.sse import LINE, Events
 from sdk.report_server import ReportServer
 
 STARTED = {"type": "RUN_STARTED", "threadId": "t", "runId": "r"}
