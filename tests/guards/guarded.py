@@ -40,6 +40,7 @@ TESTS = {
      "realtime/tests/test_fence.py realtime/tests/test_poison.py realtime/tests/test_report*.py "
      "tests/test_access.py",
     "runs/reporting/": "runs/tests/reporting tests/test_access_of_keys.py",
+    "runs/search/": "runs/search/tests tests/test_access.py tests/test_access_of_keys.py",
     "runs/tools/": "runs/tests/tools/test_registry.py runs/tests/tools/test_git*.py "
      "runs/tests/tools/test_[pbrs]*.py runs/tests/test_clones.py",
     "runs/tools/git_address.py": "runs/tests/tools/test_git_address.py",

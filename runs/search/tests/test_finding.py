@@ -10,7 +10,7 @@ from django.utils import timezone
 from conftest import Tenant
 from crews.models import Crew, Membership
 from runs.models import ToolExecution
-from runs.search import postgresql, sqlite
+from runs.search import finding, postgresql, scope, sqlite
 from runs.search.models import Document
 from runs.search.models.document import first_id
 from runs.search.query import Query
@@ -33,9 +33,19 @@ def test_nothing_of_another_organization_is_found(acme: Tenant, globex: Tenant, 
         assert found(acme.viewer, "shared", **filters) == []
 
 
+def test_the_index_is_asked_only_for_words_of_the_users_organizations(acme, globex, superuser):
+    assert finding._organizations(acme.viewer) == [acme.organization.pk]
+    assert finding._organizations(superuser) is None
+    theirs = scope.organization(globex.organization.pk)
+    for backend in (sqlite.match_of, postgresql.literal_of):
+        asked = backend(Query.parse("hello"), [], [acme.organization.pk])
+        assert scope.organization(acme.organization.pk) in asked
+        assert theirs not in asked
+
+
 def test_a_text_with_the_words_of_the_scope_is_found_by_nobody_else(acme: Tenant, globex: Tenant):
-    scope = f"o{globex.organization.pk} =o{globex.organization.pk} c{globex.crew.pk.hex} ktool"
-    end_tool(acme, f"a word of {scope}")
+    words = f"o{globex.organization.pk} =o{globex.organization.pk} c{globex.crew.pk.hex} ktool"
+    end_tool(acme, f"a word of {words}")
     index()
     assert found(globex.admin, "word") == found(globex.admin, "") == []
     assert len(found(acme.admin, "word")) == 1
