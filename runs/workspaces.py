@@ -7,7 +7,9 @@ it is gone.
 
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -20,6 +22,12 @@ logger = logging.getLogger(__name__)
 def workspace_of(run_id: UUID) -> Path:
     """The run's own directory. Only its tools use it."""
     return settings.WORKSPACES_DIR / str(run_id)
+
+
+def directory_of(run_id: UUID, plan: Mapping[str, Any], task_id: str) -> Path:
+    """Where the tools of a task work: in the run's workspace, or a directory of the task in it."""
+    shared = workspace_of(run_id)
+    return shared / task_id if plan.get("own_directories") else shared
 
 
 def hand_on(run_id: UUID, to: UUID) -> bool:

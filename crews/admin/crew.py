@@ -179,6 +179,7 @@ class CrewAdmin(DeletesInBackground, ScopedAdmin):
     fields = [
         *[("organization", "is_active"), ("name", "slug"), "description"],
         ("max_active_runs", "max_parallel"),
+        "own_directories",
         *BUDGET_ROWS,
     ]
     task_inline = TaskInline

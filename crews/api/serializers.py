@@ -60,7 +60,7 @@ class CrewSerializer(serializers.ModelSerializer):
         model = Crew
         fields = read_only_fields = [
             "id", "organization", "name", "slug", "description", "is_active", "status",
-            "max_parallel", "agents", "tasks",
+            "max_parallel", "own_directories", "agents", "tasks",
         ]  # fmt: skip
 
     def to_representation(self, crew: Crew) -> dict[str, Any]:

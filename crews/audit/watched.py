@@ -60,7 +60,7 @@ WATCHED: dict[type[Model], Watched] = {
         Kind.CREW_DELETED,
         fields=(
             "name", "slug", "description", "is_active", "max_active_runs", "max_parallel",
-            *BUDGET_FIELDS,
+            "own_directories", *BUDGET_FIELDS,
         ),
         switches={"is_active": (Kind.CREW_ACTIVATED, Kind.CREW_DEACTIVATED)},
         optional=frozenset(BUDGET_FIELDS),

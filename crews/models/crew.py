@@ -52,6 +52,12 @@ class Crew(TrackedModel, Deletable, Budgeted):
         validators=[MinValueValidator(1), MaxValueValidator(MAX_PARALLEL)],
         help_text="How many tasks of a run may be running. Empty or 1: they follow each other.",
     )
+    own_directories = models.BooleanField(
+        "a directory for each task",
+        default=False,
+        db_default=False,
+        help_text="Each task works in a directory of its own. Otherwise the tasks of a run share one.",
+    )
     # The crew with the lowest number starts the next run. Only runs.execution.turns writes it.
     turn = models.BigIntegerField(default=0, db_default=0, editable=False)
     # Derived from the crew's runs and the workers. runs.execution.presence keeps it up to date.
@@ -103,7 +109,7 @@ class Crew(TrackedModel, Deletable, Budgeted):
     def plan(self) -> dict:
         """The crew as a run stores it: later edits do not change a run that has been requested.
 
-        ``{"crew": name, "max_parallel", "agents": [{"agent_id", "name", "role"}],
+        ``{"crew": name, "max_parallel", "own_directories", "agents": [{"agent_id", "name", "role"}],
         "tasks": [{"task_id", "name", "agent_id", "after": [task_id], "continue_on_error",
         "steps"}]}``
         """
@@ -112,6 +118,7 @@ class Crew(TrackedModel, Deletable, Budgeted):
         return {
             "crew": self.name,
             "max_parallel": self.max_parallel,
+            "own_directories": self.own_directories,
             "agents": [
                 {"agent_id": agent.slug, "name": agent.name, "role": agent.role}
                 for agent in self.agents.all()

@@ -18,6 +18,7 @@ def test_a_member_sees_crews_with_status_agents_and_tasks(acme, api, worker_aliv
         "is_active": True,
         "status": "available",
         "max_parallel": 1,
+        "own_directories": False,
         "agents": [
             {"agent_id": "orion", "name": "Orion", "role": ""},
             {"agent_id": "vega", "name": "Vega", "role": ""},

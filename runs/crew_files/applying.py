@@ -20,7 +20,7 @@ from runs.crew_files.writing import Description, agents_of, describe, digest, ta
 from runs.execution import credentials
 
 CREW_FIELDS = (
-    *("name", "description", "is_active", "max_active_runs", "max_parallel"),
+    *("name", "description", "is_active", "max_active_runs", "max_parallel", "own_directories"),
     *BUDGET_FIELDS,
 )
 LAST_PLACE = 32767  # of the column `order`

@@ -121,6 +121,7 @@ class CrewEntry(Known):
     max_parallel = serializers.IntegerField(
         required=False, allow_null=True, default=1, min_value=1, max_value=MAX_PARALLEL
     )
+    own_directories = serializers.BooleanField(required=False, default=False)
     agents = AgentEntry(many=True)
     tasks = TaskEntry(many=True)
 
@@ -188,7 +189,7 @@ def check(data: Any) -> dict[str, Any]:
     """Return the description with its defaults. Raises ``Invalid`` with every fault found.
 
     ``{"organization": slug, "slug", "name", "description", "is_active", "max_active_runs",
-    "max_parallel", "budget_run_tokens": number or None, and the other budgets,
+    "max_parallel", "own_directories", "budget_run_tokens": number or None, and the other budgets,
     "agents": [{"slug", "name", "role"}],
     "tasks": [{"name", "agent": slug, "after": [name], "continue_on_error",
     "steps": [{"tool", "params"}]}]}``

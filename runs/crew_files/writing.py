@@ -14,7 +14,7 @@ from runs.tools import REGISTRY
 # What the text leaves out, because leaving it out means the same.
 DEFAULTS = {
     "description": "", "role": "", "is_active": True, "max_active_runs": None,
-    "max_parallel": 1, "after": [],
+    "max_parallel": 1, "own_directories": False, "after": [],
     "continue_on_error": False, "params": {},
     **{name: Crew._meta.get_field(name).get_default() for name in BUDGET_FIELDS},
 }  # fmt: skip
@@ -44,6 +44,7 @@ def describe(crew: Crew) -> Description:
         "is_active": crew.is_active,
         "max_active_runs": crew.max_active_runs,
         "max_parallel": crew.max_parallel,
+        "own_directories": crew.own_directories,
         **{name: getattr(crew, name) for name in BUDGET_FIELDS},
         "agents": [
             {"slug": agent.slug, "name": agent.name, "role": agent.role}

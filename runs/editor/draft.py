@@ -63,6 +63,7 @@ class Draft:
     is_active: bool = True
     max_active_runs: str = ""
     max_parallel: str = "1"
+    own_directories: bool = False
     agents: list[AgentDraft] = field(default_factory=list)
     tasks: list[TaskDraft] = field(default_factory=list)
     seen: str = ""
@@ -90,6 +91,7 @@ class Draft:
             "is_active": self.is_active,
             "max_active_runs": number(self.max_active_runs),
             "max_parallel": number(self.max_parallel),
+            "own_directories": self.own_directories,
             **budget_fields.described(self.budget),
             "agents": [
                 {"slug": slugs[agent.key], "name": agent.name, "role": agent.role}
@@ -135,6 +137,7 @@ def of_crew(crew: Crew) -> tuple[Draft, Description]:
         description["is_active"],
         "" if most is None else str(most),
         str(description["max_parallel"]),
+        description["own_directories"],
         [
             AgentDraft(entry["slug"], entry["name"], entry["role"])
             for entry in description["agents"]
@@ -176,6 +179,7 @@ def of_post(post: QueryDict, *, organization: str, slug: str = "") -> Draft:
         "is_active" in post,
         post.get("max_active_runs", "").strip(),
         post.get("max_parallel", "").strip(),
+        "own_directories" in post,
         [
             AgentDraft(_text(row, "key"), _text(row, "name"), _text(row, "role"))
             for _, row in sorted(agents.items())

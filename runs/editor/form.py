@@ -101,6 +101,13 @@ class EditForm:
                 limits={"min": 1, "max": MAX_PARALLEL},
             ),
             self._field(
+                "own_directories",
+                "A directory for each task",
+                "switch",
+                draft.own_directories,
+                help="Otherwise the tasks of a run share one.",
+            ),
+            self._field(
                 "is_active",
                 "Active",
                 "switch",

@@ -24,10 +24,10 @@ WAY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 logger = logging.getLogger(__name__)
 
 
-def note(run: Run, *, task_id: str, made: str) -> None:
+def note(run: Run, *, task_id: str, made: Path) -> None:
     """Record ``made``, a directory in the workspace, as created by this task of the run."""
     root = workspace_of(run.pk).resolve()
-    directory = (root / made).resolve()
+    directory = made.resolve()
     item = {
         "task_id": task_id,
         "path": str(directory.relative_to(root)),

@@ -70,7 +70,10 @@ def _expect_workspace(run: Run) -> None:
 
 def _make_workspace(run: Run) -> None:
     try:
-        workspace_of(run.pk).mkdir(parents=True, exist_ok=True, mode=0o700)
+        workspace = workspace_of(run.pk)
+        workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if run.plan.get("own_directories"):
+            workspace.chmod(0o711)  # tools that run as another user pass through it
     except OSError as error:
         logger.exception("Run %s has no workspace", run.pk)
         message = f"The workspace could not be made: {error.strerror}."

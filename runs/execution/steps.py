@@ -16,7 +16,7 @@ from runs.execution.outages import retry_on_outage
 from runs.execution.pausing import RunPause
 from runs.models import Run, TaskExecution, ToolExecution
 from runs.tools.base import Credential
-from runs.workspaces import workspace_of
+from runs.workspaces import directory_of
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +32,14 @@ def carry_out(execution: TaskExecution, lease: Lease, pause: RunPause) -> None:
     """
     run, task_id = execution.run, str(execution.task_id)
     task = next(task for task in run.plan["tasks"] if task["task_id"] == task_id)
+    directory = directory_of(run.pk, run.plan, task_id)
+    directory.mkdir(exist_ok=True, mode=0o700)
     try:
         for number, step in enumerate(task["steps"], start=1):
             _wait_while_paused(lease, pause)
             reason = "tool_failed"
             try:
-                outcome = _call(execution, step, workspace_of(run.pk), lease, pause)
+                outcome = _call(execution, step, directory, lease, pause)
             except gate.Refused as refused:
                 reason = refused.reason
                 outcome = tools.Outcome(tools.Status.ERROR, message=str(refused))
@@ -83,7 +85,9 @@ def _call(
     try:
         outcome = tool.run(params | secrets, workspace, emitter)
         if outcome.made:
-            clones.note(execution.run, task_id=str(execution.task_id), made=outcome.made)
+            clones.note(
+                execution.run, task_id=str(execution.task_id), made=workspace / outcome.made
+            )
     except (LeaseLost, IllegalMove):
         raise
     except Exception as error:

@@ -50,6 +50,7 @@ def test_applying_an_export_changes_nothing(acme):
     )
     acme.crew.description = "on: the road"
     acme.crew.max_parallel = 3
+    acme.crew.own_directories = True
     acme.crew.save()
     last = acme.crew.tasks.last()
     last.after = [str(acme.crew.tasks.first().pk)]
@@ -59,7 +60,7 @@ def test_applying_an_export_changes_nothing(acme):
     text = text_of(describe(acme.crew))
     applied = apply(check(read(text)[0]), acme.crew, acme.organization)
     assert applied.diff == ""
-    assert "max_parallel: 3\n" in text
+    assert "max_parallel: 3\nown_directories: true\n" in text
     assert "    after:\n      - Orion works\n" in text
     last.refresh_from_db()
     assert last.after == [str(acme.crew.tasks.get(name="Orion works").pk)]

@@ -16,12 +16,14 @@ def test_the_order_is_chosen_saved_and_recorded(acme, editor):
     first, second = ids(acme.crew)
     assert editor.form.values["max_parallel"] == ["1"]
     assert "tasks-0-after" not in editor.form.values
-    assert editor.press("save", tasks__1__after=first, max_parallel="4").status_code == 302
+    chosen = {"max_parallel": "4", "own_directories": "on"}
+    assert editor.press("save", tasks__1__after=first, **chosen).status_code == 302
     crew = Crew.objects.get(pk=acme.crew.pk)
     assert (crew.max_parallel, [task.after for task in crew.tasks.all()]) == (4, [[], [first]])
     entries = AuditEntry.objects.order_by("-id").values_list("kind", "changes")[:2]
     changes = dict(entries)
     assert changes["crew.edited"]["max_parallel"] == [1, 4]
+    assert changes["crew.edited"]["own_directories"] == [False, True]
     assert changes["task.edited"]["after"] == ["", "Orion works"]
     assert second not in str(changes)
 
