@@ -153,21 +153,31 @@ def test_a_fault_of_ours_in_a_helper_ends_the_run(crew_of, begin, monkeypatch):
     assert (run.status, run.reason) == ("failed", "internal_error")
 
 
-def test_a_pause_holds_every_task_and_a_resume_calls_the_helpers_again(crew_of, begin):
-    code = f"touch at-{{}}; {wait_for('end')}"
-    crew_of(3, one=(code.format(1), []), two=(code.format(2), []), three=(code.format(3), ["one"]))
+def test_a_pause_holds_every_task_and_a_late_call_starts_none(crew_of, begin):
+    waits = wait_for("end")
+    crew_of(3, one=(waits, []), two=(waits, []), three=("true", ["one"]))
     work = begin()
     at_work(2)
     pause = controls.ask(work.run, "pause")
     eventually(lambda: Control.objects.get(pk=pause.pk).status == "applied", END_S)
     assert list(work.run.task_executions.values_list("is_paused", flat=True)) == [True, True]
     work.touch("end")
-    calls = len(work.calls)
-    helping.help_run.run(str(work.run.pk), 1)  # a late call starts nothing in a paused run
+    helping.help_run.run(str(work.run.pk), 1)
     assert work.run.task_executions.count() == 2
     controls.ask(work.run, "resume")
     assert work.end().status == "succeeded"
-    assert len(work.calls) >= calls
+
+
+def test_a_resume_calls_for_what_could_not_begin_in_the_pause(crew_of, begin):
+    crew_of(2, one=(wait_for("end"), []), two=("touch end", []))
+    work = begin(answers=False)  # the first call is lost, so nothing else brings the second task
+    at_work(1)
+    pause = controls.ask(work.run, "pause")
+    eventually(lambda: Control.objects.get(pk=pause.pk).status == "applied", END_S)
+    work.answers = True
+    controls.ask(work.run, "resume")
+    assert work.end().status == "succeeded"
+    assert len(work.calls) == 2
 
 
 def test_a_run_is_paused_only_when_its_last_task_is(acme, crew_of):
