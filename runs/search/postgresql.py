@@ -40,7 +40,9 @@ def find(
             return found
     # Ordered by an expression, so that the database does not read all documents in their order.
     place = ExpressionWrapper(F("id") + 0, output_field=BigIntegerField())
-    return list(_between(matching, search, place).order_by(place.desc())[:size])
+    # Only ids are sorted: texts would not fit into memory.
+    ids = _between(matching, search, place).order_by(place.desc()).values_list("pk", flat=True)
+    return list(rows.filter(pk__in=list(ids[:size])).order_by("-id"))
 
 
 def literal_of(query: Query, filters: Sequence[str], organizations: Sequence[int] | None) -> str:
