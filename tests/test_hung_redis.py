@@ -26,7 +26,7 @@ SLOWER = 3  # times the calm, on a busy machine
 ENOUGH = 40  # answers that a percentile is taken of
 WAITS_S = 2.0  # how long a client waits that has no breaker
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ ANSWER_S = 3.0  # the longest that a request for a run may take on a busy machin
 CARRIED_OUT_S = 60.0  # a worker's start on a busy machine included
 LONG_S = 10  # of a tool: longer than the queue of `redelivering` waits
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture

@@ -32,8 +32,6 @@ READY = "CrewOps is ready"
 NOT_OURS = re.compile(r"\d+:[\w-]+ |worker: |\s|$")
 PROGRAMS = {"redis", "web0", "worker", "scheduler"}
 
-pytestmark = pytest.mark.timeout(300)
-
 
 class Stack:
     """A stack on data of its own. ``output`` is the file that holds what it has printed."""

@@ -23,7 +23,7 @@ SECONDS = 90.0  # of writing, at most: it is stopped when all clients are back
 KILLED_AFTER = 40  # events
 BACK_S = 60.0  # a new process imports Django, on a busy machine
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 SLOW_IMPORTS = """

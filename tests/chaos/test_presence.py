@@ -28,7 +28,6 @@ def worker() -> Process:
     return Process("-m", "celery", "-A", "crewops", "worker", "--concurrency", "2")
 
 
-@pytest.mark.timeout(240)
 def test_a_crew_is_offline_without_a_worker_and_comes_back_with_one(acme: Tenant, scheduler):
     def is_(status: str) -> bool:
         return Crew.objects.get(pk=acme.crew.pk).status == status

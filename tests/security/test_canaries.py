@@ -132,7 +132,6 @@ def everything_in(server: redis.Redis) -> str:
     return "\n".join(held)
 
 
-@pytest.mark.timeout(180)
 def test_no_secret_is_found_anywhere(web, acme: Tenant, worker: Process, redis_server, word):
     code = CODE.format(first=word[:7], rest=word[7:], open=OPEN)
     acme.give_steps({"tool": "script", "params": {"interpreter": "bash", "code": code}})

@@ -189,7 +189,6 @@ async def _timed(
     return seconds, said
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("socket", ["/ws/runs/{}", "/ws/graph/{}"])
 def test_a_socket_takes_as_long_to_refuse_a_foreign_record_as_a_missing_one(
     talkative: Web, acme: Tenant, globex: Tenant, socket

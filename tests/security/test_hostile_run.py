@@ -14,7 +14,7 @@ from runs.tests.tools.traces import dump
 from runs.tools import box
 from tests.live import Process, eventually
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 CARRIED_OUT_S = 120.0
 STARTED = "was started"

@@ -75,7 +75,6 @@ class TestPages:
         page.wait_for_selector("[data-live-mark]")
         return page
 
-    @pytest.mark.timeout(180)
     def test_no_text_becomes_markup(self, signed_in, crew):
         page = signed_in
         run = Run.objects.create(crew=crew)

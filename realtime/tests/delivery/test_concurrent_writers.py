@@ -19,7 +19,7 @@ APPENDS = 1000 if POSTGRESQL else 100
 PAUSE_MS = 1.0  # before a commit, at most
 POLL_S = 0.001
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def followed(read: Callable[[int], list[tuple[int, dict]]], *options: str) -> list[dict]:

@@ -19,7 +19,7 @@ WORKERS = 4
 TASKS = 40  # of each run; a tool for each
 RATE = 200.0  # events a second that each worker tries to write
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
