@@ -74,6 +74,7 @@ def test_it_lists_the_calls_of_the_contract(schema):
         "POST /api/runs/{id}/retry/",
         "GET /api/runs/{id}/events/",
         "GET /api/runs/{id}/model-calls/",
+        "GET /api/search/",
         "GET /api/tool-executions/{id}/output/",
     }
 

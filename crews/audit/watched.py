@@ -63,7 +63,7 @@ WATCHED: dict[type[Model], Watched] = {
             "own_directories", *BUDGET_FIELDS,
         ),
         switches={"is_active": (Kind.CREW_ACTIVATED, Kind.CREW_DEACTIVATED)},
-        optional=frozenset(BUDGET_FIELDS),
+        optional=frozenset({*BUDGET_FIELDS, "max_parallel", "own_directories"}),
         organization="organization",
     ),
     Agent: Watched(
