@@ -118,6 +118,11 @@ class Budgeted(models.Model):
         limits = {measure: getattr(self, f"budget_{period}_{measure}") for measure in Measure}
         return {name: Decimal(limit) for name, limit in limits.items() if limit is not None}
 
+    @property
+    def has_budget(self) -> bool:
+        """Whether anything is limited."""
+        return any(self.budget(period) for period in Period)
+
     def at_limit(self, period: str) -> str:
         """``cancel`` or ``pause``."""
         return getattr(self, f"budget_{period}_at_limit")

@@ -87,6 +87,9 @@ class RunHistory(RunRecord):
     @property
     def budget_notice(self) -> BudgetAlert | None:
         """The newest alert that more than a budget is used, while it holds."""
+        run = self.run
+        if not (run.pause_requested or run.cancel_requested or run.crew.has_budget):
+            return None  # without a query
         holding = (one for one in self.budget_alerts if one.is_exceeded and not one.cleared_at)
         return next(holding, None)
 
