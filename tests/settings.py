@@ -34,6 +34,8 @@ from crewops.settings import DATABASES, INSTALLED_APPS, VAR_DIR  # noqa: E402
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A file, as in production: threads and processes share it.
     DATABASES["default"]["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}
+# Threads of this process would keep a connection, which tests without a database may not touch.
+DATABASES["default"]["CONN_MAX_AGE"] = 0
 INSTALLED_APPS = [*INSTALLED_APPS, "tests"]  # for its command
 # The whole suite is one address, and few users.
 API_CALLS_PER_MINUTE = API_CALLS_PER_MINUTE_ANONYMOUS = SIGN_INS_PER_MINUTE = 100_000

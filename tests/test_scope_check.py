@@ -7,7 +7,7 @@ from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator
 from django.apps import apps
 from django.contrib.auth.models import User
-from django.db import connections, models
+from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
@@ -186,9 +186,7 @@ class Careless(RunConsumer):
 
 
 @pytest.fixture
-def stage(transactional_db, monkeypatch) -> tuple[Tenant, Run]:
-    # The consumers of this process query on threads, whose connections would outlive the test.
-    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
+def stage(transactional_db) -> tuple[Tenant, Run]:
     tenant = make_tenant("acme")
     return tenant, tenant.start_run()
 

@@ -14,7 +14,6 @@ import pytest
 import uvicorn
 from channels.exceptions import StopConsumer
 from channels.layers import get_channel_layer
-from django.db import connections
 from redis import Redis
 from rest_framework_simplejwt.tokens import AccessToken
 from websockets.asyncio.client import ClientConnection, connect
@@ -86,9 +85,7 @@ class Served:
 
 
 @pytest.fixture
-async def served(redis_server, acme_token, monkeypatch) -> AsyncIterator[Served]:
-    # So that the database's connections, too, are those of the sockets alone.
-    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
+async def served(redis_server, acme_token) -> AsyncIterator[Served]:
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(APPLICATION, port=port, **OPTIONS))
     task = asyncio.create_task(server.serve())

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator
-from django.db import connections
 from rest_framework_simplejwt.tokens import AccessToken
 
 from conftest import make_tenant
@@ -49,9 +48,7 @@ def open_socket(consumer: type, user, **ids: str) -> WebsocketCommunicator:
 
 
 @pytest.fixture
-def acme(transactional_db, monkeypatch):
-    # The consumers of this process query on threads, whose connections would outlive the test.
-    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
+def acme(transactional_db):
     return make_tenant("acme")
 
 

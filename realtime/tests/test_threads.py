@@ -5,17 +5,15 @@ import threading
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, connections
+from django.db import connection
 
 from realtime.delivery import threads
 from realtime.delivery.threads import LANES, POOL_THREADS, Batch, in_thread
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_connection_remembers_the_queries_of_one_call_at_most(settings, monkeypatch):
+async def test_a_connection_remembers_the_queries_of_one_call_at_most(settings):
     settings.DEBUG = True
-    # Those of the pool's threads would outlive the test.
-    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
 
     def ask() -> int:
         User.objects.count()

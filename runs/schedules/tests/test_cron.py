@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.core.exceptions import ValidationError
 
+from crews import zones
 from runs.schedules import cron
 
 BERLIN = "Europe/Berlin"
@@ -82,7 +83,7 @@ def test_the_shortest_time_between_two_is_a_setting(settings):
 )
 def test_zones_that_are_none(zone):
     with pytest.raises(ValidationError, match="There is no time zone"):
-        cron.validate_zone(zone)
+        zones.validate_zone(zone)
 
 
 def test_a_fixed_time_that_the_clock_skips_fires_when_the_gap_ends():

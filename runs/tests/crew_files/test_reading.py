@@ -171,4 +171,4 @@ def test_a_fault_on_a_terminal_is_one_line_without_control_characters():
     assert fault.startswith("line 22: \\x1b[31m\\nxxx")
     assert "xxx: Unknown key. Known: organization" in fault
     assert fault.isprintable()
-    assert len(fault) < 600
+    assert len(fault) < 700

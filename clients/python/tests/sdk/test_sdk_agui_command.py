@@ -22,6 +22,7 @@ def test_an_address_that_is_none_is_explained(capsys):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_until_a_signal_and_reports_what_is_left(server: ReportServer, tmp_path, number):
     own = {"CREWOPS_URL": server.url, "CREWOPS_API_KEY": KEY, "CREWOPS_SPOOL_DIR": str(tmp_path)}
+    own["PYTHONPATH"] = ":".join(sys.path)
     process = subprocess.Popen(
         [*COMMAND, "--to", "http://127.0.0.1:9/", "--port", "0"],
         env=os.environ | own,
