@@ -14,9 +14,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def handler(settings):
+def handler(settings, monkeypatch):
     settings.HTTP_THREADS = 1
-    settings.CONN_MAX_AGE = 60
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 60)
     made = Handler()
     yield made
     made._threads.submit(connections.close_all).result()
