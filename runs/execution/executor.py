@@ -4,11 +4,9 @@ import logging
 from collections.abc import Iterator
 from uuid import uuid4
 
-from crews.tracking import IllegalMove
-from runs import metrics
-from runs.execution import clones
+from runs.execution import clones, faults
 from runs.execution.calling import call_helpers
-from runs.execution.lease import Lease, LeaseLost
+from runs.execution.lease import Lease
 from runs.execution.outages import retry_on_outage
 from runs.execution.pausing import RunPause
 from runs.execution.run_events import RunEvents
@@ -26,29 +24,18 @@ def execute(run: Run) -> None:
     This process carries out one task at a time. Where the crew lets tasks run in parallel, it calls
     other processes of the worker for the others, and waits for the end of their tasks.
     """
-    try:
-        with Lease(run) as lease:
-            _expect_workspace(run)
-            _make_workspace(run)
-            clones.clear(run)
-            for execution in _started(run, lease):
-                carry_out(execution, lease, RunPause(run, lease, execution))
-            status, reason, message = _outcome(run, is_cancelled=lease.cancelled)
-        _finish(run, status, reason=reason, message=message)
-    except _Stopped as stopped:
-        _finish(run, Run.Status.FAILED, reason=stopped.reason, message=str(stopped))
-    except (LeaseLost, IllegalMove) as lost:
-        # Another process has ended this run and has reported the end.
-        metrics.LEASES_LOST.inc()
-        logger.warning("Run %s was taken away from this worker: %s", run.pk, lost)
-    except Exception:
-        logger.exception("Run %s failed for a reason of ours", run.pk)
-        _finish(
-            run,
-            Run.Status.FAILED,
-            reason="internal_error",
-            message="CrewOps failed while carrying out the run; the worker's log says how.",
-        )
+    with faults.handled(run):
+        try:
+            with Lease(run) as lease:
+                _expect_workspace(run)
+                _make_workspace(run)
+                clones.clear(run)
+                for execution in _started(run, lease):
+                    carry_out(execution, lease, RunPause(run, lease, execution))
+                status, reason, message = _outcome(run, is_cancelled=lease.cancelled)
+        except _Stopped as stopped:
+            status, reason, message = Run.Status.FAILED, stopped.reason, str(stopped)
+        retry_on_outage(run.finish, status, reason=reason, message=message)
 
 
 class _Stopped(Exception):
@@ -125,16 +112,9 @@ def _outcome(run: Run, *, is_cancelled: bool) -> tuple[str, str, str]:
     for execution in failed:
         if not own[str(execution.task_id)]["continue_on_error"]:
             return Run.Status.FAILED, "task_failed", f"{execution.name}. {execution.message}"
-    message = f"Failed: {_names(sorted(failed, key=lambda execution: execution.order))}"
+    failed.sort(key=lambda execution: execution.order)
+    message = f"Failed: {', '.join(execution.name for execution in failed)}"
     if progress.left:
         names = ", ".join(task["name"] for task in progress.left)
         message += f". Not begun, as they come after it: {names}"
     return Run.Status.FAILED, "task_failed", message
-
-
-def _names(executions: list[TaskExecution]) -> str:
-    return ", ".join(execution.name for execution in executions)
-
-
-def _finish(run: Run, status: str, *, reason: str = "", message: str = "") -> None:
-    retry_on_outage(run.finish, status, reason=reason, message=message)

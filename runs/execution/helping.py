@@ -12,10 +12,9 @@ from uuid import uuid4
 from celery import shared_task
 from structlog.contextvars import bound_contextvars
 
-from crews.tracking import IllegalMove
-from runs import metrics
+from runs.execution import faults
 from runs.execution.calling import HELP, call_helpers
-from runs.execution.lease import Lease, LeaseLost
+from runs.execution.lease import Lease
 from runs.execution.outages import retry_on_outage
 from runs.execution.pausing import RunPause
 from runs.execution.steps import carry_out
@@ -37,7 +36,7 @@ def help_run(run_id: str, attempt: int) -> None:
 
 
 def _help(run: Run) -> None:
-    try:
+    with faults.handled(run, by_helper=True):
         execution = retry_on_outage(
             TaskExecution.objects.start_next, run=run, id=uuid4(), by_helper=True
         )
@@ -47,15 +46,3 @@ def _help(run: Run) -> None:
         with Lease(run, execution) as lease:
             carry_out(execution, lease, RunPause(run, lease, execution))
         call_helpers(run)
-    except (LeaseLost, IllegalMove) as lost:
-        metrics.LEASES_LOST.inc()
-        logger.warning("Run %s was taken away from its helper: %s", run.pk, lost)
-    except Exception:
-        logger.exception("Run %s failed for a reason of ours", run.pk)
-        run.held_attempt = None  # so that the end takes the run away from its worker, too
-        retry_on_outage(
-            run.finish,
-            Run.Status.FAILED,
-            reason="internal_error",
-            message="CrewOps failed while carrying out the run; the worker's log says how.",
-        )

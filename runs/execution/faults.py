@@ -1,0 +1,37 @@
+"""What follows if a process that works on a run loses it, or fails for a reason of ours."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from crews.tracking import IllegalMove
+from runs import metrics
+from runs.execution.lease import LeaseLost
+from runs.execution.outages import retry_on_outage
+from runs.models import Run
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def handled(run: Run, *, by_helper: bool = False) -> Iterator[None]:
+    """Handle what is raised within. A fault of ours ends the run, also for the process that holds it
+    if this one is a helper.
+    """
+    try:
+        yield
+    except (LeaseLost, IllegalMove) as lost:
+        # Another process has ended this run and has reported the end.
+        metrics.LEASES_LOST.inc()
+        whose = "its helper" if by_helper else "this worker"
+        logger.warning("Run %s was taken away from %s: %s", run.pk, whose, lost)
+    except Exception:
+        logger.exception("Run %s failed for a reason of ours", run.pk)
+        if by_helper:
+            run.held_attempt = None  # so that the end takes the run away from its worker
+        retry_on_outage(
+            run.finish,
+            Run.Status.FAILED,
+            reason="internal_error",
+            message="CrewOps failed while carrying out the run; the worker's log says how.",
+        )
