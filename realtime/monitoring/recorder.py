@@ -3,19 +3,18 @@
 Several schedulers may run: the first sample of a time is kept.
 """
 
-import logging
-import threading
 import time
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import Error, IntegrityError, close_old_connections, connection
+from django.db import IntegrityError
 from django.utils import timezone
 
 from realtime.models import MetricSample, ProcessReport
 from realtime.monitoring.collecting import Collector, add_work, parts
 from realtime.monitoring.measured import COUNTED, Measured, average, empty, merged
+from runs.execution.background import Looking
 
 SHORT_S = 10  # of the samples of the last hour
 LONG_S = 120  # of those of the last day
@@ -25,26 +24,29 @@ ORGANIZATIONS = 1_000  # in one sample, those with the most events; all are in t
 SETTLED_S = 3.0  # after the end of a time: its events are committed, processes have reported
 PRUNE_EVERY = 6  # samples
 BATCH = 900  # rows deleted by one statement; SQLite accepts at least 999 parameters
-END_S = 3.0
-
-logger = logging.getLogger(__name__)
 
 
-class Recorder:
+class Recorder(Looking):
+    """Looks whether a time of `SHORT_S` seconds has ended, and keeps its sample."""
+
+    name = "monitoring"
+    due = "samples of the monitoring page"
+
     def __init__(self) -> None:
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="monitoring", daemon=True)
+        super().__init__()
         self._collector = Collector()
         self._reports: dict[str, dict[str, Any]] = {}  # the last that were taken, by process
         self._began = time.time()
+        self._last = _settled(self._began)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._over.set()
-        if self._thread.is_alive():
-            self._thread.join(END_S)
+    def look(self) -> None:
+        at = _settled(time.time())
+        if at == self._last:
+            return
+        self._last = at
+        self.record(datetime.fromtimestamp(at, UTC))
+        if at // SHORT_S % PRUNE_EVERY == 0:
+            prune()
 
     def record(self, at: datetime) -> None:
         """Keep the sample of `SHORT_S` seconds from ``at`` on, and a longer one if it is complete.
@@ -89,27 +91,10 @@ class Recorder:
         self._reports = {r.name: (r.totals_at, r.totals) for r in reports}
         found[None]["processes"] = len(reports)
 
-    def _run(self) -> None:
-        recorded = 0
-        while not self._over.wait(_until_next(time.time())):
-            try:
-                close_old_connections()
-                at = time.time() - SETTLED_S
-                self.record(datetime.fromtimestamp(at // SHORT_S * SHORT_S - SHORT_S, UTC))
-                if recorded % PRUNE_EVERY == 0:
-                    prune()
-                recorded += 1
-            except Error as error:
-                logger.warning("No sample was kept, the database did not answer: %s", error)
-                connection.close()
-            except Exception:
-                logger.exception("A sample of the monitoring page could not be kept")
-        connection.close()
 
-
-def _until_next(now: float) -> float:
-    """Seconds until the next time has ended and is settled."""
-    return SHORT_S - (now - SETTLED_S) % SHORT_S
+def _settled(now: float) -> float:
+    """When the last time began that has ended and is settled."""
+    return (now - SETTLED_S) // SHORT_S * SHORT_S - SHORT_S
 
 
 def _difference(latest: dict[str, Any], earlier: dict[str, Any]) -> dict[str, dict[str, int]]:

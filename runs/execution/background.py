@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Protocol
 
@@ -17,7 +18,7 @@ class Background(Protocol):
         """End soon. The process does not wait for longer than a few seconds."""
 
 
-class Looking:
+class Looking(ABC):
     """Looks again and again for what is due, on a thread with its own database connection.
 
     A look that fails is logged and repeated. ``name`` is the thread's, ``due`` is what waits
@@ -40,9 +41,9 @@ class Looking:
         if self._thread.is_alive():
             self._thread.join(END_S)
 
+    @abstractmethod
     def look(self) -> object:
         """Do what is due. The result is ignored."""
-        raise NotImplementedError
 
     def _run(self) -> None:
         logger = logging.getLogger(type(self).__module__)
