@@ -21,6 +21,15 @@ class TooSlow(Exception):
     """The socket has taken no data for ``STUCK_S`` seconds."""
 
 
+async def drained(writer: Writer) -> None:
+    """Return when the socket can take more. Raises ``TooSlow``."""
+    try:
+        async with asyncio.timeout(STUCK_S):
+            await writer.drained()
+    except TimeoutError:
+        raise TooSlow from None
+
+
 class Follower:
     """Sends a stream to a socket, beginning after a position.
 
@@ -121,7 +130,7 @@ class Follower:
     async def _read_log(self) -> None:
         while self._position < self.feed.head:
             async with self._turn:
-                await self._drained()  # a socket that takes no data holds no slot
+                await drained(self._writer)  # a socket that takes no data holds no slot
                 async with self.feed.page_slots:
                     follows = await self._write_page()
             if not follows:
@@ -151,13 +160,6 @@ class Follower:
             self.reset("pruned")
         else:
             self.feed.restart(position.epoch, position.head, "ahead")
-
-    async def _drained(self) -> None:
-        try:
-            async with asyncio.timeout(STUCK_S):
-                await self._writer.drained()
-        except TimeoutError:
-            raise TooSlow from None
 
     def _caught_up(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):

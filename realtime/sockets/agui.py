@@ -12,7 +12,7 @@ from realtime.agui import resume
 from realtime.agui.mapping import AguiEvent, AguiRun, encoded, failure
 from realtime.close_codes import CloseCode
 from realtime.delivery.access import Grant, WatchedRun
-from realtime.delivery.follower import STUCK_S, TooSlow
+from realtime.delivery.follower import drained
 from realtime.delivery.run_follower import Frames, RunFollower
 from realtime.delivery.threads import in_thread
 from realtime.log import streams
@@ -120,12 +120,8 @@ class AguiEvents(EventStreamConsumer, RunConsumer):
         frame, self._unsent = self._unsent, None
         if frame is not None:
             await self.put(frame)
-            return
-        try:
-            async with asyncio.timeout(STUCK_S):
-                await self.writer.drained()
-        except TimeoutError:
-            raise TooSlow from None
+        else:
+            await drained(self.writer)
 
     def caught_up(self, place: Place) -> None:
         if self._mapping.done:

@@ -16,7 +16,7 @@ from structlog.contextvars import bind_contextvars
 from realtime import metrics
 from realtime.close_codes import CloseCode
 from realtime.counting import counts
-from realtime.delivery.follower import STUCK_S, TooSlow
+from realtime.delivery.follower import TooSlow, drained
 from realtime.servers.encodings import Encoding
 from realtime.servers.writer import Frame as Encoded
 from realtime.sockets import request_id
@@ -114,11 +114,7 @@ class Socket(AsyncConsumer, ABC):
     async def put(self, frame: Encoded) -> None:
         """Write an encoded frame. Raises ``TooSlow``."""
         while not self.writer.write(frame):
-            try:
-                async with asyncio.timeout(STUCK_S):
-                    await self.writer.drained()
-            except TimeoutError:
-                raise TooSlow from None
+            await drained(self.writer)
 
     def tell(self, frame: Frame) -> None:
         """Write a frame, or drop it if the socket is full."""
