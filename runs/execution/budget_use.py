@@ -16,7 +16,7 @@ from django.db.models import Count, Q, Sum
 
 from crews.models import Crew
 from crews.models.budget import Measure
-from runs.models import Control, ModelCall, Run, ToolExecution
+from runs.models import BudgetAlert, Control, ModelCall, Run, ToolExecution
 
 WARNED_FROM = Decimal("0.8")  # of a limit
 PAUSES = (Control.Action.PAUSE, Control.Action.RESUME)
@@ -47,6 +47,13 @@ class Use:
             Measure.TOKENS: self.calls_without_usage,
             Measure.USD: self.calls_without_cost,
         }.get(Measure(measure), 0)
+
+
+def level_of(used: Decimal, limit: Decimal) -> str:
+    """The level of an alert about it; ``""``: there is none."""
+    if used > limit:
+        return BudgetAlert.Level.EXCEEDED
+    return BudgetAlert.Level.WARNING if used >= limit * WARNED_FROM else ""
 
 
 def of_runs(runs: Collection[Run], measures: Collection[str], now: datetime) -> dict[UUID, Use]:

@@ -96,30 +96,32 @@ def _found(runs: Collection[Run], now: datetime) -> Iterator[tuple[Run, list[Fin
     """What is found about each of the runs, with a few queries for all and some for each crew."""
     measures = {measure for run in runs for measure in run.crew.budget(Period.RUN)}
     uses = budget_use.of_runs(runs, measures, now) if measures else {}
-    days: dict[UUID, Use] = {}
+    days: dict[UUID, list[Finding]] = {}
     for run in runs:
-        of_day = run.crew.budget(Period.DAY)
-        if of_day and run.crew_id not in days:
-            days[run.crew_id] = budget_use.of_day(run.crew, [*of_day], now)
+        if run.crew_id not in days:
+            days[run.crew_id] = _of_day(run.crew, now)
         found = []
         if run.status == Run.Status.RUNNING and run.pk in uses:
             found += _compared(run.crew, Period.RUN, uses[run.pk], run.created_at)
-        if of_day:
-            since = run.crew.day_start(now)
-            of_crew = _compared(run.crew, Period.DAY, days[run.crew_id], since)
-            # A run that waits uses nothing: it is not warned, only kept from its start.
-            is_queued = run.status == Run.Status.QUEUED
-            found += [one for one in of_crew if one.level == EXCEEDED or not is_queued]
+        # A run that waits uses nothing: it is not warned, only kept from its start.
+        is_queued = run.status == Run.Status.QUEUED
+        found += [one for one in days[run.crew_id] if one.level == EXCEEDED or not is_queued]
         yield run, found
+
+
+def _of_day(crew: Crew, now: datetime) -> list[Finding]:
+    limits = crew.budget(Period.DAY)
+    if not limits:
+        return []
+    use = budget_use.of_day(crew, [*limits], now)
+    return list(_compared(crew, Period.DAY, use, crew.day_start(now)))
 
 
 def _compared(crew: Crew, period: str, use: Use, since: datetime) -> Iterator[Finding]:
     for measure, limit in crew.budget(period).items():
         used = use.of(measure)
-        if used is None or used < limit * budget_use.WARNED_FROM:  # unknown is not compared
-            continue
-        level = EXCEEDED if used > limit else WARNING
-        yield Finding(period, measure, level, since, limit, used)
+        if used is not None and (level := budget_use.level_of(used, limit)):
+            yield Finding(period, measure, level, since, limit, used)
 
 
 def _is_settled(run: Run, found: Collection[Finding], alerts: Collection[BudgetAlert]) -> bool:

@@ -78,8 +78,12 @@ class BudgetAlert(TrackedModel):
     def told(self) -> str:
         """``The run has used 4 of 3 tool calls.``"""
         whose = "The crew has today" if self.period == Period.DAY else "The run has"
-        used, limit = number(self.used, self.measure), amount(self.limit, self.measure)
-        return f"{whose} used {used} of {limit}."
+        return f"{whose} used {self.used_of_limit}."
+
+    @property
+    def used_of_limit(self) -> str:
+        """``4 of 3 tool calls``, ``2.5 of 3 USD``."""
+        return f"{number(self.used, self.measure)} of {amount(self.limit, self.measure)}"
 
     @property
     def key(self) -> tuple[str, str, str, object]:

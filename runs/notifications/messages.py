@@ -9,7 +9,6 @@ from django.utils import timezone
 from crews.models import Crew
 from crews.models.budget import Period
 from runs.models import Approval, BudgetAlert, Run
-from runs.models.budget_alert import amount, number
 from runs.notifications.kinds import Kind
 from runs.schedules.models import Fire
 
@@ -75,8 +74,7 @@ def of_budget_alert(alert: BudgetAlert) -> dict[str, Any]:
     run, crew = alert.run, alert.run.crew
     about = f"run {str(run.pk)[:8]} of crew {run.crew_name}"
     who = f"The {about} has" if alert.period == Period.RUN else f"Crew {crew.name} has today"
-    used, limit = number(alert.used, alert.measure), amount(alert.limit, alert.measure)
-    text = f"{who} used {used} of {limit}."
+    text = f"{who} used {alert.used_of_limit}."
     if alert.is_exceeded:
         text += f" The {about} is asked to {alert.action}."
     title = "has used more than a budget" if alert.is_exceeded else "has used 80 % of a budget"

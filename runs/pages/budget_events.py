@@ -1,7 +1,6 @@
 """Budget alerts of a run, as lines of its history."""
 
 from runs.models import BudgetAlert
-from runs.models.budget_alert import amount, number
 from runs.pages.history import Entry
 
 # The fields with the times of events.
@@ -10,13 +9,12 @@ BUDGET = {"budget_warning": "at", "budget_exceeded": "at"}
 
 def of_budget_alert(alert: BudgetAlert) -> Entry:
     whose = "Today the crew" if alert.period == "day" else "The run"
-    used, limit = number(alert.used, alert.measure), amount(alert.limit, alert.measure)
     rest = {"cancel": " It is asked to stop.", "pause": " It is asked to pause."}
     return Entry(
         f"budget_{alert.level}",
         str(alert.pk),
         alert.at,
-        f"{whose} has used {used} of {limit}",
+        f"{whose} has used {alert.used_of_limit}",
         status=alert.level,
         detail="More than the budget." + rest[alert.action] if alert.is_exceeded else "",
     )

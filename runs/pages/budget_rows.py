@@ -55,16 +55,12 @@ def _rows(limits: dict[str, Any], use: Use, unknown: str) -> Iterator[BudgetRow]
         elif left_out:
             calls = "1 call that has" if left_out == 1 else f"{left_out:,} calls that have"
             note = f"Without {calls} not reported it."
-        level = ""
-        if used is not None:
-            warned = used >= limit * budget_use.WARNED_FROM
-            level = "exceeded" if used > limit else "warning" if warned else ""
         yield BudgetRow(
             measure=measure,
             label=Measure(measure).label,
             used="unknown" if used is None else number(used, measure),
             limit=number(limit, measure),
             percent=None if used is None else min(int(100 * used / limit), 100),
-            level=level,
+            level="" if used is None else budget_use.level_of(used, limit),
             note=note,
         )
