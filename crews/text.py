@@ -2,6 +2,7 @@
 
 import math
 import re
+from decimal import Decimal
 from typing import Any
 
 # PostgreSQL cannot store NUL. A surrogate without its other half is not Unicode and has no bytes.
@@ -23,3 +24,8 @@ def storable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [storable(item) for item in value]
     return value
+
+
+def plain_number(value: Any) -> str:
+    """``2.5``, where a decimal column has 2.5000."""
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)

@@ -14,6 +14,7 @@ from crews.models import Agent, ApiKey, ApprovalRule, Crew, Membership, Organiza
 from crews.models.audit_entry import Kind
 from crews.models.budget import BUDGET_FIELDS
 from crews.scoping import unscoped
+from crews.text import plain_number
 
 VALUE_LIMIT = 300  # characters
 Values = dict[str, Any]
@@ -153,7 +154,7 @@ def shown(record: Model, name: str) -> Any:
     elif isinstance(value, datetime):
         value = value.isoformat()
     elif isinstance(value, Decimal):
-        value = f"{value.normalize():f}"
+        value = plain_number(value)
     elif name == "scopes":
         value = ", ".join(value)
     elif name == "after":

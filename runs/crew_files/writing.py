@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from crews.models import Agent, Crew, Task
 from crews.models.budget import BUDGET_FIELDS
+from crews.text import plain_number
 from runs.tools import REGISTRY
 
 # What the text leaves out, because leaving it out means the same.
@@ -77,11 +78,6 @@ def text_of(description: Description) -> str:
 def digest(description: Description) -> str:
     """It changes whenever the description does. 64 characters."""
     return sha256(text_of(description).encode()).hexdigest()
-
-
-def plain_number(value: Any) -> str:
-    """``2.5``, where a decimal column has 2.5000."""
-    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
 
 
 def _step(step: dict[str, Any]) -> dict[str, Any]:

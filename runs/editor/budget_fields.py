@@ -5,8 +5,8 @@ from typing import Any
 
 from crews.models import Crew
 from crews.models.budget import BUDGET_FIELDS, LIMIT_FIELDS, AtLimit, Measure, Period
+from crews.text import plain_number
 from crews.zones import ZONE_LIMIT
-from runs.crew_files.writing import plain_number
 from runs.editor.fields import Field
 from runs.editor.parameters import number
 
