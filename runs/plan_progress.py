@@ -42,7 +42,11 @@ class PlanProgress:
         """The tasks that may begin now, in their order: no more than there are free places."""
         if self.is_stopped:
             return []
-        ready = [task for task in self.left if self._has_what_it_needs(task)]
+        # Tasks of `after` that are not in the plan have succeeded in the run that this one retries.
+        planned = {task["task_id"] for task in self.plan["tasks"]}
+        succeeded = {pk for pk, status in self.statuses.items() if status == "succeeded"}
+        unmet = planned - succeeded
+        ready = [task for task in self.left if unmet.isdisjoint(task.get("after", ()))]
         return ready[: max(self.plan.get("max_parallel", 1) - self.running, 0)]
 
     @property
@@ -69,9 +73,3 @@ class PlanProgress:
             for task in tasks
             if task["task_id"] in self.statuses
         ]
-
-    def _has_what_it_needs(self, task: Planned) -> bool:
-        # Tasks of `after` that are not in the plan have succeeded in the run that this one retries.
-        own = {each["task_id"] for each in self.plan["tasks"]}
-        needed = own.intersection(task.get("after", ()))
-        return all(self.statuses.get(pk) == "succeeded" for pk in needed)
