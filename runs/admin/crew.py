@@ -4,16 +4,16 @@ import json
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
-from unfold.dataclasses import ActionDialog
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from crews.admin.crew import CrewAdmin, TaskInline
 from crews.models import Crew, Task
 from crews.tracking import IllegalMove
-from runs.admin.record_actions import RecordActions, forward
+from runs.admin.record_actions import RecordActions, asked, forward
 from runs.execution.redaction import redact_params, secrets_in
 from runs.models import Run
 from runs.tools import REGISTRY, Tool
@@ -45,7 +45,8 @@ class StepsTaskInline(TaskInline):
 
     @display(description="After")
     def after_names(self, task: Task) -> str:
-        names = {str(pk): name for pk, name in task.crew.tasks.values_list("pk", "name")}
+        prefetch_related_objects([task.crew], "tasks")  # once for all rows of the page
+        names = {str(other.pk): other.name for other in task.crew.tasks.all()}
         return ", ".join(names[pk] for pk in task.after if pk in names)
 
     @display(description="Steps")
@@ -67,11 +68,8 @@ class StartableCrewAdmin(RecordActions, CrewAdmin):
         icon="play_arrow",
         permissions=["operate"],
         variant=ActionVariant.PRIMARY,
-        dialog=ActionDialog(
-            title="Start a run?",
-            description="The agents carry out the crew's tasks, in order.",
-            form_class=None,
-            form_submit_text="Start run",
+        dialog=asked(
+            "Start a run?", "The agents carry out the crew's tasks, in order.", "Start run"
         ),
     )
     def start_run(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from unfold.dataclasses import ActionDialog
 from unfold.decorators import action
 
 from crews.admin.scoped import reaches, roles_of
@@ -38,6 +39,11 @@ class RecordActions:
         except ValueError:
             return False
         return reaches(request, scope, self.model, pk)
+
+
+def asked(title: str, description: str, yes: str) -> ActionDialog:
+    """The question before an action. ``yes``: the button that carries it out."""
+    return ActionDialog(title=title, description=description, form_class=None, form_submit_text=yes)
 
 
 def forward(request: HttpRequest, view: str, *args: Any) -> HttpResponse:

@@ -5,7 +5,7 @@ from django.contrib import admin, messages
 from django.db.models import F, Q, QuerySet
 from django.db.models.lookups import In
 from django.http import HttpRequest, HttpResponse
-from unfold.dataclasses import ActionDialog, UnfoldAction
+from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
@@ -16,7 +16,7 @@ from crews.models import Crew
 from crews.scoping import NotByIndex
 from crews.tracking import IllegalMove
 from runs.admin.badge import badge
-from runs.admin.record_actions import RecordActions, forward
+from runs.admin.record_actions import RecordActions, asked, forward
 from runs.admin.run_tasks import RUN_COLOURS, TaskInline
 from runs.execution import controls, removal
 from runs.models import Control, Run
@@ -83,11 +83,8 @@ class RunAdmin(DeletesInBackground, Growing, ReadOnly, RecordActions, ScopedAdmi
         icon="stop",
         permissions=["operate"],
         variant=ActionVariant.DANGER,
-        dialog=ActionDialog(
-            title="Cancel this run?",
-            description="The tool at work is stopped and no other is started.",
-            form_class=None,
-            form_submit_text="Cancel run",
+        dialog=asked(
+            "Cancel this run?", "The tool at work is stopped and no other is started.", "Cancel run"
         ),
     )
     def cancel(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
@@ -105,11 +102,10 @@ class RunAdmin(DeletesInBackground, Growing, ReadOnly, RecordActions, ScopedAdmi
         description="Pause run",
         icon="pause",
         permissions=["operate"],
-        dialog=ActionDialog(
-            title="Pause this run?",
-            description="The tool at work is stopped where it can be, and no other begins.",
-            form_class=None,
-            form_submit_text="Pause run",
+        dialog=asked(
+            "Pause this run?",
+            "The tool at work is stopped where it can be, and no other begins.",
+            "Pause run",
         ),
     )
     def pause(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
@@ -120,12 +116,7 @@ class RunAdmin(DeletesInBackground, Growing, ReadOnly, RecordActions, ScopedAdmi
         icon="play_arrow",
         permissions=["operate"],
         variant=ActionVariant.PRIMARY,
-        dialog=ActionDialog(
-            title="Resume this run?",
-            description="The run continues where it was paused.",
-            form_class=None,
-            form_submit_text="Resume run",
-        ),
+        dialog=asked("Resume this run?", "The run continues where it was paused.", "Resume run"),
     )
     def unpause(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         return self._ask(request, object_id, Control.Action.RESUME)
@@ -137,13 +128,11 @@ class RunAdmin(DeletesInBackground, Growing, ReadOnly, RecordActions, ScopedAdmi
         except IllegalMove as refusal:
             messages.error(request, str(refusal))
             return forward(request, "runs_run_change", run.pk)
-        name = control.get_action_display()
-        if control.status == Control.Status.REFUSED:
-            messages.error(request, f"{name} is not possible. {control.detail}")
+        if control.refusal:
+            messages.error(request, control.refusal)
         else:
-            messages.success(
-                request, f"{name} of run {run}: {control.get_status_display().lower()}."
-            )
+            name, status = control.get_action_display(), control.get_status_display().lower()
+            messages.success(request, f"{name} of run {run}: {status}.")
         return forward(request, "runs_run_change", run.pk)
 
     @action(
@@ -151,11 +140,8 @@ class RunAdmin(DeletesInBackground, Growing, ReadOnly, RecordActions, ScopedAdmi
         icon="replay",
         permissions=["operate"],
         variant=ActionVariant.PRIMARY,
-        dialog=ActionDialog(
-            title="Run it again?",
-            description="The crew's tasks as they are now, in a new workspace.",
-            form_class=None,
-            form_submit_text="Run again",
+        dialog=asked(
+            "Run it again?", "The crew's tasks as they are now, in a new workspace.", "Run again"
         ),
     )
     def run_again(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
@@ -165,12 +151,11 @@ class RunAdmin(DeletesInBackground, Growing, ReadOnly, RecordActions, ScopedAdmi
         description="From the failed task",
         icon="resume",
         permissions=["operate"],
-        dialog=ActionDialog(
-            title="Go on from the failed task?",
-            description="The run's tasks from the first that failed, in its workspace. "
+        dialog=asked(
+            "Go on from the failed task?",
+            "The run's tasks from the first that failed, in its workspace. "
             "If that is gone, all of the crew's tasks in a new one.",
-            form_class=None,
-            form_submit_text="Go on",
+            "Go on",
         ),
     )
     def resume(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:

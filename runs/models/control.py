@@ -130,6 +130,13 @@ class Control(TrackedModel):
         return self.status in self.FINAL
 
     @property
+    def refusal(self) -> str:
+        """Why the action is not possible, for who has just asked; ``""`` if it was not refused."""
+        if self.status != self.Status.REFUSED:
+            return ""
+        return f"{self.get_action_display()} is not possible. {self.detail}"
+
+    @property
     def is_move(self) -> bool:
         """Whether it is a pause or a resume."""
         return self.action in (self.Action.PAUSE, self.Action.RESUME)

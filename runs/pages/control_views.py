@@ -41,6 +41,6 @@ def run_control(request: HttpRequest, pk: UUID) -> HttpResponse:
     except IllegalMove as refusal:
         messages.error(request, str(refusal))
         return redirect(record)
-    if control.status == control.Status.REFUSED:
-        messages.error(request, f"{control.get_action_display()} is not possible. {control.detail}")
+    if control.refusal:
+        messages.error(request, control.refusal)
     return redirect(record)
