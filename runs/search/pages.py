@@ -8,8 +8,6 @@ from django.views.decorators.http import require_safe
 from runs.search.forms import SearchForm
 from runs.search.results import results
 
-RESULTS_PER_PAGE = 25
-
 
 @login_required
 @require_safe
@@ -18,5 +16,5 @@ def search(request: HttpRequest) -> HttpResponse:
     form = SearchForm(request.GET, user=request.user)
     found = None
     if form.is_valid() and not form.is_empty:
-        found = results(request.user, form, size=RESULTS_PER_PAGE)
+        found = results(request.user, form)
     return render(request, "search/search.html", {"form": form, "found": found})

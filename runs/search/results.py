@@ -10,6 +10,8 @@ from runs.search.models import Document
 from runs.search.query import Query, Search
 from runs.search.snippets import Piece, snippet
 
+PAGE_SIZE = 25
+
 
 @dataclass(frozen=True)
 class Result:
@@ -39,8 +41,8 @@ class Results:
         return len(self.rows)
 
 
-def results(user: User, form: SearchForm, *, size: int) -> Results:
-    """What the valid ``form`` asks for, the newest first."""
+def results(user: User, form: SearchForm) -> Results:
+    """A page of what the valid ``form`` asks for, the newest first."""
     given = form.cleaned_data
     search = Search(
         query=given["q"],
@@ -50,6 +52,6 @@ def results(user: User, form: SearchForm, *, size: int) -> Results:
         first=form.first,
         beyond=form.beyond,
     )
-    found = finding.find(user, search, size=size + 1)
-    rows = [Result(document, search.query) for document in found[:size]]
-    return Results(rows, found[size - 1].pk if len(found) > size else None)
+    found = finding.find(user, search, size=PAGE_SIZE + 1)
+    rows = [Result(document, search.query) for document in found[:PAGE_SIZE]]
+    return Results(rows, found[PAGE_SIZE - 1].pk if len(found) > PAGE_SIZE else None)

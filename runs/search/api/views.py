@@ -17,8 +17,6 @@ from runs.search.models import Document
 from runs.search.query import QUERY_LIMIT
 from runs.search.results import Result, results
 
-PAGE_SIZE = 25
-
 
 class PieceSerializer(serializers.Serializer):
     text = serializers.CharField()
@@ -96,7 +94,7 @@ class SearchView(generics.GenericAPIView):
         form = SearchForm(request.query_params, user=request.user)
         if not form.is_valid():
             raise _refusal(form)
-        found = results(request.user, form, size=PAGE_SIZE)
+        found = results(request.user, form)
         url = request.build_absolute_uri()
         following = found.cursor and replace_query_param(url, "cursor", found.cursor)
         return Response(self.get_serializer({"next": following, "results": found}).data)

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from conftest import Tenant
 from runs.models import ToolExecution
-from runs.search.api import views
+from runs.search import results
 from runs.search.tests.scene import end_tool, index
 from runs.tests.scene import fail
 
@@ -36,7 +36,7 @@ def test_a_hit_says_what_it_is_and_where(acme: Tenant, api):
 
 
 def test_pages_follow_each_other(acme: Tenant, api, monkeypatch):
-    monkeypatch.setattr(views, "PAGE_SIZE", 2)
+    monkeypatch.setattr(results, "PAGE_SIZE", 2)
     run = acme.start_run()
     tools = [end_tool(acme, "hello", run=run) for _ in range(5)]
     index()

@@ -7,7 +7,7 @@ import pytest
 from django.utils.html import escape
 
 from conftest import Tenant
-from runs.search import pages
+from runs.search import results
 from runs.search.tests.scene import end_tool, index
 from runs.tests.scene import fail, get
 
@@ -68,7 +68,7 @@ def test_markup_in_a_text_is_text(acme: Tenant):
 
 
 def test_pages_keep_the_question(acme: Tenant, monkeypatch):
-    monkeypatch.setattr(pages, "RESULTS_PER_PAGE", 2)
+    monkeypatch.setattr(results, "PAGE_SIZE", 2)
     run = acme.start_run()
     for _ in range(3):
         end_tool(acme, "hello", run=run)
