@@ -3,7 +3,6 @@
 The records have ids that follow from their number, so pages are addressed without looking for them.
 """
 
-import json
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,12 +15,12 @@ from crews.models import Agent, AuditEntry, Crew, Membership, Organization, Task
 from realtime.models import Event, Stream
 from runs.models import Approval, Run, TaskExecution, ToolExecution
 from runs.search.models import Document
+from tests.grown_sql import SCATTER, ago, as_json, dashed, id_of, insert, insert_into, literal
 
 STEPS = [{"tool": "script", "params": {"interpreter": "bash", "code": "echo hello"}}]
 NAMES = ("Orion", "Vega", "Lyra", "Rigel", "Mira")  # agents of a crew, each with one task
 YEAR_S = 365 * 86_400
 CREW, RUN, TASK, TOOL, APPROVAL = 1, 2, 3, 4, 5  # kinds of records in ids
-SCATTER = 2654435761  # ids do not come in the order of time, as real ones do not
 
 
 def pk(kind: int, number: int) -> UUID:
@@ -58,7 +57,10 @@ class Grown:
 def grow(
     runs: int, *, crews: int = 200, tasks: int = 5, events: int = 4, slug: str = "grown"
 ) -> Grown:
-    """Fill the database: ``tasks`` of a run have begun, with a tool each. What grows must be empty."""
+    """Fill the database, in which what grows must be empty.
+
+    ``tasks`` of a run have begun, each with a tool.
+    """
     organization = Organization.objects.create(name=slug.title(), slug=slug)
     admin = User.objects.create_user(f"{slug}-admin", is_staff=True)
     Membership.objects.create(organization=organization, user=admin, role="admin")
@@ -76,7 +78,7 @@ def grow(
 
 
 def add_big_run(grown: Grown, *, agents: int = 100, tasks: int = 1_000, tools: int = 20) -> Run:
-    """The newest run of the first crew: with ``tools`` calls of each task, and megabytes of plan."""
+    """The newest run of the first crew: ``tools`` calls of each task, and megabytes of plan."""
     crew = Crew.objects.get(pk=grown.crew)
     names = [f"agent-{number}" for number in range(agents)]
     steps = [{"tool": "script", "params": {"interpreter": "bash", "code": "x" * 50}}] * tools
@@ -101,16 +103,17 @@ def add_big_run(grown: Grown, *, agents: int = 100, tasks: int = 1_000, tools: i
     )  # fmt: skip
     models.QuerySet.bulk_create(Run.objects.all(), [run])
     first = 10**9
-    run_id = _literal(run.pk)
-    _insert(
-        TaskExecution, tasks, id=_id(TASK, f"({first} + n)"), task_id=_id(TASK, f"({first} + n - 1)"),
-        run_id=run_id, name="'Task'", agent_id="'agent-0'", status="'succeeded'",
-        started_at=_ago("1"), ended_at=_ago("0"), **{"order": "n"},
+    run_id = literal(run.pk)
+    insert(
+        TaskExecution, tasks, id=id_of(TASK, f"({first} + n)"), run_id=run_id,
+        task_id=id_of(TASK, f"({first} + n - 1)"), name="'Task'", agent_id="'agent-0'",
+        status="'succeeded'",
+        started_at=ago("1"), ended_at=ago("0"), **{"order": "n"},
     )  # fmt: skip
-    _insert(
-        ToolExecution, tasks * tools, id=_id(TOOL, f"({first} + n)"),
-        task_execution_id=_id(TASK, f"({first} + 1 + (n - 1) / {tools})"), tool="'script'",
-        status="'success'", started_at=_ago("1"), ended_at=_ago("0"),
+    insert(
+        ToolExecution, tasks * tools, id=id_of(TOOL, f"({first} + n)"),
+        task_execution_id=id_of(TASK, f"({first} + 1 + (n - 1) / {tools})"), tool="'script'",
+        status="'success'", started_at=ago("1"), ended_at=ago("0"),
     )  # fmt: skip
     return run
 
@@ -145,21 +148,22 @@ def _runs(plan: dict[str, Any], runs: int, crews: int, each: int) -> None:
     status = (
         "CASE WHEN n % 20 = 0 THEN 'failed' WHEN n % 33 = 0 THEN 'cancelled' ELSE 'succeeded' END"
     )
-    _insert(
-        Run, runs, id=_id(RUN, "n"), crew_id=_id(CREW, f"(n % {crews})"), status=status,
-        plan=_json(plan), crew_name=_literal(plan["crew"]), tasks_planned=str(len(NAMES)),
-        tasks_ended=str(each), created_at=_ago(of), started_at=_ago(f"({of} - 1)"),
-        ended_at=_ago(f"({of} - 9)"),
+    insert(
+        Run, runs, id=id_of(RUN, "n"), crew_id=id_of(CREW, f"(n % {crews})"), status=status,
+        plan=as_json(plan), crew_name=literal(plan["crew"]), tasks_planned=str(len(NAMES)),
+        tasks_ended=str(each), created_at=ago(of), started_at=ago(f"({of} - 1)"),
+        ended_at=ago(f"({of} - 9)"),
     )  # fmt: skip
     run = f"(1 + (n - 1) / {each})"
-    begun = _ago(f"({created.format(run)} - 2 - n % {each})")
-    _insert(
-        TaskExecution, runs * each, id=_id(TASK, "n"), task_id=_id(TASK, "n"), run_id=_id(RUN, run),
+    begun = ago(f"({created.format(run)} - 2 - n % {each})")
+    insert(
+        TaskExecution, runs * each, id=id_of(TASK, "n"), task_id=id_of(TASK, "n"),
+        run_id=id_of(RUN, run),
         name="'Orion works'", agent_id="'orion'", status="'succeeded'",
         started_at=begun, ended_at=begun, **{"order": f"n % {each}"},
     )  # fmt: skip
-    _insert(
-        ToolExecution, runs * each, id=_id(TOOL, "n"), task_execution_id=_id(TASK, "n"),
+    insert(
+        ToolExecution, runs * each, id=id_of(TOOL, "n"), task_execution_id=id_of(TASK, "n"),
         tool="'script'", status="CASE WHEN n % 20 = 0 THEN 'error' ELSE 'success' END",
         started_at=begun, ended_at=begun,
     )  # fmt: skip
@@ -167,36 +171,37 @@ def _runs(plan: dict[str, Any], runs: int, crews: int, each: int) -> None:
 
 def _approvals(runs: int) -> None:
     """One of each run. A twentieth of the newest twentieth waits."""
-    at = _ago(f"({YEAR_S} - {YEAR_S}.0 * n / {runs})")
+    at = ago(f"({YEAR_S} - {YEAR_S}.0 * n / {runs})")
     waits = f"n * 20 > {runs} * 19 AND n % 20 < 1"
-    _insert(
-        Approval, runs, id=_id(APPROVAL, "n"), run_id=_id(RUN, "n"), agent_id="'orion'",
+    insert(
+        Approval, runs, id=id_of(APPROVAL, "n"), run_id=id_of(RUN, "n"), agent_id="'orion'",
         tool="'script'", seen="'digest'", requested_at=at, expires_at=at,
-        status=f"CASE WHEN {waits} THEN 'pending' WHEN n % 33 = 0 THEN 'denied' ELSE 'approved' END",
+        status=f"CASE WHEN {waits} THEN 'pending' WHEN n % 33 = 0 THEN 'denied' "
+        "ELSE 'approved' END",
         decided_at=f"CASE WHEN {waits} THEN NULL ELSE {at} END",
     )  # fmt: skip
 
 
 def _trail(organization: Organization, entries: int) -> None:
-    _insert(
-        AuditEntry, entries, id=None, created_at=_ago(f"({YEAR_S} - {YEAR_S}.0 * n / {entries})"),
+    insert(
+        AuditEntry, entries, id=None, created_at=ago(f"({YEAR_S} - {YEAR_S}.0 * n / {entries})"),
         kind="'run.started'", way="'api'", actor_name="'somebody'", object_type="'runs.run'",
-        organization_id=_literal(organization.pk), organization_name=_literal(organization.name),
+        organization_id=literal(organization.pk), organization_name=literal(organization.name),
     )  # fmt: skip
 
 
 def _log(runs: int, events: int) -> None:
-    stream, run = "'run:' || {}", _dashed(_id(RUN, "n"))
-    of_event = _dashed(_id(RUN, f"(1 + (n - 1) / {events})"))
+    stream, run = "'run:' || {}", dashed(id_of(RUN, "n"))
+    of_event = dashed(id_of(RUN, f"(1 + (n - 1) / {events})"))
     about = (
         '"seq":1,"timestamp":"2026-01-01T00:00:00.000000Z","crew_id":"","task_id":"","agent_id":""'
     )
-    _insert(
+    insert(
         Stream, runs, name=stream.format(run), epoch="'grown'", head=str(events), floor="0",
-        closed_at=_ago("60"),
+        closed_at=ago("60"),
     )  # fmt: skip
-    _insert(
-        Event, runs * events, stream_id=stream.format(of_event), created_at=_ago("60"),
+    insert(
+        Event, runs * events, stream_id=stream.format(of_event), created_at=ago("60"),
         seq=f"1 + (n - 1) % {events}", type="'task_start'",
         body=f"""'{{"type":"task_start","name":"",{about},"run_id":"' || {of_event} || '"}}'""",
     )  # fmt: skip
@@ -205,90 +210,18 @@ def _log(runs: int, events: int) -> None:
 def _documents(organization: Organization, runs: int, crews: int) -> None:
     """One of a tool of each run. All say hello, the oldest has a word that no other has."""
     words = "'hello word ' || (n % 1000) || CASE WHEN n = 1 THEN ' rare' ELSE '' END"
-    crew = _id(CREW, f"(n % {crews})")
+    crew = id_of(CREW, f"(n % {crews})")
     columns: dict[str, str | None] = {
-        "id": "n * 1000", "organization_id": _literal(organization.pk), "run_id": _id(RUN, "n"),
-        "crew_id": crew, "kind": "'tool'", "object_id": _id(TOOL, "n"), "text": words,
-        "outcome": "'succeeded'", "ended_at": _ago("60"), "name": "'script'",
+        "id": "n * 1000", "organization_id": literal(organization.pk), "run_id": id_of(RUN, "n"),
+        "crew_id": crew, "kind": "'tool'", "object_id": id_of(TOOL, "n"), "text": words,
+        "outcome": "'succeeded'", "ended_at": ago("60"), "name": "'script'",
     }  # fmt: skip
     own = f"o{organization.pk}"
     if connection.vendor == "postgresql":
         crew = f"'=c' || replace({crew}::text, '-', '')"
         scope = f"array_to_tsvector(ARRAY['={own}', {crew}, '=ktool', '=ssucceeded'])"
         columns["vector"] = f"to_tsvector('simple', {words}) || {scope}"
-    _insert(Document, runs, **columns)
+    insert(Document, runs, **columns)
     if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"""WITH RECURSIVE series(n) AS
-                (VALUES (1) UNION ALL SELECT n + 1 FROM series WHERE n < {runs})
-                INSERT INTO search_words (rowid, words, scope)
-                SELECT n * 1000, {words}, '{own} ktool ssucceeded c' || {crew} FROM series"""
-            )
-
-
-def _insert(model: type[models.Model], rows: int, **columns: str | None) -> None:
-    """``rows`` rows numbered ``n``; a column without an expression gets the field's default."""
-    values = {}
-    for field in model._meta.concrete_fields:
-        if field.column in columns:
-            values[field.column] = columns[field.column]
-        else:
-            values[field.column] = _json_or_literal(field, field.get_default())
-    values = {column: sql for column, sql in values.items() if sql is not None}
-    names = ", ".join(map(connection.ops.quote_name, values))
-    series = f"generate_series(1, {rows}) AS series(n)"
-    with_series = ""
-    if connection.vendor == "sqlite":
-        series = "series"
-        with_series = f"""WITH RECURSIVE series(n) AS
-            (VALUES (1) UNION ALL SELECT n + 1 FROM series WHERE n < {rows})"""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {model._meta.db_table} ({names}) {with_series} "
-            f"SELECT {', '.join(values.values())} FROM {series}"
-        )
-
-
-def _json_or_literal(field: models.Field, value: Any) -> str:
-    return _json(value) if isinstance(field, models.JSONField) else _literal(value)
-
-
-def _json(value: Any) -> str:
-    text = _literal(json.dumps(value))
-    return f"{text}::jsonb" if connection.vendor == "postgresql" else text
-
-
-def _literal(value: Any) -> str:
-    """A constant as SQL. Only this module's own values come here."""
-    if value is None:
-        return "NULL"
-    if isinstance(value, bool):
-        return str(value).upper() if connection.vendor == "postgresql" else str(int(value))
-    if isinstance(value, UUID):
-        value = str(value) if connection.vendor == "postgresql" else value.hex
-    if isinstance(value, int | float):
-        return str(value)
-    return "'" + str(value).replace("'", "''") + "'"
-
-
-def _id(kind: int, number: str) -> str:
-    if connection.vendor == "postgresql":
-        first = f"lpad(to_hex(({number})::bigint * {SCATTER} % {2**32}), 8, '0')"
-        last = f"lpad(to_hex(({number})::bigint), 16, '0')"
-        return f"({first} || '{kind:08x}' || {last})::uuid"
-    scattered = f"({number}) * {SCATTER} % {2**32}"
-    return f"(printf('%08x', {scattered}) || '{kind:08x}' || printf('%016x', {number}))"
-
-
-def _dashed(id: str) -> str:
-    if connection.vendor == "postgresql":
-        return f"{id}::text"
-    parts = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
-    return "||'-'||".join(f"substr({id}, {start}, {length})" for start, length in parts)
-
-
-def _ago(seconds: str) -> str:
-    if connection.vendor == "postgresql":
-        return f"(now() - ({seconds}) * interval '1 second')"
-    return f"strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || ({seconds}) || ' seconds')"
+        scope = f"'{own} ktool ssucceeded c' || {crew}"
+        insert_into("search_words (rowid, words, scope)", runs, f"n * 1000, {words}, {scope}")

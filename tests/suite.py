@@ -15,6 +15,7 @@ SAME_ON_BOTH = (
     "crews/tests/test_sign_in.py",
     "runs/tests/commands/",
     "runs/tests/test_admin.py",
+    "runs/tests/test_admin_pausing.py",
     "runs/tests/test_clones.py",
     "runs/tests/test_credentials.py",
     "runs/tests/test_forms.py",

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.core.exceptions import ValidationError
 
-from crews import zones
 from runs.schedules import cron
 
 BERLIN = "Europe/Berlin"
@@ -76,14 +75,6 @@ def test_the_shortest_time_between_two_is_a_setting(settings):
     cron.validate_expression("* * * * *")
     settings.SCHEDULES_SHORTEST_MINUTES = 61
     assert "every 60 min" in refusal("@hourly")
-
-
-@pytest.mark.parametrize(
-    "zone", ["", "Mars/Olympus", "europe/berlin", "../../etc/passwd", "localtime", "+02:00"]
-)
-def test_zones_that_are_none(zone):
-    with pytest.raises(ValidationError, match="There is no time zone"):
-        zones.validate_zone(zone)
 
 
 def test_a_fixed_time_that_the_clock_skips_fires_when_the_gap_ends():
