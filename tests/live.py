@@ -23,9 +23,9 @@ from websockets.sync.client import ClientConnection, connect
 from tests.warm import PROJECT, Warm
 
 READY_S = 90.0  # four processes share two cores with other tests
-FRAME_S = 10.0  # how long a frame or a close is waited for
+FRAME_S = 30.0  # how long a frame or a close is waited for
 END_S = 40.0  # how long the end of a process is waited for
-UNTIL_S = 30.0  # how long one frame is waited for while others go on coming
+UNTIL_S = 60.0  # how long one frame is waited for while others go on coming
 ENDED_S = 6.0  # how long access may last after it ended: 2 s, and other tests run beside this one
 REST_S = 15.0  # how long a close is waited for while frames go on coming
 

@@ -50,7 +50,8 @@ SLACK = {"fds": 3 * POOL_THREADS, "threads": POOL_THREADS, "objects": 2000}
 ANSWERS = {"hello", "boot", "signal", "snapshot", "ping", "pong", "error_message", "tool_start"}
 ANSWERS |= {"agent_start", "task_start", "tool_progress", "metrics"}
 OF_LIVE = {"close", "unsubscribed", "reset", "llm_start", "agent_end", "task_end", "tool_end"}
-NOT_SHOWN = {"close", "error_message"}  # these may repeat a name that the client sent
+# These show nothing of a stream; they may repeat a name that the client sent.
+NOT_SHOWN = {"close", "error_message", "unsubscribed"}
 CONSUMERS = {"run": RunConsumer, "mission": MissionConsumer, "graph": GraphConsumer}
 CONSUMERS["metrics"] = MetricsConsumer
 REFUSALS = {4400, 4401, 4403, 4404, 4429}

@@ -9,11 +9,12 @@ import pytest
 
 from realtime.log import streams
 from realtime.tests.sockets.helpers import close_of, subscribe, told
-from tests.live import FRAME_S, Socket, Web, eventually
+from tests.live import Socket, Web, eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LIMITS = {"SOCKETS_PER_USER": "3", "SOCKETS_PER_ADDRESS": "5", "SOCKETS_PER_PROCESS": "8"}
+WITHOUT_REDIS_S = 10.0  # five handshakes, of which none waits for Redis
 ADDRESSES = ("192.0.2.1", "192.0.2.2", "2001:db8::1")
 
 
@@ -166,4 +167,4 @@ def test_without_redis_each_process_counts_and_nobody_waits(acme, tmp_path):
     with server(REDIS_URL=f"unix://{tmp_path}/none.sock") as web, ExitStack() as opened:
         begun = time.monotonic()
         assert open_many(web, opened, 5, "/ws/mission", acme.viewer) == 3
-        assert time.monotonic() - begun < FRAME_S
+        assert time.monotonic() - begun < WITHOUT_REDIS_S
