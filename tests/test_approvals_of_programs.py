@@ -1,6 +1,7 @@
 """Programs that use the package: a call that needs approval begins after a person has approved it."""
 
 import asyncio
+import signal
 import statistics
 import threading
 import time
@@ -17,8 +18,10 @@ from django.utils import timezone
 
 from crewops import held
 from crews.models import ApprovalRule
+from crews.tracking import IllegalMove
 from runs.execution import controls
 from runs.models import Approval, Run, ToolExecution
+from runs.models.approval import LOST
 from runs.reporting.asking import TOO_LARGE
 from runs.tests.reporting.conftest import Program
 from tests import live
@@ -226,6 +229,39 @@ def test_it_asks_again_after_a_restart_of_the_server(use, monkeypatch):
         assert call.entered
         second.stop()
     assert sorted(Approval.objects.values_list("status", flat=True)) == ["approved", "expired"]
+
+
+def test_a_killed_server_denies_and_the_program_asks_again(use, monkeypatch):
+    first = Web(RUN_LEASE_S="6", RUN_HEARTBEAT_S="0.2")
+    use(url=first.origin)
+    with crewops.run("release-crew") as run:
+        call = Call(run, approve=True)
+        lost = call.asked()
+        eventually(lambda: Approval.objects.get().held_until > lost.held_until)
+        assert Approval.objects.expire_due() == 0
+        first.stop(signal.SIGKILL)
+        eventually(Approval.objects.expire_due)
+        lost.refresh_from_db()
+        assert (lost.status, lost.note) == ("expired", LOST)
+        with pytest.raises(IllegalMove, match=LOST):
+            decide(lost)
+        monkeypatch.setattr(live, "free_port", lambda: first.port)
+        second = Web()
+        eventually(Approval.objects.pending().exists, 60)
+        assert call.entered is None
+        decide(Approval.objects.pending().select_related("run__crew").get())
+        call.end()
+        assert call.entered
+        second.stop()
+
+
+def test_a_call_that_the_scheduler_ended_as_lost_is_asked_again(use):
+    with crewops.run("release-crew") as run:  # its server was frozen for a while
+        call = Call(run, approve=True)
+        call.asked().expire(LOST)
+        decide(eventually(Approval.objects.pending().select_related("run__crew").first))
+        call.end()
+    assert call.entered
 
 
 @pytest.mark.parametrize(

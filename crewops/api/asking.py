@@ -14,6 +14,7 @@ from crewops import held
 from crewops.api.reports import WAIT_S, ReportLimit, require_key
 from crews.models.approval_rule import MAX_WAIT_S, MIN_WAIT_S
 from runs.models import Approval
+from runs.models.approval import LOST
 from runs.reporting import asking
 from runs.reporting.reported_kinds import Invalid
 
@@ -41,7 +42,7 @@ class CallDecisionSerializer(serializers.Serializer):
     by = serializers.CharField(help_text="A user or an API key.")
     note = serializers.CharField()
     detail = serializers.CharField(help_text="Why the call must not begin, as a sentence.")
-    again = serializers.BooleanField(help_text="The server stops: ask another one.")
+    again = serializers.BooleanField(help_text="The server stops or was lost: ask again.")
 
 
 class AskView(APIView):
@@ -86,5 +87,5 @@ class AskView(APIView):
 
 
 def _answer(approval: Approval | None) -> dict[str, Any]:
-    is_stopped = approval is not None and approval.note == held.STOPPED
-    return asking.answer_of(approval) | {"again": is_stopped}
+    is_gone = approval is not None and approval.note in (held.STOPPED, LOST)
+    return asking.answer_of(approval) | {"again": is_gone}

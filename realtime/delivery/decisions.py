@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from contextvars import Context
 from uuid import UUID
 
+from django.conf import settings
 from django.db import Error as DatabaseError
 
 from crews.scoping import unscoped
@@ -20,7 +21,6 @@ from runs.models import Approval, ReportedRun
 
 LOOK_S = 0.5  # between two looks at the database, whatever Redis says
 PAUSE_S = 0.02  # at least, however often Redis says that something was decided
-RENEW_S = 10.0  # between renewals of the leases of the runs whose calls wait here
 SIGN = b'"approval_decided"'
 
 Decided = asyncio.Future[Approval | None]
@@ -72,7 +72,7 @@ class Decisions:
                 async with asyncio.timeout(LOOK_S):
                     await self._look_now.wait()
             self._look_now.clear()
-            renews = clock() - renewed >= RENEW_S
+            renews = clock() - renewed >= settings.RUN_HEARTBEAT_S
             try:
                 found = await in_thread(look, set(self._waiting), renews=renews)
             except DatabaseError as error:
@@ -89,7 +89,8 @@ class Decisions:
 def look(ids: Collection[UUID], *, renews: bool) -> dict[UUID, Approval | None]:
     """Those of the approvals that wait no more. What is due is ended as expired.
 
-    ``renews``: also renew the leases of the runs of the others, whose program is evidently there.
+    ``renews``: of the others, note that this process waits for them, and renew the leases of their
+    runs, whose program is evidently there.
     """
     with unscoped():
         of_run = Approval.objects.select_related("run__crew").defer("run__plan", "run__remains")
@@ -98,7 +99,8 @@ def look(ids: Collection[UUID], *, renews: bool) -> dict[UUID, Approval | None]:
             if approval.is_pending and approval.left_s <= 0:
                 approval.expire()
         if renews:
-            waiting = {approval.run_id for approval in found.values() if approval.is_pending}
-            for reported in ReportedRun.objects.filter(run__in=waiting):
+            waiting = {pk: found[pk].run_id for pk in found if found[pk].is_pending}
+            Approval.objects.hold(waiting)
+            for reported in ReportedRun.objects.filter(run__in={*waiting.values()}):
                 reported.renew()
     return {id: found.get(id) for id in ids if id not in found or not found[id].is_pending}

@@ -1,12 +1,14 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Self
 
+from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
@@ -17,6 +19,7 @@ from runs.models.run import Run
 NOTE_LIMIT = 500  # characters
 DECISIONS = {"approve": "approved", "deny": "denied"}  # as people and programs give them
 SWEPT_AT_ONCE = 500
+LOST = "The server that kept the call waiting was lost. Ask again."
 REFUSED = (
     "You may watch this crew but not decide about its tool calls. "
     "Ask an admin of the organization for the role of operator."
@@ -58,10 +61,12 @@ class ApprovalQuerySet(TrackedQuerySet):
         expires_after_s: float,
         admins_only: bool = False,
         task_id: uuid.UUID | None = None,
+        is_held: bool = False,
     ) -> "Approval":
         """Ask for approval of a tool call. ``params`` must be redacted already.
 
-        If an approval with this ``id`` exists, it is returned. Raises ``IllegalMove`` unless the
+        ``is_held``: a web process waits for the decision and calls `hold`. If it is lost, so is the
+        answer, and the call is denied. If an approval with this ``id`` exists, it is returned. Raises ``IllegalMove`` unless the
         run is running.
         """
         with run.locked():
@@ -82,14 +87,21 @@ class ApprovalQuerySet(TrackedQuerySet):
                 admins_only=admins_only,
                 requested_at=asked_at,
                 expires_at=asked_at + timedelta(seconds=expires_after_s),
+                held_until=hold_end() if is_held else None,
             )
 
+    def hold(self, ids: Collection[uuid.UUID]) -> None:
+        """Note that a web process still waits for these decisions. Emits no event."""
+        self.pending().filter(pk__in=ids).update(held_until=hold_end())
+
     def expire_due(self) -> int:
-        """End those that nobody has decided in time. Returns their number."""
-        due = self.pending().filter(expires_at__lte=timezone.now()).order_by("expires_at")
-        found = list(due.select_related("run__crew").defer("run__plan")[:SWEPT_AT_ONCE])
+        """End those that are too late or whose web process was lost. Returns their number."""
+        is_lost = models.Q(held_until__lt=Now())
+        due = self.pending().filter(is_lost | models.Q(expires_at__lte=timezone.now()))
+        due = due.select_related("run__crew").defer("run__plan").order_by("expires_at")
+        found = list(due[:SWEPT_AT_ONCE])
         for approval in found:
-            approval.expire()
+            approval.expire("" if approval.left_s <= 0 else LOST)
         return len(found)
 
     def count_of(self, crew: Crew) -> int:
@@ -124,6 +136,10 @@ class Approval(TrackedModel):
     decided_at = models.DateTimeField(null=True)
     by = models.CharField(max_length=200, blank=True, help_text="A user or an API key.")
     note = models.CharField(max_length=NOTE_LIMIT, blank=True)
+    # When the web process that keeps the program waiting counts as lost, by the database's clock.
+    held_until = models.DateTimeField(null=True, editable=False)
+
+    UNTOLD = frozenset({"held_until"})
 
     objects = ApprovalQuerySet.as_manager()
 
@@ -221,6 +237,11 @@ class Approval(TrackedModel):
         """As ``locked``, but first locks the run's row: the events are on the run's stream."""
         with self.run.locked(), self.locked():
             yield
+
+
+def hold_end() -> models.expressions.Combinable:
+    """The database's time at which a web process that is not heard of counts as lost."""
+    return Now() + timedelta(seconds=settings.RUN_LEASE_S)
 
 
 def digest_of(agent_id: str, tool: str, params: dict[str, Any]) -> str:

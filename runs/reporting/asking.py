@@ -106,7 +106,7 @@ def request(
     try:
         return Approval.objects.request(
             id=uuid4(), run=run, agent_id=slug, task_id=_task(reported, task_id),
-            **_shown(tool, params), **terms,
+            is_held=True, **_shown(tool, params), **terms,
         )  # fmt: skip
     except IllegalMove as error:
         raise Unaskable(str(error)) from error
