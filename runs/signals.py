@@ -12,7 +12,7 @@ from django.dispatch import receiver
 
 from crews.models import Crew, Organization
 from runs import audit, metrics
-from runs.execution import dispatch, presence, reaper
+from runs.execution import budget_starts, dispatch, presence, reaper
 from runs.models import Approval, Control, Run, ToolExecution
 from runs.models.run_queryset import run_requested
 from runs.reporting.otlp import ending
@@ -37,7 +37,8 @@ def control_saved(instance: Control, created: bool, raw: bool, **kwargs: Any) ->
 
 
 @receiver(run_requested)
-def announce_requested(run: Run, **kwargs: Any) -> None:
+def requested(run: Run, **kwargs: Any) -> None:
+    budget_starts.admit(run)
     dispatch.run_requested(run)
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Value
 
 from crews.models import Agent, Crew, Task
+from crews.models.budget import AtLimit, Period
 from realtime.sockets.snapshots import (
     executions_of,
     handoffs_of,
@@ -166,14 +167,21 @@ def usage_of(runs: Iterable[Run]) -> Usage:
     return Usage(**totals)
 
 
-def start_refusal(crew: Crew, *, has_tasks: bool, may_operate: bool, worker_alive: bool) -> str:
-    """The reason why Start is disabled, for people; empty if it is not."""
+def start_refusal(
+    crew: Crew, *, has_tasks: bool, may_operate: bool, worker_alive: bool, budget_used_up: str = ""
+) -> str:
+    """The reason why Start is disabled, for people; empty if it is not.
+
+    ``budget_used_up``: what becomes of a new run today, see `budget_starts.of_new_run`.
+    """
     if not may_operate:
         return "You watch this crew. Operators and admins of its organization start runs."
     if not crew.is_active:
         return "The crew is deactivated."
     if not has_tasks:
         return "The crew has no task yet."
+    if budget_used_up and crew.at_limit(Period.DAY) == AtLimit.CANCEL:
+        return budget_used_up
     if not worker_alive:
         return "No worker is running to carry it out."
     return ""

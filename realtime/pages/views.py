@@ -25,6 +25,7 @@ from structlog.contextvars import bind_contextvars
 from crews.demo.reported import is_offered_for
 from crews.models import Crew, Organization, Role, Task
 from realtime.pages.crew_page import CrewPage, start_refusal, usage_of
+from runs.execution import budget_amounts, budget_starts
 from runs.models import Run, Worker
 from runs.pages import budget_rows
 from runs.pages.run_window import is_id
@@ -78,11 +79,14 @@ def crew(request: HttpRequest, pk: UUID) -> HttpResponse:
     page = CrewPage(crew)
     runs = list(Run.objects.visible_to(request.user).for_lists().filter(crew=crew)[:RUNS_ON_CREW])
     worker_alive = Worker.objects.alive().exists()
+    day = budget_amounts.of_day(crew, timezone.now())
+    budget_used_up = budget_starts.of_new_run(crew, day)
     refusal = start_refusal(
         crew,
         has_tasks=bool(page.tasks),
         may_operate=crew.may_operate,
         worker_alive=worker_alive,
+        budget_used_up=budget_used_up,
     )
     context = {
         "crew": crew,
@@ -90,7 +94,8 @@ def crew(request: HttpRequest, pk: UUID) -> HttpResponse:
         "runs": runs,
         "replay_run": _run_to_replay(request, crew, runs),
         "usage": usage_of(runs),
-        "budget": budget_rows.of_day(crew, timezone.now()),
+        "budget": budget_rows.of_day(day),
+        "budget_used_up": budget_used_up,
         "has_same_shape": request.headers.get("X-Fragment") == page.shape,
         # Nothing is planned here: a program decides what its runs do.
         "is_reported": not page.tasks and any(run.is_reported for run in runs[:1]),

@@ -6,7 +6,7 @@ minutes count without any event, and a run may use a little more than its budget
 
 import logging
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -22,9 +22,9 @@ from crews.audit_actor import Actor, Way, acting_as
 from crews.models import Crew
 from crews.models.budget import AtLimit, Period, is_limited
 from crews.tracking import IllegalMove
-from runs.execution import budget_use
+from runs.execution import budget_amounts, budget_use
 from runs.execution.background import Looking
-from runs.execution.budget_use import Use
+from runs.execution.budget_amounts import Amount, compared
 from runs.models import BudgetAlert, Control, Run
 from runs.models.run_queryset import RunQuerySet
 
@@ -75,7 +75,7 @@ def look(now: datetime | None = None) -> int:
             continue
         try:
             with bound_contextvars(**run.log_ids):
-                done += _settle(run, now)
+                done += settle(run, now)
         except Run.DoesNotExist:
             continue
         except (OperationalError, InterfaceError):  # the others could not be changed either
@@ -102,7 +102,8 @@ def _found(runs: Collection[Run], now: datetime) -> Iterator[tuple[Run, list[Fin
             days[run.crew_id] = _of_day(run.crew, now)
         found = []
         if run.status == Run.Status.RUNNING and run.pk in uses:
-            found += _compared(run.crew, Period.RUN, uses[run.pk], run.created_at)
+            amounts = compared(run.crew.budget(Period.RUN), uses[run.pk])
+            found += _findings(Period.RUN, amounts, run.created_at)
         # A run that waits uses nothing: it is not warned, only kept from its start.
         is_queued = run.status == Run.Status.QUEUED
         found += [one for one in days[run.crew_id] if one.level == EXCEEDED or not is_queued]
@@ -110,18 +111,14 @@ def _found(runs: Collection[Run], now: datetime) -> Iterator[tuple[Run, list[Fin
 
 
 def _of_day(crew: Crew, now: datetime) -> list[Finding]:
-    limits = crew.budget(Period.DAY)
-    if not limits:
-        return []
-    use = budget_use.of_day(crew, [*limits], now)
-    return list(_compared(crew, Period.DAY, use, crew.day_start(now)))
+    amounts = budget_amounts.of_day(crew, now)
+    return list(_findings(Period.DAY, amounts, crew.day_start(now)))
 
 
-def _compared(crew: Crew, period: str, use: Use, since: datetime) -> Iterator[Finding]:
-    for measure, limit in crew.budget(period).items():
-        used = use.of(measure)
-        if used is not None and (level := budget_use.level_of(used, limit)):
-            yield Finding(period, measure, level, since, limit, used)
+def _findings(period: str, amounts: Iterable[Amount], since: datetime) -> Iterator[Finding]:
+    for one in amounts:
+        if one.used is not None and one.level:
+            yield Finding(period, one.measure, one.level, since, one.limit, one.used)
 
 
 def _is_settled(run: Run, found: Collection[Finding], alerts: Collection[BudgetAlert]) -> bool:
@@ -145,7 +142,7 @@ def _differences(
     )
 
 
-def _settle(run: Run, now: datetime) -> bool:
+def settle(run: Run, now: datetime) -> bool:
     """Under the lock of the run: note what is new, and ask for what follows from it, once."""
     actor = Actor(Way.SYSTEM, f"budget of {run.crew}")
     with acting_as(actor), run.locked():

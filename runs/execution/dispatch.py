@@ -56,9 +56,7 @@ def waiting(longer_than: timedelta) -> RunQuerySet:
     # The clock of the process that created the run may be ahead of the database's clock.
     just_made = Q(created_at__range=(due, Now()))
     full = [line.crew_id for line in turns.lines() if line.full]
-    return Run.objects.filter(status=Run.Status.QUEUED).exclude(
-        just_made | Q(announced_at__gte=due) | Q(crew__in=full)
-    )
+    return Run.objects.waiting().exclude(just_made | Q(announced_at__gte=due) | Q(crew__in=full))
 
 
 def run_requested(run: Run) -> None:
@@ -66,7 +64,13 @@ def run_requested(run: Run) -> None:
 
 
 def run_saved(run: Run, changed: Collection[str]) -> None:
-    """A run that has ended frees a place for one other run, which may have no message left."""
+    """A run that has ended frees a place for one other run, which may have no message left.
+
+    One that was resumed in the queue may have none left either.
+    """
+    was_paused = run.loaded.get("pause_requested") and not run.pause_requested
+    if run.status == Run.Status.QUEUED and was_paused and "pause_requested" in changed:
+        transaction.on_commit(partial(announce, run))
     was_running = run.loaded.get("status") == Run.Status.RUNNING
     if was_running and run.is_over and "status" in changed:
         crew = Crew.objects.unscoped().filter(pk=run.crew_id)

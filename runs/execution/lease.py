@@ -40,7 +40,7 @@ class Lease:
         self._over = threading.Event()
         self._cancelled = threading.Event()
         self._lost = threading.Event()
-        self.pause_requested = run.pause_requested  # it may have been paused in the queue
+        self.pause_requested = run.pause_requested  # a helper's run may be paused already
         keep = partial(copy_context().run, self._keep)  # its log lines also carry the run's ids
         self._thread = threading.Thread(target=keep, name=f"lease-{run.pk}", daemon=True)
 

@@ -7,6 +7,8 @@ organization with a waiting run starts one.
 
 `max_active_runs` of an organization or a crew limits how many of its runs are running. Claims are
 decided one at a time, so that no two of them take the same place.
+
+A run that is paused in the queue is passed over until it is resumed.
 """
 
 from collections import defaultdict
@@ -65,7 +67,7 @@ def lines(organizations: Collection | None = None) -> list[Line]:
     runs = Run.objects.unscoped().order_by()
     if organizations is not None:
         runs = runs.filter(crew__organization__in=organizations)
-    queued = runs.filter(status=Run.Status.QUEUED).values_list(
+    queued = runs.waiting().values_list(
         *("crew", "crew__name", "crew__turn", "crew__max_active_runs"),
         *("crew__organization", "crew__organization__name", "crew__organization__turn"),
         "crew__organization__max_active_runs",
@@ -125,7 +127,7 @@ def may_start(organization_id: UUID) -> Iterator[Run]:
 
 
 def _queued(line: Line):
-    runs = Run.objects.unscoped().filter(crew=line.crew_id, status=Run.Status.QUEUED)
+    runs = Run.objects.unscoped().waiting().filter(crew=line.crew_id)
     return runs.order_by("created_at", "pk")
 
 

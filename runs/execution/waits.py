@@ -40,7 +40,7 @@ class Waits:
         self._by_organization: dict[int, dict[UUID, Wait]] = {}
 
     def of(self, run: Run) -> Wait | None:
-        """Return the wait, or ``None`` if the run is not queued any more."""
+        """Return the wait, or ``None`` if the run is paused or not queued any more."""
         queued = run.status == Run.Status.QUEUED
         return self.find(run.pk, run.status, run.crew.organization_id) if queued else None
 
@@ -56,7 +56,7 @@ class Waits:
 def _read(organization_id: int) -> dict[UUID, Wait]:
     lines = turns.lines([organization_id])
     queued: dict[UUID, list[UUID]] = {line.crew_id: [] for line in lines}
-    runs = Run.objects.unscoped().filter(status=Run.Status.QUEUED, crew__in=queued)
+    runs = Run.objects.unscoped().waiting().filter(crew__in=queued)
     if lines:
         for pk, crew_id in runs.order_by("created_at", "pk").values_list("pk", "crew"):
             queued[crew_id].append(pk)

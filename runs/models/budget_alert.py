@@ -83,7 +83,7 @@ class BudgetAlert(TrackedModel):
     @property
     def used_of_limit(self) -> str:
         """``4 of 3 tool calls``, ``2.5 of 3 USD``."""
-        return f"{number(self.used, self.measure)} of {amount(self.limit, self.measure)}"
+        return used_of_limit(self.used, self.limit, self.measure)
 
     @property
     def key(self) -> tuple[str, str, str, object]:
@@ -92,6 +92,10 @@ class BudgetAlert(TrackedModel):
     def clear(self) -> None:
         self.cleared_at = timezone.now()
         self.save(update_fields=["cleared_at"])
+
+
+def used_of_limit(used: Decimal, limit: Decimal, measure: str) -> str:
+    return f"{number(used, measure)} of {amount(limit, measure)}"
 
 
 def amount(value: Decimal, measure: str) -> str:

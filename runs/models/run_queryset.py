@@ -36,6 +36,10 @@ class RunQuerySet(TrackedQuerySet):
     def active(self) -> Self:
         return self.filter(status__in=self.model.ACTIVE)
 
+    def waiting(self) -> Self:
+        """The queued runs that a worker may take: those that are not paused."""
+        return self.filter(status=self.model.Status.QUEUED, pause_requested=False)
+
     def for_lists(self) -> Self:
         """Newest first, with all that a list shows, without columns that may have megabytes."""
         runs = self.select_related("crew", "started_by", "reported").defer("plan", "remains")
@@ -68,8 +72,8 @@ class RunQuerySet(TrackedQuerySet):
         """Request a run of ``crew``. ``trigger``: see `RunRecord.Trigger`.
 
         If the same user or API key gave the idempotency key before, that run is returned. Raises
-        ``IllegalMove`` for a crew that is deactivated or has no task, and for an idempotency key
-        that was given for another run, of any crew. With a ``parent`` it is a retry: request
+        ``IllegalMove`` for a crew that is deactivated, has no task or has used up its day's
+        budget, and for an idempotency key that was given for another run, of any crew. With a ``parent`` it is a retry: request
         retries with ``Run.run_again``.
         """
         with transaction.atomic():

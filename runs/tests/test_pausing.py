@@ -156,16 +156,12 @@ def test_a_pause_takes_effect_before_the_next_step(begin):
     assert (workspace_of(work.run.pk) / "second").exists()
 
 
-def test_a_run_that_is_paused_in_the_queue_begins_no_task(acme, begin):
+def test_a_run_that_is_paused_in_the_queue_is_taken_when_it_resumes(acme, begin):
     run = Run.objects.create(crew=acme.crew)
-    pause = controls.ask(run, "pause")
-    work = Work(run)
-    eventually(applied(pause))
-    assert not run.task_executions.exists()
-    run.refresh_from_db()
-    assert (run.status, run.paused_at is None) == ("running", False)
+    controls.ask(run, "pause")
+    assert turns.claim(worker="w") is None
     controls.ask(run, "resume")
-    assert work.end().status == "succeeded"
+    assert Work(run).end().status == "succeeded"
 
 
 def test_a_paused_run_whose_worker_loses_it_ends(begin):

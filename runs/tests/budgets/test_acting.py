@@ -72,8 +72,8 @@ def test_two_schedulers_at_once_ask_once(run, limit):
     work(run, tools=2)
     other = Run.objects.select_related("crew").get(pk=run.pk)
     now = timezone.now()
-    assert budgets._settle(run, now)
-    budgets._settle(other, now)  # it had looked before the first one acted
+    assert budgets.settle(run, now)
+    budgets.settle(other, now)  # it had looked before the first one acted
     assert asked(run) == [("cancel", "the budget", "requested")]
     assert BudgetAlert.objects.count() == 1
 
@@ -94,7 +94,7 @@ def test_a_run_that_has_ended_is_left_alone(run, limit, look):
     before = Run.objects.select_related("crew").get(pk=run.pk)
     run.finish("succeeded")
     assert look() == 0
-    assert not budgets._settle(before, timezone.now())  # it had looked before the end
+    assert not budgets.settle(before, timezone.now())  # it had looked before the end
     assert asked(run) == []
 
 
@@ -141,7 +141,7 @@ def test_a_fault_with_one_run_does_not_keep_the_others(acme, limit, look, monkey
     first, second = acme.start_run(), acme.start_run()
     work(first, tools=2)
     work(second, tools=2)
-    settle = budgets._settle
+    settle = budgets.settle
 
     def fails(run: Run, now) -> bool:
         if run == first:
@@ -149,7 +149,7 @@ def test_a_fault_with_one_run_does_not_keep_the_others(acme, limit, look, monkey
         return settle(run, now)
 
     with monkeypatch.context() as patched:
-        patched.setattr(budgets, "_settle", fails)
+        patched.setattr(budgets, "settle", fails)
         look()
     assert (asked(first), len(asked(second))) == ([], 1)
     look()

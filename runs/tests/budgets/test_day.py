@@ -47,9 +47,9 @@ def test_the_runs_of_a_day_count_together_and_active_ones_are_cancelled(acme, li
 def test_a_run_that_waits_does_not_start(acme, limit, look):
     limit(day_tool_calls=1)
     first = acme.start_run()
+    run = Run.objects.request(crew=acme.crew, user=acme.operator)
     work(first, tools=2)
     first.finish("succeeded")
-    run = Run.objects.request(crew=acme.crew, user=acme.operator)
     look()
     run.refresh_from_db()
     assert (run.status, run.reason) == ("cancelled", "cancelled")

@@ -1,0 +1,46 @@
+"""The limits of a run or of a crew's day, each with how much of it is used."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from crews.models import Crew
+from crews.models.budget import Period
+from runs.execution import budget_use
+from runs.execution.budget_use import Use
+from runs.models import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """``used``: None if it is unknown. ``left_out``: model calls that have not reported it."""
+
+    measure: str
+    limit: Decimal
+    used: Decimal | None
+    left_out: int
+
+    @property
+    def level(self) -> str:
+        """``warning``, ``exceeded`` or ``""``."""
+        return "" if self.used is None else budget_use.level_of(self.used, self.limit)
+
+
+def of_run(run: Run, now: datetime) -> list[Amount]:
+    """What the run has used of the limits that its crew has now."""
+    if not (limits := run.crew.budget(Period.RUN)):
+        return []
+    return list(compared(limits, budget_use.of_runs([run], [*limits], now)[run.pk]))
+
+
+def of_day(crew: Crew, now: datetime) -> list[Amount]:
+    """What the crew has used since its day began."""
+    if not (limits := crew.budget(Period.DAY)):
+        return []
+    return list(compared(limits, budget_use.of_day(crew, [*limits], now)))
+
+
+def compared(limits: dict[str, Decimal], use: Use) -> Iterator[Amount]:
+    for measure, limit in limits.items():
+        yield Amount(measure, limit, use.of(measure), use.left_out(measure))
