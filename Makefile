@@ -59,6 +59,7 @@ lint: setup-dev ## style, types, imports between apps and packages, missing migr
 	$(RUN) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
 	$(RUN) manage.py makemigrations --check --dry-run
 	npm run --silent typecheck
+	npm run --silent typecheck-react
 	npm run --silent check
 
 test-js: setup-dev ## the browser client's tests

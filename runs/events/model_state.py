@@ -1,6 +1,6 @@
 """The model calls and handoffs of a crew's graph: open calls, totals of the ended ones.
 
-``realtime/static/realtime/pages/model_state.js`` does in the browser the same.
+``realtime/static/realtime/state/model_state.js`` does in the browser the same.
 """
 
 from collections.abc import Collection

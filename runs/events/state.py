@@ -1,6 +1,6 @@
 """The state of a crew that a sequence of events describes: for terminal, pages and time travel.
 
-``realtime/static/realtime/pages/crew_state.js`` does in the browser the same as ``CrewState`` here.
+``realtime/static/realtime/state/crew_state.js`` does in the browser the same as ``CrewState`` here.
 Both are tested with the same sequences, in ``runs/tests/events/vectors.json``.
 """
 

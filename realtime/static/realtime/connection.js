@@ -1,3 +1,4 @@
+import { UNAUTHORIZED } from "./close_codes.js";
 import { PACKED, unpacked } from "./message_pack.js";
 import { RenderTime } from "./render_time.js";
 import { renewalDelay } from "./token.js";
@@ -28,6 +29,17 @@ const OPEN = 1;
  */
 function silenceAllowed(heartbeat) {
   return heartbeat * 1000 * SILENCE_HEARTBEATS + SILENCE_GRACE_MS;
+}
+
+/**
+ * An error with `refused` is final, as a 4401 of the server; after any other, a later attempt may
+ * get a token.
+ * @param {any} error
+ * @returns {Loss}
+ */
+function noToken(error) {
+  if (error?.refused) return { code: UNAUTHORIZED, reason: error.message };
+  return { reason: `no token: ${error}` };
 }
 
 /**
@@ -84,7 +96,7 @@ export class Connection {
     } else {
       this.#askToken(this.#renewing).then(
         (token) => this.#dial(token),
-        (error) => this.#lose({ reason: `no token: ${error}` }),
+        (error) => this.#lose(noToken(error)),
       );
     }
   }

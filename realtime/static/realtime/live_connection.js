@@ -32,6 +32,7 @@ export class LiveConnection {
   #url;
   #token;
   #WebSocket;
+  #msgpack;
   #log;
   /** @type {Connection | undefined} */
   #connection;
@@ -56,14 +57,15 @@ export class LiveConnection {
 
   /**
    * @param {Token | null} [token]
-   * @param {Pick<Options, "url" | "WebSocket" | "log"> & {session?: string}} [options]  `session`:
+   * @param {Pick<Options, "url" | "WebSocket" | "log" | "msgpack"> & {session?: string}} [options]  `session`:
    *   the server refuses the connection if the browser has another session
    */
-  constructor(token, { url, WebSocket = globalThis.WebSocket, log, session } = {}) {
+  constructor(token, { url, WebSocket = globalThis.WebSocket, log, msgpack, session } = {}) {
     if (!WebSocket) throw new TypeError("No WebSocket here: pass options.WebSocket.");
     this.#url = `${baseUrl(url)}/ws/live${session ? `?session=${encodeURIComponent(session)}` : ""}`;
     this.#token = token;
     this.#WebSocket = WebSocket;
+    this.#msgpack = msgpack;
     this.#log = logger("LiveWS", log);
     this.WebSocket = socketsOn(this);
   }
@@ -127,10 +129,15 @@ export class LiveConnection {
       token: this.#token,
       renew: this.#renew,
       WebSocket: this.#WebSocket,
+      msgpack: this.#msgpack,
     };
     this.#connection = new Connection(to, {
       onAccepted: () => this.#accepted(),
-      onFrame: (frame, data) => this.#receive(/** @type {Named} */ (frame), String(data)),
+      onFrame: (frame, data) => {
+        // The sockets on it read text.
+        const text = typeof data === "string" ? data : JSON.stringify(frame);
+        this.#receive(/** @type {Named} */ (frame), text);
+      },
       onLost: (loss) => this.#lose(loss),
       log: this.#log,
     });

@@ -7,7 +7,8 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /**
  * A fixed token, or a function that returns a token or a promise of one. `renew` is true if the
  * last one was refused or is about to expire: then return no cached token. Without a token only the
- * session cookie is used.
+ * session cookie is used. If it throws an error whose `refused` is true, the socket fails as after a
+ * 4401; after any other error it tries again.
  * @typedef {string | null | undefined} TokenAnswer
  * @typedef {string | ((request: {renew: boolean}) => TokenAnswer | Promise<TokenAnswer>)} Token
  */
@@ -27,6 +28,16 @@ export function renewalDelay(jwt, now = Date.now()) {
   if (typeof iat === "number") left = Math.min(left, (exp - iat) * 1000);
   if (left <= 0) return undefined;
   return Math.min(Math.max(left - RENEW_BEFORE_MS, left * RENEW_AT_LIFE), LONGEST_TIMER_MS);
+}
+
+/**
+ * When to replace a token that has just been issued, whatever our clock says.
+ * @param {string} jwt
+ * @returns {number} milliseconds from now; 0 if its lifetime is unknown
+ */
+export function lifeBeforeRenewal(jwt) {
+  const { iat } = claims(jwt);
+  return (typeof iat === "number" && renewalDelay(jwt, iat * 1000)) || 0;
 }
 
 /**

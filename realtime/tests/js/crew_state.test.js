@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { CrewState } from "../../static/realtime/pages/crew_state.js";
+import { CrewState } from "../../static/realtime/state/crew_state.js";
 
 /**
  * @param {"tool_start" | "tool_progress" | "tool_end"} type

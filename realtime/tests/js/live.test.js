@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
+import * as msgpack from "@msgpack/msgpack";
+
+import { LiveConnection } from "../../static/realtime/live_connection.js";
 import { streamOf } from "../../static/realtime/stream_socket.js";
-import { GraphWebSocket, MissionWebSocket } from "../../static/realtime/websocket.js";
-import { FakeWebSocket, hello, settled, stopTime } from "./fake_websocket.js";
+import { GraphWebSocket, MissionWebSocket, RunWebSocket } from "../../static/realtime/websocket.js";
+import { FakeWebSocket, fakeOptions, hello, settled, stopTime } from "./fake_websocket.js";
 import { jwt } from "./jwt.js";
 import { connected, event, soon } from "./live_sockets.js";
 
@@ -217,4 +220,26 @@ test("addresses of sockets are names of streams", () => {
   assert.equal(streamOf("ws://s/ws/graph"), "graph");
   assert.equal(streamOf("ws://s/ws/mission"), "mission");
   assert.throws(() => streamOf("ws://s/ws/metrics"), TypeError);
+});
+
+test("with MessagePack, sockets on the connection get the same frames", () => {
+  const { options } = fakeOptions();
+  const live = new LiveConnection("j.w.t", { ...options, msgpack });
+  const run = new RunWebSocket("r1", null, { ...options, WebSocket: live.WebSocket });
+  /** @type {any[]} */
+  const seen = [];
+  run.subscribe((message) => seen.push(message));
+  run.connect();
+  soon();
+  const wire = FakeWebSocket.last;
+  assert.deepEqual(wire.protocols, ["token", "j.w.t", "crewops.msgpack"]);
+  wire.protocol = "crewops.msgpack";
+  wire.readyState = 1;
+  /** @type {any[]} */
+  const sent = [];
+  wire.send = (data) => void sent.push(msgpack.decode(/** @type {any} */ (data)));
+  const frames = [WELCOME, hello("run:r1", 1), event("r1", 1)];
+  for (const frame of frames) wire.onmessage?.({ data: msgpack.encode(frame).slice().buffer });
+  assert.deepEqual(sent, [{ type: "subscribe", streams: [{ stream: "run:r1" }] }]);
+  assert.deepEqual(seen, [event("r1", 1)]);
 });

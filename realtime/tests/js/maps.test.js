@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "node:test";
 
-import { CrewState } from "../../static/realtime/pages/crew_state.js";
+import { CrewState } from "../../static/realtime/state/crew_state.js";
 
 const STATIC = fileURLToPath(new URL("../../static/realtime/", import.meta.url));
 const NAMES = ["constructor", "__proto__", "toString", "valueOf", "hasOwnProperty"];

@@ -8,7 +8,7 @@
 
 import { text } from "node:stream/consumers";
 
-import { CrewState } from "../../static/realtime/pages/crew_state.js";
+import { CrewState } from "../../static/realtime/state/crew_state.js";
 
 /** @import {GraphMessage, RunMessage} from "../../static/realtime/frames.js"; */
 /** @typedef {{snapshot: GraphMessage, events: any[], active: Record<string, RunMessage[]>}} Step */

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 
-import { CrewState } from "../../static/realtime/pages/crew_state.js";
+import { CrewState } from "../../static/realtime/state/crew_state.js";
+import { RunState } from "../../static/realtime/state/run_state.js";
 
 const VECTORS = new URL("../../../runs/tests/events/vectors.json", import.meta.url);
 const CHECKPOINTS = new URL("checkpoints.json", VECTORS);
@@ -35,6 +36,11 @@ function shown(state) {
     handoff.message,
   ]);
   return [...agents, usage.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)), handoffs];
+}
+
+/** As the server saves a state. @param {string} _key @param {unknown} value */
+function asObjects(_key, value) {
+  return value instanceof Map ? Object.fromEntries(value) : value;
 }
 
 /**
@@ -71,4 +77,29 @@ test("from a state that the server has saved, it goes on as if it had seen all f
     const seen = frames.slice(count).map((/** @type {any} */ frame) => apply(state, frame));
     assert.deepEqual(seen, expected.slice(count), JSON.stringify([count, frames]));
   }
+});
+
+test("the browser's state of a run is the server's, after every sequence", async () => {
+  const vectors = JSON.parse(await readFile(VECTORS, "utf8"));
+  const saved = JSON.parse(await readFile(CHECKPOINTS, "utf8"));
+  let compared = 0;
+  for (const [number, [frames]] of vectors.entries()) {
+    const [count, checkpoint] = saved[number];
+    /** @type {Map<string, RunState>} */
+    const runs = new Map();
+    for (const frame of frames.slice(0, count)) {
+      if (/^(tool_|llm_|handoff|snapshot)/.test(frame.type)) continue;
+      if (frame.stream?.startsWith("graph:")) continue;
+      const id = frame.run_id ?? frame.stream.slice("run:".length);
+      // The crew's state has a run from its first `boot` or `reset`.
+      if (frame.type === "boot" || frame.type === "reset") runs.set(id, new RunState());
+      runs.get(id)?.apply(frame);
+    }
+    for (const [id, expected] of Object.entries(checkpoint.runs)) {
+      const seen = JSON.parse(JSON.stringify(runs.get(id), asObjects));
+      assert.deepEqual(seen, expected, JSON.stringify(frames.slice(0, count)));
+      compared += 1;
+    }
+  }
+  assert.ok(compared > 100, `only ${compared} runs`);
 });

@@ -3,8 +3,8 @@
 import { showCalls } from "./model_calls_view.js";
 import { duration } from "./times.js";
 
-/** @import {AgentState, CrewState, Execution, Task} from "./crew_state.js"; */
-/** @import {ModelCall} from "./model_state.js"; */
+/** @import {AgentState, CrewState, Execution, Task} from "../state/crew_state.js"; */
+/** @import {ModelCall} from "../state/model_state.js"; */
 
 /** Shows the agents' states in their elements. Output of tools is shown as text, never as HTML. */
 export class AgentsView {

@@ -4,7 +4,7 @@ import { GraphWebSocket, MissionWebSocket } from "../websocket.js";
 import { AgentsView } from "./agents_view.js";
 import { updateCount } from "./approvals_count.js";
 import { showStatus } from "./crew_status.js";
-import { CrewState } from "./crew_state.js";
+import { CrewState } from "../state/crew_state.js";
 import { GraphView } from "./graph_view.js";
 import { showLive } from "./live_mark.js";
 import { PageSocket } from "./page_socket.js";
@@ -14,7 +14,7 @@ import { followRuns } from "./run_rows.js";
 import { startingHere } from "./start_run.js";
 import { toolEnded, toolStarted } from "./toasts.js";
 
-/** @import {AgentState} from "./crew_state.js"; */
+/** @import {AgentState} from "../state/crew_state.js"; */
 /** @import {Recording} from "./recording.js"; */
 
 const live = /** @type {HTMLElement} */ (document.getElementById("live"));

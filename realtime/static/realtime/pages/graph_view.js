@@ -6,7 +6,7 @@ import { routing } from "./graph_routes.js";
 
 /** @import {Plan, Shape} from "./graph_layout.js"; */
 /** @import {Point} from "./graph_grid.js"; */
-/** @import {AgentState} from "./crew_state.js"; */
+/** @import {AgentState} from "../state/crew_state.js"; */
 
 /** @typedef {{path: SVGElement, state: AgentState}} Edge  one element each: there may be hundreds */
 

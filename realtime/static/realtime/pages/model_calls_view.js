@@ -2,7 +2,7 @@
 
 import { duration } from "./times.js";
 
-/** @import {ModelCall} from "./model_state.js"; */
+/** @import {ModelCall} from "../state/model_state.js"; */
 
 /**
  * Makes the calls in `slot` those of the agent. They come before its tools.

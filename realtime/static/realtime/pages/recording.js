@@ -1,9 +1,9 @@
 /** A run's past, from the server: from when to when it is known, and the state at any moment. */
 
-import { CrewState } from "./crew_state.js";
+import { CrewState } from "../state/crew_state.js";
 
 /** @import {GraphMessage, RunMessage} from "../frames.js"; */
-/** @import {SavedState} from "./saved_state.js"; */
+/** @import {SavedState} from "../state/saved_state.js"; */
 
 /**
  * @typedef {[string, "error" | "handoff" | "approval", string]} Mark  time, kind, label

@@ -9,6 +9,11 @@ export class AgentNames {
   /** Parents by run and agent. @type {Map<string, Map<string, string>>} */
   #parents = new Map();
 
+  /** The agents that snapshots and runs have named. @returns {string[]} */
+  get ids() {
+    return [...this.#agents.keys()];
+  }
+
   /**
    * @param {string} agent
    * @returns {Identity}

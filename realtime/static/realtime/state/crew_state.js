@@ -30,7 +30,6 @@ const STATE_OF_TASK = new Map([
  * one, as in the server's snapshot.
  */
 export class CrewState {
-  #tools = new ToolCalls();
   #waiting = new Waiting();
   /** Tasks by run and id, in the order of their start.
    * @type {Map<string, {over: boolean, tasks: Map<string, Task>}>} */
@@ -39,6 +38,7 @@ export class CrewState {
    * @type {Map<string, AgentState>} */
   #told = new Map();
   names = new AgentNames();
+  tools = new ToolCalls();
   /** Model calls, their totals, and handoffs. */
   model = new ModelState();
 
@@ -66,14 +66,14 @@ export class CrewState {
         this.#snapshot(message, now);
         break;
       case "tool_start":
-        this.#tools.add(message, begunAt);
+        this.tools.add(message, begunAt);
         break;
       case "tool_end":
         this.#told.set(message.agent_id, message.status === "success" ? "done" : "error");
-        this.#tools.report(message, now);
+        this.tools.report(message, now);
         break;
       case "tool_progress":
-        this.#tools.report(message, now);
+        this.tools.report(message, now);
         break;
     }
   }
@@ -86,7 +86,7 @@ export class CrewState {
     this.#byAgent = undefined;
     this.names.restore(saved);
     this.model.restore(saved.model);
-    this.#tools.restore(saved.executions);
+    this.tools.restore(saved.executions);
     this.#told = new Map(Object.entries(saved.reported));
     this.#runs = runsOf(saved);
     this.#waiting.restore(saved);
@@ -160,6 +160,11 @@ export class CrewState {
     return running.length ? running : own.slice(-1);
   }
 
+  /** Every agent that the events have named. @returns {string[]} */
+  get agents() {
+    return [...new Set([...this.names.ids, ...this.#told.keys(), ...this.#index.keys()])];
+  }
+
   /**
    * The agent's open model calls, oldest first.
    * @param {string} agent
@@ -171,7 +176,7 @@ export class CrewState {
   /** Whether a tool or model call is running, so that its duration has to be updated. */
   get isBusy() {
     if (this.model.calls.size) return true;
-    return this.#tools.running.length > 0;
+    return this.tools.running.length > 0;
   }
 
   /**
@@ -191,7 +196,7 @@ export class CrewState {
       agents.map(({ agent_id, state }) => [agent_id, /** @type {AgentState} */ (state)]),
     );
     this.names.snapshot(agents);
-    this.#tools.snapshot(executions, now);
+    this.tools.snapshot(executions, now);
     this.#forgetRuns();
   }
 
@@ -202,7 +207,7 @@ export class CrewState {
 
   /** @param {string} runId */
   #hears(runId) {
-    return this.model.knows(runId) || this.#tools.all.some(({ run_id }) => run_id === runId);
+    return this.model.knows(runId) || this.tools.all.some(({ run_id }) => run_id === runId);
   }
 
   /** @param {string} runId */
@@ -218,9 +223,9 @@ export class CrewState {
    */
   #forgetEnded(runId) {
     this.#forgetRuns();
-    const open = [...this.#tools.running, ...this.model.calls.values()];
+    const open = [...this.tools.running, ...this.model.calls.values()];
     const active = new Set([runId, ...this.#runs.keys(), ...open.map(({ run_id }) => run_id)]);
-    this.#tools.keep(active);
+    this.tools.keep(active);
     this.model.keep(active);
     this.#told.clear();
     this.names.keep((id) => this.#runs.has(id));
@@ -239,7 +244,7 @@ export class CrewState {
   get #index() {
     if (this.#byAgent) return this.#byAgent;
     const tasks = [...this.#runs.values()].flatMap((run) => [...run.tasks.values()]);
-    this.#byAgent = byAgent(tasks, this.#tools.all, [...this.model.calls.values()]);
+    this.#byAgent = byAgent(tasks, this.tools.all, [...this.model.calls.values()]);
     return this.#byAgent;
   }
 }

@@ -1,0 +1,2 @@
+declare module "react-reconciler";
+declare module "react-reconciler/constants.js";
