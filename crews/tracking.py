@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, ClassVar, NoReturn, Self
 
 from django.db import models, transaction
@@ -99,10 +100,11 @@ class TrackedModel(OwnedModel):
 
         For receivers of ``post_save``.
         """
+        own, loaded = self.__dict__, self.loaded
         return {
-            field.name
-            for field in self._fields(update_fields)
-            if self.loaded.get(field.attname) != getattr(self, field.attname)
+            name
+            for name, attname in _names(type(self), _named(update_fields))
+            if loaded.get(attname) != (own[attname] if attname in own else getattr(self, attname))
         }
 
     @contextmanager
@@ -129,21 +131,39 @@ class TrackedModel(OwnedModel):
 
     def _make_storable(self, update_fields: Any) -> None:
         """Make the text of a tool or a person storable, so that the save does not fail."""
-        for field in self._fields(update_fields):
-            if isinstance(field, TEXT_FIELDS) and field.attname in self.__dict__:
-                setattr(self, field.attname, storable(getattr(self, field.attname)))
+        own = self.__dict__
+        for attname in _texts(type(self), _named(update_fields)):
+            if own.get(attname):
+                setattr(self, attname, storable(own[attname]))
 
     def _remember(self, update_fields: Any = None) -> None:
-        deferred = self.get_deferred_fields()
-        for field in self._fields(update_fields):
-            if field.attname not in deferred:
-                self.loaded[field.attname] = getattr(self, field.attname)
+        own = self.__dict__
+        for _, attname in _names(type(self), _named(update_fields)):
+            if attname in own:  # otherwise it is deferred
+                self.loaded[attname] = own[attname]
 
-    def _fields(self, update_fields: Any) -> list[models.Field]:
-        return [
-            field
-            for field in self._meta.concrete_fields
-            if update_fields is None
-            or field.name in update_fields
-            or field.attname in update_fields
-        ]
+
+def _named(update_fields: Any) -> frozenset[str] | None:
+    return None if update_fields is None else frozenset(update_fields)
+
+
+@lru_cache(maxsize=1024)
+def _names(
+    model: type[models.Model], update_fields: frozenset[str] | None
+) -> tuple[tuple[str, str], ...]:
+    """The name and the attname of each of these fields; of all fields if ``None``."""
+    return tuple(
+        (field.name, field.attname)
+        for field in model._meta.concrete_fields
+        if update_fields is None or update_fields & {field.name, field.attname}
+    )
+
+
+@lru_cache(maxsize=1024)
+def _texts(model: type[models.Model], update_fields: frozenset[str] | None) -> tuple[str, ...]:
+    """The attnames of those that hold text."""
+    return tuple(
+        attname
+        for name, attname in _names(model, update_fields)
+        if isinstance(model._meta.get_field(name), TEXT_FIELDS)
+    )

@@ -1,14 +1,19 @@
 """Statements that write a known number of rows, or fail as a whole."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
-from django.db import connection
-from django.db.models import Field, JSONField, Model
+import msgspec
+from django.db import connection, connections
+from django.db.models import BinaryField, Field, JSONField, Model
 from django.db.models.expressions import DatabaseDefault
 
 PARAMETERS = 20_000  # of a statement, where the database has no limit of its own
 PLAIN = {str, int, float, type(None)}  # types that every column takes as they are, but JSON
+# The same for columns of PostgreSQL that are given as JSON.
+PLAIN_JSON = PLAIN | {bool, UUID, datetime}
 
 
 class Incomplete(Exception):
@@ -50,22 +55,57 @@ def insert_values(
 ) -> None:
     """Insert rows with these values of ``fields``, without making instances."""
     columns = ", ".join(f'"{field.column}"' for field in fields)
-    place = f"({', '.join(['%s'] * len(fields))})"
-    plain = [set() if isinstance(field, JSONField) else PLAIN for field in fields]
+    into = f"INSERT INTO {model._meta.db_table} ({columns})"
+    conflicts = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
     at_once = (connection.features.max_query_params or PARAMETERS) // len(fields)
     for start in range(0, len(rows), at_once):
         part = rows[start : start + at_once]
         with connection.cursor() as cursor:
-            cursor.execute(
-                f"INSERT INTO {model._meta.db_table} ({columns}) VALUES "
-                + ", ".join([place] * len(part))
-                + (" ON CONFLICT DO NOTHING" if ignore_conflicts else ""),
-                [
-                    value if type(value) in as_it_is else field.get_db_prep_save(value, connection)
-                    for row in part
-                    for field, value, as_it_is in zip(fields, row, plain, strict=True)
-                ],
-            )
+            if connection.vendor == "postgresql":
+                given = f"SELECT {columns} FROM {_recordset(model)}"
+                cursor.execute(f"{into} {given}{conflicts}", [_as_json(fields, part)])
+                continue
+            place = f"({', '.join(['%s'] * len(fields))})"
+            places = ", ".join([place] * len(part))
+            cursor.execute(f"{into} VALUES {places}{conflicts}", _prepared(fields, part))
+
+
+def _prepared(fields: Sequence[Field], rows: Sequence[Sequence[Any]]) -> list[Any]:
+    plain = [set() if isinstance(field, JSONField) else PLAIN for field in fields]
+    db = connections[connection.alias]
+    return [
+        value if type(value) in as_it_is else field.get_db_prep_save(value, db)
+        for row in rows
+        for field, value, as_it_is in zip(fields, row, plain, strict=True)
+    ]
+
+
+def _recordset(model: type[Model]) -> str:
+    """The rows of a parameter that `_as_json` makes.
+
+    So a statement has one parameter, however many rows. With one parameter for each value, most of
+    the time went into their quoting here and into the parsing of the statement in PostgreSQL.
+    """
+    return f"json_populate_recordset(CAST(NULL AS {model._meta.db_table}), %s)"
+
+
+def _as_json(fields: Sequence[Field], rows: Sequence[Sequence[Any]]) -> str:
+    """The rows as JSON objects by the names of columns, for PostgreSQL."""
+    names = [field.column for field in fields]
+    columns = [_for_json(*each) for each in zip(fields, zip(*rows, strict=True), strict=True)]
+    made = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    return msgspec.json.encode(made).decode()
+
+
+def _for_json(field: Field, values: Sequence[Any]) -> Sequence[Any]:
+    if isinstance(field, JSONField):
+        return values
+    if isinstance(field, BinaryField):
+        return [value if value is None else rf"\x{bytes(value).hex()}" for value in values]
+    return [
+        value if type(value) in PLAIN_JSON else field.get_db_prep_save(value, connection)
+        for value in values
+    ]
 
 
 def _is_given(field: Field, rows: Sequence[Model]) -> bool:
@@ -78,26 +118,21 @@ def _is_given(field: Field, rows: Sequence[Model]) -> bool:
 def update(model: type[Model], fields: Sequence[Field], rows: Sequence[Model]) -> Write:
     """Update each of ``rows`` to its values of ``fields``; the first is the primary key."""
     table, columns = model._meta.db_table, [field.column for field in fields]
-    changes = ", ".join(
-        f'"{column}" = given.column{number}' for number, column in enumerate(columns[1:], 2)
-    )
+    values = [[getattr(row, field.attname) for field in fields] for row in rows]
+    if connection.vendor == "postgresql":
+        changes = ", ".join(f'"{column}" = given."{column}"' for column in columns[1:])
+        given, parameters = _recordset(model), [_as_json(fields, values)]
+        key = columns[0]
+    else:
+        changes = ", ".join(
+            f'"{column}" = given.column{number}' for number, column in enumerate(columns[1:], 2)
+        )
+        row = f"({', '.join(['%s'] * len(fields))})"
+        given, key = f"(VALUES {', '.join([row] * len(rows))})", "column1"
+        parameters = _prepared(fields, values)
     return Write(
-        f"UPDATE {table} SET {changes} FROM (VALUES {_values(fields, len(rows))}) AS given "
-        f"WHERE {table}.{columns[0]} = given.column1 RETURNING {table}.{columns[0]}",
-        [
-            field.get_db_prep_save(getattr(row, field.attname), connection)
-            for row in rows
-            for field in fields
-        ],
+        f"UPDATE {table} SET {changes} FROM {given} AS given "
+        f"WHERE {table}.{columns[0]} = given.{key} RETURNING {table}.{columns[0]}",
+        parameters,
         len(rows),
     )
-
-
-def _values(fields: Sequence[Field], rows: int) -> str:
-    """Placeholders. PostgreSQL needs the types of the columns, which the first row gives."""
-    row = f"({', '.join(['%s'] * len(fields))})"
-    first = row
-    if connection.vendor == "postgresql":
-        types = [field.cast_db_type(connection) for field in fields]
-        first = f"({', '.join(f'CAST(%s AS {type})' for type in types)})"
-    return ", ".join([first, *[row] * (rows - 1)])

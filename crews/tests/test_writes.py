@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from conftest import Tenant
-from crews.writes import insert, insert_values
+from crews.writes import Incomplete, insert, insert_values, update
 from runs.models import ModelCall, OutputChunk, SeenEvent, TaskExecution, ToolExecution
 
 pytestmark = pytest.mark.django_db
@@ -52,3 +52,21 @@ def test_a_row_that_exists_fails_or_is_left_out(task):
         b"\0\1",
         b"\0\2",
     ]
+
+
+def test_text_numbers_and_nested_json_are_stored_as_they_are(task):
+    params = {"'\"\\%s": ["\\", "é\u2028🙂", 2**70, 0.1, -2.5, True, None, {"": {}}]}
+    tool = ToolExecution(
+        task_execution=task, tool="%s'\\", params=params, started_at=timezone.now()
+    )
+    insert(ToolExecution, [tool])
+    stored = ToolExecution.objects.get()
+    assert (stored.tool, stored.params) == (tool.tool, params)
+    tool.message = "\\x00 is text"
+    fields = [ToolExecution._meta.get_field(name) for name in ("id", "message", "params")]
+    update(ToolExecution, fields, [tool]).execute()
+    stored.refresh_from_db()
+    assert (stored.message, stored.params) == (tool.message, params)
+    gone = ToolExecution(task_execution=task, tool="gone", started_at=timezone.now())
+    with pytest.raises(Incomplete), transaction.atomic():
+        update(ToolExecution, fields, [tool, gone]).execute()

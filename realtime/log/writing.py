@@ -16,8 +16,9 @@ there the parts are executed one after the other.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
@@ -31,10 +32,11 @@ from realtime.models.stream import new_epoch
 from runs.events.encoding import encode
 from runs.events.kinds import Event
 
-ROWS = 150  # inserted by one statement; SQLite accepts at least 999 parameters
+ROWS = 150  # inserted by one statement of SQLite, which accepts at least 999 parameters
 LAST_TYPE = "done"  # the event that closes its stream
 SEQ = f'"seq":{LAST_SEQ}'  # placeholder of the number; no number is longer
 STREAM = Stream._meta.db_table
+GIVEN = "stream text, following integer, type text, start text, rest text"  # as JSON of `_Row`
 EVENTS = f"{LoggedEvent._meta.db_table} (stream_id, seq, type, body, created_at)"
 
 
@@ -42,7 +44,7 @@ class StreamClosed(Exception):
     """The stream has its last event already."""
 
 
-class _Row(NamedTuple):
+class _Row(msgspec.Struct):
     """An event whose seq will be the stream's new head minus ``following``."""
 
     stream: str
@@ -78,7 +80,7 @@ def append_all(
     """
     now = timezone.now()
     rows = [row for stream in sorted(events) for row in _rows(stream, events[stream], now)]
-    at_once = connection.vendor == "postgresql" and 0 < len(rows) <= ROWS
+    at_once = connection.vendor == "postgresql" and bool(rows)
     if at_once and not connection.in_atomic_block:
         return _write_alone(rows, sorted(by), after, now)
     write = _write_at_once if at_once else _write_in_turn
@@ -142,15 +144,15 @@ def _write_at_once(
     parts = [f"{name} AS ({write.sql})" for name, write in zip(names, after, strict=True)]
     heads = _heads(
         f"WITH {''.join(f'{part}, ' for part in parts)}moved AS ({moved}), written AS ("
-        f"INSERT INTO {EVENTS} SELECT column1, head - column2, column3, "
-        "column4 || (head - column2) || column5, %s "
-        f"FROM (VALUES {_places(5, len(rows))}) AS given {join} moved ON name = column1) "
+        f"INSERT INTO {EVENTS} SELECT stream, head - following, type, "
+        "start || (head - following) || rest, %s "
+        f"FROM json_to_recordset(%s) AS given ({GIVEN}) {join} moved ON name = stream) "
         "SELECT name, head FROM moved",
         [
             *(value for write in after for value in write.parameters),
             *parameters,
             now,
-            *(value for row in rows for value in row),
+            msgspec.json.encode(rows).decode(),
         ],
     )
     return _entries(rows, heads, by)

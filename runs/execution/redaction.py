@@ -147,6 +147,9 @@ PATTERNS = (
         REDACTED,
     ),
 )
+_HINTS = {hint for pattern in PATTERNS for hint in pattern.hints}
+# A text with any hint contains one of these: the hints that contain no other.
+ANY_HINT = tuple(sorted(h for h in _HINTS if not any(o in h for o in _HINTS - {h})))
 SECRET_NAME = re.compile(rf"(?i){NAME}$|cookie")
 
 _USER_INFO = re.compile(rf"://({USER})@")
@@ -157,6 +160,11 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in secrets:
         text = text.replace(secret, REDACTED)
     lowered = text.lower()
+    for hint in ANY_HINT:
+        if hint in lowered:
+            break
+    else:  # as most texts
+        return text
     for pattern in PATTERNS:
         if any(hint in lowered for hint in pattern.hints):
             text = pattern.regex.sub(pattern.replacement, text)

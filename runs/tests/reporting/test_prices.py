@@ -63,3 +63,35 @@ def test_names_that_were_asked_for_take_a_limited_memory():
     kept = get_snapshot()
     assert not kept._lookup_cache | kept._provider_cache
     assert not kept._provider_misses
+
+
+def test_the_cost_is_what_the_package_computes_for_every_price_of_its_list():
+    from genai_prices import Usage
+    from genai_prices.data import providers
+
+    counts = [(0, 0, 0), (7, 3, 7), (812, 94, 100), (1_000_000, 20_000, 3), (250_001, 1, 250_000)]
+    compared = 0
+    for company in providers:
+        for model in company.models:
+            for given, written, cached in counts:
+                usage = Usage(input_tokens=given, output_tokens=written, cache_read_tokens=cached)
+                try:
+                    paid = model.calc_price(usage, company, genai_request_timestamp=AT).total_price
+                except (LookupError, ValueError):
+                    continue
+                rates = prices._rates(company, model, model.get_prices(AT))
+                if rates is None:
+                    continue
+                tokens = {"input_tokens": given, "output_tokens": written, "cached_tokens": cached}
+                own = prices.cost_of(company.id, model.id, **tokens, at=AT)
+                if prices._find(company.id, model.id) == (company, model):
+                    compared += 1
+                    assert own == (prices.rounded(paid) if paid else None), (company.id, model.id)
+    assert compared > 2_000
+
+
+def test_a_price_that_depends_on_the_number_of_tokens_is_not_made_a_rate():
+    few = {"output_tokens": 10, "cached_tokens": None, "at": AT}
+    one = prices.cost_of("google", "gemini-2.5-pro", input_tokens=100_000, **few)
+    ten = prices.cost_of("google", "gemini-2.5-pro", input_tokens=1_000_000, **few)
+    assert ten > 15 * one
