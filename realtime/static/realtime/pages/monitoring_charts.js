@@ -155,7 +155,7 @@ function options(lines, show, width) {
     cursor: { sync: { key: "monitoring" }, drag: { x: false, y: false } },
     scales: { y: { range: (_, __, highest) => [0, upTo(highest)] } },
     axes: [
-      { ...axis, values: (_, splits) => splits.map((at) => clock(at)), space: 60 },
+      { ...axis, values: (_, splits) => splits.map((at) => clock(at)), space: 60, size: 32 },
       { ...axis, values: (_, splits) => splits.map(show), size: 56, space: 36 },
     ],
     series: [
