@@ -78,6 +78,16 @@ def _enforcing(enforced: bool) -> Iterator[None]:
         _enforced.reset(token)
 
 
+def check_reached(model: type[models.Model]) -> None:
+    """Raise ``UnscopedQuery`` if a query of this model's rows must start from a user here."""
+    if _enforced.get():
+        raise UnscopedQuery(
+            f"{model.__name__}: start from visible_to(), operable_by() or managed_by(), or say "
+            "unscoped() where the rows are the same for everybody or hang on a record that "
+            "was reached."
+        )
+
+
 def _reached(method: Callable[..., Any]) -> Callable[..., Any]:
     """Add the scope check to the QuerySet's ``method``."""
 
@@ -85,12 +95,8 @@ def _reached(method: Callable[..., Any]) -> Callable[..., Any]:
     def call(self: "ScopedQuerySet", *args: Any, **kwargs: Any) -> Any:
         # A relation gives its record as a hint. Rows that were fetched before were checked then.
         known = self._is_reached or self._hints.get("instance") or self._result_cache is not None
-        if not known and _enforced.get():
-            raise UnscopedQuery(
-                f"{self.model.__name__}: start from visible_to(), operable_by() or managed_by(), or say "
-                "unscoped() where the rows are the same for everybody or hang on a record that "
-                "was reached."
-            )
+        if not known:
+            check_reached(self.model)
         return method(self, *args, **kwargs)
 
     return call

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from crews.models.atomic_save import AtomicSave
 from crews.models.organization import Organization
+from crews.reads import Select, Slot
 from crews.scoping import OwnedModel, ScopedQuerySet, User
 
 START = "crewops_"
@@ -71,9 +72,9 @@ class ApiKeyQuerySet(ScopedQuerySet):
         key.save(force_insert=True)
         return key, text
 
-    def valid(self) -> Self:
+    def valid(self, now: Any = None) -> Self:
         """Neither revoked nor expired."""
-        unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now())
+        unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=now or timezone.now())
         return self.filter(unexpired, revoked_at=None)
 
     def of_text(self, text: str) -> "ApiKey | None":
@@ -82,8 +83,7 @@ class ApiKeyQuerySet(ScopedQuerySet):
             return None
         # The holder proves the right to the key by its text. The key itself determines the
         # organization.
-        keys = self.unscoped().valid().select_related("organization")
-        return keys.filter(digest=digest_of(text)).first()
+        return VALID.first(digest=digest_of(text), now=timezone.now())
 
     def note_use(self, keys: list["ApiKey"]) -> None:
         """Record when the keys were last used, once a minute at most."""
@@ -139,3 +139,14 @@ class ApiKey(AtomicSave, OwnedModel):
         if self.revoked_at is None:
             self.revoked_at = timezone.now()
             self.save(update_fields=["revoked_at"])
+
+
+VALID = Select(
+    lambda: (
+        ApiKey.objects.unscoped()
+        .valid(Slot("now", models.DateTimeField()))
+        .select_related("organization")
+        .filter(digest=Slot("digest", models.TextField()))
+        .order_by()
+    )
+)

@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from crews.models import ApiKey, Crew
+from crews.reads import Slot, Update
 from crews.scoping import OwnedModel, ScopedQuerySet
 from crews.tracking import TrackedModel, TrackedQuerySet
 from runs.models.run import Run
@@ -15,6 +16,14 @@ KEY_LIMIT = 200  # characters of a reporter's own keys and ids
 DIGEST_BYTES = 16
 IDS_KEPT_FOR = timedelta(hours=24)
 RUNS_AT_ONCE = 20
+RENEWAL = Update(
+    lambda: (
+        Run.objects.unscoped().filter(
+            pk=Slot("run", models.UUIDField()), status=Run.Status.RUNNING
+        ),
+        {"lease_until": Now() + Slot("lease", models.DurationField())},
+    )
+)
 
 
 class ReportedRunQuerySet(ScopedQuerySet):
@@ -102,8 +111,7 @@ class ReportedRun(OwnedModel):
 
     def renew(self) -> None:
         """Extend the lease because the reporter has sent something. Emits no event."""
-        running = Run.objects.unscoped().filter(pk=self.run_id, status=Run.Status.RUNNING)
-        models.QuerySet.update(running, lease_until=Now() + timedelta(seconds=self.lease_s))
+        RENEWAL.execute(run=self.run_id, lease=timedelta(seconds=self.lease_s))
 
 
 class SeenEventQuerySet(ScopedQuerySet):

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import BigIntegerField, TextField
 
 from crews.models import ApiKey, Crew, Organization
+from crews.reads import Select, Slot
 from crews.scoping import unscoped
 from runs.models import ReportedRun, Run, SeenEvent
 from runs.reporting import transactions
@@ -19,6 +21,11 @@ RUNS_AT_MOST = 1000  # open reported runs of an organization
 # In a transaction, because other writers wait for its locks. 50 spans are one transaction.
 EVENTS_AT_ONCE = 128
 OLDEST = timedelta(days=1)  # limit for how long before its receipt a run may have started
+KNOWN = Select(
+    lambda: ReportedRun.objects.filter(
+        organization=Slot("organization", BigIntegerField()), key=Slot("key", TextField())
+    ).values_list("pk", "run__plan__agents")
+)
 
 
 def take(key: ApiKey, items: Sequence[Item], received: datetime) -> Answer:
@@ -123,8 +130,7 @@ class _Call:
     def _apply(self, items: Sequence[Item]) -> None:
         if not items:
             return
-        own = ReportedRun.objects.filter(organization=self._key.organization_id, key=self._run)
-        found = own.values_list("pk", "run__plan__agents").first()
+        found = KNOWN.first(organization=self._key.organization_id, key=self._run)
         if found is None:
             for item in items:
                 self._answer.reject(item, Invalid("unknown_run", "The run has had no boot."))

@@ -1,14 +1,15 @@
 """The rows that a batch of events may change, each locked and read once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Model, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet, UUIDField
 from django.db.models.lookups import In
 
 from crews.batches import Batch
+from crews.reads import AnyOf, Select, Slot, Slots
 from crews.scoping import NotByIndex
 from runs.models import (
     AgentExecution,
@@ -22,6 +23,23 @@ from runs.models import (
 from runs.reporting.reported_kinds import AgentEnd, Invalid, Kind, TaskEnd
 from runs.reporting.reported_times import ReportedTimes
 
+RUNNING = Q(status="running")
+RUN, IDS = Slot("run", UUIDField()), Slots("ids", UUIDField())
+AGENTS = Select(lambda: AgentExecution.objects.select_for_update().filter(RUNNING, run=RUN))
+TASKS = Select(
+    lambda: TaskExecution.objects.select_for_update().filter(
+        RUNNING | Q(AnyOf(F("task_id"), IDS)), run=RUN
+    )
+)
+CALLS = Select(lambda: ModelCall.objects.select_for_update().filter(AnyOf(F("pk"), IDS), run=RUN))
+TOOLS = Select(
+    lambda: (
+        ToolExecution.objects.select_for_update(of=("self",))
+        .select_related("task_execution")
+        .filter(AnyOf(F("pk"), IDS))
+    )
+)
+
 
 class HeldRows(ReportedTimes):
     """A part of `Reporter`. It finds rows of the run in ``batch``, which holds them."""
@@ -32,9 +50,10 @@ class HeldRows(ReportedTimes):
         super().__init__(run, reported, received)
         self._batch = batch
         self._tasks: dict[UUID, TaskExecution] = {}
+        self._at_work: list[UUID] = []  # tasks that are running in the database
         self._controls: dict[str, Control] = {}
         # Of each model: the rows that are running in the database, and how many of them are held.
-        self._running: dict[type[Model], tuple[QuerySet, int]] = {}
+        self._running: dict[type[Model], tuple[Callable[[], QuerySet], int]] = {}
         self._others_running: dict[type[Model], int] = {}  # rows that are running and not held
 
     def hold(self, events: Sequence[Kind]) -> None:
@@ -43,42 +62,54 @@ class HeldRows(ReportedTimes):
         These are the agents and tasks that are running, and all rows that the events name. The end
         of a task or agent may end any tool and model call, so then those that are running, too.
         """
-        batch, run, running = self._batch, self._run, Q(status="running")
+        batch, run = self._batch, self._run
         batch.hold([run])
-        agents = batch.hold(run.agent_executions.select_for_update().filter(running))
-        tasks = run.task_executions.select_for_update()
+        agents = batch.hold(AGENTS.rows(run=run.pk))
         task_ids = self._ids("task", "task_id", events)
-        tasks = batch.hold(tasks.filter(running | Q(task_id__in=task_ids)))
+        tasks = batch.hold(TASKS.rows(run=run.pk, ids=task_ids))
         self._tasks = {task.task_id: task for task in tasks}
+        self._at_work = [task.pk for task in tasks if task.status == TaskExecution.Status.RUNNING]
         batch.complete |= {AgentExecution, TaskExecution}
         needs_all = any(isinstance(event, TaskEnd | AgentEnd) for event in events)
         call_ids = self._ids("call", "call_id", events)
-        calls = self._hold(run.calls.all(), running, call_ids, needs_all)
+        calls = self._hold(ModelCall, CALLS, self._running_calls, call_ids, needs_all)
         controls = self._named_controls(events)
         for row in (*agents, *tasks, *calls, *controls):
             row.run = run
-        # A running tool has a running task. Few tools are running, and a task may have had many.
-        at_work = [task.pk for task in tasks if task.status == TaskExecution.Status.RUNNING]
-        running &= Q(In(NotByIndex(F("task_execution_id")), at_work)) if at_work else Q(pk=None)
-        tools = ToolExecution.objects.select_related("task_execution")
         tool_ids = self._ids("tool", "execution_id", events)
-        for tool in self._hold(tools, running, tool_ids, needs_all):
+        for tool in self._hold(ToolExecution, TOOLS, self._running_tools, tool_ids, needs_all):
             task = batch.get(TaskExecution, tool.task_execution_id)
             if task:
                 tool.task_execution = task
             else:  # it has ended, and so has the tool
                 tool.task_execution.run = run
 
-    def _hold(self, rows: QuerySet, running: Q, ids: list[UUID], needs_all: bool) -> list[Any]:
+    def _hold(
+        self,
+        model: type[Model],
+        named: Select,
+        running: Callable[[], QuerySet],
+        ids: list[UUID],
+        needs_all: bool,
+    ) -> list[Any]:
         """Hold the rows with these ids, and perhaps those that are running; count the others."""
-        wanted = Q(pk__in=ids) | running if needs_all else Q(pk__in=ids)
-        held = self._batch.hold(rows.select_for_update(of=("self",)).filter(wanted))
+        held = self._batch.hold(named.rows(run=self._run.pk, ids=ids)) if ids else []
         if needs_all:
-            self._batch.complete.add(rows.model)
+            others = running().exclude(pk__in=[row.pk for row in held])
+            held = [*held, *self._batch.hold(others.select_for_update(of=("self",)))]
+            self._batch.complete.add(model)
         elif ids:
-            known = sum(row.status == "running" for row in held)
-            self._running[rows.model] = rows.filter(running), known
+            self._running[model] = running, sum(row.status == "running" for row in held)
         return held
+
+    def _running_calls(self) -> QuerySet:
+        return self._run.calls.filter(RUNNING)
+
+    def _running_tools(self) -> QuerySet:
+        # A running tool has a running task. Few tools are running, and a task may have had many.
+        ids = self._at_work
+        its = In(NotByIndex(F("task_execution_id")), ids) if ids else Q(pk=None)
+        return ToolExecution.objects.select_related("task_execution").filter(RUNNING, its)
 
     def _named_controls(self, events: Sequence[Kind]) -> list[Control]:
         """Hold the controls that the events name. Their ids are ours, and the run has few of them."""
@@ -115,7 +146,7 @@ class HeldRows(ReportedTimes):
         """Count the running rows that are not held. The batch writes none before its end."""
         if model not in self._others_running:
             running, known = self._running.get(model, (None, 0))
-            self._others_running[model] = 0 if running is None else running.count() - known
+            self._others_running[model] = running().count() - known if running else 0
         return self._others_running[model]
 
     def _check_number(self, model: type[Model], limit: int, what: str) -> None:

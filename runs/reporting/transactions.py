@@ -8,12 +8,14 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import BooleanField, IntegerField, UUIDField
 
 from crews.batches import Batch, batched
+from crews.reads import Select, Slot, Update
 from crews.text import storable
 from crews.tracking import IllegalMove
 from crews.writes import insert_values
-from runs.models import Run, SeenEvent
+from runs.models import ReportedRun, Run, SeenEvent
 from runs.models.reported_run import DIGEST_BYTES
 from runs.reporting.reading import Item
 from runs.reporting.reported_kinds import Beat, Boot, Invalid
@@ -21,6 +23,23 @@ from runs.reporting.reporter import Reporter
 
 EVENTS_AT_MOST = 500_000  # of a run
 SEEN = [SeenEvent._meta.get_field(name) for name in ("run", "digest")]
+RUN = Slot("run", UUIDField())
+LOCKED = Select(
+    lambda: (
+        Run.objects.filter(pk=RUN)
+        .select_related("crew", "reported")
+        .select_for_update(of=("self",))
+    )
+)
+COUNT = Update(
+    lambda: (
+        ReportedRun.objects.filter(pk=RUN),
+        {
+            "beats": Slot("beats", BooleanField()),
+            "events_seen": Slot("events_seen", IntegerField()),
+        },
+    )
+)
 
 
 @dataclass(slots=True)
@@ -87,8 +106,9 @@ def end(run_id: UUID, done: Item, received: datetime) -> Answer:
 
 def _apply(run_id: UUID, items: Sequence[Item], received: datetime, batch: Batch | None) -> Answer:
     # The run's row is locked first, as in every method that changes a run.
-    rows = Run.objects.select_related("crew", "reported").select_for_update(of=("self",))
-    run = rows.get(pk=run_id)
+    run = LOCKED.first(run=run_id)
+    if run is None:
+        raise Run.DoesNotExist
     reported = run.reported
     digests = [None if isinstance(item.event, Beat) else digest_of(item.event.id) for item in items]
     seen = _seen(run_id, [digest for digest in digests if digest])
@@ -126,7 +146,7 @@ def _apply(run_id: UUID, items: Sequence[Item], received: datetime, batch: Batch
         answer.accepted += 1
     insert_values(SeenEvent, SEEN, [(run_id, digest) for digest in new])
     reported.events_seen += len(new)
-    reported.save(update_fields=["beats", "events_seen"])
+    COUNT.execute(run=run_id, beats=reported.beats, events_seen=reported.events_seen)
     if any(isinstance(item.event, Boot) and item.event.controls for item in items):
         answer.runs[reported.key] = str(run_id)
     if not run.is_over:

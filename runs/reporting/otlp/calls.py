@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
 
 from crews.models import ApiKey
 from crews.scoping import unscoped
 from crews.text import storable
 from crews.writes import insert
 from runs.models import Trace, TraceSpan
-from runs.reporting.otlp import events
+from runs.reporting.otlp import events, kept
 from runs.reporting.otlp.batch import Batch, Result
 from runs.reporting.otlp.dialects import Kind, kind_of
 from runs.reporting.otlp.events import Event
@@ -55,8 +54,8 @@ def receive(key: ApiKey, spans: Sequence[Span], received: datetime) -> Result:
         by_trace.setdefault(span.trace_id, []).append((span, kind_of(span)))
     # Everything that is read or written below is reached from the key's organization.
     with unscoped():
-        traces = Trace.objects.filter(organization=key.organization_id, trace_id__in=by_trace)
-        known = {trace.trace_id: trace for trace in traces.select_related("run__run")}
+        traces = kept.KNOWN.rows(organization=key.organization_id, ids=by_trace)
+        known = {trace.trace_id: trace for trace in traces}
         for trace_id, read in by_trace.items():
             _take(key, trace_id, known.get(trace_id), read, received, result)
     return result
@@ -102,7 +101,7 @@ class _Spans:
         self._nodes: dict[str, Node] = {}
 
     def take(self, read: list[Read]) -> None:
-        waiting = list(self._trace.spans.exclude(waits="").defer("held").order_by("pk"))
+        waiting = kept.WAITING.rows(trace=self._trace.pk)
         self._nodes = {row.span_id: Node(**row.node) for row in waiting}
         self._nodes |= {span.span_id: events.node_of(span, kind) for span, kind in read}
         if not self._trace.run.name:
@@ -112,8 +111,9 @@ class _Spans:
         self._keep(rows)
         released = [*self._release_calls(waiting), *filter(self._release_agent, waiting)]
         self._batch.apply(self._key, self._received, self._result)
-        released.sort(key=lambda row: row.pk)
-        TraceSpan.objects.bulk_update(released, ["waits", "held"], batch_size=500)
+        if released:
+            released.sort(key=lambda row: row.pk)
+            TraceSpan.objects.bulk_update(released, ["waits", "held"], batch_size=500)
 
     def _load_ancestors(self) -> None:
         asked: set[str] = set()
@@ -123,8 +123,7 @@ class _Spans:
             if not unknown:
                 return
             asked |= unknown
-            found = self._trace.spans.filter(span_id__in=unknown)
-            for span_id, node in found.values_list("span_id", "node"):
+            for span_id, node in kept.NODES.rows(trace=self._trace.pk, ids=unknown):
                 self._nodes[span_id] = Node(**node)
 
     def _row(self, span: Span, kind: Kind, waiting: int) -> TraceSpan:
@@ -171,9 +170,7 @@ class _Spans:
         with transaction.atomic():
             if rows:
                 insert(TraceSpan, rows, ignore_conflicts=True)
-            Trace.objects.filter(pk=self._trace.pk).update(
-                spans_kept=F("spans_kept") + len(rows), root_ended=root_ended
-            )
+            kept.COUNT.execute(trace=self._trace.pk, more=len(rows), root_ended=root_ended)
         self._trace.root_ended = root_ended
 
     def _release_calls(self, waiting: list[TraceSpan]) -> list[TraceSpan]:
@@ -188,6 +185,8 @@ class _Spans:
                     agents[row.pk] = None
                 except Unknown:
                     continue
+        if not agents:
+            return []
         held = dict(TraceSpan.objects.filter(pk__in=agents).values_list("pk", "held"))
         released = [row for row in waiting if row.pk in agents]
         for row in released:

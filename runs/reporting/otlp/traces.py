@@ -11,7 +11,7 @@ from crews.models import ApiKey
 from crews.text import storable
 from runs.models import ReportedRun, Run, Trace, TraceSpan
 from runs.reporting.calls import OLDEST, take
-from runs.reporting.otlp import events
+from runs.reporting.otlp import events, kept
 from runs.reporting.otlp.batch import Result, item_of
 from runs.reporting.otlp.dialects import CONVERSATION, Kind
 from runs.reporting.otlp.placing import Node
@@ -87,14 +87,14 @@ def set_lease(reported: ReportedRun) -> None:
     No span says that a trace is complete: it may come from several processes. Its root ends last,
     but children of the root may still arrive. A root that waits for an approval is not the end.
     """
-    kept = TraceSpan.objects.filter(trace__run=reported.pk)
-    roots = {row.trace_id: Node(**row.node) for row in kept.filter(parent_id="")}
+    roots = {trace: Node(**node) for trace, node in kept.ROOTS.rows(run=reported.pk)}
     if not roots or max(roots.values(), key=lambda node: node.end).status == "waiting":
         return
     if reported.traces.exclude(pk__in=roots).exists():
         return
+    spans = TraceSpan.objects.filter(trace__run=reported.pk)
     parents = TraceSpan.objects.filter(trace=OuterRef("trace"), span_id=OuterRef("parent_id"))
-    is_missing = kept.filter(~Q(parent_id=""), ~Exists(parents)).exists()
+    is_missing = spans.filter(~Q(parent_id=""), ~Exists(parents)).exists()
     running = Run.objects.filter(pk=reported.pk, status=Run.Status.RUNNING)
     grace = LONG_GRACE if is_missing else GRACE
     models.QuerySet.update(running, lease_until=Now() + grace)

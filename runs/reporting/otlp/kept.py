@@ -1,0 +1,40 @@
+"""The queries for traces and the spans that are kept of them, made once."""
+
+from django.db.models import BigIntegerField, BooleanField, F, IntegerField, TextField, UUIDField
+
+from crews.reads import AnyOf, Select, Slot, Slots, Update
+from runs.models import Trace, TraceSpan
+
+TRACE, IDS = Slot("trace", BigIntegerField()), Slots("ids", TextField())
+
+KNOWN = Select(
+    lambda: (
+        Trace.objects.filter(
+            AnyOf(F("trace_id"), IDS), organization=Slot("organization", BigIntegerField())
+        )
+        .select_related("run__run")
+        .defer("run__run__plan")
+    )
+)
+WAITING = Select(
+    lambda: TraceSpan.objects.filter(trace=TRACE).exclude(waits="").defer("held").order_by("pk")
+)
+NODES = Select(
+    lambda: TraceSpan.objects.filter(AnyOf(F("span_id"), IDS), trace=TRACE).values_list(
+        "span_id", "node"
+    )
+)
+ROOTS = Select(
+    lambda: TraceSpan.objects.filter(trace__run=Slot("run", UUIDField()), parent_id="").values_list(
+        "trace", "node"
+    )
+)
+COUNT = Update(
+    lambda: (
+        Trace.objects.filter(pk=TRACE),
+        {
+            "spans_kept": F("spans_kept") + Slot("more", IntegerField()),
+            "root_ended": Slot("root_ended", BooleanField()),
+        },
+    )
+)
