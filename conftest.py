@@ -19,6 +19,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from crewops.redis import server_command
 from crews.models import Agent, ApiKey, Crew, Membership, Organization, Role, Secret, Task
+from realtime.log import quick_redis
 from runs.models import Run, Worker
 from runs.notifications.models import Delivery, Target
 from tests import suite, template
@@ -126,6 +127,15 @@ def redis_server() -> Iterator[redis.Redis]:
         yield client
     process.terminate()
     process.wait()
+
+
+@pytest.fixture
+def patient_redis(redis_server, monkeypatch) -> Iterator[None]:
+    """This process waits for Redis while the machine is busy, so that it publishes each event."""
+    monkeypatch.setattr(quick_redis, "TIMEOUT_S", 30.0)
+    quick_redis.of_process.cache_clear()
+    yield
+    quick_redis.of_process.cache_clear()
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def test_an_approved_call_is_allowed(claude):
     assert tool.message == "Waiting for approval."
     assert not answer.done()
     decide("approved", "carefully")
-    assert decision(answer.result(10)) == ("allow", "")
+    assert decision(answer.result(60)) == ("allow", "")
     assert answer.result()["systemMessage"] == "Approved by acme-operator: carefully"
     tool.refresh_from_db()
     assert tool.message == "Approved by acme-operator."
@@ -115,27 +115,27 @@ def test_a_denied_call_is_told_who_and_why(claude):
     claude.send(*before)
     answer = claude.ask(asked)
     decide("denied", "not at night")
-    assert decision(answer.result(10)) == ("deny", "CrewOps: Denied by acme-operator: not at night")
+    assert decision(answer.result(60)) == ("deny", "CrewOps: Denied by acme-operator: not at night")
 
 
 def test_a_call_that_nobody_decides_is_denied(claude):
     answer = claude.ask(question()[1])
     models.QuerySet.update(Approval.objects.all(), expires_at=timezone.now())
-    assert decision(answer.result(10)) == ("deny", "CrewOps: Nobody has approved it in time.")
+    assert decision(answer.result(60)) == ("deny", "CrewOps: Nobody has approved it in time.")
     assert newest().status == "expired"
 
 
 def test_the_end_of_the_run_denies(claude):
     answer = claude.ask(question()[1])
     Run.objects.get().finish("cancelled")
-    assert decision(answer.result(10)) == ("deny", "CrewOps: The run has ended.")
+    assert decision(answer.result(60)) == ("deny", "CrewOps: The run has ended.")
 
 
 def test_the_deletion_of_the_run_denies(claude):
     answer = claude.ask(question()[1])
     Run.objects.get().finish("cancelled")
     Run.objects.get().delete()
-    assert decision(answer.result(10))[0] == "deny"
+    assert decision(answer.result(60))[0] == "deny"
 
 
 def test_without_opting_in_the_terminal_asks(claude):
@@ -157,7 +157,7 @@ def test_secrets_are_not_shown(claude):
 
 def test_a_call_that_cannot_be_shown_whole_is_denied(claude):
     hook = question()[1] | {"tool_input": {"command": "x" * 50_000}}
-    assert decision(claude.ask(hook).result(10)) == ("deny", f"CrewOps: {asking.TOO_LARGE}")
+    assert decision(claude.ask(hook).result(60)) == ("deny", f"CrewOps: {asking.TOO_LARGE}")
     assert not Approval.objects.exists()
 
 
@@ -166,7 +166,7 @@ def test_a_long_name_is_shown_whole(claude):
     answer = claude.ask(question()[1] | {"tool_name": name})
     assert newest().params["name of the tool"] == name
     decide("denied")
-    assert decision(answer.result(10))[0] == "deny"
+    assert decision(answer.result(60))[0] == "deny"
 
 
 def test_a_rule_makes_it_stricter(claude, acme):
@@ -177,18 +177,18 @@ def test_a_rule_makes_it_stricter(claude, acme):
     assert newest().admins_only
     assert newest().left_s <= 30
     decide("denied")
-    answer.result(10)
+    answer.result(60)
 
 
 def test_equal_calls_wait_each_for_its_own_decision(claude):
     claude.send(*(question(n)[0] | {"tool_input": {}} for n in (1, 2)))
     one, other = (claude.ask(question()[1] | {"tool_input": {}}) for _ in range(2))
     decide("approved")
-    assert decision(other.result(10)) == ("allow", "")
+    assert decision(other.result(60)) == ("allow", "")
     assert not one.done()
     approval = Approval.objects.pending().select_related("run__crew").get()
     approval.decide("denied", by="x", seen=approval.seen)
-    assert decision(one.result(10))[0] == "deny"
+    assert decision(one.result(60))[0] == "deny"
     messages = ToolExecution.objects.values_list("message", flat=True)
     assert sorted(messages) == ["Approved by acme-operator.", "Waiting for approval."]
 
@@ -199,14 +199,14 @@ def test_a_session_whose_run_was_lost_asks_in_a_new_one(claude):
     answer = claude.ask(question()[1])
     assert newest().run.status == "running"
     decide("approved")
-    assert decision(answer.result(10)) == ("allow", "")
+    assert decision(answer.result(60)) == ("allow", "")
     assert Run.objects.count() == 2
 
 
 def test_a_crew_that_cannot_be_used_denies(claude, acme):
     acme.organization.reports_create = False
     acme.organization.save()
-    kind, why = decision(claude.ask(question()[1]).result(10))
+    kind, why = decision(claude.ask(question()[1]).result(60))
     assert kind == "deny"
     assert "There is no crew site" in why
 
@@ -217,7 +217,7 @@ def test_the_run_is_not_lost_while_a_call_waits(claude):
     models.QuerySet.update(Run.objects.all(), lease_until=soon)
     eventually(lambda: Run.objects.get().lease_until > soon, 15)
     decide("approved")
-    answer.result(10)
+    answer.result(60)
 
 
 @pytest.mark.parametrize(

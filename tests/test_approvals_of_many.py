@@ -39,7 +39,7 @@ def test_fifty_calls_wait_and_other_requests_are_answered(claude):
     assert not any(answer.done() for answer in answers)
     for approval in Approval.objects.select_related("run__crew"):
         approval.decide("approved", by="somebody", seen=approval.seen)
-    assert {decision(answer.result(20)) for answer in answers} == {("allow", "")}
+    assert {decision(answer.result(60)) for answer in answers} == {("allow", "")}
 
 
 def test_a_client_that_is_gone_ends_its_approval(claude, web):
@@ -60,7 +60,7 @@ def test_a_server_that_stops_denies(acme):
     began = time.monotonic()
     web.stop(signal.SIGTERM)
     assert time.monotonic() - began < 8
-    assert decision(answer.result(10)) == ("deny", f"CrewOps: {held.STOPPED}")
+    assert decision(answer.result(60)) == ("deny", f"CrewOps: {held.STOPPED}")
     assert (newest().status, newest().note) == ("expired", held.STOPPED)
     claude.close()
 
@@ -70,6 +70,6 @@ def test_without_redis_the_database_is_looked_at(acme):
     claude = Claude(web, acme.issue_key("report")[1])
     answer = claude.ask(question()[1])
     decide("approved")
-    assert decision(answer.result(10)) == ("allow", "")
+    assert decision(answer.result(60)) == ("allow", "")
     claude.close()
     web.stop()

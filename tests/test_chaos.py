@@ -15,7 +15,8 @@ from tests.chaos.transcript import Transcript
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "1"))
 SEED = int(os.environ.get("CHAOS_SEED", "0")) or random.randrange(1, 2**31)
 SECONDS = 45.0  # of each round
-SWEPT_S = 3.0  # an event that Redis lost comes from the log within this
+# An event that Redis lost comes from the log within 3 s; a busy machine may add the rest.
+SWEPT_S = 6.0
 
 
 @pytest.mark.django_db(transaction=True)

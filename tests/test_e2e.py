@@ -28,7 +28,7 @@ class Client:
     """A program that uses CrewOps: HTTP with a bearer token, sockets with the token subprotocol."""
 
     def __init__(self, url: str, username: str, password: str) -> None:
-        self.http = httpx.Client(base_url=url, timeout=10)
+        self.http = httpx.Client(base_url=url, timeout=30)
         answer = self.http.post(
             "/api/token/", json={"username": username, "password": password}
         ).raise_for_status()
@@ -105,7 +105,7 @@ def _read_run(client: Client, run_id: str) -> list[dict]:
         hello, *story = frames(socket, until="done")
         assert hello["type"] == "hello"
         try:
-            after = socket.recv(timeout=10)
+            after = socket.recv(timeout=30)
         except ConnectionClosed:
             after = None
         assert after is None, f"after done came {after}"

@@ -197,8 +197,8 @@ async def test_a_socket_that_reads_rows_itself_is_closed(stage, consumer):
     token = str(AccessToken.for_user(acme.viewer))
     socket = WebsocketCommunicator(consumer.as_asgi(), "/ws", subprotocols=["token", token])
     socket.scope["url_route"] = {"args": (), "kwargs": {"run_id": str(run.pk)}}
-    assert (await socket.connect(timeout=5))[0]
-    answer = await socket.receive_output(timeout=5)
+    assert (await socket.connect(timeout=30))[0]
+    answer = await socket.receive_output(timeout=30)
     if consumer is Careless:
         assert (answer["type"], answer["code"]) == ("websocket.close", CloseCode.SERVER_ERROR)
     else:

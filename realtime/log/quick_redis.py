@@ -80,9 +80,10 @@ def _reply(connection: AbstractConnection) -> Any:
 
 def quick_redis() -> QuickRedis:
     """The one of this process."""
-    return _of_process(os.getpid(), settings.REDIS_URL)
+    return of_process(os.getpid(), settings.REDIS_URL)
 
 
 @cache
-def _of_process(pid: int, url: str) -> QuickRedis:
+def of_process(pid: int, url: str) -> QuickRedis:
+    """The one of the process ``pid``, for the Redis at ``url``."""
     return QuickRedis(url)

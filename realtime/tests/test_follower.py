@@ -150,13 +150,13 @@ async def test_who_waits_holds_no_page(feed, monkeypatch):
         feed, narrow, TEXTS, on_last=pytest.fail, on_reset=pytest.fail, on_failure=pytest.fail
     )
     follower.start(0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await narrow.waits.wait()
     gc.collect()
     assert len(pages) == 5
     assert [page for page in pages if page() is not None] == []
     narrow.goes_on.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await follower._task
     assert seqs(narrow) == ["1", "2", "3", "4", "5"]
 
@@ -171,7 +171,7 @@ async def test_however_many_are_behind_others_find_a_thread(monkeypatch):
         with lock:
             reading += 1
             most = max(most, reading)
-        assert goes_on.wait(5)
+        assert goes_on.wait(30)
         with lock:
             reading -= 1
         return [Entry(1, "task_start", '{"seq": 1}')]
@@ -195,7 +195,7 @@ async def test_however_many_are_behind_others_find_a_thread(monkeypatch):
                 )
             )
             followers[-1].start(0)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert await in_thread(lambda: "a newcomer's query") == "a newcomer's query"
             while most < PAGES_AT_ONCE:  # each has a thread of its own to start
                 await asyncio.sleep(0.01)

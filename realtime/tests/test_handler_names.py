@@ -71,13 +71,13 @@ async def test_no_type_a_client_writes_chooses_a_method(layer, acme, run, kind):
     names += [name.replace("_", ".") for name in names] + ["trap.me", "trap_me"]
     for start in range(0, len(names), 2):  # the third malformed frame ends a socket
         socket = open_socket(consumer, acme.viewer, run_id=str(run.pk))
-        assert await socket.connect(timeout=5)
+        assert await socket.connect(timeout=30)
         for name in names[start : start + 2]:
             message = {"type": name, "message": {"type": "trap.me"}, "code": 1000, "text": "x"}
             await socket.send_to(text_data=json.dumps(message))
         refused = 0
         while refused < len(names[start : start + 2]):
-            frame = json.loads(await socket.receive_from(timeout=5))
+            frame = json.loads(await socket.receive_from(timeout=30))
             refused += frame["type"] == "error_message"
         await socket.disconnect()
     assert set(chosen) == OURS
@@ -87,8 +87,8 @@ async def test_no_type_a_client_writes_chooses_a_method(layer, acme, run, kind):
 async def test_a_message_through_the_layer_does(layer, acme, run, kind):
     consumer, chosen = trap(kind)
     socket = open_socket(consumer, acme.viewer, run_id=str(run.pk))
-    assert await socket.connect(timeout=5)
-    while "signal" not in (said := await socket.receive_from(timeout=5)):
+    assert await socket.connect(timeout=30)
+    while "signal" not in (said := await socket.receive_from(timeout=30)):
         if '"boot"' in said or '"snapshot"' in said:
             break
     await layer.group_send(
@@ -115,8 +115,8 @@ async def test_groups_are_named_by_ids_that_there_are(layer, acme, run, kind, mo
                 str(uuid.uuid4()), "0" * 5000, "\u0661" * 32, own.hex[:-1] + "\u0661"]  # fmt: skip
     for text in written:
         socket = open_socket(CONSUMERS[kind], acme.viewer, **{name: text})
-        await socket.connect(timeout=5)
-        await socket.receive_output(timeout=5)
+        await socket.connect(timeout=30)
+        await socket.receive_output(timeout=30)
         await socket.disconnect()
     assert set(joined) == {f"{kind}.{own}"}
     assert all(GROUP.fullmatch(group) for group in joined)

@@ -22,7 +22,7 @@ from runs.events.encoding import DEPTH_LIMIT, EVENT_LIMIT, SAFE_INTEGER, encode
 from runs.events.kinds import ToolStart
 from runs.models import TaskExecution, ToolExecution
 from tests.events import sample
-from tests.live import Web
+from tests.live import FRAME_S, Web
 
 EXAMPLES = 300
 SENT = 150  # of them through everything up to a socket
@@ -155,11 +155,12 @@ def _depth(value: Any) -> int:
 def subscription(redis_server: redis.Redis, acme: Tenant) -> Iterator[redis.client.PubSub]:
     with redis_server.pubsub() as pubsub:
         pubsub.subscribe(streams.graph(acme.crew.pk))
-        assert pubsub.get_message(timeout=5)["type"] == "subscribe"
+        assert pubsub.get_message(timeout=FRAME_S)["type"] == "subscribe"
         yield pubsub
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("patient_redis")
 def test_the_same_text_is_in_the_log_on_redis_and_on_the_socket(web: Web, acme, subscription):
     stream = streams.graph(acme.crew.pk)
     sent: list[log.Entry] = []
@@ -178,12 +179,12 @@ def test_the_same_text_is_in_the_log_on_redis_and_on_the_socket(web: Web, acme, 
         send()
         received = []
         while len(received) < len(sent):
-            text = socket.connection.recv(timeout=10)
+            text = socket.connection.recv(timeout=FRAME_S)
             if '"type":"tool_start"' in text:
                 received.append(text)
     published = []
     while len(published) < len(sent):
-        published.append(subscription.get_message(timeout=5)["data"].decode())
+        published.append(subscription.get_message(timeout=FRAME_S)["data"].decode())
     assert received == published == [entry.text for entry in sent]
     assert [read(text)["seq"] for text in received] == [entry.seq for entry in sent]
 

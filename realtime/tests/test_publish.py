@@ -113,7 +113,7 @@ def test_a_fault_costs_a_writer_one_timeout(broken, through, fault, connected):
     mend(broken)
     with broken.redis.pubsub() as pubsub:
         pubsub.subscribe("run:x")
-        pubsub.get_message(timeout=5)
+        pubsub.get_message(timeout=30)
         assert eventually(lambda: heard_again(pubsub), BACK_S)
 
 

@@ -116,17 +116,18 @@ def test_mission_tells_busy_and_available_again(run):
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("patient_redis")
 def test_what_is_published_has_been_committed(run, redis_server):
     with redis_server.pubsub() as pubsub:
         pubsub.subscribe(f"run:{run.pk}")
-        assert pubsub.get_message(timeout=5)["type"] == "subscribe"
+        assert pubsub.get_message(timeout=30)["type"] == "subscribe"
         with pytest.raises(ZeroDivisionError), transaction.atomic():
             run.finish("cancelled")
             raise ZeroDivisionError
         with transaction.atomic():
             Run.objects.get().finish("failed", reason="task_failed")
             assert pubsub.get_message(timeout=0.2) is None
-        assert '"status":"failed"' in pubsub.get_message(timeout=5)["data"].decode()
+        assert '"status":"failed"' in pubsub.get_message(timeout=30)["data"].decode()
 
 
 @pytest.mark.parametrize("call", ["update", "bulk_create", "bulk_update"])

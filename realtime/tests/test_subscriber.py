@@ -31,7 +31,7 @@ class Ear:
     async def hears(self, channel: str, redis_server) -> bool:
         redis_server.publish(channel, b"x")
         try:
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(30):
                 return await self.heard.get() == (channel, b"x")
         except TimeoutError:
             return False
@@ -50,7 +50,7 @@ async def test_a_channel_added_while_connecting_is_subscribed(redis_server, tick
 @pytest.mark.parametrize("ticks", range(60))
 async def test_it_closes_at_any_moment_of_connecting(redis_server, ticks):
     """A cancellation that is lost would leave it listening, and whoever closes it waiting."""
-    async with asyncio.timeout(2), Ear():
+    async with asyncio.timeout(30), Ear():
         for _ in range(ticks):
             await asyncio.sleep(0)
 
@@ -81,13 +81,13 @@ async def test_a_channel_left_is_heard_no_more(redis_server):
 async def test_it_comes_back_whatever_is_added_while_it_is_cut(redis_server):
     async with Ear() as ear:
         for number in range(30):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await ear.connected.wait()
             ear.connected.clear()
             redis_server.client_kill_filter(_type="pubsub")
             channels = [f"test:{number}.{n}" for n in range(10)]
             await asyncio.gather(*map(ear.subscriber.add, channels))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await ear.connected.wait()
         assert await ear.hears("test:0.0", redis_server)
         assert await ear.hears("test:29.9", redis_server)

@@ -33,7 +33,7 @@ class TestTogether:
 
         def ask(keys: set[int]) -> dict[int, int]:
             calls.append(keys)
-            go_on.wait(5)
+            go_on.wait(30)
             return {key: key * key for key in keys}
 
         batch = Batch(ask)
@@ -57,7 +57,7 @@ class TestTogether:
         def ask(keys: set[str]) -> str:
             read = state
             reading.set()
-            go_on.wait(5)
+            go_on.wait(30)
             return read
 
         batch = Batch(ask)
@@ -88,7 +88,7 @@ class TestTogether:
 
         def ask(keys: set[str]) -> set[str]:
             reading.set()
-            go_on.wait(5)
+            go_on.wait(30)
             return keys
 
         batch = Batch(ask)

@@ -202,6 +202,6 @@ def test_what_is_deleted_is_removed_soon_and_not_only_once_an_hour(monkeypatch):
     monkeypatch.setattr(removal, "remove_deleted", remove)
     housekeeping = retention.Housekeeping()
     housekeeping.start()
-    assert done.wait(10)
+    assert done.wait(60)
     housekeeping.stop()
     assert len(removed) == 2

@@ -31,7 +31,7 @@ from tests.live import Process, eventually
 TIMES = max(2, int(os.environ.get("CHAOS_ROUNDS", "1")))
 SEED = int(os.environ.get("CHAOS_SEED", "0")) or random.randrange(1, 2**31)
 GONE_S = 2.0  # the 95th percentile
-NOISE_S = 3.0  # what a busy machine may add to a single one
+NOISE_S = 6.0  # what a busy machine may add to a single one
 ENOUGH = 20  # cancels that a percentile is taken of
 MOMENT_S = 2.0  # cancelled at a random moment of the first seconds of a tool
 

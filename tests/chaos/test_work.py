@@ -81,7 +81,7 @@ def rng() -> random.Random:
     return random.Random(SEED)
 
 
-@pytest.mark.timeout(600 * ROUNDS)
+@pytest.mark.timeout(900 * ROUNDS)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_run_ends_once_in_time_and_leaves_nothing(transactional_db, rng, tmp_path, part):
     acme = make_tenant("acme")

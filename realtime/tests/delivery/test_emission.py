@@ -27,7 +27,7 @@ def published(redis_server: Redis) -> Iterator[PubSub]:
     """Everything published, as any service can read it."""
     with redis_server.pubsub() as pubsub:
         pubsub.psubscribe("graph:*", "run:*")
-        pubsub.get_message(timeout=5)
+        pubsub.get_message(timeout=30)
         yield pubsub
 
 

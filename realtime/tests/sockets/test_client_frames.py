@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from realtime.tests.sockets.helpers import work
+from tests.live import FRAME_S
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -72,23 +73,24 @@ def test_a_refusal_is_a_handshake_first(web, run):
         assert response.headers["Sec-WebSocket-Protocol"] == "token"
 
 
+@pytest.mark.usefixtures("patient_redis")
 def test_redis_carries_exactly_the_text_of_the_socket(web, acme, run, redis_server):
     with (
         redis_server.pubsub() as pubsub,
         web.socket(f"/ws/graph/{acme.crew.pk}", acme.viewer) as socket,
     ):
         pubsub.psubscribe("*")
-        assert pubsub.get_message(timeout=5)["type"] == "psubscribe"
+        assert pubsub.get_message(timeout=FRAME_S)["type"] == "psubscribe"
         socket.until(type="snapshot")
         execution = work(run, run.plan["tasks"][0])
         texts = []
         while len(texts) < 3:
-            text = socket.connection.recv(timeout=5)
+            text = socket.connection.recv(timeout=FRAME_S)
             if json.loads(text)["type"] != "ping":
                 texts.append(text)
         published = []
         while len(published) < 3:
-            message = pubsub.get_message(timeout=5)
+            message = pubsub.get_message(timeout=FRAME_S)
             if message["channel"] == f"graph:{acme.crew.pk}".encode():
                 published.append(message["data"].decode())
     assert published == texts

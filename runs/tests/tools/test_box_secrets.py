@@ -146,7 +146,7 @@ def test_the_worker_is_not_killed(loot, emitter, in_tier):
 def test_control_without_the_box_it_is_killed(loot, emitter, in_tier):
     in_tier("limits")
     loot.run(emitter, "kill -9 <pid>")
-    assert loot.worker.wait(timeout=5) == -9
+    assert loot.worker.wait(timeout=30) == -9
 
 
 @pytest.mark.parametrize(("tier", "is_traced"), [("namespaces", False), ("limits", True)])
