@@ -1,0 +1,262 @@
+"""The state machine: controls, approvals, budgets, ends and losses of a run, in any order."""
+
+from collections import Counter
+from datetime import timedelta
+
+import hypothesis.strategies as st
+import pytest
+from django.db import models, transaction
+from django.utils import timezone
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from conftest import make_tenant
+from crews.models import ApprovalRule
+from crews.tracking import IllegalMove
+from realtime import log
+from realtime.log import streams
+from runs.execution import budgets, controls, dispatch, reaper, turns
+from runs.models import Approval, Run
+from runs.models import Worker as WorkerRow
+from runs.tests.steering import program, worker
+from runs.tests.steering.told import Told
+from runs.tools import Status
+
+REST_STEPS = 150  # after the last rule, until the run has ended
+WORK = ("hear", "hear", "hear", "acknowledge", "apply", "ask", "poll")
+
+
+class Steering(RuleBasedStateMachine):
+    """One run. A subclass says who carries it out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.transaction = transaction.atomic()
+        self.transaction.__enter__()
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(dispatch, "announce", lambda run: True)
+        self.faults: list[str] = []
+        self.entered: Counter[str] = Counter()
+        self.refused = 0
+        self.told = Told()
+        self.head_at_end: int | None = None  # of the graph's stream
+        WorkerRow.objects.beat("w", tier="namespaces")
+        self.acme = make_tenant("acme")
+        self.run = self.begin()
+
+    def begin(self) -> Run:
+        raise NotImplementedError
+
+    def rest(self) -> None:
+        """A step of whoever carries out the run towards its end."""
+        raise NotImplementedError
+
+    # What people and the scheduler do
+
+    @rule(action=st.sampled_from(["pause", "pause", "resume", "resume", "message", "cancel"]))
+    def ask(self, action: str) -> None:
+        try:
+            controls.ask(self.now(), action, "Be quick." if action == "message" else "")
+        except IllegalMove:
+            self.refused += 1
+
+    @rule(which=st.integers(0, 2))
+    def approve(self, which: int) -> None:
+        if asked := self.approval(which):
+            self.decide(asked, "approved", asked.seen)
+
+    @rule(which=st.integers(0, 2), is_stale=st.booleans())
+    def deny(self, which: int, is_stale: bool) -> None:
+        """Or approve what was shown on a stale page."""
+        if asked := self.approval(which):
+            shown = ("approved", "0" * 64) if is_stale else ("denied", asked.seen)
+            self.decide(asked, *shown)
+
+    def decide(self, asked: Approval, decision: str, seen: str) -> None:
+        is_possible = asked.is_pending and asked.left_s > 0 and asked.seen == seen
+        try:
+            asked.decide(decision, by="somebody", seen=seen)
+        except IllegalMove:
+            assert not is_possible
+        else:
+            assert is_possible, "a stale, late or second decision counts"
+
+    @rule(
+        what=st.sampled_from(["late", "server", "sweep", "sweep", "sweep", "lease"]),
+        which=st.integers(0, 2),
+    )
+    def fail(self, what: str, which: int) -> None:
+        past = timezone.now() - timedelta(seconds=1)
+        match what:
+            case "late":  # nobody has decided in time
+                self.let_time_pass(which)
+            case "server":  # the web processes that keep calls waiting were killed
+                held = Approval.objects.pending().filter(held_until__isnull=False)
+                held.update(held_until=past)
+            case "lease":  # nothing was heard of the worker or the program for so long
+                active = Run.objects.filter(pk=self.run.pk, status="running")
+                models.QuerySet.update(active, lease_until=past)
+            case "sweep":
+                self.sweep()
+
+    @rule(calls=st.sampled_from([None, 0, 1, 2]), at_limit=st.sampled_from(["pause", "cancel"]))
+    def look_at_budgets(self, calls: int | None, at_limit: str) -> None:
+        """0: without a change of the limit before."""
+        if calls != 0:
+            crew = self.acme.crew
+            crew.refresh_from_db()
+            crew.budget_run_tool_calls, crew.budget_run_at_limit = calls, at_limit
+            crew.save()
+        budgets.look()
+
+    def let_time_pass(self, which: int) -> None:
+        if (asked := self.approval(which)) and asked.is_pending:
+            asked.expires_at = timezone.now() - timedelta(seconds=1)
+            asked.save(update_fields=["expires_at"])
+
+    def sweep(self) -> None:
+        reaper.sweep()
+
+    # What has to be true
+
+    @invariant()
+    def holds(self) -> None:
+        run = self.now()
+        assert not self.faults, self.faults
+        self.told.read(run)
+        if run.is_over:
+            run.crew.refresh_from_db()
+            assert run.crew.approvals_pending == 0
+            head = log.position(streams.graph(run.crew_id)).head
+            self.head_at_end = self.head_at_end or head
+            assert head == self.head_at_end, "a tool of an ended run writes"
+
+    def enter(self, code: str, *, gated: bool = True) -> None:
+        """The body of a tool is entered."""
+        run = self.now()
+        self.entered[code] += 1
+        if self.entered[code] > 1:
+            self.faults.append(f"{code} is entered twice")
+        approved = Approval.objects.filter(run=run, params__code=code, status="approved")
+        if gated and not approved.exists():
+            self.faults.append(f"{code} is entered without an approval")
+
+    def now(self) -> Run:
+        return Run.objects.select_related("crew").get(pk=self.run.pk)
+
+    def approval(self, which: int) -> Approval | None:
+        """Those that wait come first."""
+        asked = list(Approval.objects.filter(run=self.run).select_related("run__crew"))
+        asked.sort(key=lambda approval: not approval.is_pending)
+        return asked[which % len(asked)] if asked else None
+
+    def teardown(self) -> None:
+        try:
+            self.come_to_an_end()
+        finally:
+            self.close()
+            self.patch.undo()
+            transaction.set_rollback(True)
+            self.transaction.__exit__(None, None, None)
+
+    def come_to_an_end(self) -> None:
+        """The last control is a resume, or a cancel. Nobody decides any more."""
+        self.holds()
+        run = self.now()
+        if not run.is_over:
+            self.ask("resume" if self.told.seq % 2 and run.pause_requested else "cancel")
+        for _ in range(REST_STEPS):
+            if self.now().is_over:
+                break
+            for which in range(len(self.told.decisions)):
+                self.let_time_pass(which)
+            self.rest()
+            self.holds()
+        assert self.now().is_over, "the run is stuck"
+        self.rest()  # whoever does not know it yet
+        self.sweep()
+        self.holds()
+
+    def close(self) -> None:
+        """Stop whoever carries out the run."""
+
+
+class OfWorker(Steering):
+    """A run that a worker carries out: two tasks, a step without a gate and two with one."""
+
+    def begin(self) -> Run:
+        script = {"tool": "script", "params": {"interpreter": "bash"}}
+        steps = [
+            {**script, "params": {**script["params"], "code": code}} for code in ("0", "1", "2")
+        ]
+        for task, own in zip(
+            self.acme.crew.tasks.order_by("order"), (steps[1:2], [steps[2], steps[0]]), strict=True
+        ):
+            task.steps, task.continue_on_error = own, True
+            task.save()
+        rule = {"organization": self.acme.organization, "tool": "script", "params": "code=[12]"}
+        ApprovalRule.objects.create(**rule)
+        Run.objects.create(crew=self.acme.crew)
+        run = turns.claim(worker="w")
+        self.worker = worker.Worker(run, self.enter_of_worker)
+        return run
+
+    def enter_of_worker(self, code: str) -> None:
+        run = self.now()
+        if run.is_over or run.attempt != self.run.held_attempt:
+            self.faults.append(f"{code} is entered by a worker that has lost the run")
+        if run.paused_at:
+            self.faults.append(f"{code} is entered in a pause")
+        self.enter(code, gated=code != "0")
+
+    @initialize(steps=st.integers(0, 20))
+    def begin_to_work(self, steps: int) -> None:
+        for _ in range(steps):
+            self.worker.step()
+
+    @rule(steps=st.integers(1, 6), looks=st.booleans())
+    def work(self, steps: int, looks: bool) -> None:
+        if looks:
+            self.worker.look()
+        for _ in range(steps):
+            self.worker.step()
+
+    @rule(outcome=st.sampled_from([Status.SUCCESS, Status.SUCCESS, Status.ERROR]))
+    def end_tool(self, outcome: Status) -> None:
+        self.worker.outcome = outcome
+        self.work(8, looks=True)
+
+    def rest(self) -> None:
+        self.worker.rest()
+
+    def close(self) -> None:
+        self.worker.close()
+
+
+class OfProgram(Steering):
+    """A run that a program reports. Each of its calls needs an approval."""
+
+    def begin(self) -> Run:
+        ApprovalRule.objects.create(organization=self.acme.organization, tool="deploy")
+        key, text = self.acme.issue_key("report")
+        self.program = program.Program(key, text, "crew", self.enter)
+        return self.program.run
+
+    @rule(does=st.lists(st.sampled_from(WORK), min_size=1, max_size=6), which=st.integers(0, 2))
+    def work(self, does: list[str], which: int) -> None:
+        for what in does:
+            self.program.step(what, which)
+
+    @rule(which=st.integers(0, 2))
+    def ask_and_wait(self, which: int) -> None:
+        self.work(["poll", "ask"], which)
+
+    @rule(which=st.integers(0, 2))
+    def hear_and_answer(self, which: int) -> None:
+        self.work(["hear", "hear", "acknowledge", "apply"], which)
+
+    @rule(which=st.integers(0, 20))
+    def replay(self, which: int) -> None:
+        self.program.step("end" if which == 13 else "replay", which)
+
+    def rest(self) -> None:
+        self.program.rest()

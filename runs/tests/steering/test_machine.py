@@ -1,0 +1,25 @@
+"""Whatever people, workers, programs and servers do: one decision, one answer, one end.
+
+``STEERING_EXAMPLES``: how many stories of each kind are told (default 10).
+"""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from runs.tests.steering.machine import OfProgram, OfWorker
+
+EXAMPLES = settings(
+    max_examples=int(os.environ.get("STEERING_EXAMPLES", "10")),
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", [OfWorker, OfProgram])
+def test_no_second_decision_no_call_without_approval_and_no_run_stuck(kind):
+    run_state_machine_as_test(kind, settings=EXAMPLES)
