@@ -18,10 +18,16 @@ from benchmarks.sample import Sample, medians
 RESULTS = Path(__file__).with_name("results")
 FULL = Effort(
     sockets=(200, 1_000, 4_000), seconds=5.0, connects=5_000, missed=100_000, log=1_000_000,
-    runs=100_000,
+    controls=40, runs=100_000,
 )  # fmt: skip
 QUICK = Effort(
-    sockets=(200, 1_000), seconds=2.0, connects=1_000, missed=20_000, log=50_000, runs=20_000
+    sockets=(200, 1_000),
+    seconds=2.0,
+    connects=1_000,
+    missed=20_000,
+    log=50_000,
+    controls=20,
+    runs=20_000,
 )
 
 

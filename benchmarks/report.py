@@ -17,6 +17,11 @@ HEADINGS = {
     "ingest-live": "From the answer of POST /api/report/ to the frame, 20 calls a second",
     "traces": "OpenTelemetry spans by POST /v1/traces, one web process",
     "sdk": "What reporting costs a Python program",
+    "controls": "Controls and approvals, one web process and a worker of six",
+    "controls-prefect": "Cancelling in Prefect",
+    "controls-parallel": "Independent tasks of one run",
+    "controls-steps": "What a step costs",
+    "controls-page": "The page of approvals",
     "connects": "Authenticated connects, 100 in flight",
     "resume": "Resuming, one client",
     "growth": "Growth of the log",
@@ -29,11 +34,18 @@ LABELS = {
     "events": "events",
     "p50_ms": "p50 ms",
     "p99_ms": "p99 ms",
+    "p95_ms": "p95 ms",
+    "left": "processes of the step left",
+    "run_s": "seconds from the request to the end",
+    "step_ms": "ms a step",
+    "bare_ms": "the bare command, ms",
+    "overhead_ms": "the difference, ms",
+    "ms": "server ms",
     "written_p50_ms": "with the write, p50 ms",
     "cpu_s": "CPU s",
     "cpu_us": "CPU µs a delivery",
     "cpu_ms": "CPU ms each",
-    "kb": "KB a socket",
+    "kb": "KB",
     "bytes": "bytes a delivery",
     "delivered": "delivered",
     "faults": "faults",
@@ -92,6 +104,8 @@ def _table(rows: list[Sample]) -> list[str]:
 
 
 def _number(name: str, value: float) -> str:
+    if name == "left":
+        return f"{value:.0%}"
     if name == "delivered":
         return f"{value:.1%}" if value < 1 else "all"
     if name in ("sockets", "events", "faults", "queries", "less_rows", "more_rows"):

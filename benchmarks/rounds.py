@@ -11,12 +11,14 @@ from benchmarks.figures import (
     browser_pages,
     commit,
     connects,
+    controls,
     delivery,
     emission,
     group_commit,
     growth,
     growth_pages,
     ingest,
+    prefect,
     resume,
     sdk,
     traces,
@@ -28,6 +30,7 @@ from benchmarks.servers import FASTAPI, OURS, field_of_servers
 from tests.postgres import binaries
 
 YOUNG_LOG = 1_000  # events
+PREFECT_CANCELS = 3  # each may take 40 s
 WIRE_SOCKETS = 1_000  # at most; with more, a hub that compresses for each of them falls behind
 
 
@@ -40,6 +43,7 @@ class Effort:
     connects: int  # sockets
     missed: int  # events a client resumes over; spans that a program sends
     log: int  # events of the long log
+    controls: int  # requests of each kind
     runs: int  # of the database whose pages are asked for
     old: Path | None = None  # a checkout of another commit, whose pages are measured beside
 
@@ -112,6 +116,18 @@ def hosts(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
             yield from sdk.measure(deployed)
 
 
+def steered(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
+    has_prefect = prefect.PYTHON.exists()
+    if not has_prefect:
+        notes.append(prefect.MISSING)
+    with _deployments(notes) as deployed:
+        for _ in range(rounds):
+            for database, each in deployed.items():
+                yield from controls.measure(database, each, effort.controls)
+            if has_prefect:
+                yield prefect.measure(PREFECT_CANCELS)
+
+
 def connections(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
     with _deployments(notes) as deployed:
         for _ in range(rounds):
@@ -179,6 +195,7 @@ FIGURES: dict[str, Figure] = {
     "ingest": ingests,
     "traces": spans,
     "sdk": hosts,
+    "controls": steered,
     "connects": connections,
     "resume": resumes,
     "growth": growths,

@@ -43,6 +43,17 @@ def host(*, url: str, key: str, calls: int) -> dict[str, float]:
     }
 
 
+def gated(*, url: str, key: str, calls: int) -> None:
+    """Calls that wait for approval, one after the other. Prints when each body was entered, in ns."""
+    with tempfile.TemporaryDirectory() as spool:
+        crewops.configure(url=url, api_key=key, spool_dir=spool)
+        with crewops.run("bench") as run:
+            for _ in range(calls):
+                with run.tool("gated", approve=True):
+                    print(time.time_ns(), flush=True)
+        crewops.configure(disabled=True)
+
+
 def _work() -> str:
     return hashlib.sha256(PAYLOAD).hexdigest()
 
@@ -61,4 +72,4 @@ def _call(agent: crewops.Agent, number: int) -> tuple[int, int, int]:
 
 
 if __name__ == "__main__":
-    verbs.run(host)
+    verbs.run(host, gated)

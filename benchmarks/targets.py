@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.deployment import POSTGRESQL, SQLITE
+from benchmarks.figures import controls
 from benchmarks.figures.emission import BATCH
 from benchmarks.figures.group_commit import TOGETHER
 from benchmarks.figures.ingest import CONNECTIONS, SOCKETS, SPANS
@@ -94,6 +95,25 @@ def _each(database: str) -> list[Target]:
     ]
 
 
+def _steered(database: str) -> list[Target]:
+    each: Callable[[str, str], Case] = lambda figure, case: (figure, f"{database}, {case}", None)  # noqa: E731
+    cancel, pause, approve = (
+        each("controls", case) for case in (controls.CANCEL, controls.PAUSE, controls.APPROVE)
+    )
+    parallel = each("controls-parallel", controls.PARALLEL)
+    step, page = each("controls-steps", controls.STEP), each("controls-page", controls.PAGE)
+    return [
+        Target(f"{controls.CANCEL}, {database}, p95 ms", 1_000, "p95_ms", cancel),
+        Target(f"{controls.PAUSE}, {database}, p95 ms", 500, "p95_ms", pause),
+        Target(f"{controls.APPROVE}, {database}, p50 ms", 60, "p50_ms", approve),
+        Target(f"{controls.APPROVE}, {database}, p95 ms", 150, "p95_ms", approve),
+        Target(f"{controls.PARALLEL}, {database}, s", 12, "run_s", parallel),
+        Target(f"{controls.STEP}, {database}, ms over the command", 30, "overhead_ms", step),
+        Target(f"page of {controls.PAGE}, {database}, ms", 200, "ms", page),
+        Target(f"page of {controls.PAGE}, {database}, queries", 15, "queries", page),
+    ]
+
+
 def _host(server: str) -> list[Target]:
     case = ("sdk", f"server {server}, {CALLS:,} tools", None)
     return [
@@ -135,6 +155,8 @@ TARGETS = [
         _wire(FASTAPI.name, "JSON, deflate"),
     ),
     *(target for state in ("up", "hung", "away") for target in _host(state)),
+    *_steered(POSTGRESQL),
+    *_steered(SQLITE),
     *_each(POSTGRESQL),
     *_each(SQLITE),
 ]

@@ -89,6 +89,7 @@ FAULTS_LONGEST_FIRST = (
     "tests/chaos/test_work.py",
     "tests/test_chaos.py::test_every_client_ends_with_every_event_once",
     "tests/chaos/test_presence.py",
+    "tests/chaos/test_steering.py",
     "tests/chaos/test_cancel.py::test_nothing_of_a_cancelled_tool_is_left",
     "tests/chaos/test_clock.py",
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import httpx
 import psutil
@@ -103,9 +103,10 @@ class Deployment:
         assert answer.status_code == 201, answer.text
         return answer.json()["id"]
 
-    def post(self, path: str) -> httpx.Response:
+    def post(self, path: str, **body: Any) -> httpx.Response:
         return httpx.post(
             f"http://127.0.0.1:{self.port}{path}",
+            json=body,
             headers={"Authorization": f"Bearer {AccessToken.for_user(self._user)}"},
             timeout=REQUEST_S,
         )

@@ -21,6 +21,7 @@ from runs.tests.steering import program, worker
 from runs.tests.steering.told import Told
 from runs.tools import Status
 
+ATTEND_STEPS = 40  # after the last rule, for controls that are pending
 REST_STEPS = 150  # after the last rule, until the run has ended
 WORK = ("hear", "hear", "hear", "acknowledge", "apply", "ask", "poll")
 
@@ -48,6 +49,10 @@ class Steering(RuleBasedStateMachine):
 
     def rest(self) -> None:
         """A step of whoever carries out the run towards its end."""
+        raise NotImplementedError
+
+    def attend(self) -> None:
+        """A step of theirs with which they follow controls."""
         raise NotImplementedError
 
     # What people and the scheduler do
@@ -113,8 +118,15 @@ class Steering(RuleBasedStateMachine):
             asked.expires_at = timezone.now() - timedelta(seconds=1)
             asked.save(update_fields=["expires_at"])
 
+    def let_all_time_pass(self) -> None:
+        for which in range(len(self.told.decisions)):
+            self.let_time_pass(which)
+
     def sweep(self) -> None:
         reaper.sweep()
+        now = timezone.now()
+        due = models.Q(expires_at__lte=now) | models.Q(held_until__lt=now)
+        assert not Approval.objects.pending().filter(due).exists(), "it waits for nobody"
 
     # What has to be true
 
@@ -159,16 +171,28 @@ class Steering(RuleBasedStateMachine):
             self.transaction.__exit__(None, None, None)
 
     def come_to_an_end(self) -> None:
-        """The last control is a resume, or a cancel. Nobody decides any more."""
+        """Pauses and resumes are answered. Then the last control comes, a resume or a cancel, and the
+        run ends: nobody decides any more.
+        """
         self.holds()
+        if self.told.seq % 2:
+            self.fail("server", 0)
+            self.let_all_time_pass()
+            self.sweep()
+        for _ in range(ATTEND_STEPS):
+            self.attend()
+            self.holds()
         run = self.now()
+        moves = run.controls.pending().filter(action__in=["pause", "resume"])
+        assert run.is_over or run.cancel_requested or not moves.exists(), (
+            "a pause without an answer"
+        )
         if not run.is_over:
             self.ask("resume" if self.told.seq % 2 and run.pause_requested else "cancel")
         for _ in range(REST_STEPS):
             if self.now().is_over:
                 break
-            for which in range(len(self.told.decisions)):
-                self.let_time_pass(which)
+            self.let_all_time_pass()
             self.rest()
             self.holds()
         assert self.now().is_over, "the run is stuck"
@@ -225,6 +249,9 @@ class OfWorker(Steering):
         self.worker.outcome = outcome
         self.work(8, looks=True)
 
+    def attend(self) -> None:
+        self.worker.attend()
+
     def rest(self) -> None:
         self.worker.rest()
 
@@ -257,6 +284,9 @@ class OfProgram(Steering):
     @rule(which=st.integers(0, 20))
     def replay(self, which: int) -> None:
         self.program.step("end" if which == 13 else "replay", which)
+
+    def attend(self) -> None:
+        self.program.attend()
 
     def rest(self) -> None:
         self.program.rest()

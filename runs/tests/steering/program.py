@@ -40,10 +40,15 @@ class Program:
         if not self._has_ended or what == "replay":
             getattr(self, f"_{what}")(which)
 
+    def attend(self) -> None:
+        """A step with which it follows controls."""
+        for what in ("hear", "acknowledge", "apply"):
+            self.step(what, 0)
+
     def rest(self) -> None:
         """A step towards the end, for a program that is still there."""
-        for what in ("hear", "acknowledge", "apply", "poll"):
-            self.step(what, 0)
+        self.attend()
+        self.step("poll", 0)
         if not self._waiting and not self._inbox and not self._acknowledged:
             self.step("end", 0)
 

@@ -73,7 +73,8 @@ class Worker:
         for module in (executor, gate):
             self._patch.setattr(module, "RunEvents", Waits)
         clock = SimpleNamespace(sleep=hold, monotonic=partial(next, count()))
-        self._patch.setattr(pausing, "time", clock)
+        for module in (emitter, pausing):
+            self._patch.setattr(module, "time", clock)
         self._patch.setattr(executor, "Lease", self._make_lease)
         self._patch.setattr(Script, "run", self._body)
         self._greenlet = greenlet.greenlet(partial(executor.execute, run))
@@ -88,11 +89,15 @@ class Worker:
         if self._lease:
             self._lease.look()
 
+    def attend(self) -> None:
+        """A step with which it follows controls."""
+        self.look()
+        self.step()
+
     def rest(self) -> None:
         """A step towards the end, for a run that nobody holds up any more."""
         self.outcome = tools.Status.SUCCESS
-        self.look()
-        self.step()
+        self.attend()
 
     def close(self) -> None:
         self._greenlet.throw()
@@ -107,6 +112,7 @@ class Worker:
         self._entered(params["code"])
         while True:
             hold()
+            emitter.progress(output="a line\n")
             if emitter.cancelled():
                 return tools.Outcome(tools.Status.ERROR, message="Cancelled.")
             emitter.pause.report(emitter.pause.requested())
