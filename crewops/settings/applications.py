@@ -89,6 +89,7 @@ FRONT_END = {  # directory below NODE_MODULES: the prefix it is served under
     "bootstrap-icons/font": "vendor/icons",
     "idiomorph/dist": "vendor/idiomorph",
     "uplot/dist": "vendor/uplot",
+    "@xterm/headless/lib-headless": "vendor/xterm",
 }
 STATICFILES_DIRS = [
     (prefix, NODE_MODULES / directory)

@@ -10,7 +10,7 @@ from django.db.models import TextField
 from django.db.models.functions import MD5, Cast
 
 from runs.models import ModelCall, Run, TaskExecution, ToolExecution
-from runs.pages import transcript
+from runs.pages import terminal, transcript
 from runs.pages.compared_steps import (
     ComparedStep,
     ComparedTask,
@@ -111,7 +111,7 @@ class Comparison:
         if not all(tool.output_length for tool in tools):
             return Shown(found.task, step, params, None)
         texts = transcript.tails_until(tools, OUTPUT_CHARS)
-        output = diff(*(transcript.plain(texts[tool.pk]) for tool in tools))
+        output = diff(*(terminal.settled(texts[tool.pk]) for tool in tools))
         return Shown(found.task, step, params, output)
 
     def _named(self) -> Divergence | None:

@@ -231,7 +231,7 @@ class RunPage(RunHistory):
                 number,
                 tool.tool,
                 tool,
-                transcript.plain(tails.get(tool.pk, "")),
+                tails.get(tool.pk, ""),
                 has_body=not self.is_large or self._is_wanted(tool),
                 is_open=tool.pk == self.shown_first,
                 has_past_output=self.past is not None and tool.pk in tails,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from runs.models import Approval, TaskExecution, ToolExecution
+from runs.pages import transcript
 from runs.pages.versions import version
 
 
@@ -13,11 +14,26 @@ class Step:
     number: int
     tool: str
     execution: ToolExecution | None = None
-    output: str = ""
+    written: str = ""  # the end of the output, with its control sequences
     has_body: bool = True  # else the card's content is fetched when the card is opened
     is_open: bool = False
     approval: Approval | None = None  # that the call waits for
     has_past_output: bool = False  # the output as it was at a moment of the past
+
+    @property
+    def output(self) -> str:
+        return transcript.plain(self.written)
+
+    @property
+    def needs_terminal(self) -> bool:
+        return transcript.needs_terminal(self.written)
+
+    @property
+    def is_shown_whole(self) -> bool:
+        """Whether ``output`` is what a terminal would show: a page need not ask for more."""
+        if self.execution is not None and self.execution.output_length == 0:
+            return True
+        return bool(self.written) and not self.needs_terminal
 
     @property
     def version(self) -> str:

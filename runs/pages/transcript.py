@@ -64,10 +64,16 @@ def tails_until(executions: Sequence[ToolExecution], characters: int) -> dict[An
     return {pk: text[-characters:] for pk, text in texts.items()}
 
 
-def plain(output: str) -> str:
-    """Return ``output`` as a terminal shows it.
+def needs_terminal(output: str) -> bool:
+    """Whether ``output`` has controls other than line ends and tabs."""
+    return CONTROLS.search(output.replace("\r\n", "\n")) is not None
 
-    Escape sequences are removed. Redrawn lines are in their last state.
+
+def plain(output: str) -> str:
+    """Return the text of ``output``, quickly: for the search, and until the page's terminal draws.
+
+    Escape sequences are removed. Lines that begin again are in their last state. Movements of the
+    cursor are not followed.
     """
     text = ESCAPES.sub("", output).replace("\r\n", "\n")
     text = OVERWRITTEN.sub("", text)

@@ -43,6 +43,12 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
 
 
+@register.filter
+def as_json(value: str) -> str:
+    """Return a text for a script. A parser of HTML would change carriage returns and NUL."""
+    return json.dumps(value)
+
+
 def _in_short(param: tuple[str, Any]) -> str:
     name, value = param
     if isinstance(value, str):

@@ -77,6 +77,12 @@ class TestDivergence:
         last = comparison.pairs[0].steps[-1]
         assert (last.before.name, last.after.name, last.difference) == ("script", "script", "")
 
+    def test_outputs_that_a_terminal_shows_alike_do_not_differ(self, acme):
+        bar = "".join(f"\x1b[A\x1b[2K\r{n} %\n" for n in range(0, 101, 10))
+        before = carry_out(acme, output=f"begin\n\n{bar}")
+        after = carry_out(acme, output="begin\n\x1b[1;32m100\x1b[m %\n", fails="git_clone")
+        assert Comparison(before, after).shown.output.is_empty
+
     def test_what_a_live_run_has_not_done_yet_is_no_difference(self, acme):
         whole, live = carry_out(acme), acme.start_run()
         task = TaskExecution.objects.start(run=live, task=live.plan["tasks"][0])

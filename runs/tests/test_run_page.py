@@ -239,6 +239,19 @@ class TestTranscript:
     def test_reads_as_a_terminal_would_leave_it(self, output, seen):
         assert transcript.plain(output) == seen
 
+    @pytest.mark.parametrize(
+        ("output", "is_whole"),
+        [("one\r\n\ttwo\n", True), ("", True), ("50%\r100%", False), ("\x1b[1mbold", False)],
+    )
+    def test_the_page_asks_for_an_output_that_only_a_terminal_can_show(
+        self, acme, output, is_whole
+    ):
+        task, tool = begin(acme.start_run())
+        if output:
+            tool.report(output=output)
+        [step, *_] = RunPage(task.run, with_output=True).tasks[0].steps
+        assert step.is_shown_whole is is_whole
+
     def test_the_ends_of_many_outputs_come_with_one_query(self, acme, django_assert_num_queries):
         run = acme.start_run()
         task, _ = begin(run)

@@ -1,56 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { OutputBuffer, codePoints, skip } from "../../static/realtime/pages/output_buffer.js";
+import { codePoints, skip } from "../../static/realtime/pages/code_points.js";
 import { OutputFeed } from "../../static/realtime/pages/output_feed.js";
-
-/** @param {string[]} chunks */
-function shown(chunks) {
-  const buffer = new OutputBuffer();
-  let lines = "";
-  let line = "";
-  for (const chunk of chunks) {
-    const fed = buffer.feed(chunk);
-    lines += fed.lines;
-    line = fed.line;
-  }
-  return lines + line;
-}
-
-const OUTPUTS = {
-  plain: ["one\ntwo\nthree", "one\ntwo\nthree"],
-  "windows lines": ["one\r\ntwo\r\n", "one\ntwo\n"],
-  "a progress bar": ["get   0%\rget  50%\rget 100%\ndone", "get 100%\ndone"],
-  "a line that is not redrawn yet": ["get 50%\r", "get 50%"],
-  colours: ["\x1b[1;31mred\x1b[0m \x1b[38;5;4mblue\x1b[m", "red blue"],
-  "a title and a link": ["\x1b]0;title\x07a\x1b]8;;http://x\x1b\\b", "ab"],
-  "a cursor's charset": ["\x1b(Ba\x1b7b", "ab"],
-  controls: ["a\x00b\x07c\td\x7f", "abc\td"],
-  "markup, which stays text": ["<script>alert(1)</script>", "<script>alert(1)</script>"],
-  "more than the basic plane": ["🚀\nñ🚀", "🚀\nñ🚀"],
-};
-
-for (const [name, [output, wanted]] of Object.entries(OUTPUTS)) {
-  test(`${name}: as a terminal leaves it, cut anywhere`, () => {
-    assert.equal(shown([output]), wanted);
-    assert.equal(shown(output.split("")), wanted);
-    for (let cut = 1; cut < output.length; cut += 1) {
-      assert.equal(shown([output.slice(0, cut), output.slice(cut)]), wanted, `cut at ${cut}`);
-    }
-  });
-}
-
-test("an escape that never ends hides no more than its bound", () => {
-  const text = "x".repeat(2_000);
-  assert.ok(shown([`\x1b]${text}`, text]).length > 2_500);
-});
-
-test("a long output in many chunks takes time in line with its length", () => {
-  const buffer = new OutputBuffer();
-  const began = performance.now();
-  for (let count = 0; count < 20_000; count += 1) buffer.feed(`${"y".repeat(200)}\n`);
-  assert.ok(performance.now() - began < 5_000);
-});
 
 test("lengths and places count code points, as the server does", () => {
   assert.equal(codePoints("a🚀ñ"), 3);

@@ -6,7 +6,8 @@ import { Idiomorph } from "idiomorph";
  * Focus, selection and running animations survive an update from the server. Elements with an id
  * are matched by it. What the server sends as `[data-keep]` belongs to a script and is left alone, as
  * are the style and classes of `[data-placed]`, an open `<details>`, what was fetched into a card of
- * a tool, and parts that the server has sent empty with `data-same`, because the page has them.
+ * a tool, and parts that the server has sent empty with `data-same`, because the page has them. Of an
+ * output with `data-raw` only that changes: `past_output.js` draws it.
  * @param {Element} current
  * @param {Element} wanted
  * @returns {boolean} false where a part that the page should have was not there
@@ -16,8 +17,8 @@ export function morph(current, wanted) {
   Idiomorph.morph(current, wanted, {
     morphStyle: "outerHTML",
     callbacks: {
-      beforeNodeMorphed: (/** @type {Node} */ _node, /** @type {Node} */ fresh) =>
-        !has(fresh, "data-keep") && !has(fresh, "data-same"),
+      beforeNodeMorphed: (/** @type {Node} */ node, /** @type {Node} */ fresh) =>
+        !has(fresh, "data-keep") && !has(fresh, "data-same") && !passRaw(node, fresh),
       beforeNodeAdded: (/** @type {Node} */ node) => {
         const isMissing = has(node, "data-same");
         if (isMissing) isWhole = false;
@@ -39,4 +40,16 @@ export function morph(current, wanted) {
  */
 function has(node, attribute) {
   return node instanceof Element && node.hasAttribute(attribute);
+}
+
+/**
+ * @param {Node} node
+ * @param {Node} fresh
+ * @returns {boolean} whether there was something to pass
+ */
+function passRaw(node, fresh) {
+  const raw = fresh instanceof Element ? fresh.getAttribute("data-raw") : null;
+  if (raw === null || !(node instanceof Element)) return false;
+  node.setAttribute("data-raw", raw);
+  return true;
 }

@@ -6,7 +6,7 @@
  * Places and lengths are in code points, as the server counts them.
  */
 
-import { codePoints, skip } from "./output_buffer.js";
+import { codePoints, skip } from "./code_points.js";
 
 /**
  * @typedef {object} Screen  where the output is shown

@@ -53,16 +53,13 @@ export class OutputSearch {
   #find() {
     for (const range of this.#ranges) paint(range, false);
     this.#ranges = [];
-    for (const node of this.#text.childNodes) {
-      if (!(node instanceof Text)) continue;
-      for (const [begin, end] of matches(
-        node.data,
-        this.#field.value,
-        MOST - this.#ranges.length,
-      )) {
+    for (const nodes of paragraphs(this.#text)) {
+      const text = nodes.map(({ data }) => data).join("");
+      const most = MOST - this.#ranges.length;
+      for (const [begin, end] of matches(text, this.#field.value, most)) {
         const range = new Range();
-        range.setStart(node, begin);
-        range.setEnd(node, end);
+        range.setStart(...placeIn(nodes, begin));
+        range.setEnd(...placeIn(nodes, end));
         this.#ranges.push(range);
         paint(range, true);
       }
@@ -109,6 +106,40 @@ export function matches(text, words, most) {
     found.push([index, index + match.length]);
   }
   return found;
+}
+
+/**
+ * The text nodes below `root`, those of each innermost block together. Words are not found across two.
+ * @param {Node} root
+ * @returns {Text[][]}
+ */
+function paragraphs(root) {
+  /** @type {Map<Node | null, Text[]>} */
+  const found = new Map();
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = /** @type {Text} */ (walker.currentNode);
+    const block = node.parentElement?.closest("div, pre") ?? null;
+    const nodes = found.get(block);
+    if (nodes) nodes.push(node);
+    else found.set(block, [node]);
+  }
+  return [...found.values()];
+}
+
+/**
+ * @param {Text[]} nodes
+ * @param {number} place  in their joined text
+ * @returns {[Text, number]}
+ */
+function placeIn(nodes, place) {
+  let left = place;
+  for (const node of nodes) {
+    if (left <= node.length) return [node, left];
+    left -= node.length;
+  }
+  const last = nodes[nodes.length - 1];
+  return [last, last.length];
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The tools of the run: output and progress from the graph socket, and the open card. */
 
-import { codePoints } from "./output_buffer.js";
+import { codePoints } from "./code_points.js";
+import { drawPast } from "./past_output.js";
 import { ToolOutput } from "./tool_output.js";
 
 /** @import {GraphMessage} from "../websocket.js"; */
@@ -41,6 +42,7 @@ export class RunTools {
     this.#open(location.hash.slice(1));
     for (const card of this.#cards) this.#add(card);
     this.#follow();
+    if (isPast) drawPast(root);
   }
 
   /** The tools whose cards are open. */
@@ -61,7 +63,10 @@ export class RunTools {
 
   /** Handles the current cards. Call it after the page was updated from the server. */
   update() {
-    if (this.#isPast) return;
+    if (this.#isPast) {
+      drawPast(this.#root);
+      return;
+    }
     /** @type {HTMLDetailsElement | undefined} */
     let latest;
     for (const card of this.#cards) {

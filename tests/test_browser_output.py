@@ -1,0 +1,98 @@
+"""The output of a tool in a real browser: as a terminal ends up, live, after a reload, in the past."""
+
+import json
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from realtime.replay.merging import stamp
+from runs.tests.test_large_run import begin
+from tests.live import eventually
+from tests.test_browser_crew import mark, signed_in
+
+__all__ = ["signed_in"]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+READ = json.loads(Path("runs/tests/output/vectors.json").read_text())
+VECTORS = {vector["name"]: vector for vector in READ}
+HOSTILE = (
+    "<img src=x onerror=alert(1)><script>alert(1)</script>\n"
+    "\x1b]8;;javascript:alert(1)\x07not a link\x1b]8;;\x07\n"
+    "\x1b]8;;https://example.org/one\x07a link\x1b]8;;\x07 \x1b[31mfound\x1b[m here\n"
+)
+KEPT = """(text) => ({
+    chars: text.textContent.length,
+    pieces: text.querySelectorAll("span").length,
+    seen: [...text.querySelectorAll("span")].filter((e) => e.checkVisibility({ contentVisibilityAuto: true })).length,
+})"""
+
+
+def shows(page, tool, wanted: list[str]) -> None:
+    """Wait until the output shows these lines."""
+    text = page.locator(f"#text-{tool.pk}")
+    eventually(lambda: text.evaluate("e => e.textContent").rstrip("\n").split("\n") == wanted)
+
+
+def test_an_output_is_as_a_terminal_ends_up_live_after_a_reload_and_in_the_past(signed_in, acme):
+    vectors = [VECTORS["rich"], VECTORS["tqdm"]]
+    run = acme.start_run()
+    task, [tool] = begin(run, 0)
+    signed_in.goto(run.get_absolute_url())
+    expect(mark(signed_in)).to_have_attribute("data-state", "live")
+    for vector in vectors:
+        output = vector["output"]
+        for at in range(0, len(output), 700):
+            tool.report(output=output[at : at + 700])
+    wanted = [line for vector in vectors for line in vector["lines"]]
+    shows(signed_in, tool, wanted)
+    moment = stamp(timezone.now())
+    tool.report(output=HOSTILE)
+    wanted += [*HOSTILE.split("\n")[:1], "not a link", "a link found here"]
+    shows(signed_in, tool, wanted)
+    tool.end("error", exit_code=1)
+    task.finish("failed")
+    run.finish("failed", reason="task_failed")
+    expect(mark(signed_in)).to_have_attribute("data-state", "finished")
+
+    signed_in.reload()
+    shows(signed_in, tool, wanted)
+    text = signed_in.locator(f"#text-{tool.pk}")
+    assert text.locator("script, img").count() == 0
+    links = text.locator("a").evaluate_all("all => all.map(({href, rel}) => [href, rel])")
+    assert links[-1] == ["https://example.org/one", "noopener noreferrer nofollow"]
+    assert [href.partition(":")[0] for href, _ in links] == ["https"] * len(links)
+    # Words are found across colours.
+    signed_in.locator(f"#output-{tool.pk} [data-search]").fill("link found here")
+    expect(signed_in.locator(f"#output-{tool.pk} [data-found]")).to_have_text("1 of 1")
+    with signed_in.expect_download() as download:
+        signed_in.get_by_role("link", name="Download").click()
+    assert Path(download.value.path()).read_bytes() == tool.output.encode()
+
+    signed_in.goto(f"{run.get_absolute_url()}?at={moment}")
+    shows(signed_in, tool, wanted[:-3])
+    assert text.locator("span").count() > 5
+
+
+def test_of_a_large_coloured_output_the_end_is_kept_and_what_is_seen_is_laid_out(signed_in, acme):
+    line = "".join(f"\x1b[38;5;{color}m{color % 10}" for color in range(20, 60)) + "\x1b[m\n"
+    run = acme.start_run()
+    _, [tool] = begin(run, 0)
+    signed_in.goto(run.get_absolute_url())
+    expect(mark(signed_in)).to_have_attribute("data-state", "live")
+    for _ in range(20):
+        tool.report(output=line * 80)
+    tool.report(output="the end\n")
+    text = signed_in.locator(f"#text-{tool.pk}")
+    expect(text).to_contain_text("the end")
+    kept = text.evaluate(KEPT)
+    assert 10_000 < kept["pieces"] <= 20_000 + 50 * 40 + 40 * 50
+    assert kept["seen"] < kept["pieces"] / 2
+    expect(signed_in.locator(f"#output-{tool.pk} [data-cut]")).to_be_visible()
+    assert text.evaluate("e => e.scrollHeight - e.scrollTop - e.clientHeight") < 30
+    for _ in range(6):
+        tool.report(output=f"{'x' * 99}\n" * 500)
+    tool.report(output="the last\n")
+    expect(text).to_contain_text("the last")
+    assert text.evaluate(KEPT)["chars"] <= 200_000 + 10_100 + 50 * 100
