@@ -24,6 +24,7 @@ SAME_ON_BOTH = (
     "tests/test_access.py",
     "tests/test_access_of_keys.py",
     "tests/test_api_headers.py",
+    "tests/test_cross_origin.py",
     "tests/test_budgets.py",
     "tests/test_browser.py",
     "tests/test_catching_up.py",

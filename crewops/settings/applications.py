@@ -40,6 +40,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "crewops.compression.Compression",
+    "corsheaders.middleware.CorsMiddleware",  # before any that may respond, also with a 304
     "crewops.api.headers.ApiHeaders",  # before any middleware that may respond with a page
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -9,7 +9,8 @@ from django.core.exceptions import ImproperlyConfigured
 from crewops.settings.environment import DEBUG, PORT, env, required
 
 ALLOWED_HOSTS = required("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
-# Exact scheme, host and port of every page that may open our sockets or submit our forms.
+# Exact scheme, host and port of every page that may open our sockets, call our API or submit our
+# forms.
 ALLOWED_ORIGINS = required(
     "ALLOWED_ORIGINS", f"http://localhost:{PORT},http://127.0.0.1:{PORT}"
 ).split(",")
@@ -19,6 +20,13 @@ for origin in ALLOWED_ORIGINS:
             f"ALLOWED_ORIGINS: {origin!r} is no origin. Write scheme://host[:port], comma-separated."
         )
 CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
+# Pages of these origins may call the API with a token. Without CORS_ALLOW_CREDENTIALS, browsers do
+# not let them read an answer to a person's cookie.
+CORS_ALLOWED_ORIGINS = [origin.rstrip("/") for origin in ALLOWED_ORIGINS]
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_HEADERS = ("authorization", "content-type", "idempotency-key", "if-none-match")
+CORS_EXPOSE_HEADERS = ("ETag", "Location", "Retry-After")
+CORS_PREFLIGHT_MAX_AGE = 3600  # seconds
 # Over plain HTTP a browser sends no secure cookie, except to localhost: nobody could sign in.
 TLS = any(origin.startswith("https://") for origin in ALLOWED_ORIGINS)
 
