@@ -1,3 +1,5 @@
+"use client";
+
 /** CrewOps in React: `useRun`, `useCrew` and `useMission` below a `CrewOpsProvider`. */
 
 import { createContext, createElement, useCallback, useContext, useSyncExternalStore } from "react";
