@@ -4,64 +4,21 @@ import { test } from "node:test";
 
 import { CrewState } from "../../static/realtime/state/crew_state.js";
 import { RunState } from "../../static/realtime/state/run_state.js";
+import { afterEach, apply, shown } from "./reducing.js";
 
 const VECTORS = new URL("../../../runs/tests/events/vectors.json", import.meta.url);
 const CHECKPOINTS = new URL("checkpoints.json", VECTORS);
-const AGENTS = ["orion", "vega"];
-
-/** @param {CrewState} state */
-function shown(state) {
-  const agents = AGENTS.map((agent) => [
-    state.stateOf(agent),
-    state.taskOf(agent)?.task_id ?? null,
-    state
-      .toolsOf(agent)
-      .map(({ execution_id, status, progress }) => [execution_id, status, progress ?? null]),
-    state.callsOf(agent).map(({ call_id, first_token_s }) => [call_id, first_token_s ?? null]),
-    [state.names.of(agent).name, state.names.of(agent).parent ?? null],
-  ]);
-  const usage = [...state.model.usage].map(([runId, totals]) => [
-    runId,
-    totals.model_calls,
-    totals.input_tokens,
-    totals.output_tokens,
-    totals.cost_usd,
-    totals.calls_without_usage,
-    totals.calls_without_cost,
-  ]);
-  const handoffs = state.model.handoffs.map((handoff) => [
-    handoff.run_id,
-    handoff.from_agent_id,
-    handoff.to_agent_id,
-    handoff.message,
-  ]);
-  return [...agents, usage.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)), handoffs];
-}
 
 /** As the server saves a state. @param {string} _key @param {unknown} value */
 function asObjects(_key, value) {
   return value instanceof Map ? Object.fromEntries(value) : value;
 }
 
-/**
- * @param {CrewState} state
- * @param {any} frame
- */
-function apply(state, frame) {
-  const isRun =
-    frame.stream?.startsWith("run:") || !/^(tool_|llm_|handoff|snapshot)/.test(frame.type);
-  if (isRun) state.run(frame.run_id ?? frame.stream.slice("run:".length), frame);
-  else state.graph(frame);
-  return shown(state);
-}
-
 test("the browser's reducer shows what the server's shows, after every frame of 200 sequences", async () => {
   const vectors = JSON.parse(await readFile(VECTORS, "utf8"));
   assert.equal(vectors.length, 200);
   for (const [frames, expected] of vectors) {
-    const state = new CrewState();
-    const seen = frames.map((/** @type {any} */ frame) => apply(state, frame));
-    assert.deepEqual(seen, expected, JSON.stringify(frames));
+    assert.deepEqual(afterEach(frames), expected, JSON.stringify(frames));
   }
 });
 

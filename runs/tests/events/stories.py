@@ -178,11 +178,12 @@ def checkpoint(frames: list[dict[str, Any]], number: int) -> list[Any]:
     return [count, msgspec.to_builtins(state)]
 
 
-def write() -> None:
+def generated(examples: int) -> list[list[dict[str, Any]]]:
+    """The different sequences among so many examples, always the same ones."""
     found: dict[str, list[dict[str, Any]]] = {}
 
     @settings(
-        max_examples=COUNT * 3,
+        max_examples=examples,
         derandomize=True,
         database=None,
         phases=[Phase.generate],
@@ -193,7 +194,11 @@ def write() -> None:
         found.setdefault(json.dumps(frames), frames)
 
     collect()
-    longest = sorted(found.values(), key=len, reverse=True)[:COUNT]
+    return list(found.values())
+
+
+def write() -> None:
+    longest = sorted(generated(COUNT * 3), key=len, reverse=True)[:COUNT]
     lines = [json.dumps([frames, after_each(frames)], separators=(",", ":")) for frames in longest]
     VECTORS.write_text("[\n" + ",\n".join(lines) + "\n]\n")
     states = [checkpoint(frames, number) for number, frames in enumerate(longest)]
