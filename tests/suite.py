@@ -69,6 +69,7 @@ LONGEST_FIRST = (
     "tests/test_logs.py",
     "tests/security/test_half_open.py",
     "tests/security/test_fuzz.py",
+    "tests/test_browser_moments.py",
     "tests/test_browser.py",
     "tests/test_browser_crew.py",
     "tests/test_browser_run.py",

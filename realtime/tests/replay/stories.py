@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from django.utils import timezone
 
+from crews.models import Task
 from realtime.tests.pages.scene import reported
 from runs.models import Approval, Control, Run, TaskExecution, ToolExecution
 from runs.models.control import report_paused
@@ -76,6 +77,40 @@ def _paused(run: Run, chance: random.Random) -> Iterator[None]:
     Control.objects.ask(run, "resume", by="Ada")
     yield
     report_paused(run, False)
+    yield
+
+
+def of_parallel(tenant, seed: int) -> tuple[Run, Iterator[None]]:
+    """A running run whose tasks are carried out at the same time, and its story."""
+    chance = random.Random(seed)
+    tenant.crew.max_parallel = 3
+    tenant.crew.save()
+    for order, agent in enumerate(2 * list(tenant.crew.agents.all()), start=2):
+        Task.objects.create(crew=tenant.crew, agent=agent, name=f"More {order}", order=order)
+    run = tenant.start_run()
+    return run, _mixed(run, chance)
+
+
+def _mixed(run: Run, chance: random.Random) -> Iterator[None]:
+    under_way = [_whole_task(run, planned, chance) for planned in run.plan["tasks"]]
+    while under_way:
+        task = chance.choice(under_way[:3])
+        try:
+            next(task)
+        except StopIteration:
+            under_way.remove(task)
+        else:
+            yield
+    run.finish("succeeded")
+    yield
+
+
+def _whole_task(run: Run, planned: dict, chance: random.Random) -> Iterator[None]:
+    task = TaskExecution.objects.start(run=run, task=planned)
+    yield
+    for _ in range(chance.randint(1, 4)):
+        yield from _tool(task, chance)
+    task.finish("succeeded")
     yield
 
 

@@ -19,7 +19,8 @@ export class ReplayBar {
   #recording;
   /** @type {About | undefined} */
   #about;
-  #loading = false;
+  /** The request for what is known of the run, while it is under way. @type {Promise<void> | undefined} */
+  #loading;
   /** How far the server's clock is ahead of ours. */
   #ahead = 0;
   /** The moment that is shown; null: the present. @type {string | null} */
@@ -41,7 +42,7 @@ export class ReplayBar {
     this.#input = /** @type {HTMLInputElement} */ (root.querySelector("input"));
     this.#view = new ReplayView(root, this.#input);
     this.#recording = new Recording(root.dataset.run ?? "");
-    this.#input.addEventListener("input", () => this.#seek(Number(this.#input.value)));
+    this.#input.addEventListener("input", () => this.#seek());
     this.#input.addEventListener("keydown", (event) => this.#onKey(event));
     root.addEventListener("click", (event) => this.#onClick(event));
     for (const type of ["pointerenter", "focusin"])
@@ -74,8 +75,9 @@ export class ReplayBar {
   }
 
   /** The run has ended. */
-  ended() {
+  async ended() {
     this.#root.setAttribute("data-over", "");
+    await this.#loading; // It may have been asked for before the end.
     this.#about = undefined;
     this.#load();
   }
@@ -88,9 +90,12 @@ export class ReplayBar {
     this.#change();
   }
 
-  async #load() {
-    if (this.#loading) return;
-    this.#loading = true;
+  #load() {
+    this.#loading ??= this.#read().finally(() => (this.#loading = undefined));
+    return this.#loading;
+  }
+
+  async #read() {
     do {
       const recording = this.#recording;
       const about = await recording.about();
@@ -99,7 +104,6 @@ export class ReplayBar {
       this.#about = about.first ? about : undefined;
       this.#paint();
     } while (this.#about && !this.#about.is_complete);
-    this.#loading = false;
   }
 
   get #first() {
@@ -110,16 +114,14 @@ export class ReplayBar {
     return this.#about?.is_over ? Date.parse(this.#about.last) : Date.now() + this.#ahead;
   }
 
-  /** @param {number} milliseconds  since the first event */
-  async #seek(milliseconds) {
+  /** To the moment that the slider is at. Its end is the present. */
+  async #seek() {
+    const share = Number(this.#input.value) / Number(this.#input.max);
     this.#pause();
     if (!this.#about) await this.#load();
     if (!this.#about) return;
-    // Until the run was read, the slider has no scale.
-    const share = milliseconds / Number(this.#input.max);
-    const total = this.#last - this.#first;
-    this.#input.max = String(total);
-    this.#at = share >= 1 ? null : stamp(this.#first + share * total);
+    this.#at =
+      share >= 1 ? null : stamp(Math.round(this.#first + share * (this.#last - this.#first)));
     this.#change();
   }
 

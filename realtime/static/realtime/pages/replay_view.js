@@ -4,6 +4,8 @@ import { clock } from "./timeline_scale.js";
 
 /** @import {About, Mark} from "./recording.js"; */
 
+const STEPS = 1_000; // of the slider
+
 /**
  * @typedef {object} Shown
  * @property {About | undefined} about
@@ -38,9 +40,9 @@ export class ReplayView {
     const first = Date.parse(about.first ?? "");
     const total = Math.max(last - first, 1);
     const then = isPast ? Math.min(Math.max(Date.parse(at) - first, 0), total) : total;
-    this.#input.max = String(total);
-    this.#input.step = String(Math.max(Math.round(total / 1000), 1));
-    this.#input.value = String(then);
+    // No step is shorter than a millisecond, and the last one is the present.
+    this.#input.max = String(Math.min(total, STEPS));
+    this.#input.value = String((then / total) * Number(this.#input.max));
     this.#drawTime(clock(tenth(then)), clock(tenth(total)), { isPast, isOver });
     for (const kind of /** @type {const} */ (["error", "handoff", "approval"]))
       this.part(kind).hidden = !about.marks.some(([, own]) => own === kind);
