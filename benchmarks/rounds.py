@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.deployment import POSTGRESQL, SQLITE, Deployment, deployment
 from benchmarks.figures import (
+    browser_moments,
     browser_pages,
     commit,
     connects,
@@ -167,6 +168,15 @@ def pages(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
                 yield from browser_pages.measure(name, deployed, effort.seconds * 4)
 
 
+def moments(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
+    if not os.environ.get("CHROMIUM"):
+        notes.append("No browser for browser-moments: name one with CHROMIUM")
+        return
+    for _ in range(rounds):
+        with deployment(SQLITE) as deployed:
+            yield from browser_moments.measure(deployed)
+
+
 def grown_pages(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
     for database in _databases(notes):
         with ExitStack() as stack:
@@ -200,6 +210,7 @@ FIGURES: dict[str, Figure] = {
     "resume": resumes,
     "growth": growths,
     "browser-pages": pages,
+    "browser-moments": moments,
     "growth-pages": grown_pages,
 }
 

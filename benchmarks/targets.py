@@ -6,6 +6,7 @@ from statistics import median
 
 from benchmarks.deployment import POSTGRESQL, SQLITE
 from benchmarks.figures import controls
+from benchmarks.figures.browser_moments import JUMPS, TABS
 from benchmarks.figures.emission import BATCH
 from benchmarks.figures.group_commit import TOGETHER
 from benchmarks.figures.ingest import CONNECTIONS, SOCKETS, SPANS
@@ -123,10 +124,31 @@ def _host(server: str) -> list[Target]:
     ]
 
 
+def _browser() -> list[Target]:
+    run: Case = ("browser-pages", "now, ended run", None)
+    jumps = {page: ("browser-moments", f"{page} page, {JUMPS} jumps", None) for page in PAGES}
+    return [
+        Target("run of 20,000 tools, first paint ms", 1_500, "first_paint_ms", run),
+        Target("run of 20,000 tools, heap MB", 150, "heap_mb", run),
+        Target("run of 20,000 tools, frames a second", 59, "frames_per_s", run, least=True),
+        Target("viewer of a large run, % of a core", 2, "server_percent", LIVE_PAGE),
+        Target("viewer of a large run, KB/s", 20, "kb_per_s", LIVE_PAGE),
+        *(
+            Target(f"jump in 100,000 events, {page} page, p95 ms", 100, "p95_ms", case)
+            for page, case in jumps.items()
+        ),
+        Target(f"sockets of {TABS} tabs", 1, "opened", TABS_CASE),
+        Target("a new tab is live, p95 ms", 150, "p95_ms", TABS_CASE),
+    ]
+
+
 def _emission(database: str, kind: str) -> Case:
     return ("emission", f"{database}, {kind}", None)
 
 
+PAGES = ("crew", "run")
+TABS_CASE: Case = ("browser-tabs", f"{TABS} tabs", None)
+LIVE_PAGE: Case = ("browser-live", "now", None)
 REPORT, BATCHED = "progress report of a tool", f"append of {BATCH} in one transaction"
 TARGETS = [
     _cpu(200, FASTAPI.name, 0.7),
@@ -154,6 +176,7 @@ TARGETS = [
         _wire(OURS.name, "MessagePack, deflate"),
         _wire(FASTAPI.name, "JSON, deflate"),
     ),
+    *_browser(),
     *(target for state in ("up", "hung", "away") for target in _host(state)),
     *_steered(POSTGRESQL),
     *_steered(SQLITE),

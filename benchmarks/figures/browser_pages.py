@@ -19,24 +19,28 @@ QUIET_S = 5.0  # without a long task, then a page counts as interactive
 SETTLED_S = 5.0  # between opening the live page and measuring it
 LOAD_MS = 300_000  # old commits take minutes
 LONG_US = 50_000
+SCROLL_S = 3.0
+SCROLLED_PX = 40  # a frame
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 CATEGORIES = ["toplevel", "devtools.timeline", "blink.user_timing"]
+METRICS_TOKEN = "a-token-of-the-benchmarks"
 MARK = "measured"  # in the trace, by which the page's own process is found
 TASK_NAMES = ("RunTask", "ThreadControllerImpl::RunTask")
 
 
 def measure(name: str, deployed: Deployment, seconds: float) -> Iterator[Sample]:
-    """Of each page ``longest_ms`` and ``longest_cpu_ms``, the longest task of its main thread, and
-    ``interactive_ms``; of the live page what a viewer costs the server."""
+    """Of each page ``longest_ms`` and ``longest_cpu_ms``, the longest task of its main thread,
+    ``interactive_ms`` and what `_felt` says; of the live page what a viewer costs the server."""
     from playwright.sync_api import sync_playwright
 
     seed = deployed.ask(python(BIG_RUN, "seed"))
-    with _web(deployed) as (web, origin), sync_playwright() as playwright:
+    with served(deployed) as (web, origin), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=os.environ["CHROMIUM"], args=FLAGS)
         context = browser.new_context(viewport={"width": 1280, "height": 860})
         context.add_cookies([{"name": "sessionid", "value": seed["session"], "url": origin}])
         for case, path in (("ended run", seed["ended"]), ("crew graph", seed["graph"])):
             values = _opened(browser, context, origin + path)
+            values |= _felt(browser, context.cookies(), origin + path)
             yield Sample("browser-pages", f"{name}, {case}", values)
         worker = python(BIG_RUN, "work", "--run", seed["run"], "--rate", str(REPORTS))
         log = deployed.directory / "work.log"
@@ -49,7 +53,7 @@ def measure(name: str, deployed: Deployment, seconds: float) -> Iterator[Sample]
 
 
 @contextmanager
-def _web(deployed: Deployment) -> Iterator[tuple[Process, str]]:
+def served(deployed: Deployment) -> Iterator[tuple[Process, str]]:
     port = free_port()
     origin = f"http://127.0.0.1:{port}"
     env = deployed.env | {
@@ -58,6 +62,8 @@ def _web(deployed: Deployment) -> Iterator[tuple[Process, str]]:
         "HTTPS_REDIRECT": "0",
         "STATIC_ROOT": str(deployed.directory / "static"),
     }
+    # A token with which the sockets can be counted.
+    env["METRICS_TOKEN"] = METRICS_TOKEN
     log, checkout = deployed.directory / "pages.log", deployed.checkout
     collecting = python("manage.py", "collectstatic", "--no-input", "--verbosity=0")
     with Process(*collecting, log=log, env=env, checkout=checkout) as collected:
@@ -113,6 +119,40 @@ def _opened(browser: Any, context: Any, url: str) -> dict[str, float]:
         "document_kb": traffic.document / 1024,
         "all_kb": traffic.total / 1024,
     }
+
+
+# Scrolls through the page, a step a frame, and back at its end; how many frames there were.
+SCROLL = """([seconds, step]) => new Promise((done) => {
+    const began = performance.now();
+    let frames = 0;
+    const next = (now) => {
+        if (now - began > seconds * 1000) return done(frames / ((now - began) / 1000));
+        frames += 1;
+        const end = document.documentElement.scrollHeight - innerHeight;
+        if (scrollY >= end - 1 || (scrollY <= 0 && step < 0)) step = -step;
+        scrollBy({top: step, behavior: "instant"});
+        requestAnimationFrame(next);
+    };
+    requestAnimationFrame(next);
+})"""
+
+
+def _felt(browser: Any, cookies: Any, url: str) -> dict[str, float]:
+    """First paint without a cache, heap after a collection, and frames a second while scrolling."""
+    context = browser.new_context(viewport={"width": 1280, "height": 860})
+    context.add_cookies(cookies)
+    page = context.new_page()
+    page.goto(url, wait_until="load", timeout=LOAD_MS)
+    painted_ms = page.wait_for_function(
+        "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+    ).json_value()
+    page.wait_for_timeout(SETTLED_S * 1000)
+    frames = page.evaluate(SCROLL, [SCROLL_S, SCROLLED_PX])
+    session = context.new_cdp_session(page)
+    session.send("HeapProfiler.collectGarbage")
+    heap = session.send("Runtime.getHeapUsage")["usedSize"]
+    context.close()
+    return {"first_paint_ms": painted_ms, "heap_mb": heap / 2**20, "frames_per_s": frames}
 
 
 def _watched(
