@@ -37,7 +37,6 @@ LABELS = {
     "p50_ms": "p50 ms",
     "p95_ms": "p95 ms",
     "p99_ms": "p99 ms",
-    "p95_ms": "p95 ms",
     "left": "processes of the step left",
     "run_s": "seconds from the request to the end",
     "step_ms": "ms a step",
