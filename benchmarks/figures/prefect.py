@@ -22,7 +22,7 @@ MISSING = "Prefect is not installed: make bench-prefect"
 FLOW = Path(__file__).parent.parent / "peers" / "prefect_flow.py"
 TREE = "sleep {0} & sleep {0} & sleep {0}; true"
 MARKS = numbers(40_001)
-START_S = 180.0
+START_S = 300.0
 GONE_S = 40.0  # Prefect gives a flow 30 s to end
 SETTLE_S = 0.5
 

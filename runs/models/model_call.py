@@ -34,7 +34,7 @@ class ModelCallQuerySet(TrackedQuerySet):
 
         Raises ``IllegalMove`` if the run is not running.
         """
-        with batches.atomic(), run.locked():
+        with run.locked():
             if begun := self.find(id):
                 return begun
             if run.status != Run.Status.RUNNING:

@@ -27,7 +27,7 @@ class TaskExecutionQuerySet(TrackedQuerySet):
         If the task is already running, its execution is returned.
         """
         task_id = uuid.UUID(task["task_id"])
-        with batches.atomic(), run.locked():
+        with run.locked():
             if run.status != Run.Status.RUNNING:
                 raise IllegalMove(f"Run {run.pk} is {run.status}; it starts no task.")
             begun = self.lock(run_id=run.pk, task_id=task_id, status="running")

@@ -39,7 +39,7 @@ class ToolExecutionQuerySet(ReportQuerySet):
         If a call with the same ``id`` exists, it is returned. Raises ``IllegalMove`` if the task is
         not running.
         """
-        with batches.atomic(), task_execution.locked():
+        with task_execution.locked():
             if begun := task_execution.tool_executions.find(id):
                 return begun
             if task_execution.status != TaskExecution.Status.RUNNING:

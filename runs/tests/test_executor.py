@@ -4,6 +4,7 @@ import threading
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from runs.execution import turns
 from runs.execution.executor import execute, workspace_of
@@ -88,3 +89,15 @@ def test_a_run_that_is_stopped_from_outside_stops_its_tool(acme, carry_out, how)
         assert (run.status, statuses(run)) == ("cancelled", ["cancelled"])
     else:
         assert (run.status, run.reason) == ("failed", "worker_lost")
+
+
+def test_a_step_makes_no_savepoint(carry_out):
+    """The start of a tool and its end are a transaction each."""
+    with CaptureQueriesContext(connection) as few:
+        carry_out(bash("true"), bash("true"))
+    with CaptureQueriesContext(connection) as many:
+        carry_out(bash("true") * 5, bash("true"))
+    savepoints = [sum(q["sql"].startswith("SAVEPOINT") for q in asked) for asked in (few, many)]
+    begun = [sum(q["sql"].startswith("BEGIN") for q in asked) for asked in (few, many)]
+    assert savepoints[1] == savepoints[0]
+    assert begun[1] == begun[0] + 2 * 4
