@@ -28,6 +28,22 @@ KEPT = """(text) => ({
     seen: [...text.querySelectorAll("span")].filter((e) => e.checkVisibility({ contentVisibilityAuto: true })).length,
 })"""
 
+# Whether a text reads from left to right, by where its first and last characters stand.
+READS_ON = """([selector, words]) => {
+    const walker = document.createTreeWalker(document.querySelector(selector), NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const at = walker.currentNode.data.indexOf(words);
+        if (at < 0) continue;
+        const left = (place) => {
+            const range = new Range();
+            range.setStart(walker.currentNode, place);
+            range.setEnd(walker.currentNode, place + 1);
+            return range.getBoundingClientRect().left;
+        };
+        return left(at) < left(at + words.length - 1);
+    }
+}"""
+
 
 def shows(page, tool, wanted: list[str]) -> None:
     """Wait until the output shows these lines."""
@@ -96,3 +112,23 @@ def test_of_a_large_coloured_output_the_end_is_kept_and_what_is_seen_is_laid_out
     tool.report(output="the last\n")
     expect(text).to_contain_text("the last")
     assert text.evaluate(KEPT)["chars"] <= 200_000 + 10_100 + 50 * 100
+
+
+def test_names_and_lines_do_not_turn_their_neighbours_round(signed_in, acme):
+    name = "שלום (1) \u202eabc"
+    acme.crew.name = name
+    acme.crew.save()
+    for agent in acme.crew.agents.all():
+        agent.name = name
+        agent.save()
+    run = acme.start_run()
+    task, [tool] = begin(run, 0)
+    tool.report(output=f"{name}\nnext line \x1b[31mred\x1b[m\n")
+    signed_in.goto(run.get_absolute_url())
+    shows(signed_in, tool, [name, "next line red"])
+    for selector, words in (
+        ("#run-head h1", "run "),
+        (f"#event-task_start-{task.task_id} .event-what", "began"),
+        (f"#text-{tool.pk}", "next line"),
+    ):
+        assert signed_in.evaluate(READS_ON, [selector, words]), selector

@@ -144,7 +144,7 @@ def test_the_page_shows_the_whole_call_and_decides(acme, approval):
     assert (Approval.objects.get().status, Approval.objects.get().note) == ("approved", "fine")
     assert "Nothing waits" in get(acme.operator, "/approvals/").content.decode()
     assert (
-        "Approved by acme-operator"
+        "Approved by <bdi>acme-operator</bdi>"
         in get(acme.viewer, f"/approvals/{approval.pk}/").content.decode()
     )
 

@@ -31,7 +31,7 @@ def test_a_pause_is_shown_as_it_comes_true(acme, run):
     assert 'id="notice-pausing"' in shown
     assert "<small>not yet</small>" in shown
     assert 'value="resume"' in shown
-    assert "<b>acme-operator</b> asks the run to pause" in shown
+    assert "<b>acme-operator</b> <bdi>asks the run to pause" in shown
     report_paused(run, True)
     shown = page_of(acme.viewer, run)
     assert 'id="notice-paused"' in shown
@@ -62,7 +62,7 @@ def test_who_may_only_watch_has_no_buttons_and_a_guest_does_not_see_who_asked(ac
     send(acme.operator, run, "resume")
     assert "acme-operator" in page_of(acme.viewer, run)
     assert "acme-operator" not in page_of(None, run)
-    assert "Somebody</b> asks the run to resume" in page_of(None, run)
+    assert "Somebody</b> <bdi>asks the run to resume" in page_of(None, run)
 
 
 @pytest.mark.parametrize(("person", "status"), [("viewer", 403), ("outsider", 404)])

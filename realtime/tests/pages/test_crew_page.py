@@ -27,7 +27,7 @@ class TestCrewPage:
     def test_shows_every_role_agents_tasks_and_steps(self, acme, superuser, worker_alive):
         for person in (acme.viewer, acme.operator, acme.admin, superuser):
             page = text(get(person, crew_path(acme)))
-            assert "<h1>Acme crew" in page
+            assert "<h1><bdi>Acme crew</bdi>" in page
             assert page.count('class="agent-card"') == page.count("<tr data-agent=") == 2
             assert "Orion works" in page
             assert "<code>echo hello</code>" in page
@@ -77,7 +77,7 @@ class TestCrewPage:
         assert "No tasks yet" not in page
         assert "no task yet" not in page
         assert '<span data-slot="task" data-current>Fetch</span>' in page
-        assert ">Nightly tickets</a>" in page  # the run's name
+        assert ">Nightly tickets</bdi></a>" in page  # the run's name
         assert "1 task ended" not in page
         assert "0 tasks ended" in page
         assert "of unknown length" in page

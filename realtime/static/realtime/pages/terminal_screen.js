@@ -8,7 +8,7 @@ import { Terminal } from "@xterm/headless/lib-headless/xterm-headless.mjs";
 import { COLUMNS, ROWS, TerminalInput } from "./terminal_input.js";
 import { styleOf } from "./terminal_style.js";
 
-/** @import {IBuffer, IBufferCell, IMarker} from "@xterm/headless"; */
+/** @import {IBuffer, IBufferCell, IBufferLine, IMarker} from "@xterm/headless"; */
 /** @import {Style} from "./terminal_style.js"; */
 
 /**
@@ -19,6 +19,7 @@ import { styleOf } from "./terminal_style.js";
  */
 /** @typedef {Run[]} Line  with all rows of the screen that it was wrapped into */
 
+const PLAIN = { style: null, href: "" };
 const SLICE = 500; // characters between two looks at what has scrolled off
 const WRAPPED_AT_MOST = 100; // rows of one line; what follows is another line
 /** More rows than a slice can push off the screen. */
@@ -102,14 +103,53 @@ export class TerminalScreen {
       const row = buffer.getLine(y);
       if (!row) break;
       if (y === from || !row.isWrapped) lines.push([]);
-      const end = buffer.getLine(y + 1)?.isWrapped && y + 1 < to ? row.length : lengthOf(row);
-      const line = lines[lines.length - 1];
-      for (let x = 0; x < end; x += 1) {
-        const cell = /** @type {IBufferCell} */ (row.getCell(x, this.#cell));
-        if (cell.getWidth()) add(line, cell.getChars() || " ", styleOf(cell), this.#link(cell));
-      }
+      const isWrapped = y + 1 < to && buffer.getLine(y + 1)?.isWrapped;
+      this.#add(lines[lines.length - 1], row, isWrapped ? row.length : this.#lengthOf(row));
     }
     return lines;
+  }
+
+  /**
+   * @param {Line} line
+   * @param {IBufferLine} row
+   * @param {number} end  of the cells that are added
+   */
+  #add(line, row, end) {
+    for (let from = 0, x = 0; x < end; from = x) {
+      const { style, href } = this.#lookOf(row, x);
+      for (x += 1; x < end; x += 1) {
+        const next = this.#lookOf(row, x);
+        if (next.style !== style || next.href !== href) break;
+      }
+      const text = row.translateToString(false, from, x);
+      const last = line[line.length - 1];
+      if (last && last.style === style && last.href === href) last.text += text;
+      else line.push({ text, style, href });
+    }
+  }
+
+  /**
+   * @param {IBufferLine} row
+   * @param {number} x
+   */
+  #lookOf(row, x) {
+    const cell = /** @type {IBufferCell} */ (row.getCell(x, this.#cell));
+    const style = styleOf(cell);
+    return style ? { style, href: this.#link(cell) } : PLAIN;
+  }
+
+  /**
+   * The cells of a row up to the last one that something was written into.
+   * @param {IBufferLine} row
+   */
+  #lengthOf(row) {
+    let end = row.length;
+    while (end > 0) {
+      const cell = /** @type {IBufferCell} */ (row.getCell(end - 1, this.#cell));
+      if (cell.getCode() || !cell.getWidth()) break;
+      end -= 1;
+    }
+    return end;
   }
 
   /**
@@ -123,33 +163,6 @@ export class TerminalScreen {
     const links = /** @type {any} */ (this.#terminal)._core?._oscLinkService;
     return webAddress(links?.getLinkData?.(extended.urlId)?.uri);
   }
-}
-
-/**
- * The cells of a row up to the last one that something was written into.
- * @param {import("@xterm/headless").IBufferLine} row
- */
-function lengthOf(row) {
-  const isEmpty = (/** @type {number} */ x) => {
-    const cell = row.getCell(x);
-    return cell?.getWidth() === 1 && !cell.getChars();
-  };
-  let end = Math.min(row.translateToString(true).length, row.length);
-  while (end > 0 && isEmpty(end - 1)) end -= 1;
-  while (end < row.length && !isEmpty(end)) end += 1;
-  return end;
-}
-
-/**
- * @param {Line} line
- * @param {string} text
- * @param {Style | null} style
- * @param {string} href
- */
-function add(line, text, style, href) {
-  const last = line[line.length - 1];
-  if (last && last.style === style && last.href === href) last.text += text;
-  else line.push({ text, style, href });
 }
 
 /**
