@@ -30,18 +30,25 @@ except ImportError:  # the rest of the package works without it
     SpanProcessor = object  # type: ignore[misc,assignment]
 
 TRACES = 1_000  # that are open, and as many that have ended
+REPEATED = "repeated"  # the client library's span of a model call that a framework's span shows
 CALL_STATUS = {"succeeded": "success", "failed": "error", "cancelled": "cancelled"}
 
 
 class _Open:
     """A span that has begun and that is shown."""
 
-    __slots__ = ("agent", "kind", "live")
+    __slots__ = ("agent", "kind", "live", "model", "usage")
 
-    def __init__(self, kind: str, agent: str, *, live: bool) -> None:
+    def __init__(self, kind: str, agent: str, above: "_Open | None") -> None:
         self.kind = kind
         self.agent = agent  # the agent that it is, or that it belongs to
-        self.live = live  # its start was reported when it began
+        self.live = bool(kind)  # its start was reported when it began
+        self.usage: dict[str, Any] = {}  # of a model call: what the client library's span had
+        self.model: _Open | None = None  # the model call that it is within
+        if above is not None and above.kind not in ("agent", "tool"):
+            self.model = above if above.kind == "model" else above.model
+        if kind == "model" and self.model is not None:
+            self.kind = REPEATED
 
 
 class _Trace:
@@ -98,8 +105,8 @@ class LiveSpanProcessor(SpanProcessor):
             kind = kind_of(span)
             # Every span is kept, as it may be between an agent and its tool.
             agent = agent_of(span, kind) or (above.agent if above else "")
-            record = trace.open[own.span_id] = _Open(kind, agent, live=bool(kind))
-            if kind in ("agent", "tool", "model"):
+            record = trace.open[own.span_id] = _Open(kind, agent, above)
+            if record.kind in ("agent", "tool", "model"):
                 self._start(span, trace, record, above.agent if above else "")
 
     @quiet
@@ -112,6 +119,8 @@ class LiveSpanProcessor(SpanProcessor):
                 return
             kind = record.kind or kind_of(span, has_ended=True)
             ending = ending_of(span)
+            if record.model is not None and kind in (REPEATED, "model"):
+                kind, record.model.usage = REPEATED, usage_of(span)
             if kind in ("agent", "tool", "model"):
                 if not record.live:  # its attributes came after its start
                     record.agent = agent_of(span, kind) or record.agent
@@ -180,7 +189,7 @@ class LiveSpanProcessor(SpanProcessor):
                 run.emit("llm_progress", {"call_id": id, "input": given[:TEXT]})
             answer = captured(run, messages_of(span, "output"))
             fields |= {"output": answer[:TEXT]} if answer else {}
-            run.emit("llm_end", {**fields, "call_id": id, **usage_of(span)})
+            run.emit("llm_end", {**fields, "call_id": id, **record.usage, **usage_of(span)})
 
     def _run(self, span: Any, trace: _Trace, record: _Open) -> Run:
         if trace.run is None:

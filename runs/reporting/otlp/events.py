@@ -55,6 +55,7 @@ def node_of(span: Span, kind: Kind) -> Node:
         status=ending.status,
         message=ending.message,
         is_remote=span.parent_is_remote,
+        has_usage=kind == "model" and "input_tokens" in dialects.usage_of(span),
     )
 
 

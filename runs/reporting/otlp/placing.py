@@ -23,6 +23,7 @@ class Node:
     status: str = ""
     message: str = ""
     is_remote: bool = False  # its parent is in another process
+    has_usage: bool = False  # a model call that gives its tokens
 
     def as_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
@@ -58,11 +59,27 @@ def agent_above(node: Node, nodes: Mapping[str, Node]) -> str:
 def place(node: Node, nodes: Mapping[str, Node]) -> str:
     """The agent of a tool or model call. Its own attribute is known at once, and counts first.
 
-    Raises ``Repeated`` for an MCP span within the span of the tool call that it carries out.
+    Raises ``Repeated`` for an MCP span within the span of the tool call that it carries out, and
+    for a model call that the span of another has counted.
     """
     if node.kind == "mcp" and any(above.kind == "tool" for above in chain(node, nodes)):
         raise Repeated
+    if node.kind == "model" and not node.agent and _is_counted_above(node, nodes):
+        raise Repeated
     return node.agent or agent_above(node, nodes)
+
+
+def _is_counted_above(node: Node, nodes: Mapping[str, Node]) -> bool:
+    """Whether a framework and the client library below it both made a span for the call.
+
+    If only the library knows the tokens, both are shown: the sum is right, and no call is lost.
+    """
+    for above in chain(node, nodes):
+        if above.kind == "model":
+            return above.has_usage or not node.has_usage
+        if above.kind in ("agent", "tool", "workflow"):
+            return False
+    return False
 
 
 def outcome(node: Node, within: Iterable[Node]) -> Ending:

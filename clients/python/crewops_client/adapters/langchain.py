@@ -219,6 +219,10 @@ class CrewOps(BaseCallbackHandler):
         call.result(captured(call, [message] if message else response.generations[0][0].text))
         usage = getattr(message, "usage_metadata", None) or {}
         about = getattr(message, "response_metadata", None) or {}
+        if (
+            usage.get("total_cost") == 0
+        ):  # from LangChain's cache, with the tokens of the first call
+            usage = {"input_tokens": 0, "output_tokens": 0}
         call.usage(
             input=usage.get("input_tokens"),
             output=usage.get("output_tokens"),

@@ -37,6 +37,19 @@ def test_langchain(reporter: Reporter, server: ReportServer, case, caplog):
     assert ended[-1] == "done"
 
 
+def test_an_answer_from_the_cache_of_langchain_spends_nothing(reporter, server):
+    """LangChain calls the handler as for a call, with the tokens of the call that it stored."""
+    handler, id = langchain.CrewOps("release-crew"), UUID(int=1)
+    usage = {"input_tokens": 100, "output_tokens": 5, "total_tokens": 105, "total_cost": 0}
+    message = SimpleNamespace(content="2 kg", usage_metadata=usage, response_metadata={})
+    handler.on_chat_model_start(None, [], run_id=id)
+    answer = SimpleNamespace(generations=[[SimpleNamespace(message=message)]])
+    handler.on_llm_end(answer, run_id=id)
+    assert reporter.flush(10)
+    (ended,) = server.of("llm_end")
+    assert (ended["input_tokens"], ended["output_tokens"]) == (0, 0)
+
+
 class Raised:
     """Replays what was raised while a callback ran, which an adapter may look at."""
 

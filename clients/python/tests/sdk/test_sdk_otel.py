@@ -143,6 +143,27 @@ def test_a_sub_agent_names_its_caller(tracer, reporter, server):
         span.end()
 
 
+@pytest.mark.parametrize("early", [CHAT, {}])
+@pytest.mark.parametrize("known", [{"gen_ai.usage.input_tokens": 100}, {}])
+def test_a_client_librarys_span_is_no_second_call(tracer, reporter, server, known, early):
+    root = start(tracer, "invoke_agent orion", **AGENT)
+    call = start(tracer, "chat claude", root, **CHAT)
+    http = start(tracer, "retries", call)
+    library = start(tracer, "messages.create", http, **early)
+    library.set_attributes({**CHAT, "gen_ai.usage.input_tokens": 100})
+    library.end()
+    http.end()
+    call.set_attributes(known)
+    call.end()
+    tool = start(tracer, "execute_tool ask", root, **TOOL)
+    start(tracer, "chat claude", tool, **CHAT, **{"gen_ai.usage.input_tokens": 7}).end()
+    tool.end()
+    root.end()
+    assert reporter.flush(10)
+    assert len(server.of("llm_start")) == 2
+    assert [event["input_tokens"] for event in server.of("llm_end")] == [100, 7]
+
+
 def test_within_a_run_the_spans_belong_to_it(tracer, reporter, server):
     with crewops.run("release-crew", key="own"):
         start(tracer, "execute_tool fetch", **TOOL).end()

@@ -7,7 +7,16 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from crews.models import Crew
 from runs.models import ModelCall, Run, ToolExecution, Trace
-from runs.tests.reporting.otlp.conftest import PROTOBUF, one, protobuf_of, recorded, sent
+from runs.tests.reporting.otlp.conftest import (
+    PROTOBUF,
+    let_end,
+    one,
+    protobuf_of,
+    recorded,
+    sent,
+    spans_of,
+    with_spans,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -131,3 +140,35 @@ def test_text_of_model_calls_is_stored_where_the_organization_allows_it(
     texts = list(call.texts.order_by("part").values_list("part", "text"))
     assert texts == ([("input", shown), ("output", "Hi.")] if is_kept else [])
     assert call.first_token_s is None
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("who_counts", ["both", "library", "nobody"])
+def test_a_model_call_with_two_spans_counts_its_tokens_once(exporter, who_counts, order):
+    """The anthropic client makes a span of its own below the span of a framework."""
+    request = recorded("pydantic_ai")
+    spans = spans_of(request)
+    calls = [span for span in spans if span["name"].startswith("chat")]
+    for number, call in enumerate(calls):
+        inner = {**call, "spanId": f"{number + 1:016x}", "parentSpanId": call["spanId"]}
+        inner |= {"name": "anthropic.messages.create"}
+        inner["attributes"] = [pair for pair in call["attributes"] if not _names_agent(pair)]
+        if who_counts == "nobody":
+            inner["attributes"] = [pair for pair in inner["attributes"] if not _is_usage(pair)]
+        if who_counts != "both":
+            call["attributes"] = [pair for pair in call["attributes"] if not _is_usage(pair)]
+        spans.insert(0, inner)
+    for span in spans[::order]:
+        exporter.send(with_spans(request, [span]))
+    let_end()
+    tokens = list(ModelCall.objects.values_list("input_tokens", flat=True))
+    assert sum(each or 0 for each in tokens) == (0 if who_counts == "nobody" else 500)
+    assert len(tokens) == (10 if who_counts == "library" else 5)
+
+
+def _names_agent(pair) -> bool:
+    return pair["key"] in ("gen_ai.agent.name", "agent_name")
+
+
+def _is_usage(pair) -> bool:
+    return pair["key"].startswith("gen_ai.usage")
