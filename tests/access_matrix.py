@@ -23,6 +23,7 @@ api/crews/                                    GET              200   200      20
 api/crews/<id:pk>/                            GET              200   200      200    404      404      401       200
 api/crews/<id:pk>/runs/                       POST             201   201      403    404      404      401       201
 api/crews/<id:pk>/events/                     GET              200   200      200    404      404      401       200
+api/crews/<id:pk>/budget/                     GET              200   200      200    404      404      401       200
 api/crews/<id:pk>/usage/                      GET              200   200      200    404      404      401       200
 api/crews/<id:pk>/schedule/                   GET              200   200      200    404      404      401       200
 api/crews/<id:pk>/schedule/                   PUT              400   403      403    404      404      401       400
@@ -59,6 +60,7 @@ api/runs/<id:pk>/controls/                    GET              200   200      20
 api/runs/<id:pk>/controls/                    POST             400   400      403    404      404      401       400
 api/runs/<id:pk>/retry/                       POST             409   409      403    404      404      401       409
 api/runs/<id:pk>/events/                      GET              200   200      200    404      404      401       200
+api/runs/<id:pk>/budget/                      GET              200   200      200    404      404      401       200
 api/runs/<id:pk>/model-calls/                 GET              200   200      200    404      404      401       200
 api/search/                                   GET              200   200      200    200      200      401       200
 api/tool-executions/<id:pk>/output/           GET              200   200      200    404      404      401       200
@@ -150,6 +152,7 @@ api/crews/                                    GET              403    200   403 
 api/crews/<id:pk>/                            GET              403    200   403     404     401
 api/crews/<id:pk>/runs/                       POST             403    403   201     404     401
 api/crews/<id:pk>/events/                     GET              403    200   403     404     401
+api/crews/<id:pk>/budget/                     GET              403    200   403     404     401
 api/crews/<id:pk>/usage/                      GET              403    200   403     404     401
 api/crews/<id:pk>/schedule/                   GET              403    200   403     404     401
 api/crews/<id:pk>/schedule/                   PUT              403    403   403     403     401
@@ -186,6 +189,7 @@ api/runs/<id:pk>/controls/                    GET              403    200   403 
 api/runs/<id:pk>/controls/                    POST             403    403   400     404     401
 api/runs/<id:pk>/retry/                       POST             403    403   409     404     401
 api/runs/<id:pk>/events/                      GET              403    200   403     404     401
+api/runs/<id:pk>/budget/                      GET              403    200   403     404     401
 api/runs/<id:pk>/model-calls/                 GET              403    200   403     404     401
 api/search/                                   GET              403    200   403     200     401
 api/tool-executions/<id:pk>/output/           GET              403    200   403     404     401

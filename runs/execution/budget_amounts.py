@@ -1,6 +1,6 @@
 """The limits of a run or of a crew's day, each with how much of it is used."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -27,11 +27,12 @@ class Amount:
         return "" if self.used is None else budget_use.level_of(self.used, self.limit)
 
 
-def of_run(run: Run, now: datetime) -> list[Amount]:
-    """What the run has used of the limits that its crew has now."""
-    if not (limits := run.crew.budget(Period.RUN)):
-        return []
-    return list(compared(limits, budget_use.of_runs([run], [*limits], now)[run.pk]))
+def of_runs(runs: Collection[Run], crew: Crew, now: datetime) -> list[list[Amount]]:
+    """What each of these runs of the crew has used of the limits that it has now."""
+    if not (limits := crew.budget(Period.RUN)):
+        return [[] for _ in runs]
+    uses = budget_use.of_runs(runs, [*limits], now)
+    return [list(compared(limits, uses[run.pk])) for run in runs]
 
 
 def of_day(crew: Crew, now: datetime) -> list[Amount]:

@@ -1,6 +1,6 @@
 """Budgets as pages show them: how much of each limit is used. What is unknown is said to be so."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,8 +29,14 @@ class BudgetRow:
 
 def of_run(run: Run, now: datetime) -> list[BudgetRow]:
     """What the run has used of the limits that its crew has now."""
-    unknown = NOT_REPORTED if run.is_reported else NO_MODELS
-    return [_row(one, unknown) for one in budget_amounts.of_run(run, now)]
+    return of_runs([run], now)[0]
+
+
+def of_runs(runs: Sequence[Run], now: datetime) -> list[list[BudgetRow]]:
+    """The same of some runs of one crew: each list has the same measures."""
+    found = budget_amounts.of_runs(runs, runs[0].crew, now)
+    unknown = [NOT_REPORTED if run.is_reported else NO_MODELS for run in runs]
+    return [[_row(one, why) for one in own] for own, why in zip(found, unknown, strict=True)]
 
 
 def of_day(amounts: Iterable[Amount]) -> list[BudgetRow]:

@@ -8,9 +8,11 @@ from typing import Any
 
 from django.db.models import TextField
 from django.db.models.functions import MD5, Cast
+from django.utils import timezone
 
 from runs.models import ModelCall, Run, TaskExecution, ToolExecution
-from runs.pages import terminal, transcript
+from runs.pages import budget_rows, terminal, transcript
+from runs.pages.budget_rows import BudgetRow
 from runs.pages.compared_steps import (
     ComparedStep,
     ComparedTask,
@@ -83,6 +85,13 @@ class Comparison:
                 found.append(Figure(label, "count", *(getattr(run, name) for run in both)))
             found.append(Figure("Cost", "usd", *(run.cost_usd for run in both)))
         return found
+
+    @cached_property
+    def budget(self) -> list[tuple[BudgetRow, BudgetRow]]:
+        """Each limit of a run that the crew has now, with what the two runs have used of it."""
+        return list(
+            zip(*budget_rows.of_runs([self.before, self.after], timezone.now()), strict=True)
+        )
 
     @cached_property
     def divergence(self) -> Divergence | None:

@@ -48,6 +48,17 @@ def page_of(user, run: Run, query: str = "") -> str:
     return re.sub(r"\s+", " ", answer.content.decode())
 
 
+def test_the_budget_of_both_runs_is_shown(acme):
+    before, after = carry_out(acme), carry_out(acme, tools=("script",) * 3)
+    assert "Budget:" not in page_of(acme.viewer, after)
+    acme.crew.budget_run_tool_calls = 5
+    acme.crew.save()
+    page = page_of(acme.viewer, after)
+    row = re.sub(r"<[^>]*>", " ", page[page.index("Budget: Tool calls") :].split("</tr>")[0])
+    assert "4 of 5 80 % or more 6 of 5 more than the limit" in " ".join(row.split())
+    assert before.crew_id == after.crew_id
+
+
 class TestDivergence:
     def test_equal_runs_have_none(self, acme):
         comparison = Comparison(carry_out(acme), carry_out(acme))
