@@ -12,6 +12,7 @@ import msgspec
 
 from realtime.agui.calls import ModelCalls
 from realtime.agui.interrupts import interrupt_of
+from realtime.agui.known import Known
 from realtime.agui.state import delta, snapshot
 from realtime.agui.tools import ToolCalls
 from runs.events.kinds import KINDS
@@ -30,13 +31,14 @@ class AguiRun:
     ``apply`` maps an event; ``done`` gives nothing yet, because events of tools may follow it on the
     other stream. ``end`` then ends the run. ``interrupt`` ends it while calls wait for approval, and
     ``resume`` continues it.
-    ``texts``: whether the texts of models are sent.
+    ``texts``: whether the texts of models are sent. ``known``: what the client has already.
     """
 
     def __init__(self, run_id: str, crew_id: str, *, texts: bool = True) -> None:
         self.state = RunState(run_id=run_id, crew_id=crew_id)
         self.done: dict[str, Any] | None = None
         self.texts = texts
+        self.known = Known()
         self.answered: set[str] = set()  # approvals that need no interrupt
         self._run = {"threadId": crew_id, "runId": run_id}
         self._begun = False
@@ -230,7 +232,8 @@ class AguiRun:
 
     def _emit(self, type: str, **fields: Any) -> None:
         given = {name: value for name, value in fields.items() if value is not None}
-        self._out.append({"type": type, **self._common, **given})
+        if event := self.known.new_part({"type": type, **self._common, **given}):
+            self._out.append(event)
 
     def _taken(self) -> list[AguiEvent]:
         out, self._out = self._out, []

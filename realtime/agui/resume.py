@@ -13,6 +13,7 @@ from crews.key_holder import KeyHolder
 from crews.models import ApiKey
 from crews.models.api_key import Scope
 from crews.tracking import IllegalMove
+from realtime.agui.known import Known
 from realtime.delivery.grants import Principal
 from runs.models import Approval
 from runs.models.approval import DECISIONS, NOTE_LIMIT
@@ -48,6 +49,7 @@ class _Input(msgspec.Struct):
     """A RunAgentInput. Everything else in it is ignored: the path names the run."""
 
     resume: list[_Entry] | None = None
+    messages: Any = None
 
 
 class Answer(NamedTuple):
@@ -67,14 +69,17 @@ class Resumption(NamedTuple):
     graph_seq: int
 
 
-def parse(body: bytes) -> Resumption | None:
-    """The resumption that a request asks for, ``None`` if it begins anew. Raises ``Wrong``."""
+def parse(body: bytes) -> tuple[Resumption | None, Known]:
+    """The resumption that a request asks for, ``None`` if it begins anew, and what the client has.
+
+    Raises ``Wrong``.
+    """
     try:
         given = msgspec.json.decode(body or b"{}", type=_Input)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _malformed(f"Send a RunAgentInput as JSON: {error}") from None
     if not given.resume:
-        return None
+        return None, Known(given.messages)
     if len(given.resume) > ANSWERS_AT_MOST:
         raise _malformed(f"resume holds at most {ANSWERS_AT_MOST} entries.")
     places, answers = set(), []
@@ -90,7 +95,7 @@ def parse(body: bytes) -> Resumption | None:
         answers.append(_answer(entry, approval_id, match[2]))
     if len(places) > 1:
         raise _malformed("The entries of resume are of different interrupts.")
-    return Resumption(answers, *places.pop())
+    return Resumption(answers, *places.pop()), Known(given.messages)
 
 
 def decide(principal: Principal, address: str, run_id: UUID, answers: list[Answer]) -> None:

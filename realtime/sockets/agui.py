@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from realtime.agui import resume
+from realtime.agui.known import Known
 from realtime.agui.mapping import AguiEvent, AguiRun, encoded, failure
 from realtime.close_codes import CloseCode
 from realtime.delivery.access import Grant, WatchedRun
@@ -85,7 +86,7 @@ class AguiEvents(EventStreamConsumer, RunConsumer):
 
     async def open(self, admission: Admission) -> None:
         try:
-            resumption = resume.parse(bytes(self._body))
+            resumption, self._mapping.known = resume.parse(bytes(self._body))
             self._body.clear()
             if resumption:
                 host = (self.scope.get("client") or [""])[0]
@@ -124,6 +125,7 @@ class AguiEvents(EventStreamConsumer, RunConsumer):
             await drained(self.writer)
 
     def caught_up(self, place: Place) -> None:
+        self._mapping.known = Known()  # the client has nothing of what comes now
         if self._mapping.done:
             events = self._mapping.end()
         elif self.scope["method"] == "POST" and self._mapping.pending:

@@ -3,13 +3,14 @@
  *
  * Takes JSON on standard input: `{bodies: [text]}`, responses to read, or `{url, token, answers}`, a
  * live server to ask. With `answers`, `[{status, payload?}]`, each interrupt is answered by the next
- * of them. Prints one result for each response.
+ * of them. With `messages` the agent has these, and `again` asks once more. Prints one result for each
+ * response.
  */
 import { readFileSync } from "node:fs";
 
 import { HttpAgent } from "@ag-ui/client";
 
-/** @type {{bodies?: string[], url?: string, token?: string, answers?: object[]}} */
+/** @type {{bodies?: string[], url?: string, token?: string, answers?: object[], messages?: any[], again?: boolean}} */
 const given = JSON.parse(readFileSync(0, "utf8"));
 /** @type {string[]} */
 let warnings = [];
@@ -52,7 +53,9 @@ if (given.bodies) {
 } else {
   const headers = { Authorization: `Bearer ${given.token}` };
   const agent = new HttpAgent({ url: given.url ?? "", headers });
+  agent.setMessages(given.messages ?? []);
   results.push(await read(agent));
+  if (given.again) results.push(await read(agent));
   for (const answer of given.answers ?? [])
     results.push(
       await read(
