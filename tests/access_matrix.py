@@ -155,8 +155,8 @@ api/crews/<id:pk>/events/                     GET              403    200   403 
 api/crews/<id:pk>/budget/                     GET              403    200   403     404     401
 api/crews/<id:pk>/usage/                      GET              403    200   403     404     401
 api/crews/<id:pk>/schedule/                   GET              403    200   403     404     401
-api/crews/<id:pk>/schedule/                   PUT              403    403   403     403     401
-api/crews/<id:pk>/schedule/                   DELETE           403    403   403     403     401
+api/crews/<id:pk>/schedule/                   PUT              403    403   400     404     401
+api/crews/<id:pk>/schedule/                   DELETE           403    403   204     404     401
 api/organizations/<slug:slug>/audit/          GET              403    403   403     403     401
 api/organizations/<slug:slug>/api-keys/       GET              403    403   403     403     401
 api/organizations/<slug:slug>/api-keys/       POST             403    403   403     403     401

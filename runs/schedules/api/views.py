@@ -1,4 +1,7 @@
-"""The schedule of a crew. Members read it; the organization's admins set and delete it."""
+"""The schedule of a crew. Members read it; the organization's admins set and delete it.
+
+So do programs with an API key of the scope ``operate``, which an admin has made for them.
+"""
 
 from typing import Any
 from uuid import UUID
@@ -12,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from structlog.contextvars import bind_contextvars
 
+from crews.key_holder import KeyHolder
 from crews.models import Crew
 from runs.schedules.models import Fire, Schedule
 
@@ -72,6 +76,7 @@ class ScheduleSerializer(serializers.ModelSerializer):
 class ScheduleView(generics.GenericAPIView):
     """The times at which the crew starts by itself."""
 
+    key_scopes = {"GET": "watch", "HEAD": "watch", "PUT": "operate", "DELETE": "operate"}
     queryset = Schedule.objects.none()
     serializer_class = ScheduleSerializer
     filter_backends = ()
@@ -85,11 +90,12 @@ class ScheduleView(generics.GenericAPIView):
         responses={200: ScheduleSerializer, 201: ScheduleSerializer, 403: NOT_ADMIN},
     )
     def put(self, request: Request, pk: UUID) -> Response:
-        """Sets the schedule: 201 if the crew had none. For admins of the organization."""
+        """Sets the schedule: 201 if the crew had none. For admins of the organization and API keys with `operate`."""
         crew = self._managed()
         body = self.get_serializer(data=request.data)
         body.is_valid(raise_exception=True)
-        schedule, is_new = Schedule.objects.put(crew, by=request.user, **body.validated_data)
+        by = None if isinstance(request.user, KeyHolder) else request.user
+        schedule, is_new = Schedule.objects.put(crew, by=by, **body.validated_data)
         data = self.get_serializer(schedule).data
         if not is_new:
             return Response(data)
@@ -98,7 +104,7 @@ class ScheduleView(generics.GenericAPIView):
 
     @extend_schema(responses={204: None, 403: NOT_ADMIN})
     def delete(self, request: Request, pk: UUID) -> Response:
-        """Deletes the schedule with its fire times. Runs stay. For admins of the organization."""
+        """Deletes the schedule with its fire times. Runs stay. For the same as PUT."""
         self._schedule(self._managed()).delete()
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -110,8 +116,11 @@ class ScheduleView(generics.GenericAPIView):
         return crew
 
     def _managed(self) -> Crew:
-        crew = self._crew()
-        if not Crew.objects.managed_by(self.request.user).filter(pk=crew.pk).exists():
+        crew, user = self._crew(), self.request.user
+        allowed = (
+            Crew.objects.operable_by if isinstance(user, KeyHolder) else Crew.objects.managed_by
+        )
+        if not allowed(user).filter(pk=crew.pk).exists():
             raise PermissionDenied(REFUSED)
         return crew
 

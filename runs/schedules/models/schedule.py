@@ -40,8 +40,10 @@ class ScheduleQuerySet(ScopedQuerySet):
         row = self.unscoped().filter(pk=schedule.pk, **same)
         return bool(QuerySet.update(row, next_at=to))
 
-    def put(self, crew: Crew, *, by: User, **values: Any) -> tuple["Schedule", bool]:
+    def put(self, crew: Crew, *, by: User | None, **values: Any) -> tuple["Schedule", bool]:
         """Give the crew this schedule. Returns it, and whether the crew had none before.
+
+        ``by``: None for a program; the audit trail names its API key.
 
         The caller has checked the values and the access to the crew.
         """
@@ -54,7 +56,7 @@ class ScheduleQuerySet(ScopedQuerySet):
             return self._put(self.unscoped().get(crew=crew), by, values)
 
     def _put(
-        self, schedule: "Schedule", by: User, values: dict[str, Any]
+        self, schedule: "Schedule", by: User | None, values: dict[str, Any]
     ) -> tuple["Schedule", bool]:
         is_new = schedule._state.adding
         for name, value in (values | {"updated_by": by}).items():

@@ -45,6 +45,26 @@ def test_an_admin_sets_reads_and_deletes_it(acme, api, url):
     assert admin.get(url).status_code == 404
 
 
+def test_a_program_sets_and_deletes_it_and_the_audit_trail_names_its_key(acme, globex, api, url):
+    daily = {"expression": "@daily"}
+
+    def asked(by, *scopes: str, method: str = "put"):
+        client = api(None)
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {by.issue_key(*scopes)[1]}")
+        return getattr(client, method)(url, daily, format="json")
+
+    made = asked(acme, "operate")
+    assert (made.status_code, made.json()["created_by"]) == (201, None)
+    again = asked(acme, "operate", "watch")
+    assert (again.status_code, again.json()["updated_by"]) == (200, None)
+    assert asked(acme, "watch").status_code == 403
+    assert asked(globex, "operate", "watch").status_code == 404
+    assert asked(acme, "operate", method="delete").status_code == 204
+    entries = AuditEntry.objects.filter(kind__startswith="schedule.").order_by("created_at", "pk")
+    assert [entry.kind for entry in entries] == ["schedule.created", "schedule.deleted"]
+    assert all("API key a program" in entry.actor_name for entry in entries)
+
+
 def test_a_put_replaces_it(acme, api, url):
     admin = api(acme.admin)
     first = {"expression": "@daily", "zone": "Asia/Tokyo", "overlap": "queue", "missed": "never"}
