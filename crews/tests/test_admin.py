@@ -78,6 +78,7 @@ runs_run_delete                   403       403   403      403    403      403  
 runs_run_cancel                   200       200   200      403    403      403      login
 runs_run_pause                    200       200   200      403    403      403      login
 runs_run_unpause                  200       200   200      403    403      403      login
+runs_run_message                  200       200   200      403    403      403      login
 runs_run_run_again                200       200   200      403    403      403      login
 runs_run_resume                   200       200   200      403    403      403      login
 runs_run_open_live_page           302       302   302      302    403      403      login

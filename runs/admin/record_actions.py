@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from unfold.dataclasses import ActionDialog
 from unfold.decorators import action
+from unfold.forms import BaseDialogForm
 
 from crews.admin.scoped import reaches, roles_of
 from crews.models import Role
@@ -41,9 +42,11 @@ class RecordActions:
         return reaches(request, scope, self.model, pk)
 
 
-def asked(title: str, description: str, yes: str) -> ActionDialog:
+def asked(
+    title: str, description: str, yes: str, form: type[BaseDialogForm] | None = None
+) -> ActionDialog:
     """The question before an action. ``yes``: the button that carries it out."""
-    return ActionDialog(title=title, description=description, form_class=None, form_submit_text=yes)
+    return ActionDialog(title=title, description=description, form_class=form, form_submit_text=yes)
 
 
 def forward(request: HttpRequest, view: str, *args: Any) -> HttpResponse:

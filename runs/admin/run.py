@@ -16,6 +16,7 @@ from crews.models import Crew
 from crews.scoping import NotByIndex
 from crews.tracking import IllegalMove
 from runs.admin.badge import badge
+from runs.admin.message_form import MESSAGE_IS_READ, MessageForm
 from runs.admin.record_actions import RecordActions, asked, forward
 from runs.admin.run_tasks import RUN_COLOURS, TaskInline
 from runs.execution import controls, removal
@@ -48,7 +49,9 @@ class RunAdmin(DeletesInBackground, Growing, ReadOnly, RecordActions, ScopedAdmi
     ]
     readonly_fields = ["organization", "status_label", "took", "starter", "created_at"]
     inlines = [TaskInline]
-    actions_detail = ["pause", "unpause", "cancel", "run_again", "resume", "open_live_page"]
+    actions_detail = [
+        "pause", "unpause", "message", "cancel", "run_again", "resume", "open_live_page",
+    ]  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
         return super().get_queryset(request).defer("plan", "remains")
@@ -71,11 +74,13 @@ class RunAdmin(DeletesInBackground, Growing, ReadOnly, RecordActions, ScopedAdmi
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:
         actions = super().get_actions_detail(request, object_id)
         under_way = Run.objects.visible_to(request.user).active().filter(pk=object_id)
-        paused = under_way.values_list("pause_requested", flat=True).first()  # None: it has ended
-        if paused is None:
-            unfit = ["pause", "unpause", "cancel"]
+        found = under_way.values_list("pause_requested", "origin").first()  # None: it has ended
+        if found is None:
+            unfit = ["pause", "unpause", "message", "cancel"]
         else:
+            paused, origin = found
             unfit = ["run_again", "resume", "pause" if paused else "unpause"]
+            unfit += ["message"] if origin == Run.Origin.WORKER else []  # its tools read none
         return [offered for offered in actions if offered.path not in unfit]
 
     @action(
@@ -121,10 +126,22 @@ class RunAdmin(DeletesInBackground, Growing, ReadOnly, RecordActions, ScopedAdmi
     def unpause(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         return self._ask(request, object_id, Control.Action.RESUME)
 
-    def _ask(self, request: HttpRequest, object_id: str, action: str) -> HttpResponse:
+    @action(
+        description="Send a message",
+        icon="chat",
+        permissions=["operate"],
+        dialog=asked("Send a message to this run", MESSAGE_IS_READ, "Send", MessageForm),
+    )
+    def message(self, request: HttpRequest, form: MessageForm, object_id: str) -> HttpResponse:
+        text = form.cleaned_data["text"]
+        return self._ask(request, object_id, Control.Action.MESSAGE, text=text)
+
+    def _ask(
+        self, request: HttpRequest, object_id: str, action: str, **options: str
+    ) -> HttpResponse:
         run = Run.objects.operable_by(request.user).get(pk=object_id)
         try:
-            control = controls.ask(run, action)
+            control = controls.ask(run, action, **options)
         except IllegalMove as refusal:
             messages.error(request, str(refusal))
             return forward(request, "runs_run_change", run.pk)

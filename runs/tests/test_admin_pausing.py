@@ -1,11 +1,13 @@
-"""Runs are paused and resumed in the admin."""
+"""Runs are paused, resumed and sent messages in the admin."""
 
 import pytest
 
+from runs.tests.reporting.conftest import program, run_of
+from runs.tests.reporting.test_controls import TAKES, boot
 from runs.tests.test_admin import SUBMIT, staff, told
 from tests.admin import url
 
-__all__ = ["staff"]
+__all__ = ["boot", "program", "run_of", "staff"]
 
 
 def test_a_run_is_paused_and_resumed(acme, staff):
@@ -32,9 +34,32 @@ def test_a_run_is_paused_and_resumed(acme, staff):
     assert "has ended" in told(staff["operator"].post(pause, SUBMIT))
 
 
+def test_a_message_is_sent_to_a_program(acme, staff, boot):
+    _, run = boot(controls=TAKES)
+    message, page = url("runs_run_message", run.pk), url("runs_run_change", run.pk)
+    operator = staff["operator"]
+    assert message in operator.get(page).content.decode()
+    assert '<textarea name="text"' in operator.get(message).content.decode()
+    empty = operator.post(message, SUBMIT | {"text": " "})
+    assert (empty.status_code, "This field is required" in empty.content.decode()) == (200, True)
+    long = operator.post(message, SUBMIT | {"text": "x" * 4_001})
+    assert "at most 4000 characters" in long.content.decode()
+    assert "Message of run" in told(operator.post(message, SUBMIT | {"text": "Use the mirror."}))
+    (control,) = run.controls.all()
+    assert (control.text, control.by) == ("Use the mirror.", "acme-operator")
+
+
+def test_a_worker_reads_no_messages(acme, staff):
+    run = acme.start_run()
+    message = url("runs_run_message", run.pk)
+    assert message not in staff["operator"].get(url("runs_run_change", run.pk)).content.decode()
+    assert "read no messages" in told(staff["operator"].post(message, SUBMIT | {"text": "Hi"}))
+
+
 @pytest.mark.parametrize("person", ["viewer", "outsider", "homeless"])
-@pytest.mark.parametrize("view", ["pause", "unpause"])
+@pytest.mark.parametrize("view", ["pause", "unpause", "message"])
 def test_pausing_is_refused_to_those_who_may_not(acme, staff, person, view):
     run = acme.start_run()
-    assert staff[person].post(url(f"runs_run_{view}", run.pk), SUBMIT).status_code == 403
+    sent = SUBMIT | {"text": "Hi"}
+    assert staff[person].post(url(f"runs_run_{view}", run.pk), sent).status_code == 403
     assert not run.controls.exists()
