@@ -16,6 +16,8 @@ from . import reporter
 from .runs import Run
 from .scope import Agent
 from .streams.agui import AgUi
+from .streams.agui_texts import Texts
+from .streams.base import mapping
 from .streams.sse import Events
 
 PIECE = 64 * 1024  # bytes read at once
@@ -70,9 +72,14 @@ class Exchange:
         self.run.start()
         self._agent = Agent(self.run, agent, None, None, None)
         self._task = self._agent.task("AG-UI", task_id=f"{self.run.key}-main")
-        self._mapper = AgUi(agent, f"{self.run.key}-main", f"{self.run.key}-")
+        self._main = (agent, f"{self.run.key}-main")
+        self._mapper = AgUi(*self._main, f"{self.run.key}-")
+        self.texts = Texts(self.run)
 
     def take(self, event: Any) -> None:
+        agent_id = self._mapper.agent_of(mapping(event))
+        own, task_id = self._main
+        self.texts.take(event, agent_id, task_id if agent_id == own else None)
         for kind, fields in self._mapper.take(event):
             self.run.emit(kind, fields)
 
@@ -90,6 +97,7 @@ class Exchange:
         self.end(*(self._mapper.ended() or ("failed", NO_END)))
 
     def end(self, status: str, message: str | None = None) -> None:
+        self.texts.close(status)
         for kind, fields in self._mapper.close(status):
             self.run.emit(kind, fields)
         self._task.end(status, message=message)
@@ -164,6 +172,7 @@ class Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(ValueError, RecursionError):
             sent = json.loads(body)
         thread, exchange = self.server.open(sent)
+        exchange.texts.asked(sent)
         upstream = self.server.upstream()
         try:
             response = self._ask(upstream, body)

@@ -101,7 +101,7 @@ class AgUi(Mapper):
         self._begun += 1
         self._steps[key] = self._id(f"step-{self._begun}")
         about = {"task_id": self._steps[key], "name": key[1][:100] or "Step"}
-        return [("task_start", about | {"agent_id": self._agent(line)})]
+        return [("task_start", about | {"agent_id": self.agent_of(line)})]
 
     def _step_finished(self, line: dict[str, Any]) -> list[Event]:
         key = (text(line.get("subagentRunId")), text(line.get("stepName")))
@@ -134,7 +134,7 @@ class AgUi(Mapper):
         own = text(line.get("toolCallId"))
         if own not in self._tools:
             name = text(line.get("toolCallName"))
-            self._calls[own] = {"name": name, "arguments": "", "agent": self._agent(line)}
+            self._calls[own] = {"name": name, "arguments": "", "agent": self.agent_of(line)}
         return []
 
     def _tool_call_args(self, line: dict[str, Any]) -> list[Event]:
@@ -182,7 +182,8 @@ class AgUi(Mapper):
         fields = {"agent_id": agent, "instance": self._id(own), "status": status}
         return [("agent_end", fields | ({"message": message} if message else {}))]
 
-    def _agent(self, line: dict[str, Any]) -> str:
+    def agent_of(self, line: dict[str, Any]) -> str:
+        """The agent whose event it is."""
         return self._agents.get(text(line.get("subagentRunId")), self.agent)
 
     def _tokens(self, usages: Any) -> list[Event]:

@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -122,6 +123,51 @@ def test_a_response_passes_unchanged_and_is_reported(ask, agent, server: ReportS
     (start,) = server.of("tool_start")
     assert (start["tool"], start["params"], start["agent_id"]) == ("search", {"q": "x"}, "agent")
     assert server.of("boot")[0]["origin"] == "ag-ui"
+
+
+HELLO = {"messageId": "m", "type": "TEXT_MESSAGE_START", "role": "assistant"}
+PART = {"messageId": "m", "type": "TEXT_MESSAGE_CONTENT"}
+SAID = [HELLO, PART | {"delta": "Hel"}, PART | {"delta": "lo"}, PART | {"type": "TEXT_MESSAGE_END"}]
+CHUNK = {"type": "TEXT_MESSAGE_CHUNK"}
+ASKED = [{"id": "u", "role": "user", "content": "Say hello"}]
+
+
+@pytest.fixture
+def captures(reporter: Reporter) -> None:
+    reporter.settings = replace(reporter.settings, capture_text=True)
+
+
+def test_texts_are_reported_where_they_are_captured(captures, ask, agent, server: ReportServer):
+    chunks = [CHUNK | {"messageId": "n", "delta": "By"}, CHUNK | {"delta": "e"}]
+    user = HELLO | {"messageId": "o", "role": "user"}
+    agent.answers = [sse(STARTED, *SAID, *chunks, user, HELLO | {"messageId": "p"}, FINISHED)]
+    ask(messages=ASKED)
+    server.wait_for("done")
+    first, second, third = server.of("llm_start")
+    assert json.loads(first["input"]) == ASKED
+    assert "input" not in second
+    assert (first["agent_id"], first["model"]) == ("agent", "unknown")
+    said: dict[str, str] = {}
+    for each in server.of("llm_progress"):  # pieces that come close together are merged
+        said[each["call_id"]] = said.get(each["call_id"], "") + each["output"]
+    assert said == {first["call_id"]: "Hello", second["call_id"]: "Bye"}
+    ends = [(each["call_id"], each["status"]) for each in server.of("llm_end")]
+    calls = [call["call_id"] for call in (first, second, third)]
+    assert ends == list(zip(calls, ["success"] * 3, strict=True))
+
+
+def test_a_message_that_never_ended_ends_with_the_run(captures, ask, agent, server: ReportServer):
+    agent.answers = [sse(STARTED, HELLO)]
+    ask()
+    server.wait_for("done")
+    assert [each["status"] for each in server.of("llm_end")] == ["error"]
+
+
+def test_texts_are_not_reported_where_they_are_not_captured(ask, agent, server: ReportServer):
+    agent.answers = [sse(STARTED, *SAID, FINISHED)]
+    ask(messages=ASKED)
+    server.wait_for("done")
+    assert not {"llm_start", "llm_progress", "llm_end"} & {*server.kinds()}
 
 
 @pytest.mark.parametrize(
