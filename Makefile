@@ -120,7 +120,7 @@ soak: setup-dev ## five hundred sockets that come and go for a while: nothing of
 
 fuzz: setup-dev ## 10,000 generated handshakes and frames for each socket (COUNT=, SEED= to repeat)
 	FUZZ_COUNT=$(or $(COUNT),10000) FUZZ_SEED=$(or $(SEED),0) TIMING_TRIES=1000 \
-		$(RUN) -m pytest tests/security/test_fuzz.py tests/security/test_foreign.py $(ARGS)
+		$(RUN) -m pytest tests/security/test_fuzz.py tests/security/test_fuzz_agui.py tests/security/test_foreign.py $(ARGS)
 
 guards: setup-dev ## remove one guard of the code at a time: a test must notice (ARGS=words of their names or files, JOBS=2, LIST=1)
 	JOBS=$(or $(JOBS),2) $(RUN) -m tests.guards $(ARGS)
