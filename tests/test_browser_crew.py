@@ -1,10 +1,15 @@
 """The crew page and the dashboard in a real browser, where the odd cases are."""
 
+from uuid import uuid4
+
 import pytest
 from playwright.sync_api import expect
 
 from crews.models import Agent, Task
-from runs.models import TaskExecution, ToolExecution
+from runs.execution import controls
+from runs.execution.budgets import BY
+from runs.models import Approval, Control, TaskExecution, ToolExecution
+from runs.models.control import report_paused
 from tests.live import Web
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -63,6 +68,31 @@ def test_agents_named_like_properties_of_objects_are_drawn_and_live(signed_in, a
         card = signed_in.locator(f'#graph [data-agent="{name}"]')
         expect(card).to_have_attribute("data-state", "working")
         expect(card.locator(".tool-name")).to_have_text("script")
+
+
+def test_what_holds_a_run_up_is_shown_in_its_row_live(signed_in, acme):
+    run = acme.start_run()
+    signed_in.goto(acme.crew.get_absolute_url())
+    badge = signed_in.locator(f"#run-{run.pk} .status-badge")
+    expect(badge).to_have_text("Running")
+    call = {"agent_id": "orion", "tool": "script", "params": {}, "expires_after_s": 3600}
+    approval = Approval.objects.request(id=uuid4(), run=run, **call)
+    expect(badge).to_have_text("Waits for approval")
+    approval.decide("approved", by="ada", seen=approval.seen)
+    expect(badge).to_have_text("Running")
+    controls.ask(run, "pause")
+    report_paused(run, True)
+    expect(badge).to_have_text("Paused")
+    signed_in.reload()
+    expect(badge).to_have_text("Paused")
+    controls.ask(run, "resume")
+    report_paused(run, False)
+    expect(badge).to_have_text("Running")
+    Control.objects.ask(run, "pause", by=BY)
+    report_paused(run, True)
+    expect(badge).to_have_text("Paused by budget")
+    run.finish("succeeded")
+    expect(badge).to_have_text("Succeeded")
 
 
 def test_of_a_large_crew_only_what_is_near_the_screen_is_rendered(signed_in, acme):

@@ -245,3 +245,46 @@ test("a tool in the snapshot has run for as long as the server says", () => {
   state.graph(snapshot({ orion: "working" }, [running]), 10_000);
   assert.equal(state.toolsOf("orion")[0].begunAt, 6_000);
 });
+
+/** @param {string} id @param {string} action @param {string} [by] */
+const asks = (id, action, by = "ada") => ({
+  type: "control_requested",
+  control_id: id,
+  action,
+  by,
+});
+/** @param {string} id @param {string} [status] */
+const applies = (id, status = "applied") => ({ type: "control_applied", control_id: id, status });
+const wants = { type: "approval_requested", approval_id: "a", agent_id: "orion" };
+const decides = { type: "approval_decided", approval_id: "a" };
+
+test("a pause holds a run up from when it is in effect to the resume", () => {
+  /** @param {...object} events */
+  const hold = (...events) => {
+    const all = /** @type {[string, object][]} */ ([boot, ...events].map((event) => ["r", event]));
+    return afterRuns(...all).holds.of("r");
+  };
+  const paused = [asks("1", "pause"), applies("1")];
+  assert.equal(hold(), "");
+  assert.equal(hold(asks("1", "pause")), "");
+  assert.equal(hold(asks("1", "pause"), applies("1", "refused")), "");
+  assert.equal(hold(...paused), "paused");
+  assert.equal(hold(...paused, asks("2", "resume")), "paused");
+  assert.equal(hold(...paused, asks("2", "resume"), applies("2")), "");
+  assert.equal(hold(asks("1", "pause", "the budget"), applies("1")), "paused by budget");
+  assert.equal(hold(...paused, asks("2", "message"), applies("2")), "paused");
+  assert.equal(hold(...paused, done), "");
+  assert.equal(hold(...paused, { type: "reset" }), "");
+  assert.equal(hold(wants), "waiting");
+  assert.equal(hold(wants, ...paused), "paused");
+  assert.equal(hold(wants, decides), "");
+});
+
+test("what holds one run up holds no other", () => {
+  const events = [asks("1", "pause"), applies("1")].map((event) => ["r", event]);
+  const state = afterRuns(["r", boot], ["s", boot], .../** @type {any} */ (events));
+  assert.deepEqual(
+    [state.holds.of("r"), state.holds.of("s"), state.holds.of("t")],
+    ["paused", "", ""],
+  );
+});

@@ -10,7 +10,7 @@ import { showLive } from "./live_mark.js";
 import { PageSocket } from "./page_socket.js";
 import { refreshing } from "./refresh.js";
 import { ReplayBar } from "./replay_bar.js";
-import { followRuns } from "./run_rows.js";
+import { followRuns, showHold } from "./run_rows.js";
 import { startingHere } from "./start_run.js";
 import { toolEnded, toolStarted } from "./toasts.js";
 
@@ -28,6 +28,7 @@ const mission = new MissionWebSocket(null, { WebSocket: PageSocket });
 const runsChanged = followRuns({
   message(runId, message) {
     state.run(runId, message);
+    showHold(runId, state.holds.of(runId));
     show();
     if ("agent_id" in message && message.agent_id) expectCard(message.agent_id);
     if (message.type === "agent_start" && message.parent_agent_id)
@@ -39,6 +40,10 @@ const refresh = refreshing(
   () => {
     if (live.dataset.shape !== shape) grow();
     runsChanged();
+    for (const row of live.querySelectorAll("[data-run]")) {
+      const id = row.getAttribute("data-run") ?? "";
+      showHold(id, state.holds.of(id));
+    }
     if (live.dataset.newest && !bar?.isPast) bar?.use(live.dataset.newest);
     nameTable();
   },

@@ -4,6 +4,7 @@ import { RunWebSocket } from "../websocket.js";
 import { PageSocket } from "./page_socket.js";
 
 /** @import {RunMessage} from "../frames.js"; */
+/** @import {Hold} from "../state/holds.js"; */
 
 export const ACTIVE = '[data-run]:is([data-status="queued"], [data-status="running"])';
 const MOST_SOCKETS = 4; // a user's sockets are limited, and the page has two more
@@ -72,6 +73,28 @@ export function showProgress(id, ended) {
     element.textContent =
       planned === undefined ? `${ended} ${tasks} ended` : `${ended} of ${planned} ${tasks}`;
   }
+}
+
+/** Status and text. @type {Map<Hold, [string, string]>} */
+const BADGES = new Map([
+  ["paused", ["paused", "Paused"]],
+  ["paused by budget", ["paused", "Paused by budget"]],
+  ["waiting", ["waiting", "Waits for approval"]],
+]);
+
+/**
+ * What holds a running run up, on the badge of its row.
+ * @param {string} id
+ * @param {Hold} hold
+ */
+export function showHold(id, hold) {
+  const row = document.getElementById(`run-${id}`);
+  const badge = row?.querySelector(".status-badge");
+  if (!badge || row?.dataset.status !== "running") return;
+  const [status, text] = BADGES.get(hold) ?? ["running", "Running"];
+  if (badge.textContent === text) return;
+  badge.setAttribute("data-status", status);
+  badge.textContent = text;
 }
 
 /**

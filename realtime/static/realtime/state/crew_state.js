@@ -2,6 +2,7 @@
 
 import { AgentNames } from "./agent_names.js";
 import { byAgent } from "./by_agent.js";
+import { Holds } from "./holds.js";
 import { ModelState } from "./model_state.js";
 import { runsOf } from "./saved_state.js";
 import { ToolCalls } from "./tool_calls.js";
@@ -39,6 +40,7 @@ export class CrewState {
   #told = new Map();
   names = new AgentNames();
   tools = new ToolCalls();
+  holds = new Holds(); // of the runs under way
   /** Model calls, their totals, and handoffs. */
   model = new ModelState();
 
@@ -109,6 +111,7 @@ export class CrewState {
     }
     if (type === "done" && run) run.over = true;
     this.#waiting.apply(runId, message);
+    this.holds.apply(runId, message);
   }
 
   /**
@@ -175,14 +178,10 @@ export class CrewState {
 
   /** Whether a tool or model call is running, so that its duration has to be updated. */
   get isBusy() {
-    if (this.model.calls.size) return true;
-    return this.tools.running.length > 0;
+    return this.model.calls.size + this.tools.running.length > 0;
   }
 
-  /**
-   * @param {string} runId
-   * @returns {boolean}
-   */
+  /** @param {string} runId @returns {boolean} */
   knows(runId) {
     return this.#runs.has(runId);
   }
