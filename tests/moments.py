@@ -54,10 +54,10 @@ window.shownIn = (root) => {
     if (root) add(root, 0);
     return lines;
 };
-// The output in the open cards of tools, by the tool's id. HTML has no empty first line of a <pre>.
+// The output in the open cards of tools, by the tool's id. A terminal ends its last line.
 window.outputsShown = () => Object.fromEntries(
     [...document.querySelectorAll("#run-live .tool[open] .output-text")]
-        .map((text) => [text.closest(".tool").dataset.execution, text.textContent.replace(/^\n+/, "")]));
+        .map((text) => [text.closest(".tool").dataset.execution, text.textContent.replace(/\n+$/, "")]));
 """
 RUN = "() => shownIn(document.getElementById('run-live'))"
 CREW = """() => Object.fromEntries([...document.querySelectorAll("[data-agent]")].map((element) =>
@@ -157,7 +157,7 @@ class Moments:
         texts = dict.fromkeys(open_ids, "")
         for id, text in written.values_list("execution", "text"):
             texts[str(id)] += text
-        same(self.page, OUTPUTS, {id: text.lstrip("\n") for id, text in texts.items()})
+        same(self.page, OUTPUTS, {id: text.rstrip("\n") for id, text in texts.items()})
 
     def look_back(self, seed: int = 0) -> None:
         """Go to each moment on both pages, in any order, and compare what is shown."""

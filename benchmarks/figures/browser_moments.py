@@ -77,7 +77,7 @@ def _jumps(context: Any, url: str, what: str) -> list[float]:
 
 
 def _tabs(context: Any, origin: str, seed: dict[str, str]) -> dict[str, float]:
-    paths = [seed["crew"], "/", seed["crew"], "/runs/"]
+    paths = [seed["crew"], "/"]
     took = []
     for number in range(TABS):
         page = context.new_page()
