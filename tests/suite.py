@@ -14,6 +14,7 @@ SAME_ON_BOTH = (
     "crews/tests/test_secrets_api.py",
     "crews/tests/test_sign_in.py",
     "runs/tests/commands/",
+    "runs/tests/steering/",
     "runs/tests/test_admin.py",
     "runs/tests/test_admin_pausing.py",
     "runs/tests/test_clones.py",

@@ -40,9 +40,13 @@ class Steering(RuleBasedStateMachine):
         self.refused = 0
         self.told = Told()
         self.head_at_end: int | None = None  # of the graph's stream
-        WorkerRow.objects.beat("w", tier="namespaces")
-        self.acme = make_tenant("acme")
-        self.run = self.begin()
+        try:
+            WorkerRow.objects.beat("w", tier="namespaces")
+            self.acme = make_tenant("acme")
+            self.run = self.begin()
+        except BaseException:
+            self.undo()
+            raise
 
     def begin(self) -> Run:
         raise NotImplementedError
@@ -166,9 +170,12 @@ class Steering(RuleBasedStateMachine):
             self.come_to_an_end()
         finally:
             self.close()
-            self.patch.undo()
-            transaction.set_rollback(True)
-            self.transaction.__exit__(None, None, None)
+            self.undo()
+
+    def undo(self) -> None:
+        self.patch.undo()
+        transaction.set_rollback(True)
+        self.transaction.__exit__(None, None, None)
 
     def come_to_an_end(self) -> None:
         """Pauses and resumes are answered. Then the last control comes, a resume or a cancel, and the

@@ -1,6 +1,6 @@
 """Whatever people, workers, programs and servers do: one decision, one answer, one end.
 
-``STEERING_EXAMPLES``: how many stories of each kind are told (default 10).
+``STEERING_EXAMPLES``: how many stories of each kind are told (default 6).
 """
 
 import os
@@ -12,7 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from runs.tests.steering.machine import OfProgram, OfWorker
 
 EXAMPLES = settings(
-    max_examples=int(os.environ.get("STEERING_EXAMPLES", "10")),
+    max_examples=int(os.environ.get("STEERING_EXAMPLES", "6")),
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),
