@@ -52,22 +52,32 @@ def insert_values(
     rows: Sequence[Sequence[Any]],
     *,
     ignore_conflicts: bool = False,
-) -> None:
-    """Insert rows with these values of ``fields``, without making instances."""
+    returning: Field | None = None,
+) -> list[Any]:
+    """Insert rows with these values of ``fields``, without making instances.
+
+    Returns ``returning`` of each row that was inserted.
+    """
     columns = ", ".join(f'"{field.column}"' for field in fields)
     into = f"INSERT INTO {model._meta.db_table} ({columns})"
-    conflicts = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
+    end = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
+    if returning:
+        end += f' RETURNING "{returning.column}"'
+    returned: list[Any] = []
     at_once = (connection.features.max_query_params or PARAMETERS) // len(fields)
     for start in range(0, len(rows), at_once):
         part = rows[start : start + at_once]
         with connection.cursor() as cursor:
             if connection.vendor == "postgresql":
                 given = f"SELECT {columns} FROM {_recordset(model)}"
-                cursor.execute(f"{into} {given}{conflicts}", [_as_json(fields, part)])
-                continue
-            place = f"({', '.join(['%s'] * len(fields))})"
-            places = ", ".join([place] * len(part))
-            cursor.execute(f"{into} VALUES {places}{conflicts}", _prepared(fields, part))
+                cursor.execute(f"{into} {given}{end}", [_as_json(fields, part)])
+            else:
+                place = f"({', '.join(['%s'] * len(fields))})"
+                places = ", ".join([place] * len(part))
+                cursor.execute(f"{into} VALUES {places}{end}", _prepared(fields, part))
+            if returning:
+                returned += [value for (value,) in cursor.fetchall()]
+    return returned
 
 
 def _prepared(fields: Sequence[Field], rows: Sequence[Sequence[Any]]) -> list[Any]:

@@ -26,8 +26,8 @@ from realtime.sockets.consumer import Admission
 from realtime.sockets.run import RunConsumer
 from runs.models import Approval, ModelCall, ReportedRun, Run, TaskExecution, ToolExecution
 from runs.reporting.calls import take
+from runs.reporting.converting import event_of
 from runs.reporting.reading import Item
-from runs.reporting.reported_kinds import event_of
 from runs.schedules.models import Schedule
 from runs.search.tests.scene import end_tool, index
 

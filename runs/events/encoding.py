@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
@@ -13,6 +14,10 @@ from runs.events.kinds import Event
 EVENT_LIMIT = 64 * 1024  # bytes of JSON
 TEXT_LIMIT = 4_000  # characters kept of a text if its event is too long
 DEPTH_LIMIT = 20  # levels of nested values
+FRAME = 100  # at least the bytes of seq and timestamp
+PLAIN = {str, int, float, bool, type(None), msgspec.UnsetType}
+NESTED = {dict, list}
+NUL = rb"\u0000"  # as JSON
 SAFE_INTEGER = 2**53  # from here on, JavaScript cannot distinguish neighbouring integers
 
 
@@ -22,6 +27,8 @@ def encode(event: Event, *, seq: int, timestamp: datetime) -> str:
     A longer event is shortened and marked ``"truncated": true``. Raises ``msgspec.ValidationError``
     if a field does not have the type that its kind declares.
     """
+    if (text := _encode_plain(event, seq, timestamp)) is not None:
+        return text
     fields = clean({name: getattr(event, name) for name in event.__struct_fields__})
     msgspec.convert(fields | {"type": event.type}, type(event))
     frame = {"type": event.type, "seq": seq, "timestamp": stamp(timestamp)} | fields
@@ -31,6 +38,38 @@ def encode(event: Event, *, seq: int, timestamp: datetime) -> str:
     return text
 
 
+def _encode_plain(event: Event, seq: int, timestamp: datetime) -> str | None:
+    """The same in a fifth of the time, for nearly all events. ``None``: this one is no such event.
+
+    msgspec checks and writes the event as it is. Only what `clean` would change needs more.
+    """
+    given = {name: getattr(event, name) for name in event.__struct_fields__}
+    kinds = {type(value) for value in given.values()}
+    if not kinds <= PLAIN | NESTED or any(
+        type(value) is int and abs(value) >= SAFE_INTEGER for value in given.values()
+    ):
+        return None
+    if not kinds.isdisjoint(NESTED):
+        nested = {n: clean(value, 1) for n, value in given.items() if type(value) in NESTED}
+        event = msgspec.structs.replace(event, **nested)
+    try:
+        written = msgspec.json.encode(event)
+    except UnicodeEncodeError:  # half a surrogate pair
+        return None
+    if len(written) > EVENT_LIMIT - FRAME or NUL in written:
+        return None
+    _decoder(type(event)).decode(written)
+    start = f'{{"type":"{event.type}",'
+    about = f'"seq":{seq},"timestamp":"{stamp(timestamp)}",'
+    return f"{start}{about}{written[len(start) :].decode()}"
+
+
+@cache
+def _decoder(kind: type[Event]) -> msgspec.json.Decoder:
+    return msgspec.json.Decoder(kind)
+
+
+@lru_cache(maxsize=16)  # all events of an append have the same
 def stamp(moment: datetime) -> str:
     """ISO 8601 in UTC with a ``Z`` and microseconds."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,5 +1,5 @@
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -14,7 +14,7 @@ from crews.tracking import IllegalMove, TrackedModel, TrackedQuerySet
 from runs.models.call_text import CallText
 from runs.models.run import Run
 from runs.models.timespan import TimeSpan
-from runs.models.usage import totals_with
+from runs.models.usage import EndedCalls, add_to_totals
 
 MESSAGE_LIMIT = 500  # characters
 TEXT_AT_MOST = 1024 * 1024  # characters of the input or the output of a call
@@ -29,17 +29,31 @@ class ModelCallQuerySet(TrackedQuerySet):
     deletable = ("run__", "run__crew__")
     grows = True
 
-    def start(self, *, run: Run, id: uuid.UUID, at: datetime, **fields: Any) -> "ModelCall":
+    def start(
+        self,
+        *,
+        run: Run,
+        id: uuid.UUID,
+        at: datetime,
+        ending: Mapping[str, Any] | None = None,
+        **fields: Any,
+    ) -> "ModelCall":
         """Start a call of a running run. If a call with the same ``id`` exists, it is returned.
 
-        Raises ``IllegalMove`` if the run is not running.
+        ``ending``: the arguments of `ModelCall.end` for a call that has ended already. Raises ``IllegalMove`` if the run is not running.
         """
         with run.locked():
             if begun := self.find(id):
                 return begun
             if run.status != Run.Status.RUNNING:
                 raise IllegalMove(f"Run {run.pk} is {run.status}; it starts no model call.")
-            return self.create(run=run, id=id, started_at=at, **fields)
+            made = self.model(run=run, id=id, started_at=at, **fields)
+            if ending:
+                made._end(**ending)
+            made.save(force_insert=True)
+            if ending:
+                made._count()
+            return made
 
     def open(self) -> "ModelCallQuerySet":
         return self.filter(status=self.model.Status.RUNNING)
@@ -190,40 +204,46 @@ class ModelCall(TrackedModel, TimeSpan):
             with self.locked():
                 if self.status != self.Status.RUNNING:
                     return
-                if status not in self.Status.values or status == self.Status.RUNNING:
-                    raise IllegalMove(f"A model call cannot end as {status!r}.")
-                self.status, self.message = status, message[:MESSAGE_LIMIT]
-                for name in TOKENS:
-                    setattr(self, name, (tokens or {}).get(name))
-                self.cost_usd, self.cost_source = cost_usd, cost_source
-                for name, value in fields.items():
-                    setattr(self, name, value)
-                self.ended_at = max(at or timezone.now(), self.started_at)
+                self._end(
+                    status,
+                    message=message,
+                    at=at,
+                    tokens=tokens,
+                    cost_usd=cost_usd,
+                    cost_source=cost_source,
+                    **fields,
+                )
                 self.save(
                     update_fields=[
                         "status", "message", *TOKENS, "cost_usd", "cost_source", "ended_at", *fields,
                     ]
                 )  # fmt: skip
-                if batch := batches.current():
-                    batch.part(_EndedCalls).add(self)
-                else:
-                    _add_to_totals(self.run_id, [self])
+                self._count()
+
+    def _end(
+        self,
+        status: str,
+        *,
+        message: str = "",
+        at: datetime | None = None,
+        tokens: Mapping[str, int | None] | None = None,
+        **fields: Any,
+    ) -> None:
+        if status not in ENDINGS:
+            raise IllegalMove(f"A model call cannot end as {status!r}.")
+        self.status, self.message = status, message[:MESSAGE_LIMIT]
+        for name in TOKENS:
+            setattr(self, name, (tokens or {}).get(name))
+        for name, value in fields.items():
+            setattr(self, name, value)
+        self.ended_at = max(at or timezone.now(), self.started_at)
+
+    def _count(self) -> None:
+        """Add the ended call to the totals of its run."""
+        if batch := batches.current():
+            batch.part(EndedCalls).add(self)
+        else:
+            add_to_totals(self.run_id, [self])
 
 
-class _EndedCalls:
-    """The calls that end in a batch: it adds them to the totals of their runs at its end."""
-
-    def __init__(self) -> None:
-        self._by_run: dict[uuid.UUID, list[ModelCall]] = {}
-
-    def add(self, call: ModelCall) -> None:
-        self._by_run.setdefault(call.run_id, []).append(call)
-
-    def write(self) -> None:
-        for run_id, calls in self._by_run.items():
-            _add_to_totals(run_id, calls)
-
-
-def _add_to_totals(run_id: uuid.UUID, calls: Sequence[ModelCall]) -> None:
-    # Totals emit no events, so this update bypasses nothing.
-    models.QuerySet.update(Run.objects.unscoped().filter(pk=run_id), **totals_with(calls))
+ENDINGS = {*ModelCall.Status.values} - {ModelCall.Status.RUNNING}

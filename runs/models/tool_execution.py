@@ -1,5 +1,6 @@
 import math
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -33,24 +34,26 @@ class ToolExecutionQuerySet(ReportQuerySet):
         params: dict,
         id: uuid.UUID | None = None,
         at: datetime | None = None,
+        ending: Mapping[str, Any] | None = None,
     ) -> "ToolExecution":
         """Start a tool call of a running task. ``params`` must be redacted already.
 
-        If a call with the same ``id`` exists, it is returned. Raises ``IllegalMove`` if the task is
-        not running.
+        ``ending``: the arguments of `ToolExecution.end` for a call that has ended already. If a
+        call with the same ``id`` exists, it is returned. Raises ``IllegalMove`` if the task is not
+        running.
         """
         with task_execution.locked():
-            if begun := task_execution.tool_executions.find(id):
+            its = self if batches.current() else task_execution.tool_executions
+            if begun := its.find(id):
                 return begun
             if task_execution.status != TaskExecution.Status.RUNNING:
                 raise IllegalMove(f"Task {task_execution} is {task_execution.status}.")
-            return self.create(
-                id=id or uuid.uuid4(),
-                task_execution=task_execution,
-                tool=tool,
-                params=params,
-                started_at=at,
-            )
+            about = {"id": id or uuid.uuid4(), "task_execution": task_execution}
+            made = self.model(**about, tool=tool, params=params, started_at=at)
+            if ending:
+                made._end(**ending)
+            made.save(force_insert=True)
+            return made
 
 
 class ToolExecution(TrackedModel, TimeSpan):
@@ -140,26 +143,27 @@ class ToolExecution(TrackedModel, TimeSpan):
             except OutOfStep:  # another instance has reported
                 self._in_step = False
 
-    def end(
-        self,
-        status: str,
-        *,
-        exit_code: int | None = None,
-        message: str | None = None,
-        at: datetime | None = None,
-    ) -> None:
-        """End the call. An ended call keeps its first ending."""
+    def end(self, status: str, **ending: Any) -> None:
+        """End the call. An ended call keeps its first ending.
+
+        ``ending``: ``exit_code``, ``message`` and ``at``, the time of the end, where known.
+        """
         with self.locked():
             if self.status != self.Status.RUNNING:
                 return
-            if status not in self.Status.values or status == self.Status.RUNNING:
-                raise IllegalMove(f"A tool cannot end as {status!r}.")
-            self.status = status
-            self.exit_code = exit_code
-            if message is not None:
-                self.message = message[:MESSAGE_LIMIT]
-            self.ended_at = at or timezone.now()
+            self._end(status, **ending)
             self.save(update_fields=["status", "exit_code", "message", "ended_at"])
+
+    def _end(
+        self, status: str, exit_code: int | None = None, message: str | None = None, at: Any = None
+    ) -> None:
+        if status not in ENDINGS:
+            raise IllegalMove(f"A tool cannot end as {status!r}.")
+        self.status = status
+        self.exit_code = exit_code
+        if message is not None:
+            self.message = message[:MESSAGE_LIMIT]
+        self.ended_at = at or timezone.now()
 
     def _report(
         self, message: str | None, progress: float | None, output: str, offset: int | None
@@ -241,3 +245,6 @@ class ToolExecution(TrackedModel, TimeSpan):
 
     def _over(self) -> IllegalMove:
         return IllegalMove(f"{self.tool} {self.pk} has ended as {self.status}.")
+
+
+ENDINGS = {*ToolExecution.Status.values} - {ToolExecution.Status.RUNNING}

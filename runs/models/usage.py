@@ -1,11 +1,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from typing import Protocol
+from uuid import UUID
 
+from django.apps import apps
 from django.db import models
 from django.db.models.functions import Coalesce, Least
 
+from crews.reads import Slot, Update
+
+TOKENS = ("input_tokens", "output_tokens")  # of which a run has totals
 # From here on, JavaScript cannot distinguish neighbouring integers.
 TOKENS_AT_MOST = 2**53 - 1
 
@@ -46,25 +52,58 @@ class UsageTotals(models.Model):
 class Counted(Protocol):
     """The numbers of a model call."""
 
+    run_id: UUID
     usage_is_known: bool
     input_tokens: int | None
     output_tokens: int | None
     cost_usd: Decimal | None
 
 
-def totals_with(calls: Sequence[Counted]) -> dict[str, models.expressions.Combinable]:
-    """Return the update of ``UsageTotals`` that adds ``calls``, which have just ended."""
-    totals = {"model_calls": models.F("model_calls") + len(calls)}
-    for name in ("input_tokens", "output_tokens"):
+class EndedCalls:
+    """The calls that end in a batch: it adds them to the totals of their runs at its end."""
+
+    def __init__(self) -> None:
+        self._by_run: dict[UUID, list[Counted]] = {}
+
+    def add(self, call: Counted) -> None:
+        self._by_run.setdefault(call.run_id, []).append(call)
+
+    def write(self) -> None:
+        for run_id, calls in self._by_run.items():
+            add_to_totals(run_id, calls)
+
+
+def add_to_totals(run_id: UUID, calls: Sequence[Counted]) -> None:
+    """Add ``calls``, which have just ended, to the totals of their run."""
+    more: dict[str, int | Decimal] = {"model_calls": len(calls)}
+    for name in TOKENS:
         known = [tokens for call in calls if (tokens := getattr(call, name)) is not None]
         if known:
-            tokens = min(sum(known), TOKENS_AT_MOST)
-            totals[name] = Least(Coalesce(models.F(name), 0) + tokens, TOKENS_AT_MOST)
+            more[name] = min(sum(known), TOKENS_AT_MOST)
     costs = [call.cost_usd for call in calls if call.cost_usd is not None]
     if costs:
-        totals["cost_usd"] = Coalesce(models.F("cost_usd"), Decimal()) + sum(costs)
-    if without_cost := len(calls) - len(costs):
-        totals["calls_without_cost"] = models.F("calls_without_cost") + without_cost
-    if without_usage := sum(not call.usage_is_known for call in calls):
-        totals["calls_without_usage"] = models.F("calls_without_usage") + without_usage
-    return totals
+        more["cost_usd"] = sum(costs, Decimal())
+    more["calls_without_cost"] = len(calls) - len(costs)
+    more["calls_without_usage"] = sum(not call.usage_is_known for call in calls)
+    # Totals emit no events, so this update bypasses nothing.
+    _addition(tuple(more)).execute(run=run_id, **more)
+
+
+@cache
+def _addition(names: tuple[str, ...]) -> Update:
+    """The update that adds to these totals."""
+
+    def make() -> tuple[models.QuerySet, dict[str, models.expressions.Combinable]]:
+        runs = apps.get_model("runs.Run").objects.unscoped()
+        return runs.filter(pk=Slot("run", models.UUIDField())), {n: _sum(n) for n in names}
+
+    return Update(make)
+
+
+def _sum(name: str) -> models.expressions.Combinable:
+    more = Slot(name, UsageTotals._meta.get_field(name))
+    if name in TOKENS:
+        return Least(Coalesce(models.F(name), 0) + more, TOKENS_AT_MOST)
+    if name == "cost_usd":
+        return Coalesce(models.F(name), Decimal()) + more
+    return models.F(name) + more

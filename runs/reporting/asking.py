@@ -17,7 +17,8 @@ from crews.tracking import IllegalMove
 from runs.execution.redaction import forms, redact, redact_params, secrets_in
 from runs.models import Approval, ReportedRun
 from runs.reporting.agents import slug_of
-from runs.reporting.reported_kinds import Invalid, Key, described, is_shallow
+from runs.reporting.converting import described, is_shallow
+from runs.reporting.reported_kinds import Invalid, Key
 
 PARAMS = 40_000  # characters as JSON; what cannot be shown whole cannot be approved
 NAME_LIMIT = 40  # characters of a tool's name

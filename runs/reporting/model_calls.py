@@ -24,10 +24,12 @@ class ModelCalls(HeldRows):
     The text of a call (``input``, ``output``) is stored only if its organization allows that.
     """
 
-    def _llm_start(self, event: kinds.LlmStart) -> None:
+    def _llm_start(self, event: kinds.LlmStart, end: kinds.LlmEnd | None = None) -> None:
         if self._call(event.call_id) is None:
-            call = self._begin_call(event.call_id, self._at(event), event)
+            call = self._begin_call(event.call_id, self._at(event), event, end)
             call.keep(CallText.Part.INPUT, self._text(event.input))
+        elif end:
+            self._llm_end(end)
 
     def _llm_progress(self, event: kinds.LlmProgress) -> None:
         at = self._at(event)
@@ -48,22 +50,28 @@ class ModelCalls(HeldRows):
         if call.status != ModelCall.Status.RUNNING:
             return  # only the first end counts
         call.answer(self._text(event.output))
-        tokens = {name: _limited(getattr(event, name)) for name in TOKENS}
-        told: dict[str, Any] = {}
+        told = {}
         if event.model and redact(event.model) != call.model:
             told["model"] = redact(event.model)
+        call.end(**self._call_ending(event, call.provider, call.model, call.started_at), **told)
+
+    def _call_ending(
+        self, event: kinds.LlmEnd, provider: str, model: str, began: datetime
+    ) -> dict[str, Any]:
+        """The arguments of `ModelCall.end`, but for ``model``."""
+        tokens = {name: _limited(getattr(event, name)) for name in TOKENS}
+        ending: dict[str, Any] = {
+            "status": event.status,
+            "message": redact(event.message or ""),
+            "at": self._ended(began, self._at(event), event.duration_s),
+            "tokens": tokens,
+            **_cost(event, provider, event.model or model, began, tokens),
+        }
         if event.first_token_s is not None:
-            told["first_token_s"] = event.first_token_s
+            ending["first_token_s"] = event.first_token_s
         if event.finish_reason:
-            told["finish_reason"] = redact(event.finish_reason)
-        call.end(
-            event.status,
-            message=redact(event.message or ""),
-            at=self._ended(call.started_at, at, event.duration_s),
-            tokens=tokens,
-            **self._cost(call, event, tokens),
-            **told,
-        )
+            ending["finish_reason"] = redact(event.finish_reason)
+        return ending
 
     def _text(self, text: str | None) -> str:
         return redact(text) if text and self._keeps_text else ""
@@ -84,7 +92,11 @@ class ModelCalls(HeldRows):
         )
 
     def _begin_call(
-        self, call_id: str, at: datetime, event: kinds.LlmStart | None = None
+        self,
+        call_id: str,
+        at: datetime,
+        event: kinds.LlmStart | None = None,
+        end: kinds.LlmEnd | None = None,
     ) -> ModelCall:
         """Start the call. Without an ``event`` its start was not received, or arrives later."""
         self._check_number(ModelCall, OPEN_CALLS_AT_MOST, "model calls open")
@@ -98,29 +110,32 @@ class ModelCalls(HeldRows):
         slug = task.agent_id if task and agent_id is None else self._agent(agent_id)
         if not self._working(agent_id=slug):
             self._open_agent(slug, "", at)
+        provider, model = ("unknown", "unknown")
+        if event:
+            provider, model = redact(event.provider), redact(event.model)
         is_its = task is not None and task.agent_id == slug and task.status == "running"
         return ModelCall.objects.start(
             run=self._run,
             id=self._id("call", call_id),
             task_execution=task if is_its else None,
             agent_id=slug,
-            provider=redact(event.provider) if event else "unknown",
-            model=redact(event.model) if event else "unknown",
+            provider=provider,
+            model=model,
             at=at,
+            ending=end and self._call_ending(end, provider, model, at),
         )
 
-    def _cost(
-        self, call: ModelCall, event: kinds.LlmEnd, tokens: dict[str, int | None]
-    ) -> dict[str, Any]:
-        """Return the cost that the reporter gives, else the computed one, with its source."""
-        if event.cost_usd is not None:
-            cost, source = prices.rounded(Decimal(str(event.cost_usd))), "reported"
-        else:
-            counts = {name: tokens[name] for name in TOKENS if name != "reasoning_tokens"}
-            model = event.model or call.model
-            cost = prices.cost_of(call.provider, model, at=call.started_at, **counts)
-            source = "computed"
-        return {} if cost is None else {"cost_usd": cost, "cost_source": source}
+
+def _cost(
+    event: kinds.LlmEnd, provider: str, model: str, began: datetime, tokens: dict[str, int | None]
+) -> dict[str, Any]:
+    """Return the cost that the reporter gives, else the computed one, with its source."""
+    if event.cost_usd is not None:
+        cost, source = prices.rounded(Decimal(str(event.cost_usd))), "reported"
+    else:
+        counts = {name: tokens[name] for name in TOKENS if name != "reasoning_tokens"}
+        cost, source = prices.cost_of(provider, model, at=began, **counts), "computed"
+    return {} if cost is None else {"cost_usd": cost, "cost_source": source}
 
 
 def _limited(tokens: int | None) -> int | None:

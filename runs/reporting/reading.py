@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, NoReturn
 from django.conf import settings
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 
-from runs.reporting.reported_kinds import Invalid, Kind, event_of
+from runs.reporting.converting import event_of
+from runs.reporting.reported_kinds import Invalid, Kind
 
 EVENTS_AT_MOST = 1000
 EVENT_BYTES = 64 * 1024

@@ -1,18 +1,10 @@
 """The kinds of events a reporter sends, with their fields: `docs/reporting.md`."""
 
-import math
-import re
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
-from crews.text import storable
-
-DEPTH = 32  # levels of objects and lists in an event
 INTEGER_LIMIT = 2**31 - 1  # the limit of a database column
-LATEST = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
 
 Key = Annotated[str, Meta(min_length=1, max_length=200)]
 Word = Annotated[str, Meta(pattern=r"^[a-z0-9_]{1,40}$")]
@@ -23,14 +15,6 @@ ExitCode = Annotated[int, Meta(ge=-INTEGER_LIMIT, le=INTEGER_LIMIT)]
 Ending = Literal["succeeded", "failed", "cancelled"]
 ToolEnding = Literal["success", "error", "completed_with_errors", "cancelled"]
 CallEnding = Literal["success", "error", "cancelled"]
-
-# Longer texts are shortened to these numbers of characters.
-LIMITS = {
-    "boot.name": 100, "task_start.name": 100, "agent_start.name": 60, "role": 100, "message": 500,
-    "detail": 500,
-    "tool": 40, "provider": 100, "model": 100, "finish_reason": 100,
-    "output": 16_384, "input": 16_384,
-}  # fmt: skip
 
 
 class Invalid(Exception):
@@ -188,62 +172,12 @@ KINDS: dict[str, type[Kind]] = {kind.__struct_config__.tag: kind for kind in Kin
 ENDS = (AgentEnd, TaskEnd, ToolEnd, LlmEnd, ControlAcknowledged, ControlApplied)
 
 
-def event_of(raw: dict[str, Any]) -> Kind:
-    """Convert the object ``raw`` to its event. Raises ``Invalid``."""
-    if not is_shallow(raw):
-        raise Invalid("malformed", f"The event is nested deeper than {DEPTH} levels.")
-    kind = KINDS.get(raw["type"]) if isinstance(raw.get("type"), str) else None
-    if kind is None:
-        raise Invalid("unknown_type", f"There is no such type. Choose of: {', '.join(KINDS)}.")
-    given = {name: _cut(kind, name, value) for name, value in raw.items() if value is not None}
-    try:
-        event = msgspec.convert(storable(given), kind)
-        event.at = _seconds(event.at)
-    except (msgspec.ValidationError, OverflowError) as error:
-        raise Invalid("invalid", described(str(error))) from error
-    if event.id is None and kind is not Beat:
-        raise Invalid("invalid", "id: is missing.")
-    return event
-
-
-def is_shallow(value: Any) -> bool:
-    """Whether ``value`` has at most ``DEPTH`` levels."""
-    level = [value]
-    for _ in range(DEPTH + 1):
-        level = [
-            item
-            for each in level
-            for item in (each.values() if isinstance(each, dict) else each)
-            if isinstance(item, dict | list)
-        ]
-        if not level:
-            return True
+def ends(start: Kind, end: Kind) -> bool:
+    """Whether ``end`` ends the call that ``start`` begins, and tells nothing but its end."""
+    if isinstance(start, ToolStart):
+        its = isinstance(end, ToolEnd) and end.execution_id == start.execution_id
+        return its and not end.output
+    if isinstance(start, LlmStart):
+        its = isinstance(end, LlmEnd) and end.call_id == start.call_id
+        return its and not end.output and end.model in (None, "", start.model)
     return False
-
-
-def _cut(kind: type[Kind], name: str, value: Any) -> Any:
-    limit = LIMITS.get(f"{kind.__struct_config__.tag}.{name}") or LIMITS.get(name)
-    return value[:limit] if limit and isinstance(value, str) else value
-
-
-def _seconds(at: float | str | None) -> float | None:
-    if isinstance(at, str):
-        try:
-            moment = datetime.fromisoformat(at)
-        except ValueError:
-            raise Invalid("invalid", "at: is no time as RFC 3339 has it.") from None
-        if moment.tzinfo is None:
-            raise Invalid("invalid", "at: has no offset; end it with Z for UTC.")
-        at = moment.timestamp()
-    if at is not None and not (math.isfinite(at) and 0 <= at <= LATEST):
-        raise Invalid("invalid", "at: is no time between 1970 and 9000.")
-    return at
-
-
-def described(error: str) -> str:
-    """Return msgspec's message with the field first: ``duration_s: Expected `float` >= 0.0``."""
-    missing = re.fullmatch(r"Object missing required field `(\w+)`.*", error)
-    if missing:
-        return f"{missing[1]}: is missing."
-    what, _, where = error.partition(" - at `$.")
-    return f"{where.rstrip('`')}: {what}." if where else f"{error}."

@@ -3,32 +3,36 @@
 from datetime import datetime
 from typing import Any
 
-from runs.execution.redaction import forms, redact, redact_params, secrets_in
-from runs.models import AgentExecution, Run, TaskExecution, ToolExecution
+from runs.execution.redaction import redact
+from runs.models import AgentExecution, Run, TaskExecution
 from runs.reporting import reported_kinds as kinds
 from runs.reporting.agents import slug_of
 from runs.reporting.model_calls import ModelCalls
 from runs.reporting.reported_kinds import Invalid, Kind
 from runs.reporting.signals import error_reported
+from runs.reporting.tool_calls import ToolCalls
 
 AGENTS_AT_MOST = 300  # of a run
 OPEN_AGENTS_AT_MOST = 1000  # of a run: one agent may work several times at once
 TASKS_AT_MOST = 1000  # of a run, because its plan lists them all
-OPEN_TOOLS_AT_MOST = 1000  # of a run
-OUTPUT_AT_MOST = 4 * 1024 * 1024  # characters of a tool's output
 
 
-class Reporter(ModelCalls):
+class Reporter(ModelCalls, ToolCalls):
     """Applies events to ``run``, whose row the caller has locked, within ``batch``.
 
     ``done`` is applied without a batch: the end of a run locks and reads more than its own rows.
     """
 
-    def take(self, event: Kind) -> None:
-        """Apply the event. Raises ``Invalid`` or ``IllegalMove``, and then has changed nothing."""
+    def take(self, event: Kind, end: Kind | None = None) -> None:
+        """Apply the event. Raises ``Invalid`` or ``IllegalMove``, and then has changed nothing.
+
+        ``end``: with the start of a call its end, for which `ends` is true. They are one change.
+        """
         if self._run.is_over:
             if not isinstance(event, (*kinds.ENDS, kinds.Done)):
                 raise Invalid("run_ended", f"The run has ended as {self._run.status}.")
+        elif end is not None:
+            getattr(self, f"_{event.type}")(event, end)
         elif not isinstance(event, kinds.Boot):
             getattr(self, f"_{event.type}")(event)
 
@@ -67,38 +71,6 @@ class Reporter(ModelCalls):
         reason = "task_failed" if event.status == "failed" else ""
         ended_at = self._ended(task.started_at, at, event.duration_s)
         task.finish(event.status, reason=reason, message=redact(event.message), at=ended_at)
-
-    def _tool_start(self, event: kinds.ToolStart) -> None:
-        if self._tool(event.execution_id) is None:
-            self._check_number(ToolExecution, OPEN_TOOLS_AT_MOST, "tools open")
-            task = self._task_for(event.task_id, event.agent_id, self._at(event))
-            self._begin_tool(event.execution_id, event.tool, task, event.params, self._at(event))
-
-    def _tool_progress(self, event: kinds.ToolProgress) -> None:
-        tool = self._tool(event.execution_id) or self._unknown_tool(event, self._at(event))
-        if tool.status != ToolExecution.Status.RUNNING:
-            raise Invalid("invalid", "execution_id: this tool has ended.")
-        message = event.message and redact(event.message)
-        self._report(tool, event.output, message=message, progress=event.progress)
-
-    def _tool_end(self, event: kinds.ToolEnd) -> None:
-        at = self._at(event)
-        tool = self._tool(event.execution_id)
-        tool = tool or self._unknown_tool(event, self._before(at, event.duration_s))
-        if tool.status != ToolExecution.Status.RUNNING:
-            return  # only the first end counts
-        if event.output:
-            self._report(tool, event.output)
-        is_cancelled = event.status == "cancelled"
-        message = event.message  # an empty one replaces that of the last progress
-        if is_cancelled and not message:
-            message = "Cancelled."
-        tool.end(
-            "error" if is_cancelled else event.status,
-            exit_code=event.exit_code,
-            message=message and redact(message),
-            at=self._ended(tool.started_at, at, event.duration_s),
-        )
 
     def _error(self, event: kinds.Error) -> None:
         error = {"message": redact(event.message), "reason": event.reason}
@@ -221,29 +193,3 @@ class Reporter(ModelCalls):
         self._run.plan = {**self._run.plan, **parts}
         self._run.tasks_planned = len(self._run.plan["tasks"])
         self._run.save(update_fields=["plan", "tasks_planned"])
-
-    # Tools
-
-    def _begin_tool(
-        self, execution_id: str, tool: str, task: TaskExecution, params: Any, at: datetime
-    ) -> ToolExecution:
-        if params is not None and not isinstance(params, dict):
-            params = {"value": params}
-        return ToolExecution.objects.start(
-            id=self._id("tool", execution_id),
-            task_execution=task,
-            tool=redact(tool),
-            params=redact_params(params or {}, forms(secrets_in(params))),
-            at=at,
-        )
-
-    def _unknown_tool(self, event: kinds.ToolProgress | kinds.ToolEnd, at: datetime):
-        """Create a tool whose start was not received, or arrives later."""
-        self._check_number(ToolExecution, OPEN_TOOLS_AT_MOST, "tools open")
-        task = self._task_for(None, None, at)
-        return self._begin_tool(event.execution_id, "unknown", task, None, at)
-
-    def _report(self, tool: ToolExecution, output: str, **told: Any) -> None:
-        if tool.output_length + len(output) > OUTPUT_AT_MOST:
-            raise Invalid("limit", f"The tool has written {OUTPUT_AT_MOST} characters.")
-        tool.report(output=redact(output), **told)

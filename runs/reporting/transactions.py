@@ -18,7 +18,7 @@ from crews.writes import insert_values
 from runs.models import ReportedRun, Run, SeenEvent
 from runs.models.reported_run import DIGEST_BYTES
 from runs.reporting.reading import Item
-from runs.reporting.reported_kinds import Beat, Boot, Invalid
+from runs.reporting.reported_kinds import Beat, Boot, Invalid, ends
 from runs.reporting.reporter import Reporter
 
 EVENTS_AT_MOST = 500_000  # of a run
@@ -111,29 +111,32 @@ def _apply(run_id: UUID, items: Sequence[Item], received: datetime, batch: Batch
         raise Run.DoesNotExist
     reported = run.reported
     digests = [None if isinstance(item.event, Beat) else digest_of(item.event.id) for item in items]
-    seen = _seen(run_id, [digest for digest in digests if digest])
+    new = _note(run_id, digests)
     reporter = Reporter(run, reported, received, batch)
-    fresh = [
-        item.event
-        for item, digest in zip(items, digests, strict=True)
-        if digest and digest not in seen
-    ]
+    fresh = [item.event for item, digest in zip(items, digests, strict=True) if digest in new]
     if batch and fresh and not run.is_over:
         reporter.hold(fresh)
-    answer, new = Answer(), []
-    for item, digest in zip(items, digests, strict=True):
+    answer, taken = Answer(), set[bytes]()
+    together: Item | None = None  # the end of a call that was applied with its start
+    for index, (item, digest) in enumerate(zip(items, digests, strict=True)):
+        if item is together:
+            continue
         if digest is None:
             reported.beats = True
             answer.accepted += 1
             continue
-        if digest in seen:
+        if digest not in new or digest in taken:
             answer.duplicates += 1
             continue
+        noted = [digest]
+        fits = reported.events_seen + len(taken) + 1 < EVENTS_AT_MOST
+        if batch and fits and index + 1 < len(items) and ends(item.event, items[index + 1].event):
+            noted += {digests[index + 1]} & new - taken - {digest}
         changes = batch and batch.changes
         try:
-            if reported.events_seen + len(new) >= EVENTS_AT_MOST:
+            if reported.events_seen + len(taken) >= EVENTS_AT_MOST:
                 raise Invalid("limit", f"The run has had {EVENTS_AT_MOST} events.")
-            reporter.take(item.event)
+            reporter.take(item.event, items[index + 1].event if noted[1:] else None)
         except Invalid as error:
             if batch is None or batch.changes != changes:
                 raise _RefusedHalfway(error) from error
@@ -141,11 +144,12 @@ def _apply(run_id: UUID, items: Sequence[Item], received: datetime, batch: Batch
             continue
         except IllegalMove as error:
             raise _RefusedHalfway(Invalid("invalid", str(error))) from error
-        seen.add(digest)
-        new.append(digest)
-        answer.accepted += 1
-    insert_values(SeenEvent, SEEN, [(run_id, digest) for digest in new])
-    reported.events_seen += len(new)
+        together = items[index + 1] if noted[1:] else None
+        taken.update(noted)
+        answer.accepted += len(noted)
+    if refused := new - taken:
+        SeenEvent.objects.filter(run=run_id, digest__in=refused).delete()
+    reported.events_seen += len(taken)
     COUNT.execute(run=run_id, beats=reported.beats, events_seen=reported.events_seen)
     if any(isinstance(item.event, Boot) and item.event.controls for item in items):
         answer.runs[reported.key] = str(run_id)
@@ -160,9 +164,9 @@ def digest_of(id: str) -> bytes:
     return hashlib.blake2b(id.encode(), digest_size=DIGEST_BYTES).digest()
 
 
-def _seen(run_id: UUID, digests: Sequence[bytes]) -> set[bytes]:
-    """Return those of the digests whose events the run has had."""
-    known = SeenEvent.objects.filter(run=run_id, digest__in=digests)
-    return (
-        {bytes(digest) for digest in known.values_list("digest", flat=True)} if digests else set()
-    )
+def _note(run_id: UUID, digests: Sequence[bytes | None]) -> set[bytes]:
+    """Note that the run has had these events. Return the digests of those that are new."""
+    rows = [(run_id, digest) for digest in dict.fromkeys(digests) if digest]
+    return {
+        *map(bytes, insert_values(SeenEvent, SEEN, rows, ignore_conflicts=True, returning=SEEN[1]))
+    }

@@ -6,9 +6,10 @@ from datetime import datetime
 
 from crews.models import ApiKey
 from runs.reporting.calls import take
+from runs.reporting.converting import event_of
 from runs.reporting.otlp.events import Event
 from runs.reporting.reading import Item
-from runs.reporting.reported_kinds import Invalid, event_of
+from runs.reporting.reported_kinds import Invalid
 
 
 @dataclass(slots=True)

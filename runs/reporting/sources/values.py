@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from runs.reporting.reported_kinds import LIMITS, is_shallow
+from runs.reporting.converting import LIMITS, is_shallow
 
 PARAMS = 40_000  # characters as JSON
 STRING = 2_000  # characters of a string in longer parameters

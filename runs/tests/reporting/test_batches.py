@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from realtime.models import Event
 from runs.models import ReportedRun, Run, SeenEvent, ToolExecution
-from runs.reporting import calls, reporter, transactions
+from runs.reporting import calls, reporter, tool_calls, transactions
+from runs.reporting.converting import event_of
 from runs.reporting.reading import Item
-from runs.reporting.reported_kinds import AgentStart, Invalid, event_of
+from runs.reporting.reported_kinds import AgentStart, Invalid
 from runs.tests.reporting.conftest import frames
 from runs.tests.reporting.test_reporting import story
 from tests.test_lock_order import OF_THE_RUN, ROWS, has_the_run, in_order, locks
@@ -49,10 +50,42 @@ LONG = [
     {"type": "tool_start", "execution_id": "x4", "tool": "open"},
 ]  # fmt: skip
 
+# The start of a call and its end beside each other are one change of the record.
+PAIRS = [
+    {"type": "task_start", "task_id": "t1", "agent_id": "orion", "name": "Fetch"},
+    {"type": "tool_start", "execution_id": "x1", "tool": "ls", "task_id": "t1", "params": {"a": 1}},
+    {"type": "tool_end", "execution_id": "x1", "status": "success", "exit_code": 3, "message": "m"},
+    {"type": "tool_start", "execution_id": "x1", "tool": "again"},
+    {"type": "tool_end", "execution_id": "x1", "status": "error"},
+    {"type": "tool_start", "execution_id": "x2", "tool": "cat", "agent_id": "vega"},
+    {"type": "tool_end", "execution_id": "x2", "status": "cancelled", "duration_s": 0.25},
+    {"type": "tool_end", "execution_id": "x3", "status": "error"},
+    {"type": "tool_start", "execution_id": "x3", "tool": "late"},
+    {"type": "tool_end", "execution_id": "x3", "status": "success"},
+    {"type": "tool_start", "execution_id": "x4", "tool": "ls", "task_id": "t1"},
+    {"type": "tool_end", "execution_id": "x4", "status": "success", "output": "all\n"},
+    {"type": "llm_start", "call_id": "c1", "provider": "openai", "model": "gpt-4o", "input": "hi"},
+    {"type": "llm_end", "call_id": "c1", "status": "success", "input_tokens": 8, "output_tokens": 2,
+     "first_token_s": 0.5, "finish_reason": "stop"},
+    {"type": "llm_start", "call_id": "c2", "provider": "openai", "model": "gpt-4o", "task_id": "t1"},
+    {"type": "llm_end", "call_id": "c2", "status": "success", "model": "gpt-4o-2024-08-06"},
+    {"type": "llm_start", "call_id": "c3", "provider": "p", "model": "m", "agent_id": "vega"},
+    {"type": "llm_end", "call_id": "c3", "status": "error", "message": "no", "output": "text"},
+    {"type": "llm_end", "call_id": "c4", "status": "success", "cost_usd": 0.5},
+    {"type": "llm_start", "call_id": "c4", "provider": "p", "model": "m"},
+    {"type": "llm_end", "call_id": "c4", "status": "error"},
+    {"type": "task_end", "task_id": "t1", "status": "succeeded"},
+    {"type": "tool_start", "execution_id": "x5", "tool": "ls", "task_id": "t1"},
+    {"type": "tool_end", "execution_id": "x5", "status": "completed_with_errors"},
+    {"type": "llm_start", "call_id": "c5", "provider": "p", "model": "m", "task_id": "t1"},
+    {"type": "llm_end", "call_id": "c5", "status": "cancelled"},
+    {"type": "tool_progress", "execution_id": "x5", "message": "late"},
+]  # fmt: skip
 
-def long_story(run: str) -> list[dict[str, Any]]:
+
+def long_story(run: str, told: list[dict[str, Any]] = LONG) -> list[dict[str, Any]]:
     now = timezone.now().timestamp()
-    events = [{"type": "boot", "crew": run}, *LONG, {"type": "done", "status": "failed"}]
+    events = [{"type": "boot", "crew": run}, *told, {"type": "done", "status": "failed"}]
     return [
         {"run": run, "id": f"e{number}", "at": now - 60 + number} | event
         for number, event in enumerate(events)
@@ -87,9 +120,10 @@ def rows(run: Run) -> list[Any]:
     ]
 
 
-def test_a_batch_does_what_its_events_do_one_by_one(program, run_of):
-    one_by_one = [program.send(event) for event in long_story("single")]
-    together = program.send(*long_story("batch"))
+@pytest.mark.parametrize("events", [LONG, PAIRS], ids=["long", "pairs"])
+def test_a_batch_does_what_its_events_do_one_by_one(program, run_of, events):
+    one_by_one = [program.send(event) for event in long_story("single", events)]
+    together = program.send(*long_story("batch", events))
     assert together["accepted"] == sum(answer["accepted"] for answer in one_by_one)
     rejected = [entry | {"index": 0} for entry in together["rejected"]]
     assert rejected == [entry for answer in one_by_one for entry in answer["rejected"]]
@@ -97,7 +131,23 @@ def test_a_batch_does_what_its_events_do_one_by_one(program, run_of):
     single, batch = run_of("single"), run_of("batch")
     assert told(batch) == told(single)
     assert rows(batch) == rows(single)
-    assert len(told(batch)) > len(LONG)
+    assert len(told(batch)) > len(events)
+
+
+def test_the_end_of_a_call_may_be_refused_or_repeated_beside_its_start(
+    program, run_of, monkeypatch
+):
+    boot, *calls = long_story("nightly-1", PAIRS)[:4]
+    del calls[0]  # the task
+    program.send(boot)
+    monkeypatch.setattr(transactions, "EVENTS_AT_MOST", 2)  # room for the start alone
+    assert [entry["id"] for entry in program.send(*calls)["rejected"]] == ["e3"]
+    assert ToolExecution.objects.get().status == "running"
+    monkeypatch.setattr(transactions, "EVENTS_AT_MOST", 3)
+    answer = program.send(*calls, calls[1])
+    assert (answer["accepted"], answer["duplicates"], answer["rejected"]) == (1, 2, [])
+    assert ToolExecution.objects.get().status == "success"
+    assert (run_of("nightly-1").reported.events_seen, SeenEvent.objects.count()) == (3, 3)
 
 
 @pytest.mark.parametrize("spans", [10, 50])
@@ -229,7 +279,7 @@ def test_an_event_beyond_a_limit_is_refused_before_it_changes_anything(
 
 def test_a_batch_without_an_end_reads_no_open_tools_but_counts_them(program, monkeypatch):
     program.send(*story()[:4])
-    monkeypatch.setattr(reporter, "OPEN_TOOLS_AT_MOST", 2)
+    monkeypatch.setattr(tool_calls, "OPEN_TOOLS_AT_MOST", 2)
     tools = [
         BASE | {"id": f"n{n}", "type": "tool_start", "execution_id": f"n{n}", "tool": "ls"}
         for n in range(2)

@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError
 
 from runs.models import Run
-from runs.reporting import calls, reporter, transactions
+from runs.reporting import calls, reporter, tool_calls, transactions
 from runs.tests.reporting.test_reporting import story
 
 BOOT = json.dumps(story()[0]).encode()
@@ -148,7 +148,8 @@ def test_busy_is_told_with_a_short_wait(program, monkeypatch, settings):
     ],
 )
 def test_what_a_run_may_hold_is_bounded(program, monkeypatch, limit, event):
-    monkeypatch.setattr(reporter, limit, 2)
+    module = tool_calls if hasattr(tool_calls, limit) else reporter
+    monkeypatch.setattr(module, limit, 2)
     events = [
         {name: value.format(number) for name, value in event.items()}
         | {"run": "nightly-1", "id": f"e{number}"}
@@ -157,5 +158,5 @@ def test_what_a_run_may_hold_is_bounded(program, monkeypatch, limit, event):
     answer = program.send(story()[0], *events)
     assert [(r["id"], r["code"]) for r in answer["rejected"]] == [("e2", "limit"), ("e3", "limit")]
     # What was rejected may come once there is room for it: its id was not kept.
-    monkeypatch.setattr(reporter, limit, 10)
+    monkeypatch.setattr(module, limit, 10)
     assert program.send(*events)["accepted"] == 2

@@ -7,7 +7,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from crews.text import storable
-from runs.reporting.reported_kinds import Invalid, Key, described
+from runs.reporting.converting import described
+from runs.reporting.reported_kinds import Invalid, Key
 
 MAIN = "claude-code"  # the id of the agent that a person talks to
 _TOOL = ("tool_name", "tool_use_id")

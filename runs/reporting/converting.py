@@ -1,0 +1,91 @@
+"""Converts what a reporter sends to its events, with limits for each field."""
+
+import math
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from crews.text import storable
+from runs.reporting.reported_kinds import KINDS, Beat, Invalid, Kind
+
+DEPTH = 32  # levels of objects and lists in an event
+LATEST = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
+
+# Longer texts are shortened to these numbers of characters.
+LIMITS = {
+    "boot.name": 100, "task_start.name": 100, "agent_start.name": 60, "role": 100, "message": 500,
+    "detail": 500,
+    "tool": 40, "provider": 100, "model": 100, "finish_reason": 100,
+    "output": 16_384, "input": 16_384,
+}  # fmt: skip
+CUT = {
+    kind: {
+        name: limit
+        for name in kind.__struct_fields__
+        if (limit := LIMITS.get(f"{tag}.{name}") or LIMITS.get(name))
+    }
+    for tag, kind in KINDS.items()
+}
+
+
+def event_of(raw: dict[str, Any]) -> Kind:
+    """Convert the object ``raw`` to its event. Raises ``Invalid``."""
+    if not is_shallow(raw):
+        raise Invalid("malformed", f"The event is nested deeper than {DEPTH} levels.")
+    kind = KINDS.get(raw["type"]) if isinstance(raw.get("type"), str) else None
+    if kind is None:
+        raise Invalid("unknown_type", f"There is no such type. Choose of: {', '.join(KINDS)}.")
+    limits = CUT[kind]
+    given = {
+        name: value[: limits[name]] if name in limits and isinstance(value, str) else value
+        for name, value in raw.items()
+        if value is not None
+    }
+    try:
+        event = msgspec.convert(storable(given), kind)
+        event.at = _seconds(event.at)
+    except (msgspec.ValidationError, OverflowError) as error:
+        raise Invalid("invalid", described(str(error))) from error
+    if event.id is None and kind is not Beat:
+        raise Invalid("invalid", "id: is missing.")
+    return event
+
+
+def is_shallow(value: Any) -> bool:
+    """Whether ``value`` has at most ``DEPTH`` levels."""
+    level = [value]
+    for _ in range(DEPTH + 1):
+        level = [
+            item
+            for each in level
+            for item in (each.values() if isinstance(each, dict) else each)
+            if isinstance(item, dict | list)
+        ]
+        if not level:
+            return True
+    return False
+
+
+def _seconds(at: float | str | None) -> float | None:
+    if isinstance(at, str):
+        try:
+            moment = datetime.fromisoformat(at)
+        except ValueError:
+            raise Invalid("invalid", "at: is no time as RFC 3339 has it.") from None
+        if moment.tzinfo is None:
+            raise Invalid("invalid", "at: has no offset; end it with Z for UTC.")
+        at = moment.timestamp()
+    if at is not None and not (math.isfinite(at) and 0 <= at <= LATEST):
+        raise Invalid("invalid", "at: is no time between 1970 and 9000.")
+    return at
+
+
+def described(error: str) -> str:
+    """Return msgspec's message with the field first: ``duration_s: Expected `float` >= 0.0``."""
+    missing = re.fullmatch(r"Object missing required field `(\w+)`.*", error)
+    if missing:
+        return f"{missing[1]}: is missing."
+    what, _, where = error.partition(" - at `$.")
+    return f"{where.rstrip('`')}: {what}." if where else f"{error}."
