@@ -37,6 +37,7 @@ async function shown(...chunks) {
   }
   const lines = left.concat(screen.screen());
   screen.dispose();
+  while (lines.length && !lines[lines.length - 1].length) lines.pop();
   return lines;
 }
 
@@ -56,6 +57,23 @@ for (const { name, output, lines } of VECTORS) {
       assert.deepEqual(texts(await shown(output.slice(0, cut), output.slice(cut))), lines);
   });
 }
+
+test("the text of an output without controls is the output itself", async () => {
+  for (const output of [
+    "",
+    "a",
+    "a\n",
+    "a\n\n",
+    "\n\na\n\nb\n\n\n",
+    "ä\n".repeat(120),
+    "\n".repeat(200),
+  ]) {
+    const screen = new TerminalScreen();
+    await screen.write(output);
+    const lines = [...screen.takeLines(), ...screen.screen()];
+    assert.equal(texts(lines).join("\n"), output);
+  }
+});
 
 test("what has scrolled off the screen comes once, in its order, however it is cut", async () => {
   const numbers = Array.from({ length: 5_000 }, (_, number) => `line ${number}`);

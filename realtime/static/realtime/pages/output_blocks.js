@@ -21,10 +21,11 @@ export class OutputBlocks {
 
   /**
    * @param {Line[]} lines
+   * @param {boolean} [isAll]  the last one has no end
    * @returns {boolean} whether something had to be removed
    */
-  add(lines) {
-    for (const line of lines) {
+  add(lines, isAll = false) {
+    for (const [number, line] of lines.entries()) {
       let block = this.#blocks[this.#blocks.length - 1];
       if (!block || block.lines >= BLOCK_LINES || block.chars >= BLOCK_CHARS) {
         const element = document.createElement("div");
@@ -35,7 +36,7 @@ export class OutputBlocks {
       }
       const chars = line.reduce((sum, run) => sum + run.text.length, 1);
       const pieces = line.filter(({ style, href }) => style || href).length;
-      put(block.element, line);
+      put(block.element, line, isAll && number === lines.length - 1);
       block.lines += 1;
       block.chars += chars;
       block.pieces += pieces;
@@ -58,10 +59,13 @@ export class OutputBlocks {
   }
 }
 
-/** @param {Line} line */
-export function lineElement(line) {
+/**
+ * @param {Line} line
+ * @param {boolean} isLast  it has no end
+ */
+export function lineElement(line, isLast) {
   const element = document.createElement("div");
-  put(element, line);
+  put(element, line, isLast);
   return element;
 }
 
@@ -69,11 +73,12 @@ export function lineElement(line) {
  * Appends a line and its end. Nothing that a tool wrote is ever read as markup.
  * @param {HTMLElement} element
  * @param {Line} line
+ * @param {boolean} isLast
  */
-function put(element, line) {
+function put(element, line, isLast) {
   for (const run of line)
     putText(run.style || run.href ? pieceIn(element, run) : element, run.text);
-  putText(element, "\n");
+  if (!isLast) putText(element, "\n");
 }
 
 /**

@@ -90,10 +90,11 @@ export class OutputPane {
 
   /** @param {import("./terminal_screen.js").Line[]} lines */
   #draw(lines) {
-    const keys = lines.map((line) => JSON.stringify(line));
+    const isLast = (/** @type {number} */ number) => number === lines.length - 1;
+    const keys = lines.map((line, number) => `${isLast(number)} ${JSON.stringify(line)}`);
     for (const [number, line] of lines.entries()) {
       if (this.#shown[number] === keys[number]) continue;
-      const fresh = lineElement(line);
+      const fresh = lineElement(line, isLast(number));
       const old = this.#onScreen.children[number];
       if (old) old.replaceWith(fresh);
       else this.#onScreen.append(fresh);

@@ -17,7 +17,7 @@ export async function drawPast(root) {
     // The reader may have gone on to another moment meanwhile, which is drawn in its turn.
     if (text.getAttribute("data-raw") !== raw) continue;
     const blocks = new OutputBlocks();
-    blocks.add([...screen.takeLines(), ...screen.screen()]);
+    blocks.add([...screen.takeLines(), ...screen.screen()], true);
     screen.dispose();
     text.replaceChildren(blocks.element);
     drawn.set(text, { raw, blocks });

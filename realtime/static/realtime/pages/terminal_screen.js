@@ -58,13 +58,27 @@ export class TerminalScreen {
     return this.#left.splice(0);
   }
 
-  /** The lines on the screen, without empty ones at its end. */
+  /** The lines on the screen, down to the cursor: its line has no end yet. */
   screen() {
     const { normal, active } = this.#terminal.buffer;
-    const lines = this.#lines(normal, this.#first, normal.baseY + ROWS);
-    if (active !== normal) lines.push(...this.#lines(active, 0, ROWS));
-    while (lines.length && !lines[lines.length - 1].length) lines.pop();
+    const lines = this.#lines(normal, this.#first, this.#end(normal));
+    if (active !== normal) lines.push(...this.#lines(active, 0, this.#end(active)));
     return lines;
+  }
+
+  /**
+   * The row after the last one with text, or after the cursor.
+   * @param {IBuffer} buffer
+   */
+  #end(buffer) {
+    const cursor = buffer.baseY + buffer.cursorY;
+    let end = buffer.baseY + ROWS;
+    const isEmpty = (/** @type {number} */ y) => {
+      const row = buffer.getLine(y);
+      return !row || !this.#lengthOf(row);
+    };
+    while (end - 1 > cursor && isEmpty(end - 1)) end -= 1;
+    return end;
   }
 
   dispose() {
