@@ -1,7 +1,7 @@
 """``python benchmarks/big_run.py VERB``: large runs and a large crew, made through the models.
 
-It imports nothing of a layout that has changed, so it also seeds a checkout of an older commit: with
-that checkout as working directory and in ``PYTHONPATH``. Each verb prints one line of JSON.
+It imports nothing of a layout that has changed, so it also seeds a checkout of an older commit:
+with that checkout as working directory and in ``PYTHONPATH``. Each verb prints one line of JSON.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """``python -m benchmarks.pages --runs N [--big]``: fills the database, then answers for its pages.
 
-A line of its input names a route; it asks for that page through Django's test client and prints what
-the page cost as one line of JSON.
+A line of its input names a route; it asks for that page through Django's test client and prints
+what the page cost as one line of JSON.
 """
 
 import argparse

@@ -29,7 +29,7 @@ HEADINGS = {
     "browser-live": "A viewer of a large run that goes on, 20 reports a second",
     "browser-moments": "From the scrubber's move to the drawn moment, a run of 100,000 events",
     "browser-tabs": "Tabs of one browser: sockets, and from a new tab's content to its live mark",
-    "growth-pages": "Pages beside those of a smaller database (rows of PostgreSQL; SQLite's steps / 100)",
+    "growth-pages": "Pages beside those of a smaller database (rows; steps of SQLite / 100)",
 }
 LABELS = {
     "sockets": "sockets",

@@ -1,4 +1,5 @@
-"""``python -m benchmarks.reporters``: processes of one worker, each with a tool that reports at a rate.
+"""``python -m benchmarks.reporters``: processes of one worker, each with a tool that reports at a
+rate.
 
 They are forked as Celery forks them, and save through the worker's writer, or with ``--alone`` each
 by itself. Prints one line of JSON.

@@ -44,7 +44,10 @@ def host(*, url: str, key: str, calls: int) -> dict[str, float]:
 
 
 def gated(*, url: str, key: str, calls: int) -> None:
-    """Calls that wait for approval, one after the other. Prints when each body was entered, in ns."""
+    """Calls that wait for approval, one after the other.
+
+    Prints when each body was entered, in ns.
+    """
     with tempfile.TemporaryDirectory() as spool:
         crewops.configure(url=url, api_key=key, spool_dir=spool)
         with crewops.run("bench") as run:

@@ -24,9 +24,9 @@ APPLICATION = "crewops.asgi:application"
 INBOUND_LIMIT = 64 * 1024
 PING_S = 40.0  # seconds; a peer that is silently gone is detected within twice this
 GRACE_S = 10  # seconds for requests in progress when the process is asked to stop
-# seconds. With several processes, uvicorn kills one that does not answer its health check. A process
-# answers once it has imported Django, which takes over uvicorn's 5 s on a busy machine: it would be
-# killed and started again without end.
+# seconds. With several processes, uvicorn kills one that does not answer its health check. A
+# process answers once it has imported Django, which takes over uvicorn's 5 s on a busy machine: it
+# would be killed and started again without end.
 HUNG_S = 60
 OPTIONS = {
     "http": "crewops.uvicorn_http:HttpProtocol",

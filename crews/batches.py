@@ -1,4 +1,5 @@
-"""Saves that are written together: one statement per table and kind of change, at the end of a block.
+"""Saves that are written together: one statement per table and kind of change, at the end of a
+block.
 
 Inside ``batched()`` a `TrackedModel` sends its signals when it is saved, as it always does. So the
 same receivers derive the same events in the same order. The rows are written when the block ends,

@@ -15,7 +15,8 @@ def advice() -> str:
             "first organization and crew."
         )
     return (
-        "There is no crew yet, and nobody who may make one. Run manage.py createsuperuser, then sign "
+        "There is no crew yet, and nobody who may make one. Run manage.py createsuperuser, then "
+        "sign "
         f"in to {site()}: the first page leads to the first organization and crew."
     )
 

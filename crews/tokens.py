@@ -16,7 +16,10 @@ ID_DIGITS = 18  # below the maximum of a database column
 INVALID = "The token is invalid or has expired."
 TOO_LONG = f"The token is too long: at most {TOKEN_LIMIT} characters."
 # Fits into the reason of a close frame, 123 bytes. The browser client knows its first four words.
-NOT_YET_VALID = "The token is not valid yet: its issuer's clock is ahead of this server's. Set both clocks right."
+NOT_YET_VALID = (
+    "The token is not valid yet: its issuer's clock is ahead of this server's. Set "
+    "both clocks right."
+)
 EXPLANATIONS = (TOO_LONG, NOT_YET_VALID)
 
 T = TypeVar("T", bound=Token)

@@ -1,8 +1,8 @@
 """Who gets which answer from every route and method, and from every socket.
 
 ``login`` is a redirect to the sign-in page; a route's other methods are refused to everybody. The
-people are two organizations' and nobody's: a member in each role, an outsider (an admin of the other
-organization), somebody signed in without any organization, nobody signed in, and a superuser.
+people are two organizations' and nobody's: a member in each role, an outsider (an admin of the
+other organization), somebody signed in without any organization, nobody signed in, and a superuser.
 """
 
 # fmt: off
@@ -136,7 +136,8 @@ runs/<id:pk>/share/                           POST             302   403      40
 # organization that has them all; and one that was revoked.
 KEYS = ("report", "watch", "operate", "foreign", "revoked")
 
-# Everywhere below `api/` and `v1/`. Pages take no keys: there a key gets what nobody signed in gets.
+# Everywhere below `api/` and `v1/`. Pages take no keys: there a key gets what nobody signed in
+# gets.
 HTTP_OF_KEYS = """
 route                                         method           report watch operate foreign revoked
 

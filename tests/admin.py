@@ -19,7 +19,8 @@ from crews.models import AuditEntry, Membership
 from runs.models import ModelCall, TaskExecution, ToolExecution
 from runs.schedules.models import Schedule
 
-# superuser; acme's staff by role; globex's admin; staff of no organization; acme's admin, not staff.
+# superuser; acme's staff by role; globex's admin; staff of no organization; acme's admin, not
+# staff.
 PEOPLE = ("superuser", "admin", "operator", "viewer", "outsider", "homeless", "civilian")
 SECRET = "written by a tool"
 # What differs between two answers to the same request.
@@ -66,7 +67,9 @@ class World:
         ]
 
     def told(self, response: HttpResponse) -> list[str]:
-        """Which of this organization's texts the response holds, but for those it was asked with."""
+        """Which of this organization's texts the response holds, but for those it was asked
+        with.
+        """
         asked = unquote_plus(f"{response.request['PATH_INFO']}?{response.request['QUERY_STRING']}")
         held = response.content.decode()
         return [text for text in self.texts if text in held and text not in asked]
@@ -100,7 +103,9 @@ def views(model: type[Model]) -> list[tuple[str, bool]]:
 
 
 def answer(response: HttpResponse) -> str:
-    """The status; ``login`` and ``gone`` are the redirects Django makes of no staff and no record."""
+    """The status; ``login`` and ``gone`` are the redirects Django makes of no staff and no
+    record.
+    """
     if response.status_code != 302:
         return str(response.status_code)
     location = unquote(response.headers["Location"])

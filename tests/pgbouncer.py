@@ -1,8 +1,9 @@
-"""``python -m tests.pgbouncer COMMAND...``: as `tests.postgres`, with a pgbouncer before the server.
+"""``python -m tests.pgbouncer COMMAND...``: as `tests.postgres`, with a pgbouncer before the
+server.
 
 It pools by transaction: each transaction may get another of a few server connections, so nothing
-that a session would keep (a cursor, a setting, a lock) is there in the next one. The command gets it
-as ``DATABASE_URL``. Only ``DATABASE_IDLE_IN_TRANSACTION_S=0`` is set, as for any such pooler.
+that a session would keep (a cursor, a setting, a lock) is there in the next one. The command gets
+it as ``DATABASE_URL``. Only ``DATABASE_IDLE_IN_TRANSACTION_S=0`` is set, as for any such pooler.
 """
 
 import os

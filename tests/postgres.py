@@ -1,8 +1,8 @@
 """``python -m tests.postgres COMMAND...``: runs a command on a PostgreSQL of its own.
 
-A cluster is made from the installed binaries in a temporary directory, on a unix socket alone, given
-to the command as ``DATABASE_URL``, and removed afterwards. Exits with the command's status. Without
-a command it prints where the binaries are, or exits with what to install.
+A cluster is made from the installed binaries in a temporary directory, on a unix socket alone,
+given to the command as ``DATABASE_URL``, and removed afterwards. Exits with the command's status.
+Without a command it prints where the binaries are, or exits with what to install.
 
 The machine's own PostgreSQL is taken before the one that a Python package brings.
 """

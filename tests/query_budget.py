@@ -167,7 +167,9 @@ def pages(grown: Grown) -> dict[str, str]:
 
 
 def admin_pages(grown: Grown) -> dict[str, str]:
-    """``{view: path}`` of the admin's lists, with filters and without, and of the newest records."""
+    """``{view: path}`` of the admin's lists, with filters and without, and of the newest
+    records.
+    """
     entry = AuditEntry.objects.unscoped().order_by("-id").values_list("pk", flat=True)[0]
     records: dict[str, Any] = {
         "crews_crew": grown.crew, "runs_run": grown.newest_run, "crews_auditentry": entry,

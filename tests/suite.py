@@ -1,8 +1,8 @@
 """What is run where, and in which order: see docs/testing.md."""
 
-# The suite runs on PostgreSQL, and the tests that touch the database run on SQLite, too, but for those
-# of these files and directories. They test answers, sockets, pages, logs, processes and limits; what
-# they read and write, the tests that run on both read and write, too.
+# The suite runs on PostgreSQL, and the tests that touch the database run on SQLite, too, but for
+# those of these files and directories. They test answers, sockets, pages, logs, processes and
+# limits; what they read and write, the tests that run on both read and write, too.
 SAME_ON_BOTH = (
     "crews/tests/test_admin.py",
     "crews/tests/test_admin_editing.py",
@@ -104,7 +104,9 @@ def runs_on_both(path: str) -> bool:
 
 
 def in_pairs(ids: list[str]) -> list[str]:
-    """Each of the longest tests of faults with a short one: pytest-xdist begins with two a process."""
+    """Each of the longest tests of faults with a short one: pytest-xdist begins with two a
+    process.
+    """
     rank = {start: number for number, start in enumerate(FAULTS_LONGEST_FIRST)}
     last = len(rank)
     left = sorted(ids, key=lambda i: next((rank[s] for s in rank if i.startswith(s)), last))

@@ -35,7 +35,9 @@ def prepare(directory: Path, run: str) -> None:
 
 
 def is_temporary() -> bool:
-    """Whether the test database goes with this run: a file that `prepare` made, a private server."""
+    """Whether the test database goes with this run: a file that `prepare` made, a private
+    server.
+    """
     if connection.vendor == "sqlite":
         return Path(connection.settings_dict["TEST"]["NAME"]).exists()
     return _is_on_private_server()

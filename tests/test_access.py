@@ -1,7 +1,7 @@
 """Every route and method, asked by everybody: the answers are those of the matrix.
 
-The records are made once for all tests here, in a transaction that is never committed; each test works
-on them in a savepoint. For the sockets see `test_socket_access`.
+The records are made once for all tests here, in a transaction that is never committed; each test
+works on them in a savepoint. For the sockets see `test_socket_access`.
 """
 
 import re

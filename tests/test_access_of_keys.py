@@ -1,4 +1,6 @@
-"""Every route, method and socket, asked with each kind of API key: the answers are those of the matrix."""
+"""Every route, method and socket, asked with each kind of API key: the answers are those of the
+matrix.
+"""
 
 import pytest
 from rest_framework.test import APIClient

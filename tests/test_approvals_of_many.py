@@ -1,4 +1,6 @@
-"""Many calls that wait for a person, in one web process: others are answered, and all get an end."""
+"""Many calls that wait for a person, in one web process: others are answered, and all get
+an end.
+"""
 
 import signal
 import time

@@ -1,4 +1,6 @@
-"""Programs that use the package: a call that needs approval begins after a person has approved it."""
+"""Programs that use the package: a call that needs approval begins after a person has
+approved it.
+"""
 
 import asyncio
 import signal

@@ -1,4 +1,6 @@
-"""The run page and the crew page at a moment of the past show what they showed live at that moment."""
+"""The run page and the crew page at a moment of the past show what they showed live at that
+moment.
+"""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""Looking back in a real browser: a moment of the past shows what the page showed at that moment."""
+"""Looking back in a real browser: a moment of the past shows what the page showed at that
+moment.
+"""
 
 import re
 from urllib.parse import quote
@@ -15,7 +17,8 @@ from tests.test_browser_crew import mark, signed_in
 __all__ = ["signed_in"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-# Of each agent in the graph and in the table: its state, task and tools. Durations grow by themselves.
+# Of each agent in the graph and in the table: its state, task and tools. Durations grow by
+# themselves.
 CREW_SHOWN = r"""() => [...document.querySelectorAll("[data-agent]")].map((e) => [
     e.id, e.dataset.state, e.querySelector("[data-current]")?.textContent ?? "",
     [...e.querySelectorAll(".tool")].map((tool) => [

@@ -1,6 +1,7 @@
 """Whatever fails, every client ends with every event of its stream once, in order.
 
-The short form: each fault once. ``make chaos`` goes on for ``CHAOS_ROUNDS`` rounds from ``CHAOS_SEED``.
+The short form: each fault once. ``make chaos`` goes on for ``CHAOS_ROUNDS`` rounds from
+``CHAOS_SEED``.
 """
 
 import os

@@ -1,4 +1,6 @@
-"""The files in `deploy/`: every metric that they name exists, and names are as Prometheus has them."""
+"""The files in `deploy/`: every metric that they name exists, and names are as Prometheus
+has them.
+"""
 
 import json
 import re

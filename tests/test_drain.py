@@ -1,4 +1,5 @@
-"""A web process is taken out of service while another goes on, as in an upgrade: nobody loses a place.
+"""A web process is taken out of service while another goes on, as in an upgrade: nobody loses a
+place.
 
 The short form. ``make chaos`` has a thousand clients (``DRAIN_CLIENTS``).
 """
@@ -69,7 +70,9 @@ def answered(web: Process, port: int) -> bool:
 
 
 def drain(listener: socket.socket, acme, run: Run) -> tuple[list[Watcher], list[float]]:
-    """Let one of two processes end under its clients; each client, and after how long each was back."""
+    """Let one of two processes end under its clients; each client, and after how long each was
+    back.
+    """
     port = listener.getsockname()[1]
     token = str(AccessToken.for_user(acme.viewer))
     random.seed(SEED)

@@ -50,7 +50,9 @@ class Client:
 
 
 def frames(socket: ClientConnection, *, until: str, **fields: str) -> list[dict]:
-    """What comes up to the frame of that type (and with these fields in it), heartbeats left out."""
+    """What comes up to the frame of that type (and with these fields in it), heartbeats
+    left out.
+    """
     seen: list[dict] = []
     deadline = time.monotonic() + RUN_S
     while not seen or seen[-1]["type"] != until or not fields.items() <= seen[-1].items():

@@ -235,7 +235,9 @@ def test_who_deletes_a_run_takes_its_row_first(acme, delete):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("worker_alive")
 def test_a_run_that_is_deleted_while_it_ends_locks_nobody_out(acme):
-    """The end has the run's row and comes to its tools; the deletion must not hold these by then."""
+    """The end has the run's row and comes to its tools; the deletion must not hold these by
+    then.
+    """
     story = Story(acme)
     for step in UNDER_WAY:
         getattr(story, step)()

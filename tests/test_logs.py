@@ -166,7 +166,9 @@ class TestSockets:
 
 @pytest.mark.parametrize("daphne", [False, True], ids=["uvicorn", "daphne"])
 def test_no_line_holds_a_token_a_cookie_or_a_password(acme, run, daphne):
-    """Not even while everything is logged, and not where the client puts them where none belongs."""
+    """Not even while everything is logged, and not where the client puts them where none
+    belongs.
+    """
     web = Web(daphne=daphne, **JSON)
     token = str(AccessToken.for_user(acme.viewer))
     browser = Client()

@@ -1,4 +1,6 @@
-"""Tools that write as fast as they can, through a real worker: few events, every byte, a true exit status."""
+"""Tools that write as fast as they can, through a real worker: few events, every byte, a true exit
+status.
+"""
 
 import json
 from collections.abc import Iterator

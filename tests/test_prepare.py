@@ -1,4 +1,6 @@
-"""What `make run` does before it starts anything: only what is needed, and what is missing is said."""
+"""What `make run` does before it starts anything: only what is needed, and what is missing
+is said.
+"""
 
 import pytest
 from django.core.management import CommandError, call_command

@@ -1,4 +1,6 @@
-"""A site with DEBUG off, as a browser behind the TLS proxy sees it, and the checks of a deployment."""
+"""A site with DEBUG off, as a browser behind the TLS proxy sees it, and the checks of a
+deployment.
+"""
 
 import base64
 import os

@@ -1,7 +1,7 @@
 """Every GET route, and every page of the admin, on a database of 20,000 runs.
 
-None asks more queries than its budget, nor one that reads a table that grows: what a page costs follows
-what it shows, not what there is.
+None asks more queries than its budget, nor one that reads a table that grows: what a page costs
+follows what it shows, not what there is.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,6 @@
-"""One ``REDIS_URL`` for redis-py, Channels and Celery: what it means, and that it stays a secret."""
+"""One ``REDIS_URL`` for redis-py, Channels and Celery: what it means, and that it stays a
+secret.
+"""
 
 import contextlib
 import datetime

@@ -1,4 +1,6 @@
-"""Whoever forgets to ask whose rows they are gets an error where somebody is being answered, and no rows."""
+"""Whoever forgets to ask whose rows they are gets an error where somebody is being answered, and no
+rows.
+"""
 
 import uuid
 

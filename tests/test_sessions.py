@@ -1,4 +1,5 @@
-"""Nothing of the code relies on a database session: behind a pooler the next transaction may be in another.
+"""Nothing of the code relies on a database session: behind a pooler the next transaction may be in
+another.
 
 What a session keeps is a cursor outside a transaction, a setting, an advisory lock, a prepared
 statement, a temporary table or a LISTEN. `make test-pgbouncer` shows the same on a real pooler.

@@ -1,4 +1,6 @@
-"""Guessing passwords, by each way in: locked at that address, with the answer of a wrong password."""
+"""Guessing passwords, by each way in: locked at that address, with the answer of a wrong
+password.
+"""
 
 import re
 from datetime import timedelta

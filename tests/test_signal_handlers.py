@@ -1,4 +1,6 @@
-"""No handler of a signal takes a lock, ours or the tests': the main thread may hold it just then."""
+"""No handler of a signal takes a lock, ours or the tests': the main thread may hold it just
+then.
+"""
 
 import ast
 from collections.abc import Iterator

@@ -1,4 +1,6 @@
-"""The stack of `make run`: starts, heals whatever is killed, ends without leaving anything behind."""
+"""The stack of `make run`: starts, heals whatever is killed, ends without leaving anything
+behind.
+"""
 
 import json
 import os

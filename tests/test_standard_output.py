@@ -53,7 +53,8 @@ stdout_events_enabled = true
 
 @pytest.fixture
 def configuration() -> Iterator[Path]:
-    # Not pytest's directory: only its owner may enter that, and the supervisor runs as another user.
+    # Not pytest's directory: only its owner may enter that, and the supervisor runs as another
+    # user.
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         directory.chmod(0o777)

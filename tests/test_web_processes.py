@@ -1,4 +1,6 @@
-"""Several web processes behind one port: nobody misses an event, also when one of them is killed."""
+"""Several web processes behind one port: nobody misses an event, also when one of them is
+killed.
+"""
 
 import random
 import signal

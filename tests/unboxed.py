@@ -1,4 +1,6 @@
-"""The project's settings for a worker whose tools are in no box: the control of tests that they are."""
+"""The project's settings for a worker whose tools are in no box: the control of tests that they
+are.
+"""
 
 from celery.signals import worker_init
 

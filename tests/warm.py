@@ -1,10 +1,10 @@
 """Starts our processes by fork from one that has imported the libraries: a third of the time.
 
-``python -m tests.warm FD`` is that process. It imports libraries and nothing of ours: what reads the
-environment is imported by the process that is started, under its own. That one is a process as any:
-it has its own session, files, arguments and environment, runs ``__main__`` from its first line and
-ends as Python ends. Only ``/proc/PID/cmdline`` and ``environ`` are those of the process it was forked
-from, so a test of these, or of the start itself, starts it cold (`tests.live.Process`).
+``python -m tests.warm FD`` is that process. It imports libraries and nothing of ours: what reads
+the environment is imported by the process that is started, under its own. That one is a process as
+any: it has its own session, files, arguments and environment, runs ``__main__`` from its first line
+and ends as Python ends. Only ``/proc/PID/cmdline`` and ``environ`` are those of the process it was
+forked from, so a test of these, or of the start itself, starts it cold (`tests.live.Process`).
 """
 
 import atexit

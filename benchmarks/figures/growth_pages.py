@@ -62,9 +62,12 @@ def served(deployed: Deployment, runs: int, *, big: bool = False) -> Iterator[Pa
 
 
 def measure(case: str, less: Pages, more: Pages, routes: list[str]) -> Iterator[Sample]:
-    """A round: each route in turns of both. ``rows`` are those of PostgreSQL, else steps of SQLite / 100.
+    """A round: each route in turns of both.
 
-    A page that shows more, as ``kb`` says, may cost more. CPU is that of our process, SQLite's included.
+    ``rows`` are those of PostgreSQL, else steps of SQLite / 100.
+
+    A page that shows more, as ``kb`` says, may cost more. CPU is that of our process, SQLite's
+    included.
     """
     for route in routes:
         pairs = [(less.ask(route), more.ask(route)) for _ in range(REQUESTS)]

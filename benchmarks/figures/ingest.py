@@ -1,4 +1,6 @@
-"""Reports of outside programs: spans that one web process stores, and how soon sockets have them."""
+"""Reports of outside programs: spans that one web process stores, and how soon sockets have
+them.
+"""
 
 from dataclasses import replace
 

@@ -57,7 +57,10 @@ def measure(count: int) -> Sample:
 
 @contextmanager
 def _prefect() -> Iterator[Callable[..., Any]]:
-    """A server of Prefect and a process that serves the flow. Gives a function that asks its API."""
+    """A server of Prefect and a process that serves the flow.
+
+    Gives a function that asks its API.
+    """
     port = free_port()
     url = f"http://127.0.0.1:{port}/api"
 

@@ -1,4 +1,6 @@
-"""OpenTelemetry spans by ``POST /v1/traces`` that one web process stores, and the memory they take."""
+"""OpenTelemetry spans by ``POST /v1/traces`` that one web process stores, and the memory
+they take.
+"""
 
 from benchmarks.deployment import Deployment
 from benchmarks.figures.ingest import CONNECTIONS, SPANS

@@ -1,4 +1,6 @@
-"""Response headers for every URL below ``/api/`` and ``/v1/``, including responses that no view of ours made."""
+"""Response headers for every URL below ``/api/`` and ``/v1/``, including responses that no view of
+ours made.
+"""
 
 from collections.abc import Callable
 
@@ -10,7 +12,10 @@ from django.utils.cache import patch_cache_control, patch_vary_headers
 from crewops.api.problems import MEDIA_TYPE, problem
 
 PREFIXES = ("/api/", "/v1/")
-DISALLOWED_HOST = "This site does not answer to that host name. Call it by its own, or add the name to ALLOWED_HOSTS."
+DISALLOWED_HOST = (
+    "This site does not answer to that host name. Call it by its own, or add the "
+    "name to ALLOWED_HOSTS."
+)
 
 
 class ApiHeaders:

@@ -17,7 +17,8 @@ ALLOWED_ORIGINS = required(
 for origin in ALLOWED_ORIGINS:
     if urlsplit(origin).scheme not in ("http", "https") or not urlsplit(origin).netloc:
         raise ImproperlyConfigured(
-            f"ALLOWED_ORIGINS: {origin!r} is no origin. Write scheme://host[:port], comma-separated."
+            f"ALLOWED_ORIGINS: {origin!r} is no origin. Write scheme://host[:port], "
+            "comma-separated."
         )
 CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
 # Pages of these origins may call the API with a token. Without CORS_ALLOW_CREDENTIALS, browsers do

@@ -56,7 +56,8 @@ class Crew(TrackedModel, Deletable, Budgeted):
         "a directory for each task",
         default=False,
         db_default=False,
-        help_text="Each task works in a directory of its own. Otherwise the tasks of a run share one.",
+        help_text="Each task works in a directory of its own. Otherwise the tasks of a run share "
+        "one.",
     )
     # The crew with the lowest number starts the next run. Only runs.execution.turns writes it.
     turn = models.BigIntegerField(default=0, db_default=0, editable=False)
@@ -109,8 +110,8 @@ class Crew(TrackedModel, Deletable, Budgeted):
     def plan(self) -> dict:
         """The crew as a run stores it: later edits do not change a run that has been requested.
 
-        ``{"crew": name, "max_parallel", "own_directories", "agents": [{"agent_id", "name", "role"}],
-        "tasks": [{"task_id", "name", "agent_id", "after": [task_id], "continue_on_error",
+        ``{"crew": name, "max_parallel", "own_directories", "agents": [{"agent_id", "name",
+        "role"}], "tasks": [{"task_id", "name", "agent_id", "after": [task_id], "continue_on_error",
         "steps"}]}``
         """
         tasks = list(self.tasks.select_related("agent"))

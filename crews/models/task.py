@@ -62,7 +62,8 @@ class Task(TrackedModel):
     steps = models.JSONField(
         default=list,
         validators=[validate_steps],
-        help_text='Tool calls in order: [{"tool": "script", "params": {"interpreter": "bash", "code": "ls"}}]',
+        help_text='Tool calls in order: [{"tool": "script", "params": {"interpreter": "bash", '
+        '"code": "ls"}}]',
     )
 
     objects = TaskQuerySet.as_manager()

@@ -18,7 +18,8 @@ from runs.models import ModelCall, Run, ToolExecution
 from runs.schedules.models import Schedule
 from tests.admin import PEOPLE, RANDOM, World, answer, clients, url, views
 
-# Every view of every registered model, asked for with GET. A run that is active is deleted by nobody.
+# Every view of every registered model, asked for with GET. A run that is active is deleted by
+# nobody.
 MATRIX = """
 view                              superuser admin operator viewer outsider homeless civilian
 

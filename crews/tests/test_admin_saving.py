@@ -1,4 +1,6 @@
-"""Every page of the admin that adds or changes a record is filled in and saved, with a worker alive."""
+"""Every page of the admin that adds or changes a record is filled in and saved, with a worker
+alive.
+"""
 
 import json
 import uuid

@@ -1,4 +1,6 @@
-"""What the trail tells of crews and members, by whatever way they are changed; and what it does not."""
+"""What the trail tells of crews and members, by whatever way they are changed; and what it does
+not.
+"""
 
 import pytest
 from django.db import transaction

@@ -1,4 +1,6 @@
-"""Entries stay as they were written: against the ORM, SQL, the admin, and deletion of what they name."""
+"""Entries stay as they were written: against the ORM, SQL, the admin, and deletion of what they
+name.
+"""
 
 from datetime import timedelta
 

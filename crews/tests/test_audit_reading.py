@@ -1,4 +1,6 @@
-"""Reading the trail, in the admin and over the API: found by kind, person and object, and only one's own."""
+"""Reading the trail, in the admin and over the API: found by kind, person and object, and only
+one's own.
+"""
 
 from urllib.parse import quote
 

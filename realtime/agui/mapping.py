@@ -28,10 +28,10 @@ CUSTOM_TOO = ("llm_end", "approval_requested", "approval_decided")
 class AguiRun:
     """The state of the mapping of one run.
 
-    ``apply`` maps an event; ``done`` gives nothing yet, because events of tools may follow it on the
-    other stream. ``end`` then ends the run. ``interrupt`` ends it while calls wait for approval, and
-    ``resume`` continues it.
-    ``texts``: whether the texts of models are sent. ``known``: what the client has already.
+    ``apply`` maps an event; ``done`` gives nothing yet, because events of tools may follow it on
+    the other stream. ``end`` then ends the run. ``interrupt`` ends it while calls wait for
+    approval, and ``resume`` continues it. ``texts``: whether the texts of models are sent.
+    ``known``: what the client has already.
     """
 
     def __init__(self, run_id: str, crew_id: str, *, texts: bool = True) -> None:

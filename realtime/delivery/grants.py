@@ -20,9 +20,9 @@ Principal = int | str | None  # a user's id, the digest of an API key, or None i
 class Grant:
     """What one user or API key may see now: ``crews``, each with its organization.
 
-    ``administers`` are the organizations where the user is an admin, ``everywhere`` says that
-    these are all. ``credential`` is a hash of the password hash, as tokens contain it; it changes with the
-    password. A ``member`` belongs to an organization, perhaps one without crews.
+    ``administers`` are the organizations where the user is an admin, ``everywhere`` says that these
+    are all. ``credential`` is a hash of the password hash, as tokens contain it; it changes with
+    the password. A ``member`` belongs to an organization, perhaps one without crews.
     """
 
     active: bool = False

@@ -1,4 +1,6 @@
-"""What the scrubber of the run and crew page asks for: a run's recording, and its state at a moment."""
+"""What the scrubber of the run and crew page asks for: a run's recording, and its state at a
+moment.
+"""
 
 from datetime import UTC, datetime
 from typing import Any

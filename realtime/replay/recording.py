@@ -25,8 +25,8 @@ BUDGET_S = 1.0  # spent on making checkpoints in one request
 LABEL_CHARS = 60
 MARKS_AT_MOST = 2_000
 SHOWN = (  # of a tool
-    "run_id", "agent_id", "execution_id", "tool", "status", "started_at", "output_length", "message",
-    "progress", "duration_s", "exit_code",
+    "run_id", "agent_id", "execution_id", "tool", "status", "started_at", "output_length",
+    "message", "progress", "duration_s", "exit_code",
 )  # fmt: skip
 TROUBLE = ("failed", "error", "completed_with_errors")
 
@@ -124,7 +124,9 @@ def at(run: Run, moment: str, *, following: int = 0, size: int = 0) -> Moment | 
 
 
 def lean(state: CrewState) -> CrewState:
-    """The state without the parameters of tools, which may have megabytes and which no view shows."""
+    """The state without the parameters of tools, which may have megabytes and which no view
+    shows.
+    """
     executions = {
         id: {name: call[name] for name in SHOWN if name in call}
         for id, call in state.executions.items()

@@ -19,8 +19,8 @@ from websockets.typing import ExtensionParameter
 # less than half of its size.
 SMALL = 512
 LEVEL = 6  # an event is compressed once, however many sockets it goes to
-# A window of 4 KiB. Events of tools that write up to 3 KB come out as small as with 32 KiB, and some
-# clients (Python's websockets) offer no larger one. One size serves all.
+# A window of 4 KiB. Events of tools that write up to 3 KB come out as small as with 32 KiB, and
+# some clients (Python's websockets) offer no larger one. One size serves all.
 WINDOW_BITS = 12
 MEMORY_LEVEL = 5  # 24 KiB for a compressor instead of 256
 END = b"\x00\x00\xff\xff"  # of a flushed message; the receiver adds it (RFC 7692, section 7.2.1)

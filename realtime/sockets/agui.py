@@ -39,7 +39,8 @@ class AguiEvents(EventStreamConsumer, RunConsumer):
     """``/agui/runs/{run_id}``: the run from its ``boot`` on, as one AG-UI run.
 
     A ``POST`` ends when tool calls wait for approval (RUN_FINISHED with the outcome ``interrupt``),
-    and another one with ``resume`` goes on from there. A ``GET`` cannot answer: it ends with the run.
+    and another one with ``resume`` goes on from there. A ``GET`` cannot answer: it ends with the
+    run.
     """
 
     kind = "agui_run"

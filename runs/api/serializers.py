@@ -60,8 +60,10 @@ class RunSerializer(serializers.ModelSerializer):
     )
     retry = serializers.CharField(
         read_only=True,
-        help_text="How it follows its parent: `again` carries out the crew's tasks as they are now, "
-        "`resumed` the parent's from the first that failed, in its workspace; `restarted` was to, but "
+        help_text="How it follows its parent: `again` carries out the crew's tasks as they are "
+        "now, "
+        "`resumed` the parent's from the first that failed, in its workspace; `restarted` was to, "
+        "but "
         "the workspace was gone. Empty for no retry.",
     )
     trigger = serializers.CharField(
@@ -75,7 +77,8 @@ class RunSerializer(serializers.ModelSerializer):
     )
     tools_tier = serializers.CharField(
         read_only=True,
-        help_text="The box its tools run in: namespaces, user, limits, none; empty until it starts.",
+        help_text="The box its tools run in: namespaces, user, limits, none; empty until it "
+        "starts.",
     )
 
     class Meta:
@@ -83,8 +86,8 @@ class RunSerializer(serializers.ModelSerializer):
         fields = read_only_fields = [
             "id", "crew_id", "crew", "status", "reason", "message", "cancel_requested", "is_public",
             "started_by", "created_at", "started_at", "ended_at", "duration_s", "tools_tier",
-            "parent_id", "retry", "queue_position", "wait", "origin", "pause_requested", "paused_at",
-            "trigger",
+            "parent_id", "retry", "queue_position", "wait", "origin", "pause_requested",
+            "paused_at", "trigger",
         ]  # fmt: skip
 
     def get_queue_position(self, run: Run) -> int | None:

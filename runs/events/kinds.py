@@ -1,8 +1,8 @@
 """Every kind of event, with its stream and its fields: the source of all that describes them.
 
-`runs.events.encoding` writes nothing else. The JSON Schema, ``docs/asyncapi.yaml``, the types of the
-browser client and the tables of ``docs/protocol.md`` are made from here (``make event-docs``). How to
-add a kind: ``docs/adding-an-event.md``.
+`runs.events.encoding` writes nothing else. The JSON Schema, ``docs/asyncapi.yaml``, the types of
+the browser client and the tables of ``docs/protocol.md`` are made from here (``make event-docs``).
+How to add a kind: ``docs/adding-an-event.md``.
 """
 
 from collections.abc import Iterator
@@ -127,7 +127,7 @@ class BudgetWarning(BudgetEvent, frozen=True, kw_only=True, tag="budget_warning"
 
 
 class BudgetExceeded(BudgetEvent, frozen=True, kw_only=True, tag="budget_exceeded"):
-    """More than a budget is used. The run is then asked for ``action``, by ``control_requested``."""
+    """More than a budget is used. Then ``control_requested`` asks the run for ``action``."""
 
     action: fields.BudgetAction
 

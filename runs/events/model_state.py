@@ -16,8 +16,8 @@ NO_USAGE = {
 
 
 class ModelState(Struct):
-    """``calls``: the open ones, ``{call_id: {run_id, agent_id, call_id, provider, model, started_at,
-    first_token_s?}}``.
+    """``calls``: the open ones, ``{call_id: {run_id, agent_id, call_id, provider, model,
+    started_at, first_token_s?}}``.
 
     ``usage``: ``{run_id: {model_calls, input_tokens, output_tokens, cost_usd, calls_without_usage,
     calls_without_cost}}``, the totals of ended calls. A total that no call has reported is None.

@@ -13,12 +13,11 @@ class RunState(Struct):
     """One run.
 
     ``agents``: ``{agent_id: {agent_id, name?, role?, parent_agent_id?, status}}``, ``status`` ""
-    before a first task.
-    ``tasks``: ``{task_id: {task_id, agent_id, name?, status, started_at?, duration_s?}}``.
-    ``controls``: ``{control_id: {control_id, action?, by?, text?, status, detail?, requested_at?}}``,
-    ``status`` as in `runs.models.control.Control`.
-    ``paused``: whether a pause is in effect.
-    ``status``: ``queued`` until the first task starts, ``running``, then the status of ``done``.
+    before a first task. ``tasks``: ``{task_id: {task_id, agent_id, name?, status, started_at?,
+    duration_s?}}``. ``controls``: ``{control_id: {control_id, action?, by?, text?, status, detail?,
+    requested_at?}}``, ``status`` as in `runs.models.control.Control`. ``paused``: whether a pause
+    is in effect. ``status``: ``queued`` until the first task starts, ``running``, then the status
+    of ``done``.
     """
 
     run_id: str = ""

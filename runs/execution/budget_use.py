@@ -131,7 +131,10 @@ def _models(run: Run) -> dict[str, Any]:
 
 
 def _of_totals(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Tokens, cost and calls of these totals. Without any call nothing is used yet, which is known."""
+    """Tokens, cost and calls of these totals.
+
+    Without any call nothing is used yet, which is known.
+    """
     parts = list(parts)
     known: dict[str, list[Any]] = {
         name: [part[name] for part in parts if part[name] is not None] for name in parts[0]

@@ -15,8 +15,9 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def handled(run: Run, *, by_helper: bool = False) -> Iterator[None]:
-    """Handle what is raised within. A fault of ours ends the run, also for the process that holds it
-    if this one is a helper.
+    """Handle what is raised within.
+
+    A fault of ours ends the run, also for the process that holds it if this one is a helper.
     """
     try:
         yield

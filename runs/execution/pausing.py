@@ -1,4 +1,6 @@
-"""Pauses of a run that this worker executes: between steps, or within a step whose tool can stop."""
+"""Pauses of a run that this worker executes: between steps, or within a step whose tool can
+stop.
+"""
 
 import time
 

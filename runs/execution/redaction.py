@@ -103,7 +103,8 @@ PATTERNS = (
     Pattern(
         HEADERS,
         re.compile(
-            rf"""(?i)((?:{"|".join(HEADERS)})["']?[ \t]*+:[ \t]*+["']?)(?!\[redacted\])([^\r\n"']+)"""
+            rf"""(?i)((?:{"|".join(HEADERS)})["']?[ \t]*+:[ \t]*+["']?)"""
+            r"""(?!\[redacted\])([^\r\n"']+)"""
         ),
         _header,
     ),
@@ -126,7 +127,8 @@ PATTERNS = (
     Pattern(
         ("--",),
         re.compile(
-            rf"(?i)--(?P<name>[\w-]{{0,30}}?{NAME})(?P<operator>[ \t]{{1,3}})(?!-)(?P<value>{VALUE}+)"
+            rf"(?i)--(?P<name>[\w-]{{0,30}}?{NAME})(?P<operator>[ \t]{{1,3}})"
+            rf"(?!-)(?P<value>{VALUE}+)"
         ),
         _option,
     ),

@@ -66,8 +66,8 @@ class ApprovalQuerySet(TrackedQuerySet):
         """Ask for approval of a tool call. ``params`` must be redacted already.
 
         ``is_held``: a web process waits for the decision and calls `hold`. If it is lost, so is the
-        answer, and the call is denied. If an approval with this ``id`` exists, it is returned. Raises ``IllegalMove`` unless the
-        run is running.
+        answer, and the call is denied. If an approval with this ``id`` exists, it is returned.
+        Raises ``IllegalMove`` unless the run is running.
         """
         with run.locked():
             if known := self.unscoped().filter(run=run, pk=id).first():

@@ -21,7 +21,8 @@ class BudgetAlertQuerySet(TrackedQuerySet):
 
 
 class BudgetAlert(TrackedModel):
-    """A run, or a crew's day while the run was active, has used 80 % or more than 100 % of a budget.
+    """A run, or a crew's day while the run was active, has used 80 % or more than 100 % of a
+    budget.
 
     Create emits ``budget_warning`` or ``budget_exceeded``. It is cleared when it does not hold any
     more: the limit was raised, or another day has begun. Whoever changes it holds the lock of the

@@ -180,7 +180,8 @@ def close(run: RunRecord, status: str) -> None:
 
 
 def report_paused(run: RunRecord, paused: bool, task: models.Model | None = None) -> bool:
-    """A process that carries out ``run``, or the ``task`` of it, has paused or is about to continue.
+    """A process that carries out ``run``, or the ``task`` of it, has paused or is about to
+    continue.
 
     Returns whether that is still what people want and, of a pause, whether no other task of the run
     is at work any more. If not, no control is answered.

@@ -40,7 +40,8 @@ class ModelCallQuerySet(TrackedQuerySet):
     ) -> "ModelCall":
         """Start a call of a running run. If a call with the same ``id`` exists, it is returned.
 
-        ``ending``: the arguments of `ModelCall.end` for a call that has ended already. Raises ``IllegalMove`` if the run is not running.
+        ``ending``: the arguments of `ModelCall.end` for a call that has ended already. Raises
+        ``IllegalMove`` if the run is not running.
         """
         with run.locked():
             if begun := self.find(id):
@@ -215,7 +216,8 @@ class ModelCall(TrackedModel, TimeSpan):
                 )
                 self.save(
                     update_fields=[
-                        "status", "message", *TOKENS, "cost_usd", "cost_source", "ended_at", *fields,
+                        "status", "message", *TOKENS, "cost_usd", "cost_source", "ended_at",
+                        *fields,
                     ]
                 )  # fmt: skip
                 self._count()

@@ -32,8 +32,8 @@ class ReportedRunQuerySet(ScopedQuerySet):
     def open(self, *, crew: Crew, api_key: ApiKey, key: str, **fields: object) -> "ReportedRun":
         """Create a running run of ``crew``. ``key`` is the reporter's own key of the run.
 
-        The run is never queued, so no worker claims it. Raises ``IntegrityError`` if the key is in use;
-        then the caller's transaction must be rolled back.
+        The run is never queued, so no worker claims it. Raises ``IntegrityError`` if the key is in
+        use; then the caller's transaction must be rolled back.
         """
         run = Run(
             crew=crew,
@@ -45,8 +45,9 @@ class ReportedRunQuerySet(ScopedQuerySet):
             plan={"crew": crew.name, "agents": [], "tasks": []},
         )
         run.save(force_insert=True)
-        # The save has locked the crew, so another call that opened this key has committed. An insert
-        # would wait for a transaction that updates that run, and which may wait for the crew.
+        # The save has locked the crew, so another call that opened this key has committed. An
+        # insert would wait for a transaction that updates that run, and which may wait for the
+        # crew.
         if self.filter(organization=crew.organization_id, key=key).exists():
             raise IntegrityError(f"The key {key} is in use.")
         # The database has set the lease, and the instance does not have the value yet.

@@ -38,7 +38,10 @@ class Run(RunRecord):
             )  # fmt: skip
 
     def cancel(self) -> Control | None:
-        """Ask for the end of the run. Idempotent. An ended run stays as it is, without a control."""
+        """Ask for the end of the run.
+
+        Idempotent. An ended run stays as it is, without a control.
+        """
         with self.locked():
             return None if self.is_over else Control.objects.ask(self, Control.Action.CANCEL)
 

@@ -72,9 +72,9 @@ class RunQuerySet(TrackedQuerySet):
         """Request a run of ``crew``. ``trigger``: see `RunRecord.Trigger`.
 
         If the same user or API key gave the idempotency key before, that run is returned. Raises
-        ``IllegalMove`` for a crew that is deactivated, has no task or has used up its day's
-        budget, and for an idempotency key that was given for another run, of any crew. With a ``parent`` it is a retry: request
-        retries with ``Run.run_again``.
+        ``IllegalMove`` for a crew that is deactivated, has no task or has used up its day's budget,
+        and for an idempotency key that was given for another run, of any crew. With a ``parent`` it
+        is a retry: request retries with ``Run.run_again``.
         """
         with transaction.atomic():
             # One request at a time per crew. The caller has checked the access to the crew.

@@ -1,4 +1,7 @@
-"""The text and the data of a notification. Nothing in it is secret: runs are redacted when saved."""
+"""The text and the data of a notification.
+
+Nothing in it is secret: runs are redacted when saved.
+"""
 
 import re
 from typing import Any

@@ -46,7 +46,8 @@ SERVICES: dict[str, Service] = {
     ),
     "slack": Service(
         "Slack", "apprise.plugins.slack", "NotifySlack",
-        "https://hooks.slack.com/services/T…/B…/…", ("slack",), frozenset({"to", "footer", "image"}),
+        "https://hooks.slack.com/services/T…/B…/…", ("slack",),
+        frozenset({"to", "footer", "image"}),
     ),
     "teams": Service(
         "Microsoft Teams (Workflows)", "apprise.plugins.workflows", "NotifyWorkflows",

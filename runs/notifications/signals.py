@@ -1,4 +1,6 @@
-"""Queues notifications in the transaction that makes their event, and records changes of targets."""
+"""Queues notifications in the transaction that makes their event, and records changes of
+targets.
+"""
 
 from typing import Any
 

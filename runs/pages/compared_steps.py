@@ -1,4 +1,6 @@
-"""The steps of two runs, side by side: aligned by task, agent and step, with the first difference."""
+"""The steps of two runs, side by side: aligned by task, agent and step, with the first
+difference.
+"""
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence

@@ -60,7 +60,10 @@ class Shown:
 
 
 class Comparison:
-    """``before`` and ``after`` are runs of the same crew. ``at``: the step that is shown in full."""
+    """``before`` and ``after`` are runs of the same crew.
+
+    ``at``: the step that is shown in full.
+    """
 
     def __init__(self, before: Run, after: Run, *, at: str = "") -> None:
         self.before, self.after, self._at = before, after, at
@@ -157,8 +160,8 @@ class Comparison:
         read = [
             (task, ComparedStep(pk, "tool", tool, status, began, ended, code, digest, length))
             for task, pk, tool, status, began, ended, code, digest, length in own.values_list(
-                "task_execution", "pk", "tool", "status", "started_at", "ended_at", "exit_code", inputs,
-                "output_length",
+                "task_execution", "pk", "tool", "status", "started_at", "ended_at", "exit_code",
+                inputs, "output_length",
             )[: STEPS_AT_MOST + 1]
         ]  # fmt: skip
         calls = [

@@ -98,7 +98,10 @@ class EventPage:
         until: datetime | None = None,
         cut: Callable[..., list[Any]] = list,
     ) -> None:
-        """``until``: the moment of the past that is shown. ``cut`` returns rows as they were then."""
+        """``until``: the moment of the past that is shown.
+
+        ``cut`` returns rows as they were then.
+        """
         self._names_people, self._until, self._cut = names_people, until, cut
         end = Place(until, len(RANK), "") if until and not run.is_over else None
         self._run, self._outline, self._before = run, outline, before or end

@@ -100,9 +100,10 @@ def requested(run: Run) -> Entry:
 
 
 RANK = (
-    "boot", "agent_start", "task_start", "tool_start", "llm_start", "handoff", "llm_end", "tool_end",
-    "error", "task_end", "agent_end", "control_requested", "control_acknowledged", "control_applied",
-    "approval_requested", "approval_decided", "budget_warning", "budget_exceeded",
+    "boot", "agent_start", "task_start", "tool_start", "llm_start", "handoff", "llm_end",
+    "tool_end", "error", "task_end", "agent_end", "control_requested", "control_acknowledged",
+    "control_applied", "approval_requested", "approval_decided", "budget_warning",
+    "budget_exceeded",
 )  # fmt: skip
 
 

@@ -34,8 +34,9 @@ KINDS = {" ": "same", "-": "gone", "+": "new", "@": "place"}
 def diff(before: str, after: str) -> Diff:
     """Compare two texts.
 
-    The time of `difflib` grows with the square of what differs. So what is the same at the beginning
-    and at the end is taken away first, and of the rest at most ``LINES_AT_MOST`` lines are compared.
+    The time of `difflib` grows with the square of what differs. So what is the same at the
+    beginning and at the end is taken away first, and of the rest at most ``LINES_AT_MOST`` lines
+    are compared.
     """
     old, new = before.splitlines(), after.splitlines()
     first = max(_same(old, new) - CONTEXT, 0)

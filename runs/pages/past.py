@@ -1,8 +1,8 @@
 """A run and its records as they were at a moment of its past.
 
 What had happened until then is what the reducer of the live pages says (`runs.events.state`), not
-the times of the rows: a report may come long after what it reports. Rows give what events leave out.
-Where events are not known any more, the rows' times count.
+the times of the rows: a report may come long after what it reports. Rows give what events leave
+out. Where events are not known any more, the rows' times count.
 """
 
 from collections.abc import Iterable

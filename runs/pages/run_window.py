@@ -22,8 +22,9 @@ class Window:
     """The part of a large run that a page shows.
 
     ``page`` is a page of tasks, from 1. Without it: the page of the task or tool ``at``, or the
-    newest. ``moment``: of the run's past; without it, the present. ``lanes`` is a page of the timeline's lanes, from 1. Without it: the lanes at work.
-    ``events`` is the place before which the page of events ends. Without it: the newest page.
+    newest. ``moment``: of the run's past; without it, the present. ``lanes`` is a page of the
+    timeline's lanes, from 1. Without it: the lanes at work. ``events`` is the place before which
+    the page of events ends. Without it: the newest page.
 
     ``opened`` are the tasks and tools that the user has opened. ``has`` are the versions of parts
     that the browser shows. These are not sent again.

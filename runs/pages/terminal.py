@@ -34,8 +34,8 @@ CELLS = {"J": ROWS * COLUMNS} | dict.fromkeys("K@PX", COLUMNS) | dict.fromkeys("
 def settled(output: str) -> str:
     """Return the text of ``output`` as a terminal of `COLUMNS` and `ROWS` ends up.
 
-    Spaces at the ends of lines are left out. Only the last `EMULATED_CHARS` characters are emulated:
-    from what is before them, escape sequences are removed.
+    Spaces at the ends of lines are left out. Only the last `EMULATED_CHARS` characters are
+    emulated: from what is before them, escape sequences are removed.
     """
     output = output.replace("\r\n", "\n")
     if not needs_terminal(output):

@@ -73,8 +73,8 @@ class Tick:
 class Timeline:
     """The chart of ``run`` at the time ``now``, with the given ``lanes`` or all.
 
-    ``tasks``, ``tools`` and ``calls`` (of models) are the executions in these lanes. ``begun`` are the ids of all started
-    tasks.
+    ``tasks``, ``tools`` and ``calls`` (of models) are the executions in these lanes. ``begun`` are
+    the ids of all started tasks.
     """
 
     spans_s = SPANS_S

@@ -13,7 +13,10 @@ TOUCH = 1.0  # percent: bars with a smaller gap are drawn as one
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A task, a tool or a model call in its lane. ``start`` and ``end`` are in seconds after the run's start."""
+    """A task, a tool or a model call in its lane.
+
+    ``start`` and ``end`` are in seconds after the run's start.
+    """
 
     kind: str
     id: str
@@ -81,7 +84,8 @@ def drawn_as_one(bars: Iterable[Bar]) -> list[Bar]:
 
 
 WORST_FIRST = (
-    "failed", "error", "completed_with_errors", "cancelled", "skipped", "pending", "succeeded", "success",
+    "failed", "error", "completed_with_errors", "cancelled", "skipped", "pending", "succeeded",
+    "success",
 )  # fmt: skip
 
 

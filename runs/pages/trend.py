@@ -105,8 +105,8 @@ def flaky_steps(runs: Sequence[Run]) -> list[Flaky]:
         ended_at__isnull=False,
     )
     rows = calls.order_by().values_list(
-        F("task_execution__name"), "task_execution__agent_id", "tool", MD5(Cast("params", TextField())),
-        "status", "task_execution__run", "pk",
+        F("task_execution__name"), "task_execution__agent_id", "tool",
+        MD5(Cast("params", TextField())), "status", "task_execution__run", "pk",
     )[:CALLS_AT_MOST]  # fmt: skip
     return _flaky(rows, {pk: number for number, pk in enumerate(looked)})
 

@@ -31,9 +31,8 @@ def make_agents(
 ) -> None:
     """Create the agents the crew does not have, if the organization lets reports create agents.
 
-    ``known``: the agents that earlier events of the run have named. Each agent is created in its own
-    transaction, because that locks the crew, and the crew comes
-    late in the order of locks.
+    ``known``: the agents that earlier events of the run have named. Each agent is created in its
+    own transaction, because that locks the crew, and the crew comes late in the order of locks.
     """
     named: dict[str, tuple[str, str]] = {}
     for event in events:

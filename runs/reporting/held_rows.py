@@ -112,7 +112,10 @@ class HeldRows(ReportedTimes):
         return ToolExecution.objects.select_related("task_execution").filter(RUNNING, its)
 
     def _named_controls(self, events: Sequence[Kind]) -> list[Control]:
-        """Hold the controls that the events name. Their ids are ours, and the run has few of them."""
+        """Hold the controls that the events name.
+
+        Their ids are ours, and the run has few of them.
+        """
         named = {id for event in events if (id := getattr(event, "control_id", None)) is not None}
         if not named:
             return []

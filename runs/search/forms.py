@@ -1,4 +1,6 @@
-"""What a search is given: the words and the filters, from the address of a page or of an API call."""
+"""What a search is given: the words and the filters, from the address of a page or of an
+API call.
+"""
 
 from datetime import UTC, datetime, time, timedelta
 from typing import Any

@@ -1,7 +1,7 @@
 """Makes the documents of runs. Each look takes what has ended since the last one.
 
-What has no document yet is found by comparing the tables, not by notes of the processes that report:
-reporting costs the same with the index as without it.
+What has no document yet is found by comparing the tables, not by notes of the processes that
+report: reporting costs the same with the index as without it.
 """
 
 import logging

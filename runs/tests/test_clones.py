@@ -1,4 +1,6 @@
-"""A failed task is repeated from its first step: what it cloned is cloned anew, and nothing else is lost."""
+"""A failed task is repeated from its first step: what it cloned is cloned anew, and nothing else is
+lost.
+"""
 
 import os
 import shutil

@@ -1,4 +1,6 @@
-"""A private repository, cloned by a live worker: the secret shows nowhere, while it works and after."""
+"""A private repository, cloned by a live worker: the secret shows nowhere, while it works and
+after.
+"""
 
 from collections.abc import Iterator
 

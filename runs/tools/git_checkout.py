@@ -37,7 +37,8 @@ def left_out(checkout: Path) -> str:
     if pointers:
         one = pointers == 1
         said.append(
-            f"{pointers} file{' is a pointer' if one else 's are pointers'} of Git LFS without content"
+            f"{pointers} file{' is a pointer' if one else 's are pointers'} of Git LFS without "
+            "content"
         )
     return f" {', and '.join(said)}." if said else ""  # fmt: skip
 

@@ -60,10 +60,10 @@ def run(
     `time_limit` is in seconds. The command inherits nothing of the worker's environment; `env` adds
     to a minimal one. In its box it sees its workspace, the system and `readable`, and the network
     only if `network`. `secrets` are lines that it can read, once, from the descriptor whose number
-    is in ``CREWOPS_SECRETS_FD``; they are in no argument, variable or file.
-    If the run is paused meanwhile and the command `can_pause`, all its processes are stopped, and
-    the time does not count. With `on_note`, ``CREWOPS_NOTES_FD`` has the number of a descriptor. Every line written there is
-    passed to `on_note`.
+    is in ``CREWOPS_SECRETS_FD``; they are in no argument, variable or file. If the run is paused
+    meanwhile and the command `can_pause`, all its processes are stopped, and the time does not
+    count. With `on_note`, ``CREWOPS_NOTES_FD`` has the number of a descriptor. Every line written
+    there is passed to `on_note`.
     """
     tier = box.tier()
     if tier.refusal:

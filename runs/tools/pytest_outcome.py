@@ -14,8 +14,8 @@ PASSED, FAILED, INTERRUPTED, INTERNAL_ERROR, USAGE_ERROR, NO_TESTS, TOO_MANY_WAR
 MAX_COUNT = 999_999_999
 VERSION_OR_HELP = {"--version", "-V", "-VV", "--help", "-h"}
 COMPLAINT = re.compile(
-    r"^(?:ERROR: (?!usage:)|.{1,80}: error: |(?=ImportError while loading conftest|Error while loading"
-    r" plugin))(.+)$",
+    r"^(?:ERROR: (?!usage:)|.{1,80}: error: |"
+    r"(?=ImportError while loading conftest|Error while loading plugin))(.+)$",
     re.MULTILINE,
 )
 CONFIGURATION = re.compile(r"^  (?:inifile|configfile): (.+)$", re.MULTILINE)

@@ -22,7 +22,9 @@ EXPECTED_CODES = frozenset({1000, 1006, 1012})  # complete, killed, restarting
 
 
 class Client:
-    """One client of one stream; ``path`` is the socket's, ``expected`` what it may be closed with."""
+    """One client of one stream; ``path`` is the socket's, ``expected`` what it may be
+    closed with.
+    """
 
     def __init__(
         self,

@@ -1,4 +1,5 @@
-"""PostgreSQL restarts as after a crash, under sockets and calls: they wait or come back, and miss nothing.
+"""PostgreSQL restarts as after a crash, under sockets and calls: they wait or come back, and miss
+nothing.
 
 ``make chaos-postgres``. It is no part of the suite, whose database may have no server.
 """

@@ -32,7 +32,9 @@ PROGRAMS = {"redis", "web0", "worker", "scheduler"}
 
 
 class Deployment:
-    """``make run``'s processes. ``user`` is whom the requests come from; ``variables`` are settings.
+    """``make run``'s processes.
+
+    ``user`` is whom the requests come from; ``variables`` are settings.
 
     The workspaces are on a small disk of their own, which no one else sees, where that can be had.
     """

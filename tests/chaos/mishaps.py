@@ -1,4 +1,6 @@
-"""What goes wrong with the work: the faults, what they are allowed to cost, and who tells of them."""
+"""What goes wrong with the work: the faults, what they are allowed to cost, and who tells
+of them.
+"""
 
 import random
 import signal
@@ -32,7 +34,9 @@ AWAKE_S = 2.0  # what a worker that wakes up gets to do something wrong
 
 @dataclass(frozen=True)
 class Mishap:
-    """``strike`` returns when the fault is over, as far as the deployment does not heal it itself."""
+    """``strike`` returns when the fault is over, as far as the deployment does not heal it
+    itself.
+    """
 
     name: str
     strike: Callable[[Deployment, random.Random], None]
@@ -67,7 +71,9 @@ def _kill_child(deployment: Deployment, rng: random.Random) -> None:
 
 
 def _freeze(deployment: Deployment, rng: random.Random) -> None:
-    """The worker with its pool, until its runs are lost, told to another worker, and without tools."""
+    """The worker with its pool, until its runs are lost, told to another worker, and
+    without tools.
+    """
     frozen = _suspend(deployment)
     held = [str(pk) for pk in Run.objects.filter(status="running").values_list("pk", flat=True)]
     with deployment.second_worker():

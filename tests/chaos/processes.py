@@ -1,7 +1,7 @@
 """Every process below this one, whatever it did to get away.
 
-An orphan becomes a child of the nearest ancestor that asks for it. Since we ask, what a killed worker or
-supervisor leaves behind is found below us, also after ``setsid`` and a double fork.
+An orphan becomes a child of the nearest ancestor that asks for it. Since we ask, what a killed
+worker or supervisor leaves behind is found below us, also after ``setsid`` and a double fork.
 """
 
 import ctypes

@@ -14,9 +14,9 @@ Mode = Literal["ok", "blackhole", "reset", "deaf"]
 class Proxy:
     """Listens on a unix socket and passes on to another, on an event loop in a thread of its own.
 
-    ``ok``: as if it were not there. ``blackhole``: connections stand, new ones too, and no byte comes
-    through. ``reset``: connections are broken, new ones at once. ``deaf``: Redis hears everything
-    and nobody hears Redis.
+    ``ok``: as if it were not there. ``blackhole``: connections stand, new ones too, and no byte
+    comes through. ``reset``: connections are broken, new ones at once. ``deaf``: Redis hears
+    everything and nobody hears Redis.
     """
 
     def __init__(self, path: Path, server: Path) -> None:

@@ -28,7 +28,9 @@ def request(port: int, path: str, token: str) -> bytes:
 
 
 class StuckReader:
-    """Upgrades and never reads; with ``trickle`` it sends a ping and a ping message now and then."""
+    """Upgrades and never reads; with ``trickle`` it sends a ping and a ping message now and
+    then.
+    """
 
     def __init__(self, port: int, path: str, token: str, *, trickle: bool) -> None:
         self.trickle = trickle

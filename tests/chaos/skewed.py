@@ -1,6 +1,8 @@
-"""``python -m tests.chaos.skewed SECONDS MODULE ...``: runs the module in a process whose clock is wrong.
+"""``python -m tests.chaos.skewed SECONDS MODULE ...``: runs the module in a process whose clock is
+wrong.
 
-The clock of the process is, the database's is not: as with a worker on a machine without time service.
+The clock of the process is, the database's is not: as with a worker on a machine without time
+service.
 """
 
 import runpy

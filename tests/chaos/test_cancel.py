@@ -1,6 +1,8 @@
-"""Cancelling, by whichever way, leaves nothing of a tool within two seconds, whatever the tool does.
+"""Cancelling, by whichever way, leaves nothing of a tool within two seconds, whatever the tool
+does.
 
-The short form: twice by each way. ``make chaos``: ``CHAOS_ROUNDS`` times, and then the 95th percentile counts.
+The short form: twice by each way. ``make chaos``: ``CHAOS_ROUNDS`` times, and then the 95th
+percentile counts.
 """
 
 import io

@@ -1,4 +1,6 @@
-"""A worker or a scheduler whose clock is ten minutes wrong ends no run too early and none too late."""
+"""A worker or a scheduler whose clock is ten minutes wrong ends no run too early and none
+too late.
+"""
 
 import json
 import signal

@@ -1,9 +1,10 @@
 """Whatever is killed between two steps of a control or of an approval: one answer, one end, no call
 without an approval.
 
-A run of a worker and one of a program are steered at the same time. In a round each process is killed
-once in each story, at a random point. ``make chaos``: ``CHAOS_ROUNDS`` rounds from ``CHAOS_SEED``.
-``CHAOS_ONLY="web0 approval decided"``, or the beginning of that, leaves the others out.
+A run of a worker and one of a program are steered at the same time. In a round each process is
+killed once in each story, at a random point. ``make chaos``: ``CHAOS_ROUNDS`` rounds from
+``CHAOS_SEED``. ``CHAOS_ONLY="web0 approval decided"``, or the beginning of that, leaves the others
+out.
 """
 
 import os
@@ -68,7 +69,9 @@ class Story:
             eventually(lambda: all(self._entered(run).exists() for run in self._runs), ALL_S)
 
     def let_lease_run_out(self) -> None:
-        """Of the run whose worker or program was killed: the test does not wait for its real time."""
+        """Of the run whose worker or program was killed: the test does not wait for its
+        real time.
+        """
         if self._lost:
             lost = Run.objects.filter(pk=self._lost.pk, status="running")
             models.QuerySet.update(lost, lease_until=timezone.now())

@@ -1,4 +1,6 @@
-"""A hundred clients that stop reading: bounded memory, closed after half a minute, nobody else notices."""
+"""A hundred clients that stop reading: bounded memory, closed after half a minute, nobody else
+notices.
+"""
 
 import threading
 import time

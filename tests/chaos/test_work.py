@@ -1,8 +1,9 @@
-"""Whatever fails under a run, it ends in time, once, with nothing left of it and nothing to do by hand.
+"""Whatever fails under a run, it ends in time, once, with nothing left of it and nothing to do by
+hand.
 
-The short form: each fault once. ``make chaos`` goes on for ``CHAOS_ROUNDS`` rounds from ``CHAOS_SEED``.
-``CHAOS_ONLY``, the beginning of a fault's name, leaves the others out. With ``CHAOS_REAL_TIMES`` leases
-and sweeps are not shortened.
+The short form: each fault once. ``make chaos`` goes on for ``CHAOS_ROUNDS`` rounds from
+``CHAOS_SEED``. ``CHAOS_ONLY``, the beginning of a fault's name, leaves the others out. With
+``CHAOS_REAL_TIMES`` leases and sweeps are not shortened.
 """
 
 import os

@@ -1,6 +1,8 @@
-"""``python -m tests.chaos.writer``: a worker-like process that carries out one run at a steady rate.
+"""``python -m tests.chaos.writer``: a worker-like process that carries out one run at a steady
+rate.
 
-Prints one line of JSON at the end: ``{"events", "slowest_ms"}``, the calls that wrote and the longest.
+Prints one line of JSON at the end: ``{"events", "slowest_ms"}``, the calls that wrote and the
+longest.
 """
 
 import argparse

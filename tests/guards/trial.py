@@ -92,7 +92,9 @@ class Tree:
         }
 
     def trial(self, guard: Guard, shares: Sequence[Sequence[str]]) -> Ran:
-        """Run the tests without the guard, one share after the other, up to the first that fails."""
+        """Run the tests without the guard, one share after the other, up to the first that
+        fails.
+        """
         before = {file: (self.path / file).read_text() for file in guard.files}
         try:
             for file, source in guard.files.items():

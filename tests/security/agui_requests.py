@@ -1,4 +1,6 @@
-"""Requests for a run as events of AG-UI: some that must be refused, some whose body is generated."""
+"""Requests for a run as events of AG-UI: some that must be refused, some whose body is
+generated.
+"""
 
 import json
 import random

@@ -1,4 +1,6 @@
-"""What a client may put on an open socket and nothing may come of: generated frames and messages."""
+"""What a client may put on an open socket and nothing may come of: generated frames and
+messages.
+"""
 
 import json
 import random

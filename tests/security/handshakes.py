@@ -1,4 +1,6 @@
-"""Handshakes that no socket may welcome: a good one, spoilt in a generated way, among harmless noise."""
+"""Handshakes that no socket may welcome: a good one, spoilt in a generated way, among harmless
+noise.
+"""
 
 import random
 import string
@@ -44,8 +46,8 @@ class Handshake:
 class Handshakes:
     """Generates them for one socket; the same ``seed`` generates the same.
 
-    ``tokens`` must not hold; ``elsewhere`` are paths of sockets that the user may not open; ``resumes``:
-    whether the socket heeds ``?since=``.
+    ``tokens`` must not hold; ``elsewhere`` are paths of sockets that the user may not open;
+    ``resumes``: whether the socket heeds ``?since=``.
     """
 
     def __init__(

@@ -3,9 +3,9 @@
 MARK = "__pwned"
 SET = f"window.{MARK}=1"
 
-# Each sets `window.__pwned` when it is taken for markup, or when its link is followed; 60 characters at
-# most, as long as the shortest of the fields.
-# These do so by themselves, as soon as they are the markup of a page.
+# Each sets `window.__pwned` when it is taken for markup, or when its link is followed; 60
+# characters at most, as long as the shortest of the fields. These do so by themselves, as soon as
+# they are the markup of a page.
 RUN_AT_ONCE = (
     f"<script>{SET}</script>",
     f"<img src=x onerror={SET}>",
@@ -48,7 +48,8 @@ MARKUP = (
     f'<math><mi xlink:href="javascript:{SET}">x',
 )
 
-# What a terminal would obey: colours, titles, links, the clipboard, moves, answers typed for the user.
+# What a terminal would obey: colours, titles, links, the clipboard, moves, answers typed for the
+# user.
 TERMINAL = (
     "\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "\x1b]52;c;ZWNobyBoaQ==\x07", "\x1b]8;;http://evil\x1b\\x",
     "\x1b[2J\x1b[H", "\x1b[1A\x1b[2K", "\x1b[6n", "\x1bP+q544e\x1b\\", "\x1bc", "\x9b31m", "\x9d0;t\x9c",

@@ -1,4 +1,6 @@
-"""Clients that send more than they may: they are closed, and cost neither memory nor the others' time."""
+"""Clients that send more than they may: they are closed, and cost neither memory nor the others'
+time.
+"""
 
 import asyncio
 import time

@@ -1,6 +1,7 @@
 """Generated handshakes and frames against a live server: none accepted, no fault, nothing kept.
 
-The short form. ``make fuzz`` generates 10,000 of each for each socket (``FUZZ_COUNT``, ``FUZZ_SEED``).
+The short form. ``make fuzz`` generates 10,000 of each for each socket (``FUZZ_COUNT``,
+``FUZZ_SEED``).
 """
 
 import asyncio

@@ -1,4 +1,6 @@
-"""Generated requests for a run as events of AG-UI: refused, or answered in full; nothing is kept."""
+"""Generated requests for a run as events of AG-UI: refused, or answered in full; nothing is
+kept.
+"""
 
 import json
 from collections import Counter

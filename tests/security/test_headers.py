@@ -1,4 +1,6 @@
-"""Heads of requests that two readers could read in two ways: refused, and nothing is smuggled in."""
+"""Heads of requests that two readers could read in two ways: refused, and nothing is
+smuggled in.
+"""
 
 import asyncio
 
@@ -70,7 +72,9 @@ def test_a_byte_beyond_ascii_begins_no_line_and_is_no_space(talkative, acme, byt
 
 @pytest.mark.parametrize("lines", LENGTHS.values(), ids=LENGTHS)
 def test_a_body_whose_length_is_ambiguous_is_refused(talkative, lines):
-    """Another request follows, which a reader that disagrees would take for the body or the reverse."""
+    """Another request follows, which a reader that disagrees would take for the body or the
+    reverse.
+    """
     head = b"POST /api/token/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
     after = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
     answer = answer_of(talkative.port, head, lines, b"\r\n\r\n", BODY, after)

@@ -1,4 +1,6 @@
-"""A run of hostile scripts through a real worker: nothing that is stored or logged holds a secret."""
+"""A run of hostile scripts through a real worker: nothing that is stored or logged holds a
+secret.
+"""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,6 @@
-"""Access taken away while events flow: every way it can happen, on two processes, with Redis or without."""
+"""Access taken away while events flow: every way it can happen, on two processes, with Redis or
+without.
+"""
 
 import threading
 import time
@@ -124,7 +126,8 @@ def membership(user: User) -> Membership:
     return Membership.objects.get(user=user)
 
 
-# With the close code; ``None`` narrows a socket that follows whatever its user sees, and closes others 4403.
+# With the close code; ``None`` narrows a socket that follows whatever its user sees, and closes
+# others 4403.
 CHANGES: dict[str, tuple[Change, int | None]] = {
     "membership, in the admin": (
         lambda acme, globex, root: post(

@@ -1,4 +1,6 @@
-"""Every check that schemathesis has, on a live server: no answer differs from the API's description."""
+"""Every check that schemathesis has, on a live server: no answer differs from the API's
+description.
+"""
 
 import subprocess
 import sys

@@ -48,7 +48,9 @@ class Answer:
 
 
 def handshake(path: str, *lines: str, port: int, start: str = "") -> bytes:
-    """A good handshake of ``path`` with these header lines besides; ``start`` replaces its first line."""
+    """A good handshake of ``path`` with these header lines besides; ``start`` replaces its first
+    line.
+    """
     head = [
         start or f"GET {path} HTTP/1.1",
         f"Host: 127.0.0.1:{port}",
@@ -107,8 +109,8 @@ async def exchange(
 ) -> Answer:
     """Send ``head``; once the socket is open ``messages``; and read to its close.
 
-    ``until``: leave as soon as a frame holds this text. ``patience_s``: leave so long after the socket
-    is open; until then, the answer is waited for `ANSWER_S`.
+    ``until``: leave as soon as a frame holds this text. ``patience_s``: leave so long after the
+    socket is open; until then, the answer is waited for `ANSWER_S`.
     """
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 22)
     answer = Answer()

@@ -7,9 +7,11 @@
             with orion.tool("git_clone", url=url) as tool:
                 tool.progress(0.4, "receiving objects")
 
-Nothing here waits for the network or needs the server to be there, but for tools that need approval: they
-raise `Denied` unless a person has approved them. Else only one thing raises into the program: `Cancelled`, where a tool, an agent or a model call begins after somebody has cancelled the
-run on the server. There a run that somebody has paused waits, too. CREWOPS_CONTROLS=0 switches both off.
+Nothing here waits for the network or needs the server to be there, but for tools that need
+approval: they raise `Denied` unless a person has approved them. Else only one thing raises into the
+program: `Cancelled`, where a tool, an agent or a model call begins after somebody has cancelled the
+run on the server. There a run that somebody has paused waits, too. CREWOPS_CONTROLS=0 switches both
+off.
 """
 
 import os
@@ -62,7 +64,10 @@ def configure(
     spool_dir: str | Path | None = None,
     flush_s: float | None = None,
 ) -> None:
-    """Settings from the program. What is not given comes from the environment, as without this call."""
+    """Settings from the program.
+
+    What is not given comes from the environment, as without this call.
+    """
     given: dict[str, Any] = {
         "url": url,
         "api_key": api_key,
@@ -89,8 +94,8 @@ def run(
 ) -> Run:
     """A run of the crew with this slug, to be used with `with`.
 
-    Where CREWOPS_RUN is in the environment, the run it names: `with` then joins it and does not end it.
-    `key` is the run's own, at most 200 characters, never used before; without it a random one.
+    Where CREWOPS_RUN is in the environment, the run it names: `with` then joins it and does not end
+    it. `key` is the run's own, at most 200 characters, never used before; without it a random one.
     `capture_text` decides for this run whether the text of model calls is sent; else
     CREWOPS_CAPTURE_TEXT does. The server stores it only if its organization allows that.
     """
@@ -110,5 +115,8 @@ def run(
 
 
 def flush(timeout: float | None = None) -> bool:
-    """Wait until the server has taken all so far; false when it did not in time. For the end of a job."""
+    """Wait until the server has taken all so far; false when it did not in time.
+
+    For the end of a job.
+    """
     return reporter.current().flush(timeout)

@@ -28,7 +28,10 @@ TRANSIENT = (0, 429, 500, 502, 503, 504)
 
 
 class Denied(Exception):
-    """The call of a tool must not begin. `note` is the person's; `decision` is denied or expired."""
+    """The call of a tool must not begin.
+
+    `note` is the person's; `decision` is denied or expired.
+    """
 
     def __init__(
         self, message: str, *, decision: str = "denied", by: str = "", note: str = ""

@@ -162,7 +162,10 @@ class Controls:
 
 
 class Messages:
-    """The messages of a run. Iterating takes those that have arrived, and ends when there is none."""
+    """The messages of a run.
+
+    Iterating takes those that have arrived, and ends when there is none.
+    """
 
     def __init__(self, controls: Controls) -> None:
         self._controls = controls

@@ -1,4 +1,6 @@
-"""What becomes of the output of `crewops exec`'s command: text of a tool, or lines that are mapped."""
+"""What becomes of the output of `crewops exec`'s command: text of a tool, or lines that are
+mapped.
+"""
 
 import json
 import time

@@ -28,8 +28,8 @@ REFUSED = {4400, 4401, 4403, 4404}  # close codes after which no other try is an
 
 Handler = Callable[[dict[str, Any]], None]
 
-# Held while modules are imported in a thread: a process that is forked meanwhile would have a module
-# that nobody finishes importing.
+# Held while modules are imported in a thread: a process that is forked meanwhile would have a
+# module that nobody finishes importing.
 _importing = threading.Lock()
 _quiet = logging.Logger("crewops_client.socket", logging.CRITICAL)
 

@@ -120,7 +120,9 @@ class Run(Scope):
             )
 
     def checkpoint(self) -> None:
-        """Wait while somebody has paused the run. Raises `Cancelled` when somebody has cancelled it.
+        """Wait while somebody has paused the run.
+
+        Raises `Cancelled` when somebody has cancelled it.
 
         Tools, agents and model calls do this when they begin. Call it in long work between them.
         """
@@ -167,7 +169,8 @@ class Run(Scope):
     ) -> None:
         """Wait until a person has approved a call that something else carries out, as a framework.
 
-        Call it before the call begins, for example first in the tool's own function. Raises `Denied`.
+        Call it before the call begins, for example first in the tool's own function. Raises
+        `Denied`.
         """
         Question(self, self._asked(tool, params, agent_id), always=True).wait()
 

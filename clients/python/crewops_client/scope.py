@@ -44,7 +44,10 @@ class Scope:
         role: str | None = None,
         parent: str | None = None,
     ) -> "Agent":
-        """An agent that works until the `with` block ends. Within another agent it is its sub-agent."""
+        """An agent that works until the `with` block ends.
+
+        Within another agent it is its sub-agent.
+        """
         self.run.at_start()
         return Agent(self.run, agent_id, name, role, parent or _here(self).agent_id)
 

@@ -12,7 +12,9 @@ RECORD = struct.Struct("ii")
 
 
 class Signals:
-    """They are blocked in this process and taken by a thread, so none is lost and none interrupts."""
+    """They are blocked in this process and taken by a thread, so none is lost and none
+    interrupts.
+    """
 
     def __init__(self, names: Iterable[str]) -> None:
         wanted = {getattr(signal, name) for name in names}

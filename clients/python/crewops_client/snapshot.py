@@ -1,4 +1,6 @@
-"""A small, immutable picture of the host's values, taken at the call: the host may change them later."""
+"""A small, immutable picture of the host's values, taken at the call: the host may change them
+later.
+"""
 
 import dataclasses
 import datetime

@@ -11,7 +11,9 @@ from collections.abc import Callable
 
 
 def make(like: int) -> tuple[int, int]:
-    """A new terminal with the modes and the size of the one at `like`: our end and the command's."""
+    """A new terminal with the modes and the size of the one at `like`: our end and the
+    command's.
+    """
     ours, its = os.openpty()
     with contextlib.suppress(termios.error, OSError):
         termios.tcsetattr(its, termios.TCSANOW, termios.tcgetattr(like))
@@ -40,7 +42,10 @@ def in_foreground(descriptor: int) -> bool:
 
 
 def pass_through(descriptor: int, keys: bool) -> Callable[[], None]:
-    """Let bytes through as they are; with `keys` also those that are typed. Returns the way back."""
+    """Let bytes through as they are; with `keys` also those that are typed.
+
+    Returns the way back.
+    """
     before = termios.tcgetattr(descriptor)
     if keys:
         tty.setraw(descriptor, termios.TCSADRAIN)

@@ -1,6 +1,7 @@
 """One call of the server at a time, over a connection that is kept."""
 
-# Nothing is imported later, in the thread: a process that is forked meanwhile could never import it.
+# Nothing is imported later, in the thread: a process that is forked meanwhile could never import
+# it.
 import base64
 import encodings.idna  # noqa: F401  the socket module looks it up for a host's name
 import gzip

@@ -1,8 +1,8 @@
 """``make test-integrations``: each adapter with its real framework and a stub model.
 
 For each framework: makes an environment under ``var/integrations``, installs the pinned packages,
-runs its cases and compares what was reported with the vectors that the tests replay. Exits with 1 if
-one differs. Give names to check some only: ``check.py langchain crewai``.
+runs its cases and compares what was reported with the vectors that the tests replay. Exits with 1
+if one differs. Give names to check some only: ``check.py langchain crewai``.
 """
 
 import json

@@ -1,4 +1,5 @@
-"""Runs cases with the real framework and a stub model; writes what was called and what was reported.
+"""Runs cases with the real framework and a stub model; writes what was called and what was
+reported.
 
 In an environment with the requirements beside this file, for example:
 ``PYTHONPATH=..:../tests python langchain_cases.py``. Look at what it prints before you check it in.

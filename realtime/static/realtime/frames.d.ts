@@ -388,7 +388,7 @@ export interface BudgetWarningEvent {
   truncated?: true;
 }
 /**
- * More than a budget is used. The run is then asked for ``action``, by ``control_requested``.
+ * More than a budget is used. Then ``control_requested`` asks the run for ``action``.
  */
 export interface BudgetExceededEvent {
   type: "budget_exceeded";

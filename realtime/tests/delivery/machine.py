@@ -111,11 +111,16 @@ class Delivery(RuleBasedStateMachine):
             self.announcements += [entry.text.encode() for entry in entries]
 
     def take(self, count: int) -> int | None:
-        """The first number, for numbers that are handed out before the last step of a transaction."""
+        """The first number, for numbers that are handed out before the last step of a
+        transaction.
+        """
         return None
 
     def write(self, events: list[TaskStart], first: int | None) -> list[log.Entry]:
-        """The last step. The stream's row is locked from here to the commit: for others it is one."""
+        """The last step.
+
+        The stream's row is locked from here to the commit: for others it is one.
+        """
         return log.append(self.stream, events)
 
     def append(self, count: int) -> None:

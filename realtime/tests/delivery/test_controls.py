@@ -120,7 +120,9 @@ def test_what_is_no_event_is_passed_over(text):
 
 @pytest.mark.parametrize("machine", [OnlyAnnouncements, Autoincremented])
 def test_the_later_of_two_writers_commits_first(machine):
-    """The story that numbers in the order of commits are for; otherwise the first comes too late."""
+    """The story that numbers in the order of commits are for; otherwise the first comes too
+    late.
+    """
     story = machine()
     story.connect(None)
     story.come_to_rest()

@@ -49,7 +49,8 @@ def test_workers_on_one_crew(acme, crew, published):
     ]
     heard = texts(published, until=lambda: not any(worker.running for worker in workers))
     assert [worker.stop() for worker in workers] == [0] * WORKERS
-    # Where the machine is so busy that Redis takes its time, a writer goes on without it for a second.
+    # Where the machine is so busy that Redis takes its time, a writer goes on without it for a
+    # second.
     gave_up = {
         str(run.pk)
         for run, worker in zip(runs, workers, strict=True)

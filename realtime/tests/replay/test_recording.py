@@ -1,4 +1,6 @@
-"""A run's state at any moment: what the reducer of the live pages makes of the events until then."""
+"""A run's state at any moment: what the reducer of the live pages makes of the events until
+then.
+"""
 
 import random
 from datetime import timedelta

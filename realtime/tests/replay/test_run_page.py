@@ -143,7 +143,8 @@ def test_a_pruned_run_says_that_not_all_is_known(acme):
     # All that the rows know of the time before is there.
     task = run.task_executions.earliest("started_at")
     assert f'id="task-{task.task_id}" data-version' in answer.content.decode()
-    # The graph's stream is open, so pruning keeps its newest event: as if its crew had been removed.
+    # The graph's stream is open, so pruning keeps its newest event: as if its crew had been
+    # removed.
     pruning.prune(older_than=timezone.now())
     Event.objects.all().delete()
     Checkpoint.objects.all().delete()

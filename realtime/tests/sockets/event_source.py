@@ -68,7 +68,10 @@ class Reader:
 def reading(
     web: Web, path: str, user: Any = None, *, token: str | None = None, **headers: str
 ) -> Iterator[Reader]:
-    """A reader with an access token of ``user`` or the token given. ``a_b`` is the header ``a-b``."""
+    """A reader with an access token of ``user`` or the token given.
+
+    ``a_b`` is the header ``a-b``.
+    """
     token = str(AccessToken.for_user(user)) if user else token
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     if token is not None:

@@ -147,6 +147,7 @@ def _why(run: Run, ending: str) -> str:
         exit_code = "no exit code" if tool.exit_code is None else f"exit code {tool.exit_code}"
         task = tool.task_execution
         lines.append(
-            f"  {tool.tool} ({task.agent_id}, {task.name}): {tool.status}, {exit_code}. {tool.message}"
+            f"  {tool.tool} ({task.agent_id}, {task.name}): {tool.status}, {exit_code}. "
+            f"{tool.message}"
         )
     return "\n".join(lines)

@@ -63,7 +63,10 @@ class DeliveryQuerySet(OwnedQuerySet):
 
 
 class Delivery(OwnedModel):
-    """One event for one target. The row is the queue: it is sent until it arrives or is given up."""
+    """One event for one target.
+
+    The row is the queue: it is sent until it arrives or is given up.
+    """
 
     class Status(models.TextChoices):
         PENDING = "pending", "Waits"

@@ -29,8 +29,8 @@ NAMES = """
 # The text that goes into and comes out of a model call.
 INPUT = ("gen_ai.input.messages", "input.value")
 OUTPUT = ("gen_ai.output.messages", "output.value")
-# Only these are decoded. Captured prompts, often most of a span, are copied only for an organization
-# that stores them.
+# Only these are decoded. Captured prompts, often most of a span, are copied only for an
+# organization that stores them.
 WANTED = frozenset(NAMES.split())
 WANTED_WITH_TEXT = WANTED | {*INPUT, *OUTPUT}
 

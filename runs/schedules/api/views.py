@@ -90,7 +90,10 @@ class ScheduleView(generics.GenericAPIView):
         responses={200: ScheduleSerializer, 201: ScheduleSerializer, 403: NOT_ADMIN},
     )
     def put(self, request: Request, pk: UUID) -> Response:
-        """Sets the schedule: 201 if the crew had none. For admins of the organization and API keys with `operate`."""
+        """Sets the schedule: 201 if the crew had none.
+
+        For admins of the organization and API keys with `operate`.
+        """
         crew = self._managed()
         body = self.get_serializer(data=request.data)
         body.is_valid(raise_exception=True)

@@ -1,8 +1,9 @@
 """Records what real tools write to a terminal: ``python -m runs.tests.output.record``.
 
-Rewrites the recordings in ``vectors.json``, which the tests of the page and of the server read. What
-the lines should be is a person's to say: look at the difference. Needs git, npm, and in the running
-Python pip, pytest, rich and tqdm. Outputs name no path: each tool runs in a directory of its own.
+Rewrites the recordings in ``vectors.json``, which the tests of the page and of the server read.
+What the lines should be is a person's to say: look at the difference. Needs git, npm, and in the
+running Python pip, pytest, rich and tqdm. Outputs name no path: each tool runs in a directory of
+its own.
 """
 
 import fcntl

@@ -1,8 +1,8 @@
 """However recorded sequences of several sources arrive, each run ends as it does when all is well.
 
-What a network and a program with threads may do: calls of any size, calls that come twice or are cut
-short and sent again, runs mixed in a call, events of parallel work in another order, spans in any
-order at all.
+What a network and a program with threads may do: calls of any size, calls that come twice or are
+cut short and sent again, runs mixed in a call, events of parallel work in another order, spans in
+any order at all.
 """
 
 import json

@@ -1,4 +1,6 @@
-"""Events that share a transaction: the same log and rows as one by one, all or nothing, few queries."""
+"""Events that share a transaction: the same log and rows as one by one, all or nothing, few
+queries.
+"""
 
 import json
 from typing import Any

@@ -1,4 +1,6 @@
-"""Text of model calls: stored only where the organization allows it, redacted, and shown to members."""
+"""Text of model calls: stored only where the organization allows it, redacted, and shown to
+members.
+"""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,6 @@
-"""A live server and a program that uses the package: it pauses, resumes, reads messages and ends."""
+"""A live server and a program that uses the package: it pauses, resumes, reads messages and
+ends.
+"""
 
 import os
 import subprocess

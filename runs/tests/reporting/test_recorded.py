@@ -1,4 +1,6 @@
-"""What the adapters report of real frameworks comes through `POST /api/report/` as it was reported."""
+"""What the adapters report of real frameworks comes through `POST /api/report/` as it was
+reported.
+"""
 
 import json
 from pathlib import Path

@@ -178,8 +178,10 @@ class Steering(RuleBasedStateMachine):
         self.transaction.__exit__(None, None, None)
 
     def come_to_an_end(self) -> None:
-        """Pauses and resumes are answered. Then the last control comes, a resume or a cancel, and the
-        run ends: nobody decides any more.
+        """Pauses and resumes are answered.
+
+        Then the last control comes, a resume or a cancel, and the run ends: nobody decides any
+        more.
         """
         self.holds()
         if self.told.seq % 2:

@@ -1,4 +1,5 @@
-"""A program that reports a run: it hears controls, answers them, and asks for approval of its calls.
+"""A program that reports a run: it hears controls, answers them, and asks for approval of its
+calls.
 
 It may answer late, send again what it has sent, and go on after the server has ended its run.
 """

@@ -27,8 +27,8 @@ NAMES = ("forge.invalid",)
 
 @dataclass
 class Forge:
-    """A host with the repositories `/open.git` and, which `password` opens to `git`, `/private.git` and
-    `/dumb.git`. The last is but files: that host speaks git's "dumb" protocol for it.
+    """A host with the repositories `/open.git` and, which `password` opens to `git`, `/private.git`
+    and `/dumb.git`. The last is but files: that host speaks git's "dumb" protocol for it.
 
     `/moved.git` is a redirect to `moved_to`. While git waits for the answer to a request that has
     the password, `during` is called.
@@ -116,7 +116,9 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(root: Path, password: str) -> Iterator[tuple[Forge, Path]]:
-    """A forge on every address of this machine, and the file of the authority that git must trust."""
+    """A forge on every address of this machine, and the file of the authority that git must
+    trust.
+    """
     root.mkdir()
     for name in ("open.git", "private.git"):
         git("init", "--quiet", "--initial-branch=main", name, cwd=root)

@@ -15,7 +15,8 @@ from pathlib import Path
 from runs import tools
 from runs.tests.tools.recorder import Recorder
 
-# May be traced by anyone whom the kernel would let, so that nothing but the box keeps a tool from it.
+# May be traced by anyone whom the kernel would let, so that nothing but the box keeps a tool from
+# it.
 WORKER = """
 import ctypes, os, sys
 PR_SET_PTRACER, ANYONE = 0x59616D61, ctypes.c_ulong(-1)

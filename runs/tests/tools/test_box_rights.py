@@ -1,4 +1,6 @@
-"""What a tool is in its box: without rights, with nothing to win, on a system that it may read alone."""
+"""What a tool is in its box: without rights, with nothing to win, on a system that it may read
+alone.
+"""
 
 import os
 from pathlib import Path

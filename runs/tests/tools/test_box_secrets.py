@@ -1,4 +1,6 @@
-"""Hostile scripts that want what is the worker's: each fails in its box, and succeeds without one."""
+"""Hostile scripts that want what is the worker's: each fails in its box, and succeeds
+without one.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,6 @@
-"""The process that forks launchers: what a start costs, and that nothing is lost or left with it."""
+"""The process that forks launchers: what a start costs, and that nothing is lost or left
+with it.
+"""
 
 import os
 import resource
@@ -17,7 +19,8 @@ from runs.tools import Outcome, Status, box, fork_server
 from tests.live import eventually
 
 CALLS = 20
-# A bare Python costs about as much as a boxed `true`; one that was started for each call, six times that.
+# A bare Python costs about as much as a boxed `true`; one that was started for each call, six times
+# that.
 MOST_PYTHONS = 3.0
 
 

@@ -56,7 +56,9 @@ def test_a_value_that_the_host_does_not_accept_is_told(workspace, clone):
 
 
 class TestAlternates:
-    """The host says that what it lacks is on another one, which would be told the secret as well."""
+    """The host says that what it lacks is on another one, which would be told the secret as
+    well.
+    """
 
     @pytest.fixture(autouse=True)
     def elsewhere(self, forge, commit) -> None:

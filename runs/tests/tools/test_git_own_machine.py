@@ -28,7 +28,9 @@ PORTS = 50  # that are tried: each may be in use on one of the addresses
 def listening_on_one_port(
     addresses: Sequence[str], first: Callable[[], int] = lambda: 0
 ) -> tuple[int, list[socket.socket]]:
-    """A port that was free on every address, and a listener on each; ``first`` names ports to try."""
+    """A port that was free on every address, and a listener on each; ``first`` names ports
+    to try.
+    """
     for _ in range(PORTS):
         port, servers = first(), []
         try:

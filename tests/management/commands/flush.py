@@ -1,10 +1,10 @@
 """``flush`` for the tests that commit: it empties the audit trail, too, which the database refuses.
 
-On PostgreSQL it locks no table, as TRUNCATE does: the tests' live processes go on reading, and of two
-who wait for each other's tables the database would end one.
+On PostgreSQL it locks no table, as TRUNCATE does: the tests' live processes go on reading, and of
+two who wait for each other's tables the database would end one.
 
-Content types and permissions stay: they are the same for all tests, and to make them anew takes longer
-than most tests do.
+Content types and permissions stay: they are the same for all tests, and to make them anew takes
+longer than most tests do.
 """
 
 from functools import partial
@@ -44,10 +44,11 @@ def _statements(
 
 
 def _delete(connection: BaseDatabaseWrapper) -> list[str]:
-    """Statements for one transaction that ask no trigger, neither the trail's nor those of foreign keys.
+    """Statements for one transaction that ask no trigger, neither the trail's nor those of foreign
+    keys.
 
-    What is referred to goes first: who adds a reference meanwhile has done so before the rows that refer
-    are looked for, or cannot any more.
+    What is referred to goes first: who adds a reference meanwhile has done so before the rows that
+    refer are looked for, or cannot any more.
     """
     models = [
         m for m in apps.get_models(include_auto_created=True) if m._meta.can_migrate(connection)

@@ -1,1 +1,4 @@
-"""Frameworks whose crews report themselves, one file each. A framework is imported by its file alone."""
+"""Frameworks whose crews report themselves, one file each.
+
+A framework is imported by its file alone.
+"""

@@ -30,7 +30,10 @@ def quiet(method: F) -> F:
 
 
 def callback(method: Callable[..., None]) -> Callable[..., Any]:
-    """`method` as the coroutine that a framework calls with keywords. It is quiet, and says None."""
+    """`method` as the coroutine that a framework calls with keywords.
+
+    It is quiet, and says None.
+    """
     method = quiet(method)
 
     @functools.wraps(method)

@@ -3,8 +3,8 @@
 With ``CrewOps("release-crew", approvals=True)`` each call of a tool that an approval rule matches
 waits for a person.
 
-The bus calls other handlers from several threads, in any order. Coroutines it calls from one, in the order
-of the events and in the context of the code that emitted them, so ours are coroutines.
+The bus calls other handlers from several threads, in any order. Coroutines it calls from one, in
+the order of the events and in the context of the code that emitted them, so ours are coroutines.
 """
 
 from functools import partial
@@ -84,7 +84,9 @@ class CrewOps:
         return entry
 
     def _finish(self, event: Any, *kinds: type) -> Entry | None:
-        """What the event ends, if it is of one of these kinds: CrewAI's pairing can be off by one."""
+        """What the event ends, if it is of one of these kinds: CrewAI's pairing can be off
+        by one.
+        """
         entry = self._entries.get(event.started_event_id or "")
         if entry is None or not (entry.begun is None or isinstance(entry.begun, kinds)):
             return None

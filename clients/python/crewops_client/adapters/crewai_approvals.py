@@ -1,7 +1,7 @@
 """CrewAI: calls of tools that wait for a person, with ``CrewOps("release-crew", approvals=True)``.
 
-CrewAI says that a tool has started before its hooks decide, and runs the tool if a hook fails. So the
-start is reported after the decision, and whatever goes wrong here blocks the call.
+CrewAI says that a tool has started before its hooks decide, and runs the tool if a hook fails. So
+the start is reported after the decision, and whatever goes wrong here blocks the call.
 """
 
 from collections.abc import Callable

@@ -25,7 +25,9 @@ def question(scope: Scope | None, tool: str, params: Mapping[str, Any] | None) -
 
 
 def wait(scope: Scope | None, tool: str, params: Mapping[str, Any] | None) -> None:
-    """Wait in this thread until the call may begin. Raises `Denied`, and `Cancelled` if the run was.
+    """Wait in this thread until the call may begin.
+
+    Raises `Denied`, and `Cancelled` if the run was.
 
     Raises RuntimeError in the thread of an event loop, which must not stand still.
     """

@@ -1,7 +1,8 @@
 """LangChain and LangGraph: ``graph.invoke(…, config={"callbacks": [CrewOps("release-crew")]})``.
 
-A graph's call is a run, an agent with a name is an agent, a node is a task. Works for invoke, stream,
-their async forms and sub-agents called in tools. Tried with the versions in docs/integrations.
+A graph's call is a run, an agent with a name is an agent, a node is a task. Works for invoke,
+stream, their async forms and sub-agents called in tools. Tried with the versions in
+docs/integrations.
 """
 
 from dataclasses import dataclass, field
@@ -42,7 +43,10 @@ class Entry:
 
 
 class CrewOps(BaseCallbackHandler):
-    """One handler serves any number of calls, also at once. Within `crewops.run` it joins that run."""
+    """One handler serves any number of calls, also at once.
+
+    Within `crewops.run` it joins that run.
+    """
 
     run_inline = True  # in the order of the calls; nothing here waits
 
@@ -53,7 +57,8 @@ class CrewOps(BaseCallbackHandler):
         self._calls: dict[UUID, LLM] = {}
         # Runs that wait for a person, by the thread of their conversation.
         self._waiting: dict[Any, tuple[Run, bool]] = {}
-        # By the key of the run: what has been paused in this call, and what goes on from the one before.
+        # By the key of the run: what has been paused in this call, and what goes on from the one
+        # before.
         self._paused: dict[str, Begun] = {}
         self._resumed: dict[str, Begun] = {}
 

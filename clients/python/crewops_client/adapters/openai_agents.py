@@ -1,9 +1,10 @@
 """OpenAI Agents SDK: ``add_trace_processor(CrewOps("release-crew"))``.
 
-Spans give the structure. How a span ends they do not say, but they end while the exception passes, so
-it can be seen. A tool's span gets its arguments just after its start, so the tool is reported when the
-event loop has its next turn. The same object may be given as `hooks` and its `tool_error` as
-`tool_error_formatter`, for what spans do not have: whether a tool has run, and the text of its error.
+Spans give the structure. How a span ends they do not say, but they end while the exception passes,
+so it can be seen. A tool's span gets its arguments just after its start, so the tool is reported
+when the event loop has its next turn. The same object may be given as `hooks` and its `tool_error`
+as `tool_error_formatter`, for what spans do not have: whether a tool has run, and the text of its
+error.
 """
 
 import sys
@@ -55,8 +56,8 @@ class CrewOps(TracingProcessor, RunHooks):
         self._crew = crew
         self._name = name
         self._entries: dict[str, Entry] = {}
-        # A tool that waits for approval has a span as if it had run and returned nothing. Which it is
-        # shows when the run goes on. By the key of the run:
+        # A tool that waits for approval has a span as if it had run and returned nothing. Which it
+        # is shows when the run goes on. By the key of the run:
         self._unclear: dict[str, list[Tool]] = {}
         # Runs that wait for approval, with their tools, by trace.
         self._waiting: dict[str, tuple[Entry, list[Tool]]] = {}

@@ -12,8 +12,8 @@ from .common import arguments_of
 async def decide(result: Any) -> Any:
     """Ask about each call that `result` was interrupted for, and return the state to run next.
 
-    All are asked about at once. A denied call is rejected with who denied it and why, which the model
-    reads. Within ``crewops.run`` only. Raises `Cancelled` if the run was cancelled meanwhile.
+    All are asked about at once. A denied call is rejected with who denied it and why, which the
+    model reads. Within ``crewops.run`` only. Raises `Cancelled` if the run was cancelled meanwhile.
 
         with crewops.run("release-crew"):
             result = await Runner.run(agent, "Deploy it")

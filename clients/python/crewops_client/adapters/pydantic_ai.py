@@ -3,8 +3,8 @@
 With ``CrewOps("release-crew", approvals=True)`` each call of a tool that an approval rule matches
 waits for a person.
 
-It wraps runs, model requests and tools, so that each ends once, with its exception, whatever the model
-and the tools do. It does not switch to streaming.
+It wraps runs, model requests and tools, so that each ends once, with its exception, whatever the
+model and the tools do. It does not switch to streaming.
 """
 
 from contextlib import ExitStack

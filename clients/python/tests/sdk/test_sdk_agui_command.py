@@ -1,4 +1,6 @@
-"""The command `crewops agui-proxy`: it says where it listens, serves, and ends when it is told to."""
+"""The command `crewops agui-proxy`: it says where it listens, serves, and ends when it is
+told to.
+"""
 
 import http.client
 import os

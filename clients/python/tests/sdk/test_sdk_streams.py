@@ -36,7 +36,10 @@ def replay(name: str, *argv: str) -> tuple[Mapper, list[tuple[str, dict[str, Any
 
 
 def picture(events: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
-    """What the events say, in the order in which things began. An end without a start is a fault."""
+    """What the events say, in the order in which things began.
+
+    An end without a start is a fault.
+    """
     seen: dict[str, dict[str, Any]] = {"agents": {}, "tools": {}, "calls": {}}
     for kind, fields in events:
         if kind == "agent_start":

@@ -94,7 +94,10 @@ def _answer(decision: dict[str, str]) -> dict[str, Any]:
 
 
 def _run_of(key: ApiKey, hook: Hook, crew: str | None, received: datetime) -> ReportedRun:
-    """The open run of the session. If there is none, as after a long silence, the call opens one."""
+    """The open run of the session.
+
+    If there is none, as after a long silence, the call opens one.
+    """
     reported = runs.open_run(key, hook)
     events = starts(hook)
     if reported is None:
