@@ -50,9 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Order:
-    """A plugin that puts the longest files first; a later one than pytest-django's, which also
-    sorts.
-    """
+    """Puts the longest files first, after pytest-django, which also sorts."""
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -73,9 +71,7 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """More processes than cores, as tests wait for processes and for time more than they
-    compute.
-    """
+    """More processes than cores, because tests mostly wait."""
     return PROCESSES_PER_CORE * len(os.sched_getaffinity(0))
 
 

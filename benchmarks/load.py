@@ -60,9 +60,7 @@ class Load:
         self._popen.wait()
 
     def open(self, sockets: int, in_flight: int = IN_FLIGHT) -> dict[str, Any]:
-        """``{opened, seconds, p50_ms, p99_ms}`` from ``connect()`` to the last frame of the
-        greeting.
-        """
+        """``{opened, seconds, p50_ms, p99_ms}`` from ``connect()`` to the last greeting frame."""
         return self._ask(f"open {sockets} {in_flight}")
 
     def open_all(self, sockets: int, in_flight: int = IN_FLIGHT) -> dict[str, Any]:

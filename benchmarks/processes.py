@@ -83,9 +83,7 @@ class Process:
             self._popen.wait()
 
     def cpu_s(self) -> float:
-        """CPU seconds, user and system, of all threads it has; to the nanosecond, as Linux
-        counts.
-        """
+        """CPU seconds, user and system, of all its threads, to the nanosecond."""
         threads = Path(f"/proc/{self._popen.pid}/task").glob("*/schedstat")
         return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 

@@ -91,9 +91,7 @@ def cancels(*, port: int, count: int) -> dict[str, float]:
 
 
 def pauses(*, port: int, count: int) -> dict[str, float]:
-    """From the request to pause until its acknowledgement is committed; the tool's
-    processes stop.
-    """
+    """From the request to pause until its acknowledgement is committed."""
     operator, took = Operator(port), []
     mark = str(next(MARKS))
     run = operator.start(_crew([TREE.format(mark)]))
@@ -112,9 +110,7 @@ def pauses(*, port: int, count: int) -> dict[str, float]:
 
 
 def approvals(*, port: int, key: str, count: int) -> dict[str, float]:
-    """From the request to approve until the body of the tool is entered, in a program of
-    its own.
-    """
+    """From the request to approve until another program enters the body of the tool."""
     operator, took = Operator(port), []
     options = [f"--url=http://127.0.0.1:{port}", f"--key={key}", f"--calls={count + 1}"]
     program = subprocess.Popen(

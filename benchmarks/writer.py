@@ -35,9 +35,7 @@ BATCH_EVENTS = 500  # written in one transaction
 
 
 def seed() -> dict[str, str]:
-    """An organization, its crew, an API key, a viewer with a token, and a tool of a run
-    under way.
-    """
+    """An organization, its crew, an API key, a viewer with a token, and a running tool."""
     call_command("migrate", verbosity=0)
     organization = Organization.objects.create(name="Bench", slug="bench")
     crew = Crew.objects.create(organization=organization, name="Bench", slug="bench")

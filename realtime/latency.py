@@ -33,9 +33,7 @@ def added(parts: Iterable[Mapping[str, int]]) -> Buckets:
 
 
 def quantile(buckets: Mapping[str, int], share: float) -> float | None:
-    """The latency in seconds that ``share`` of the observations do not exceed; ``None`` for
-    none.
-    """
+    """The latency in seconds that ``share`` of the observations do not exceed, or ``None``."""
     total = sum(buckets.values())
     if not total:
         return None

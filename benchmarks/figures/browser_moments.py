@@ -41,9 +41,7 @@ LIVE = """() => new Promise((done) => {
 
 
 def measure(deployed: Deployment) -> Iterator[Sample]:
-    """``p50_ms`` and ``p95_ms`` of jumps, on each page; of tabs the sockets and when they
-    are live.
-    """
+    """``p50_ms`` and ``p95_ms`` of jumps, on each page; of tabs the sockets and the delay."""
     from playwright.sync_api import sync_playwright
 
     seed = deployed.ask(python("-m", "benchmarks.recorded_run", "seed"))

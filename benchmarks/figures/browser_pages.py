@@ -191,9 +191,7 @@ def _longest(tasks: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def _tasks(browser: Any, page: Any) -> tuple[float, list[dict[str, Any]]]:
-    """When the navigation to ``page`` began, in µs of the trace, and its main thread's
-    tasks since.
-    """
+    """Start of the navigation to ``page``, in µs of the trace, and its main thread's tasks."""
     marked_ms = page.evaluate("name => performance.mark(name).startTime", MARK)
     events = json.loads(browser.stop_tracing())["traceEvents"]
     mark = next(event for event in events if event["name"] == MARK)

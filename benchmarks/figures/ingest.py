@@ -1,6 +1,4 @@
-"""Reports of outside programs: spans that one web process stores, and how soon sockets have
-them.
-"""
+"""Reports of outside programs: spans stored by one web process, and the delay to sockets."""
 
 from dataclasses import replace
 

@@ -1,6 +1,4 @@
-"""OpenTelemetry spans by ``POST /v1/traces`` that one web process stores, and the memory
-they take.
-"""
+"""OpenTelemetry spans that one web process stores in a second, and its memory."""
 
 from benchmarks.deployment import Deployment
 from benchmarks.figures.ingest import CONNECTIONS, SPANS

@@ -1,6 +1,4 @@
-"""Response headers for every URL below ``/api/`` and ``/v1/``, including responses that no view of
-ours made.
-"""
+"""Headers of all responses below ``/api/`` and ``/v1/``, also of those without a view."""
 
 from collections.abc import Callable
 

@@ -67,9 +67,7 @@ class Collector:
         return Collected(now, dict(found), without)
 
     def events(self, after: datetime, until: datetime) -> dict[int | None, int]:
-        """The number of events after and up to these times, in the whole log and by
-        organization.
-        """
+        """The number of events between these times, in the whole log and by organization."""
         logged = Event.objects.filter(created_at__gt=after, created_at__lte=until)
         numbers = dict(logged.order_by().values_list("stream").annotate(number=Count("seq")))
         owners = self._owners.of(numbers)

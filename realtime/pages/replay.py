@@ -1,6 +1,4 @@
-"""What the scrubber of the run and crew page asks for: a run's recording, and its state at a
-moment.
-"""
+"""Answers for the scrubber: a run's recording, and its state at a moment."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,3 +1,1 @@
-"""The state of a run at any moment, computed from the event log by the reducer of the live
-pages.
-"""
+"""The state of a run at any moment, from the event log and the live pages' reducer."""

@@ -124,9 +124,7 @@ def at(run: Run, moment: str, *, following: int = 0, size: int = 0) -> Moment | 
 
 
 def lean(state: CrewState) -> CrewState:
-    """The state without the parameters of tools, which may have megabytes and which no view
-    shows.
-    """
+    """The state without the parameters of tools, which may be megabytes and are not shown."""
     executions = {
         id: {name: call[name] for name in SHOWN if name in call}
         for id, call in state.executions.items()

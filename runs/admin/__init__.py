@@ -1,6 +1,4 @@
-"""The admin of runs, tool calls and model calls, which are read-only, and of crews, which can be
-started.
-"""
+"""The admin of runs, tool calls and model calls (read-only), and of crews."""
 
 from runs.admin.crew import StartableCrewAdmin
 from runs.admin.model_call import ModelCallAdmin

@@ -37,9 +37,7 @@ def admit(run: Run) -> None:
 
 
 def of_new_run(crew: Crew, day: Iterable[Amount]) -> str:
-    """What becomes of a run that is started now, if it cannot begin; ``day``: the crew's
-    amounts.
-    """
+    """Why a run that is started now cannot begin, or ``""``. ``day``: the crew's amounts."""
     for one in day:
         if one.used is not None and one.level == BudgetAlert.Level.EXCEEDED:
             used = f"The crew has today used {used_of_limit(one.used, one.limit, one.measure)}."

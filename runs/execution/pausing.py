@@ -1,6 +1,4 @@
-"""Pauses of a run that this worker executes: between steps, or within a step whose tool can
-stop.
-"""
+"""Pauses of a run of this worker: between steps, or within a step whose tool can stop."""
 
 import time
 

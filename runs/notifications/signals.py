@@ -1,6 +1,4 @@
-"""Queues notifications in the transaction that makes their event, and records changes of
-targets.
-"""
+"""Queues notifications in the transaction of their event; records changes of targets."""
 
 from typing import Any
 

@@ -1,6 +1,4 @@
-"""The steps of two runs, side by side: aligned by task, agent and step, with the first
-difference.
-"""
+"""The steps of two runs side by side, by task, agent and step, and the first difference."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence

@@ -1,6 +1,4 @@
-"""What a search is given: the words and the filters, from the address of a page or of an
-API call.
-"""
+"""The words and filters of a search, from the address of a page or an API call."""
 
 from datetime import UTC, datetime, time, timedelta
 from typing import Any

@@ -85,9 +85,7 @@ def forget_joined() -> None:
 
 
 def copy_context(function: Callable[P, T]) -> Callable[P, T]:
-    """`function`, to be called in another thread as if here:
-    ``pool.submit(copy_context(work))``.
-    """
+    """`function` for another thread, with this context: ``pool.submit(copy_context(work))``."""
     context = contextvars.copy_context()
 
     @functools.wraps(function)

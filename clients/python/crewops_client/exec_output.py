@@ -1,6 +1,4 @@
-"""What becomes of the output of `crewops exec`'s command: text of a tool, or lines that are
-mapped.
-"""
+"""Output of the command of `crewops exec`: text of a tool, or lines that are mapped."""
 
 import json
 import time

@@ -12,9 +12,7 @@ RECORD = struct.Struct("ii")
 
 
 class Signals:
-    """They are blocked in this process and taken by a thread, so none is lost and none
-    interrupts.
-    """
+    """Signals are blocked in this process, and a thread takes them, so none is lost."""
 
     def __init__(self, names: Iterable[str]) -> None:
         wanted = {getattr(signal, name) for name in names}

@@ -1,6 +1,4 @@
-"""A small, immutable picture of the host's values, taken at the call: the host may change them
-later.
-"""
+"""Small, immutable copies of the host's values: the host may change them later."""
 
 import dataclasses
 import datetime

@@ -11,9 +11,7 @@ from collections.abc import Callable
 
 
 def make(like: int) -> tuple[int, int]:
-    """A new terminal with the modes and the size of the one at `like`: our end and the
-    command's.
-    """
+    """A new terminal with the modes and size of the one at `like`: our end and its other end."""
     ours, its = os.openpty()
     with contextlib.suppress(termios.error, OSError):
         termios.tcsetattr(its, termios.TCSANOW, termios.tcgetattr(like))

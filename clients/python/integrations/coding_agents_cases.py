@@ -59,9 +59,7 @@ CODEX: dict[str, list[Step]] = {
 
 
 def result(source: str, name: str, lines: list[Any], hooks: list[Any], root: Path) -> Step:
-    """The case as check.py compares it; recorded with the paths of a machine that does not
-    exist.
-    """
+    """The case as check.py compares it, with paths that stand for any machine's."""
     title = f"{source}-{VERSIONS[source]}.{name}"
     lines = [
         {key: line[key] for key in INIT if key in line} if line.get("subtype") == "init" else line

@@ -1,6 +1,4 @@
-"""``manage.py demo_reporter``: runs the demo program, which reports a crew to the running
-server.
-"""
+"""``manage.py demo_reporter``: runs the demo program, which reports to the running server."""
 
 import sys
 from typing import Any

@@ -84,9 +84,7 @@ class CrewOps:
         return entry
 
     def _finish(self, event: Any, *kinds: type) -> Entry | None:
-        """What the event ends, if it is of one of these kinds: CrewAI's pairing can be off
-        by one.
-        """
+        """What the event ends, of one of these kinds: CrewAI's pairing can be off by one."""
         entry = self._entries.get(event.started_event_id or "")
         if entry is None or not (entry.begun is None or isinstance(entry.begun, kinds)):
             return None

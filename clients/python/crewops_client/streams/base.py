@@ -59,9 +59,7 @@ class Mapper:
         return [*events, ("tool_end", {**execution, "status": status, **told})]
 
     def _usage(self, own: str, provider: str, model: str, **usage: Any) -> list[Event]:
-        """Tokens of all model calls since the last time, as one: the source counts no
-        single one.
-        """
+        """Tokens of all model calls since the last time, as one call."""
         call = {"call_id": self._id(own)}
         place = {"agent_id": self.agent, "task_id": self.task}
         return [
