@@ -27,7 +27,7 @@ class Scope(models.TextChoices):
 
     REPORT = "report", "Report: sends the events of runs, and follows these runs"
     WATCH = "watch", "Watch: reads crews, runs and events, and follows them on sockets"
-    OPERATE = "operate", "Operate: starts, cancels and retries runs"
+    OPERATE = "operate", "Operate: starts, steers and retries runs, and sets schedules"
 
 
 def validate_scopes(scopes: Any) -> None:

@@ -24,7 +24,7 @@ let times = [];
  * @param {string} agent  its name
  */
 export function toolStarted({ execution_id, tool }, agent) {
-  put(execution_id, "running", "▸", tool, `${agent} starts it`, SHOWN_MS);
+  put(execution_id, "running", "▸", tool, [isolated(agent), " starts it"], SHOWN_MS);
 }
 
 /**
@@ -34,7 +34,7 @@ export function toolStarted({ execution_id, tool }, agent) {
 export function toolEnded({ execution_id, tool, status, duration_s, exit_code }, agent) {
   const code = status === "success" || exit_code === null ? "" : `, exit code ${exit_code}`;
   const words = WORDS.get(status) ?? `${status} after`;
-  const detail = `${agent}: ${words} ${duration(duration_s)}${code}`;
+  const detail = [isolated(agent), `: ${words} ${duration(duration_s)}${code}`];
   const shownMs = status === "success" ? SHOWN_MS : TROUBLE_SHOWN_MS;
   put(execution_id, status, status === "success" ? "✓" : "✗", tool, detail, shownMs);
 }
@@ -44,7 +44,7 @@ export function toolEnded({ execution_id, tool, status, duration_s, exit_code },
  * @param {string} status
  * @param {string} sign
  * @param {string} title
- * @param {string} detail
+ * @param {(string | Node)[]} detail
  * @param {number} shownMs
  */
 function put(id, status, sign, title, detail, shownMs) {
@@ -67,7 +67,7 @@ function put(id, status, sign, title, detail, shownMs) {
   strong.textContent = title;
   const small = document.createElement("span");
   small.className = "detail";
-  small.textContent = detail;
+  small.append(...detail);
   text.append(strong, small);
   toast.append(mark, text);
 
@@ -75,6 +75,13 @@ function put(id, status, sign, title, detail, shownMs) {
   else area.append(toast);
   while (area.children.length > MOST) area.firstElementChild?.remove();
   setTimeout(() => toast.remove(), shownMs);
+}
+
+/** A name that does not turn the words beside it round. @param {string} name */
+function isolated(name) {
+  const element = document.createElement("bdi");
+  element.textContent = name;
+  return element;
 }
 
 /** Whether there are too many toasts to read. Failures are shown anyway. */
