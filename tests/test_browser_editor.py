@@ -1,12 +1,15 @@
 """Editing a crew in a real browser: by keyboard, in a window of the size of a phone."""
 
+import re
+
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from conftest import Tenant
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PHONE = {"width": 390, "height": 844}
+EDITOR = re.compile(r"/pages/editor[^/]*\.js")
 
 
 @pytest.fixture
@@ -46,8 +49,13 @@ def test_leaving_with_unsaved_changes_asks_first(page_of_admin, acme):
     page.get_by_role("link", name="Discard changes").click()
     expect(page.locator("#graph-section")).to_be_visible()
     assert asked == []
-    page.get_by_role("link", name="Edit").click()
-    page.locator("#name").fill("Not saved")
+    script: list[Route] = []
+    page.route(EDITOR, lambda route: script.append(route))
+    with page.expect_request(EDITOR):
+        page.get_by_role("link", name="Edit").click()
+    page.locator("#name").fill("Not saved")  # before the script runs
+    script.pop().continue_()
+    page.wait_for_load_state()
     page.get_by_role("link", name="Runs").click()
     page.wait_for_url("**/runs/")
     assert asked == ["beforeunload"]

@@ -1,7 +1,8 @@
 /** The crew editor: warns before unsaved changes are lost. All else works without scripts. */
 
 const form = /** @type {HTMLFormElement} */ (document.getElementById("edit"));
-let isChanged = "changed" in form.dataset;
+// Somebody may type before this script runs, and browsers fill in again what was typed before.
+let isChanged = "changed" in form.dataset || [...form.elements].some(differs);
 
 form.addEventListener("input", () => {
   isChanged = true;
@@ -15,3 +16,18 @@ document.getElementById("discard")?.addEventListener("click", () => {
 addEventListener("beforeunload", (event) => {
   if (isChanged) event.preventDefault();
 });
+
+/** Whether a field differs from what the server has sent. @param {Element} field */
+function differs(field) {
+  if (field instanceof HTMLSelectElement) {
+    const options = [...field.options];
+    const sent = Math.max(
+      options.findIndex(({ defaultSelected }) => defaultSelected),
+      0,
+    );
+    return field.selectedIndex !== sent;
+  }
+  if (field instanceof HTMLInputElement)
+    return field.value !== field.defaultValue || field.checked !== field.defaultChecked;
+  return field instanceof HTMLTextAreaElement && field.value !== field.defaultValue;
+}
