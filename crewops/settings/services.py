@@ -31,6 +31,12 @@ else:
         DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
             "options", f"-c idle_in_transaction_session_timeout={idle_s}s"
         )
+# Not behind a pooler that shares connections and knows nothing of prepared statements.
+DATABASE_PREPARED_STATEMENTS = DATABASES["default"]["ENGINE"].endswith("postgresql") and env.bool(
+    "DATABASE_PREPARED_STATEMENTS", default=False
+)
+if DATABASE_PREPARED_STATEMENTS:
+    DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = 5  # executions before
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)  # seconds
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -25,6 +25,7 @@ from django.utils import timezone
 from crews.writes import Incomplete, Write
 from realtime.log import fences
 from realtime.log.fences import Attempt
+from realtime.log.prepared import prepared_cursor
 from realtime.log.reading import LAST_SEQ, Entry
 from realtime.models import Event as LoggedEvent
 from realtime.models import Stream
@@ -193,7 +194,7 @@ def _write_in_turn(
 
 def _heads(sql: str, parameters: Sequence[Any]) -> dict[str, int]:
     """The new head of each stream that could be moved."""
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(sql, parameters)
         return dict(cursor.fetchall())
 

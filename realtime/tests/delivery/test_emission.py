@@ -41,10 +41,14 @@ def crew(acme) -> Crew:
     return acme.crew
 
 
-def test_workers_on_one_crew(acme, crew, published):
+@pytest.mark.parametrize("prepared", ["0", "1"])
+def test_workers_on_one_crew(acme, crew, published, prepared):
     runs = [acme.start_run() for _ in range(WORKERS)]
     workers = [
-        Process("-m", "tests.chaos.writer", "--run", str(run.pk), "--rate", str(RATE))
+        Process(
+            *("-m", "tests.chaos.writer", "--run", str(run.pk), "--rate", str(RATE)),
+            DATABASE_PREPARED_STATEMENTS=prepared,
+        )
         for run in runs
     ]
     heard = texts(published, until=lambda: not any(worker.running for worker in workers))
