@@ -41,14 +41,10 @@ def crew(acme) -> Crew:
     return acme.crew
 
 
-@pytest.mark.parametrize("prepared", ["0", "1"])
-def test_workers_on_one_crew(acme, crew, published, prepared):
+def test_workers_on_one_crew(acme, crew, published):
     runs = [acme.start_run() for _ in range(WORKERS)]
     workers = [
-        Process(
-            *("-m", "tests.chaos.writer", "--run", str(run.pk), "--rate", str(RATE)),
-            DATABASE_PREPARED_STATEMENTS=prepared,
-        )
+        Process("-m", "tests.chaos.writer", "--run", str(run.pk), "--rate", str(RATE))
         for run in runs
     ]
     heard = texts(published, until=lambda: not any(worker.running for worker in workers))
