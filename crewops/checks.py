@@ -81,8 +81,8 @@ def redis_does_what_it_is_asked(**kwargs: Any) -> list[CheckMessage]:
         return [
             Warning(
                 f"Redis does not answer: {error}",
-                hint="Start it, or correct REDIS_URL. Without it runs start late and events are "
-                "slow.",
+                hint="Start it, or correct REDIS_URL. "
+                "Without it runs start late and events are slow.",
                 id="crewops.W004",
             )
         ]
@@ -130,8 +130,8 @@ def the_log_does_not_grow_for_ever(**kwargs: Any) -> list[CheckMessage]:
     return [
         Warning(
             "Events and runs are kept for ever, so the database grows until its disk is full.",
-            hint="Set EVENTS_RETENTION_DAYS=90, for instance, and RUNS_RETENTION_DAYS where you "
-            "may.",
+            hint="Set EVENTS_RETENTION_DAYS=90, for instance, "
+            "and RUNS_RETENTION_DAYS where you may.",
             id="crewops.W006",
         )
     ]

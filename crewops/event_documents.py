@@ -154,9 +154,8 @@ def _asyncapi(definitions: dict[str, Any]) -> dict[str, Any]:
                 "host": "localhost:8000",
                 "protocol": "ws",
                 "description": (
-                    "Frames are JSON. With the subprotocol crewops.msgpack they are MessagePack, "
-                    "and "
-                    "`output` is the bytes of its text."
+                    "Frames are JSON. With the subprotocol crewops.msgpack they are "
+                    "MessagePack, and `output` is the bytes of its text."
                 ),
                 "security": [{"$ref": "#/components/securitySchemes/bearer"}],
             },

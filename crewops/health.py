@@ -122,9 +122,9 @@ def _tools() -> dict[str, Any]:
     if not lesser:
         return {"tiers": tiers}
     message = (
-        f"{sum(lesser.values())} of {tiers.total()} workers do not run tools in the sandbox, but "
-        "in "
-        f"the tier {' or '.join(sorted(lesser))}. `manage.py check` on their machines says why."
+        f"{sum(lesser.values())} of {tiers.total()} workers do not run tools in the sandbox, "
+        f"but in the tier {' or '.join(sorted(lesser))}. "
+        "`manage.py check` on their machines says why."
     )
     if settings.TOOLS_REQUIRE_SANDBOX:
         raise NotReady(message, tiers=tiers)

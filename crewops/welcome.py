@@ -66,8 +66,8 @@ def _welcome(address: str) -> str:
     lines = [f"CrewOps is ready: {address}"]
     if settings.DEBUG:
         lines += [
-            f"Sign in as acme-operator with password {settings.DEMO_PASSWORD}, then press Start "
-            "run.",
+            f"Sign in as acme-operator with password {settings.DEMO_PASSWORD}, "
+            "then press Start run.",
             "Others, same password: acme-viewer, acme-admin, globex-admin, admin (everything).",
         ]
     lines.append("Ctrl-C ends everything.")

@@ -12,8 +12,8 @@ def secrets_have_a_key_of_their_own(**kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         Warning(
-            "Secrets are encrypted with a key derived from SECRET_KEY: with another one they are "
-            "lost.",
+            "Secrets are encrypted with a key derived from SECRET_KEY: "
+            "with another one they are lost.",
             hint=f"Set SECRETS_KEYS, then run `manage.py reencrypt_secrets`. Make a key with: "
             f"{settings.MAKE_A_KEY}",
             id="crews.W001",

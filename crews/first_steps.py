@@ -15,9 +15,9 @@ def advice() -> str:
             "first organization and crew."
         )
     return (
-        "There is no crew yet, and nobody who may make one. Run manage.py createsuperuser, then "
-        "sign "
-        f"in to {site()}: the first page leads to the first organization and crew."
+        "There is no crew yet, and nobody who may make one. "
+        f"Run manage.py createsuperuser, then sign in to {site()}: "
+        "the first page leads to the first organization and crew."
     )
 
 

@@ -1,6 +1,4 @@
-"""The run page and the crew page at a moment of the past show what they showed live at that
-moment.
-"""
+"""The run page and the crew page at a moment of the past show what they showed live."""
 
 import pytest
 

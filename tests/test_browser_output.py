@@ -1,6 +1,4 @@
-"""The output of a tool in a real browser: as a terminal ends up, live, after a reload, in
-the past.
-"""
+"""The output of a tool in a real browser: live, after a reload, in the past."""
 
 import json
 from pathlib import Path

@@ -1,5 +1,4 @@
-"""``var/prefect/bin/python prefect_flow.py``: a flow whose only step is the tree of processes that
-the benchmark of controls cancels."""
+"""``var/prefect/bin/python prefect_flow.py``: the flow that the benchmark of controls cancels."""
 
 import subprocess
 

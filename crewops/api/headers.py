@@ -11,8 +11,8 @@ from crewops.api.problems import MEDIA_TYPE, problem
 
 PREFIXES = ("/api/", "/v1/")
 DISALLOWED_HOST = (
-    "This site does not answer to that host name. Call it by its own, or add the "
-    "name to ALLOWED_HOSTS."
+    "This site does not answer to that host name. "
+    "Call it by its own, or add the name to ALLOWED_HOSTS."
 )
 
 

@@ -27,9 +27,8 @@ MEDIA_TYPE = "application/problem+json"
 MESSAGES = {
     "not_authenticated": (
         "Sign in first: send the header `Authorization: Bearer <access token>`. "
-        "POST /api/token/ with username and password gives a token; an API key from the Connect "
-        "page "
-        "is sent in the same header."
+        "POST /api/token/ with username and password gives a token; "
+        "an API key from the Connect page is sent in the same header."
     ),
     "token_not_valid": (
         "The token is malformed, has expired or is of the wrong kind. "
@@ -44,8 +43,9 @@ MESSAGES = {
     "user_not_found": "The account of this token does not exist any more.",
     "password_changed": "The password was changed after the token was made. Sign in again.",
     "not_found": "There is nothing here, or you may not see it. Check the address and the id.",
-    "unsupported_media_type": "Send the body as JSON, with the header `Content-Type: "
-    "application/json`.",
+    "unsupported_media_type": (
+        "Send the body as JSON, with the header `Content-Type: application/json`."
+    ),
     "error": "Something went wrong on the server. The server's log says what.",
 }
 

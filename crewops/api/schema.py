@@ -81,8 +81,8 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "crewops_...",
-            "description": "An API key of an organization. What it may do is what its scopes "
-            "allow: "
+            "description": "An API key of an organization. "
+            "What it may do is what its scopes allow: "
             "`watch` reads, `operate` starts, cancels and retries runs, `report` reports runs.",
         }
 

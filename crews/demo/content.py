@@ -146,8 +146,8 @@ REPORTED_CREW = DemoReportedCrew(
     organization="acme",
     slug="support",
     name="Support desk",
-    description="Three agents of a Python program, with a scripted model. The program reports "
-    "them.",
+    description="Three agents of a Python program, with a scripted model. "
+    "The program reports them.",
 )
 
 ORGANIZATIONS = (

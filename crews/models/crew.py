@@ -56,8 +56,8 @@ class Crew(TrackedModel, Deletable, Budgeted):
         "a directory for each task",
         default=False,
         db_default=False,
-        help_text="Each task works in a directory of its own. Otherwise the tasks of a run share "
-        "one.",
+        help_text="Each task works in a directory of its own. "
+        "Otherwise the tasks of a run share one.",
     )
     # The crew with the lowest number starts the next run. Only runs.execution.turns writes it.
     turn = models.BigIntegerField(default=0, db_default=0, editable=False)

@@ -61,10 +61,8 @@ class RunSerializer(serializers.ModelSerializer):
     retry = serializers.CharField(
         read_only=True,
         help_text="How it follows its parent: `again` carries out the crew's tasks as they are "
-        "now, "
-        "`resumed` the parent's from the first that failed, in its workspace; `restarted` was to, "
-        "but "
-        "the workspace was gone. Empty for no retry.",
+        "now, `resumed` the parent's from the first that failed, in its workspace; `restarted` "
+        "was to, but the workspace was gone. Empty for no retry.",
     )
     trigger = serializers.CharField(
         read_only=True, help_text="`schedule` if the crew's schedule started it; else empty."
@@ -77,8 +75,8 @@ class RunSerializer(serializers.ModelSerializer):
     )
     tools_tier = serializers.CharField(
         read_only=True,
-        help_text="The box its tools run in: namespaces, user, limits, none; empty until it "
-        "starts.",
+        help_text="The box its tools run in: namespaces, user, limits, none; "
+        "empty until it starts.",
     )
 
     class Meta:

@@ -133,11 +133,9 @@ class RunRetryView(_RunDetail):
             400: OpenApiResponse(description="The body or the Idempotency-Key cannot be used."),
             403: VIEWER_REFUSED,
             409: OpenApiResponse(
-                description="The run is under way, or no task of it failed; the crew is "
-                "deactivated, "
-                "has no task or has used up its budget of the day; the Idempotency-Key was used "
-                "for "
-                "another run."
+                description="The run is under way, or no task of it failed; "
+                "the crew is deactivated, has no task or has used up its budget of the day; "
+                "the Idempotency-Key was used for another run."
             ),
         },
     )

@@ -43,8 +43,9 @@ TOOLS_UID = 60999
 
 # Shown to users: the weakness of each tier below the sandbox.
 WEAKNESS = {
-    "user": "Tools have a user of their own, but share network and files with the worker's "
-    "machine.",
+    "user": (
+        "Tools have a user of their own, but share network and files with the worker's machine."
+    ),
     "limits": "Tools have limits, but can do and read whatever their worker can.",
     "none": "No tool runs: the worker has found no way to box it.",
 }

@@ -1,5 +1,4 @@
-"""Whatever is killed between two steps of a control or of an approval: one answer, one end, no call
-without an approval.
+"""Kills between two steps of a control or an approval: one answer, one end, no unapproved call.
 
 A run of a worker and one of a program are steered at the same time. In a round each process is
 killed once in each story, at a random point. ``make chaos``: ``CHAOS_ROUNDS`` rounds from
@@ -69,9 +68,7 @@ class Story:
             eventually(lambda: all(self._entered(run).exists() for run in self._runs), ALL_S)
 
     def let_lease_run_out(self) -> None:
-        """Of the run whose worker or program was killed: the test does not wait for its
-        real time.
-        """
+        """Ends the lease of the killed worker or program: the test does not wait its real time."""
         if self._lost:
             lost = Run.objects.filter(pk=self._lost.pk, status="running")
             models.QuerySet.update(lost, lease_until=timezone.now())

@@ -1,6 +1,4 @@
-"""Requests for a run as events of AG-UI: some that must be refused, some whose body is
-generated.
-"""
+"""Requests for a run as events of AG-UI: refused ones, and ones with a generated body."""
 
 import json
 import random

@@ -1,6 +1,4 @@
-"""Generated requests for a run as events of AG-UI: refused, or answered in full; nothing is
-kept.
-"""
+"""Generated AG-UI requests: refused, or answered in full; nothing is kept."""
 
 import json
 from collections import Counter

@@ -23,8 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run = commands.add_parser(
         "exec",
         help="run any command as a run of a crew",
-        description="Run any command as a run of a crew. Its output, exit code and signals are "
-        "kept.",
+        description="Run any command as a run of a crew. "
+        "Its output, exit code and signals are kept.",
         usage="crewops exec --crew SLUG [--name NAME] [--agent ID] [--as SOURCE] [--] command ...",
     )
     run.add_argument("--crew", required=True, help="the slug of the crew")

@@ -7,10 +7,9 @@ from runs.counters import recount
 
 class Command(BaseCommand):
     help = (
-        "Corrects the columns of runs that repeat what their plans and tasks say. Run it once "
-        "after an "
-        "update during which processes of the version before went on; it can be repeated at any "
-        "time."
+        "Corrects the columns of runs that repeat what their plans and tasks say. "
+        "Run it once after an update during which processes of the version before went on; "
+        "it can be repeated at any time."
     )
 
     def handle(self, **options: Any) -> None:

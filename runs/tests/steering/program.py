@@ -1,5 +1,4 @@
-"""A program that reports a run: it hears controls, answers them, and asks for approval of its
-calls.
+"""A program that reports a run, answers its controls and asks for approval of its calls.
 
 It may answer late, send again what it has sent, and go on after the server has ended its run.
 """
