@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks.processes import PROJECT, Process, free_port
 from benchmarks.proctable import is_alive, parent, sleepers
 from benchmarks.sample import Sample, percentile
+from benchmarks.waiting import until
 
 PYTHON = PROJECT / "var" / "prefect" / "bin" / "python"
 MISSING = "Prefect is not installed: make bench-prefect"
@@ -33,12 +34,12 @@ def measure(count: int) -> Sample:
     """
     took, left = [], 0
     with _prefect() as ask:
-        deployment = _until(lambda: ask("/deployments/name/tree/bench"))["id"]
+        deployment = until(lambda: ask("/deployments/name/tree/bench"), START_S)["id"]
         for _ in range(count + 1):
             mark = str(next(MARKS))
             body = {"parameters": {"code": TREE.format(mark)}}
             run = ask(f"/deployments/{deployment}/create_flow_run", body)["id"]
-            step = _until(lambda mark=mark: len(sleepers(mark)) == 3 and sleepers(mark))
+            step = until(lambda mark=mark: len(sleepers(mark)) == 3 and sleepers(mark), START_S)
             flow = parent(parent(step[0]))
             time.sleep(SETTLE_S)
             began = time.perf_counter()
@@ -90,19 +91,10 @@ def _prefect() -> Iterator[Callable[..., Any]]:
         ):
             process = Process(str(PYTHON), *argv, log=directory / f"{log}.log", env=env)
             stack.enter_context(process)
-            _until(lambda path=path: ask(path))
+            until(lambda path=path: ask(path), START_S)
         yield ask
 
 
 def _kill(mark: str) -> None:
     for pid in sleepers(mark):
         os.kill(pid, signal.SIGKILL)
-
-
-def _until(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        if value := condition():
-            return value
-        time.sleep(0.05)
-    raise RuntimeError(f"{condition} did not come true within {START_S:g} s")
