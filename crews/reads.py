@@ -4,6 +4,7 @@ For a query of a few rows Django takes longer to make the SQL than the database 
 """
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -51,7 +52,7 @@ class AnyOf(Lookup):
         return f"{sql} = ANY(CAST(%s AS {type}[]))", [*parameters, self.rhs]
 
 
-class _Statement:
+class _Statement(ABC):
     """SQL with slots, made when it is first executed."""
 
     def __init__(self) -> None:
@@ -60,8 +61,9 @@ class _Statement:
         self._sql = ""
         self._parameters: tuple[Any, ...] = ()
 
+    @abstractmethod
     def _compile(self) -> None:
-        raise NotImplementedError
+        """Make the SQL and its parameters, and note the QuerySet."""
 
     def _note(self, queryset: QuerySet) -> None:
         self._model = queryset.model

@@ -185,41 +185,19 @@ class ModelCall(TrackedModel, TimeSpan):
             self.save(update_fields=[field])
         return text
 
-    def end(
-        self,
-        status: str,
-        *,
-        message: str = "",
-        at: datetime | None = None,
-        tokens: Mapping[str, int | None] | None = None,
-        cost_usd: Decimal | None = None,
-        cost_source: str = "",
-        **fields: Any,
-    ) -> None:
+    def end(self, status: str, **ending: Any) -> None:
         """End the call and add it to its run's totals. An ended call keeps its first ending.
 
-        ``fields``: ``first_token_s``, ``finish_reason`` and ``model``, where they are known.
+        ``ending``: ``message``, ``at`` (the time of the end), ``tokens`` by the names of `TOKENS`,
+        ``cost_usd`` with ``cost_source``, ``first_token_s``, ``finish_reason`` and ``model``, where
+        they are known.
         """
         with batches.atomic():
             Run.objects.hold(self.run_id)
             with self.locked():
                 if self.status != self.Status.RUNNING:
                     return
-                self._end(
-                    status,
-                    message=message,
-                    at=at,
-                    tokens=tokens,
-                    cost_usd=cost_usd,
-                    cost_source=cost_source,
-                    **fields,
-                )
-                self.save(
-                    update_fields=[
-                        "status", "message", *TOKENS, "cost_usd", "cost_source", "ended_at",
-                        *fields,
-                    ]
-                )  # fmt: skip
+                self.save(update_fields=self._end(status, **ending))
                 self._count()
 
     def _end(
@@ -229,8 +207,11 @@ class ModelCall(TrackedModel, TimeSpan):
         message: str = "",
         at: datetime | None = None,
         tokens: Mapping[str, int | None] | None = None,
+        cost_usd: Decimal | None = None,
+        cost_source: str = "",
         **fields: Any,
-    ) -> None:
+    ) -> list[str]:
+        """Set the ending. Returns the names of the fields that it sets."""
         if status not in ENDINGS:
             raise IllegalMove(f"A model call cannot end as {status!r}.")
         self.status, self.message = status, message[:MESSAGE_LIMIT]
@@ -238,7 +219,10 @@ class ModelCall(TrackedModel, TimeSpan):
             setattr(self, name, (tokens or {}).get(name))
         for name, value in fields.items():
             setattr(self, name, value)
+        self.cost_usd, self.cost_source = cost_usd, cost_source
         self.ended_at = max(at or timezone.now(), self.started_at)
+        costs = ("cost_usd", "cost_source")
+        return ["status", "message", *TOKENS, *costs, "ended_at", *fields]
 
     def _count(self) -> None:
         """Add the ended call to the totals of its run."""

@@ -181,10 +181,7 @@ class CrewOps(BasePlugin):
             call.end(STATUS[outcome(error)], message=text_of(error))
 
     async def before_tool_callback(self, *, tool: Any, tool_args: Any, tool_context: Any) -> Any:
-        """With `approvals` it waits.
-
-        What it returns is the result of a call that must not begin.
-        """
+        """With `approvals` it waits. It returns the result of a call that must not begin."""
         if self._approvals:
             entry, scope = self._here(tool_context)
             try:

@@ -5,7 +5,6 @@ stream, their async forms and sub-agents called in tools. Tried with the version
 docs/integrations.
 """
 
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -13,9 +12,10 @@ from uuid import UUID
 from .. import context, reporter
 from ..calls import LLM, STATUS
 from ..runs import Run
-from ..scope import Agent, Scope, Task, outcome, text_of
+from ..scope import Scope, Task, outcome, text_of
 from ..tools import Tool
 from .common import captured, named, quiet
+from .langchain_entries import Begun, Entry
 
 try:
     from langchain_core.callbacks import BaseCallbackHandler
@@ -26,20 +26,6 @@ INTERRUPTS = ("GraphInterrupt", "GraphBubbleUp")
 RUN = ("run",)
 WAITING = "Waiting for approval."
 INJECTED = ("runtime", "state", "store", "config", "callbacks", "run_manager")
-
-
-Begun = dict[tuple[str, ...], Run | Agent | Task | Tool]
-
-
-@dataclass
-class Entry:
-    """What a run id of LangChain stands for here."""
-
-    scope: Scope  # where its children are
-    agent: str | None
-    begun: Begun = field(default_factory=dict)
-    root: bool = False
-    thread: Any = None
 
 
 class CrewOps(BaseCallbackHandler):
@@ -224,9 +210,8 @@ class CrewOps(BaseCallbackHandler):
         call.result(captured(call, [message] if message else response.generations[0][0].text))
         usage = getattr(message, "usage_metadata", None) or {}
         about = getattr(message, "response_metadata", None) or {}
-        if (
-            usage.get("total_cost") == 0
-        ):  # from LangChain's cache, with the tokens of the first call
+        # From LangChain's cache, with the tokens of the first call.
+        if usage.get("total_cost") == 0:
             usage = {"input_tokens": 0, "output_tokens": 0}
         call.usage(
             input=usage.get("input_tokens"),
