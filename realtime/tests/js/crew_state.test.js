@@ -35,10 +35,15 @@ function afterRuns(...events) {
   return state;
 }
 
-const boot = { type: "boot" };
+const boot = { type: "boot", crew: "Acme", agents: [], tasks: [] };
 const done = { type: "done", status: "succeeded" };
 /** @param {string} agent @param {string} [task] */
-const starts = (agent, task = agent) => ({ type: "task_start", task_id: task, agent_id: agent });
+const starts = (agent, task = agent) => ({
+  type: "task_start",
+  task_id: task,
+  agent_id: agent,
+  timestamp: "2026-01-01T00:00:00.000000Z",
+});
 /** @param {string} agent @param {string} status @param {string} [task] */
 const ends = (agent, status, task = agent) => ({
   type: "task_end",
@@ -262,7 +267,7 @@ test("a pause holds a run up from when it is in effect to the resume", () => {
   /** @param {...object} events */
   const hold = (...events) => {
     const all = /** @type {[string, object][]} */ ([boot, ...events].map((event) => ["r", event]));
-    return afterRuns(...all).holds.of("r");
+    return afterRuns(...all).holdOf("r");
   };
   const paused = [asks("1", "pause"), applies("1")];
   assert.equal(hold(), "");
@@ -283,8 +288,5 @@ test("a pause holds a run up from when it is in effect to the resume", () => {
 test("what holds one run up holds no other", () => {
   const events = [asks("1", "pause"), applies("1")].map((event) => ["r", event]);
   const state = afterRuns(["r", boot], ["s", boot], .../** @type {any} */ (events));
-  assert.deepEqual(
-    [state.holds.of("r"), state.holds.of("s"), state.holds.of("t")],
-    ["paused", "", ""],
-  );
+  assert.deepEqual([state.holdOf("r"), state.holdOf("s"), state.holdOf("t")], ["paused", "", ""]);
 });

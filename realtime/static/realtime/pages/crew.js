@@ -28,7 +28,7 @@ const mission = new MissionWebSocket(null, { WebSocket: PageSocket });
 const runsChanged = followRuns({
   message(runId, message) {
     state.run(runId, message);
-    showHold(runId, state.holds.of(runId));
+    showHold(runId, state.holdOf(runId));
     show();
     if ("agent_id" in message && message.agent_id) expectCard(message.agent_id);
     if (message.type === "agent_start" && message.parent_agent_id)
@@ -42,7 +42,7 @@ const refresh = refreshing(
     runsChanged();
     for (const row of live.querySelectorAll("[data-run]")) {
       const id = row.getAttribute("data-run") ?? "";
-      showHold(id, state.holds.of(id));
+      showHold(id, state.holdOf(id));
     }
     if (live.dataset.newest && !bar?.isPast) bar?.use(live.dataset.newest);
     nameTable();

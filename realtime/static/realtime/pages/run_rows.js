@@ -4,7 +4,7 @@ import { RunWebSocket } from "../websocket.js";
 import { PageSocket } from "./page_socket.js";
 
 /** @import {RunMessage} from "../frames.js"; */
-/** @import {Hold} from "../state/holds.js"; */
+/** @import {Hold} from "../state/run_state.js"; */
 
 export const ACTIVE = '[data-run]:is([data-status="queued"], [data-status="running"])';
 const MOST_SOCKETS = 4; // a user's sockets are limited, and the page has two more

@@ -2,14 +2,13 @@
 
 import { AgentNames } from "./agent_names.js";
 import { byAgent } from "./by_agent.js";
-import { Holds } from "./holds.js";
 import { ModelState } from "./model_state.js";
-import { runsOf } from "./saved_state.js";
+import { RunState } from "./run_state.js";
 import { ToolCalls } from "./tool_calls.js";
-import { Waiting } from "./waiting.js";
 
 /** @import {GraphMessage, RunMessage} from "../frames.js"; */
 /** @import {OfAgent} from "./by_agent.js"; */
+/** @import {Hold} from "./run_state.js"; */
 
 /**
  * @typedef {"idle" | "waiting" | "thinking" | "working" | "done" | "error"} AgentState
@@ -27,20 +26,17 @@ const STATE_OF_TASK = new Map([
 
 /**
  * An agent waits while a call of it waits for approval, is thinking while a model call of it is open,
- * and works while any of its tasks or tools runs, whichever the run; otherwise its last task tells. Shown are the runs under way and the newest
- * one, as in the server's snapshot.
+ * and works while any of its tasks or tools runs, whichever the run; otherwise its last task tells.
+ * Shown are the runs under way and the newest one, as in the server's snapshot.
  */
 export class CrewState {
-  #waiting = new Waiting();
-  /** Tasks by run and id, in the order of their start.
-   * @type {Map<string, {over: boolean, tasks: Map<string, Task>}>} */
+  /** By id, each from its `boot` on. @type {Map<string, RunState>} */
   #runs = new Map();
   /** As told by snapshot and tools, where no run tells.
    * @type {Map<string, AgentState>} */
   #told = new Map();
   names = new AgentNames();
   tools = new ToolCalls();
-  holds = new Holds(); // of the runs under way
   /** Model calls, their totals, and handoffs. */
   model = new ModelState();
 
@@ -90,8 +86,8 @@ export class CrewState {
     this.model.restore(saved.model);
     this.tools.restore(saved.executions);
     this.#told = new Map(Object.entries(saved.reported));
-    this.#runs = runsOf(saved);
-    this.#waiting.restore(saved);
+    const runs = Object.entries(saved.runs);
+    this.#runs = new Map(runs.map(([id, run]) => [id, RunState.restored(run)]));
   }
 
   /**
@@ -102,16 +98,17 @@ export class CrewState {
     this.#byAgent = undefined;
     const { type } = message;
     if (type === "boot" || type === "reset") this.#enter(runId);
-    const run = this.#runs.get(runId);
     if (type === "agent_start") this.names.started(runId, message);
-    if (type === "task_start") run?.tasks.set(message.task_id, { ...message, status: "running" });
-    if (type === "task_end") {
-      const task = run?.tasks.get(message.task_id);
-      if (task) task.status = message.status;
-    }
-    if (type === "done" && run) run.over = true;
-    this.#waiting.apply(runId, message);
-    this.holds.apply(runId, message);
+    this.#runs.get(runId)?.apply(message);
+  }
+
+  /**
+   * What holds the run up.
+   * @param {string} runId
+   * @returns {Hold}
+   */
+  holdOf(runId) {
+    return this.#runs.get(runId)?.hold ?? "";
   }
 
   /**
@@ -119,7 +116,7 @@ export class CrewState {
    * @returns {AgentState}
    */
   stateOf(agent) {
-    if (this.#waiting.has(agent)) return "waiting";
+    if (this.#waits(agent)) return "waiting";
     if (this.callsOf(agent).length) return "thinking";
     if (this.#of(agent).some(({ status }) => status === "running")) return "working";
     const task = this.taskOf(agent);
@@ -137,7 +134,7 @@ export class CrewState {
     if (!this.#runs.size) return this.stateOf(agent);
     const own = this.#tasksOf(agent).filter(({ task_id }) => ids.includes(task_id));
     const task = own.find(({ status }) => status === "running") ?? own.at(-1);
-    if (task?.status === "running" && this.#waiting.has(agent)) return "waiting";
+    if (task?.status === "running" && this.#waits(agent)) return "waiting";
     if (task?.status === "running" && this.callsOf(agent).length) return "thinking";
     return task ? (STATE_OF_TASK.get(task.status) ?? "idle") : "idle";
   }
@@ -200,8 +197,7 @@ export class CrewState {
   }
 
   #forgetRuns() {
-    for (const [id, { over }] of this.#runs) if (over) this.#runs.delete(id);
-    this.#waiting.keep(this.#runs.keys());
+    for (const [id, { isOver }] of this.#runs) if (isOver) this.#runs.delete(id);
   }
 
   /** @param {string} runId */
@@ -213,7 +209,7 @@ export class CrewState {
   #enter(runId) {
     this.#forgetEnded(runId);
     this.names.enter(runId);
-    this.#runs.set(runId, { over: false, tasks: new Map() });
+    this.#runs.set(runId, new RunState());
   }
 
   /**
@@ -230,6 +226,11 @@ export class CrewState {
     this.names.keep((id) => this.#runs.has(id));
   }
 
+  /** Whether a tool call of the agent waits for approval. @param {string} agent */
+  #waits(agent) {
+    return [...this.#runs.values()].some((run) => run.waits(agent));
+  }
+
   /** @param {string} agent */
   #tasksOf(agent) {
     return this.#index.get(agent)?.tasks ?? [];
@@ -242,8 +243,15 @@ export class CrewState {
 
   get #index() {
     if (this.#byAgent) return this.#byAgent;
-    const tasks = [...this.#runs.values()].flatMap((run) => [...run.tasks.values()]);
+    const tasks = [...this.#runs.values()].flatMap(startedTasks);
     this.#byAgent = byAgent(tasks, this.tools.all, [...this.model.calls.values()]);
     return this.#byAgent;
   }
+}
+
+/** @param {RunState} run @returns {Task[]} */
+function startedTasks({ tasks }) {
+  return [...tasks.values()].flatMap(({ task_id, agent_id, name = "", status, started_at }) =>
+    started_at ? [{ task_id, agent_id, name, status, timestamp: started_at }] : [],
+  );
 }

@@ -1,6 +1,7 @@
 /** The state of one run, according to the events of its stream. No DOM. */
 
 /** @import {RunEvent, RunMessage} from "../frames.js"; */
+/** @import {SavedRun} from "./saved_state.js"; */
 
 /**
  * @typedef {object} RunAgent
@@ -38,8 +39,12 @@
  * @property {number} used
  * @property {string} [since]
  * @property {string} [action]
+ *
+ * What holds a run up: a pause, or tool calls that wait for approval.
+ * @typedef {"" | "paused" | "paused by budget" | "waiting"} Hold
  */
 
+const THE_BUDGET = "the budget"; // as the server names it in `by`
 const IDENTITY = ["name", "role", "parent_agent_id"];
 const CONTROL = ["action", "by", "text"];
 const APPROVAL = ["approval_id", "agent_id", "tool", "expires_at"]; // the parameters may be large
@@ -71,6 +76,31 @@ export class RunState {
   approvals = new Map();
   /** By id. @type {Map<string, RunBudget>} */
   budgets = new Map();
+
+  /** A state that the server has computed. @param {SavedRun} saved */
+  static restored(saved) {
+    const { agents, tasks, controls, approvals, budgets } = saved;
+    const byId = Object.entries({ agents, tasks, controls, approvals, budgets }).map(
+      ([name, items]) => [name, new Map(Object.entries(items ?? {}))],
+    );
+    return Object.assign(new RunState(), saved, Object.fromEntries(byId));
+  }
+
+  get isOver() {
+    return this.status !== "queued" && this.status !== "running";
+  }
+
+  /** @returns {Hold} */
+  get hold() {
+    if (this.isOver) return "";
+    if (this.paused) return this.#pausedBy === THE_BUDGET ? "paused by budget" : "paused";
+    return this.approvals.size ? "waiting" : "";
+  }
+
+  /** Whether a tool call of the agent waits for approval. @param {string} agent */
+  waits(agent) {
+    return [...this.approvals.values()].some(({ agent_id }) => agent_id === agent);
+  }
 
   /** @param {RunMessage} message */
   apply(message) {
@@ -140,6 +170,14 @@ export class RunState {
         this.paused = false;
         break;
     }
+  }
+
+  /** Who has asked for the pause that is in effect. */
+  get #pausedBy() {
+    const pauses = [...this.controls.values()].filter(
+      ({ action, status }) => action === "pause" && status === "applied",
+    );
+    return pauses.at(-1)?.by;
   }
 
   // Who is named here may be unknown: the first events of the stream may have been pruned.
