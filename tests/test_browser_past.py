@@ -1,24 +1,15 @@
 """The run page at a moment of the past in a real browser."""
 
 import pytest
-from django.utils import timezone
 from playwright.sync_api import expect
 
-from realtime.replay.merging import stamp
-from tests.test_browser_replay import steps_of
+from tests.test_browser_replay import failed_run
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def test_without_scripts_the_address_shows_the_moment(chromium, web, acme):
-    run = acme.start_run()
-    steps = steps_of(run)
-    for _ in range(2):
-        next(steps)
-    moment = stamp(timezone.now())
-    for _ in steps:
-        pass
-    run.finish("failed", reason="task_failed")
+    run, moment = failed_run(acme, changes=2)
     run.share(True)
     context = chromium.new_context(java_script_enabled=False, base_url=web.origin)
     page = context.new_page()

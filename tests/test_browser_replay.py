@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
+from conftest import Tenant
 from realtime.replay.merging import stamp
 from runs.models import Run, TaskExecution, ToolExecution
 from tests.live import eventually
@@ -42,6 +43,19 @@ def steps_of(run: Run):
         yield
         task.finish("succeeded" if number == 0 else "failed", message="No." if number else "")
         yield
+
+
+def failed_run(acme: Tenant, *, changes: int = 0) -> tuple[Run, str]:
+    """A run that has failed, and the moment after so many of its changes."""
+    run = acme.start_run()
+    steps = steps_of(run)
+    for _ in range(changes):
+        next(steps)
+    moment = stamp(timezone.now())
+    for _ in steps:
+        pass
+    run.finish("failed", reason="task_failed")
+    return run, moment
 
 
 def shown_live(page, script: str, run: Run) -> list[tuple[str, object]]:
@@ -103,10 +117,7 @@ def test_a_live_run_is_looked_back_at_while_it_goes_on(signed_in, acme, worker_a
 
 
 def test_jumps_to_an_error_plays_and_copies_the_address(signed_in, acme):
-    run = acme.start_run()
-    for _ in steps_of(run):
-        pass
-    run.finish("failed", reason="task_failed")
+    failed_run(acme)
     signed_in.context.grant_permissions(["clipboard-read", "clipboard-write"])
     signed_in.goto(acme.crew.get_absolute_url())
     signed_in.get_by_role("button", name="Next error").click()

@@ -3,16 +3,15 @@
 import re
 
 import pytest
-from django.utils import timezone
 from playwright.sync_api import expect
 
 from realtime.log import pruning
-from realtime.replay.merging import parsed, stamp
+from realtime.replay.merging import parsed
 from realtime.tests.pages.scene import reported
 from realtime.tests.replay import stories
 from tests.live import eventually
 from tests.test_browser_crew import mark, signed_in
-from tests.test_browser_replay import steps_of
+from tests.test_browser_replay import failed_run, steps_of
 
 __all__ = ["signed_in"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -29,14 +28,6 @@ UNREACHABLE = """() => {
 }"""
 
 
-def ended_run(acme):
-    run = acme.start_run()
-    for _ in steps_of(run):
-        pass
-    run.finish("failed", reason="task_failed")
-    return run
-
-
 def slider(page):
     return page.get_by_label("Moment of the run")
 
@@ -46,7 +37,7 @@ def shown(page):
 
 
 def test_keys_lead_from_the_first_moment_to_the_last(signed_in, acme):
-    run = ended_run(acme)
+    run, _ = failed_run(acme)
     signed_in.goto(run.get_absolute_url())
     expect(signed_in.locator("[data-replay=time]")).to_have_text("End")
     slider(signed_in).press("Home")
@@ -125,14 +116,7 @@ def test_a_run_that_ends_while_it_is_read_has_the_scale_of_the_whole(signed_in, 
 
 
 def test_a_pruned_run_says_from_where_it_is_known(signed_in, acme):
-    run = acme.start_run()
-    steps = steps_of(run)
-    for _ in range(3):
-        next(steps)
-    middle = stamp(timezone.now())
-    for _ in steps:
-        pass
-    run.finish("failed", reason="task_failed")
+    run, middle = failed_run(acme, changes=3)
     pruning.prune(older_than=parsed(middle))
     signed_in.goto(run.get_absolute_url())
     note = signed_in.locator("[data-replay=note]")

@@ -1,10 +1,13 @@
 """Readers of ``/agui/runs/{id}`` for tests."""
 
 from contextlib import contextmanager
+from uuid import uuid4
 
 import httpx
+from django.utils import timezone
 
 from realtime.tests.sockets.event_source import Reader
+from runs.models import ModelCall
 from tests.live import UNTIL_S
 
 
@@ -24,6 +27,17 @@ def posting(web, run, token, **body):
 def post(web, run, token, **options) -> httpx.Response:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     return httpx.post(f"{web.origin}{path_of(run)}", headers=headers, timeout=UNTIL_S, **options)
+
+
+def answered(run, *pieces: str) -> None:
+    """A model call of the run, whose text comes in these pieces and is stored."""
+    run.crew.organization.keeps_model_text = True
+    run.crew.organization.save()
+    about = {"agent_id": "orion", "provider": "openai", "model": "m", "at": timezone.now()}
+    call = ModelCall.objects.start(run=run, id=uuid4(), **about)
+    for piece in pieces:
+        call.answer(piece)
+    call.end("success")
 
 
 def kinds(messages: list) -> list[str]:

@@ -5,7 +5,6 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from django.utils import timezone
 from rest_framework_simplejwt.tokens import AccessToken
 
 from crews.models import Membership
@@ -13,11 +12,11 @@ from realtime.log import streams
 from realtime.models import Event, Stream
 from realtime.sockets.agui import BODY_BYTES
 from realtime.tests.agui import responses
-from realtime.tests.sockets.agui import kinds, path_of, post, posting
+from realtime.tests.sockets.agui import answered, kinds, path_of, post, posting
 from realtime.tests.sockets.event_source import reading, refusal
 from realtime.tests.sockets.helpers import browser_of, finish, work
 from realtime.tests.sockets.test_refusals import MISSING
-from runs.models import ModelCall, TaskExecution, ToolExecution
+from runs.models import TaskExecution, ToolExecution
 from tests.live import UNTIL_S, Web
 
 LARGE = 300  # reports of 20 KB
@@ -182,12 +181,7 @@ def test_a_reader_that_stops_reading_misses_nothing(web, acme, run):
 
 def test_a_shared_run_is_read_by_everybody_without_the_texts_of_models(web, acme, run):
     run.share(True)
-    acme.organization.keeps_model_text = True
-    acme.organization.save()
-    about = {"agent_id": "orion", "provider": "openai", "model": "m", "at": timezone.now()}
-    call = ModelCall.objects.start(run=run, id=uuid4(), **about)
-    call.answer("Hello")
-    call.end("success")
+    answered(run, "Hello")
     finish(run)
     with reading(web, path_of(run), acme.viewer) as reader:
         assert "Hello" in json.dumps([message.data for message in reader.rest()])

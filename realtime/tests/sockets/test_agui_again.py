@@ -1,26 +1,16 @@
 """A client of AG-UI that asks for the same run twice."""
 
-from uuid import uuid4
-
 import pytest
-from django.utils import timezone
 
 from realtime.tests.agui import responses
-from realtime.tests.sockets.agui import path_of
+from realtime.tests.sockets.agui import answered, path_of
 from realtime.tests.sockets.helpers import finish
-from runs.models import ModelCall
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_a_client_that_asks_again_has_the_run_once(web, acme, run):
-    acme.organization.keeps_model_text = True
-    acme.organization.save()
-    about = {"agent_id": "orion", "provider": "openai", "model": "m", "at": timezone.now()}
-    call = ModelCall.objects.start(run=run, id=uuid4(), **about)
-    call.answer("Hello ")
-    call.answer("there")
-    call.end("success")
+    answered(run, "Hello ", "there")
     finish(run)
     asked = {"url": f"{web.origin}{path_of(run)}", "token": acme.issue_key("watch")[1]}
     first, second = responses.read(**asked, again=True)
