@@ -139,11 +139,12 @@ class Feed:
         self.head = entry.seq
         behind: list[Follows] = []
         written = 0
-        for encoding, writes in self.up_to_date.items():
+        # Copies: a follower may stop while an event is written to it.
+        for encoding, writes in tuple(self.up_to_date.items()):
             if follows:
                 frame = frames[encoding]
                 # This runs for every event and socket, so it does nothing but the write.
-                full = [follower for follower, write in writes.items() if not write(frame)]
+                full = [follower for follower, write in writes.copy().items() if not write(frame)]
             else:
                 full = list(writes)
             written += len(writes) - len(full)
@@ -152,8 +153,8 @@ class Feed:
         for follower in behind:
             follower.fall_behind(before)
         if entry.type == log.LAST_TYPE:
-            for writes in self.up_to_date.values():
-                for follower in writes:
+            for writes in tuple(self.up_to_date.values()):
+                for follower in tuple(writes):
                     follower.on_last()
 
     async def _fill(self) -> None:
