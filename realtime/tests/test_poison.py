@@ -160,7 +160,6 @@ def subscription(redis_server: redis.Redis, acme: Tenant) -> Iterator[redis.clie
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("patient_redis")
 def test_the_same_text_is_in_the_log_on_redis_and_on_the_socket(web: Web, acme, subscription):
     stream = streams.graph(acme.crew.pk)
     sent: list[log.Entry] = []

@@ -80,6 +80,7 @@ def through(monkeypatch) -> Callable[[str], None]:
     """Publishes through a Redis at that URL from now on."""
 
     def go(url: str) -> None:
+        monkeypatch.setattr("realtime.log.quick_redis.TIMEOUT_S", TIMEOUT_S)
         quick = QuickRedis(url)
         monkeypatch.setattr("realtime.log.publish.quick_redis", lambda: quick)
 

@@ -116,7 +116,6 @@ def test_mission_tells_busy_and_available_again(run):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("patient_redis")
 def test_what_is_published_has_been_committed(run, redis_server):
     with redis_server.pubsub() as pubsub:
         pubsub.subscribe(f"run:{run.pk}")

@@ -73,7 +73,6 @@ def test_a_refusal_is_a_handshake_first(web, run):
         assert response.headers["Sec-WebSocket-Protocol"] == "token"
 
 
-@pytest.mark.usefixtures("patient_redis")
 def test_redis_carries_exactly_the_text_of_the_socket(web, acme, run, redis_server):
     with (
         redis_server.pubsub() as pubsub,
