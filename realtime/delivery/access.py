@@ -55,6 +55,9 @@ class Watcher(Protocol):
     def expired(self) -> None:
         """Called when its token has expired and was not replaced in time."""
 
+    def failed(self, error: BaseException) -> None:
+        """Called with what `access_checked` has raised: the socket must not stay open unchecked."""
+
     def access_checked(self, grant: Grant, run: WatchedRun | None, *, signed_out: bool) -> None:
         """Called after each check with the ``grant`` of its user or API key.
 
@@ -99,11 +102,13 @@ class AccessCheck:
     async def _run(self) -> None:
         while self._watchers:
             await asyncio.sleep(RECHECK_S)
-            self._close_expired()
             try:
+                self._close_expired()
                 await self._check()
             except DatabaseError as error:
                 logger.warning("Access could not be checked (%s)", error)
+            except Exception:  # without checks, nobody's access could be taken away
+                logger.exception("Access could not be checked; trying again")
 
     def _close_expired(self) -> None:
         latest = time.time() - settings.REALTIME_TOKEN_GRACE_S
@@ -122,12 +127,16 @@ class AccessCheck:
         }
         active_sessions = state.sessions | {None}
         for watcher in watchers:
-            if watcher in self._watchers:
+            if watcher not in self._watchers:
+                continue
+            try:
                 watcher.access_checked(
                     self._granted.get(watcher.principal, NOTHING),
                     state.runs.get(watcher.run_id),
                     signed_out=watcher.session_key not in active_sessions,
                 )
+            except Exception as error:  # the others are checked
+                watcher.failed(error)
 
 
 def _read_access(asked: set[tuple[Principal, UUID | None, str | None]]) -> AccessState:

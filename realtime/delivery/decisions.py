@@ -79,6 +79,10 @@ class Decisions:
                 logger.warning("The approvals could not be read (%s); trying again", error)
                 await asyncio.sleep(LOOK_S)
                 continue
+            except Exception:  # else all calls of this process would wait for ever
+                logger.exception("The approvals could not be read; trying again")
+                await asyncio.sleep(LOOK_S)
+                continue
             renewed = clock() if renews else renewed
             for id, approval in found.items():
                 if (decided := self._waiting.get(id)) and not decided.done():

@@ -1,10 +1,13 @@
 """The heartbeats of a process's sockets, from one timer."""
 
 import asyncio
+import logging
 from collections import OrderedDict
 from typing import Protocol
 
 from django.conf import settings
+
+logger = logging.getLogger(__name__)
 
 
 class Beating(Protocol):
@@ -49,5 +52,8 @@ class Heartbeat:
         while self._due and self._due[socket := next(iter(self._due))] <= now:
             self._due[socket] = self._next()
             self._due.move_to_end(socket)
-            socket.beat()
+            try:
+                socket.beat()
+            except Exception:  # the other sockets get theirs
+                logger.exception("A heartbeat could not be sent")
         self._wait()

@@ -92,4 +92,7 @@ class Hub:
             except DatabaseError as error:
                 metrics.SWEEP_FAILURES.inc()
                 logger.warning("The log could not be swept (%s)", error)
+            except Exception:  # without sweeps, events that Redis lost would never come
+                metrics.SWEEP_FAILURES.inc()
+                logger.exception("The log could not be swept; trying again")
             metrics.tally.hand_on()
