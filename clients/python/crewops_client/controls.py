@@ -68,9 +68,11 @@ class Controls:
         if self.paused:
             self._begin_to_wait()
             try:
-                self._go.wait()
-            finally:
-                self._waiting -= 1
+                while not self._may_leave():
+                    self._go.wait()
+            except BaseException:
+                self._leave()
+                raise
         if self._run.stop_requested:
             raise Cancelled("The run was cancelled on the server.")
 
@@ -78,10 +80,11 @@ class Controls:
         if self.paused:
             self._begin_to_wait()
             try:
-                while self.paused:
+                while not self._may_leave():
                     await asyncio.sleep(POLL_S)
-            finally:
-                self._waiting -= 1
+            except BaseException:
+                self._leave()
+                raise
         if self._run.stop_requested:
             raise Cancelled("The run was cancelled on the server.")
 
@@ -119,6 +122,21 @@ class Controls:
         if pause:
             self._answer(pause)
 
+    def _may_leave(self) -> bool:
+        """Whether the run goes on; then the caller is no longer counted as waiting.
+
+        A pause that comes before this is applied: the caller waits on.
+        """
+        with self._lock:
+            if self.paused:
+                return False
+            self._waiting -= 1
+            return True
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._waiting -= 1
+
     def _requested(self, event: dict[str, Any]) -> None:
         id, action = event["control_id"], event["action"]
         if id in self._seen:
@@ -129,7 +147,7 @@ class Controls:
             with self._lock:
                 waits = self._waiting > 0
                 self._pause = "" if waits else id
-            self._go.clear()
+                self._go.clear()
             if waits:
                 self._answer(id)
         elif action == "resume":

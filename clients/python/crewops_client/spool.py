@@ -58,12 +58,17 @@ class Spool:
         self.size += len(data)
 
     def read(self, events: int, size: int) -> list[bytes]:
-        """The next lines, which stay until `remove`; empty when there are none."""
+        """The next lines, which stay until `remove`; empty when there are none.
+
+        At most `events` lines of `size` bytes together, but always a whole line.
+        """
         while self._segments:
             path = self._segments[0]
             with open(path, "rb") as file:
                 file.seek(self._offset)
                 data = file.read(size)
+                if b"\n" not in data:
+                    data += file.readline()  # one line is longer than `size`
             lines = data.splitlines(keepends=True)
             if lines and not lines[-1].endswith(b"\n"):
                 lines.pop()  # cut by the end of what was read, or its process was killed in it

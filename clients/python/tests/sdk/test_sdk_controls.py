@@ -164,6 +164,18 @@ def test_a_second_pause_is_applied_where_the_program_still_waits(run, ask, serve
     thread.end()
 
 
+def test_a_pause_at_once_after_a_resume_keeps_the_program_waiting(run, ask, server):
+    ask("pause")
+    thread = Thread(run.checkpoint)
+    server.wait_for("control_applied")
+    ask("resume")
+    second = ask("pause")
+    server.wait(lambda: answers(server, second)[-1:] == [("applied", "applied")])
+    assert thread.waits
+    ask("resume")
+    thread.end()
+
+
 def test_a_cancel_ends_what_waits_and_all_that_would_begin(run, ask, server):
     ask("pause")
     thread = Thread(run.checkpoint)

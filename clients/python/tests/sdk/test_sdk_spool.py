@@ -201,6 +201,22 @@ def test_segments_are_removed_as_they_are_sent(tmp_path: Path, monkeypatch):
     assert queue.read(7, 1000) == [b"again\n"]
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_a_line_longer_than_what_is_read_at_once_is_read_whole(tmp_path: Path, own: bool):
+    """After answers 413 less is read at once than one event may have."""
+    queue = spool.create(tmp_path, 100_000)
+    lines = [b"1\n", b"2" * 30_000 + b"\n", b"3\n", b"4" * 40_000 + b"\n"]
+    queue.append(lines)
+    if not own:
+        queue.close()
+        (queue,) = spool.left_behind(tmp_path)
+    read = []
+    while batch := queue.read(900, 16 * 1024):
+        queue.remove(batch)
+        read += batch
+    assert read == lines
+
+
 def test_another_key_never_gets_it(make: Make, tmp_path: Path):
     settings = make().settings
     one = spool.base_directory(settings)

@@ -27,7 +27,8 @@ function differs(field) {
     );
     return field.selectedIndex !== sent;
   }
-  if (field instanceof HTMLInputElement)
-    return field.value !== field.defaultValue || field.checked !== field.defaultChecked;
-  return field instanceof HTMLTextAreaElement && field.value !== field.defaultValue;
+  if (field instanceof HTMLInputElement && ["checkbox", "radio"].includes(field.type))
+    return field.checked !== field.defaultChecked; // nobody types a value
+  const isText = field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement;
+  return isText && field.value !== field.defaultValue;
 }
