@@ -1,27 +1,46 @@
-"""Every route, method and socket, asked with each kind of API key: the answers are those of the
-matrix.
+"""Every route and method, asked with each kind of API key: the answers are those of the matrix.
+
+The records are made once for all tests here. For the sockets see `test_socket_access_of_keys`.
 """
 
+from collections.abc import Iterator
+from copy import deepcopy
+
 import pytest
+from django.db import transaction
 from rest_framework.test import APIClient
 
-from realtime.tests.sockets.event_source import reading
-from tests.access_matrix import EVENT_STREAMS_OF_KEYS, HTTP_OF_KEYS, KEYS, SOCKETS_OF_KEYS
-from tests.live import Web
-from tests.test_access import MATRIX, World, answer, rows, socket_path
+from conftest import Tenant, make_tenant
+from runs.models import Worker
+from tests.access_matrix import HTTP_OF_KEYS, KEYS
+from tests.test_access import MATRIX, World, answer, rows
 
 OF_KEYS = rows(HTTP_OF_KEYS, keys=2, people=KEYS)
 API = {key for key in MATRIX if key[0].startswith(("api/", "v1/"))}
 
 
-@pytest.fixture
-def world(acme, worker_alive) -> World:
-    return World(acme)
+@pytest.fixture(scope="module")
+def made(django_db_setup, django_db_blocker) -> Iterator[tuple[World, dict[str, str]]]:
+    """The world, and the texts of the keys, in a transaction that is never committed."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        acme, globex = make_tenant("acme"), make_tenant("globex")
+        Worker.objects.beat("w", tier="namespaces")
+        yield World(acme), texts_of_keys(acme, globex)
+        transaction.set_rollback(True)
 
 
 @pytest.fixture
-def text_of(acme, globex) -> dict[str, str]:
-    """The texts of the keys."""
+def world(made, worker_alive) -> World:
+    return deepcopy(made[0])
+
+
+@pytest.fixture
+def text_of(made) -> dict[str, str]:
+    return made[1]
+
+
+def texts_of_keys(acme: Tenant, globex: Tenant) -> dict[str, str]:
+    """The texts of a key of each kind."""
     texts = {scope: acme.issue_key(scope)[1] for scope in ("report", "watch", "operate")}
     texts["foreign"] = globex.issue_key("report", "watch", "operate")[1]
     key, texts["revoked"] = acme.issue_key("report", "watch", "operate")
@@ -55,17 +74,3 @@ def test_pages_take_no_keys(world, text_of, kind):
         if not route.startswith(("api/", "v1/")):
             response = client_of(text_of[kind]).generic(method, world.path(route))
             assert answer(response) == answers["anonymous"], (route, method)
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("kind", KEYS)
-def test_sockets_answer_a_key_as_the_matrix_says(web: Web, world, text_of, kind):
-    for (route, _), answers in rows(SOCKETS_OF_KEYS, keys=1, people=KEYS).items():
-        with web.socket(socket_path(world, route), token=text_of[kind]) as socket:
-            if answers[kind] == "open":
-                assert socket.frame()["type"] == "hello", route
-            else:
-                assert socket.close_code() == int(answers[kind]), route
-    for (route, _), answers in rows(EVENT_STREAMS_OF_KEYS, keys=1, people=KEYS).items():
-        with reading(web, socket_path(world, route), token=text_of[kind]) as reader:
-            assert reader.response.status_code == int(answers[kind]), route

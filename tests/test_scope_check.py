@@ -1,31 +1,26 @@
 """Whoever forgets to ask whose rows they are gets an error where somebody is being answered, and no
-rows.
+rows. For a socket see `test_scope_check_of_sockets`.
 """
 
 import uuid
+from collections.abc import Iterator
+from copy import deepcopy
 
 import pytest
-from channels.layers import get_channel_layer
-from channels.testing import WebsocketCommunicator
 from django.apps import apps
 from django.contrib.auth.models import User
-from django.db import models
+from django.db import models, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
 from django.utils import timezone
 from rest_framework.test import APIClient
 from rest_framework.views import APIView
-from rest_framework_simplejwt.tokens import AccessToken
 
 from conftest import Tenant, make_tenant
 from crews.models import AuditEntry, Crew, Organization
 from crews.scoping import ScopedQuerySet, UnscopedQuery, enforcing_scope
-from realtime.close_codes import CloseCode
-from realtime.delivery.access import Grant, WatchedRun
 from realtime.models import MetricSample
-from realtime.sockets.consumer import Admission
-from realtime.sockets.run import RunConsumer
 from runs.models import Approval, ModelCall, ReportedRun, Run, TaskExecution, ToolExecution
 from runs.reporting.calls import take
 from runs.reporting.converting import event_of
@@ -51,47 +46,59 @@ READS = {
 }
 
 
+@pytest.fixture(scope="module")
+def made(django_db_setup, django_db_blocker) -> Iterator[tuple[Tenant, Tenant]]:
+    """The two organizations, in a transaction that is never committed."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield filled("acme"), filled("globex")
+        transaction.set_rollback(True)
+
+
 @pytest.fixture
-def two(acme: Tenant, globex: Tenant) -> tuple[Tenant, Tenant]:
-    """Organizations with a row of every model."""
-    for tenant in (acme, globex):
-        tenant.keep_secret()
-        key, _ = tenant.issue_key("report")
-        about = {"agent_id": "orion", "call_id": "c", "provider": "p", "model": "m"}
-        events = [
-            {"type": "boot", "crew": tenant.crew.slug},
-            {"type": "agent_start", "agent_id": "orion"},
-            {"type": "llm_start", **about},
-            {"type": "handoff", "from_agent_id": "orion", "to_agent_id": "vega"},
-        ]
-        items = [
-            Item(number, None, event_of(event | {"run": "r", "id": f"{number}"}), None)
-            for number, event in enumerate(events)
-        ]
-        assert take(key, items, timezone.now()).accepted == len(events)
-        reported = ReportedRun.objects.get(organization=tenant.organization)
-        trace = reported.traces.create(organization=tenant.organization, trace_id="a" * 32)
-        trace.spans.create(span_id="b" * 16, received_at=timezone.now(), node={})
-        tenant.notify().tries.create(number=1, duration_s=0.1)
-        run = tenant.start_run()
-        task = TaskExecution.objects.start(run=run, task=run.plan["tasks"][0])
-        tool = ToolExecution.objects.start(task_execution=task, tool="script", params={})
-        tool.report(output="some output")
-        call = {"agent_id": "orion", "at": timezone.now()}
-        ModelCall.objects.start(run=run, id=uuid.uuid4(), **call).keep("input", "some text")
-        tenant.crew.approval_rules.create(organization=tenant.organization)
-        schedule = Schedule.objects.create(crew=tenant.crew, expression="@daily")
-        schedule.fires.create(due_at=timezone.now(), outcome="skipped")
-        asked = {"agent_id": "orion", "tool": "script", "params": {}, "expires_after_s": 3600}
-        Approval.objects.request(id=uuid.uuid4(), run=run, **asked)
-        run.cancel()
-        about = {"period": "run", "measure": "usd", "level": "warning", "limit": 5, "used": 4}
-        run.budget_alerts.create(since=run.created_at, **about)
-        about = {"at": timezone.now(), "seconds": 10, "figures": {}}
-        MetricSample.objects.create(organization=tenant.organization, **about)
-        end_tool(tenant, "some output")
-        index()
-    return acme, globex
+def two(made, db) -> tuple[Tenant, Tenant]:
+    return deepcopy(made)
+
+
+def filled(slug: str) -> Tenant:
+    """An organization with a row of every model."""
+    tenant = make_tenant(slug)
+    tenant.keep_secret()
+    key, _ = tenant.issue_key("report")
+    about = {"agent_id": "orion", "call_id": "c", "provider": "p", "model": "m"}
+    events = [
+        {"type": "boot", "crew": tenant.crew.slug},
+        {"type": "agent_start", "agent_id": "orion"},
+        {"type": "llm_start", **about},
+        {"type": "handoff", "from_agent_id": "orion", "to_agent_id": "vega"},
+    ]
+    items = [
+        Item(number, None, event_of(event | {"run": "r", "id": f"{number}"}), None)
+        for number, event in enumerate(events)
+    ]
+    assert take(key, items, timezone.now()).accepted == len(events)
+    reported = ReportedRun.objects.get(organization=tenant.organization)
+    trace = reported.traces.create(organization=tenant.organization, trace_id="a" * 32)
+    trace.spans.create(span_id="b" * 16, received_at=timezone.now(), node={})
+    tenant.notify().tries.create(number=1, duration_s=0.1)
+    run = tenant.start_run()
+    task = TaskExecution.objects.start(run=run, task=run.plan["tasks"][0])
+    tool = ToolExecution.objects.start(task_execution=task, tool="script", params={})
+    tool.report(output="some output")
+    call = {"agent_id": "orion", "at": timezone.now()}
+    ModelCall.objects.start(run=run, id=uuid.uuid4(), **call).keep("input", "some text")
+    tenant.crew.approval_rules.create(organization=tenant.organization)
+    schedule = Schedule.objects.create(crew=tenant.crew, expression="@daily")
+    schedule.fires.create(due_at=timezone.now(), outcome="skipped")
+    asked = {"agent_id": "orion", "tool": "script", "params": {}, "expires_after_s": 3600}
+    Approval.objects.request(id=uuid.uuid4(), run=run, **asked)
+    run.cancel()
+    about = {"period": "run", "measure": "usd", "level": "warning", "limit": 5, "used": 4}
+    run.budget_alerts.create(since=run.created_at, **about)
+    about = {"at": timezone.now(), "seconds": 10, "figures": {}}
+    MetricSample.objects.create(organization=tenant.organization, **about)
+    end_tool(tenant, "some output")
+    index()
+    return tenant
 
 
 def leads_to_an_organization(model: type[models.Model]) -> bool:
@@ -177,33 +184,3 @@ def test_a_view_that_forgets_shows_nothing(two, settings, address, forgot):
     response = client.get(address)
     assert response.status_code == (500 if forgot else 200)
     assert (globex.crew.name in response.content.decode()) == (not forgot)
-
-
-class Careless(RunConsumer):
-    """Looks its run up by itself, and not in what its user may see."""
-
-    def admit(self, grant: Grant, run: WatchedRun | None) -> Admission:
-        Run.objects.get()
-        return super().admit(grant, run)
-
-
-@pytest.fixture
-def stage(transactional_db) -> tuple[Tenant, Run]:
-    tenant = make_tenant("acme")
-    return tenant, tenant.start_run()
-
-
-@pytest.mark.parametrize("consumer", [Careless, RunConsumer])
-async def test_a_socket_that_reads_rows_itself_is_closed(stage, consumer):
-    acme, run = stage
-    token = str(AccessToken.for_user(acme.viewer))
-    socket = WebsocketCommunicator(consumer.as_asgi(), "/ws", subprotocols=["token", token])
-    socket.scope["url_route"] = {"args": (), "kwargs": {"run_id": str(run.pk)}}
-    assert (await socket.connect(timeout=30))[0]
-    answer = await socket.receive_output(timeout=30)
-    if consumer is Careless:
-        assert (answer["type"], answer["code"]) == ("websocket.close", CloseCode.SERVER_ERROR)
-    else:
-        assert '"hello"' in answer["text"]
-    await socket.disconnect()
-    await get_channel_layer().flush()

@@ -8,7 +8,8 @@ from tests.guards.shapes import removals
 from tests.guards.trial import PACKAGES, Guard
 
 SOCKETS = "realtime/tests/test_inbound.py realtime/tests/test_message_pack.py realtime/tests/sockets tests/test_logs.py "
-SOCKETS += "tests/security/test_origins.py tests/security/test_rev*.py tests/test_access*.py"
+SOCKETS += "tests/security/test_origins.py tests/security/test_rev*.py tests/test_access*.py "
+SOCKETS += "tests/test_socket_access_of_keys.py"
 FLOODS = "tests/security/test_half_open.py tests/security/test_floods.py"
 # By the beginning of a file's path, the longest counts; tests that notice first stand in front.
 TESTS = {
