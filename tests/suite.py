@@ -2,7 +2,8 @@
 
 # The suite runs on PostgreSQL, and the tests that touch the database run on SQLite, too, but for
 # those of these files and directories. They test answers, sockets, pages, logs, processes and
-# limits; what they read and write, the tests that run on both read and write, too.
+# limits; what they read and write, the tests that run on both read and write, too. One tests
+# PostgreSQL alone.
 SAME_ON_BOTH = (
     "crews/tests/test_admin.py",
     "crews/tests/test_admin_editing.py",
@@ -47,6 +48,7 @@ SAME_ON_BOTH = (
     "tests/test_throttling.py",
     "tests/test_tokens.py",
     "tests/test_web_processes.py",
+    "realtime/tests/delivery/test_autoincrement.py",
     "realtime/tests/test_access_parity.py",
     "realtime/tests/test_churn.py",
     "realtime/tests/test_commands.py",
