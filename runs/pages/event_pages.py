@@ -142,19 +142,20 @@ class EventPage:
             name = names.get(task.agent_id, task.agent_id)
             told += of_task(task, name, tools.get(task.pk, []))
         newest = run.controls.order_by("-requested_at", "-pk")
-        self.controls = self._cut(self._newest(run.controls.all(), control_events.TIMES, newest))
+        controls = self._all_or_newest(run.controls.all(), control_events.TIMES, newest)
+        self.controls = self._cut(controls)
         for control in self.controls:
             told += control_events.of_control(control, names_people=self._names_people)
-        for approval in self._cut(self._newest(run.approvals.all(), APPROVAL)):
+        for approval in self._cut(self._all_or_newest(run.approvals.all(), APPROVAL)):
             told += of_approval(approval, names, names_people=self._names_people)
-        alerts = self._cut(self._newest(run.budget_alerts.all(), BUDGET))
+        alerts = self._cut(self._all_or_newest(run.budget_alerts.all(), BUDGET))
         told += map(of_budget_alert, alerts)
         if run.is_reported:
             newest = run.calls.order_by("-started_at", "-pk")
             self.model_calls = self._part(self._newest(run.calls.all(), LLM, newest))
             for call in self.model_calls:
                 told += of_call(call, names)
-            handoffs = self._part(self._newest(run.handoffs.all(), {"handoff": "at"}))
+            handoffs = self._part(self._all_or_newest(run.handoffs.all(), {"handoff": "at"}))
             told += [of_handoff(handoff, names) for handoff in handoffs]
         return told
 
@@ -192,6 +193,13 @@ class EventPage:
         calls = ToolExecution.objects.unscoped().filter(task_execution__in=agent_of)
         rows = self._newest(calls.values_list(*CALL, named=True), TOOL)
         return self._cut(Call(*row, agent_of[row.task_execution]) for row in rows)
+
+    def _all_or_newest(
+        self, rows: QuerySet[Any], kinds: dict[str, str], *also: QuerySet[Any]
+    ) -> list[Any]:
+        """The same as `_newest`, for rows of which a run has few: those are read in one go."""
+        few = list(rows[: EVENTS_AT_ONCE + 1])
+        return few if len(few) <= EVENTS_AT_ONCE else self._newest(rows, kinds, *also)
 
     def _newest(
         self, rows: QuerySet[Any], kinds: dict[str, str], *also: QuerySet[Any]

@@ -8,6 +8,7 @@ The order is that of the events: by time, and at the same time causes before eff
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Self
 
 from django.db.models import Count, Max, Min, Q
@@ -17,8 +18,15 @@ from runs.models import ModelCall, Run, TaskExecution, ToolExecution
 from runs.pages.run_outline import Outline
 from runs.pages.versions import version
 
+ENDINGS = {  # of a task or tool, by its status; with any other status it failed
+    "success": "succeeded",
+    "succeeded": "succeeded",
+    "completed_with_errors": "ended with errors",
+    "cancelled": "was cancelled",
+}
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Entry:
     """One line. ``type`` is the event's type in the protocol, ``id`` the id of its subject."""
 
@@ -33,7 +41,7 @@ class Entry:
     execution: ToolExecution | TaskExecution | ModelCall | None = None
     origin: datetime | None = None  # zero of the clock, if that may come after the entry
 
-    @property
+    @cached_property
     def version(self) -> str:
         shown = (self.type, self.id, self.at, self.status, self.origin)
         return version("event", *shown, self.has_input, self.has_output)
@@ -50,12 +58,30 @@ class Entry:
             return False
         return self.type == "llm_end" or self.execution.ended_at is None
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """The value that the filter uses: run, agent, task, tool, llm, handoff, control, approval,
         budget or error.
         """
         return {"boot": "run", "done": "run"}.get(self.type, self.type.partition("_")[0])
+
+    @property
+    def has_card(self) -> bool:
+        """Whether the subject is a task or a tool, which the page shows elsewhere."""
+        return self.kind in ("task", "tool")
+
+    @cached_property
+    def is_end(self) -> bool:
+        """Whether a task, a tool or a model call has ended, so that its duration is shown."""
+        return self.type in ("task_end", "tool_end", "llm_end")
+
+    @property
+    def deed(self) -> str:
+        """What the task, tool or model call did: "began", "succeeded"; "" for other subjects."""
+        if not self.is_end:
+            return "began" if self.has_card else ""
+        has_answered = self.kind == "llm" and self.status == "success"
+        return "answered" if has_answered else ENDINGS.get(self.status, "failed")
 
     @property
     def is_trouble(self) -> bool:

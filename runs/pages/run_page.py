@@ -65,7 +65,7 @@ class RunPage(RunHistory):
             calls=self.model_calls,
         )
 
-    @property
+    @cached_property
     def events_version(self) -> str:
         return version("events", [entry.version for entry in self.history])
 

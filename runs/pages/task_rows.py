@@ -1,13 +1,14 @@
 """The rows of a run page's list: tasks, with their past and future tool calls."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from runs.models import Approval, TaskExecution, ToolExecution
 from runs.pages import transcript
 from runs.pages.versions import version
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Step:
     """A tool call, or a planned one: then ``execution`` is ``None``."""
 
@@ -35,7 +36,7 @@ class Step:
             return True
         return bool(self.written) and not self.needs_terminal
 
-    @property
+    @cached_property
     def version(self) -> str:
         tool = self.execution
         if tool is None:
@@ -45,7 +46,7 @@ class Step:
         return version("tool", tool.pk, tool.status, reported, tool.ended_at, *has)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TaskRow:
     """A task of the plan and its result."""
 
@@ -60,7 +61,7 @@ class TaskRow:
     step_count: int = 0  # in the plan, or of a reported run: until now
     run_status: str = ""
 
-    @property
+    @cached_property
     def version(self) -> str:
         ended_at = self.execution and self.execution.ended_at
         message = self.execution and self.execution.message

@@ -9,6 +9,7 @@ with the clock.
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from django.utils import timezone
 
@@ -35,7 +36,7 @@ BARS_APART = 40  # in a lane; if there are more, narrow bars that touch are draw
 TOOL_ROWS = 6  # parallel tools get a row each, up to this number
 
 
-@dataclass(slots=True)
+@dataclass
 class Lane:
     """The activity of one agent."""
 
@@ -44,7 +45,7 @@ class Lane:
     role: str
     bars: list[Bar] = field(default_factory=list)
 
-    @property
+    @cached_property
     def version(self) -> str:
         """Changes if the content of the lane changes, except through the clock."""
         bars = [

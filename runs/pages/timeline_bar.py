@@ -39,6 +39,15 @@ class Bar:
         return TASK_HEIGHT if self.kind == "task" else TOOL_HEIGHT
 
     @property
+    def noun(self) -> str:
+        return "Model call" if self.kind == "call" else self.kind.capitalize()
+
+    @property
+    def exit_code(self) -> int | None:
+        """Of a tool that has ended."""
+        return self.record.exit_code if isinstance(self.record, ToolExecution) else None
+
+    @property
     def sign(self) -> str:
         """The mark for the status that does not need colour. Tool statuses use those of tasks."""
         if self.kind == "call" and self.status in ("success", "running"):

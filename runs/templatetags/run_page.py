@@ -26,6 +26,18 @@ def moment_of(at: datetime, run: Run) -> str:
 
 
 @register.filter
+def percentage(share: float) -> str:
+    """Return a position in the timeline for SVG: ``41.023%``."""
+    return f"{share:.3f}%"
+
+
+@register.filter
+def to_second(at: datetime) -> str:
+    """Return a time without its fraction: ``2026-01-31 12:00:00``."""
+    return f"{at:%Y-%m-%d %H:%M:%S}"
+
+
+@register.filter
 def summary(params: dict[str, Any]) -> str:
     """Return the parameters of a tool in one line: ``bash · make report …``."""
     return " · ".join(filter(None, map(_in_short, params.items())))[:SUMMARY_CHARS]

@@ -9,7 +9,7 @@ from conftest import HELLO
 from crews.models import Task
 from runs.models import OutputChunk, Run, TaskExecution, ToolExecution
 from runs.pages import transcript
-from runs.pages.history import entries, requested
+from runs.pages.history import Entry, entries, requested
 from runs.pages.run_page import RunPage
 from runs.pages.timeline import Timeline, clock, room_for, tick_seconds
 
@@ -174,6 +174,23 @@ class TestHistory:
         run = acme.start_run()
         run.finish("failed", reason="worker_lost", message="The worker went away.")
         assert self.history(run) == [("boot", ""), ("error", ""), ("done", "failed")]
+
+    @pytest.mark.parametrize(
+        ("type", "status", "deed"),
+        [
+            ("tool_start", "", "began"),
+            ("tool_end", "success", "succeeded"),
+            ("tool_end", "error", "failed"),
+            ("task_end", "completed_with_errors", "ended with errors"),
+            ("task_end", "cancelled", "was cancelled"),
+            ("llm_start", "", ""),
+            ("llm_end", "success", "answered"),
+            ("llm_end", "error", "failed"),
+            ("agent_end", "succeeded", ""),
+        ],
+    )
+    def test_says_what_a_task_a_tool_or_a_call_did(self, type, status, deed):
+        assert Entry(type, "1", timezone.now(), "pytest", status=status).deed == deed
 
     def test_an_agent_is_done_after_its_last_task_only(self, acme):
         agent = acme.crew.agents.get(slug="orion")
