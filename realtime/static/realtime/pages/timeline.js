@@ -10,6 +10,7 @@ export class Timeline {
   #root;
   #elapsed;
   #zoom = 1;
+  #width = 0; // of the axis, in pixels
   #current = "";
   #shown = "";
 
@@ -26,7 +27,12 @@ export class Timeline {
     root.addEventListener("focusin", ({ target }) => {
       if (target instanceof Element && target.matches(".bar")) this.#rove(target.id);
     });
-    new ResizeObserver(() => this.layout()).observe(this.#section); // which calls it once at first
+    // Measuring it at each update would lay out the page between two changes of it.
+    const resized = new ResizeObserver(([{ contentRect }]) => {
+      this.#width = contentRect.width;
+      this.layout();
+    });
+    resized.observe(this.#grid); // which calls it once at first
   }
 
   get isGrowing() {
@@ -50,8 +56,7 @@ export class Timeline {
     if (!this.#section) return; // The page was withdrawn.
     const { share, span } = this.#axis;
     this.#shown = `${share} ${span}`;
-    const grid = this.#root.querySelector("#timeline-grid");
-    const width = grid?.getBoundingClientRect().width ?? 0;
+    const width = this.#width;
     if (!width) return;
     const now = this.#now;
     for (const chart of this.#root.querySelectorAll(".lane-chart")) {
@@ -65,6 +70,10 @@ export class Timeline {
 
   get #section() {
     return /** @type {HTMLElement} */ (this.#root.querySelector("#timeline"));
+  }
+
+  get #grid() {
+    return /** @type {Element} */ (this.#root.querySelector("#timeline-grid"));
   }
 
   /** In seconds after the run's start. */
@@ -118,7 +127,6 @@ export class Timeline {
     // Above the part that the server renews.
     this.#root.style.setProperty("--zoom", String(zoom));
     scroll.scrollLeft = middle * scroll.scrollWidth - scroll.clientWidth / 2;
-    this.layout();
   }
 
   /** The bars are one stop of the tab key; the arrow keys move between them. @param {KeyboardEvent} event */
