@@ -88,6 +88,9 @@ def crew(request: HttpRequest, pk: UUID) -> HttpResponse:
         worker_alive=worker_alive,
         budget_used_up=budget_used_up,
     )
+    # Nothing is planned in it: a program decides what its runs do.
+    is_reported = not page.tasks and any(run.is_reported for run in runs[:1])
+    may_start_demo = crew.may_operate and is_offered_for(crew)
     context = {
         "crew": crew,
         "page": page,
@@ -97,10 +100,10 @@ def crew(request: HttpRequest, pk: UUID) -> HttpResponse:
         "budget": budget_rows.of_day(day),
         "budget_used_up": budget_used_up,
         "has_same_shape": request.headers.get("X-Fragment") == page.shape,
-        # Nothing is planned here: a program decides what its runs do.
-        "is_reported": not page.tasks and any(run.is_reported for run in runs[:1]),
+        "is_reported": is_reported,
         "worker_alive": worker_alive,
-        "may_start_demo": crew.may_operate and is_offered_for(crew),
+        "may_start_demo": may_start_demo,
+        "shows_tasks": bool(page.tasks) or not (is_reported or may_start_demo),
         "start_refusal": refusal,
     }
     return render_live(request, "crew", context)

@@ -1,0 +1,45 @@
+"""What the browser computes anew when something comes or goes: that, and not the whole page."""
+
+import json
+
+import pytest
+from playwright.sync_api import expect
+
+from runs.tests.test_large_run import carry_out, large_run
+from tests.test_browser_crew import mark, signed_in
+
+__all__ = ["signed_in"]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+# An element comes and goes at the end of what the selector names; the number of all elements.
+CHANGE = """(selector) => {
+    const element = document.createElement("span");
+    document.querySelector(selector).append(element);
+    element.getBoundingClientRect();
+    element.remove();
+    document.body.getBoundingClientRect();
+    return document.querySelectorAll("*").length;
+}"""
+SHARE = 0.1  # of the elements of the page, at most
+
+
+def styled(page, selector: str) -> tuple[int, int]:
+    """How many elements get a new style when one comes and goes, and how many there are."""
+    browser = page.context.browser
+    browser.start_tracing(page=page, categories=["devtools.timeline"])
+    count = page.evaluate(CHANGE, selector)
+    events = json.loads(browser.stop_tracing())["traceEvents"]
+    updates = [event["args"] for event in events if event["name"] == "UpdateLayoutTree"]
+    return max((update.get("elementCount", 0) for update in updates), default=0), count
+
+
+@pytest.mark.parametrize("shown", ["run", "crew"])
+def test_what_comes_and_goes_gives_the_rest_of_the_page_no_new_style(signed_in, acme, shown):
+    run = large_run(acme, 40)
+    carry_out(run, 0, tools=20)
+    page = {"run": (run, "#events"), "crew": (acme.crew, "#agents-section")}
+    record, selector = page[shown]
+    signed_in.goto(record.get_absolute_url())
+    expect(mark(signed_in)).to_have_attribute("data-state", "live")
+    restyled, count = styled(signed_in, selector)
+    assert 0 < restyled < count * SHARE, f"{restyled} of {count} elements"
