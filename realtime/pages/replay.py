@@ -6,15 +6,13 @@ from uuid import UUID
 
 import msgspec
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
-from django.shortcuts import get_object_or_404
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from structlog.contextvars import bind_contextvars
 
 from realtime.replay import recording as recordings
 from realtime.replay.merging import Logged, stamp
-from runs.models import Run
 from runs.pages.moments import moment_in
+from runs.pages.views import readable_run
 
 FOLLOWING, FOLLOWING_BYTES = 200, 128 * 1024  # events sent with a state, for playing
 
@@ -26,7 +24,7 @@ def recording(request: HttpRequest, pk: UUID) -> HttpResponse:
 
     With ``is_complete`` false, ask again: a part of a long log is read in each request.
     """
-    run = _readable(request, pk)
+    run = readable_run(request, pk)
     known = recordings.recording(run)
     about: dict[str, Any] = {"run_id": str(run.pk), "is_over": run.is_over}
     about["now"] = stamp(datetime.now(UTC))
@@ -41,7 +39,7 @@ def moment(request: HttpRequest, pk: UUID) -> HttpResponse:
     ``state`` is what `runs.events.state` has computed, and what the page's reducer continues with
     the ``events`` that follow, without their output. They are all events up to ``until``.
     """
-    run = _readable(request, pk)
+    run = readable_run(request, pk)
     asked = moment_in(request.GET.getlist("at")) if "at" in request.GET else datetime.now(UTC)
     if asked is None:
         return HttpResponseBadRequest("at: give a time, like 2026-01-31T12:00:00.000000Z.")
@@ -55,13 +53,6 @@ def moment(request: HttpRequest, pk: UUID) -> HttpResponse:
 def _event(logged: Logged) -> dict[str, Any]:
     frame = {name: value for name, value in (logged.frame or {}).items() if name != "output"}
     return {"at": logged.place.at, "stream": logged.stream, "event": frame}
-
-
-def _readable(request: HttpRequest, pk: UUID) -> Run:
-    runs = Run.objects.readable_by(request.user).select_related("crew")
-    run = get_object_or_404(runs.defer("plan"), pk=pk)
-    bind_contextvars(**run.log_ids)
-    return run
 
 
 def _json(answer: dict[str, Any]) -> HttpResponse:

@@ -108,7 +108,7 @@ def run_output(request: HttpRequest, pk: UUID, execution_id: UUID) -> HttpRespon
     start = request.GET.get("from", "0")
     if not start.isdecimal() or len(start) > 9:
         return HttpResponseBadRequest("from: give a number of characters, 0 or more.")
-    record = _found(request, pk)
+    record = readable_run(request, pk)
     execution = get_object_or_404(
         ToolExecution.objects.unscoped().filter(task_execution__run=record), pk=execution_id
     )
@@ -213,18 +213,20 @@ def _call_text(request: HttpRequest, pk: UUID, call_id: UUID, part: str) -> Http
     return HttpResponse("".join(pieces), content_type=PLAIN, headers=NOT_A_PAGE)
 
 
-def _found(request: HttpRequest, pk: UUID) -> Run:
-    record = get_object_or_404(_readable(request), pk=pk)
-    bind_contextvars(**record.log_ids)
-    return record
-
-
 def _context(request: HttpRequest, page: RunPage) -> dict[str, Any]:
     return {
         "page": page,
         "run": page.run,
         "public_url": request.build_absolute_uri(page.run.get_absolute_url()),
     }
+
+
+def readable_run(request: HttpRequest, pk: UUID) -> Run:
+    """Return the run, without its plan, if the user may open its page. Raises 404 if not."""
+    runs = Run.objects.readable_by(request.user).select_related("crew")
+    record = get_object_or_404(runs.defer("plan"), pk=pk)
+    bind_contextvars(**record.log_ids)
+    return record
 
 
 def permitted(request: HttpRequest, objects: ScopedQuerySet, scope: str, pk: UUID, act: str):

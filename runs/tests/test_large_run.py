@@ -163,9 +163,11 @@ def test_the_page_is_small_and_asks_as_much_however_large_the_run_is(acme):
     assert many[2] < PAGE_BYTES
 
 
-def test_the_plan_of_a_large_run_is_read_once(acme):
+@pytest.mark.parametrize("part", ["live/", "tools/{tool}/output/", "recording/", "moment/"])
+def test_the_plan_of_a_large_run_is_read_once(acme, part):
     run = large_run(acme, TASKS_AT_ONCE + 1)
-    path = f"{run.get_absolute_url()}live/"
+    _, [tool] = begin(run, 0)
+    path = f"{run.get_absolute_url()}{part.format(tool=tool.pk)}"
     get(acme.viewer, path)
     with CaptureQueriesContext(connection) as captured:
         assert get(acme.viewer, path).status_code == 200
