@@ -52,7 +52,7 @@ MOMENT_S = 4.0  # the fault strikes at a random moment of the first seconds of t
 SPARE_S = 10.0 if REAL_TIMES else 30.0
 ALL_S = 120.0  # for runs that wait for their turn, too
 GONE_S = 5.0 if REAL_TIMES else 15.0  # from the last run's end until no process is left
-TRIES = 10
+TRIES = 30
 
 
 @dataclass(frozen=True)
