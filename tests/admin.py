@@ -75,8 +75,19 @@ class World:
         return [text for text in self.texts if text in held and text not in asked]
 
 
-def clients(acme: Tenant, globex: Tenant, superuser: User) -> dict[str, Client]:
-    """A signed-in client for each of ``PEOPLE``."""
+class Clients(dict[str, Client]):
+    """A client for each of ``PEOPLE``, signed in when it is first asked for."""
+
+    def __init__(self, users: dict[str, User]) -> None:
+        self._users = users
+
+    def __missing__(self, person: str) -> Client:
+        client = self[person] = Client()
+        client.force_login(self._users[person])
+        return client
+
+
+def clients(acme: Tenant, globex: Tenant, superuser: User) -> Clients:
     users = {"superuser": superuser, "outsider": globex.admin}
     users |= {role: getattr(acme, role) for role in ("admin", "operator", "viewer")}
     users["homeless"] = User.objects.create_user("homeless", password=PASSWORD)
@@ -85,11 +96,7 @@ def clients(acme: Tenant, globex: Tenant, superuser: User) -> dict[str, Client]:
         user.save()
     users["civilian"] = User.objects.create_user("civilian", password=PASSWORD)
     Membership.objects.create(user=users["civilian"], organization=acme.organization, role="admin")
-    signed_in = {}
-    for person, user in users.items():
-        signed_in[person] = Client()
-        signed_in[person].force_login(user)
-    return signed_in
+    return Clients(users)
 
 
 def url(name: str, *args: Any) -> str:

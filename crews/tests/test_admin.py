@@ -1,7 +1,12 @@
-"""The admin through everybody's eyes: who gets which answer, and that nothing foreign is told."""
+"""The admin through everybody's eyes: who gets which answer, and that nothing foreign is told.
+
+The records are made once for all tests here, in a transaction that is never committed.
+"""
 
 import re
 import uuid
+from collections.abc import Iterator
+from copy import deepcopy
 
 import pytest
 from axes.models import AccessAttempt
@@ -10,13 +15,15 @@ from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
 from django.db.models import ForeignKey, Model
 from django.test import Client
 
+from conftest import PASSWORD, make_tenant
 from crews.models import ApiKey, ApprovalRule, AuditEntry, Crew, Membership, Organization, Secret
-from runs.models import ModelCall, Run, ToolExecution
+from runs.models import ModelCall, Run, ToolExecution, Worker
 from runs.schedules.models import Schedule
-from tests.admin import PEOPLE, RANDOM, World, answer, clients, url, views
+from tests.admin import PEOPLE, RANDOM, Clients, World, answer, clients, url, views
 
 # Every view of every registered model, asked for with GET. A run that is active is deleted by
 # nobody.
@@ -138,14 +145,30 @@ FOREIGN_KEYS = [
 ]
 
 
-@pytest.fixture
-def world(acme, worker_alive) -> World:
-    return World(acme)
+@pytest.fixture(scope="module")
+def made(django_db_setup, django_db_blocker) -> Iterator[tuple[World, Clients]]:
+    with django_db_blocker.unblock(), transaction.atomic():
+        acme, globex = make_tenant("acme"), make_tenant("globex")
+        superuser = User.objects.create_superuser("root", password=PASSWORD)
+        Worker.objects.beat("w", tier="namespaces")
+        yield World(acme), clients(acme, globex, superuser)
+        transaction.set_rollback(True)
 
 
 @pytest.fixture
-def staff(acme, globex, superuser):
-    return clients(acme, globex, superuser)
+def of_test(made, worker_alive) -> tuple[World, Clients]:
+    """What was made, as it was made, for one test."""
+    return deepcopy(made)
+
+
+@pytest.fixture
+def world(of_test) -> World:
+    return of_test[0]
+
+
+@pytest.fixture
+def staff(of_test) -> Clients:
+    return of_test[1]
 
 
 def address(world: World, view: str) -> str:
