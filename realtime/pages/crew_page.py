@@ -10,10 +10,9 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Value
-
 from crews.models import Agent, Crew, Task
 from crews.models.budget import AtLimit, Period
+from realtime.pages.agents_at_work import AgentsAtWork, current_tools
 from realtime.sockets.snapshots import (
     executions_of,
     handoffs_of,
@@ -21,9 +20,8 @@ from realtime.sockets.snapshots import (
     parents_in,
     shown_runs,
 )
-from runs.events.agent_states import agent_state
 from runs.execution.redaction import redact_params, secrets_in
-from runs.models import Approval, Run, TaskExecution
+from runs.models import Run
 from runs.models.usage import Usage
 
 MANY = 30  # agents or tasks; with more, the browser renders only those near the screen
@@ -92,7 +90,7 @@ class CrewPage:
         task.
         """
         waits = bool(self.crew.approvals_pending)
-        states, current = tasks_of_agents(shown, with_approvals=waits)
+        work = AgentsAtWork(shown, with_approvals=waits)
         model_calls = defaultdict(list)
         for call in open_calls_of(shown):
             model_calls[call["agent_id"]].append(call)
@@ -107,41 +105,15 @@ class CrewPage:
             numbered[task.agent_id].append((number, task))
         for agent in agents:
             agent.model_calls = model_calls[agent.slug]
-            agent.state = states.get(agent.slug, "idle")
-            if agent.model_calls and agent.state != "waiting":
-                agent.state = "thinking"
             agent.tools = current_tools(executions[agent.slug])
+            for tool in agent.tools:
+                tool["is_stopped"] = tool["status"] == "running" and tool["run_id"] in work.stopped
+            agent.state = work.state_of(agent)
             if agent.model_calls:
                 agent.tools = [tool for tool in agent.tools if tool["status"] == "running"]
             agent.at_hand = len(agent.model_calls) + len(agent.tools)
             agent.numbered_tasks = numbered[agent.pk]
-            agent.current_task, agent.task_name = current.get(agent.slug, (None, ""))
-
-
-def tasks_of_agents(
-    shown: list[UUID], *, with_approvals: bool
-) -> tuple[dict[str, str], dict[str, tuple[UUID, str]]]:
-    """Each agent's state, and id and name of its running task, else of its last one.
-
-    ``with_approvals``: whether a tool call of the crew may wait for approval.
-    """
-    rows = TaskExecution.objects.unscoped().filter(run__in=shown).order_by("started_at")
-    of_agent: defaultdict[str, list[tuple[str, UUID, str]]] = defaultdict(list)
-    asked = Approval.objects.unscoped().pending().filter(run=OuterRef("run"))
-    waits = Exists(asked.filter(agent_id=OuterRef("agent_id"))) if with_approvals else Value(False)
-    waiting = set()
-    columns = ("agent_id", "waits", "status", "task_id", "name")
-    for agent_id, is_waiting, *task in rows.annotate(waits=waits).values_list(*columns):
-        of_agent[agent_id].append(tuple(task))
-        if is_waiting:
-            waiting.add(agent_id)
-    states = {agent_id: agent_state(task[0] for task in own) for agent_id, own in of_agent.items()}
-    states |= dict.fromkeys(waiting, "waiting")
-    current = {
-        agent_id: next((task for task in reversed(own) if task[0] == "running"), own[-1])[1:]
-        for agent_id, own in of_agent.items()
-    }
-    return states, current
+            agent.current_task, agent.task_name = work.current_of(agent.slug)
 
 
 def reported_edges(shown: list[UUID]) -> list[tuple[str, str]]:
@@ -149,11 +121,6 @@ def reported_edges(shown: list[UUID]) -> list[tuple[str, str]]:
     called = [(parent, agent) for agent, parent in parents_in(shown).items()]
     handed = [(one["from_agent_id"], one["to_agent_id"]) for one in handoffs_of(shown)]
     return [(one, other) for one, other in dict.fromkeys([*called, *handed]) if one != other]
-
-
-def current_tools(executions: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The running ones of an agent's executions (oldest first), or else the last one."""
-    return [e for e in executions if e["status"] == "running"] or executions[-1:]
 
 
 def usage_of(runs: Iterable[Run]) -> Usage:

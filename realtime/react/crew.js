@@ -15,7 +15,7 @@ const RUNS_FOLLOWED = 20; // at the same time
  * @property {string} name
  * @property {string} role
  * @property {string | undefined} parent  the agent that has called this one
- * @property {AgentState} state  idle, waiting (for approval), thinking, working, done or error
+ * @property {AgentState} state  idle, waiting (for approval), thinking, working, paused, done or error
  * @property {Task | null} task  in hand, else the last one
  * @property {Execution[]} tools  that are running, else the last one that has ended
  * @property {ModelCall[]} calls  open model calls, oldest first

@@ -135,10 +135,10 @@ def handoffs_of(run_ids: list[UUID]) -> list[dict[str, Any]]:
 
 def states_of(run_ids: list[UUID]) -> dict[str, str]:
     """Each agent's state from its tasks in these runs."""
-    statuses: dict[str, list[str]] = {}
+    statuses: dict[str, list[tuple[str, bool]]] = {}
     tasks = TaskExecution.objects.unscoped().filter(run__in=run_ids).order_by("started_at")
     for agent_id, status in tasks.values_list("agent_id", "status"):
-        statuses.setdefault(agent_id, []).append(status)
+        statuses.setdefault(agent_id, []).append((status, False))
     return {agent_id: agent_state(own) for agent_id, own in statuses.items()}
 
 

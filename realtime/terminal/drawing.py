@@ -26,8 +26,9 @@ STYLES = {
     "completed_with_errors": "red",
     "offline": "red",
     "cancelled": "magenta",
+    "paused": "blue",
 }
-MARKS = {"green": "✓", "red": "✗", "magenta": "■"}
+MARKS = {"green": "✓", "red": "✗", "magenta": "■", "blue": "‖"}
 
 _spinner = Spinner("dots")
 
@@ -42,7 +43,7 @@ def plain(value: object, limit: int = MESSAGE_WIDTH) -> str:
 
 
 def mark(status: str) -> Text:
-    """A spinner while it is running, ✓ or ✗ after the end, a dot while it waits."""
+    """A spinner while it is running, ‖ in a pause, ✓ or ✗ after the end, a dot before it begins."""
     style = STYLES.get(status, "dim")
     if style == "yellow":
         frame = _spinner.render(time.time())
@@ -72,17 +73,19 @@ def control_line(control: dict) -> Text:
     return line
 
 
-def tool_line(tool: dict) -> Table:
-    """Mark, name, bar or duration, message of a tool call."""
+def tool_line(tool: dict, *, is_stopped: bool = False) -> Table:
+    """Mark, name, bar or duration, message of a tool call. ``is_stopped``: by a pause."""
     line = Table.grid(padding=(0, 1))
     for _ in range(4):
         line.add_column(no_wrap=True, overflow="ellipsis")
     bar: ProgressBar | str = seconds(tool.get("duration_s"))
     if tool["status"] == "running":
         progress = tool.get("progress")
-        bar = ProgressBar(total=1, completed=progress or 0, width=BAR_WIDTH, pulse=progress is None)
+        pulses = progress is None and not is_stopped
+        bar = ProgressBar(total=1, completed=progress or 0, width=BAR_WIDTH, pulse=pulses)
     message = Text(plain(tool.get("message") or ""), style="dim")
-    line.add_row(mark(tool["status"]), Text(plain(tool["tool"])), bar, message)
+    sign = mark("paused" if is_stopped else tool["status"])
+    line.add_row(sign, Text(plain(tool["tool"])), bar, message)
     return line
 
 

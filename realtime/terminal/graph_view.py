@@ -10,22 +10,32 @@ from realtime.terminal.drawing import call_line, mark, plain, tool_line
 from runs.events.kinds import KINDS
 from runs.events.state import CrewState
 
+RUNS_FOLLOWED = 20  # at the same time
+HELD = {"paused": "paused", "waiting": "waits for approval"}
+
 
 class GraphView:
     """``name(crew_id)`` returns the name of a crew."""
 
     def __init__(self, name: Callable[[str], str]) -> None:
-        self.tools_of = None
         self._name = name
         self._crews: dict[str, CrewState] = {}
 
     def feed(self, frame: dict[str, Any]) -> None:
-        """Apply a frame of a graph stream."""
+        """Apply a frame of a graph stream or of a run's stream."""
         crew_id = frame.get("crew_id") or (frame.get("stream") or "").partition(":")[2]
         if frame["type"] == "gone":
             self._crews.pop(crew_id, None)
         elif frame["type"] == "snapshot" or frame["type"] in KINDS:
             self._crews.setdefault(crew_id, CrewState()).apply(frame)
+
+    @property
+    def also(self) -> list[str]:
+        """The streams of the runs whose tools or models are at work: they report pauses."""
+        crews = self._crews.values()
+        calls = [c for crew in crews for c in crew.executions.values() if c["status"] == "running"]
+        calls += [call for crew in crews for call in crew.model.calls.values()]
+        return [f"runs/{id}" for id in dict.fromkeys(c["run_id"] for c in calls)][:RUNS_FOLLOWED]
 
     def render(self) -> Table | Text:
         """The current table."""
@@ -48,9 +58,14 @@ class GraphView:
 
 
 def _in_hand(crew: CrewState, agent_id: str) -> Table | Text:
-    """The agent's newest open model call, else its newest tool call."""
+    """The agent's newest open model call, else what holds it up, else its newest tool call."""
     if thoughts := crew.model_calls_of(agent_id):
         return call_line(thoughts[-1])
     calls = crew.calls_of(agent_id)
     newest = max(calls, key=lambda call: call["started_at"], default=None)
-    return tool_line(newest) if newest else Text.assemble(mark(""), " idle")
+    is_running = newest is not None and newest["status"] == "running"
+    if not is_running and (state := crew.state_of(agent_id)) in HELD:
+        return Text.assemble(mark(state), f" {HELD[state]}")
+    if newest is None:
+        return Text.assemble(mark(""), " idle")
+    return tool_line(newest, is_stopped=crew.is_stopped(newest))

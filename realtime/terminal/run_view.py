@@ -35,9 +35,9 @@ class RunView:
         self._crew = CrewState()
 
     @property
-    def tools_of(self) -> str | None:
-        """The id of the crew whose graph stream has the run's tools; None until it is known."""
-        return self._run.crew_id or None
+    def also(self) -> list[str]:
+        """The crew's graph stream has the run's tools. It is known from the first event on."""
+        return [f"graph/{self._run.crew_id}"] if self._run.crew_id else []
 
     def feed(self, frame: dict[str, Any]) -> None:
         """Apply a frame of either stream."""
@@ -50,7 +50,7 @@ class RunView:
         for agent_id, agent in self._run.agents.items():
             name = plain(agent.get("name", agent_id))
             role = Text(plain(agent.get("role", "")), style="dim")
-            label = Text.assemble(mark(agent.get("status", "")), f" {name} ", role)
+            label = Text.assemble(self._mark(agent, agent_id), f" {name} ", role)
             if parent := agent.get("parent_agent_id"):
                 label.append(f" called by {plain(self._name(parent))}", style="dim")
             branch = tree.add(label)
@@ -88,13 +88,26 @@ class RunView:
             return title.append_text(word(self._run.status)).append(took)
         return title.append_text(word("paused") if self._run.paused else mark("running"))
 
+    def _mark(self, one: dict[str, Any], agent_id: str) -> Text:
+        """The mark of an agent, or of a task of it. A pause holds it, but no call that goes on."""
+        is_held = one.get("status") == "running" and self._run.paused
+        return mark("paused" if is_held and not self._goes_on(agent_id) else one.get("status", ""))
+
+    def _goes_on(self, agent_id: str) -> bool:
+        """Whether a tool or model call of the agent runs that no pause has stopped."""
+        calls = self._crew.calls_of(agent_id)
+        running = [c for c in calls if c["status"] == "running" and not self._crew.is_stopped(c)]
+        going_on = [*running, *self._crew.model_calls_of(agent_id)]
+        return any(call["run_id"] == self._run.run_id for call in going_on)
+
     def _add_task(self, branch: Tree, task_id: str, task: dict[str, Any]) -> None:
         took = Text(f" {seconds(task.get('duration_s'))}", style="dim")
-        label = Text.assemble(mark(task.get("status", "")), f" {plain(task.get('name', ''))}", took)
+        sign = self._mark(task, task["agent_id"])
+        label = Text.assemble(sign, f" {plain(task.get('name', ''))}", took)
         twig = branch.add(label)
         for call in self._crew.executions.values():
             if call["run_id"] == self._run.run_id and self._task_of(call) == task_id:
-                twig.add(tool_line(call))
+                twig.add(tool_line(call, is_stopped=self._crew.is_stopped(call)))
 
     def _task_of(self, call: dict[str, Any]) -> str | None:
         """The task of a tool call: the last that its agent started before."""

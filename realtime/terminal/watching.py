@@ -4,7 +4,7 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple, Protocol, TextIO
 
 from rich.console import Console, RenderableType
@@ -17,9 +17,10 @@ LAST_FRAMES_S = 0.5  # time for the tools' stream after the end of the run's
 
 
 class View(Protocol):
-    """Draws frames. ``tools_of``: the id of the crew whose tools it can show, if any."""
+    """Draws frames. ``also``: paths of further sockets whose frames it shows, ``graph/ID``."""
 
-    tools_of: str | None
+    @property
+    def also(self) -> Collection[str]: ...
 
     def feed(self, frame: dict[str, Any]) -> None: ...
 
@@ -41,6 +42,7 @@ class Watching:
         self._token = token
         self._received: queue.Queue[Received] = queue.Queue()
         self._ended = False
+        self._others: set[str] = set()  # paths of sockets that are not the main one
 
     def listen(
         self, path: str, *, since: int | None = None, resumable: bool = True, main: bool = True
@@ -76,7 +78,7 @@ class Watching:
                 for heard in self._take(DRAW_S):
                     self._show(view, heard, live)
                 live.update(view.render(), refresh=True)
-            for heard in self._take(LAST_FRAMES_S if view.tools_of else 0):
+            for heard in self._take(LAST_FRAMES_S if self._others else 0):
                 self._show(view, heard, live)
             live.update(view.render(), refresh=True)
 
@@ -87,10 +89,10 @@ class Watching:
         elif heard.kind == "note":
             live.console.print(heard.value, style="yellow")
         else:
-            known = view.tools_of
             view.feed(json.loads(heard.value))
-            if view.tools_of and not known:
-                self.listen(f"graph/{view.tools_of}", main=False)
+            for path in set(view.also) - self._others:
+                self._others.add(path)
+                self.listen(path, main=False)
 
     def _follow(self, client: Client, main: bool) -> None:
         error = None

@@ -27,7 +27,8 @@ from realtime.sockets import snapshots
 from runs.events.model_state import ModelState
 from runs.events.run_state import RunState
 from runs.events.state import CrewState
-from runs.models import Handoff, ModelCall, Run, TaskExecution, ToolExecution
+from runs.models import Control, Handoff, ModelCall, Run, TaskExecution, ToolExecution
+from runs.models.control import report_paused
 from runs.pages import history
 
 STORIES = 15
@@ -92,6 +93,7 @@ class Story:
         if running:
             verbs += [lambda: self._start_call(pick(running))] * 3
             verbs += [lambda: self._hand_over(pick(running))]
+            verbs += [lambda: self._pause_or_resume(pick(running))] * 2
         if calls:
             verbs += [lambda: self._end_call(pick(calls))] * 3
         if tools:
@@ -123,6 +125,11 @@ class Story:
         one, other = self._random.sample(self.agents, 2)
         agents = {"from_agent_id": one, "to_agent_id": other}
         Handoff.objects.create(run=run, at=timezone.now(), **agents)
+
+    def _pause_or_resume(self, run: Run) -> None:
+        pauses = not run.paused_at
+        Control.objects.ask(run, "pause" if pauses else "resume", by="Ada")
+        report_paused(run, pauses)
 
     def _report(self, tool: ToolExecution) -> None:
         progress = self._random.choice([None, self._random.random()])

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from realtime.terminal import drawing
-from realtime.terminal.graph_view import GraphView
+from realtime.terminal.graph_view import RUNS_FOLLOWED, GraphView
 from realtime.terminal.mission_view import MissionView
 from realtime.terminal.run_view import RunView
 
@@ -57,7 +57,7 @@ BOOT = told(
 def test_the_run_view_puts_each_tool_under_the_task_it_was_called_in():
     view = RunView()
     view.feed(BOOT)
-    assert view.tools_of == "c"
+    assert view.also == ["graph/c"]
     assert "· Fetch" in drawn(view)
     view.feed(told("agent_start", 1, agent_id="orion"))
     view.feed(told("task_start", 1, task_id="1", name="Fetch", agent_id="orion"))
@@ -163,7 +163,7 @@ def test_the_run_view_starts_afresh_with_its_own_stream_alone():
         assert drawn(view) == before
     view.feed({"type": "reset", "stream": "run:r", "reason": "pruned", "epoch": "e", "head": 9})
     assert "Fetch" not in drawn(view)
-    assert view.tools_of == "c", "or the tools' stream would be followed twice"
+    assert view.also == ["graph/c"], "or the tools' stream would be followed twice"
     view.feed(BOOT)
     view.feed(told("task_start", 1, task_id="1", name="Fetch", agent_id="orion"))
     assert drawn(view) == before
@@ -237,3 +237,71 @@ def test_a_run_shows_what_of_its_budgets_is_used():
     day = {"alert_id": "b", "period": "day", "measure": "usd", "limit": 2.5, "used": 3.25}
     view.feed(told("budget_exceeded", 2, action="cancel", since="2026-01-01T00:00:00Z", **day))
     assert "budget: the crew today has used 3.25 of 2.5 usd" in drawn(view)
+
+
+def held(action: str, second: int, **fields: object) -> list[dict]:
+    """A pause or resume, and its answer."""
+    asked = told("control_requested", second, control_id=action, action=action, by="ada")
+    done = told("control_applied", second, control_id=action, status="applied", detail="")
+    return [asked | fields, done | fields]
+
+
+def test_the_run_view_shows_the_agents_and_tools_of_a_paused_run():
+    view = RunView()
+    started = {"task_id": "1", "name": "Fetch", "agent_id": "orion"}
+    for frame in (
+        BOOT,
+        told("agent_start", 1, agent_id="orion"),
+        told("task_start", 1, **started),
+        tool("start", 2, params={}),
+    ):
+        view.feed(frame)
+    for sign, control in (("~", None), ("‖", "pause"), ("~", "resume")):
+        for frame in held(control, 3) if control else []:
+            view.feed(frame)
+        text = drawn(view)
+        for line in ("Orion Scout", "Fetch", "pytest"):
+            assert f"{sign} {line}" in text
+
+
+def test_the_run_view_shows_that_a_call_goes_on_while_its_program_is_paused():
+    view = RunView()
+    named = {"task_id": "1", "name": "Fetch", "agent_id": "orion"}
+    view.feed(BOOT | {"agents": [], "tasks": []})
+    view.feed(told("agent_start", 1, agent_id="orion", name="Orion", role="Scout"))
+    view.feed(told("task_start", 1, **named))
+    view.feed(tool("start", 2, params={}))
+    for frame in held("pause", 3):
+        view.feed(frame)
+    assert "‖" not in drawn(view)
+    view.feed(tool("end", 4, status="success", duration_s=1.0, exit_code=None))
+    text = drawn(view)
+    assert "‖ Orion" in text
+    assert "‖ Fetch" in text
+    assert "✓ pytest" in text
+
+
+def test_the_graph_view_follows_runs_at_work_and_shows_what_holds_them_up():
+    view = GraphView(str)
+    assert view.also == []
+    view.feed(tool("start", 1, params={}))
+    assert view.also == ["runs/r"]
+    started = told("task_start", 1, task_id="1", name="Fetch", agent_id="orion")
+    for frame in (BOOT, started, *held("pause", 2)):
+        view.feed(frame)
+    assert "‖ pytest" in drawn(view)
+    view.feed(tool("end", 3, status="success", duration_s=1.0, exit_code=0))
+    assert "‖ paused" in drawn(view)
+    for frame in held("resume", 4):
+        view.feed(frame)
+    assert "✓ pytest" in drawn(view)
+    asked = {"approval_id": "a", "agent_id": "orion", "tool": "deploy", "expires_at": "later"}
+    view.feed(told("approval_requested", 5, **asked))
+    assert "waits for approval" in drawn(view)
+
+
+def test_the_graph_view_follows_a_limited_number_of_runs():
+    view = GraphView(str)
+    for n in range(RUNS_FOLLOWED + 5):
+        view.feed(tool("start", 1, run_id=f"r{n}", execution_id=f"x{n}", params={}))
+    assert view.also == [f"runs/r{n}" for n in range(RUNS_FOLLOWED)]

@@ -15,13 +15,15 @@ def agent_has_ended(statuses: Collection[str], planned: int) -> bool:
     return "running" not in statuses and len(statuses) >= planned
 
 
-def agent_state(statuses: Iterable[str]) -> str:
-    """Return ``idle``, ``working``, ``done`` or ``error``, from an agent's tasks in start order.
+def agent_state(work: Iterable[tuple[str, bool]]) -> str:
+    """Return ``idle``, ``working``, ``paused``, ``done`` or ``error``.
 
-    A running task takes precedence over one that has ended. Otherwise the last one counts.
+    ``work``: the status of each task of the agent, in start order, and whether a pause of its run
+    holds it; the same of its running tools. What is running takes precedence over what has ended.
+    Otherwise the last task counts.
     """
-    state = "idle"
-    for status in statuses:
-        if state != "working":
-            state = STATE_OF_TASK[status]
-    return state
+    work = list(work)
+    held = [is_held for status, is_held in work if status == "running"]
+    if held:
+        return "paused" if all(held) else "working"
+    return STATE_OF_TASK[work[-1][0]] if work else "idle"

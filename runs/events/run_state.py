@@ -16,8 +16,9 @@ class RunState(Struct):
     before a first task. ``tasks``: ``{task_id: {task_id, agent_id, name?, status, started_at?,
     duration_s?}}``. ``controls``: ``{control_id: {control_id, action?, by?, text?, status, detail?,
     requested_at?}}``, ``status`` as in `runs.models.control.Control`. ``paused``: whether a pause
-    is in effect. ``status``: ``queued`` until the first task starts, ``running``, then the status
-    of ``done``.
+    is in effect. ``planned``: whether its ``boot`` has listed tasks. Then a worker carries it out,
+    and a pause stops its tools, too. ``status``: ``queued`` until the first task starts,
+    ``running``, then the status of ``done``.
     """
 
     run_id: str = ""
@@ -31,6 +32,7 @@ class RunState(Struct):
     errors: list[str] = field(default_factory=list)
     controls: dict[str, dict[str, Any]] = field(default_factory=dict)
     paused: bool = False
+    planned: bool = False
     # Tool calls that wait: {approval_id: {approval_id, agent_id, tool, expires_at}}
     approvals: dict[str, dict[str, Any]] = field(default_factory=dict)
     # {alert_id: {alert_id, level, period, measure, limit, used, since?, action?}}, oldest first
@@ -55,13 +57,18 @@ class RunState(Struct):
         """Whether a tool call of the agent waits for approval."""
         return any(asked["agent_id"] == agent_id for asked in self.approvals.values())
 
+    @property
+    def stops_tools(self) -> bool:
+        """Whether its running tools are stopped now. Those of a reporting program go on."""
+        return self.paused and self.planned
+
     def _forget(self) -> None:
         fresh = RunState(run_id=self.run_id, crew_id=self.crew_id)
         for name in self.__struct_fields__:
             setattr(self, name, getattr(fresh, name))
 
     def _boot(self, frame: dict[str, Any]) -> None:
-        self.crew = frame["crew"]
+        self.crew, self.planned = frame["crew"], bool(frame["tasks"])
         self.agents = {agent["agent_id"]: agent | {"status": ""} for agent in frame["agents"]}
         self.tasks = {task["task_id"]: task | {"status": "pending"} for task in frame["tasks"]}
 

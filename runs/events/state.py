@@ -23,7 +23,8 @@ class CrewState(Struct):
 
     An agent is waiting while a tool call of it waits for approval, in any run whose stream is
     followed. It is thinking while a model call of it is open, in any run, and working while any of
-    its tasks or tools is running. Otherwise its last task counts. As in a snapshot, the state
+    its tasks or tools is running. If each of these is held by a pause, it is paused. Otherwise its
+    last task counts. As in a snapshot, the state
     contains the active runs and the newest one. If no run stream is followed, the state is that of
     the snapshot, updated when tools end. ``executions``: ``{execution_id: {run_id, agent_id,
     execution_id, tool, status, started_at, ...}}``.
@@ -59,21 +60,21 @@ class CrewState(Struct):
                     self._report(frame)
 
     def state_of(self, agent_id: str) -> str:
-        """``idle``, ``waiting``, ``thinking``, ``working``, ``done`` or ``error``."""
+        """``idle``, ``waiting``, ``thinking``, ``working``, ``paused``, ``done`` or ``error``."""
         if any(run.waits(agent_id) for run in self.runs.values()):
             return "waiting"
         if self.model_calls_of(agent_id):
             return "thinking"
-        if any(call["status"] == "running" for call in self.calls_of(agent_id)):
-            return "working"
-        statuses = [task["status"] for task in self._tasks(agent_id)]
-        if statuses or self.runs:
-            return agent_state(statuses)
+        work = [(task["status"], run.paused) for run, task in self._tasks(agent_id)]
+        calls = self.calls_of(agent_id)
+        work += [("running", self.is_stopped(c)) for c in calls if c["status"] == "running"]
+        if work or self.runs:
+            return agent_state(work)
         return self.reported.get(agent_id, "idle")
 
     def task_of(self, agent_id: str) -> str | None:
         """Return the id of the agent's running task, else of its last one."""
-        tasks = self._tasks(agent_id)
+        tasks = [task for _, task in self._tasks(agent_id)]
         running = [task for task in tasks if task["status"] == "running"]
         return next((task["task_id"] for task in reversed(running or tasks)), None)
 
@@ -86,6 +87,11 @@ class CrewState(Struct):
         """Return the agent's tool calls, oldest first."""
         return [call for call in self.executions.values() if call["agent_id"] == agent_id]
 
+    def is_stopped(self, call: dict[str, Any]) -> bool:
+        """Whether the tool call is running and a pause of its run has stopped it."""
+        run = self.runs.get(call["run_id"])
+        return call["status"] == "running" and run is not None and run.stops_tools
+
     def model_calls_of(self, agent_id: str) -> list[dict[str, Any]]:
         """Return the agent's open model calls, oldest first."""
         return [call for call in self.model.calls.values() if call["agent_id"] == agent_id]
@@ -96,11 +102,12 @@ class CrewState(Struct):
         parents = (agents.get(agent_id, {}).get("parent_agent_id") for agents in reversed(own))
         return next(filter(None, parents), None)
 
-    def _tasks(self, agent_id: str) -> list[dict[str, Any]]:
+    def _tasks(self, agent_id: str) -> list[tuple[RunState, dict[str, Any]]]:
         """Return the agent's tasks that have started, in the order of their start."""
-        tasks = (task for run in self.runs.values() for task in run.tasks.values())
-        started = [task for task in tasks if task["agent_id"] == agent_id and "started_at" in task]
-        return sorted(started, key=lambda task: task["started_at"])
+        tasks = ((run, task) for run in self.runs.values() for task in run.tasks.values())
+        own = [(run, task) for run, task in tasks if task["agent_id"] == agent_id]
+        started = [(run, task) for run, task in own if "started_at" in task]
+        return sorted(started, key=lambda one: one[1]["started_at"])
 
     def _apply_run(self, frame: dict[str, Any]) -> None:
         run_id = frame["run_id"] if "run_id" in frame else frame["stream"].partition(":")[2]

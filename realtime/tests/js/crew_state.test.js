@@ -285,6 +285,28 @@ test("a pause holds a run up from when it is in effect to the resume", () => {
   assert.equal(hold(wants, decides), "");
 });
 
+test("edges and agents of a paused run are paused, where nothing of another run or tool goes on", () => {
+  const planned = { ...boot, tasks: [{ task_id: "a", agent_id: "orion" }] };
+  const pause = [asks("1", "pause"), applies("1")];
+  const state = afterRuns(["r", planned], ["r", starts("orion", "a")]);
+  state.graph(tool("tool_start", "r", "orion", "e1"));
+  for (const event of pause) state.run("r", /** @type {any} */ (event));
+  assert.equal(state.stateOf("orion"), "paused");
+  assert.equal(state.stateIn("orion", ["a"]), "paused");
+  assert.deepEqual(
+    state.toolsOf("orion").map((one) => state.isStopped(one)),
+    [true],
+  );
+  state.run("s", /** @type {any} */ (boot));
+  state.run("s", /** @type {any} */ (starts("orion", "b")));
+  assert.equal(state.stateOf("orion"), "working");
+  assert.equal(state.stateIn("orion", ["a"]), "paused");
+  for (const event of pause) state.run("s", /** @type {any} */ (event));
+  assert.equal(state.stateOf("orion"), "paused");
+  state.graph(tool("tool_start", "s", "orion", "e2")); // of a program: it goes on
+  assert.equal(state.stateOf("orion"), "working");
+});
+
 test("what holds one run up holds no other", () => {
   const events = [asks("1", "pause"), applies("1")].map((event) => ["r", event]);
   const state = afterRuns(["r", boot], ["s", boot], .../** @type {any} */ (events));

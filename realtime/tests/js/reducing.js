@@ -18,7 +18,12 @@ export function shown(state) {
     state.taskOf(agent)?.task_id ?? null,
     state
       .toolsOf(agent)
-      .map(({ execution_id, status, progress }) => [execution_id, status, progress ?? null]),
+      .map((tool) => [
+        tool.execution_id,
+        tool.status,
+        tool.progress ?? null,
+        state.isStopped(tool),
+      ]),
     state.callsOf(agent).map(({ call_id, first_token_s }) => [call_id, first_token_s ?? null]),
     [state.names.of(agent).name, state.names.of(agent).parent ?? null],
   ]);

@@ -60,12 +60,13 @@ function shownOf(state, agent) {
         first_token_s ?? null,
       ]),
     state: state.stateOf(agent),
-    tools: state.toolsOf(agent).map(({ execution_id, status, message, progress, duration_s }) => ({
-      execution_id,
-      status,
-      message: message ?? "",
-      progress: progress ?? null,
-      duration_s: status === "running" ? null : duration_s,
+    tools: state.toolsOf(agent).map((tool) => ({
+      execution_id: tool.execution_id,
+      status: tool.status,
+      message: tool.message ?? "",
+      progress: tool.progress ?? null,
+      duration_s: tool.status === "running" ? null : tool.duration_s,
+      stopped: state.isStopped(tool),
     })),
   };
 }

@@ -5,6 +5,7 @@ import re
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 
 from crews.models import Agent, Crew, Task
 from realtime.tests.pages.scene import (
@@ -18,7 +19,9 @@ from realtime.tests.pages.scene import (
     tool_at_work,
 )
 from realtime.tests.sockets.helpers import work
-from runs.models import Run, TaskExecution, Worker
+from runs.execution import controls
+from runs.models import Run, TaskExecution, ToolExecution, Worker
+from runs.models.control import report_paused
 
 pytestmark = pytest.mark.django_db
 
@@ -130,6 +133,42 @@ class TestCrewPage:
         page = text(get(acme.viewer, crew_path(acme)))
         for execution in executions:
             assert page.count(f'data-execution="{execution.pk}"') == 2
+
+    def test_shows_what_a_pause_holds_and_what_goes_on(self, acme, worker_alive):
+        execution = tool_at_work(acme)
+        run = execution.task_execution.run
+        stopped = f'data-execution="{execution.pk}" data-status="running" data-paused'
+        controls.ask(run, "pause")
+        page = text(get(acme.viewer, crew_path(acme)))
+        assert page.count('data-agent="orion" data-state="working"') == 2
+        report_paused(run, True)
+        page = text(get(acme.viewer, crew_path(acme)))
+        assert page.count('data-agent="orion" data-state="paused"') == 2
+        assert page.count(stopped) == 2
+        other = tool_at_work(acme)  # of another run, which is not paused
+        page = text(get(acme.viewer, crew_path(acme)))
+        assert page.count('data-agent="orion" data-state="working"') == 2
+        assert page.count(stopped) == 2
+        assert page.count("data-paused") == 2
+        other.task_execution.run.finish("cancelled")
+        controls.ask(run, "resume")
+        report_paused(run, False)
+        page = text(get(acme.viewer, crew_path(acme)))
+        assert page.count('data-agent="orion" data-state="working"') == 2
+        assert "data-paused" not in page
+
+    def test_a_tool_of_a_program_goes_on_while_its_run_is_paused(self, acme):
+        task = {"task_id": "t", "agent_id": "orion"}
+        begun = {"type": "tool_start", "execution_id": "x", "tool": "search", **task}
+        run = reported(acme, {"type": "task_start", "name": "Look", **task}, begun)
+        run.paused_at = timezone.now()
+        run.save(update_fields=["paused_at"])
+        page = text(get(acme.viewer, crew_path(acme)))
+        assert page.count('data-agent="orion" data-state="working"') == 2
+        assert "data-paused" not in page
+        ToolExecution.objects.get(task_execution__run=run).end("success")
+        page = text(get(acme.viewer, crew_path(acme)))
+        assert page.count('data-agent="orion" data-state="paused"') == 2
 
     def test_shows_nothing_of_another_crew(self, acme, globex, worker_alive):
         execution = tool_at_work(globex, message="Receiving objects")

@@ -30,8 +30,10 @@ def _worked(run: Run, tenant, chance: random.Random) -> Iterator[None]:
         yield
         for _ in range(chance.randint(1, 3)):
             yield from _asked(run, task, chance)
-            yield from _paused(run, chance)
-            yield from _tool(task, chance)
+            in_tool = chance.random() < 0.5
+            if not in_tool:
+                yield from _paused(run, chance)
+            yield from _tool(task, chance, pauses=in_tool)
         is_bad = chance.random() < 0.3
         task.finish("failed" if is_bad else "succeeded", message="It broke." if is_bad else "")
         yield
@@ -39,11 +41,13 @@ def _worked(run: Run, tenant, chance: random.Random) -> Iterator[None]:
     yield
 
 
-def _tool(task: TaskExecution, chance: random.Random) -> Iterator[None]:
+def _tool(task: TaskExecution, chance: random.Random, *, pauses: bool = False) -> Iterator[None]:
     call = ToolExecution.objects.start(
         task_execution=task, tool=chance.choice(("script", "pytest")), params={"a": "b"}
     )
     yield
+    if pauses:
+        yield from _paused(task.run, chance)
     for number in range(chance.randint(0, STEPS_OF_A_TOOL)):
         output = "".join(chance.choice("ab\nä") for _ in range(chance.randint(0, 50)))
         call.report(message=f"step {number}", progress=number / 4, output=output)

@@ -31,6 +31,7 @@ USAGES = [
     {"input_tokens": 0, "output_tokens": 3, "cost_usd": 0.1},
     {"cost_usd": 0.2, "first_token_s": 0.5},
 ]
+PLANNED = {"task_id": "planned", "name": "Plan", "agent_id": "orion"}  # of a worker's run
 IDENTITIES = [{}, {"name": "Orion", "role": "Scout"}, {"parent_agent_id": "vega"}]
 
 
@@ -61,13 +62,16 @@ def stories(draw: st.DrawFn) -> list[dict[str, Any]]:
             *["first_token", *["answer"] * 3] * bool(calls),
             *["ask", "ask"] * bool(runs),
             *["decide"] * 3 * bool(approvals),
+            *["pause"] * 3 * bool(tools or tasks),
+            *["resume"] * bool(runs),
         ]
         moves += [*["done"] * bool(runs), "unknown_report", "reset"]
         pick = lambda values: draw(st.sampled_from(sorted(values)))  # noqa: E731
         match draw(st.sampled_from(moves)):
             case "boot":
                 runs.append(f"run-{number}")
-                add("boot", run_id=runs[-1], crew_id="c", crew="Crew", agents=[], tasks=[])
+                tasks_of = draw(st.sampled_from([[PLANNED], []]))
+                add("boot", run_id=runs[-1], crew_id="c", crew="Crew", agents=[], tasks=tasks_of)
             case "start":
                 task = {"run_id": pick(runs), "task_id": f"task-{number}", "agent_id": pick(AGENTS)}
                 tasks[task["task_id"]] = task
@@ -113,6 +117,11 @@ def stories(draw: st.DrawFn) -> list[dict[str, Any]]:
                 id = pick(approvals)
                 about = {"run_id": approvals.pop(id), "approval_id": id, "crew_id": "c"}
                 add("approval_decided", **about, decision=pick(DECISIONS), by="somebody", note="")
+            case "pause" | "resume" as action if runs:
+                about = {"run_id": pick(runs), "control_id": f"control-{number}", "crew_id": "c"}
+                add("control_requested", **about, action=action, by="somebody")
+                if answer := draw(st.sampled_from(["applied", "applied", "refused", ""])):
+                    add("control_applied", **about, status=answer, detail="")
             case "unknown_report":
                 tool = {"run_id": "run-x", "agent_id": pick(AGENTS), "execution_id": f"x-{number}"}
                 add("tool_progress", **tool, crew_id="c", tool="script", message="m")
@@ -139,15 +148,20 @@ def _lists() -> dict[str, list[dict[str, Any]]]:
 
 
 def shown(state: CrewState) -> list[Any]:
-    """Of each agent its state, its task, of each tool shown the id, status and progress, its open
-    model calls, its name and parent. Then the totals of each run and the handoffs.
+    """Of each agent its state, its task, of each tool shown the id, status and progress and
+    whether a pause has stopped it, its open model calls, its name and parent. Then the totals of each run and the handoffs.
     """
     agents = [
         [
             state.state_of(agent),
             state.task_of(agent),
             [
-                [tool["execution_id"], tool["status"], tool.get("progress")]
+                [
+                    tool["execution_id"],
+                    tool["status"],
+                    tool.get("progress"),
+                    state.is_stopped(tool),
+                ]
                 for tool in state.tools_of(agent)
             ],
             [[call["call_id"], call.get("first_token_s")] for call in state.model_calls_of(agent)],

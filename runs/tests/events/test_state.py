@@ -112,8 +112,10 @@ def test_the_worst_of_several_outcomes():
 
 def test_a_task_under_way_outweighs_one_that_has_ended():
     assert agent_state([]) == "idle"
-    assert agent_state(["running", "failed"]) == "working"
-    assert agent_state(["failed", "succeeded"]) == "done"
+    assert agent_state([("running", False), ("failed", False)]) == "working"
+    assert agent_state([("failed", False), ("succeeded", True)]) == "done"
+    assert agent_state([("running", True), ("failed", False)]) == "paused"
+    assert agent_state([("running", True), ("running", False)]) == "working"
 
 
 def asked(id: str, action: str) -> dict:
@@ -144,3 +146,63 @@ def test_a_pause_that_was_refused_pauses_nothing():
 def test_an_answer_whose_question_was_pruned_is_kept():
     state = after(answered("a"))
     assert (state.paused, state.controls["a"]["status"]) == (False, "applied")
+
+
+TOOL = CREW | {
+    "type": "tool_start",
+    "timestamp": "2026-01-01T00:00:01Z",
+    "agent_id": "orion",
+    "execution_id": "x",
+    "tool": "script",
+    "params": {},
+}
+PAUSED = (asked("a", "pause"), answered("a"))
+RESUMED = (asked("b", "resume"), answered("b"))
+OF_A_PROGRAM = BOOT | {"agents": [], "tasks": []}
+
+
+def crew_after(*frames: dict) -> CrewState:
+    state = CrewState()
+    for frame in frames:
+        state.apply(frame)
+    return state
+
+
+def of_run(run_id: str, *frames: dict) -> list[dict]:
+    return [frame | {"run_id": run_id} for frame in frames]
+
+
+def test_an_agent_of_a_paused_run_is_paused_until_it_resumes():
+    assert crew_after(BOOT, START, *PAUSED).state_of("orion") == "paused"
+    assert crew_after(BOOT, START, *PAUSED, *RESUMED).state_of("orion") == "working"
+    assert crew_after(BOOT, START, *PAUSED, END).state_of("orion") == "error"
+    assert crew_after(BOOT, START, asked("a", "pause")).state_of("orion") == "working"
+    assert crew_after(BOOT, *PAUSED).state_of("orion") == "idle"
+
+
+def test_a_pause_stops_the_tools_of_a_worker_but_not_those_of_a_program():
+    worker = crew_after(BOOT, START, TOOL, *PAUSED)
+    assert (worker.state_of("orion"), worker.is_stopped(worker.executions["x"])) == ("paused", True)
+    program = crew_after(OF_A_PROGRAM, START, TOOL, *PAUSED)
+    call = program.executions["x"]
+    assert (program.state_of("orion"), program.is_stopped(call)) == ("working", False)
+    ended = {"status": "success", "duration_s": 1.0, "exit_code": None}
+    program.apply(TOOL | {"type": "tool_end"} | ended)
+    assert program.state_of("orion") == "paused"
+
+
+def test_a_pause_holds_the_agents_of_no_other_run():
+    both = [*of_run("r", BOOT, START, TOOL), *of_run("s", BOOT, START, TOOL)]
+    both[-1] = both[-1] | {"execution_id": "y"}
+    state = crew_after(*both, *of_run("r", *PAUSED))
+    assert state.state_of("orion") == "working"
+    assert [state.is_stopped(call) for call in state.executions.values()] == [True, False]
+    for frame in of_run("s", *PAUSED):
+        state.apply(frame)
+    assert state.state_of("orion") == "paused"
+
+
+def test_a_call_that_waits_for_approval_still_waits_in_a_paused_run():
+    call = {"approval_id": "a", "agent_id": "orion", "tool": "script", "expires_at": "later"}
+    wants = CREW | {"type": "approval_requested"} | call
+    assert crew_after(BOOT, START, wants, *PAUSED).state_of("orion") == "waiting"

@@ -44,6 +44,7 @@ export class AgentsView {
         .toolsOf(agent)
         .filter(({ status }) => !calls.length || status === "running");
       const [agentState, task] = [state.stateOf(agent), state.taskOf(agent)];
+      const stopped = new Set(tools.filter((tool) => state.isStopped(tool)));
       const now = JSON.stringify([agentState, task, task === undefined, tools, calls]);
       const ticks = calls.length > 0 || tools.some(({ status }) => status === "running");
       if (!ticks && this.#shown.get(agent) === now) continue;
@@ -52,6 +53,7 @@ export class AgentsView {
         showState(element, agentState, tools);
         showTask(element, task);
         showTools(element, tools, calls, clock);
+        for (const tool of tools) showStopped(element, tool, stopped.has(tool));
       }
     }
   }
@@ -121,6 +123,17 @@ function showTools(element, tools, calls, clock) {
   const atHand = tools.length + calls.length;
   if (atHand > 1) slot.setAttribute("data-more", `+${atHand - 1} more`);
   else slot.removeAttribute("data-more");
+}
+
+/**
+ * @param {Element} element
+ * @param {Execution} execution
+ * @param {boolean} isStopped  by a pause
+ */
+function showStopped(element, { execution_id }, isStopped) {
+  element
+    .querySelector(`[data-execution="${CSS.escape(execution_id)}"]`)
+    ?.toggleAttribute("data-paused", isStopped);
 }
 
 /** @param {Execution} execution */

@@ -1,32 +1,28 @@
 /** The state of a crew's agents, from the graph socket and the sockets of its runs. No DOM. */
 
 import { AgentNames } from "./agent_names.js";
+import { agentState, isRunning } from "./agent_states.js";
 import { byAgent } from "./by_agent.js";
 import { ModelState } from "./model_state.js";
 import { RunState } from "./run_state.js";
 import { ToolCalls } from "./tool_calls.js";
 
 /** @import {GraphMessage, RunMessage} from "../frames.js"; */
+/** @import {Work} from "./agent_states.js"; */
 /** @import {OfAgent} from "./by_agent.js"; */
 /** @import {Hold} from "./run_state.js"; */
 
 /**
- * @typedef {"idle" | "waiting" | "thinking" | "working" | "done" | "error"} AgentState
+ * @typedef {import("./agent_states.js").AgentState} AgentState
  * @typedef {import("./tool_calls.js").Execution} Execution
- * @typedef {{task_id: string, agent_id: string, name: string, status: string, timestamp: string}} Task
+ * @typedef {{task_id: string, agent_id: string, name: string, status: string, timestamp: string,
+ *   held: boolean}} Task  held: its run is paused
  */
-
-/** @type {Map<string, AgentState>} */
-const STATE_OF_TASK = new Map([
-  ["running", "working"],
-  ["succeeded", "done"],
-  ["failed", "error"],
-  ["cancelled", "idle"],
-]);
 
 /**
  * An agent waits while a call of it waits for approval, is thinking while a model call of it is open,
- * and works while any of its tasks or tools runs, whichever the run; otherwise its last task tells.
+ * and works while any of its tasks or tools runs, whichever the run. It is paused if pauses hold all of
+ * these; otherwise its last task tells.
  * Shown are the runs under way and the newest one, as in the server's snapshot.
  */
 export class CrewState {
@@ -118,10 +114,9 @@ export class CrewState {
   stateOf(agent) {
     if (this.#waits(agent)) return "waiting";
     if (this.callsOf(agent).length) return "thinking";
-    if (this.#of(agent).some(({ status }) => status === "running")) return "working";
-    const task = this.taskOf(agent);
-    if (task) return STATE_OF_TASK.get(task.status) ?? "idle";
-    return this.#runs.size ? "idle" : (this.#told.get(agent) ?? "idle");
+    const work = [...this.#tasksOf(agent), ...this.#runningTools(agent)];
+    if (work.length || this.#runs.size) return agentState(work);
+    return this.#told.get(agent) ?? "idle";
   }
 
   /**
@@ -133,10 +128,10 @@ export class CrewState {
   stateIn(agent, ids) {
     if (!this.#runs.size) return this.stateOf(agent);
     const own = this.#tasksOf(agent).filter(({ task_id }) => ids.includes(task_id));
-    const task = own.find(({ status }) => status === "running") ?? own.at(-1);
-    if (task?.status === "running" && this.#waits(agent)) return "waiting";
-    if (task?.status === "running" && this.callsOf(agent).length) return "thinking";
-    return task ? (STATE_OF_TASK.get(task.status) ?? "idle") : "idle";
+    if (!own.some(isRunning)) return agentState(own);
+    if (this.#waits(agent)) return "waiting";
+    if (this.callsOf(agent).length) return "thinking";
+    return agentState([...own, ...this.#runningTools(agent)]);
   }
 
   /**
@@ -147,7 +142,7 @@ export class CrewState {
   taskOf(agent) {
     if (!this.#runs.size) return undefined;
     const own = this.#tasksOf(agent);
-    return own.filter(({ status }) => status === "running").at(-1) ?? own.at(-1) ?? null;
+    return own.filter(isRunning).at(-1) ?? own.at(-1) ?? null;
   }
 
   /**
@@ -156,8 +151,16 @@ export class CrewState {
    */
   toolsOf(agent) {
     const own = this.#of(agent);
-    const running = own.filter(({ status }) => status === "running");
+    const running = own.filter(isRunning);
     return running.length ? running : own.slice(-1);
+  }
+
+  /**
+   * Whether the tool is running and a pause of its run has stopped it.
+   * @param {Execution} execution
+   */
+  isStopped(execution) {
+    return isRunning(execution) && Boolean(this.#runs.get(execution.run_id)?.stopsTools);
   }
 
   /** Every agent that the events have named. @returns {string[]} */
@@ -236,6 +239,12 @@ export class CrewState {
     return this.#index.get(agent)?.tasks ?? [];
   }
 
+  /** @param {string} agent @returns {Work[]} */
+  #runningTools(agent) {
+    const running = this.#of(agent).filter(isRunning);
+    return running.map((tool) => ({ status: tool.status, held: this.isStopped(tool) }));
+  }
+
   /** @param {string} agent */
   #of(agent) {
     return this.#index.get(agent)?.executions ?? [];
@@ -250,8 +259,8 @@ export class CrewState {
 }
 
 /** @param {RunState} run @returns {Task[]} */
-function startedTasks({ tasks }) {
+function startedTasks({ tasks, paused: held }) {
   return [...tasks.values()].flatMap(({ task_id, agent_id, name = "", status, started_at }) =>
-    started_at ? [{ task_id, agent_id, name, status, timestamp: started_at }] : [],
+    started_at ? [{ task_id, agent_id, name, status, timestamp: started_at, held }] : [],
   );
 }

@@ -72,6 +72,8 @@ export class RunState {
   /** By id. @type {Map<string, RunControl>} */
   controls = new Map();
   paused = false;
+  /** Whether its `boot` has listed tasks: then a worker carries it out. */
+  planned = false;
   /** By id. @type {Map<string, RunApproval>} */
   approvals = new Map();
   /** By id. @type {Map<string, RunBudget>} */
@@ -88,6 +90,11 @@ export class RunState {
 
   get isOver() {
     return this.status !== "queued" && this.status !== "running";
+  }
+
+  /** Whether its running tools are stopped now. Those of a reporting program go on. */
+  get stopsTools() {
+    return this.paused && this.planned;
   }
 
   /** @returns {Hold} */
@@ -119,6 +126,7 @@ export class RunState {
     switch (event.type) {
       case "boot":
         this.crew = event.crew;
+        this.planned = event.tasks.length > 0;
         this.agents = byId(event.agents, "agent_id", { status: "" });
         this.tasks = byId(event.tasks, "task_id", { status: "pending" });
         break;

@@ -7,6 +7,8 @@
 /**
  * @typedef {object} SavedRun
  * @property {string} status
+ * @property {boolean} [paused]
+ * @property {boolean} [planned]
  * @property {Record<string, RunAgent>} agents
  * @property {Record<string, RunTask>} tasks
  * @property {Record<string, RunControl>} [controls]
