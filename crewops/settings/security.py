@@ -21,11 +21,13 @@ for origin in ALLOWED_ORIGINS:
             "comma-separated."
         )
 CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
-# Pages of these origins may call the API with a token. Without CORS_ALLOW_CREDENTIALS, browsers do
-# not let them read an answer to a person's cookie.
+# Pages of these origins may call the API and read event streams with a token. Without
+# CORS_ALLOW_CREDENTIALS, browsers do not let them read an answer to a person's cookie.
 CORS_ALLOWED_ORIGINS = [origin.rstrip("/") for origin in ALLOWED_ORIGINS]
-CORS_URLS_REGEX = r"^/api/"
-CORS_ALLOW_HEADERS = ("authorization", "content-type", "idempotency-key", "if-none-match")
+CORS_URLS_REGEX = r"^/(api|sse|agui)/"
+CORS_ALLOW_HEADERS = (
+    "authorization", "content-type", "idempotency-key", "if-none-match", "last-event-id",
+)  # fmt: skip
 CORS_EXPOSE_HEADERS = ("ETag", "Location", "Retry-After")
 CORS_PREFLIGHT_MAX_AGE = 3600  # seconds
 # Over plain HTTP a browser sends no secure cookie, except to localhost: nobody could sign in.

@@ -15,7 +15,7 @@ from realtime.close_codes import CloseCode
 from realtime.servers.encodings import EVENT_STREAM, UNNUMBERED
 from realtime.servers.event_stream import event_writer_for
 from realtime.servers.writer import Frame as Encoded
-from realtime.sockets import request_id
+from realtime.sockets import cors, request_id
 from realtime.sockets.base import Start, StreamConsumer, seq_in
 from realtime.sockets.frames import Frame
 from realtime.sockets.graph import GraphConsumer
@@ -55,9 +55,15 @@ class EventStreamConsumer(StreamConsumer):
     methods = ("GET",)
     rendered_every_s = UNSET  # the client sends nothing
     _started = False  # whether the head of the response was sent
+    _cors: cors.Headers = []
 
     async def http_request(self, message: dict[str, Any]) -> None:
         if self.writer or self.closed:  # a further part of a body, which nobody reads
+            return
+        self._cors = cors.headers_for(self.scope)  # the scope forgets its headers
+        if cors.is_preflight(self.scope):
+            self.closed = True
+            await self._respond(HTTPStatus.OK, [(b"content-length", b"0")])
             return
         if self.scope["method"] not in self.methods:
             detail = f"Send {' or '.join(self.methods)}."
@@ -83,7 +89,7 @@ class EventStreamConsumer(StreamConsumer):
             self.writer.on_restart = lambda: self.failed(
                 Refusal(CloseCode.RESTARTING, "The server restarts.")
             )
-            headers = [*OF_STREAM, request_id.header()]
+            headers = [*OF_STREAM, request_id.header(), *self._cors]
             head = {"type": "http.response.start", "status": 200, "headers": headers}
             await self.base_send(head)
         await super().put(frame)
@@ -127,7 +133,7 @@ class EventStreamConsumer(StreamConsumer):
         self.closed = True
         problem = {"type": "about:blank", "title": status.phrase, "status": status}
         body = json.dumps(problem | {"code": code, "detail": detail}, ensure_ascii=False).encode()
-        headers = [*OF_ALL, request_id.header(), *HEADERS.get(status, [])]
+        headers = [*HEADERS.get(status, [])]
         if status == HTTPStatus.METHOD_NOT_ALLOWED:
             headers.append((b"allow", ", ".join(self.methods).encode()))
         if status == HTTPStatus.NO_CONTENT:
@@ -135,6 +141,11 @@ class EventStreamConsumer(StreamConsumer):
         else:
             headers.append((b"content-type", b"application/problem+json"))
             headers.append((b"content-length", str(len(body)).encode()))
+        await self._respond(status, headers, body)
+
+    async def _respond(self, status: HTTPStatus, headers: cors.Headers, body: bytes = b"") -> None:
+        """Send an answer that is no stream."""
+        headers = [*OF_ALL, request_id.header(), *self._cors, *headers]
         head = {"type": "http.response.start", "status": int(status), "headers": headers}
         await self.base_send(head)
         await self.base_send({"type": "http.response.body", "body": body})
