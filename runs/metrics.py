@@ -16,6 +16,11 @@ from prometheus_client.registry import Collector
 from runs.models import Run, ToolExecution, Worker
 from runs.tools import REGISTRY
 
+HELD = "held"
+RUNS = (
+    "Runs that have not ended: queued ones wait for a worker, "
+    "held ones are paused in the queue, by a person or a budget."
+)
 RUNS_ENDED = CounterMetric("crewops_runs_ended", "Runs that have ended.", ["status", "reason"])
 TOOLS = Histogram(
     "crewops_tool_seconds",
@@ -71,16 +76,15 @@ class Present(Collector):
     def _ask(self) -> list[GaugeMetricFamily]:
         under_way = Run.objects.active().unscoped()
         active, at_work = Counter(), 0
-        origins = under_way.values_list("status", "origin").annotate(Count("pk")).order_by()
-        for status, origin, number in origins:
-            active[status] += number
+        kinds = under_way.values_list("status", "pause_requested", "origin")
+        for status, is_paused, origin, number in kinds.annotate(Count("pk")).order_by():
+            active[HELD if status == Run.Status.QUEUED and is_paused else status] += number
             if status == Run.Status.RUNNING and origin != Run.Origin.REPORTED:
                 at_work += number
-        runs = GaugeMetricFamily("crewops_runs", "Runs that have not ended.", labels=["status"])
-        for status in Run.ACTIVE:
+        runs = GaugeMetricFamily("crewops_runs", RUNS, labels=["status"])
+        for status in (*Run.ACTIVE, HELD):
             runs.add_metric([status], active.get(status, 0))
-        queued = Run.objects.unscoped().filter(status=Run.Status.QUEUED)
-        since = queued.aggregate(since=Min("created_at"))["since"]
+        since = Run.objects.unscoped().waiting().aggregate(since=Min("created_at"))["since"]
         waiting = (timezone.now() - since).total_seconds() if since else 0
         alive = Worker.objects.alive().values_list("tier").order_by()
         tiers = list(alive.annotate(Count("pk"), Sum("slots")))
@@ -96,7 +100,9 @@ class Present(Collector):
         return [
             runs,
             GaugeMetricFamily(
-                "crewops_queue_seconds", "How long the oldest queued run has waited.", waiting
+                "crewops_queue_seconds",
+                "How long the oldest run has waited that no pause holds back.",
+                waiting,
             ),
             workers,
             slots,

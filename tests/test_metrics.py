@@ -14,6 +14,7 @@ from realtime import log, metrics
 from realtime.log import streams
 from realtime.tests.sockets.helpers import finish
 from runs.events.kinds import Error
+from runs.execution import controls
 from runs.models import Run, Worker
 from tests.events import sample
 from tests.live import Web, eventually
@@ -207,6 +208,13 @@ class TestWork:
         now = scrape(web)
         assert now["crewops_runs", "queued"] == now["crewops_runs", "running"] == 1
         assert 0 < now["crewops_queue_seconds",] < 60
+
+    def test_a_run_that_a_pause_holds_back_is_counted_apart(self, web, acme):
+        run = Run.objects.create(crew=acme.crew)
+        controls.ask(run, "pause")
+        now = scrape(web)
+        assert (now["crewops_runs", "queued"], now["crewops_runs", "held"]) == (0, 1)
+        assert now["crewops_queue_seconds",] == 0
 
     def test_a_rollback_counts_nothing(self, web, acme):
         run = acme.start_run()

@@ -104,19 +104,22 @@ def parts(recorded: dict[str, Part]) -> Iterable[tuple[int | None, Part]]:
 
 
 def add_work(found: defaultdict[int | None, Measured]) -> None:
-    """Add the runs that wait or run, and for everything the workers."""
+    """Add the runs that wait, are held back or run, and for everything the workers."""
     now = datetime.now(UTC)
     active = Run.objects.unscoped().active().order_by().values_list("crew__organization")
+    waits = Q(status=Run.Status.QUEUED, pause_requested=False)
     counted = active.annotate(
-        queued=Count("pk", filter=Q(status=Run.Status.QUEUED)),
-        since=Min("created_at", filter=Q(status=Run.Status.QUEUED)),
+        queued=Count("pk", filter=waits),
+        held=Count("pk", filter=Q(status=Run.Status.QUEUED, pause_requested=True)),
+        since=Min("created_at", filter=waits),
         running=Count("pk", filter=Q(status=Run.Status.RUNNING)),
         reported=Count("pk", filter=Q(status=Run.Status.RUNNING, origin=Run.Origin.REPORTED)),
     )
-    for organization, queued, since, running, reported in counted:
+    for organization, queued, held, since, running, reported in counted:
         queue_s = max((now - since).total_seconds(), 0.0) if since else 0
         for measured in (found[organization], found[None]):
             measured["queued"] += queued
+            measured["held"] += held
             measured["running"] += running
             measured["slots_used"] += running - reported
             measured["queue_s"] = max(measured["queue_s"], round(queue_s, 1))

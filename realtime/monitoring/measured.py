@@ -12,8 +12,9 @@ from realtime.counting import HOPS
 # Counts of web processes, per second. ``events`` come from the log.
 COUNTED = ("deliveries", "healed", "fell_behind", "too_slow", "ingest")
 RATES = ("events", *COUNTED)
-# Web processes report the first three, the database knows the others. ``queue_s``: seconds.
-SUMS = ("sockets", "behind", "ingesting", "queued", "running", "slots_used")
+# Web processes report the first three, the database knows the others. ``queued`` runs wait for a
+# worker. ``held`` ones are paused in the queue, by a person or a budget. ``queue_s``: seconds.
+SUMS = ("sockets", "behind", "ingesting", "queued", "held", "running", "slots_used")
 HIGHEST = ("queue_s",)
 # Figures of the deployment, which only those who may see everything get.
 WHOLE = ("slots", "workers", "processes")
@@ -51,7 +52,7 @@ def average(parts: Iterable[Measured], over: int) -> Measured:
         if name in WHOLE and not any(name in part for part in found):
             continue
         total[name] = round(sum(values) / over, 3)
-    for name in ("queued", "behind", "ingesting"):
+    for name in ("queued", "held", "behind", "ingesting"):
         total[name] = max((part.get(name, 0) for part in found), default=0)
     return total
 

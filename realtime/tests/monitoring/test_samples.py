@@ -18,7 +18,7 @@ from realtime.monitoring import recorder
 from realtime.monitoring.collecting import Collector
 from realtime.monitoring.recorder import LONG_S, SHORT_S, Recorder, keep, prune, summarize
 from realtime.monitoring.reporter import Reporter
-from runs.execution import retention
+from runs.execution import controls, retention
 from runs.models import Run, Worker
 
 pytestmark = pytest.mark.django_db
@@ -128,6 +128,18 @@ class TestEvents:
         assert (own["running"], own["slots_used"], own["queued"]) == (1, 1, 0)
         assert "slots" not in own
         assert (whole["running"], whole["queued"], whole["slots"]) == (1, 1, 4)
+
+    def test_a_run_that_is_paused_in_the_queue_is_held_back_and_does_not_wait(self, acme):
+        run = Run.objects.create(crew=acme.crew)
+        run.created_at -= timedelta(minutes=1)
+        run.save(update_fields=["created_at"])
+        controls.ask(run, "pause")
+        own = Collector().collect().of(acme.organization.pk)
+        assert (own["queued"], own["held"], own["queue_s"]) == (0, 1, 0)
+        controls.ask(run, "resume")
+        own = Collector().collect().of(acme.organization.pk)
+        assert (own["queued"], own["held"]) == (1, 0)
+        assert own["queue_s"] >= 60
 
 
 class TestRecorder:

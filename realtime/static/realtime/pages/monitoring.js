@@ -11,6 +11,11 @@ import { MetricsWebSocket } from "./monitoring_socket.js";
 
 const RELOAD_MS = 60_000; // The server's samples are more exact than what this page has averaged.
 const STALE_S = 120;
+/** Figures behind another one, which are left out where they are 0. @type {Map<string, (value: number) => string>} */
+const ASIDE = new Map([
+  ["queue_s", age],
+  ["held", (held) => `${count(held)} held`],
+]);
 
 const page = /** @type {HTMLElement} */ (document.getElementById("monitoring"));
 const { history: address = "", organization = "" } = page.dataset;
@@ -69,7 +74,8 @@ function show({ figures, latency_ms, database, redis }) {
   for (const element of page.querySelectorAll("[data-figure]")) {
     const name = element.getAttribute("data-figure") ?? "";
     const value = figures[name] ?? 0;
-    write(element, name === "queue_s" ? (value ? `, ${age(value)}` : "") : count(value));
+    const aside = ASIDE.get(name);
+    write(element, aside ? (value ? `, ${aside(value)}` : "") : count(value));
   }
   mark("behind", figures.behind > 0);
   mark("queued", figures.queued > 0);

@@ -71,6 +71,7 @@ const CHARTS = new Map(
       lines: [
         { of: "queued", label: "Queued", color: "--state-busy" },
         { of: "running", label: "Running", color: "--state-work" },
+        { of: "held", label: "Held", color: "--state-idle" },
       ],
     },
     slots: {
