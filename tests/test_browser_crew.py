@@ -106,6 +106,40 @@ def test_what_holds_a_run_up_is_shown_in_its_row_live(signed_in, acme):
     expect(badge).to_have_text("Succeeded")
 
 
+def test_lists_of_runs_show_what_holds_them_up_live(signed_in, acme):
+    run = acme.start_run()
+    tabs = {signed_in: "/", signed_in.context.new_page(): "/runs/"}
+
+    def expect_badges(text: str) -> None:
+        for tab in tabs:
+            expect(tab.locator(f"#run-{run.pk} .status-badge")).to_have_text(text)
+
+    for tab, path in tabs.items():
+        tab.goto(path)
+        expect(mark(tab)).to_have_attribute("data-state", "live")
+    card = signed_in.locator(f"#crew-{acme.crew.pk} .last-run")
+    expect_badges("Running")
+    controls.ask(run, "pause")
+    report_paused(run, True)
+    expect_badges("Paused")
+    expect(card).to_have_text("Paused")
+    for tab in tabs:
+        tab.reload()
+    expect_badges("Paused")
+    controls.ask(run, "resume")
+    report_paused(run, False)
+    expect_badges("Running")
+    expect(card).to_have_text("Running")
+    call = {"agent_id": "orion", "tool": "script", "params": {}, "expires_after_s": 3600}
+    Approval.objects.request(id=uuid4(), run=run, **call)
+    expect_badges("Waits for approval")
+    run.finish("succeeded")
+    expect_badges("Succeeded")
+    other = acme.start_run()
+    for tab in tabs:
+        expect(tab.locator(f"#run-{other.pk}")).to_be_visible()
+
+
 def test_of_a_large_crew_only_what_is_near_the_screen_is_rendered(signed_in, acme):
     for n in range(10, 90):
         agent = Agent.objects.create(crew=acme.crew, name=f"Agent {n}", slug=f"agent-{n}", order=n)

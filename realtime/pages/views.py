@@ -28,6 +28,7 @@ from realtime.pages.crew_page import CrewPage, start_refusal, usage_of
 from runs.execution import budget_amounts, budget_starts
 from runs.models import Run, Worker
 from runs.pages import budget_rows
+from runs.pages.holds import with_hold
 from runs.pages.run_window import is_id
 
 RUNS_ON_DASHBOARD = 12
@@ -57,7 +58,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "may_have_demo": settings.DEBUG,
         "demo_crew": next((crew.pk for crew in crews if is_offered_for(crew)), None),
         "operable": set(Crew.objects.operable_by(request.user).values_list("pk", flat=True)),
-        "runs": runs.for_lists()[:RUNS_ON_DASHBOARD],
+        "runs": with_hold(runs.for_lists())[:RUNS_ON_DASHBOARD],
         "busy": sum(crew.status == Crew.Status.BUSY for crew in crews),
         "failing": sum(run.status == Run.Status.FAILED for crew in crews for run in crew.last_run),
         "today": _today(runs),
@@ -77,7 +78,8 @@ def crew(request: HttpRequest, pk: UUID) -> HttpResponse:
     crew = get_object_or_404(crews.select_related("organization"), pk=pk)
     bind_contextvars(**crew.log_ids)
     page = CrewPage(crew)
-    runs = list(Run.objects.visible_to(request.user).for_lists().filter(crew=crew)[:RUNS_ON_CREW])
+    own = Run.objects.visible_to(request.user).for_lists().filter(crew=crew)
+    runs = list(with_hold(own)[:RUNS_ON_CREW])
     worker_alive = Worker.objects.alive().exists()
     day = budget_amounts.of_day(crew, timezone.now())
     budget_used_up = budget_starts.of_new_run(crew, day)
@@ -135,7 +137,7 @@ def _crews_with_last_run(user: Any) -> list[Crew]:
         .prefetch_related("agents")
     )
     newest = [crew.last_run_id for crew in crews if crew.last_run_id]
-    by_id = Run.objects.unscoped().for_lists().in_bulk(newest)  # of crews that are visible
+    by_id = with_hold(Run.objects.unscoped().for_lists()).in_bulk(newest)  # of visible crews
     for crew in crews:
         crew.last_run = [by_id[crew.last_run_id]] if crew.last_run_id in by_id else []
     return crews

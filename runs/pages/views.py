@@ -15,6 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadReque
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
 from structlog.contextvars import bind_contextvars
 
 from crews.keyset import KeysetPage
@@ -23,6 +24,7 @@ from crews.scoping import ScopedQuerySet
 from runs.models import CallText, IllegalMove, Run, ToolExecution
 from runs.pages import transcript
 from runs.pages.forms import RetryForm, RunFilterForm, RunRequestForm, ShareForm
+from runs.pages.holds import with_hold
 from runs.pages.past import Past
 from runs.pages.run_page import RunPage
 from runs.pages.run_window import Window
@@ -38,29 +40,38 @@ NOT_A_PAGE = {"X-Content-Type-Options": "nosniff"}
 OUTPUT_AT_MOST = 200_000  # characters in one response with the end of an output
 
 
+@never_cache
+@vary_on_headers("X-Fragment")
 @login_required
 @require_safe
 def run_list(request: HttpRequest) -> HttpResponse:
-    """The visible runs, newest first, filtered by crew and status."""
+    """The visible runs, newest first, filtered by crew and status.
+
+    With the header ``X-Fragment`` only what changes, for an update of the page.
+    """
     form = RunFilterForm(request.GET, user=request.user)
-    runs = form.filter(Run.objects.visible_to(request.user)).for_lists()
+    runs = with_hold(form.filter(Run.objects.visible_to(request.user)).for_lists())
     page = KeysetPage(runs, request.GET, ordering=NEWEST_FIRST, size=RUNS_PER_PAGE)
-    return render(request, "runs/runs.html", {"form": form, "page": page})
+    template = "parts/_fragment.html" if "X-Fragment" in request.headers else "runs/runs.html"
+    context = {"form": form, "page": page, "live_template": "runs/_runs.html"}
+    return render(request, template, context)
 
 
 @never_cache
 @login_required
 @require_safe
 def runs_progress(request: HttpRequest) -> JsonResponse:
-    """The progress of the runs named by ``run``, if the user can see them."""
+    """The progress of the runs named by ``run``, if the user can see them, and what holds them."""
     try:
         ids = [UUID(text) for text in request.GET.getlist("run")[:PROGRESS_AT_MOST]]
     except ValueError:
         return JsonResponse({"detail": "run: give ids of runs."}, status=400)
     asked = Run.objects.visible_to(request.user).filter(pk__in=ids)
     runs = [
-        {"run_id": str(pk), "status": status, "tasks_ended": ended}
-        for pk, status, ended in asked.values_list("pk", "status", "tasks_ended")
+        {"run_id": str(pk), "status": status, "hold": hold, "tasks_ended": ended}
+        for pk, status, hold, ended in with_hold(asked).values_list(
+            "pk", "status", "hold", "tasks_ended"
+        )
     ]
     return JsonResponse({"runs": runs})
 

@@ -42,7 +42,7 @@ const refresh = refreshing(
     runsChanged();
     for (const row of live.querySelectorAll("[data-run]")) {
       const id = row.getAttribute("data-run") ?? "";
-      showHold(id, state.holdOf(id));
+      if (state.knows(id)) showHold(id, state.holdOf(id)); // else as the server has marked it
     }
     if (live.dataset.newest && !bar?.isPast) bar?.use(live.dataset.newest);
     nameTable();

@@ -1,6 +1,6 @@
 /**
- * The dashboard: statuses at once from the mission socket, everything else from the server. It has
- * one socket, however many runs it shows: a user's sockets are limited.
+ * The dashboard and the list of runs: statuses of crews at once from the mission socket, everything
+ * else from the server. It has one socket, however many runs it shows: a user's sockets are limited.
  */
 
 import { MissionWebSocket } from "../websocket.js";

@@ -1,12 +1,14 @@
 /** Polls the progress of listed runs while one is active and the page is visible. */
 
-import { ACTIVE, showEnd, showProgress } from "./run_rows.js";
+import { ACTIVE, showEnd, showHold, showProgress } from "./run_rows.js";
+
+/** @import {Hold} from "../state/run_state.js"; */
 
 const EVERY_MS = 2_000;
 const MOST = 20; // runs in one question
 
-/** @param {() => void} ended  a run is over: the list has changed */
-export function watchProgress(ended) {
+/** @param {() => void} changed  a run has begun, is held up, goes on or is over */
+export function watchProgress(changed) {
   let asking = false;
   setInterval(async () => {
     if (asking || document.hidden) return;
@@ -16,20 +18,23 @@ export function watchProgress(ended) {
     asking = true;
     const runs = await ask(ids);
     asking = false;
-    for (const { run_id, status, tasks_ended } of runs) {
+    for (const { run_id, status, hold, tasks_ended } of runs) {
       const row = rows.find((row) => row.getAttribute("data-run") === run_id);
       showProgress(run_id, tasks_ended);
-      if (row?.getAttribute("data-status") === status) continue;
+      if (row?.getAttribute("data-status") === status) {
+        if (showHold(run_id, hold)) changed();
+        continue;
+      }
       // A run that begins gets another row, one that ends shows its end at once.
       if (status !== "running" && status !== "queued") showEnd(run_id, status);
-      ended();
+      changed();
     }
   }, EVERY_MS);
 }
 
 /**
  * @param {string[]} ids
- * @returns {Promise<{run_id: string, status: string, tasks_ended: number}[]>}
+ * @returns {Promise<{run_id: string, status: string, hold: Hold, tasks_ended: number}[]>}
  */
 async function ask(ids) {
   try {

@@ -86,15 +86,17 @@ const BADGES = new Map([
  * What holds a running run up, on the badge of its row.
  * @param {string} id
  * @param {Hold} hold
+ * @returns {boolean} whether the badge has changed
  */
 export function showHold(id, hold) {
   const row = document.getElementById(`run-${id}`);
   const badge = row?.querySelector(".status-badge");
-  if (!badge || row?.dataset.status !== "running") return;
+  if (!badge || row?.dataset.status !== "running") return false;
   const [status, text] = BADGES.get(hold) ?? ["running", "Running"];
-  if (badge.textContent === text) return;
+  if (badge.textContent === text) return false;
   badge.setAttribute("data-status", status);
   badge.textContent = text;
+  return true;
 }
 
 /**
