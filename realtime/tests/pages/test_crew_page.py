@@ -145,6 +145,7 @@ class TestCrewPage:
         page = text(get(acme.viewer, crew_path(acme)))
         assert page.count('data-agent="orion" data-state="paused"') == 2
         assert page.count(stopped) == 2
+        assert 'data-paused="tools"' in text(get(acme.viewer, run.get_absolute_url()))
         other = tool_at_work(acme)  # of another run, which is not paused
         page = text(get(acme.viewer, crew_path(acme)))
         assert page.count('data-agent="orion" data-state="working"') == 2
@@ -166,6 +167,7 @@ class TestCrewPage:
         page = text(get(acme.viewer, crew_path(acme)))
         assert page.count('data-agent="orion" data-state="working"') == 2
         assert "data-paused" not in page
+        assert 'data-paused="tasks"' in text(get(acme.viewer, run.get_absolute_url()))
         ToolExecution.objects.get(task_execution__run=run).end("success")
         page = text(get(acme.viewer, crew_path(acme)))
         assert page.count('data-agent="orion" data-state="paused"') == 2
