@@ -9,6 +9,7 @@ from typing import Any
 from csp.constants import UNSAFE_EVAL
 from csp.decorators import csp_update
 from django.contrib.admin.models import LogEntry
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver
@@ -36,4 +37,11 @@ class CrewOpsAdminSite(UnfoldAdminSite):
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        user = request.user
+        if request.method == "GET" and user.is_authenticated and not self.has_permission(request):
+            # The form would not say why it asks somebody who is signed in.
+            raise PermissionDenied(
+                f"{user.get_username()} may not use the admin. A superuser allows it there: "
+                "Users, Staff status."
+            )
         return allows_alpine(super().login)(request, extra_context)

@@ -13,6 +13,7 @@ import threading
 from types import TracebackType
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from structlog.contextvars import merge_contextvars
 from structlog.processors import JSONRenderer, TimeStamper, format_exc_info
 from structlog.stdlib import ExtraAdder, ProcessorFormatter
@@ -34,6 +35,15 @@ def configure(config: dict[str, Any]) -> None:
         logging.captureWarnings(True)
         sys.excepthook = _uncaught
         threading.excepthook = _uncaught_in_thread
+
+
+class Refusals(logging.Filter):
+    """Leaves out the traceback of a refusal (403), which is an answer and no defect."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], PermissionDenied):
+            record.exc_info = None
+        return True
 
 
 class LineFormatter(logging.Formatter):

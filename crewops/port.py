@@ -13,8 +13,8 @@ class Taken(Exception):
     """
 
 
-def refuse_taken(host: str, port: int) -> None:
-    """Raise ``Taken`` if this process cannot listen on ``host:port``."""
+def refuse_taken(host: str, port: int, command: str) -> None:
+    """Raise ``Taken`` if this process, which ``command`` starts, cannot listen on the port."""
     with closing(socket.socket()) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -22,7 +22,7 @@ def refuse_taken(host: str, port: int) -> None:
         except OSError as error:
             raise Taken(
                 f"Port {port} on {host} cannot be used: {error.strerror}{_holder(port)}. "
-                f"Stop what holds it, or choose another port: make run PORT={port + 1}"
+                f"Stop what holds it, or choose another port: {command} PORT={port + 1}"
             ) from error
 
 

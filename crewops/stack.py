@@ -42,7 +42,7 @@ def main() -> None:
         stale_processes.end(settings.VAR_DIR)
         shutil.rmtree(settings.METRICS_DIR)  # from processes that have ended
         settings.METRICS_DIR.mkdir()
-        port.refuse_taken(settings.HOST, settings.PORT)
+        port.refuse_taken(settings.HOST, settings.PORT, settings.START_COMMAND)
         address.note(settings.VAR_DIR, settings.HOST, settings.PORT)
         (settings.VAR_DIR / maintenance.FILE).unlink(missing_ok=True)
     except (AlreadyRunning, port.Taken, redis.NoServer) as reason:
@@ -67,7 +67,8 @@ def lock(var_dir: Path) -> IO[str]:
     except BlockingIOError as error:
         raise AlreadyRunning(
             f"CrewOps is already running on the data in {var_dir}, started from another terminal. "
-            "A second one needs a port and data of its own: make run PORT=8001 VAR_DIR=/elsewhere"
+            "A second one needs a port and data of its own: "
+            f"{settings.START_COMMAND} PORT=8001 VAR_DIR=/elsewhere"
         ) from error
     return file
 

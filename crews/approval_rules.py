@@ -85,9 +85,12 @@ def rule(request: HttpRequest, pk: UUID, rule_id: UUID) -> HttpResponse:
     match request.POST.get("action"):
         case "delete":
             found.delete()
+            messages.success(request, f"The rule {found} is deleted.")
         case "enable" | "disable" as action:
             found.is_enabled = action == "enable"
             found.save(update_fields=["is_enabled"])
+            state = "on" if found.is_enabled else "off"
+            messages.success(request, f"The rule {found} is switched {state}.")
         case _:
             messages.error(request, "The form was not complete. Reload the page and try again.")
     return redirect("approval-rules", pk=pk)

@@ -81,6 +81,8 @@ login/                                        TRACE            302   302      30
 login/                                        OPTIONS          302   302      302    302      302      200       302
 logout/                                       POST             login login    login  login    login    login     login
                                               GET              200   200      200    200      200      login     200
+account/                                      GET              200   200      200    200      200      login     200
+account/                                      POST             400   400      400    400      400      login     400
 connect/                                      GET              200   200      200    200      200      login     200
 connect/                                      POST             400   403      403    400      403      login     400
 connect/<id:pk>/first-run/                    GET              200   404      404    404      404      login     200

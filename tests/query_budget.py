@@ -57,6 +57,7 @@ BUDGET = {
     "crews/<id:pk>/file/": 9,
     "crews/<id:pk>/crew.yaml": 6,
     "crews/new/file/": 6,
+    "account/": 7,
     "connect/": 8,
     "connect/<id:pk>/first-run/": 6,
     "notifications/": 10,

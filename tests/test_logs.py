@@ -102,6 +102,15 @@ class TestRequests:
             assert line["organization_id"] == str(acme.organization.pk)
         assert browser.session.session_key not in site.log.read_text()
 
+    def test_a_refused_page_has_no_traceback(self, site, acme):
+        browser = Client()
+        browser.force_login(acme.viewer)
+        cookies = {settings.SESSION_COOKIE_NAME: browser.session.session_key}
+        assert httpx.get(f"{site.origin}/monitoring/", cookies=cookies).status_code == 403
+        (line,) = found(site, level="warning", logger="django.request")
+        assert line["message"] == "Forbidden (Permission denied): /monitoring/"
+        assert "exception" not in line
+
     @pytest.mark.parametrize("given", [None, "short", "a" * 65, 'quote"quote', "line\tline"])
     def test_an_id_that_is_none_is_replaced(self, site, given):
         response = httpx.get(

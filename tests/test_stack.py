@@ -240,13 +240,20 @@ def test_with_json_every_line_is_an_object_but_those_of_redis(stack, monkeypatch
     assert said["crewops.welcome"]
 
 
-def test_a_taken_port_is_named_with_its_holder(stack):
+@pytest.mark.parametrize("debug", [True, False], ids=["run", "serve"])
+def test_a_taken_port_is_named_with_its_holder(monkeypatch, stack, debug):
+    """On a production site the advice is not `make run`, which makes the demo's accounts."""
+    if not debug:
+        hosts = {"ALLOWED_HOSTS": "localhost", "ALLOWED_ORIGINS": "http://localhost"}
+        of_site = {"DEBUG": "0", "SECRET_KEY": "k" * 50, **hosts}
+        monkeypatch.setattr(stack, "environment", stack.environment | of_site)
     with socket.create_server(("127.0.0.1", stack.port)):
         refused = stack.command("-m", "crewops.stack")
     assert refused.returncode == 1
     assert f"Port {stack.port} on 127.0.0.1 cannot be used" in refused.stderr
     assert f"process {os.getpid()} " in refused.stderr
-    assert f"make run PORT={stack.port + 1}" in refused.stderr
+    command = "make run" if debug else "make serve"
+    assert f"{command} PORT={stack.port + 1}" in refused.stderr
 
 
 def test_what_a_killed_supervisor_left_behind_is_ended_by_the_next_stack(stack):

@@ -13,6 +13,8 @@ env = environ.Env()
 environ.Env.read_env(BASE_DIR / ".env")
 
 DEBUG = env.bool("DEBUG", default=True)
+# Starts everything. On a production site `make run` would make the demo's accounts.
+START_COMMAND = "make run" if DEBUG else "make serve"
 HOST = env.str("HOST", default="127.0.0.1")  # the address `make run` listens on
 PORT = env.int("PORT", default=8000)
 WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", default=1)  # web processes
@@ -64,7 +66,14 @@ LOGGING = {
         "line": {"()": "crewops.logs.LineFormatter"},
         "json": {"()": "crewops.logs.json_formatter"},
     },
-    "handlers": {LOG_FORMAT: {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "filters": {"refusals": {"()": "crewops.logs.Refusals"}},
+    "handlers": {
+        LOG_FORMAT: {
+            "class": "logging.StreamHandler",
+            "formatter": LOG_FORMAT,
+            "filters": ["refusals"],
+        }
+    },
     "root": {"handlers": [LOG_FORMAT], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         # Below WARNING uvicorn logs each socket with its query string, and websockets each header.

@@ -129,3 +129,10 @@ def test_an_admin_elsewhere_who_watches_here_changes_nothing_here(acme, globex, 
     path = url("crews_crew_change", acme.crew.pk)
     assert staff["outsider"].post(path, crew_form(acme.crew, name="Renamed")).status_code == 403
     assert staff["outsider"].get(path).status_code == 200
+
+
+def test_who_may_not_use_the_admin_hears_so(acme, client):
+    client.force_login(acme.operator)
+    response = client.get("/admin/", follow=True)
+    assert response.status_code == 403
+    assert f"{acme.operator.username} may not use the admin" in response.content.decode()

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
@@ -13,8 +14,11 @@ from runs.models import Worker
 
 
 def workers(request: HttpRequest) -> dict[str, Any]:
-    """``worker_alive``: whether a worker can execute runs."""
-    return {"worker_alive": SimpleLazyObject(Worker.objects.alive().exists)}
+    """``worker_alive``: whether a worker can execute runs; ``start_command`` starts one."""
+    return {
+        "worker_alive": SimpleLazyObject(Worker.objects.alive().exists),
+        "start_command": settings.START_COMMAND,
+    }
 
 
 def approvals(request: HttpRequest) -> dict[str, Any]:

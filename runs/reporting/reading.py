@@ -95,9 +95,15 @@ def _objects(text: str) -> Iterator[tuple[Any, int]]:
         raise ParseError("The JSON is nested too deeply.") from error
     except ValueError as error:
         raise ParseError(f"The body is no JSON: {error}") from error
+    may_be_large = len(text.encode()) > EVENT_BYTES  # only a large call can contain a large event
     for raw in parsed if isinstance(parsed, list) else [parsed]:
-        # Only a large call can contain a large event.
-        yield raw, len(json.dumps(raw).encode()) if len(text) > EVENT_BYTES else 0
+        yield raw, _size(raw) if may_be_large else 0
+
+
+def _size(raw: Any) -> int:
+    """Bytes of the value as a line of NDJSON, without escapes and spaces that need not be."""
+    text = json.dumps(raw, ensure_ascii=False, separators=(",", ":"))
+    return len(text.encode(errors="surrogatepass"))
 
 
 def _parsed(text: str) -> Any:

@@ -62,9 +62,15 @@ def test_an_admin_adds_switches_and_deletes_a_rule(acme):
     assert "No step of any crew" in client.post(url, fields, follow=True).content.decode()
     rule = ApprovalRule.objects.get()
     assert (rule.crew, rule.organization) == (None, acme.organization)
-    client.post(f"{url}{rule.pk}/", {"action": "disable"})
+
+    def press(action: str) -> str:
+        page = client.post(f"{url}{rule.pk}/", {"action": action}, follow=True)
+        return page.content.decode()
+
+    assert "The rule git_push is switched off." in press("disable")
     assert not ApprovalRule.objects.get().is_enabled
-    client.post(f"{url}{rule.pk}/", {"action": "delete"})
+    assert "The rule git_push is switched on." in press("enable")
+    assert "The rule git_push is deleted." in press("delete")
     assert not ApprovalRule.objects.exists()
     kinds = AuditEntry.objects.filter(kind__startswith="approval_rule").values_list(
         "kind", flat=True

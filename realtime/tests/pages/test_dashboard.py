@@ -51,6 +51,12 @@ class TestDashboard:
         assert "Your organization has no crew yet" in page
         assert "not a member" not in page
 
+    def test_without_a_worker_it_names_the_command_of_the_site(self, acme, settings):
+        settings.START_COMMAND = "make serve"
+        page = text(get(acme.viewer, "/"))
+        assert "<code>make serve</code>" in page
+        assert "make run" not in page
+
     def test_offers_start_to_operators_only(self, acme, worker_alive):
         action = f'action="/crews/{acme.crew.pk}/runs/"'
         assert action in text(get(acme.operator, "/"))

@@ -87,6 +87,20 @@ def test_json_is_taken_as_a_list_and_as_one_event(program):
     assert program.post(rest, "application/json; charset=UTF-8").json()["accepted"] == 9
 
 
+@pytest.mark.parametrize(("characters", "accepted"), [(21_000, 3), (22_000, 2)])
+def test_an_event_may_be_as_large_in_a_list_as_in_a_line(program, characters, accepted):
+    """A character of three bytes counts as three, however it is escaped."""
+    start, name = story()[:3:2], "\u6f22" * characters
+    task = start[1] | {"id": "large", "task_id": "large", "name": name}
+    lines = "\n".join(json.dumps(event, ensure_ascii=False) for event in (*start, task))
+    assert program.post(lines.encode()).json()["accepted"] == accepted
+    events = [event | {"run": "other"} for event in (*start, task)]
+    for text in (json.dumps(events), json.dumps(events, ensure_ascii=False)):
+        answer = program.post(text.encode(), JSON).json()
+        assert answer["accepted"] + answer["duplicates"] == accepted
+        assert [one["code"] for one in answer["rejected"]] == ["event_too_large"] * (3 - accepted)
+
+
 def test_a_call_without_events_tries_the_key(program):
     nothing = {"accepted": 0, "duplicates": 0, "rejected": []}
     assert program.post(b"").json() == program.post(b"[]", JSON).json() == nothing
