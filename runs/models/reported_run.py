@@ -122,7 +122,15 @@ class SeenEventQuerySet(ScopedQuerySet):
 class SeenEvent(OwnedModel):
     """The id of an event that a run has received, as a hash: a second one is a duplicate."""
 
-    run = models.ForeignKey("runs.Run", on_delete=models.CASCADE, related_name="seen_events")
+    # The unique constraint finds the rows of a run. Whoever adds a row has locked its run, so the
+    # run exists: the database need not look for it for each of these many rows.
+    run = models.ForeignKey(
+        "runs.Run",
+        on_delete=models.CASCADE,
+        related_name="seen_events",
+        db_index=False,
+        db_constraint=False,
+    )
     digest = models.BinaryField(max_length=DIGEST_BYTES)
 
     objects = SeenEventQuerySet.as_manager()
