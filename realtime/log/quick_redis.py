@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import cache, partial
 from typing import Any
 
+import hiredis
 import redis
 from django.conf import settings
 from redis.backoff import NoBackoff
@@ -67,7 +68,8 @@ class QuickRedis:
 
 
 def _ask(connection: AbstractConnection, commands: Sequence[Sequence[str | int]]) -> list[Any]:
-    connection.send_packed_command(connection.pack_commands(commands))
+    # The connection's own packing takes several times as long: it looks at each word in Python.
+    connection.send_packed_command([b"".join(map(hiredis.pack_command, map(tuple, commands)))])
     return [_reply(connection) for _ in commands]
 
 
