@@ -31,6 +31,7 @@ class Batch:
 
     def __init__(self) -> None:
         self.changes = 0  # made so far
+        self._alias = connection.alias
         self.complete: set[Model] = set()  # models of which all running rows are held
         self._held: dict[Model, dict[Any, models.Model]] = {}
         self._new: dict[Model, list[models.Model]] = {}
@@ -74,8 +75,8 @@ class Batch:
     def save(self, row: models.Model, update_fields: Iterable[str] | None) -> None:
         """Send the signals of a save. Write the row at the end."""
         model, created = type(row), row._state.adding
-        about = {"instance": row, "raw": False, "using": connection.alias}
-        about["update_fields"] = None if update_fields is None else frozenset(update_fields)
+        named = None if update_fields is None else frozenset(update_fields)
+        about = {"instance": row, "raw": False, "using": self._alias, "update_fields": named}
         pre_save.send(model, **about)
         if created:
             self.add(row)

@@ -16,7 +16,9 @@ def storable(value: Any) -> Any:
     unchanged.
     """
     if isinstance(value, str):
-        return UNSAFE.sub("\ufffd", value) if UNSAFE.search(value) else value
+        if value.isascii() and "\0" not in value:  # most texts; takes a third of the search's time
+            return value
+        return UNSAFE.sub("\ufffd", value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

@@ -138,9 +138,9 @@ class TrackedModel(OwnedModel):
 
     def _remember(self, update_fields: Any = None) -> None:
         own = self.__dict__
-        for _, attname in _names(type(self), _named(update_fields)):
-            if attname in own:  # otherwise it is deferred
-                self.loaded[attname] = own[attname]
+        names = _names(type(self), _named(update_fields))
+        # What is missing is deferred.
+        self.loaded |= {attname: own[attname] for _, attname in names if attname in own}
 
 
 def _named(update_fields: Any) -> frozenset[str] | None:

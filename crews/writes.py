@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -35,15 +36,15 @@ class Write(NamedTuple):
                 raise Incomplete(f"Not each of {self.rows} rows could be written.")
 
 
-def insert(model: type[Model], rows: Sequence[Model], *, ignore_conflicts: bool = False) -> None:
+def insert(model: type[Model], rows: Sequence[Model]) -> None:
     """Insert new rows, in few statements and without signals. Their keys are not read back.
 
     Django's ``bulk_create`` does the same and takes twice the time: it looks for expressions in
-    every value. These rows have none.
+    every value. These rows have none, and no fields that a save sets (``auto_now``).
     """
     made = [field for field in model._meta.concrete_fields if not _is_given(field, rows)]
-    columns = [[field.pre_save(row, add=True) for row in rows] for field in made]
-    insert_values(model, made, list(zip(*columns, strict=True)), ignore_conflicts=ignore_conflicts)
+    values = attrgetter(*(field.attname for field in made))
+    insert_values(model, made, list(map(values, rows)))
 
 
 def insert_values(

@@ -11,8 +11,7 @@ from runs.models import Approval
 
 def of_approval(approval: Approval, changed: Collection[str], *, created: bool) -> list[RunEvent]:
     about = {
-        "crew_id": str(approval.run.crew_id),
-        "run_id": str(approval.run_id),
+        **approval.run.event_ids,
         "approval_id": str(approval.pk),
     }
     if created:

@@ -9,8 +9,7 @@ def of_budget_alert(alert: BudgetAlert, *, created: bool) -> list[RunEvent]:
     if not created:
         return []
     about = {
-        "crew_id": str(alert.run.crew_id),
-        "run_id": str(alert.run_id),
+        **alert.run.event_ids,
         "alert_id": str(alert.pk),
         "period": str(alert.period),
         "measure": str(alert.measure),

@@ -30,7 +30,7 @@ def of_run(
     run: Run, changed: Collection[str], *, created: bool, tasks: Iterable[tuple[str, str]] = ()
 ) -> list[RunEvent]:
     """``tasks``: agent and status of each task that has started, if the run has just ended."""
-    about = {"crew_id": str(run.crew_id), "run_id": str(run.pk)}
+    about = run.event_ids
     events: list[RunEvent] = []
     if created:
         events.append(kinds.Boot(**about, **_boot(run.plan)))
@@ -49,7 +49,7 @@ def of_task(
     task: TaskExecution, changed: Collection[str], *, created: bool, others: Sequence[str]
 ) -> list[RunEvent]:
     """``others``: statuses of the tasks that the same agent has started before in this run."""
-    about = {"crew_id": str(task.run.crew_id), "run_id": str(task.run_id)}
+    about = task.run.event_ids
     agent = {"agent_id": task.agent_id}
     named = {"task_id": str(task.task_id), **agent}
     events: list[RunEvent] = []
@@ -76,7 +76,7 @@ def of_agent(agent: AgentExecution, *, created: bool, others: Collection[str]) -
 
     The agent is at work from the start of the first execution to the end of the last.
     """
-    about = {"crew_id": str(agent.run.crew_id), "run_id": str(agent.run_id)}
+    about = agent.run.event_ids
     if "running" in others:
         return []
     if created:
@@ -88,15 +88,11 @@ def of_agent(agent: AgentExecution, *, created: bool, others: Collection[str]) -
 
 def of_error(run: Run, error: dict[str, str]) -> list[RunEvent]:
     """An error that a reporter has reported."""
-    return [kinds.Error(crew_id=str(run.crew_id), run_id=str(run.pk), **error)]
+    return [kinds.Error(**run.event_ids, **error)]
 
 
 def of_control(control: Control, changed: Collection[str], *, created: bool) -> list[RunEvent]:
-    about = {
-        "crew_id": str(control.run.crew_id),
-        "run_id": str(control.run_id),
-        "control_id": str(control.pk),
-    }
+    about = {**control.run.event_ids, "control_id": str(control.pk)}
     events: list[RunEvent] = []
     if created:
         asked = {"action": control.action, "by": control.by, "text": control.text or UNSET}
@@ -111,8 +107,7 @@ def of_control(control: Control, changed: Collection[str], *, created: bool) -> 
 def of_tool(execution: ToolExecution, changed: Collection[str], *, created: bool) -> list[Event]:
     run = execution.task_execution.run
     about = {
-        "crew_id": str(run.crew_id),
-        "run_id": str(run.pk),
+        **run.event_ids,
         "agent_id": execution.agent_id,
         "execution_id": str(execution.pk),
         "tool": execution.tool,
@@ -159,8 +154,7 @@ def of_handoff(handoff: Handoff, *, created: bool) -> list[Event]:
     if not created:
         return []
     event = kinds.Handoff(
-        crew_id=str(handoff.run.crew_id),
-        run_id=str(handoff.run_id),
+        **handoff.run.event_ids,
         from_agent_id=handoff.from_agent_id,
         to_agent_id=handoff.to_agent_id,
         message=handoff.message or UNSET,
@@ -205,8 +199,7 @@ def _boot(plan: dict) -> dict:
 
 def _of_call(call: ModelCall) -> dict[str, str]:
     return {
-        "crew_id": str(call.run.crew_id),
-        "run_id": str(call.run_id),
+        **call.run.event_ids,
         "agent_id": call.agent_id,
         "call_id": str(call.pk),
     }

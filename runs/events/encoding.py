@@ -17,6 +17,7 @@ DEPTH_LIMIT = 20  # levels of nested values
 FRAME = 100  # at least the bytes of seq and timestamp
 PLAIN = {str, int, float, bool, type(None), msgspec.UnsetType}
 NESTED = {dict, list}
+PLAIN_OR_NESTED = PLAIN | NESTED
 NUL = rb"\u0000"  # as JSON
 SAFE_INTEGER = 2**53  # from here on, JavaScript cannot distinguish neighbouring integers
 
@@ -43,14 +44,15 @@ def _encode_plain(event: Event, seq: int, timestamp: datetime) -> str | None:
 
     msgspec checks and writes the event as it is. Only what `clean` would change needs more.
     """
-    given = {name: getattr(event, name) for name in event.__struct_fields__}
-    kinds = {type(value) for value in given.values()}
-    if not kinds <= PLAIN | NESTED or any(
-        type(value) is int and abs(value) >= SAFE_INTEGER for value in given.values()
+    values = msgspec.structs.astuple(event)
+    kinds = {*map(type, values)}
+    if not kinds <= PLAIN_OR_NESTED or (
+        int in kinds and any(type(value) is int and abs(value) >= SAFE_INTEGER for value in values)
     ):
         return None
     if not kinds.isdisjoint(NESTED):
-        nested = {n: clean(value, 1) for n, value in given.items() if type(value) in NESTED}
+        given = zip(event.__struct_fields__, values, strict=True)
+        nested = {name: clean(value, 1) for name, value in given if type(value) in NESTED}
         event = msgspec.structs.replace(event, **nested)
     try:
         written = msgspec.json.encode(event)

@@ -8,6 +8,7 @@ import base64
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
@@ -152,6 +153,7 @@ PATTERNS = (
 _HINTS = {hint for pattern in PATTERNS for hint in pattern.hints}
 # A text with any hint contains one of these: the hints that contain no other.
 ANY_HINT = tuple(sorted(h for h in _HINTS if not any(o in h for o in _HINTS - {h})))
+NAME_KEPT = 100  # characters of a parameter's name whose search is kept
 SECRET_NAME = re.compile(rf"(?i){NAME}$|cookie")
 
 _USER_INFO = re.compile(rf"://({USER})@")
@@ -217,9 +219,17 @@ def secrets_in(params: Any) -> set[str]:
 
 def _is_secret(key: Any, value: Any) -> bool:
     """Whether this value of a parameter with this name is a secret."""
-    if key in NAMES or not SECRET_NAME.search(str(key)):
+    name = str(key)
+    if key in NAMES or not (_is_its_name if len(name) <= NAME_KEPT else _search_name)(name):
         return False
     return not (isinstance(value, bool | int | float | str) and is_plain_string(str(key), value))
+
+
+def _search_name(name: str) -> bool:
+    return SECRET_NAME.search(name) is not None
+
+
+_is_its_name = lru_cache(maxsize=1024)(_search_name)  # the same parameters come again and again
 
 
 def forms(secrets: Iterable[str]) -> tuple[str, ...]:

@@ -1,4 +1,5 @@
 import uuid
+from functools import cached_property
 from typing import Any
 
 from django.conf import settings
@@ -155,6 +156,11 @@ class RunRecord(TrackedModel, Deletable, TimeSpan, UsageTotals):
     def own_attempt(self) -> int:
         """The attempt this instance writes for: the one it holds, else the one it has read."""
         return self.attempt if self.held_attempt is None else self.held_attempt
+
+    @cached_property
+    def event_ids(self) -> dict[str, str]:
+        """The ids that events about the run carry. A run keeps both for ever."""
+        return {"crew_id": str(self.crew_id), "run_id": str(self.pk)}
 
     @property
     def log_ids(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Container, Sequence
+from functools import lru_cache
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -16,6 +17,7 @@ AGENTS_AT_MOST = 300  # of a crew, while reports create agents
 NOBODY = "run"  # the agent id for events without an agent
 
 
+@lru_cache(maxsize=4096)
 def slug_of(agent_id: str | None) -> str:
     """Return our id for an agent: the reporter's id if it is a slug, else one derived from it."""
     if agent_id is None:

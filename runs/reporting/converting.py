@@ -10,6 +10,7 @@ import msgspec
 from crews.text import storable
 from runs.reporting.reported_kinds import KINDS, Beat, Invalid, Kind
 
+NESTED = (dict, list)
 DEPTH = 32  # levels of objects and lists in an event
 LATEST = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
 
@@ -37,12 +38,10 @@ def event_of(raw: dict[str, Any]) -> Kind:
     kind = KINDS.get(raw["type"]) if isinstance(raw.get("type"), str) else None
     if kind is None:
         raise Invalid("unknown_type", f"There is no such type. Choose of: {', '.join(KINDS)}.")
-    limits = CUT[kind]
-    given = {
-        name: value[: limits[name]] if name in limits and isinstance(value, str) else value
-        for name, value in raw.items()
-        if value is not None
-    }
+    given = {name: value for name, value in raw.items() if value is not None}
+    for name, limit in CUT[kind].items():
+        if isinstance(value := given.get(name), str) and len(value) > limit:
+            given[name] = value[:limit]
     try:
         event = msgspec.convert(storable(given), kind)
         event.at = _seconds(event.at)
@@ -61,7 +60,7 @@ def is_shallow(value: Any) -> bool:
             item
             for each in level
             for item in (each.values() if isinstance(each, dict) else each)
-            if isinstance(item, dict | list)
+            if isinstance(item, NESTED)
         ]
         if not level:
             return True

@@ -99,7 +99,8 @@ class ModelCalls(HeldRows):
         end: kinds.LlmEnd | None = None,
     ) -> ModelCall:
         """Start the call. Without an ``event`` its start was not received, or arrives later."""
-        self._check_number(ModelCall, OPEN_CALLS_AT_MOST, "model calls open")
+        if not end:  # one that has ended is not open
+            self._check_number(ModelCall, OPEN_CALLS_AT_MOST, "model calls open")
         task = None
         agent_id = event and event.agent_id
         if event and event.task_id is not None:

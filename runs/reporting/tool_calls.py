@@ -19,7 +19,8 @@ class ToolCalls(HeldRows):
     def _tool_start(self, event: kinds.ToolStart, end: kinds.ToolEnd | None = None) -> None:
         if self._tool(event.execution_id) is None:
             at = self._at(event)
-            self._check_number(ToolExecution, OPEN_TOOLS_AT_MOST, "tools open")
+            if not end:  # one that has ended is not open
+                self._check_number(ToolExecution, OPEN_TOOLS_AT_MOST, "tools open")
             task = self._task_for(event.task_id, event.agent_id, at)
             ending = end and self._tool_ending(end, at)
             self._begin_tool(event.execution_id, event.tool, task, event.params, at, ending)

@@ -7,6 +7,7 @@ from datetime import datetime
 from crews.models import ApiKey
 from runs.reporting.calls import take
 from runs.reporting.converting import event_of
+from runs.reporting.otlp import events
 from runs.reporting.otlp.events import Event
 from runs.reporting.reading import Item
 from runs.reporting.reported_kinds import Invalid
@@ -30,17 +31,28 @@ class Batch:
 
     events: list[Event] = field(default_factory=list)
     spans: list[str] = field(default_factory=list)
+    _begun: set[str] = field(default_factory=set)  # agents that `show` has added
 
     def add(self, span_id: str, made: Iterable[Event]) -> None:
         for event in made:
             self.events.append(event)
             self.spans.append(span_id)
 
+    def show(self, span_id: str, call: list[Event], agent: str) -> None:
+        """Add the events of a tool or model call of ``agent``, and those that follow from them."""
+        if agent and agent not in self._begun:
+            self._begun.add(agent)
+            self.add(span_id, events.agent_begun(call[0]["run"], agent, call[0]["at"]))
+        self.add(span_id, events.placed(call, agent))
+        self.add(span_id, events.handed_off(call, agent))
+
     def apply(self, key: ApiKey, received: datetime, result: Result | None = None) -> None:
         """Apply the events once each. Counts the spans of which one was rejected."""
-        first = {event["id"]: index for index, event in reversed([*enumerate(self.events)])}
-        items = [item_of(index, self.events[index]) for index in sorted(first.values())]
-        answer = take(key, items, received)
+        items: dict[str, Item] = {}
+        for index, event in enumerate(self.events):
+            if event["id"] not in items:
+                items[event["id"]] = item_of(index, event)
+        answer = take(key, [*items.values()], received)
         if result is not None and answer.rejected:
             spans = {self.spans[rejected["index"]] for rejected in answer.rejected}
             result.reject(len(spans), answer.rejected[0]["detail"])

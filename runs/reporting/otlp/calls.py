@@ -13,12 +13,12 @@ from django.db import transaction
 from crews.models import ApiKey
 from crews.scoping import unscoped
 from crews.text import storable
-from crews.writes import insert
+from crews.writes import insert_values
 from runs.models import Trace, TraceSpan
 from runs.reporting.otlp import events, kept
 from runs.reporting.otlp.batch import Batch, Result
 from runs.reporting.otlp.dialects import Kind, kind_of
-from runs.reporting.otlp.events import Event
+from runs.reporting.otlp.kept import Kept
 from runs.reporting.otlp.placing import (
     DEPTH,
     Node,
@@ -80,7 +80,8 @@ def _take(
         batch = Batch()
         for span, kind in read:
             if kind in ("tool", "model"):
-                batch.add(span.span_id, events.call(trace.run.key, trace_id, span, kind))
+                node = events.node_of(span, kind)
+                batch.add(span.span_id, events.call(trace.run.key, trace_id, span, node))
         batch.apply(key, received, result)
         return
     begin_earlier(trace.run, min(span.start for span, _ in read), received)
@@ -126,39 +127,30 @@ class _Spans:
             for span_id, node in kept.NODES.rows(trace=self._trace.pk, ids=unknown):
                 self._nodes[span_id] = Node(**node)
 
-    def _row(self, span: Span, kind: Kind, waiting: int) -> TraceSpan:
+    def _row(self, span: Span, kind: Kind, waiting: int) -> Kept:
         """Add the span's events to the batch, or hold them. Return what is kept of the span."""
         node = self._nodes[span.span_id]
-        row = TraceSpan(
-            trace=self._trace,
-            span_id=span.span_id,
-            parent_id=span.parent_id,
-            received_at=self._received,
-            node=storable(node.as_json()),
-        )
+        waits, held = "", None
         if kind == "agent":
             self._batch.add(span.span_id, events.agent_begun(self._run, node.name, node.start))
-            row.waits = END
+            waits = END
         elif kind in ("tool", "model", "mcp"):
             with_text = self._key.organization.keeps_model_text
-            call = events.call(self._run, self._trace.trace_id, span, kind, with_text=with_text)
+            call = events.call(self._run, self._trace.trace_id, span, node, with_text=with_text)
             try:
-                self._show(node, call, place(node, self._nodes))
+                self._batch.show(span.span_id, call, place(node, self._nodes))
             except Repeated:
                 pass
             except Unknown:
                 if waiting >= HELD_AT_MOST:
-                    self._show(node, call, "")
+                    self._batch.show(span.span_id, call, "")
                 else:
-                    row.waits = PLACE
-                    row.held = storable(call)
-        return row
+                    waits, held = PLACE, storable(call)
+        trace = self._trace.pk
+        about = (trace, span.span_id, span.parent_id, waits, self._received)
+        return Kept(*about, node.as_json(), held)
 
-    def _show(self, node: Node, call: list[Event], agent: str) -> None:
-        self._batch.add(node.span_id, events.placed(call, agent))
-        self._batch.add(node.span_id, events.handed_off(call, agent))
-
-    def _keep(self, rows: list[TraceSpan]) -> None:
+    def _keep(self, rows: list[Kept]) -> None:
         """Store the rows that are new. Above the limit only those that wait, and the root."""
         # In the same order in every process, since rows that exist are locked.
         rows = sorted(rows, key=lambda row: row.span_id)
@@ -169,7 +161,7 @@ class _Spans:
         )
         with transaction.atomic():
             if rows:
-                insert(TraceSpan, rows, ignore_conflicts=True)
+                insert_values(TraceSpan, kept.FIELDS, rows, ignore_conflicts=True)
             kept.COUNT.execute(trace=self._trace.pk, more=len(rows), root_ended=root_ended)
         self._trace.root_ended = root_ended
 
@@ -191,7 +183,7 @@ class _Spans:
         released = [row for row in waiting if row.pk in agents]
         for row in released:
             if (agent := agents[row.pk]) is not None:
-                self._show(self._nodes[row.span_id], held[row.pk], agent)
+                self._batch.show(row.span_id, held[row.pk], agent)
             row.waits, row.held = "", None
         return released
 

@@ -138,6 +138,12 @@ def call_of(span: Span) -> dict[str, Any]:
     return {"provider": provider, "model": model}
 
 
+def input_tokens_of(span: Span) -> int | None:
+    return span.count(
+        "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt"
+    )
+
+
 def usage_of(span: Span) -> dict[str, Any]:
     """The tokens and more of a model call, as its end has them. What is unknown is missing."""
     cached = span.count(
@@ -153,9 +159,7 @@ def usage_of(span: Span) -> dict[str, Any]:
         "llm.token_count.completion_details.reasoning",
     )
     found = {
-        "input_tokens": span.count(
-            "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt"
-        ),
+        "input_tokens": input_tokens_of(span),
         "output_tokens": span.count(
             "gen_ai.usage.output_tokens",
             "gen_ai.usage.completion_tokens",
@@ -177,6 +181,8 @@ def _finish_reason(span: Span) -> str | None:
 
 def ending_of(span: Span) -> Ending:
     """How the span says that it ended, and the error's text."""
+    if not span.exceptions and span.code != 2 and "error.type" not in span.attributes:
+        return Ending("succeeded" if span.code == 1 else "", "")
     types = [item.get("exception.type") for item in span.exceptions]
     types = [kind for kind in [*types, span.text("error.type")] if isinstance(kind, str) and kind]
     message = _message(span)

@@ -98,8 +98,7 @@ class _Whole:
             if agent:
                 self._agents.setdefault(agent, []).append(node)
             if row.held is not None:
-                self.batch.add(row.span_id, events.placed(row.held, agent))
-                self.batch.add(row.span_id, events.handed_off(row.held, agent))
+                self.batch.show(row.span_id, row.held, agent)
 
     def finish(self) -> None:
         """The run ends with its last root, and as that ended."""

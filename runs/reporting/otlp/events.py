@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils.text import slugify
 
+from crews.text import storable
 from runs.reporting.otlp import dialects, messages
 from runs.reporting.otlp.dialects import Ending, Kind
 from runs.reporting.otlp.placing import Node
@@ -40,22 +41,22 @@ def crew_of(span: Span) -> str:
 
 
 def node_of(span: Span, kind: Kind) -> Node:
-    """What is kept of the span."""
+    """What is kept of the span, with texts that can be stored."""
     ending = dialects.ending_of(span)
-    agent = dialects.agent_of(span, kind)
+    agent = storable(dialects.agent_of(span, kind))
     name = {"workflow": dialects.workflow_of, "tool": dialects.tool_of, "mcp": dialects.tool_of}
     return Node(
         span_id=span.span_id,
         parent_id=span.parent_id,
         kind=kind,
-        name=agent if kind == "agent" else name[kind](span)[:200] if kind in name else "",
+        name=agent if kind == "agent" else storable(name[kind](span)[:200]) if kind in name else "",
         agent=agent,
         start=span.start,
         end=span.end,
         status=ending.status,
-        message=ending.message,
+        message=storable(ending.message),
         is_remote=span.parent_is_remote,
-        has_usage=kind == "model" and "input_tokens" in dialects.usage_of(span),
+        has_usage=kind == "model" and dialects.input_tokens_of(span) is not None,
     )
 
 
@@ -78,18 +79,18 @@ def agent_begun(run: str, agent: str, at: float) -> list[Event]:
 
 
 def call(
-    run: str, trace_id: str, span: Span, kind: Kind, *, with_text: bool = False
+    run: str, trace_id: str, span: Span, node: Node, *, with_text: bool = False
 ) -> list[Event]:
     """The start and the end of a tool or model call, without its agent.
 
-    ``with_text``: with the text of a model call, if the span has it.
+    ``node``: what `node_of` returns for the span. ``with_text``: with the text of a model call, if
+    the span has it.
     """
     id = f"{trace_id}:{span.span_id}"
-    ending = dialects.ending_of(span)
     begun = {"id": f"{id}:start", "run": run, "at": span.start}
-    ended = {"id": f"{id}:end", "run": run, "at": span.end, "message": _text(ending) or None}
-    if kind == "model":
-        ended |= {"status": CALL_STATUS[ending.status], **dialects.usage_of(span)}
+    ended = {"id": f"{id}:end", "run": run, "at": span.end, "message": _text(node) or None}
+    if node.kind == "model":
+        ended |= {"status": CALL_STATUS[node.status], **dialects.usage_of(span)}
         if with_text:
             begun["input"] = messages.text_in(span, INPUT)
             ended["output"] = messages.text_in(span, OUTPUT)
@@ -97,11 +98,10 @@ def call(
             {"type": "llm_start", "call_id": id, **dialects.call_of(span), **begun},
             {"type": "llm_end", "call_id": id, **ended},
         ]
-    ended |= {"status": TOOL_STATUS[ending.status], "output": dialects.output_of(span)}
+    ended |= {"status": TOOL_STATUS[node.status], "output": dialects.output_of(span)}
     params = _bounded(dialects.params_of(span))
-    tool = dialects.tool_of(span)
     return [
-        {"type": "tool_start", "execution_id": id, "tool": tool, "params": params, **begun},
+        {"type": "tool_start", "execution_id": id, "tool": node.name, "params": params, **begun},
         {"type": "tool_end", "execution_id": id, **ended},
     ]
 
@@ -126,12 +126,14 @@ def handoff(run: str, id: str, from_agent: str, to_agent: str, at: float) -> Eve
 
 
 def placed(call: list[Event], agent: str) -> list[Event]:
-    """The events of a call, with the agent that made it. Without one the run itself made it."""
+    """The events of a call, with the agent that made it. Without one the run itself made it.
+
+    The agent must have begun: see `agent_begun`.
+    """
     if not agent:
         return call
     started, *rest = call
-    started = {**started, "agent_id": agent[:200], "task_id": task_of(agent)}
-    return [*agent_begun(started["run"], agent, started["at"]), started, *rest]
+    return [{**started, "agent_id": agent[:200], "task_id": task_of(agent)}, *rest]
 
 
 def agent_called(run: str, trace_id: str, node: Node, parent: str) -> list[Event]:
@@ -183,7 +185,7 @@ def _key(agent: str) -> str:
     return agent if len(agent) <= 150 else hashlib.sha256(agent.encode()).hexdigest()
 
 
-def _text(ending: Ending) -> str:
+def _text(ending: Ending | Node) -> str:
     return ending.message or (WAITING if ending.status == "waiting" else "")
 
 

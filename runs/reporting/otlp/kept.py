@@ -1,10 +1,27 @@
 """The queries for traces and the spans that are kept of them, made once."""
 
+from datetime import datetime
+from typing import Any, NamedTuple
+
 from django.db.models import BigIntegerField, BooleanField, F, IntegerField, TextField, UUIDField
 
 from crews.reads import AnyOf, Select, Slot, Slots, Update
 from runs.models import Trace, TraceSpan
 
+
+class Kept(NamedTuple):
+    """What is kept of a new span: the values of a `TraceSpan`."""
+
+    trace_id: int
+    span_id: str
+    parent_id: str
+    waits: str
+    received_at: datetime
+    node: dict[str, Any]
+    held: list[dict[str, Any]] | None
+
+
+FIELDS = [TraceSpan._meta.get_field(name) for name in Kept._fields]
 TRACE, IDS = Slot("trace", BigIntegerField()), Slots("ids", TextField())
 
 KNOWN = Select(

@@ -53,9 +53,11 @@ def _attributes(pairs: Iterable[Any], wanted: Container[str] = WANTED) -> dict[s
 
 
 def _value(value: Any, depth: int = 0) -> Any:
+    if text := value.string_value:  # as most are; it is empty if the value is of another kind
+        return text[:TEXT_LIMIT]
     kind = value.WhichOneof("value")
     if kind == "string_value":
-        return value.string_value[:TEXT_LIMIT]
+        return ""
     if kind == "array_value" and depth < DEPTH:
         return [_value(item, depth + 1) for item in value.array_value.values[:100]]
     if kind == "kvlist_value" and depth < DEPTH:

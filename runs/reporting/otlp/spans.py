@@ -63,7 +63,8 @@ class Span:
     def count(self, *names: str) -> int | None:
         """The first of these attributes that is a number of tokens."""
         for name in names:
-            value = self.attributes.get(name)
+            if (value := self.attributes.get(name)) is None:
+                continue
             if isinstance(value, float) and value.is_integer():
                 value = int(value)
             if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 2**53:

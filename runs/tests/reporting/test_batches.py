@@ -288,6 +288,8 @@ def test_a_batch_without_an_end_reads_no_open_tools_but_counts_them(program, mon
     ]
     end = BASE | {"id": "e", "type": "tool_end", "execution_id": "x1", "status": "success"}
     assert [r["id"] for r in program.send(*tools)["rejected"]] == ["n1"]
+    whole = [event | {"id": f"w{event['id']}", "execution_id": "w"} for event in (tools[0], end)]
+    assert program.send(*whole)["rejected"] == []  # is never open
     assert program.send(end, tools[1])["rejected"] == []
     assert ToolExecution.objects.filter(status="running").count() == 2
 

@@ -154,6 +154,8 @@ def test_a_run_has_a_limited_number_of_open_calls(send, run_of, monkeypatch):
     monkeypatch.setattr(model_calls, "OPEN_CALLS_AT_MOST", 2)
     answer = send(*(START | {"call_id": f"c{n}"} for n in range(3)))
     assert [rejected["code"] for rejected in answer["rejected"]] == ["limit"]
+    whole = {"call_id": "c8"}  # is never open
+    assert send(START | whole, END | whole)["rejected"] == []
     answer = send(END, START | {"call_id": "c9"})
     assert answer["rejected"] == []
 
