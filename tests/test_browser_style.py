@@ -33,13 +33,10 @@ def styled(page, selector: str) -> tuple[int, int]:
     return max((update.get("elementCount", 0) for update in updates), default=0), count
 
 
-@pytest.mark.parametrize("shown", ["run", "crew"])
-def test_what_comes_and_goes_gives_the_rest_of_the_page_no_new_style(signed_in, acme, shown):
+def test_what_comes_and_goes_gives_the_rest_of_the_run_page_no_new_style(signed_in, acme):
     run = large_run(acme, 40)
     carry_out(run, 0, tools=20)
-    page = {"run": (run, "#events"), "crew": (acme.crew, "#agents-section")}
-    record, selector = page[shown]
-    signed_in.goto(record.get_absolute_url())
+    signed_in.goto(run.get_absolute_url())
     expect(mark(signed_in)).to_have_attribute("data-state", "live")
-    restyled, count = styled(signed_in, selector)
+    restyled, count = styled(signed_in, "#events")
     assert 0 < restyled < count * SHARE, f"{restyled} of {count} elements"
