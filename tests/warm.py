@@ -9,6 +9,7 @@ forked from, so a test of these, or of the start itself, starts it cold (`tests.
 
 import atexit
 import faulthandler
+import gc
 import json
 import os
 import runpy
@@ -131,6 +132,10 @@ def main() -> None:
     for name in LIBRARIES:
         import_module(name)
     assert not [name for name in READ_ENVIRONMENT if name in sys.modules]
+    # A process collects garbage without looking at the libraries' objects, which would copy their
+    # pages: it starts in three quarters of the time.
+    gc.collect()
+    gc.freeze()
     requests = socket.socket(fileno=int(sys.argv[1]))
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that wait for a process
     while True:
