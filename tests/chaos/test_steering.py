@@ -203,6 +203,7 @@ def begun(
         "CREWOPS_URL": f"http://127.0.0.1:{deployment.port}",
         "CREWOPS_API_KEY": key,
         "CREWOPS_SPOOL_DIR": str(spool),
+        "CREWOPS_FLUSH_S": str(ALL_S),
         "PYTHONPATH": str(PROJECT / "clients" / "python"),
     }
     run = Run.objects.get(pk=deployment.request(acme.crew.pk))

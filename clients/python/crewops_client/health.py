@@ -10,6 +10,8 @@ from .settings import Settings
 from .transport import Answer
 
 BACKOFF_S = 8.0
+# A server that restarts answers again within `RESTART_S`. Until then it is tried more often.
+RESTART_S, RESTART_BACKOFF_S = 10.0, 1.0
 REFUSED_S = 30.0  # between tries with a key or an address that was refused
 
 
@@ -17,6 +19,7 @@ class Health:
     def __init__(self, settings: Settings, notices: Notices) -> None:
         self.failing_since: float | None = None
         self.failures = 0
+        self.refused = False  # the key or the address, by the last answer
         self.again_at = 0.0
         self.rejected = 0
         self._settings = settings
@@ -26,6 +29,7 @@ class Health:
         """A call with `sent` events, and beats behind them, was answered."""
         repeated = self.failures > 0
         self.failing_since, self.failures, self.again_at = None, 0, 0.0
+        self.refused = False
         self._notices.withdraw("away", "the server answers again")
         self._notices.withdraw("refused", "the server accepts the calls again")
         rejected = body.get("rejected")
@@ -46,11 +50,13 @@ class Health:
         if self.failing_since is None:
             self.failing_since = now
         self.failures += 1
+        self.refused = answer.refused
         if answer.refused:
             self.again_at = now + REFUSED_S * random.uniform(1, 1.5)
             self._notices.say("refused", refusal(answer, self._settings.url), logging.ERROR)
             return
-        wait = min(BACKOFF_S, 0.2 * 2 ** min(self.failures, 10)) * random.uniform(0.5, 1)
+        longest = BACKOFF_S if now - self.failing_since >= RESTART_S else RESTART_BACKOFF_S
+        wait = min(longest, 0.2 * 2 ** min(self.failures, 10)) * random.uniform(0.5, 1)
         if answer.retry_after is not None:
             wait = answer.retry_after + random.uniform(0, 0.5)
         self.again_at = now + wait

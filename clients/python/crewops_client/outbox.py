@@ -50,6 +50,11 @@ class Outbox:
         return bool(self._memory or self._found or (self._own and self._own.size))
 
     @property
+    def left_behind(self) -> bool:
+        """Whether events of programs that have ended wait."""
+        return bool(self._found)
+
+    @property
     def empty(self) -> bool:
         """Nothing of this process waits or is under way."""
         mine = self.batch and self._source not in self._found

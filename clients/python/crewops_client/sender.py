@@ -216,10 +216,20 @@ class Sender:
             self._notices.say(f"spoiled {answer.status}", text, logging.ERROR)
             self.outbox.acknowledge()
 
+    def _is_away(self, now: float) -> bool:
+        """Whether no answer is to be expected soon. A server that only restarts is waited for: a
+        run whose end stays on disk would end as `reporter_lost`.
+        """
+        since = self._health.failing_since
+        if since is None:
+            return False
+        was_away = self.outbox.left_behind  # by programs that have ended before
+        return was_away or self._health.refused or now - since >= self._settings.flush_s
+
     def _end(self, close: Close, now: float) -> None:
         """Done when all was sent, or is safe on disk and the server is away, or time is up."""
         quiet = self.queue.empty()
-        safe = quiet and self._health.failing_since is not None and self.outbox.to_disk()
+        safe = quiet and self._is_away(now) and self.outbox.to_disk()
         if not ((quiet and self.outbox.empty) or safe or now >= close.at):
             return
         self.outbox.to_disk()

@@ -65,4 +65,5 @@ def reporter(make: Make, monkeypatch: pytest.MonkeyPatch) -> Reporter:
 
 @pytest.fixture
 def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crewops_client.health.BACKOFF_S", 0.05)
+    for name in ("BACKOFF_S", "RESTART_BACKOFF_S"):
+        monkeypatch.setattr(f"crewops_client.health.{name}", 0.05)

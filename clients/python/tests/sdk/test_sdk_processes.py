@@ -156,6 +156,30 @@ def test_what_is_reported_while_the_program_ends_is_sent(server: ReportServer, t
     assert [event["run"] for event in server.of("done")] == ["n1", "n2"]
 
 
+def test_the_end_waits_for_a_server_that_restarts(
+    server: ReportServer, tmp_path: Path, monkeypatch
+):
+    monkeypatch.setenv("CREWOPS_FLUSH_S", "60")
+    server.answers = [(502, {})] * 3
+    run(UNFINISHED, server, tmp_path)
+    assert server.events[-1]["type"] == "done"
+
+
+@pytest.mark.parametrize("known", ["from a program before", "as the key is refused"])
+def test_the_end_does_not_wait_for_a_server_that_will_not_answer(
+    server: ReportServer, tmp_path: Path, known: str, monkeypatch
+):
+    server.answers = [(401 if known == "as the key is refused" else 502, {})] * 1000
+    if known == "from a program before":
+        monkeypatch.setenv("CREWOPS_FLUSH_S", "0.1")
+        run(UNFINISHED, server, tmp_path)
+    monkeypatch.setenv("CREWOPS_FLUSH_S", "80")
+    began = time.monotonic()
+    run(UNFINISHED, server, tmp_path)
+    assert time.monotonic() - began < 40
+    assert server.events == []
+
+
 @pytest.mark.parametrize("state", ["away", "hung"])
 def test_the_end_waits_no_longer_than_its_limit(
     server: ReportServer, tmp_path: Path, state: str, monkeypatch
