@@ -155,7 +155,7 @@ class EventPage:
             self.model_calls = self._part(self._newest(run.calls.all(), LLM, newest))
             for call in self.model_calls:
                 told += of_call(call, names)
-            handoffs = self._part(self._all_or_newest(run.handoffs.all(), {"handoff": "at"}))
+            handoffs = self._part(self._newest(run.handoffs.all(), {"handoff": "at"}))
             told += [of_handoff(handoff, names) for handoff in handoffs]
         return told
 
