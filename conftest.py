@@ -21,13 +21,17 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from crewops.redis import server_command
 from crews.models import Agent, ApiKey, Crew, Membership, Organization, Role, Secret, Task
-from realtime.log import quick_redis
 from runs.models import Run, Worker
 from runs.notifications.models import Delivery, Target
 from tests import suite, template
 from tests.live import Process, Web, eventually
 
 PROCESSES_PER_CORE = 3
+REDIS_LIMITS = (
+    "realtime.log.quick_redis.TIMEOUT_S",
+    "realtime.delivery.layer.PUBLISH_S",
+    "realtime.delivery.node.PUBLISH_S",
+)
 REPEATED_BY_NAME = 20  # failed tests; of more than these the files are named
 PASSWORD = "correct horse battery"
 HELLO = [{"tool": "script", "params": {"interpreter": "bash", "code": "echo hello"}}]
@@ -137,7 +141,8 @@ def patient_redis() -> Iterator[None]:
     call is counted. Tests of a Redis that hangs set the limit back.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quick_redis, "TIMEOUT_S", 30.0)
+        for limit in REDIS_LIMITS:
+            patch.setattr(limit, 30.0)
         yield
 
 
