@@ -15,7 +15,7 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -29,6 +29,7 @@ from runs.execution import budget_amounts, budget_starts
 from runs.models import Run, Worker
 from runs.pages import budget_rows
 from runs.pages.holds import with_hold
+from runs.pages.live import render_live
 from runs.pages.run_window import is_id
 
 RUNS_ON_DASHBOARD = 12
@@ -47,6 +48,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     crews = _crews_with_last_run(request.user)
     roles = set(request.user.memberships.order_by().values_list("role", flat=True))
     context = {
+        "request_key": uuid4(),  # pressing Start twice on one page starts one run
         "crews": crews,
         "has_organization": bool(roles),
         "site_has_organization": (
@@ -63,7 +65,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "failing": sum(run.status == Run.Status.FAILED for crew in crews for run in crew.last_run),
         "today": _today(runs),
     }
-    return render_live(request, "dashboard", context)
+    return render_live(request, "crews/dashboard", context)
 
 
 @live_page
@@ -94,6 +96,7 @@ def crew(request: HttpRequest, pk: UUID) -> HttpResponse:
     is_reported = not page.tasks and any(run.is_reported for run in runs[:1])
     may_start_demo = crew.may_operate and is_offered_for(crew)
     context = {
+        "request_key": uuid4(),  # pressing Start twice on one page starts one run
         "crew": crew,
         "page": page,
         "runs": runs,
@@ -108,7 +111,7 @@ def crew(request: HttpRequest, pk: UUID) -> HttpResponse:
         "shows_tasks": bool(page.tasks) or not (is_reported or may_start_demo),
         "start_refusal": refusal,
     }
-    return render_live(request, "crew", context)
+    return render_live(request, "crews/crew", context)
 
 
 def _run_to_replay(request: HttpRequest, crew: Crew, runs: list[Run]) -> Run | None:
@@ -156,14 +159,3 @@ def _today(runs: QuerySet[Run]) -> dict[str, Any]:
         "failed": counted.count(Run.Status.FAILED),
         "more": len(statuses) > COUNTED,
     }
-
-
-def render_live(request: HttpRequest, page: str, context: dict[str, Any]) -> HttpResponse:
-    is_update = "X-Fragment" in request.headers
-    template = "parts/_fragment.html" if is_update else f"crews/{page}.html"
-    context |= {
-        "is_update": is_update,
-        "live_template": f"crews/_{page}.html",
-        "request_key": uuid4(),  # pressing Start twice on one page starts one run
-    }
-    return render(request, template, context)

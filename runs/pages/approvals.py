@@ -1,6 +1,5 @@
 """The pages of approvals: what waits for a person, in all crews of the user."""
 
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -8,7 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -20,6 +19,7 @@ from runs.models import Approval, IllegalMove
 from runs.models.approval import DECISIONS
 from runs.pages.context_processors import pending_approvals
 from runs.pages.forms import ApprovalFilterForm, DecisionForm
+from runs.pages.live import render_live
 
 PER_PAGE = 25
 NEWEST_FIRST = ("-requested_at", "-pk")
@@ -37,7 +37,7 @@ def approval_list(request: HttpRequest) -> HttpResponse:
     page = KeysetPage(approvals, request.GET, ordering=NEWEST_FIRST, size=PER_PAGE)
     _describe(request, page.rows)
     context = {"form": form, "page": page, "pending": pending_approvals(request)}
-    return _render(request, "approvals", context)
+    return render_live(request, "runs/approvals", context)
 
 
 @login_required
@@ -58,7 +58,7 @@ def approval(request: HttpRequest, pk: UUID) -> HttpResponse:
     bind_contextvars(**record.run.log_ids)
     _describe(request, [record], are_whole=True)
     if request.method != "POST":
-        return _render(request, "approval", {"approval": record})
+        return render_live(request, "runs/approval", {"approval": record})
     if refusal := Approval.objects.refusal(request.user, pk):
         raise PermissionDenied(refusal)
     form = DecisionForm(request.POST)
@@ -89,9 +89,3 @@ def _describe(request: HttpRequest, rows: list[Approval], *, are_whole: bool = F
         row.may_decide = row.pk in mine
         row.length = len(str(row.params))
         row.is_whole = are_whole or row.length <= WHOLE_CHARS
-
-
-def _render(request: HttpRequest, page: str, context: dict[str, Any]) -> HttpResponse:
-    is_update = "X-Fragment" in request.headers
-    template = "parts/_fragment.html" if is_update else f"runs/{page}.html"
-    return render(request, template, context | {"live_template": f"runs/_{page}.html"})

@@ -25,6 +25,7 @@ from runs.models import CallText, IllegalMove, Run, ToolExecution
 from runs.pages import transcript
 from runs.pages.forms import RetryForm, RunFilterForm, RunRequestForm, ShareForm
 from runs.pages.holds import with_hold
+from runs.pages.live import render_live
 from runs.pages.past import Past
 from runs.pages.run_page import RunPage
 from runs.pages.run_window import Window
@@ -52,9 +53,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
     form = RunFilterForm(request.GET, user=request.user)
     runs = with_hold(form.filter(Run.objects.visible_to(request.user)).for_lists())
     page = KeysetPage(runs, request.GET, ordering=NEWEST_FIRST, size=RUNS_PER_PAGE)
-    template = "parts/_fragment.html" if "X-Fragment" in request.headers else "runs/runs.html"
-    context = {"form": form, "page": page, "live_template": "runs/_runs.html"}
-    return render(request, template, context)
+    return render_live(request, "runs/runs", {"form": form, "page": page})
 
 
 @never_cache
