@@ -14,12 +14,12 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.db import Error as DatabaseError
 from django.db.models import Case, When
 from django.utils import timezone
 
 from realtime.delivery.grants import NOTHING, Grant, Principal, grants, key_grants
 from realtime.delivery.threads import Batch, in_thread
+from realtime.failures import log_failure
 from runs.models import Run
 
 RECHECK_S = 1.0
@@ -105,10 +105,8 @@ class AccessCheck:
             try:
                 self._close_expired()
                 await self._check()
-            except DatabaseError as error:
-                logger.warning("Access could not be checked (%s)", error)
-            except Exception:  # without checks, nobody's access could be taken away
-                logger.exception("Access could not be checked; trying again")
+            except Exception as error:  # without checks, nobody's access could be taken away
+                log_failure(logger, "Access could not be checked", error)
 
     def _close_expired(self) -> None:
         latest = time.time() - settings.REALTIME_TOKEN_GRACE_S

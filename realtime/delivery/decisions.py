@@ -12,10 +12,10 @@ from contextvars import Context
 from uuid import UUID
 
 from django.conf import settings
-from django.db import Error as DatabaseError
 
 from crews.scoping import unscoped
 from realtime.delivery.threads import in_thread
+from realtime.failures import log_failure
 from realtime.log import streams
 from runs.models import Approval, ReportedRun
 
@@ -75,12 +75,8 @@ class Decisions:
             renews = clock() - renewed >= settings.RUN_HEARTBEAT_S
             try:
                 found = await in_thread(look, set(self._waiting), renews=renews)
-            except DatabaseError as error:
-                logger.warning("The approvals could not be read (%s); trying again", error)
-                await asyncio.sleep(LOOK_S)
-                continue
-            except Exception:  # else all calls of this process would wait for ever
-                logger.exception("The approvals could not be read; trying again")
+            except Exception as error:  # else all calls of this process would wait for ever
+                log_failure(logger, "The approvals could not be read", error)
                 await asyncio.sleep(LOOK_S)
                 continue
             renewed = clock() if renews else renewed

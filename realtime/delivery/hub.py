@@ -9,11 +9,11 @@ import logging
 from contextvars import Context
 
 from django.conf import settings
-from django.db import Error as DatabaseError
 
 from realtime import log, metrics
 from realtime.delivery.feed import PAGES_AT_ONCE, Feed
 from realtime.delivery.threads import Batch, in_thread
+from realtime.failures import log_failure
 
 logger = logging.getLogger(__name__)
 
@@ -89,10 +89,7 @@ class Hub:
             try:
                 await self.sweep()
                 metrics.SWEEPS.inc()
-            except DatabaseError as error:
+            except Exception as error:  # without sweeps, events that Redis lost would never come
                 metrics.SWEEP_FAILURES.inc()
-                logger.warning("The log could not be swept (%s)", error)
-            except Exception:  # without sweeps, events that Redis lost would never come
-                metrics.SWEEP_FAILURES.inc()
-                logger.exception("The log could not be swept; trying again")
+                log_failure(logger, "The log could not be swept", error)
             metrics.tally.hand_on()

@@ -8,10 +8,10 @@ from contextvars import Context
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
-from django.db import Error as DatabaseError
 from django.utils import timezone
 
 from realtime.delivery.threads import in_thread
+from realtime.failures import log_failure
 from realtime.monitoring.collecting import Collected, Collector
 from realtime.monitoring.measured import WHOLE, percentiles, together
 from runs.events.encoding import stamp
@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 class Watcher(Protocol):
     def show(self, live: "Live") -> None:
         """Called once a second, with new figures."""
+
+    def failed(self, error: BaseException) -> None:
+        """Called with what `show` has raised."""
 
 
 class Live:
@@ -80,13 +83,17 @@ class Live:
             began = time.monotonic()
             try:
                 self._collected = await in_thread(self._collector.collect)
-            except DatabaseError as error:
+            except Exception as error:  # else nobody would get figures any more
                 self._collected = None
-                logger.warning("The figures could not be collected (%s)", error)
+                log_failure(logger, "The figures could not be collected", error)
             self._frames = {}
             for watcher in tuple(self._watchers):
-                if watcher in self._watchers:
+                if watcher not in self._watchers:
+                    continue
+                try:
                     watcher.show(self)
+                except Exception as error:  # the others get theirs
+                    watcher.failed(error)
             await asyncio.sleep(max(INTERVAL_S - (time.monotonic() - began), INTERVAL_S / 2))
 
 

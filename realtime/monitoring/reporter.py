@@ -21,6 +21,7 @@ from django.db.models.functions import Now
 from realtime.counting import Counted, Counts, counts
 from realtime.delivery.node import Node, Sockets
 from realtime.delivery.threads import in_thread
+from realtime.failures import log_failure
 from realtime.latency import added
 from realtime.models import ProcessReport
 from realtime.monitoring.owners import Owners
@@ -53,10 +54,8 @@ class Reporter:
             await asyncio.sleep(REPORT_S)
             try:
                 await in_thread(self.report, *_sockets())
-            except DatabaseError as error:
-                logger.warning("The figures of this process could not be written (%s)", error)
-            except Exception:
-                logger.exception("The figures of this process could not be written")
+            except Exception as error:
+                log_failure(logger, "The figures of this process could not be written", error)
 
     def report(self, sockets: Sockets = Sockets(), has_redis: bool | None = None) -> None:  # noqa: B008
         """Write what was counted since the last report, unless it is nothing new.

@@ -9,6 +9,7 @@ from realtime.delivery.access import AccessCheck, AccessState
 from realtime.delivery.decisions import Decisions
 from realtime.delivery.heartbeat import Heartbeat
 from realtime.delivery.hub import Hub
+from realtime.monitoring.live import Live
 from runs.models import Approval
 
 
@@ -32,6 +33,9 @@ class Socket:
             raise Fault
 
     def access_checked(self, *_: object, **__: object) -> None:
+        self.beat()
+
+    def show(self, _: Live) -> None:
         self.beat()
 
     def failed(self, error: BaseException) -> None:
@@ -66,6 +70,26 @@ async def test_a_socket_whose_check_fails_is_closed_and_the_others_are_checked(m
         assert isinstance(bad.errors[0], Fault)
     finally:
         await check.close()
+
+
+async def test_a_socket_that_cannot_show_figures_is_closed_and_the_others_get_theirs(monkeypatch):
+    monkeypatch.setattr("realtime.monitoring.live.INTERVAL_S", 0.01)
+    collected = []
+
+    def collect() -> None:
+        collected.append(True)
+        if len(collected) == 1:
+            raise Fault
+
+    figures, bad, good = Live(), Socket(fails=True), [Socket(), Socket()]
+    monkeypatch.setattr(figures._collector, "collect", collect)
+    for socket in (good[0], bad, good[1]):
+        figures.add(socket)
+    await until(lambda: len(collected) > 2 and all(socket.turns > 2 for socket in good))
+    assert isinstance(bad.errors[0], Fault)
+    for socket in (*good, bad):
+        figures.discard(socket)
+    await figures._task
 
 
 async def test_access_is_checked_again_after_any_error(monkeypatch):
