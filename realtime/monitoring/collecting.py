@@ -15,6 +15,7 @@ from realtime.monitoring.measured import COUNTED, Measured, empty, merged
 from realtime.monitoring.owners import Owners
 from realtime.monitoring.reporter import EVERYTHING
 from runs.models import Run, Worker
+from runs.models.run_queryset import HELD, WAITING
 
 # An event is counted so long after its timestamp, because it is committed a little later.
 LAG_S = 1.0
@@ -107,11 +108,10 @@ def add_work(found: defaultdict[int | None, Measured]) -> None:
     """Add the runs that wait, are held back or run, and for everything the workers."""
     now = datetime.now(UTC)
     active = Run.objects.unscoped().active().order_by().values_list("crew__organization")
-    waits = Q(status=Run.Status.QUEUED, pause_requested=False)
     counted = active.annotate(
-        queued=Count("pk", filter=waits),
-        held=Count("pk", filter=Q(status=Run.Status.QUEUED, pause_requested=True)),
-        since=Min("created_at", filter=waits),
+        queued=Count("pk", filter=WAITING),
+        held=Count("pk", filter=HELD),
+        since=Min("created_at", filter=WAITING),
         running=Count("pk", filter=Q(status=Run.Status.RUNNING)),
         reported=Count("pk", filter=Q(status=Run.Status.RUNNING, origin=Run.Origin.REPORTED)),
     )

@@ -133,7 +133,7 @@ class EventStreamConsumer(StreamConsumer):
         self.closed = True
         problem = {"type": "about:blank", "title": status.phrase, "status": status}
         body = json.dumps(problem | {"code": code, "detail": detail}, ensure_ascii=False).encode()
-        headers = [*HEADERS.get(status, [])]
+        headers = list(HEADERS.get(status, []))
         if status == HTTPStatus.METHOD_NOT_ALLOWED:
             headers.append((b"allow", ", ".join(self.methods).encode()))
         if status == HTTPStatus.NO_CONTENT:

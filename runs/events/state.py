@@ -24,10 +24,10 @@ class CrewState(Struct):
     An agent is waiting while a tool call of it waits for approval, in any run whose stream is
     followed. It is thinking while a model call of it is open, in any run, and working while any of
     its tasks or tools is running. If each of these is held by a pause, it is paused. Otherwise its
-    last task counts. As in a snapshot, the state
-    contains the active runs and the newest one. If no run stream is followed, the state is that of
-    the snapshot, updated when tools end. ``executions``: ``{execution_id: {run_id, agent_id,
-    execution_id, tool, status, started_at, ...}}``.
+    last task counts. As in a snapshot, the state contains the active runs and the newest one. If no
+    run stream is followed, the state is that of the snapshot, updated when tools end.
+    ``executions``: ``{execution_id: {run_id, agent_id, execution_id, tool, status, started_at,
+    ...}}``.
     """
 
     executions: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -222,7 +222,7 @@ def _is_secret(key: Any, value: Any) -> bool:
     name = str(key)
     if key in NAMES or not (_is_its_name if len(name) <= NAME_KEPT else _search_name)(name):
         return False
-    return not (isinstance(value, bool | int | float | str) and is_plain_string(str(key), value))
+    return not (isinstance(value, bool | int | float | str) and is_plain_string(name, value))
 
 
 def _search_name(name: str) -> bool:

@@ -21,6 +21,9 @@ from runs.models.usage import Usage
 # Sent with ``run``, in the transaction of the request. The receivers are in `runs.signals`.
 run_requested = Signal()
 
+# Queued runs: those that a worker may take, and those that are paused.
+WAITING = models.Q(status="queued", pause_requested=False)
+HELD = models.Q(status="queued", pause_requested=True)
 USED_KEY = "This key was used to ask for another run. Use a new one."
 
 
@@ -38,7 +41,7 @@ class RunQuerySet(TrackedQuerySet):
 
     def waiting(self) -> Self:
         """The queued runs that a worker may take: those that are not paused."""
-        return self.filter(status=self.model.Status.QUEUED, pause_requested=False)
+        return self.filter(WAITING)
 
     def for_lists(self) -> Self:
         """Newest first, with all that a list shows, without columns that may have megabytes."""

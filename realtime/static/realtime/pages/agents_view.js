@@ -44,7 +44,6 @@ export class AgentsView {
         .toolsOf(agent)
         .filter(({ status }) => !calls.length || status === "running");
       const [agentState, task] = [state.stateOf(agent), state.taskOf(agent)];
-      const stopped = new Set(tools.filter((tool) => state.isStopped(tool)));
       const now = JSON.stringify([agentState, task, task === undefined, tools, calls]);
       const ticks = calls.length > 0 || tools.some(({ status }) => status === "running");
       if (!ticks && this.#shown.get(agent) === now) continue;
@@ -53,7 +52,7 @@ export class AgentsView {
         showState(element, agentState, tools);
         showTask(element, task);
         showTools(element, tools, calls, clock);
-        for (const tool of tools) showStopped(element, tool, stopped.has(tool));
+        for (const tool of tools) showStopped(element, tool, state.isStopped(tool));
       }
     }
   }

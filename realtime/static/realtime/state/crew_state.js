@@ -15,21 +15,19 @@ import { ToolCalls } from "./tool_calls.js";
 /**
  * @typedef {import("./agent_states.js").AgentState} AgentState
  * @typedef {import("./tool_calls.js").Execution} Execution
- * @typedef {{task_id: string, agent_id: string, name: string, status: string, timestamp: string,
- *   held: boolean}} Task  held: its run is paused
+ * @typedef {import("./by_agent.js").Task} Task
  */
 
 /**
- * An agent waits while a call of it waits for approval, is thinking while a model call of it is open,
- * and works while any of its tasks or tools runs, whichever the run. It is paused if pauses hold all of
- * these; otherwise its last task tells.
- * Shown are the runs under way and the newest one, as in the server's snapshot.
+ * An agent waits while a call of it waits for approval, is thinking while a model call of it is
+ * open, and works while any of its tasks or tools runs, whichever the run. It is paused if pauses
+ * hold all of these; otherwise its last task tells. Shown are the runs under way and the newest one,
+ * as in the server's snapshot.
  */
 export class CrewState {
   /** By id, each from its `boot` on. @type {Map<string, RunState>} */
   #runs = new Map();
-  /** As told by snapshot and tools, where no run tells.
-   * @type {Map<string, AgentState>} */
+  /** As told by snapshot and tools, where no run tells. @type {Map<string, AgentState>} */
   #told = new Map();
   names = new AgentNames();
   tools = new ToolCalls();
@@ -98,11 +96,7 @@ export class CrewState {
     this.#runs.get(runId)?.apply(message);
   }
 
-  /**
-   * What holds the run up.
-   * @param {string} runId
-   * @returns {Hold}
-   */
+  /** What holds the run up. @param {string} runId @returns {Hold} */
   holdOf(runId) {
     return this.#runs.get(runId)?.hold ?? "";
   }
@@ -114,7 +108,7 @@ export class CrewState {
   stateOf(agent) {
     if (this.#waits(agent)) return "waiting";
     if (this.callsOf(agent).length) return "thinking";
-    const work = [...this.#tasksOf(agent), ...this.#runningTools(agent)];
+    const work = [...this.#of(agent).tasks, ...this.#runningTools(agent)];
     if (work.length || this.#runs.size) return agentState(work);
     return this.#told.get(agent) ?? "idle";
   }
@@ -127,7 +121,7 @@ export class CrewState {
    */
   stateIn(agent, ids) {
     if (!this.#runs.size) return this.stateOf(agent);
-    const own = this.#tasksOf(agent).filter(({ task_id }) => ids.includes(task_id));
+    const own = this.#of(agent).tasks.filter(({ task_id }) => ids.includes(task_id));
     if (!own.some(isRunning)) return agentState(own);
     if (this.#waits(agent)) return "waiting";
     if (this.callsOf(agent).length) return "thinking";
@@ -141,7 +135,7 @@ export class CrewState {
    */
   taskOf(agent) {
     if (!this.#runs.size) return undefined;
-    const own = this.#tasksOf(agent);
+    const own = this.#of(agent).tasks;
     return own.filter(isRunning).at(-1) ?? own.at(-1) ?? null;
   }
 
@@ -150,7 +144,7 @@ export class CrewState {
    * @param {string} agent
    */
   toolsOf(agent) {
-    const own = this.#of(agent);
+    const own = this.#of(agent).executions;
     const running = own.filter(isRunning);
     return running.length ? running : own.slice(-1);
   }
@@ -173,7 +167,7 @@ export class CrewState {
    * @param {string} agent
    */
   callsOf(agent) {
-    return this.#index.get(agent)?.calls ?? [];
+    return this.#of(agent).calls;
   }
 
   /** Whether a tool or model call is running, so that its duration has to be updated. */
@@ -234,33 +228,20 @@ export class CrewState {
     return [...this.#runs.values()].some((run) => run.waits(agent));
   }
 
-  /** @param {string} agent */
-  #tasksOf(agent) {
-    return this.#index.get(agent)?.tasks ?? [];
-  }
-
   /** @param {string} agent @returns {Work[]} */
   #runningTools(agent) {
-    const running = this.#of(agent).filter(isRunning);
+    const running = this.#of(agent).executions.filter(isRunning);
     return running.map((tool) => ({ status: tool.status, held: this.isStopped(tool) }));
   }
 
-  /** @param {string} agent */
+  /** @param {string} agent @returns {OfAgent} */
   #of(agent) {
-    return this.#index.get(agent)?.executions ?? [];
+    return this.#index.get(agent) ?? { tasks: [], executions: [], calls: [] };
   }
 
   get #index() {
     if (this.#byAgent) return this.#byAgent;
-    const tasks = [...this.#runs.values()].flatMap(startedTasks);
-    this.#byAgent = byAgent(tasks, this.tools.all, [...this.model.calls.values()]);
+    this.#byAgent = byAgent(this.#runs.values(), this.tools.all, this.model.calls.values());
     return this.#byAgent;
   }
-}
-
-/** @param {RunState} run @returns {Task[]} */
-function startedTasks({ tasks, paused: held }) {
-  return [...tasks.values()].flatMap(({ task_id, agent_id, name = "", status, started_at }) =>
-    started_at ? [{ task_id, agent_id, name, status, timestamp: started_at, held }] : [],
-  );
 }
