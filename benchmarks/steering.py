@@ -30,10 +30,10 @@ from benchmarks import verbs  # noqa: E402
 from benchmarks.processes import PROJECT, python  # noqa: E402
 from benchmarks.proctable import sleepers  # noqa: E402
 from benchmarks.sample import percentile  # noqa: E402
-from benchmarks.waiting import until  # noqa: E402
 from crews.models import Agent, Crew, Membership, Organization, Role, Task  # noqa: E402
 from runs.models import Approval, Control, Run, ToolExecution, Worker  # noqa: E402
 from tests.plans import queries  # noqa: E402
+from tests.waiting import eventually  # noqa: E402
 
 WAIT_S = 120.0
 SETTLE_S = 0.5  # a tool, or a call that waits, before it is steered
@@ -79,14 +79,14 @@ def cancels(*, port: int, count: int) -> dict[str, float]:
     for _ in range(count + 1):
         mark = str(next(MARKS))
         run = operator.start(_crew([TREE.format(mark)]))
-        until(lambda mark=mark: len(sleepers(mark)) == 3, WAIT_S)
+        eventually(lambda mark=mark: len(sleepers(mark)) == 3, WAIT_S)
         time.sleep(SETTLE_S)
         began = time.perf_counter()
         operator.steer(run, "cancel")
         while sleepers(mark):
             time.sleep(0.002)
         took.append((time.perf_counter() - began) * 1e3)
-        until(lambda run=run: _now(run).is_over, WAIT_S)
+        eventually(lambda run=run: _now(run).is_over, WAIT_S)
     return _percentiles(took)
 
 
@@ -95,17 +95,17 @@ def pauses(*, port: int, count: int) -> dict[str, float]:
     operator, took = Operator(port), []
     mark = str(next(MARKS))
     run = operator.start(_crew([TREE.format(mark)]))
-    until(lambda: len(sleepers(mark)) == 3, WAIT_S)
+    eventually(lambda: len(sleepers(mark)) == 3, WAIT_S)
     for number in range(count + 1):
         time.sleep(SETTLE_S + number % 10 / 40)  # at any moment between two looks of the worker
         began = time.time()
         control = operator.steer(run, "pause")
-        until(lambda control=control: _is_applied(control), WAIT_S)
+        eventually(lambda control=control: _is_applied(control), WAIT_S)
         took.append((Control.objects.get(pk=control.pk).acknowledged_at.timestamp() - began) * 1e3)
         resume = operator.steer(run, "resume")
-        until(lambda resume=resume: _is_applied(resume), WAIT_S)
+        eventually(lambda resume=resume: _is_applied(resume), WAIT_S)
     operator.steer(run, "cancel")
-    until(lambda: _now(run).is_over, WAIT_S)
+    eventually(lambda: _now(run).is_over, WAIT_S)
     return _percentiles(took)
 
 
@@ -121,7 +121,7 @@ def approvals(*, port: int, key: str, count: int) -> dict[str, float]:
     )
     with program:
         for _ in range(count + 1):
-            asked = until(Approval.objects.pending().filter(tool="gated").first, WAIT_S)
+            asked = eventually(Approval.objects.pending().filter(tool="gated").first, WAIT_S)
             time.sleep(SETTLE_S)
             began = time.time_ns()
             operator.post(f"/api/approvals/{asked.pk}/", decision="approve", seen=asked.seen)
@@ -133,7 +133,7 @@ def parallel(*, port: int) -> dict[str, float]:
     """From the request of a run of independent tasks until its end."""
     crew = _crew(*[[f"sleep {TASK_S}"]] * PARALLEL, max_parallel=PARALLEL)
     run = Operator(port).start(crew)
-    until(lambda: _now(run).is_over, WAIT_S)
+    eventually(lambda: _now(run).is_over, WAIT_S)
     run = _now(run)
     if run.status != Run.Status.SUCCEEDED:
         raise RuntimeError(f"The run ended as {run.status}: {run.message}")
@@ -143,7 +143,7 @@ def parallel(*, port: int) -> dict[str, float]:
 def steps(*, port: int) -> dict[str, float]:
     """A step that runs ``true``, between the starts of two tools, beside ``bash -c true`` alone."""
     run = Operator(port).start(_crew(["true"] * STEPS))
-    until(lambda: _now(run).is_over, WAIT_S)
+    eventually(lambda: _now(run).is_over, WAIT_S)
     bare = []
     for _ in range(STEPS):
         began = time.perf_counter()
@@ -180,7 +180,7 @@ def page(*, port: int) -> dict[str, float]:
 
 def _crew(*tasks: list[str], **fields: Any) -> Crew:
     """A crew whose tasks are these lists of scripts, each a step."""
-    until(Worker.objects.alive().exists, WAIT_S)
+    eventually(Worker.objects.alive().exists, WAIT_S)
     name = f"steered-{time.monotonic_ns()}"
     crew = Crew.objects.create(
         organization=Organization.objects.get(slug="bench"), name=name, slug=name, **fields

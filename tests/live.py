@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from tests.waiting import eventually
 from tests.warm import PROJECT, Warm
 
 READY_S = 90.0  # four processes share two cores with other tests
@@ -34,16 +35,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def eventually(condition: Callable[[], Any], within_s: float = FRAME_S) -> Any:
-    """The first true value of ``condition``; fails when there is none in time."""
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        if value := condition():
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"{condition} did not come true within {within_s} s")
 
 
 def heard_by(listener: PubSub) -> str:

@@ -13,7 +13,6 @@ from http.cookies import SimpleCookie
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
@@ -34,6 +33,7 @@ from runs.models import (
 from runs.schedules.models import Schedule
 from runs.search.tests.scene import end_tool, index
 from tests.access_matrix import EVENT_STREAMS, HTTP, PEOPLE, SHARED, SOCKETS
+from tests.shared_records import shared_records
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 ADMIN = "admin/"  # Has a test of its own below, and the admin's own tests.
@@ -140,14 +140,13 @@ class Person:
 @pytest.fixture(scope="module")
 def made(django_db_setup, django_db_blocker) -> Iterator[tuple[World, dict[str, Person]]]:
     """The world, and the people who ask for it, who have signed in."""
-    with django_db_blocker.unblock(), transaction.atomic():
+    with shared_records(django_db_blocker):
         acme, outsider = make_tenant("acme"), make_tenant("globex").admin
         users: dict[str, User | None] = {role: getattr(acme, role) for role in PEOPLE[:3]}
         users |= {"outsider": outsider, "anonymous": None}
         users["superuser"] = User.objects.create_superuser("root", password=PASSWORD)
         users["homeless"] = User.objects.create_user("homeless", password=PASSWORD)
         yield World(acme), {person: Person(user) for person, user in users.items()}
-        transaction.set_rollback(True)
 
 
 @pytest.fixture

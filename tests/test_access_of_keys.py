@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from copy import deepcopy
 
 import pytest
-from django.db import transaction
 from rest_framework.test import APIClient
 
 from conftest import Tenant, make_tenant
 from runs.models import Worker
 from tests.access_matrix import HTTP_OF_KEYS, KEYS
+from tests.shared_records import shared_records
 from tests.test_access import MATRIX, World, answer, rows
 
 OF_KEYS = rows(HTTP_OF_KEYS, keys=2, people=KEYS)
@@ -22,11 +22,10 @@ API = {key for key in MATRIX if key[0].startswith(("api/", "v1/"))}
 @pytest.fixture(scope="module")
 def made(django_db_setup, django_db_blocker) -> Iterator[tuple[World, dict[str, str]]]:
     """The world, and the texts of the keys, in a transaction that is never committed."""
-    with django_db_blocker.unblock(), transaction.atomic():
+    with shared_records(django_db_blocker):
         acme, globex = make_tenant("acme"), make_tenant("globex")
         Worker.objects.beat("w", tier="namespaces")
         yield World(acme), texts_of_keys(acme, globex)
-        transaction.set_rollback(True)
 
 
 @pytest.fixture

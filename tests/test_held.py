@@ -12,6 +12,7 @@ from django.db import connections
 from crewops import held
 from crewops.handler import Handler
 from runs.models import Approval
+from tests.waiting import comes_true
 
 PATH = "/api/report/claude-code/"
 
@@ -59,7 +60,7 @@ class Call:
 
     async def waits(self) -> None:
         """Until its answer has begun and waits."""
-        await until(lambda: self.parts)
+        await comes_true(lambda: self.parts, within_s=20)
         assert not self.task.done()
 
     async def leave(self) -> None:
@@ -75,12 +76,6 @@ class Call:
 
     async def _send(self, message: dict[str, Any]) -> None:
         self.parts.append(message.get("body", b""))
-
-
-async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def on_a_loop(work: Callable[[], Awaitable[None]]) -> None:
@@ -143,7 +138,7 @@ def test_a_sign_of_life_comes_before_the_decision(handler, acme, monkeypatch):
 
     async def calls() -> None:
         call = Call(handler, text)
-        await until(lambda: call.parts[1:4] == [b" ", b" ", b" "])
+        await comes_true(lambda: call.parts[1:4] == [b" ", b" ", b" "], within_s=20)
         call.stop()
         assert await call.answer() == f"CrewOps: {held.STOPPED}"
 

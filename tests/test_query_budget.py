@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -26,6 +25,7 @@ from tests.query_budget import (
     complete,
     pages,
 )
+from tests.shared_records import shared_records
 from tests.test_access import MATRIX
 
 RUNS = 20_000
@@ -38,14 +38,10 @@ GET = [route for route, method in MATRIX if method == "GET"]
 @pytest.fixture(scope="module")
 def grown(django_db_setup, django_db_blocker) -> Iterator[Grown]:
     """Filled once for the module, in a transaction that is rolled back."""
-    with django_db_blocker.unblock(), transaction.atomic():
-        if connection.vendor == "postgresql":  # a busy machine may render a page for long
-            with connection.cursor() as cursor:
-                cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+    with shared_records(django_db_blocker):
         filled = grow(RUNS, crews=2, tasks=2, events=1)
         complete(filled)
         yield filled
-        transaction.set_rollback(True)
 
 
 def faults(client: Client, path: str, most: int) -> list[str]:

@@ -9,7 +9,7 @@ from copy import deepcopy
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
-from django.db import models, transaction
+from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
@@ -27,6 +27,7 @@ from runs.reporting.converting import event_of
 from runs.reporting.reading import Item
 from runs.schedules.models import Schedule
 from runs.search.tests.scene import end_tool, index
+from tests.shared_records import shared_records
 
 OWNED = [m for m in apps.get_models() if isinstance(m._default_manager.all(), ScopedQuerySet)]
 READS = {
@@ -49,9 +50,8 @@ READS = {
 @pytest.fixture(scope="module")
 def made(django_db_setup, django_db_blocker) -> Iterator[tuple[Tenant, Tenant]]:
     """The two organizations, in a transaction that is never committed."""
-    with django_db_blocker.unblock(), transaction.atomic():
+    with shared_records(django_db_blocker):
         yield filled("acme"), filled("globex")
-        transaction.set_rollback(True)
 
 
 @pytest.fixture

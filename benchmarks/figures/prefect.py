@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.processes import PROJECT, Process, free_port
 from benchmarks.proctable import is_alive, parent, sleepers
 from benchmarks.sample import Sample, percentile
-from benchmarks.waiting import until
+from tests.waiting import eventually
 
 PYTHON = PROJECT / "var" / "prefect" / "bin" / "python"
 MISSING = "Prefect is not installed: make bench-prefect"
@@ -34,12 +34,14 @@ def measure(count: int) -> Sample:
     """
     took, left = [], 0
     with _prefect() as ask:
-        deployment = until(lambda: ask("/deployments/name/tree/bench"), START_S)["id"]
+        deployment = eventually(lambda: ask("/deployments/name/tree/bench"), START_S)["id"]
         for _ in range(count + 1):
             mark = str(next(MARKS))
             body = {"parameters": {"code": TREE.format(mark)}}
             run = ask(f"/deployments/{deployment}/create_flow_run", body)["id"]
-            step = until(lambda mark=mark: len(sleepers(mark)) == 3 and sleepers(mark), START_S)
+            step = eventually(
+                lambda mark=mark: len(sleepers(mark)) == 3 and sleepers(mark), START_S
+            )
             flow = parent(parent(step[0]))
             time.sleep(SETTLE_S)
             began = time.perf_counter()
@@ -91,7 +93,7 @@ def _prefect() -> Iterator[Callable[..., Any]]:
         ):
             process = Process(str(PYTHON), *argv, log=directory / f"{log}.log", env=env)
             stack.enter_context(process)
-            until(lambda path=path: ask(path), START_S)
+            eventually(lambda path=path: ask(path), START_S)
         yield ask
 
 

@@ -15,7 +15,6 @@ from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
-from django.db import transaction
 from django.db.models import ForeignKey, Model
 from django.test import Client
 
@@ -24,6 +23,7 @@ from crews.models import ApiKey, ApprovalRule, AuditEntry, Crew, Membership, Org
 from runs.models import ModelCall, Run, ToolExecution, Worker
 from runs.schedules.models import Schedule
 from tests.admin import PEOPLE, RANDOM, Clients, World, answer, clients, url, views
+from tests.shared_records import shared_records
 
 # Every view of every registered model, asked for with GET. A run that is active is deleted by
 # nobody.
@@ -147,12 +147,11 @@ FOREIGN_KEYS = [
 
 @pytest.fixture(scope="module")
 def made(django_db_setup, django_db_blocker) -> Iterator[tuple[World, Clients]]:
-    with django_db_blocker.unblock(), transaction.atomic():
+    with shared_records(django_db_blocker):
         acme, globex = make_tenant("acme"), make_tenant("globex")
         superuser = User.objects.create_superuser("root", password=PASSWORD)
         Worker.objects.beat("w", tier="namespaces")
         yield World(acme), clients(acme, globex, superuser)
-        transaction.set_rollback(True)
 
 
 @pytest.fixture

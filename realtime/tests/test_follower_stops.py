@@ -12,6 +12,7 @@ from realtime.delivery.hub import Hub
 from realtime.log import Entry
 from realtime.servers.encodings import SOCKETS
 from realtime.servers.writer import Writer
+from tests.waiting import comes_true
 
 TEXTS = SOCKETS.json[False]
 
@@ -45,11 +46,6 @@ async def test_nothing_stays_of_who_goes(monkeypatch, state):
         assert goes_on.wait(30)
         return [Entry(seq, "task_start", f'{{"seq": {seq}}}') for seq in range(since + 1, 4)]
 
-    async def until(condition) -> None:
-        async with asyncio.timeout(30):
-            while not condition():
-                await asyncio.sleep(0.005)
-
     monkeypatch.setattr(log, "read", read)
     hub = Hub()
     hub.add("run:1")
@@ -65,12 +61,12 @@ async def test_nothing_stays_of_who_goes(monkeypatch, state):
                 await feed.page_slots.acquire()
         follower.start(3 if state == "level" else 0)
         if state == "reading":
-            await until(reading.is_set)
+            await comes_true(reading.is_set)
         elif state == "waiting for a turn":
             await asyncio.sleep(0)
         elif state == "stuck":
             goes_on.set()
-            await until(far.waits.is_set)
+            await comes_true(far.waits.is_set)
         sent, task = list(far.texts), follower._task
         follower.stop()
         goes_on.set()

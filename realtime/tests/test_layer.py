@@ -12,6 +12,7 @@ from realtime import log, metrics
 from realtime.delivery.layer import StreamLayer
 from realtime.delivery.node import COUNTS, Node, group_channel
 from realtime.log import streams
+from tests.waiting import comes_true
 
 STREAM, OTHER = streams.graph("1"), streams.graph("2")
 GROUP = streams.group(STREAM)
@@ -32,15 +33,9 @@ async def layer(monkeypatch) -> AsyncIterator[StreamLayer]:
     monkeypatch.setattr(log, "heads", lambda names: {})  # there is no log: Redis alone delivers
     layer = get_channel_layer()
     await layer.group_add("plain", "specific.here!1")
-    await eventually(lambda: layer.node._subscriber._pubsub)
+    await comes_true(lambda: layer.node._subscriber._pubsub, ROUND_TRIP_S)
     yield layer
     await layer.flush()
-
-
-async def eventually(condition) -> None:
-    async with asyncio.timeout(ROUND_TRIP_S):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 async def hears(layer: StreamLayer) -> bool:
@@ -61,7 +56,7 @@ async def test_the_last_follower_of_a_busy_stream_may_leave(layer, redis_server)
             redis_server.publish(STREAM, event(seq + 1))
         await layer.group_discard(GROUP, "specific.here!3")
         redis_server.publish(OTHER, event(number + 1))
-    await eventually(lambda: node.hub.feeds[OTHER].head == CHURN)
+    await comes_true(lambda: node.hub.feeds[OTHER].head == CHURN, ROUND_TRIP_S)
     assert node._subscriber._pubsub is subscription
     assert losses() == before
     assert await hears(layer)
@@ -105,7 +100,7 @@ async def test_no_message_ends_the_subscription(layer, redis_server, data):
         assert redis_server.publish(channel, data), channel
     assert await hears(layer)
     redis_server.publish(STREAM, event(feed.head + 1))
-    await eventually(lambda: feed.head)
+    await comes_true(lambda: feed.head, ROUND_TRIP_S)
     assert node._subscriber._pubsub is subscription
     assert losses() == before
     assert node.connection_counts.held("user 1") == 0

@@ -11,6 +11,7 @@ from realtime.delivery.heartbeat import Heartbeat
 from realtime.delivery.hub import Hub
 from realtime.monitoring.live import Live
 from runs.models import Approval
+from tests.waiting import comes_true
 
 
 class Fault(Exception):
@@ -42,19 +43,13 @@ class Socket:
         self.errors.append(error)
 
 
-async def until(condition) -> None:
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
 async def test_a_heartbeat_that_fails_ends_no_other(settings):
     settings.REALTIME_HEARTBEAT_S = 0.01
     heartbeat, sockets = Heartbeat(), [Socket(fails=True), Socket()]
     try:
         for socket in sockets:
             heartbeat.add(socket)
-        await until(lambda: all(socket.turns > 2 for socket in sockets))
+        await comes_true(lambda: all(socket.turns > 2 for socket in sockets))
     finally:
         heartbeat.close()
 
@@ -66,7 +61,7 @@ async def test_a_socket_whose_check_fails_is_closed_and_the_others_are_checked(m
     try:
         for socket in (good[0], bad, good[1]):
             check.add(socket)
-        await until(lambda: all(socket.turns > 2 for socket in good))
+        await comes_true(lambda: all(socket.turns > 2 for socket in good))
         assert isinstance(bad.errors[0], Fault)
     finally:
         await check.close()
@@ -85,7 +80,7 @@ async def test_a_socket_that_cannot_show_figures_is_closed_and_the_others_get_th
     monkeypatch.setattr(figures._collector, "collect", collect)
     for socket in (good[0], bad, good[1]):
         figures.add(socket)
-    await until(lambda: len(collected) > 2 and all(socket.turns > 2 for socket in good))
+    await comes_true(lambda: len(collected) > 2 and all(socket.turns > 2 for socket in good))
     assert isinstance(bad.errors[0], Fault)
     for socket in (*good, bad):
         figures.discard(socket)
@@ -106,7 +101,7 @@ async def test_access_is_checked_again_after_any_error(monkeypatch):
     check, socket = AccessCheck(), Socket()
     try:
         check.add(socket)
-        await until(lambda: socket.turns)
+        await comes_true(lambda: socket.turns)
     finally:
         await check.close()
 
@@ -126,7 +121,7 @@ async def test_the_log_is_swept_again_after_any_error(monkeypatch, settings):
     try:
         hub.add("run:1")
         hub.feeds["run:1"].start(log.Position("epoch", head=5, floor=0, closed=False))
-        await until(lambda: len(calls) > 2)
+        await comes_true(lambda: len(calls) > 2)
     finally:
         await hub.close()
 

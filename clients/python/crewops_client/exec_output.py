@@ -2,6 +2,7 @@
 
 import json
 import time
+from abc import ABC, abstractmethod
 from typing import Any
 
 from .runs import Run
@@ -12,15 +13,15 @@ PATIENCE_S = 1.0  # in all, for the reporter to make room for output
 LINE = 8 * 1024 * 1024  # characters; a longer line is passed on and not read
 
 
-class Output:
+class Output(ABC):
     """Takes the text that was read from the descriptor `source`: 1 or 2."""
 
     run: Run
 
-    def take(self, source: int, text: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def take(self, source: int, text: str) -> None: ...
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most outputs have nothing to do
         """There is no more."""
 
 
