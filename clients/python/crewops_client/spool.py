@@ -150,7 +150,7 @@ def base_directory(settings: Settings) -> Path:
 
 
 def create(base: Path, limit: int) -> Spool:
-    used = sum(path.stat().st_size for path in base.glob("*/*.ndjson"))
+    used = sum(_size(path) for path in _files(base))
     directory = base / f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
     directory.mkdir(mode=0o700)
     lock = _locked(directory)
@@ -163,7 +163,7 @@ def left_behind(base: Path) -> Iterator[Spool]:
     if fcntl is None:
         return
     directories = [path for path in base.iterdir() if path.is_dir()]
-    for directory in sorted(directories, key=lambda path: path.stat().st_mtime):
+    for directory in sorted(directories, key=_age):
         lock = _locked(directory)
         if lock is None:
             continue
@@ -172,6 +172,28 @@ def left_behind(base: Path) -> Iterator[Spool]:
             yield spool
         else:
             spool.close()
+
+
+# Another process may remove its files and its directory at any time.
+
+
+def _files(base: Path) -> Iterator[Path]:
+    for directory, _, names in os.walk(base):  # it passes over a directory that has gone
+        yield from (Path(directory, name) for name in names)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _age(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _locked(directory: Path) -> int | None:

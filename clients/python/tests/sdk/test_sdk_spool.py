@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -237,3 +238,31 @@ def test_without_a_place_it_works_in_memory(make: Make, server: ReportServer, tm
 def test_names_of_other_files_do_no_harm(tmp_path: Path, name: str):
     (tmp_path / name).write_text("x")
     assert list(spool.left_behind(tmp_path)) == []
+
+
+def test_a_spool_that_its_process_removes_meanwhile_is_passed_over(tmp_path: Path, monkeypatch):
+    waits = spool.create(tmp_path, 10_000)
+    waits.append([b"x" * 99 + b"\n"])
+    waits.forget()
+    for name in ("1-before", "9-after"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "00000001.ndjson").write_bytes(b"sent")
+    iterdir, walk = Path.iterdir, os.walk
+
+    def removed_after(found):
+        """The other two directories go when they have just been found."""
+        for each in (listed := list(found)):
+            directory = Path(each[0] if isinstance(each, tuple) else each)
+            if directory.name in ("1-before", "9-after"):
+                shutil.rmtree(directory, ignore_errors=True)
+        return iter(listed)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "walk", lambda *args: removed_after(walk(*args)))
+        assert spool.create(tmp_path, 10_000)._limit == 9_900
+    for name in ("1-before", "9-after"):
+        (tmp_path / name).mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "iterdir", lambda path: removed_after(iterdir(path)))
+        patch.setattr(Path, "is_dir", lambda path: True)
+        assert [found.size for found in spool.left_behind(tmp_path)] == [100]
