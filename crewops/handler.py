@@ -6,7 +6,7 @@ synchronous.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, TypeVar
@@ -60,7 +60,14 @@ class Handler(ASGIHandler):
             response.block_size = self.chunk_size
         if not response.streaming:
             response.close()  # here, not in another thread: the content is in memory
+        elif not response.is_async:
+            response.streaming_content = self._parts(response.streaming_content)
         return response
+
+    async def _parts(self, parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+        """Read a file part by part. Django would read it whole first, and warn about that."""
+        while (part := await self._in_thread(next, parts, None)) is not None:
+            yield part
 
     async def _send_held(
         self, response: held.HeldResponse, scope: dict[str, Any], receive: Callable, send: Callable
