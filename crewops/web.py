@@ -18,6 +18,7 @@ for bound in ("WEBSOCKETS_MAX_NUM_HEADERS", "WEBSOCKETS_MAX_LINE_LENGTH"):
 import django  # noqa: E402
 import uvicorn  # noqa: E402
 from django.conf import settings  # noqa: E402
+from uvicorn.supervisors import multiprocess  # noqa: E402
 
 APPLICATION = "crewops.asgi:application"
 # bytes. Above it the server closes with 1009; from 16 KiB on our close gives the reason.
@@ -42,6 +43,18 @@ OPTIONS = {
 }
 
 
+class WebProcess(multiprocess.Process):
+    """One of several processes. A health check that waits for it ends when the process ends.
+
+    uvicorn 0.54 keeps the process's end of the pipe open in the supervisor, too. So a check that
+    was waiting when the process was killed waited for all of ``HUNG_S`` before it was replaced.
+    """
+
+    def start(self) -> None:
+        super().start()
+        self.child_conn.close()
+
+
 def main() -> None:
     allow_open_files()
     options = OPTIONS | {
@@ -53,6 +66,7 @@ def main() -> None:
         config.load_app()
         uvicorn.Server(config).run(sockets=[listener])
     else:
+        multiprocess.Process = WebProcess
         uvicorn.run(
             APPLICATION,
             host=os.environ.get("HOST", "127.0.0.1"),

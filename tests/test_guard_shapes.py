@@ -6,7 +6,7 @@ import pytest
 
 from tests.guards import guarded
 from tests.guards.shapes import removals
-from tests.guards.trial import Outcome, Ran
+from tests.guards.trial import PROJECT, Outcome, Ran
 
 SOURCE = """\
 @login_required
@@ -74,3 +74,10 @@ def test_a_listed_file_that_is_gone_is_reported(tmp_path, monkeypatch):
 )
 def test_only_a_test_that_fails_is_a_kill(ends, in_time, outcome):
     assert Ran(ends, "", in_time).outcome == outcome
+
+
+def test_every_guard_stands_in_its_file_and_has_tests():
+    """Otherwise it is not tried: code was moved or renamed, and `tests/guards/guarded.py` was not."""
+    found = list(guarded.guards(PROJECT))
+    assert [guard.name for guard in found if not (guard.files and guard.tests)] == []
+    assert len({guard.name for guard in found}) == len(found) > 500

@@ -2,14 +2,18 @@
 killed.
 """
 
+import os
 import random
 import signal
+import threading
 from contextlib import ExitStack, suppress
 
 import psutil
 import pytest
+import uvicorn
 from rest_framework_simplejwt.tokens import AccessToken
 
+from crewops.web import APPLICATION, HUNG_S, OPTIONS, WebProcess
 from crews.models import Task
 from realtime import log
 from realtime.log import streams
@@ -61,6 +65,21 @@ def serving(web: Web) -> dict[int, int]:
                     for connection in child.net_connections("tcp")
                 )
     return sockets
+
+
+def test_a_health_check_ends_with_the_process_that_it_waits_for():
+    process = WebProcess(uvicorn.Config(APPLICATION, **OPTIONS), [])
+    process.start()
+    try:
+        os.kill(process.pid, signal.SIGSTOP)  # so that it never answers
+        checking = threading.Thread(target=process.ping, args=[HUNG_S])
+        checking.start()
+        os.kill(process.pid, signal.SIGKILL)
+        checking.join(HUNG_S / 2)
+        assert not checking.is_alive()
+    finally:
+        process.kill()
+        process.process.join()
 
 
 def test_one_of_four_is_killed_while_events_flow(webs, acme):
