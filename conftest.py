@@ -91,11 +91,10 @@ def pytest_configure_node(node: Any) -> None:
 def django_db_modify_db_settings(
     request: pytest.FixtureRequest, django_db_modify_db_settings, django_db_blocker
 ) -> None:
-    """Let each process of pytest-xdist copy one migrated database instead of migrating its own."""
-    run = getattr(request.config, "workerinput", None)
-    if run and not request.config.getvalue("reuse_db"):
+    """Let each process copy a migrated database instead of migrating its own."""
+    if not request.config.getvalue("reuse_db"):
         with django_db_blocker.unblock():
-            template.prepare(Path(run["shared_directory"]), run["testrunuid"])
+            template.prepare(getattr(request.config, "workerinput", None))
 
 
 @pytest.fixture(scope="session")
@@ -216,7 +215,7 @@ def make_tenant(slug: str) -> Tenant:
 
 @pytest.fixture
 def worker_alive(db) -> None:
-    """A worker that has just been heard from, so crews are not offline."""
+    """A worker that has just reported itself, so crews are not offline."""
     Worker.objects.beat("w", tier="namespaces")
 
 

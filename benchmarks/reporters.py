@@ -53,11 +53,11 @@ def measure(*, execution: str, tools: int, rate: float, seconds: float, alone: b
     ended, tools_s = begin, 0.0
     for pid, pipe in pipes:
         with open(pipe) as answer:
-            told = json.load(answer)
+            result = json.load(answer)
         os.waitpid(pid, 0)
-        took += told["took_ms"]
-        ended = max(ended, told["ended"])
-        tools_s += told["cpu_s"]
+        took += result["took_ms"]
+        ended = max(ended, result["ended"])
+        tools_s += result["cpu_s"]
     if log.position(graph).head - head != len(took) + tools:  # one more of each to begin with
         raise RuntimeError("Not every report is one event")
     return {

@@ -67,7 +67,7 @@ slots = Slots()
 
 
 class Stop:
-    """How a server tells the answer of a connection that it is about to end."""
+    """Notifies the response of a connection that the server is about to end."""
 
     __slots__ = ("_call", "_is_stopped")
 

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.dispatch import Signal
 from django.utils import timezone
 
-from crews.audit.receivers import tell_deleted
+from crews.audit.receivers import record_deletion
 from crews.models import Crew, Organization
 
 deleting = Signal()  # ``crew``, locked; a receiver that needs it raises ``IllegalMove``
@@ -21,7 +21,7 @@ def delete_crew(crew: Crew) -> None:
         if crew.deleted_at:
             return
         deleting.send(sender=Crew, crew=crew)
-        tell_deleted(crew)
+        record_deletion(crew)
         _hide(crew, is_active=False)
 
 
@@ -35,7 +35,7 @@ def delete_organization(organization: Organization) -> None:
                 return
             for rows in (organization.memberships, organization.secrets, organization.api_keys):
                 rows.all().delete()
-            tell_deleted(organization)
+            record_deletion(organization)
             _hide(organization)
 
 

@@ -26,7 +26,7 @@ T = TypeVar("T", bound=Token)
 
 
 class Explained(TokenError):
-    """The message tells the client what is wrong. It is one of ``EXPLANATIONS``."""
+    """The message explains the fault to the client. It is one of ``EXPLANATIONS``."""
 
 
 def read(kind: type[T], text: str | bytes) -> T:

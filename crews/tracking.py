@@ -25,7 +25,7 @@ class TrackedQuerySet(ScopedQuerySet):
     """Refuses calls that would change rows without ``post_save``: every change must be noticed."""
 
     def update(self, **kwargs: Any) -> int:
-        if kwargs and self.model.UNTOLD.issuperset(kwargs):
+        if kwargs and self.model.UNREPORTED.issuperset(kwargs):
             return super().update(**kwargs)
         self._refuse("update()")
 
@@ -61,7 +61,7 @@ class TrackedModel(OwnedModel):
 
     # Fields that no event reports. Deleting the record that they point at sets them to null with
     # update().
-    UNTOLD: ClassVar[frozenset[str]] = frozenset()
+    UNREPORTED: ClassVar[frozenset[str]] = frozenset()
     # Large fields that never change once they are saved: locked() does not read them again.
     FROZEN: ClassVar[frozenset[str]] = frozenset()
 

@@ -7,7 +7,7 @@
 # same package gives that attribute to its duration metric when a call is aborted.
 # Seen: the spans invoke_agent, its step and execute_tool end with the status UNSET, without events and
 # without error.type, as spans that succeeded do. The tool, which does not look at the signal, works
-# on after its span has ended. What tells an aborted call: invoke_agent has no
+# on after its span has ended. An aborted call differs only in this: invoke_agent has no
 # gen_ai.response.finish_reasons and execute_tool has no gen_ai.tool.call.result.
 set -euo pipefail
 dir=$(mktemp -d)

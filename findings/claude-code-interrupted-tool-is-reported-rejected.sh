@@ -6,7 +6,7 @@
 # other than 0.
 # Seen: the tool's result says "The tool use was rejected" and "user-rejected", as for a call that
 # never ran, although its first part had run; no hook but SessionEnd; exit code 0. Only `is_error`
-# and `terminal_reason` of the result line tell that the run did not succeed.
+# and `terminal_reason` of the result line show that the run did not succeed.
 # Needs npm, and Linux on x86-64.
 set -euo pipefail
 dir=$(mktemp -d)

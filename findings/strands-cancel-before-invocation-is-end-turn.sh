@@ -3,7 +3,7 @@
 #
 # Expected: stop_reason "cancelled", as after agent.cancel().
 # Seen: stop_reason "end_turn" and the hook's text as the agent's answer. The model was not asked.
-# A caller cannot tell the refused call from an answer.
+# A caller cannot distinguish the refused call from an answer.
 set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

@@ -3,7 +3,7 @@
 #
 # Expected: 1 ("tests failed", docs.pytest.org/en/stable/reference/exit-codes.html), as without xdist.
 # Seen:     2 ("the test run was interrupted"), also where every test had been run.
-# Whoever reads the exit code takes a failed test for an interrupted run.
+# A program that reads the exit code takes a failed test for an interrupted run.
 #
 #   $ pytest -q -x        ->  2 tests, 1 failed, exit code 1
 #   $ pytest -q -x -n 2   ->  2 tests, 1 failed, exit code 2

@@ -37,8 +37,8 @@ def approval_saved(approval: Approval, changed: Collection[str]) -> None:
     """The tool and the note are recorded. The parameters stay with the approval."""
     kinds = {"approved": Kind.APPROVAL_GIVEN, "denied": Kind.APPROVAL_DENIED}
     if "status" in changed and (kind := kinds.get(approval.status)):
-        told = {"tool": (None, approval.tool), "note": (None, approval.note)}
-        _record(kind, approval.run, told)
+        changes = {"tool": (None, approval.tool), "note": (None, approval.note)}
+        _record(kind, approval.run, changes)
 
 
 def run_about_to_be_deleted(run: Run, origin: Model | QuerySet | None) -> None:

@@ -66,10 +66,8 @@ class World:
             f"{SECRET} of {slug}",
         ]
 
-    def told(self, response: HttpResponse) -> list[str]:
-        """Which of this organization's texts the response holds, but for those it was asked
-        with.
-        """
+    def texts_in(self, response: HttpResponse) -> list[str]:
+        """This organization's texts in the response, except those that the request had."""
         asked = unquote_plus(f"{response.request['PATH_INFO']}?{response.request['QUERY_STRING']}")
         held = response.content.decode()
         return [text for text in self.texts if text in held and text not in asked]

@@ -37,12 +37,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def heard_by(listener: PubSub) -> str:
-    """What was published to it up to now. Others may go on publishing for ever."""
-    heard, deadline = "", time.monotonic() + FRAME_S
+def published_to(listener: PubSub) -> str:
+    """The text of all messages it has received. Others may go on publishing for ever."""
+    text, deadline = "", time.monotonic() + FRAME_S
     while time.monotonic() < deadline and (message := listener.get_message(timeout=0.5)):
-        heard += str(message["data"])
-    return heard
+        text += str(message["data"])
+    return text
 
 
 def environment(**variables: str) -> dict[str, str]:

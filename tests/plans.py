@@ -30,9 +30,9 @@ class Queries:
         return len(self.asked)
 
     def scans(self) -> list[str]:
-        """What of them reads a table that grows, as a person would want to know it."""
+        """The queries that read too many rows of a growing table, each with its reason."""
         selects = [(sql, params) for sql, params in self.asked if sql.startswith("SELECT")]
-        if self.steps > STEPS_AT_MOST:  # of a sort, too, which no line of a plan tells the size of
+        if self.steps > STEPS_AT_MOST:  # these include sorts, whose size no plan gives
             return [f"SQLite took {self.steps * 100:,} steps"]
         explain = _postgresql if connection.vendor == "postgresql" else _sqlite
         return [f"{why}: {sql[:300]}" for sql, params in selects for why in explain(sql, params)]

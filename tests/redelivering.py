@@ -16,5 +16,5 @@ CELERY_BROKER_TRANSPORT_OPTIONS = CELERY_BROKER_TRANSPORT_OPTIONS | {
 
 
 @task_received.connect
-def tell(**kwargs) -> None:
+def report(**kwargs) -> None:
     print(RECEIVED, flush=True)

@@ -12,8 +12,7 @@ from atexit import register
 
 from tests import postgres
 
-# Whoever runs the suite in the background ignores SIGINT, and so would every process the tests
-# start.
+# A suite that runs in the background ignores SIGINT, and so would every process the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 for name in (

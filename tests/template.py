@@ -1,6 +1,11 @@
-"""A migrated database that the processes of one run copy, instead of migrating one each."""
+"""A migrated database that the processes of one run copy, instead of migrating one each.
+
+On SQLite also later runs copy it, while the migrations are the same: it takes most of the time that
+a run of one test takes.
+"""
 
 import fcntl
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -13,25 +18,43 @@ PRIVATE = (
 )
 
 
-def prepare(directory: Path, run: str) -> None:
-    """Let this process' test database be a copy; ``directory`` is the run's, on this machine.
+KEPT = settings.BASE_DIR / "var" / "test-templates"
+WITH_MIGRATIONS = ("crews", "realtime", "runs")
+
+
+def prepare(worker: dict[str, str] | None) -> None:
+    """Let this process' test database be a copy. ``worker``: of pytest-xdist, if it runs the tests.
 
     The first process makes the template; the others wait for it.
     """
-    is_file = connection.vendor == "sqlite"
-    if not is_file and not _is_shared_server():
+    if connection.vendor == "sqlite":
+        directory = KEPT / _digest_of_migrations()
+        directory.mkdir(parents=True, exist_ok=True)
+        template = str(directory / "template.sqlite3")
+    elif worker and _is_shared_server():
+        directory = Path(worker["shared_directory"])
+        template = f"template_{worker['testrunuid']}"
+    else:
         return
-    template = str(directory / "template.sqlite3") if is_file else f"template_{run}"
     made = directory / "template.made"
     with (directory / "template.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():
             _migrate(template)
             made.touch()
-    if is_file:
+    if connection.vendor == "sqlite":
         shutil.copy(template, connection.settings_dict["TEST"]["NAME"])
     else:
         connection.settings_dict["TEST"]["TEMPLATE"] = template
+
+
+def _digest_of_migrations() -> str:
+    """The project's migrations by their content, those of packages by the packages' versions."""
+    digest = hashlib.sha256((settings.BASE_DIR / "constraints.txt").read_bytes())
+    for app in WITH_MIGRATIONS:
+        for path in sorted((settings.BASE_DIR / app).rglob("migrations/*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def is_temporary() -> bool:

@@ -210,11 +210,11 @@ def test_every_route_and_every_socket_is_in_the_matrix_and_nothing_else():
 def test_the_answer_is_that_of_the_matrix(world, client_of, route, method, person):
     response = client_of(person, route).generic(method, world.path(route))
     assert answer(response) == MATRIX[route, method][person]
-    told = [name for name in world.names if name in response.content.decode()]
+    found = [name for name in world.names if name in response.content.decode()]
     if person in ("outsider", "homeless", "anonymous"):
-        assert told == []
+        assert found == []
     elif "<" in route and response.content and answer(response).startswith("2"):
-        assert told  # so the names are those that would give a leak away
+        assert found  # so the names are those that would give a leak away
 
 
 @pytest.mark.parametrize("person", PEOPLE)

@@ -62,9 +62,9 @@ def test_every_route_of_the_api_is_in_the_matrix_and_nothing_else():
 def test_the_answer_to_a_key_is_that_of_the_matrix(world, text_of, route, method, kind):
     response = client_of(text_of[kind]).generic(method, world.path(route))
     assert answer(response) == OF_KEYS[route, method][kind], response.content
-    told = [name for name in world.names if name in response.content.decode()]
+    found = [name for name in world.names if name in response.content.decode()]
     if kind in ("foreign", "revoked"):
-        assert told == []
+        assert found == []
 
 
 @pytest.mark.parametrize("kind", ["watch", "operate"])

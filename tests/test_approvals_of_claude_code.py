@@ -110,7 +110,7 @@ def test_an_approved_call_is_allowed(claude):
     assert types(approval.run).count("approval_decided") == 1
 
 
-def test_a_denied_call_is_told_who_and_why(claude):
+def test_a_denied_call_learns_who_denied_it_and_why(claude):
     *before, asked = asking_hooks()
     claude.send(*before)
     answer = claude.ask(asked)

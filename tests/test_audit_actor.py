@@ -1,4 +1,4 @@
-"""Requests that are answered at the same moment are each told of under their own user."""
+"""Requests that are answered at the same moment are each recorded under their own user."""
 
 import asyncio
 import threading
@@ -46,7 +46,7 @@ urlpatterns = [path("page/", write), path("api/", WriteView.as_view())]
 
 @pytest.fixture
 def ask_all_at_once(settings, acme, globex):
-    """Asks as two people with sessions and two with tokens; the names that each entry tells."""
+    """Asks as two people with sessions and two with tokens; returns the names in each entry."""
     settings.ROOT_URLCONF = __name__
     everybody_is_inside.reset()
     users = [getattr(t, name.partition("-")[2]) for t in (acme, globex) for name in PEOPLE
@@ -67,16 +67,16 @@ def ask_all_at_once(settings, acme, globex):
             asked = (client.post(path, headers=headers) for path, headers in requests)
             return await asyncio.gather(*asked)
 
-    def told() -> list[tuple[str, str, str]]:
+    def recorded() -> list[tuple[str, str, str]]:
         assert [response.status_code for response in asyncio.run(ask())] == [200] * len(PEOPLE)
         entries = AuditEntry.objects.filter(kind="organization.created", way__in=("page", "api"))
         return [(entry.actor_name, entry.object_name, entry.way) for entry in entries]
 
-    return told
+    return recorded
 
 
 @pytest.mark.django_db(transaction=True)
-def test_each_is_told_of_under_its_own_user_and_way(ask_all_at_once):
+def test_each_is_recorded_under_its_own_user_and_way(ask_all_at_once):
     assert sorted(ask_all_at_once()) == [
         ("acme-admin", "acme-admin", "page"),
         ("acme-operator", "acme-operator", "api"),
@@ -100,9 +100,9 @@ def test_with_one_variable_for_all_they_would_be_mixed_up(ask_all_at_once, monke
             """Nobody resets what others use."""
 
     monkeypatch.setattr(actor, "_request", Shared())
-    told = ask_all_at_once()
-    assert len({name for name, _, _ in told}) == 1
-    assert len({name for _, name, _ in told}) == len(PEOPLE)
+    recorded = ask_all_at_once()
+    assert len({name for name, _, _ in recorded}) == 1
+    assert len({name for _, name, _ in recorded}) == len(PEOPLE)
 
 
 def test_after_a_request_nobody_acts_any_more(acme, client):

@@ -41,22 +41,22 @@ def test_every_client_ends_with_every_event_once(tmp_path, number):
             assert strike.dropped, f"{strike.fault} cost no client its connection\n{outcome}"
 
 
-def test_a_transcript_that_is_not_the_log_is_told():
+def test_a_transcript_that_is_not_the_log_is_reported():
     texts = [
         f'{{"type":"tool_progress","seq":{seq},"timestamp":"2026-01-01T00:00:00Z"}}'
         for seq in range(1, 5)
     ]
 
-    def told(received: list[str]) -> str | None:
+    def difference(received: list[str]) -> str | None:
         transcript = Transcript("graph:x")
         for text in received:
             transcript.add(text)
         return transcript.differs_from(texts)
 
-    assert told(texts) is None
-    assert "seq 3 after 1" in told([texts[0], *texts[2:]])
-    assert "seq 2 after 2" in told([*texts[:2], *texts[1:]])
-    assert "seq 2 after 0" in told([texts[1], texts[0], *texts[2:]])
-    assert "ends at 3 of 4" in told(texts[:3])
-    assert "not as logged: [4]" in told([*texts[:3], texts[3].replace("}", " }")])
-    assert "reset" in told([*texts, '{"type":"reset","stream":"graph:x","reason":"ahead"}'])
+    assert difference(texts) is None
+    assert "seq 3 after 1" in difference([texts[0], *texts[2:]])
+    assert "seq 2 after 2" in difference([*texts[:2], *texts[1:]])
+    assert "seq 2 after 0" in difference([texts[1], texts[0], *texts[2:]])
+    assert "ends at 3 of 4" in difference(texts[:3])
+    assert "not as logged: [4]" in difference([*texts[:3], texts[3].replace("}", " }")])
+    assert "reset" in difference([*texts, '{"type":"reset","stream":"graph:x","reason":"ahead"}'])

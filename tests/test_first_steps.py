@@ -1,4 +1,4 @@
-"""From an empty production site to its first run: what a person is led through, and told."""
+"""From an empty production site to its first run: the steps and the advice that a person gets."""
 
 import fcntl
 import re
@@ -74,9 +74,9 @@ def advice(*command: str) -> str:
 
 def test_commands_advise_what_can_be_done(db, production, superuser):
     for command in (("run_crew", "demo"), ("watch", "graph", "demo", "--user=root")):
-        told = advice(*command)
-        assert "Sign in to https://crewops.example.com as root" in told
-        assert "seed_demo" not in told
+        text = advice(*command)
+        assert "Sign in to https://crewops.example.com as root" in text
+        assert "seed_demo" not in text
     superuser.delete()
     assert "Run manage.py createsuperuser, then sign in" in advice("run_crew", "demo")
     assert "seed_demo" not in advice("watch", "mission", "--user=nobody")

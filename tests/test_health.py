@@ -62,14 +62,14 @@ def test_without_a_database_it_says_so(parts, monkeypatch):
     assert "DATABASE_URL" in missing["database"]
 
 
-def test_who_waits_for_the_start_is_told_without_an_error_in_the_log(client, db, caplog):
+def test_a_quiet_check_before_the_start_logs_no_error(client, db, caplog):
     waiting = client.get("/readyz?quiet")
     assert waiting.status_code == 200
     assert waiting.json()["status"] == "not ready"
     assert caplog.text == ""
 
 
-def test_how_long_ago_a_worker_was_heard_is_by_the_clock_of_the_database(client, db):
+def test_how_long_ago_a_worker_reported_is_by_the_clock_of_the_database(client, db):
     Worker.objects.beat("a", tier="namespaces")
     Worker.objects.beat("b", tier="namespaces")
     Worker.objects.filter(name="a").update(last_seen=Now() - timedelta(seconds=10))

@@ -28,7 +28,7 @@ OF_THE_RUN = {
     "model call",
     "approval",
     "budget alert",
-}  # taken by whoever has the run's row, so at any place after it
+}  # taken by a holder of the run's row, so at any place after it
 ROWS = {"run", "task", "tool"}  # locked by SELECT ... FOR UPDATE, which SQLite has not
 TABLES = {
     "crews_crew": "crew",

@@ -67,7 +67,7 @@ class TestAccess:
     @pytest.mark.parametrize(
         "given", [None, "", "Bearer", "Bearer ", "Bearer wrong", "Bearer é", "Basic {}", "{}"]
     )
-    def test_a_request_without_the_token_is_told_what_to_send(self, client, given):
+    def test_the_answer_to_a_request_without_the_token_says_what_to_send(self, client, given):
         header = given and given.format(settings.METRICS_TOKEN)
         response = client.get(
             "/metrics", headers={} if given is None else {"Authorization": header}
@@ -159,12 +159,12 @@ class TestDelivery:
                 socket.until(type="boot")
             before = settled(web)
             finish(run)
-            told, also_told = (sum("seq" in f for f in s.rest()) for s in (one, two))  # no pings
-            assert told == also_told
-        before.eventually(2 * told, "crewops_deliveries_total")
-        before.eventually(told, "crewops_events_total", "run")
-        before.eventually(told, "crewops_delivery_seconds_count")
-        assert before.of("crewops_delivery_seconds_bucket", "10.0") == told
+            number, other = (sum("seq" in f for f in s.rest()) for s in (one, two))  # no pings
+            assert number == other
+        before.eventually(2 * number, "crewops_deliveries_total")
+        before.eventually(number, "crewops_events_total", "run")
+        before.eventually(number, "crewops_delivery_seconds_count")
+        assert before.of("crewops_delivery_seconds_bucket", "10.0") == number
         assert before.of("crewops_sweeps_total") >= 1
 
     def test_what_redis_did_not_bring_is_counted_as_healed(self, web, acme, run):
@@ -201,7 +201,7 @@ class TestWork:
         acme.start_run().finish("failed", reason="worker_lost")
         assert before.of("crewops_runs_ended_total", "worker_lost", "failed") == 1
 
-    def test_the_queue_is_told_with_its_age(self, web, acme):
+    def test_the_queue_is_reported_with_its_age(self, web, acme):
         assert scrape(web)["crewops_queue_seconds",] == 0
         Run.objects.create(crew=acme.crew)
         acme.start_run()
@@ -233,7 +233,7 @@ class TestWork:
         before.eventually(1, "crewops_http_request_seconds_count", "other", "403")
 
 
-def test_a_database_that_is_away_is_told_and_the_rest_goes_on(client, monkeypatch, db):
+def test_a_database_that_is_away_is_reported_and_the_rest_goes_on(client, monkeypatch, db):
     def fail(*args, **kwargs):
         raise OperationalError("connection refused")
 

@@ -121,7 +121,7 @@ def events_of(execution: ToolExecution) -> list[Event]:
     return [event for event in reports if str(execution.pk) in event.body]
 
 
-def assert_told_whole_and_seldom(execution: ToolExecution) -> None:
+def assert_emitted_whole_and_seldom(execution: ToolExecution) -> None:
     events = events_of(execution)
     assert "".join(json.loads(event.body).get("output", "") for event in events) == execution.output
     window = zip(events, events[EVENTS_PER_SECOND:], strict=False)
@@ -139,7 +139,7 @@ def test_a_hundred_thousand_lines_a_second(worker, acme, peak_kb):
     *lines, took = execution.output.splitlines()
     assert lines == [f"{number:08}" for number in range(LINES)]
     assert float(took.split()[1]) < SECONDS * 2, "the tool had to wait"
-    assert_told_whole_and_seldom(execution)
+    assert_emitted_whole_and_seldom(execution)
     assert peak_kb() <= PEAK_KB
 
 
@@ -151,5 +151,5 @@ def test_a_flood(worker, acme, peak_kb, flood):
     assert execution.exit_code == flood.exit_code
     assert len(execution.output) == len(flood.kept)
     assert execution.output == flood.kept
-    assert_told_whole_and_seldom(execution)
+    assert_emitted_whole_and_seldom(execution)
     assert peak_kb() <= PEAK_KB

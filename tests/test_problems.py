@@ -1,11 +1,14 @@
 """Every refusal of the API is a problem with a message that says what to do."""
 
+import json
+
 import httpx
 import pytest
 from django.conf import settings
 from django.db import OperationalError
 from rest_framework.test import APIClient
 
+from conftest import PASSWORD
 from crews.models import Crew
 from tests.live import Web
 
@@ -31,7 +34,7 @@ def refused(acme, api):
     return send
 
 
-def test_nobody_is_told_how_to_sign_in(api, db):
+def test_the_answer_to_an_anonymous_request_says_how_to_sign_in(api, db):
     response = api(None).get("/api/crews/")
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="api"'
@@ -107,7 +110,7 @@ def test_a_database_that_does_not_answer_is_503(refused, monkeypatch):
     assert "closed the connection" not in problem["detail"]
 
 
-def test_a_fault_of_ours_tells_no_secrets(refused, monkeypatch):
+def test_a_fault_of_ours_reveals_no_secrets(refused, monkeypatch):
     def fail(*args):
         raise RuntimeError("the key is hunter22")
 
@@ -140,6 +143,15 @@ class TestLargeBodies:
             assert response.status_code == 413
             assert response.json()["code"] == "too_large"
         assert sent < 32 * 1024 * 1024
+
+    @pytest.mark.django_db(transaction=True)
+    def test_in_chunks_without_a_length_are_read(self, web: Web, acme):
+        body = json.dumps({"username": acme.viewer.username, "password": PASSWORD}).encode()
+        pieces = (body[at : at + 10] for at in range(0, len(body), 10))
+        headers = {"Content-Type": "application/json"}
+        response = httpx.post(f"{web.origin}/api/token/", content=pieces, headers=headers)
+        assert response.request.headers["Transfer-Encoding"] == "chunked"
+        assert (response.status_code, [*response.json()]) == (200, ["refresh", "access"])
 
     @pytest.mark.django_db(transaction=True)
     def test_up_to_the_limit_are_read(self, web: Web):

@@ -161,7 +161,7 @@ def test_another_host_name_is_refused(site):
     assert site.get("/login/", headers={"Host": "evil.example.com"}).status_code == 400
 
 
-def test_missing_front_end_packages_are_told(settings, tmp_path):
+def test_missing_front_end_packages_are_reported(settings, tmp_path):
     settings.DEBUG = True
     assert checks.front_end_packages_are_installed() == []
     settings.NODE_MODULES = tmp_path
@@ -170,7 +170,7 @@ def test_missing_front_end_packages_are_told(settings, tmp_path):
     assert "npm ci" in warning.hint
 
 
-def test_static_files_that_were_not_collected_are_told(settings, tmp_path):
+def test_static_files_that_were_not_collected_are_reported(settings, tmp_path):
     settings.DEBUG = False
     settings.STATIC_ROOT = tmp_path
     (warning,) = checks.static_files_are_collected()
@@ -181,7 +181,7 @@ def test_static_files_that_were_not_collected_are_told(settings, tmp_path):
     assert checks.static_files_are_collected() == []
 
 
-def test_a_redis_that_evicts_is_told(settings, redis_server):
+def test_a_redis_that_evicts_is_reported(settings, redis_server):
     settings.REDIS_IS_PRIVATE = False
     assert checks.redis_does_what_it_is_asked() == []
     redis_server.config_set("maxmemory-policy", "allkeys-lru")
@@ -192,14 +192,14 @@ def test_a_redis_that_evicts_is_told(settings, redis_server):
         redis_server.config_set("maxmemory-policy", "noeviction")
 
 
-def test_a_redis_that_does_not_answer_is_told(settings, tmp_path):
+def test_a_redis_that_does_not_answer_is_reported(settings, tmp_path):
     settings.REDIS_IS_PRIVATE = False
     settings.REDIS_URL = f"unix://{tmp_path}/none.sock"
     (warning,) = checks.redis_does_what_it_is_asked()
     assert warning.id == "crewops.W004"
 
 
-def test_a_database_that_grows_for_ever_is_told(settings):
+def test_a_database_that_grows_for_ever_is_reported(settings):
     (warning,) = checks.the_log_does_not_grow_for_ever()
     assert warning.id == "crewops.W006"
     assert "EVENTS_RETENTION_DAYS" in warning.hint

@@ -45,21 +45,21 @@ def test_a_slash_searches_the_output_also_while_it_grows(page, run, tool):
     search = output.get_by_role("searchbox")
     expect(search).to_be_focused()
     page.keyboard.type("LINE 19")
-    told = output.get_by_role("status")
-    expect(told).to_have_text("1 of 11")  # 19 and 190 to 199
+    count = output.get_by_role("status")
+    expect(count).to_have_text("1 of 11")  # 19 and 190 to 199
     assert page.evaluate(FOUND) == 11
     page.keyboard.press("Shift+Enter")
-    expect(told).to_have_text("11 of 11")
+    expect(count).to_have_text("11 of 11")
     page.keyboard.press("Enter")
-    expect(told).to_have_text("1 of 11")
+    expect(count).to_have_text("1 of 11")
     expect(output.get_by_role("button", name="Follow")).to_be_visible()
 
     tool.report(message="at work", output=lines(1900, 1909))
-    expect(told).to_have_text("1 of 21")
+    expect(count).to_have_text("1 of 21")
     search.fill("nowhere")
-    expect(told).to_have_text("not found")
+    expect(count).to_have_text("not found")
     page.keyboard.press("Escape")
-    expect(told).to_have_text("")
+    expect(count).to_have_text("")
     assert page.evaluate(FOUND) == 0
     page.keyboard.type("a/b")
     expect(search).to_have_value("a/b")

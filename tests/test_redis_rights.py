@@ -79,22 +79,22 @@ def test_each_documented_right_is_missed_by_the_check(restricted):
     """So the table lists nothing that is not needed, and the check forgets nothing of it."""
     for left_out in DOCUMENTED:
         restricted.allow(*(right for right in DOCUMENTED if right != left_out))
-        told = next(iter(checks.redis_does_what_it_is_asked()), None)
-        assert told, left_out
+        message = next(iter(checks.redis_does_what_it_is_asked()), None)
+        assert message, left_out
         if left_out == "+info":
-            assert told.id == "crewops.I001"
+            assert message.id == "crewops.I001"
         else:
-            assert told.id == "crewops.W007"
-            assert left_out in told.hint.split(), (left_out, told.hint)
+            assert message.id == "crewops.W007"
+            assert left_out in message.hint.split(), (left_out, message.hint)
 
 
 def test_a_wrong_password_is_no_redis_that_is_down(restricted, settings):
     restricted.allow(*DOCUMENTED)
     settings.REDIS_URL = restricted.url.replace("p%40ss", "other")
-    (told,) = checks.redis_does_what_it_is_asked()
-    assert told.id == "crewops.W004"
-    assert told.msg.startswith("Redis refuses the user or the password of REDIS_URL")
-    assert "other" not in told.msg
+    (message,) = checks.redis_does_what_it_is_asked()
+    assert message.id == "crewops.W004"
+    assert message.msg.startswith("Redis refuses the user or the password of REDIS_URL")
+    assert "other" not in message.msg
 
 
 def test_a_run_needs_no_other_right(restricted, acme, transactional_db):

@@ -1,5 +1,5 @@
-"""Whoever forgets to ask whose rows they are gets an error where somebody is being answered, and no
-rows. For a socket see `test_scope_check_of_sockets`.
+"""Code that reads rows without scoping them to an organization gets an error while the request of a
+user is answered, and no rows. For a socket see `test_scope_check_of_sockets`.
 """
 
 import uuid

@@ -18,7 +18,7 @@ PRODUCTION = {
 
 
 SHOW = "from django.conf import settings; print(settings.ALLOWED_HOSTS)"
-# What a browser is told, without a page: pages need the static files collected.
+# The headers a browser receives, without a page: pages need the static files collected.
 ASK = """
 import json
 import django
@@ -28,14 +28,14 @@ from django.conf import settings
 from django.test import Client
 
 host = settings.ALLOWED_HOSTS[0]
-told = {
+answers = {
     "headers": {k.lower(): v for k, v in Client().get("/healthz", secure=True, HTTP_HOST=host).items()},
     "plain": Client().get("/runs/", HTTP_HOST=host).headers["Location"],
     "elsewhere": Client().get("/healthz", secure=True, HTTP_HOST="evil.example").status_code,
 }
 for name in ("SECURE", "HTTPONLY", "SAMESITE"):
-    told[name] = [getattr(settings, f"{cookie}_COOKIE_{name}") for cookie in ("SESSION", "CSRF")]
-print(json.dumps(told))
+    answers[name] = [getattr(settings, f"{cookie}_COOKIE_{name}") for cookie in ("SESSION", "CSRF")]
+print(json.dumps(answers))
 """
 
 
@@ -66,20 +66,20 @@ def test_development_starts_with_nothing():
     assert started.returncode == 0, started.stderr
 
 
-def test_production_tells_browsers_to_be_strict():
+def test_production_sends_strict_headers():
     asked = start(ASK, **PRODUCTION)
-    told = json.loads(asked.stdout.splitlines()[-1])
-    assert told["headers"]["strict-transport-security"] == "max-age=2592000"
-    assert told["headers"]["x-frame-options"] == "DENY"
-    assert told["headers"]["x-content-type-options"] == "nosniff"
-    assert told["headers"]["referrer-policy"] == "same-origin"
-    assert "default-src 'none'" in told["headers"]["content-security-policy"]
-    assert "camera=()" in told["headers"]["permissions-policy"]
-    assert told["plain"] == f"https://{PRODUCTION['ALLOWED_HOSTS']}/runs/"
-    assert told["elsewhere"] == 400
-    assert told["SECURE"] == [True, True]
-    assert told["HTTPONLY"][0] is True
-    assert told["SAMESITE"] == ["Lax", "Lax"]
+    answers = json.loads(asked.stdout.splitlines()[-1])
+    assert answers["headers"]["strict-transport-security"] == "max-age=2592000"
+    assert answers["headers"]["x-frame-options"] == "DENY"
+    assert answers["headers"]["x-content-type-options"] == "nosniff"
+    assert answers["headers"]["referrer-policy"] == "same-origin"
+    assert "default-src 'none'" in answers["headers"]["content-security-policy"]
+    assert "camera=()" in answers["headers"]["permissions-policy"]
+    assert answers["plain"] == f"https://{PRODUCTION['ALLOWED_HOSTS']}/runs/"
+    assert answers["elsewhere"] == 400
+    assert answers["SECURE"] == [True, True]
+    assert answers["HTTPONLY"][0] is True
+    assert answers["SAMESITE"] == ["Lax", "Lax"]
 
 
 @pytest.mark.parametrize(
@@ -89,10 +89,10 @@ def test_production_tells_browsers_to_be_strict():
 )
 def test_a_site_without_an_https_origin_does_without_tls(variables):
     """Else a browser would send no cookie back, and nobody could sign in."""
-    told = json.loads(start(ASK, **variables).stdout.splitlines()[-1])
-    assert "strict-transport-security" not in told["headers"]
-    assert told["plain"] == "/login/?next=/runs/"
-    assert told["SECURE"] == [False, False]
+    answers = json.loads(start(ASK, **variables).stdout.splitlines()[-1])
+    assert "strict-transport-security" not in answers["headers"]
+    assert answers["plain"] == "/login/?next=/runs/"
+    assert answers["SECURE"] == [False, False]
 
 
 def test_one_https_origin_is_enough_for_secure_cookies():

@@ -1,4 +1,4 @@
-"""The stack writes to its standard output as it was given, whatever that is and whoever owns it."""
+"""The stack writes to the standard output it was given, of any kind and owned by any user."""
 
 import configparser
 import os

@@ -35,16 +35,16 @@ def run(code: str, tmp_path: Path, stdin=None, **variables: str) -> tuple[Warm, 
 
 
 def test_it_is_as_a_new_process(tmp_path):
-    said, heard = socket.socketpair()
-    with said, heard:
-        said.sendall(b"a line\n")
-        process, output = run(SCRIPT, tmp_path, heard, OF="it alone")
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(b"a line\n")
+        process, output = run(SCRIPT, tmp_path, theirs, OF="it alone")
         assert process.wait(30) == 3
     line, end = output.read_text().splitlines()
     assert end == "at the end"
-    told = json.loads(line)
-    assert str(PROJECT) in told.pop("path")
-    assert told == {
+    state = json.loads(line)
+    assert str(PROJECT) in state.pop("path")
+    assert state == {
         "argv": ["one", "two"],
         "environment": {"OF": "it alone"},
         "directory": str(PROJECT),
@@ -87,8 +87,8 @@ def test_it_ends_with_the_tests(tmp_path):
         "print(open(f'/proc/{os.getpid()}/task/{os.getpid()}/children').read(), flush=True);"
         "os.kill(os.getpid(), 9)"
     )
-    told = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True)
-    (pid,) = map(int, told.stdout.split())
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True)
+    (pid,) = map(int, done.stdout.split())
 
     def ended() -> bool:
         try:
@@ -97,4 +97,4 @@ def test_it_ends_with_the_tests(tmp_path):
             return True
 
     eventually(ended, 30)
-    assert told.returncode == -signal.SIGKILL
+    assert done.returncode == -signal.SIGKILL

@@ -1,7 +1,7 @@
 """No server but a loop of ``send()``: what the sockets and the load client cost by themselves.
 
-``python -m benchmarks.peers.bare PORT``: upgrades whoever asks, checks nothing, and writes what
-Redis brings to everyone, blocking.
+``python -m benchmarks.peers.bare PORT``: upgrades every connection, checks nothing, and writes
+each message from Redis to all of them, blocking.
 """
 
 import os

@@ -145,7 +145,7 @@ class AuditEntryAdmin(Growing, ReadOnly, ScopedAdmin):
             for name, (old, new) in entry.changes.items()
         ]
         if not rows:
-            return "No field is told of."
+            return "No changed field is recorded."
         return format_html(
             '<table class="changes"><thead><tr><th>Field<th>Before<th>After</thead>'
             "<tbody>{}</tbody></table>",

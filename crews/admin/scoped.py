@@ -126,11 +126,11 @@ class ScopedAdmin(ScopedForms, ModelAdmin):
         if not all(self.has_delete_permission(request, obj) for obj in objs):
             forbidden.add(str(self.opts.verbose_name))
         is_cut = any(len(ids) > COUNTED for ids in found.values())
-        told = {
+        counts = {
             str(model._meta.verbose_name_plural): f"at least {len(ids):,}" if is_cut else len(ids)
             for model, ids in found.items()
         }
-        return [str(obj) for obj in objs], told, forbidden, busy
+        return [str(obj) for obj in objs], counts, forbidden, busy
 
 
 def _collect(model: type[Model], found: dict[type[Model], set[Any]]) -> None:

@@ -65,10 +65,10 @@ def _saved(
     before, instance._audited_before = instance._audited_before, None
     if before and "password" in fields and _is_only_hashed_anew(before, instance):
         fields = tuple(name for name in fields if name != "password")
-    tell(fields, before, instance, created=created)
+    record_changes(fields, before, instance, created=created)
 
 
-def tell(
+def record_changes(
     fields: tuple[str, ...], before: Model | None, after: Model, *, created: bool = False
 ) -> None:
     """Record the differences in ``fields`` between two states of a record.
@@ -79,29 +79,29 @@ def tell(
     changes = _changes(fields, before, after)
     switched = {name: changes.pop(name) for name in watched.switches if name in changes}
     if created:
-        told = {name: told for name, told in changes.items() if not is_left_out(after, name)}
-        _record(watched.created, after, told)
+        kept = {name: change for name, change in changes.items() if not is_left_out(after, name)}
+        _record(watched.created, after, kept)
     elif changes:
         _record(watched.edited, after, changes)
     for name, change in switched.items():
         if before or _begins_unlike_others(watched, after, name):
             on, off = watched.switches[name]
-            told = {} if name in watched.hidden else {name: change}
-            _record(on if getattr(after, name) else off, after, told)
+            details = {} if name in watched.hidden else {name: change}
+            _record(on if getattr(after, name) else off, after, details)
 
 
 def _about_to_delete(sender: type[Model], instance: Model, origin: Any, **kwargs: Any) -> None:
     # If set, the deletion was recorded at that time, and now the row is removed.
-    was_told = getattr(instance, "deleted_at", None)
-    if not was_told and not goes_with(WATCHED[sender].goes_with, origin):
-        tell_deleted(instance)
+    recorded_at = getattr(instance, "deleted_at", None)
+    if not recorded_at and not goes_with(WATCHED[sender].goes_with, origin):
+        record_deletion(instance)
 
 
-def tell_deleted(record: Model) -> None:
+def record_deletion(record: Model) -> None:
     """Record the deletion of a record, with its last values."""
     watched = WATCHED[type(record)]
-    told = (name for name in watched.fields if name not in watched.hidden)
-    fields = tuple(name for name in told if not is_left_out(record, name))
+    visible = (name for name in watched.fields if name not in watched.hidden)
+    fields = tuple(name for name in visible if not is_left_out(record, name))
     _record(watched.deleted, record, {name: (shown(record, name), None) for name in fields})
 
 

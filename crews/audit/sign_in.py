@@ -59,8 +59,8 @@ def _named(username: str) -> tuple[AbstractBaseUser | None, str]:
 
 def _record(kind: Kind, user: AbstractBaseUser | None, name: str, actor: Actor) -> None:
     recent = AuditEntry.objects.unscoped().filter(kind=kind, created_at__gt=timezone.now() - WINDOW)
-    told = recent.aggregate(all=Count("pk"), of_one=Count("pk", filter=Q(object_name=name)))
-    if told["of_one"] >= MOST_OF_ONE or told["all"] >= MOST_OF_ALL:
+    counts = recent.aggregate(all=Count("pk"), of_one=Count("pk", filter=Q(object_name=name)))
+    if counts["of_one"] >= MOST_OF_ONE or counts["all"] >= MOST_OF_ALL:
         logger.warning("%s: one too many in an hour for the audit trail", kind.label)
         return
     AuditEntry.objects.record(kind, about=user, name=name, actor=actor)

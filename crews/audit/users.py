@@ -13,7 +13,7 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Model, QuerySet
 
-from crews.audit.receivers import tell
+from crews.audit.receivers import record_changes
 from crews.audit.watched import WATCHED
 
 
@@ -38,7 +38,7 @@ class RecordingQuerySet(QuerySet):
             # Only rows that are locked and known: other rows may match by now.
             count = QuerySet.update(self.filter(pk__in=before), **kwargs)
             for user in rows.filter(pk__in=before).order_by("pk"):
-                tell(watched.fields, before[user.pk], user)
+                record_changes(watched.fields, before[user.pk], user)
         return count
 
     update.alters_data = True
@@ -54,5 +54,5 @@ class RecordingQuerySet(QuerySet):
         with transaction.atomic(using=self.db):
             created = super().bulk_create(objs, *args, **kwargs)
             for user in created:
-                tell(WATCHED[self.model].fields, None, user, created=True)
+                record_changes(WATCHED[self.model].fields, None, user, created=True)
         return created

@@ -75,7 +75,7 @@ def _organization(demo: DemoOrganization, password: str) -> dict[str, Any]:
         "repository": str(_path(demo)),
         "crews": [
             *(_crew(organization, crew, _path(demo)) for crew in demo.crews),
-            *(_told(_empty(organization, crew)) for crew in demo.reported),
+            *(_summary(_empty(organization, crew)) for crew in demo.reported),
         ],
     }
 
@@ -98,10 +98,10 @@ def _crew(organization: Organization, demo: DemoCrew, path: Path) -> dict[str, A
             crew=crew, slug=name.lower(), defaults={"name": name, "role": role, "order": order}
         )
         _task(crew, agent, task, order)
-    return _told(crew)
+    return _summary(crew)
 
 
-def _told(crew: Crew) -> dict[str, Any]:
+def _summary(crew: Crew) -> dict[str, Any]:
     return {
         "id": str(crew.pk),
         "slug": crew.slug,

@@ -69,7 +69,7 @@ class Crew(TrackedModel, Deletable, Budgeted):
     approvals_pending = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    UNTOLD = frozenset({"turn"})
+    UNREPORTED = frozenset({"turn"})
 
     objects = CrewQuerySet.as_manager()
 

@@ -45,7 +45,7 @@ class Organization(TrackedModel, Deletable):
         settings.AUTH_USER_MODEL, through="crews.Membership", related_name="organizations"
     )
 
-    UNTOLD = frozenset({"turn"})
+    UNREPORTED = frozenset({"turn"})
 
     objects = OrganizationQuerySet.as_manager()
 

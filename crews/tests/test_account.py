@@ -49,7 +49,7 @@ def test_a_new_password_ends_other_sessions_and_keeps_this_one(acme, viewer, api
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"old": "wrong"}, "not your present password"),
         ({"new": "short", "again": "short"}, "too short"),
@@ -57,10 +57,10 @@ def test_a_new_password_ends_other_sessions_and_keeps_this_one(acme, viewer, api
         ({"again": "something else"}, "match"),
     ],
 )
-def test_a_wrong_form_changes_nothing_and_says_why(acme, viewer, wrong, told):
+def test_a_wrong_form_changes_nothing_and_says_why(acme, viewer, wrong, message):
     response = change(viewer, **wrong)
     assert response.status_code == 400
-    assert told in response.content.decode()
+    assert message in response.content.decode()
     acme.viewer.refresh_from_db()
     assert acme.viewer.check_password(PASSWORD)
 

@@ -1,4 +1,4 @@
-"""The admin through everybody's eyes: who gets which answer, and that nothing foreign is told.
+"""The answer of each admin view to each kind of user, and that no foreign record is shown.
 
 The records are made once for all tests here, in a transaction that is never committed.
 """
@@ -201,9 +201,9 @@ def test_every_view_answers_as_the_matrix_says(world, staff, person):
         response = staff[person].get(address(world, view))
         assert answer(response) == answers[person], view
         if person in ("outsider", "homeless", "civilian"):
-            assert world.told(response) == [], view
+            assert world.texts_in(response) == [], view
         elif answers[person] == "200" and view.endswith(("_change", "_changelist")):
-            assert world.told(response), view  # so these texts would give a leak away
+            assert world.texts_in(response), view  # so these texts would give a leak away
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
@@ -252,13 +252,13 @@ def test_to_those_who_may_see_it_a_record_answers_unlike_a_missing_one(world, st
 @pytest.mark.parametrize(
     "query", ["", "?q=acme", "?_facets=True", "?e=1", "?q=Acme+crew&all=", "?p=1"]
 )
-def test_lists_filters_and_searches_tell_nothing_foreign(world, staff, query):
+def test_lists_filters_and_searches_show_nothing_foreign(world, staff, query):
     for view in ROWS:
         if not view.endswith("_changelist") or view.startswith(("auth", "axes")):
             continue
         response = staff["outsider"].get(url(view) + query, follow=True)
         assert response.status_code == 200, view
-        assert world.told(response) == [], view
+        assert world.texts_in(response) == [], view
         assert "acme-v" not in response.content.decode()
 
 
@@ -272,8 +272,8 @@ def test_a_filter_on_a_foreign_record_finds_nothing(world, staff):
     }
     for model, query in filters.items():
         path = f"{url(f'{model}_changelist')}?{query}"
-        assert world.told(staff["admin"].get(path)), model
-        assert world.told(staff["outsider"].get(path)) == [], model
+        assert world.texts_in(staff["admin"].get(path)), model
+        assert world.texts_in(staff["outsider"].get(path)) == [], model
 
 
 @pytest.mark.parametrize("field", FOREIGN_KEYS, ids=str)
@@ -287,20 +287,20 @@ def test_autocompletes_offer_nothing_foreign(world, staff, field):
         response = staff[person].get(url("autocomplete"), query)
         assert response.status_code in (200, 302, 403, 404)
         if person in ("outsider", "homeless", "civilian"):
-            assert world.told(response) == []
+            assert world.texts_in(response) == []
             assert "acme" not in response.content.decode().lower()
     if field.related_model is User:
         assert staff["superuser"].get(url("autocomplete"), query).status_code == 200
         assert staff["admin"].get(url("autocomplete"), query).status_code == 403
 
 
-def test_the_index_the_search_and_the_rest_of_the_site_tell_nothing_foreign(world, staff):
+def test_the_index_the_search_and_the_rest_of_the_site_show_nothing_foreign(world, staff):
     pages = [url("index"), f"{url('search')}?s=acme&extended=1", url("jsi18n")]
     pages += [url("app_list", app) for app in ("crews", "runs")]
     for path in pages:
         response = staff["outsider"].get(path)
         assert response.status_code == 200
-        assert world.told(response) == []
+        assert world.texts_in(response) == []
     assert staff["outsider"].get(url("app_list", "auth")).status_code == 404
     assert staff["superuser"].get(url("app_list", "auth")).status_code == 200
 
@@ -312,7 +312,7 @@ def test_recent_actions_name_no_record_to_who_may_have_lost_the_right_to_see_it(
         LogEntry.objects.log_actions(user.pk, [crew], CHANGE, single_object=True)
         response = staff[person].get(url("index"))
         assert len(response.context["log_entries"]) == shown
-        assert bool(world.told(response)) is bool(shown)
+        assert bool(world.texts_in(response)) is bool(shown)
 
 
 def test_there_is_no_view_that_forwards_to_any_record(world, staff):

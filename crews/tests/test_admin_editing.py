@@ -42,10 +42,10 @@ def errors(response) -> str:
     """All that is refused, on the page's own form and on those of its inlines."""
     assert response.status_code == 200
     formsets = [formset.formset for formset in response.context["inline_admin_formsets"]]
-    told = [str(response.context["adminform"].form.errors)]
+    texts = [str(response.context["adminform"].form.errors)]
     for formset in formsets:
-        told += [str(formset.errors), str(formset.non_form_errors())]
-    return " ".join(told)
+        texts += [str(formset.errors), str(formset.non_form_errors())]
+    return " ".join(texts)
 
 
 def test_an_admin_makes_a_crew_in_the_own_organization_and_then_gives_it_tasks(acme, staff):
@@ -165,9 +165,9 @@ def test_tasks_that_wait_for_each_other_are_refused_by_their_names(acme, staff):
     assert b"Orion works" in staff["viewer"].get(path).content
 
     circle = chain | {"tasks-0-after": [str(second.pk)]}
-    told = errors(staff["admin"].post(path, crew_form(acme.crew, **circle)))
-    assert "These tasks wait for each other: " in told
-    assert "Orion works → Vega works" in told
+    text = errors(staff["admin"].post(path, crew_form(acme.crew, **circle)))
+    assert "These tasks wait for each other: " in text
+    assert "Orion works → Vega works" in text
     for wrong in (str(first.pk), str(acme.organization.pk)):  # itself, and no task
         own = crew_form(acme.crew, **{"tasks-0-after": [wrong]})
         assert "Select a valid choice" in errors(staff["admin"].post(path, own))

@@ -172,14 +172,14 @@ def test_the_page_shows_a_key_once(acme, client):
     assert "Revoked" in client.get("/connect/").content.decode()
 
 
-def test_the_page_is_told_of_the_first_run_of_a_key(acme, client):
+def test_the_page_receives_the_first_run_of_a_key(acme, client):
     client.force_login(acme.admin)
     key, _ = acme.issue_key("operate")
     assert client.get(f"/connect/{key.pk}/first-run/").json() == {"key": str(key.pk)}
     run = Run.objects.request(crew=acme.crew, api_key=key)
     Run.objects.request(crew=acme.crew, api_key=key)
-    told = client.get(f"/connect/{key.pk}/first-run/").json()
-    assert told == {
+    answer = client.get(f"/connect/{key.pk}/first-run/").json()
+    assert answer == {
         "key": str(key.pk),
         "crew": acme.crew.name,
         "url": run.get_absolute_url(),

@@ -1,5 +1,5 @@
-"""What the trail tells of crews and members, by whatever way they are changed; and what it does
-not.
+"""Which changes of crews and members the audit trail records, whichever way they are made, and
+which it does not.
 """
 
 import pytest
@@ -20,11 +20,11 @@ def staff(acme, globex, superuser):
 
 
 @pytest.fixture
-def told(acme, globex, superuser):
-    """What has been told since the last call, in order: ``(kind, object, changes)``."""
+def new_entries(acme, globex, superuser):
+    """Returns the entries since the last call, in order: ``(kind, object, changes)``."""
     last = [AuditEntry.objects.first().pk]
 
-    def news() -> list[tuple[str, str, dict]]:
+    def read() -> list[tuple[str, str, dict]]:
         new = list(AuditEntry.objects.filter(pk__gt=last[0]).order_by("pk"))
         last[0] = new[-1].pk if new else last[0]
         return [
@@ -33,7 +33,7 @@ def told(acme, globex, superuser):
             if not entry.kind.startswith("sign_in")
         ]
 
-    return news
+    return read
 
 
 def membership_of(user) -> Membership:
@@ -43,39 +43,39 @@ def membership_of(user) -> Membership:
 # -- Crews, agents, tasks -------------------------------------------------------------------------
 
 
-def test_a_crew_is_told_of_from_its_creation_to_its_end(acme, told):
+def test_a_crew_is_recorded_from_its_creation_to_its_end(acme, new_entries):
     crew = Crew.objects.create(organization=acme.organization, name="Night", slug="night")
-    assert told() == [
+    assert new_entries() == [
         ("crew.created", "Night", {"name": [None, "Night"], "slug": [None, "night"],
                                    "description": [None, ""]}),
     ]  # fmt: skip
     crew.name, crew.is_active = "Day", False
     crew.save()
-    assert told() == [
+    assert new_entries() == [
         ("crew.edited", "Day", {"name": ["Night", "Day"]}),
         ("crew.deactivated", "Day", {"is_active": [True, False]}),
     ]
     crew.is_active = True
     crew.save(update_fields=["is_active"])
-    assert told() == [("crew.activated", "Day", {"is_active": [False, True]})]
+    assert new_entries() == [("crew.activated", "Day", {"is_active": [False, True]})]
     crew.delete()
-    assert [(kind, name) for kind, name, _ in told()] == [("crew.deleted", "Day")]
+    assert [(kind, name) for kind, name, _ in new_entries()] == [("crew.deleted", "Day")]
 
 
-def test_what_changes_nothing_is_not_told(acme, told):
+def test_a_save_without_changes_is_not_recorded(acme, new_entries):
     for record in (acme.organization, acme.crew, acme.crew.tasks.first(), acme.viewer):
         record.save()
     acme.crew.activity = "busy"
     acme.crew.save(update_fields=["activity"])  # a run's doing, nobody's edit
-    assert told() == []
+    assert new_entries() == []
 
 
-def test_what_is_hidden_is_a_switch_so_that_no_value_of_it_is_told():
+def test_a_hidden_field_is_a_switch_so_that_its_value_is_not_recorded():
     for watched in WATCHED.values():
         assert watched.hidden <= set(watched.switches) <= set(watched.fields)
 
 
-def test_agents_and_tasks_name_their_crew(acme, told):
+def test_agents_and_tasks_name_their_crew(acme, new_entries):
     agent = Agent.objects.create(crew=acme.crew, name="Lyra", slug="lyra", order=2)
     agent.role = "writes"
     agent.save()
@@ -83,7 +83,7 @@ def test_agents_and_tasks_name_their_crew(acme, told):
     task.agent = agent
     task.save(update_fields=["agent_id"])
     agent.delete()
-    kinds = [(kind, name) for kind, name, _ in told()]
+    kinds = [(kind, name) for kind, name, _ in new_entries()]
     assert kinds == [
         ("agent.created", "Lyra of Acme crew"),
         ("agent.edited", "Lyra of Acme crew"),
@@ -93,39 +93,39 @@ def test_agents_and_tasks_name_their_crew(acme, told):
     ] or kinds == [*kinds[:3], kinds[4], kinds[3]]
 
 
-def test_a_crew_that_is_deleted_tells_so_once(acme, told):
+def test_a_deleted_crew_is_recorded_once(acme, new_entries):
     acme.crew.delete()
-    assert [kind for kind, _, _ in told()] == ["crew.deleted"]
+    assert [kind for kind, _, _ in new_entries()] == ["crew.deleted"]
 
 
-def test_an_organization_that_is_deleted_tells_of_its_crews_and_members(acme, told):
+def test_a_deleted_organization_is_recorded_with_its_crews_and_members(acme, new_entries):
     acme.organization.delete()
-    kinds = [kind for kind, _, _ in told()]
+    kinds = [kind for kind, _, _ in new_entries()]
     assert sorted(kinds) == ["crew.deleted", *["member.removed"] * 3, "organization.deleted"]
 
 
-def test_of_steps_only_the_tools_are_told(acme, told):
+def test_only_the_tools_of_steps_are_recorded(acme, new_entries):
     task = acme.crew.tasks.first()
     task.steps = [{"tool": "script", "params": {"interpreter": "bash", "code": SECRET}}]
     task.save()
     task.steps = [*task.steps, {"tool": "pytest", "params": {"password": SECRET}}]
     task.save()
     task.delete()
-    news = told()
-    assert [changes["steps"] for _, _, changes in news] == [
+    entries = new_entries()
+    assert [changes["steps"] for _, _, changes in entries] == [
         ["script", "script (other parameters)"],
         ["script", "script, pytest"],
         ["script, pytest", None],
     ]
-    assert SECRET not in str(news)
+    assert SECRET not in str(entries)
 
 
-def test_the_admin_form_tells_who_edited_what(acme, staff, told):
+def test_an_edit_in_the_admin_form_is_recorded_with_its_user(acme, staff, new_entries):
     form = crew_form(acme.crew, name="Renamed", **{"agents-0-role": "thinks"})
     assert staff["admin"].post(url("crews_crew_change", acme.crew.pk), form).status_code == 302
-    news = told()
-    assert ("crew.edited", "Renamed", {"name": ["Acme crew", "Renamed"]}) in news
-    assert ("agent.edited", "Orion of Renamed", {"role": ["", "thinks"]}) in news
+    entries = new_entries()
+    assert ("crew.edited", "Renamed", {"name": ["Acme crew", "Renamed"]}) in entries
+    assert ("agent.edited", "Orion of Renamed", {"role": ["", "thinks"]}) in entries
     entry = AuditEntry.objects.get(kind="crew.edited")
     assert (entry.actor_id, entry.actor_name) == (acme.admin.pk, "acme-admin")
     assert (entry.way, entry.address) == ("admin", "127.0.0.1")
@@ -133,17 +133,17 @@ def test_the_admin_form_tells_who_edited_what(acme, staff, told):
 
 
 @pytest.mark.parametrize("person", ["operator", "viewer", "outsider", "homeless", "civilian"])
-def test_an_edit_that_is_refused_leaves_nothing(acme, staff, told, person):
-    told()
+def test_an_edit_that_is_refused_leaves_nothing(acme, staff, new_entries, person):
+    new_entries()
     staff[person].post(url("crews_crew_change", acme.crew.pk), crew_form(acme.crew, name="Mine"))
     staff[person].post(url("crews_crew_delete", acme.crew.pk), DELETE)
-    assert told() == []
+    assert new_entries() == []
 
 
 # -- Secrets --------------------------------------------------------------------------------------
 
 
-def test_a_secret_is_told_of_without_its_value(acme, staff, told):
+def test_a_secret_is_recorded_without_its_value(acme, staff, new_entries):
     path = url("crews_secret_add")
     form = {"organization": acme.organization.pk, "name": "forge", "host": "git.example.com"}
     form |= {"username": "robot", "value": SECRET}
@@ -157,11 +157,11 @@ def test_a_secret_is_told_of_without_its_value(acme, staff, told):
     sealed.append(secret.sealed)
     secret.use()
     assert staff["admin"].post(url("crews_secret_delete", secret.pk), DELETE).status_code == 302
-    news = told()
-    assert [kind for kind, _, _ in news] == [
+    entries = new_entries()
+    assert [kind for kind, _, _ in entries] == [
         "secret.created", "secret.edited", "secret.replaced", "secret.deleted",
     ]  # fmt: skip
-    assert news[1][2] == {"host": ["git.example.com", "example.com"]}
+    assert entries[1][2] == {"host": ["git.example.com", "example.com"]}
     for hidden in (SECRET, SECRET[::-1], *sealed):
         assert hidden not in str(list(AuditEntry.objects.values()))
 
@@ -169,10 +169,10 @@ def test_a_secret_is_told_of_without_its_value(acme, staff, told):
 # -- Members --------------------------------------------------------------------------------------
 
 
-def test_members_are_told_of_by_the_admin_form(acme, staff, told):
+def test_changes_of_members_in_the_admin_form_are_recorded(acme, staff, new_entries):
     other = Organization.objects.create(name="Labs", slug="labs")
     Membership.objects.create(organization=other, user=acme.admin, role="admin")
-    told()
+    new_entries()
     form = {"organization": other.pk, "user": acme.viewer.pk, "role": "viewer"}
     assert staff["admin"].post(url("crews_membership_add"), form).status_code == 302
     membership = Membership.objects.get(organization=other, user=acme.viewer)
@@ -180,7 +180,7 @@ def test_members_are_told_of_by_the_admin_form(acme, staff, told):
     assert staff["admin"].post(path, {"role": "operator"}).status_code == 302
     path = url("crews_membership_delete", membership.pk)
     assert staff["admin"].post(path, DELETE).status_code == 302
-    assert told() == [
+    assert new_entries() == [
         ("member.invited", "acme-viewer in Labs (viewer)", {"role": [None, "viewer"]}),
         ("member.role_changed", "acme-viewer in Labs (operator)", {"role": ["viewer", "operator"]}),
         ("member.removed", "acme-viewer in Labs (operator)", {"role": ["operator", None]}),
@@ -188,11 +188,12 @@ def test_members_are_told_of_by_the_admin_form(acme, staff, told):
     assert AuditEntry.objects.first().actor_name == "acme-admin"
 
 
-def test_members_are_told_of_by_plain_orm(acme, globex, told):
+def test_changes_of_members_by_plain_orm_are_recorded(acme, globex, new_entries):
     acme.organization.memberships.filter(user=acme.viewer).delete()
     Membership.objects.create(organization=acme.organization, user=globex.admin)
     acme.organization.members.remove(globex.admin)
-    assert [kind for kind, _, _ in told()] == ["member.removed", "member.invited", "member.removed"]
+    kinds = [kind for kind, _, _ in new_entries()]
+    assert kinds == ["member.removed", "member.invited", "member.removed"]
     for silent in (
         lambda: acme.organization.members.add(globex.viewer),
         lambda: Membership.objects.update(role="admin"),
@@ -202,21 +203,21 @@ def test_members_are_told_of_by_plain_orm(acme, globex, told):
     ):
         with pytest.raises(TypeError, match="sends no signals"), transaction.atomic():
             silent()
-    assert told() == []
+    assert new_entries() == []
 
 
-def test_a_member_who_is_deleted_leaves_the_organization_by_name(acme, told):
+def test_a_member_who_is_deleted_leaves_the_organization_by_name(acme, new_entries):
     acme.viewer.delete()
-    assert [(kind, name) for kind, name, _ in told()] == [
+    assert [(kind, name) for kind, name, _ in new_entries()] == [
         ("member.removed", "acme-viewer in Acme (viewer)"),
         ("user.deleted", "acme-viewer"),
     ]
 
 
-def test_a_role_that_is_put_back_unknowingly_is_told(acme, told):
+def test_a_role_that_is_put_back_unknowingly_is_recorded(acme, new_entries):
     stale, fresh = membership_of(acme.viewer), membership_of(acme.viewer)
     fresh.role = "operator"
     fresh.save()
-    told()
+    new_entries()
     stale.save()  # still a viewer, as far as it knows
-    assert told()[0][2] == {"role": ["operator", "viewer"]}
+    assert new_entries()[0][2] == {"role": ["operator", "viewer"]}

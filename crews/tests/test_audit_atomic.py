@@ -9,7 +9,7 @@ from crews.tests.test_audit import membership_of
 
 
 def change(what: str, acme) -> object:
-    """Makes a change that is told, and returns what is stored then."""
+    """Make a change that the trail records."""
     if what == "password":
         acme.viewer.set_password("another password")
         acme.viewer.save()
@@ -34,7 +34,7 @@ def stored(acme) -> list:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("what", ["role", "removal", "password", "key", "secret"])
-def test_a_change_that_cannot_be_told_is_not_made(acme, monkeypatch, what):
+def test_a_change_that_cannot_be_recorded_is_not_made(acme, monkeypatch, what):
     before = stored(acme)
 
     def fail(*args, **kwargs):
@@ -51,7 +51,7 @@ def test_a_change_that_cannot_be_told_is_not_made(acme, monkeypatch, what):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("what", ["role", "removal", "password"])
-def test_a_change_that_is_rolled_back_is_not_told(acme, what):
+def test_a_change_that_is_rolled_back_is_not_recorded(acme, what):
     before = AuditEntry.objects.count()
     with transaction.atomic():
         change(what, acme)

@@ -1,4 +1,4 @@
-"""Users changed many at a time, which sends no signals, are told of all the same, each once."""
+"""A bulk change of users sends no signals, but the trail records it once for each user."""
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -9,8 +9,8 @@ from conftest import PASSWORD
 from crews.models import AuditEntry
 
 
-def told(**about: object) -> list[tuple[str, str]]:
-    entries = AuditEntry.objects.filter(object_type="auth.user", **about).order_by("pk")
+def user_entries(**filters: object) -> list[tuple[str, str]]:
+    entries = AuditEntry.objects.filter(object_type="auth.user", **filters).order_by("pk")
     return list(entries.values_list("object_name", "kind"))
 
 
@@ -23,7 +23,7 @@ def ada_and_bob(db) -> list[User]:
 def fresh(ada_and_bob):
     """The entries since the users were made."""
     last = AuditEntry.objects.order_by("pk").last().pk
-    return lambda: told(pk__gt=last)
+    return lambda: user_entries(pk__gt=last)
 
 
 @pytest.mark.parametrize(
@@ -36,14 +36,14 @@ def fresh(ada_and_bob):
         ({"email": Concat("username", models.Value("@example.com"))}, "user.edited"),
     ],
 )
-def test_an_update_is_told_of_each_user_it_changes(ada_and_bob, fresh, change, kind):
+def test_an_update_is_recorded_for_each_user_it_changes(ada_and_bob, fresh, change, kind):
     assert User.objects.order_by("username").update(**change) == 2
     assert fresh() == [("ada", kind), ("bob", kind)]
     User.objects.filter(username="ada").update(**change)  # changes nothing
     assert len(fresh()) == 2
 
 
-def test_it_tells_what_was_and_what_is(ada_and_bob):
+def test_an_entry_has_the_old_and_the_new_values(ada_and_bob):
     User.objects.filter(username="bob").update(is_staff=True, first_name="Robert")
     entry = AuditEntry.objects.filter(kind="user.edited").get()
     assert entry.object_name == "bob"
@@ -66,20 +66,20 @@ def test_other_ways_to_the_same(ada_and_bob, fresh):
     assert fresh() == [("ada", "user.deactivated"), ("bob", "user.made_superuser")]
 
 
-def test_what_is_saved_is_told_once(ada_and_bob, fresh):
+def test_a_save_is_recorded_once(ada_and_bob, fresh):
     ada, _ = ada_and_bob
     ada.is_active = False
     ada.save()
     assert fresh() == [("ada", "user.deactivated")]
 
 
-def test_what_nobody_watches_is_not_told(ada_and_bob, fresh, django_assert_num_queries):
+def test_an_unwatched_field_is_not_recorded(ada_and_bob, fresh, django_assert_num_queries):
     with django_assert_num_queries(1):
         User.objects.update(last_login=None)
     assert fresh() == []
 
 
-def test_an_update_that_cannot_be_told_is_not_made(ada_and_bob, fresh, monkeypatch):
+def test_an_update_that_cannot_be_recorded_is_not_made(ada_and_bob, fresh, monkeypatch):
     def refuse(*args: object, **kwargs: object) -> None:
         raise IntegrityError("no room")
 
@@ -89,13 +89,13 @@ def test_an_update_that_cannot_be_told_is_not_made(ada_and_bob, fresh, monkeypat
     assert not User.objects.filter(is_active=False).exists()
 
 
-def test_those_created_together_are_told_of(db):
+def test_users_created_together_are_recorded(db):
     User.objects.bulk_create([User(username="ada", is_superuser=True), User(username="bob")])
-    assert told() == [
+    assert user_entries() == [
         ("ada", "user.created"), ("ada", "user.made_superuser"), ("bob", "user.created"),
     ]  # fmt: skip
-    assert set(told()) == set(
-        told(object_id__in=map(str, User.objects.values_list("pk", flat=True)))
+    assert set(user_entries()) == set(
+        user_entries(object_id__in=map(str, User.objects.values_list("pk", flat=True)))
     )
 
 

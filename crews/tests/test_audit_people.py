@@ -1,4 +1,4 @@
-"""What the trail tells of users, passwords, signing in and tokens."""
+"""The audit trail records changes of users and passwords, sign-ins and tokens."""
 
 import pytest
 from axes.models import AccessAttempt
@@ -28,7 +28,7 @@ def newest(kind: str) -> AuditEntry:
 # -- Accounts -------------------------------------------------------------------------------------
 
 
-def test_an_account_is_told_of_from_its_creation_to_its_end(db):
+def test_an_account_is_recorded_from_its_creation_to_its_end(db):
     user = User.objects.create_user("ada", password=PASSWORD)
     user.email = "ada@example.com"
     user.is_staff = user.is_superuser = True
@@ -52,7 +52,7 @@ def test_an_account_is_told_of_from_its_creation_to_its_end(db):
     assert edit.changes == {"email": ["", "ada@example.com"], "is_staff": [False, True]}
 
 
-def test_no_password_is_told_not_even_its_hash(db):
+def test_no_password_is_recorded_not_even_its_hash(db):
     user = User.objects.create_user("ada", password=PASSWORD)
     hashes = [user.password]
     user.set_password("another password")
@@ -66,7 +66,7 @@ def test_no_password_is_told_not_even_its_hash(db):
         assert secret.rpartition("$")[2] not in text
 
 
-def test_who_begins_as_a_superuser_is_told_to_be_one(superuser, acme):
+def test_a_user_created_as_a_superuser_is_recorded_as_one(superuser, acme):
     assert kinds(object_id=superuser.pk) == ["user.created", "user.made_superuser"]
     assert kinds(object_id=acme.viewer.pk) == ["user.created"]
 
@@ -90,19 +90,19 @@ class FormerHasher(PBKDF2PasswordHasher):
 def test_signing_in_may_renew_the_hash_of_the_password_which_is_no_change(acme, settings):
     acme.viewer.password = FormerHasher().encode(PASSWORD, "salt")
     acme.viewer.save()
-    told = kinds(object_id=acme.viewer.pk)
-    assert told[-1] == "user.password_changed"  # for it was set by no verb, but it was set
+    before = kinds(object_id=acme.viewer.pk)
+    assert before[-1] == "user.password_changed"  # set without a verb, and yet recorded
     assert authenticate(username="acme-viewer", password=PASSWORD) == acme.viewer
     user = User.objects.get(pk=acme.viewer.pk)
     assert user.password != acme.viewer.password
-    assert kinds(object_id=acme.viewer.pk) == told
+    assert kinds(object_id=acme.viewer.pk) == before
 
 
 # -- Signing in -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("way", ["page", "admin"])
-def test_signing_in_is_told_with_address_and_way(acme, way):
+def test_signing_in_is_recorded_with_address_and_way(acme, way):
     acme.admin.is_staff = True
     acme.admin.save()
     path = "/login/" if way == "page" else url("login")
@@ -115,7 +115,7 @@ def test_signing_in_is_told_with_address_and_way(acme, way):
 
 
 @pytest.mark.parametrize("way", ["page", "admin", "api"])
-def test_a_failure_is_told_and_not_what_was_typed(acme, way):
+def test_a_failure_is_recorded_without_the_typed_text(acme, way):
     path = {"page": "/login/", "admin": url("login"), "api": "/api/token/"}[way]
     kind = {"content_type": "application/json"} if way == "api" else {}
     for username in ("acme-viewer", WRONG):
@@ -127,7 +127,7 @@ def test_a_failure_is_told_and_not_what_was_typed(acme, way):
     assert WRONG not in str(list(AuditEntry.objects.values()))
 
 
-def test_an_address_that_is_none_is_not_told(acme):
+def test_an_invalid_address_is_not_recorded(acme):
     form = {"username": "acme-viewer", "password": WRONG}
     Client(REMOTE_ADDR="<script>").post("/login/", form)
     assert newest("sign_in.failed").address == ""
@@ -144,7 +144,7 @@ def test_failures_are_bounded_for_one_account_and_for_all(acme, monkeypatch):
     assert names.count(("acme-viewer",)) == 3
 
 
-def test_unlocking_is_told(acme, globex, superuser):
+def test_unlocking_is_recorded(acme, globex, superuser):
     staff = clients(acme, globex, superuser)
     for username in ("acme-viewer", "acme-viewer", WRONG):
         client = Client(HTTP_USER_AGENT=f"browser {username}")
@@ -167,7 +167,7 @@ def test_unlocking_is_told(acme, globex, superuser):
 # -- Tokens ---------------------------------------------------------------------------------------
 
 
-def test_a_token_over_the_api_is_told_of(acme):
+def test_a_token_issued_over_the_api_is_recorded(acme):
     form = {"username": "acme-viewer", "password": PASSWORD}
     response = Client().post("/api/token/", form, content_type="application/json")
     assert response.status_code == 200
@@ -176,7 +176,7 @@ def test_a_token_over_the_api_is_told_of(acme):
     assert response.json()["access"] not in str(list(AuditEntry.objects.values()))
 
 
-def test_a_token_of_the_command_is_told_of(acme, capsys):
+def test_a_token_issued_by_the_command_is_recorded(acme, capsys):
     call_command("issue_token", "acme-viewer")
     entry = newest("token.issued")
     assert (entry.actor_id, entry.object_name) == (None, "acme-viewer")

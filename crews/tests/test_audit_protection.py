@@ -120,8 +120,8 @@ def test_deleting_what_is_named_takes_nothing_away(acme, superuser, worker_alive
     before = trail()
     {"user": acme.operator, "crew": acme.crew, "organization": acme.organization}[gone].delete()
     assert trail()[: len(before)] == before
-    told = AuditEntry.objects.filter(organization_id=before[1]["organization_id"])
-    assert told.filter(organization_name="Acme", kind="run.started").exists()
+    entries = AuditEntry.objects.filter(organization_id=before[1]["organization_id"])
+    assert entries.filter(organization_name="Acme", kind="run.started").exists()
 
 
 # -- prune_audit ----------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ def grow_old(days: int) -> None:
         models.QuerySet.update(entries, created_at=past)
 
 
-def test_the_operator_removes_old_entries_and_the_trail_tells_of_it(acme, capsys):
+def test_the_operator_removes_old_entries_and_the_trail_records_it(acme, capsys):
     newest = AuditEntry.objects.first()
     grow_old(days=31)
     call_command("prune_audit", "--older-than=30")

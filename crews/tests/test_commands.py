@@ -57,14 +57,14 @@ def test_the_demo_is_what_it_says(db, client):
     assert (acme["slug"], globex["slug"]) == ("acme", "globex")
     assert acme["crews"][0]["agents"] == ["orion", "vega", "lyra"]
     for organization in demo["organizations"]:
-        for told in organization["crews"]:
-            crew = Crew.objects.get(pk=told["id"], slug=told["slug"])
+        for listed in organization["crews"]:
+            crew = Crew.objects.get(pk=listed["id"], slug=listed["slug"])
             assert crew.organization_id == organization["id"]
             tools = [task.steps[0]["tool"] for task in crew.tasks.all()]
-            if told["slug"] == "support":  # a program reports its agents
-                assert tools == told["agents"] == told["tasks"] == []
+            if listed["slug"] == "support":  # a program reports its agents
+                assert tools == listed["agents"] == listed["tasks"] == []
                 continue
-            if told["slug"] == "checks":  # three checks at once
+            if listed["slug"] == "checks":  # three checks at once
                 first, *checks, _ = map(str, crew.tasks.values_list("pk", flat=True))
                 after = list(crew.tasks.values_list("after", flat=True))
                 assert (crew.max_parallel, after) == (3, [[], *[[first]] * 3, checks])
@@ -76,12 +76,12 @@ def test_the_demo_is_what_it_says(db, client):
         assert len(git(organization["repository"], "log", "--format=%h").split()) >= 4
 
 
-def test_it_is_also_told_to_people(db):
-    told = run("seed_demo")
+def test_it_also_prints_text_for_people(db):
+    output = run("seed_demo")
     demo = seed()
-    assert f"with password {demo['password']}" in told
+    assert f"with password {demo['password']}" in output
     for part in ["acme-viewer", "superuser", "globex", demo["organizations"][1]["crews"][0]["id"]]:
-        assert part in told
+        assert part in output
 
 
 def test_a_second_time_changes_nothing(db):
@@ -194,7 +194,7 @@ def test_without_git_it_says_what_to_do(db, monkeypatch):
         run("seed_demo")
 
 
-def test_a_history_is_the_same_whatever_git_is_told_elsewhere(tmp_path, monkeypatch):
+def test_a_history_does_not_depend_on_the_configuration_of_git(tmp_path, monkeypatch):
     repository.ensure(PARCELS, tmp_path / "plain")
     hooks = tmp_path / "hooks"
     hooks.mkdir()
@@ -207,7 +207,7 @@ def test_a_history_is_the_same_whatever_git_is_told_elsewhere(tmp_path, monkeypa
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("GIT_AUTHOR_DATE", "2001-01-01T00:00:00Z")
-    repository.ensure(PARCELS, tmp_path / "told")
+    repository.ensure(PARCELS, tmp_path / "configured")
     monkeypatch.undo()
-    assert git(tmp_path / "told", "show-ref") == git(tmp_path / "plain", "show-ref")
+    assert git(tmp_path / "configured", "show-ref") == git(tmp_path / "plain", "show-ref")
     assert "refs/heads/rewrite" in git(tmp_path / "plain", "show-ref")

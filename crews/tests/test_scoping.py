@@ -1,4 +1,4 @@
-"""What a query set hands out, whoever asks it and whatever stands before it."""
+"""A query set returns nothing to a deactivated user; only active staff have a role in the admin."""
 
 import pytest
 

@@ -18,7 +18,7 @@ OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 
 
 def rows() -> str:
-    """The table as whoever steals the database reads it."""
+    """The table as a thief of the database reads it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM crews_secret")
         return str(cursor.fetchall())
@@ -88,7 +88,7 @@ def test_what_the_derived_key_sealed_stays_readable_as_long_as_secret_key_does(a
         secret.use()
 
 
-def test_a_lost_key_is_told_by_name_and_harms_no_other_secret(acme, globex, settings):
+def test_a_secret_with_a_lost_key_is_named_and_harms_no_other_secret(acme, globex, settings):
     settings.SECRETS_KEYS = [OLD]
     lost = acme.keep_secret(VALUE)
     settings.SECRETS_KEYS = [NEW]

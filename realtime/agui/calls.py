@@ -58,11 +58,11 @@ class ModelCalls:
     def finish(self, frame: dict[str, Any]) -> None:
         call = self.open.pop(frame["call_id"], None) or _Open("")
         self._close(frame["call_id"], call)
-        told = {name: frame[field] for name, field in COUNTED.items() if field in frame}
-        if told:
+        counts = {name: frame[field] for name, field in COUNTED.items() if field in frame}
+        if counts:
             model = frame.get("model") or call.model
             total = self._usage.setdefault((call.provider, model), {})
-            for name, count in told.items():
+            for name, count in counts.items():
                 total[name] = total.get(name, 0) + count
 
     def close(self) -> None:
@@ -74,8 +74,8 @@ class ModelCalls:
         """The tokens of each model since the last time, ``None`` if none were reported."""
         usage, self._usage = self._usage, {}
         named = [{"provider": provider, "model": model} for provider, model in usage]
-        told = [{k: v for k, v in name.items() if v} for name in named]
-        return [a | b for a, b in zip(told, usage.values(), strict=True)] or None
+        known = [{k: v for k, v in name.items() if v} for name in named]
+        return [a | b for a, b in zip(known, usage.values(), strict=True)] or None
 
     def _close(self, id: str, call: _Open) -> None:
         self._stop_thinking(id, call)

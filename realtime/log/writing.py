@@ -106,7 +106,7 @@ def _entries(
     entries: defaultdict[str, list[Entry]] = defaultdict(list)
     for row in rows:
         if row.stream not in heads:
-            raise _refusal(rows, by) or Incomplete("The events tell of rows that have changed.")
+            raise _refusal(rows, by) or Incomplete("The events are about rows that have changed.")
         seq = heads[row.stream] - row.following
         entries[row.stream].append(Entry(seq, row.type, f"{row.start}{seq}{row.rest}"))
     return entries

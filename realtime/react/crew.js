@@ -44,7 +44,7 @@ export const NO_CREW = Object.freeze({
 });
 
 /**
- * Follows a crew's graph, and the runs that it names: these tell which tasks the agents have.
+ * Follows a crew's graph, and the runs that it names. The runs report the agents' tasks.
  * @param {string} id
  * @param {On} on
  * @param {() => void} changed

@@ -21,7 +21,7 @@ export function followMission(on, changed) {
   /** @type {Map<string, CrewStatus>} */
   const crews = new Map();
   const socket = new MissionWebSocket(null, on);
-  // Each connection begins with the crews that there are; those that have gone meanwhile are not told.
+  // Each connection begins with the existing crews. It does not report those that are gone.
   let isNew = false;
   const stop = socket.onStateChange(({ state }) => {
     if (state === "connecting") isNew = true;

@@ -70,7 +70,7 @@ def recording(run: Run, *, budget_s: float = BUDGET_S) -> Recording | None:
     rows = list(usable.order_by("number").values_list("at", "run_seq", "marks"))
     first_at, first_seq, _ = rows[0]
     last = max(newest.at, rows[-1][0])
-    told = [tuple(mark) for _, _, own in rows for mark in own] + marks
+    all_marks = [tuple(mark) for _, _, own in rows for mark in own] + marks
     head = positions[streams.run(run.pk)].head
     return Recording(
         first=first_at,
@@ -78,7 +78,7 @@ def recording(run: Run, *, budget_s: float = BUDGET_S) -> Recording | None:
         is_pruned=first_seq > 0,
         is_complete=newest.is_end or newest.pk is None,
         share=1.0 if newest.is_end or newest.pk is None else newest.run_seq / max(head, 1),
-        marks=told[:MARKS_AT_MOST],
+        marks=all_marks[:MARKS_AT_MOST],
     )
 
 

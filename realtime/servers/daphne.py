@@ -92,7 +92,7 @@ class DaphneWriter(FrameWriter):
     def _retire_in(self, timeout_s: float) -> asyncio.TimerHandle | None:
         """Close the socket before Daphne does because of its age, so that the client reconnects.
 
-        Daphne would close it with 1000, which tells the client that the run is complete.
+        Daphne would close it with 1000, which means to the client that the run is complete.
         """
         if timeout_s < 0:
             return None

@@ -125,7 +125,7 @@ class SocketConsumer(Socket):
 
     def beat(self) -> None:
         """Send a heartbeat with the heads of the streams."""
-        self.tell(Ping(timestamp=stamp(timezone.now()), heads=self.heads()))
+        self.send_or_drop(Ping(timestamp=stamp(timezone.now()), heads=self.heads()))
 
     async def _authenticate(self) -> Admission:
         try:

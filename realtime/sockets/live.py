@@ -101,7 +101,7 @@ class LiveConsumer(SocketConsumer):
                 raise Malformed("Send subscribe, unsubscribe, ping, pong or auth.")
 
     async def end_of(self, ended: Subscription, code: CloseCode, reason: str) -> None:
-        """Tell the client that a stream has ended, and forget it."""
+        """Send the client the end of a stream, and remove the stream."""
         await self.say(Close(stream=ended.name, code=int(code), reason=reason))
         if self.subscriptions.get(ended.name) is ended:
             await self._remove(ended)

@@ -50,7 +50,7 @@ class MetricsConsumer(SocketConsumer):
 
     def show(self, figures: Live) -> None:
         # A socket that is full misses a second.
-        self.tell(Metrics(**figures.figures(self._scope)))
+        self.send_or_drop(Metrics(**figures.figures(self._scope)))
 
     def stop(self) -> None:
         live().discard(self)

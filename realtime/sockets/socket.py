@@ -86,7 +86,7 @@ class Socket(AsyncConsumer, ABC):
         try:
             await handler(message)
         except TooMany as refusal:
-            self.tell(ErrorMessage(code=refusal.error_code, detail=str(refusal)))
+            self.send_or_drop(ErrorMessage(code=refusal.error_code, detail=str(refusal)))
             await self.close(refusal.code, refusal.reason)
         except Refusal as refusal:
             await self.close(refusal.code, refusal.reason)
@@ -116,7 +116,7 @@ class Socket(AsyncConsumer, ABC):
         while not self.writer.write(frame):
             await drained(self.writer)
 
-    def tell(self, frame: Frame) -> None:
+    def send_or_drop(self, frame: Frame) -> None:
         """Write a frame, or drop it if the socket is full."""
         self.writer.write(self.encoding.unshared.control(dump(frame)))
 

@@ -94,9 +94,9 @@ class EventStreamConsumer(StreamConsumer):
             await self.base_send(head)
         await super().put(frame)
 
-    def tell(self, frame: Frame) -> None:
+    def send_or_drop(self, frame: Frame) -> None:
         if self._started:
-            super().tell(frame)
+            super().send_or_drop(frame)
 
     def beat(self) -> None:
         self.writer.write(self.encoding.heartbeat)

@@ -46,7 +46,7 @@ class LiveSocket(Protocol):
         """Close the socket because of an error."""
 
     async def end_of(self, ended: "Subscription", code: CloseCode, reason: str) -> None:
-        """Tell the client that a stream has ended, and forget it."""
+        """Send the client the end of a stream, and remove the stream."""
 
 
 class Subscription(StreamConsumer):

@@ -60,11 +60,11 @@ class Watching:
     def print(self, out: TextIO, notes: TextIO) -> None:
         """Print each frame on a line until the end. Raises the error that caused the end."""
         while True:
-            heard = self._received.get()
-            if heard.kind == "end":
-                return _finish(heard)
-            stream = out if heard.kind == "frame" else notes
-            stream.write(f"{heard.value}\n")
+            item = self._received.get()
+            if item.kind == "end":
+                return _finish(item)
+            stream = out if item.kind == "frame" else notes
+            stream.write(f"{item.value}\n")
             stream.flush()
 
     def draw(self, view: View, console: Console) -> None:
@@ -75,21 +75,21 @@ class Watching:
         with Live(console=console, auto_refresh=False) as live:
             self._show(view, first, live)
             while not self._ended:
-                for heard in self._take(DRAW_S):
-                    self._show(view, heard, live)
+                for item in self._take(DRAW_S):
+                    self._show(view, item, live)
                 live.update(view.render(), refresh=True)
-            for heard in self._take(LAST_FRAMES_S if self._others else 0):
-                self._show(view, heard, live)
+            for item in self._take(LAST_FRAMES_S if self._others else 0):
+                self._show(view, item, live)
             live.update(view.render(), refresh=True)
 
-    def _show(self, view: View, heard: Received, live: Live) -> None:
-        if heard.kind == "end":
+    def _show(self, view: View, item: Received, live: Live) -> None:
+        if item.kind == "end":
             self._ended = True
-            _finish(heard)
-        elif heard.kind == "note":
-            live.console.print(heard.value, style="yellow")
+            _finish(item)
+        elif item.kind == "note":
+            live.console.print(item.value, style="yellow")
         else:
-            view.feed(json.loads(heard.value))
+            view.feed(json.loads(item.value))
             for path in set(view.also) - self._others:
                 self._others.add(path)
                 self.listen(path, main=False)

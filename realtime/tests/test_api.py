@@ -38,7 +38,7 @@ def seqs(page: dict) -> list[int]:
     return [event["seq"] for event in page["events"]]
 
 
-def test_a_page_tells_where_the_stream_stands(run, page):
+def test_a_page_has_the_position_of_the_stream(run, page):
     stream = Stream.objects.get(name=f"run:{run.pk}")
     body = page()
     assert [event["type"] for event in body.pop("events")] == ["boot", "agent_start", "task_start"]

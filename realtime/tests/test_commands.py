@@ -89,7 +89,7 @@ def test_a_server_that_is_not_there_is_named(finished):
 
 
 @pytest.mark.parametrize(
-    ("args", "told"),
+    ("args", "message"),
     [
         (["run"], "Give the id of a run"),
         (["run", "demo"], "Give the id of a run"),
@@ -103,9 +103,9 @@ def test_a_server_that_is_not_there_is_named(finished):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_cannot_be_watched_is_refused(transactional_db, acme, args, told):
+def test_what_cannot_be_watched_is_refused(transactional_db, acme, args, message):
     args = args if "--user=nobody" in args else [*args, "--user=acme-viewer"]
-    with pytest.raises(CommandError, match=told):
+    with pytest.raises(CommandError, match=message):
         run("watch", *args, json=True)
 
 

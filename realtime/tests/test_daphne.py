@@ -49,7 +49,7 @@ def test_refusals_reach_the_client(daphne, acme, path, code):
         assert socket.close_code() == code
 
 
-def test_a_socket_that_gets_too_old_for_daphne_is_told_to_come_back(acme):
+def test_a_socket_that_gets_too_old_for_daphne_is_asked_to_reconnect(acme):
     """Daphne itself would close it with 1000, as if all were complete."""
     process = Web("--websocket_timeout", "7", daphne=True)
     try:

@@ -18,7 +18,7 @@ from tests.events import sample
 
 pytestmark = pytest.mark.usefixtures("worker_alive")
 
-WAITS_S = 0.5  # whoever has not come through by then is waiting
+WAITS_S = 0.5  # a thread that has not come through by then is waiting
 
 
 class Work:
@@ -57,11 +57,11 @@ class Work:
         self.run.status = "succeeded"
         self.run.save(update_fields=["status"])
 
-    def told(self) -> list[tuple[str, str]]:
+    def logged(self) -> list[tuple[str, str]]:
         return list(LoggedEvent.objects.order_by("stream", "seq").values_list("type", "body"))
 
-    def is_told_of_late(self) -> bool:
-        return any("late" in body for _, body in self.told())
+    def has_logged_late(self) -> bool:
+        return any("late" in body for _, body in self.logged())
 
 
 LATE = [Work.start_another, Work.go_on, Work.begin_the_next_task]
@@ -73,12 +73,12 @@ def work(acme) -> Work:
 
 
 @pytest.mark.parametrize("write", [*LATE, Work.succeed])
-def test_who_lost_the_run_changes_and_tells_nothing_more(work, write):
+def test_a_worker_that_lost_the_run_changes_and_emits_nothing_more(work, write):
     work.take_away()
-    told = work.told()
+    before = work.logged()
     with pytest.raises(IllegalMove, match=r"taken away|has ended"), transaction.atomic():
         write(work)
-    assert work.told() == told
+    assert work.logged() == before
     work.run.refresh_from_db()
     work.tool.refresh_from_db()
     assert (work.run.status, work.tool.status) == ("failed", "error")
@@ -89,15 +89,15 @@ def test_who_lost_the_run_changes_and_tells_nothing_more(work, write):
 @pytest.mark.parametrize("fenced", [True, False])
 def test_only_the_fence_keeps_a_second_attempt_clean(work, write, fenced, monkeypatch):
     log.begin(log.Attempt(work.attempt.stream, 2))  # and no ``done`` that would close the stream
-    told = work.told()
+    before = work.logged()
     if fenced:
         with pytest.raises(StaleAttempt), transaction.atomic():
             write(work)
-        assert work.told() == told
+        assert work.logged() == before
     else:
         monkeypatch.setattr(fences, "allowed", lambda by, complete: ("true", ()))
         write(work)
-        assert len(work.told()) > len(told)
+        assert len(work.logged()) > len(before)
 
 
 def test_a_run_that_its_own_worker_ends_is_not_taken_away(work):
@@ -106,9 +106,9 @@ def test_a_run_that_its_own_worker_ends_is_not_taken_away(work):
     work.append()  # nobody else has begun
 
 
-def test_whoever_reads_the_run_now_may_write(work):
+def test_a_fresh_instance_of_the_run_may_write(work):
     Run.objects.get().task_executions.get().tool_executions.get().report(message="by hand")
-    assert any("by hand" in body for _, body in work.told())
+    assert any("by hand" in body for _, body in work.logged())
 
 
 def test_an_attempt_that_nobody_began_writes_nothing(work):
@@ -117,7 +117,7 @@ def test_an_attempt_that_nobody_began_writes_nothing(work):
             log.append(work.graph, [work.event], by=log.Attempt(work.attempt.stream, number))
     with pytest.raises(log.StaleWriter), transaction.atomic():
         log.append(work.graph, [work.event], by=log.Attempt("run:nowhere", 1))
-    assert not work.is_told_of_late()
+    assert not work.has_logged_late()
 
 
 def test_the_database_holds_one_done_of_a_stream_at_most(work):
@@ -175,7 +175,7 @@ def late_while_taken_away(work: Work) -> Writer:
 @pytest.mark.django_db(transaction=True)
 def test_a_write_meets_the_fence_that_is_just_being_raised(work):
     assert isinstance(late_while_taken_away(work).error, log.StaleWriter)
-    assert not work.is_told_of_late()
+    assert not work.has_logged_late()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -192,7 +192,7 @@ def test_with_less_than_the_fence_that_write_would_get_in(work, guard, monkeypat
     error = late_while_taken_away(work).error
     # SQLite lets nobody begin meanwhile, so that a look is enough there.
     gets_in = guard == "none" or connection.vendor == "postgresql"
-    assert (error is None) == work.is_told_of_late() == gets_in
+    assert (error is None) == work.has_logged_late() == gets_in
 
 
 @pytest.mark.django_db(transaction=True)
@@ -203,7 +203,7 @@ def test_a_write_that_is_under_way_comes_before_the_run_is_taken_away(work):
         assert reaper.waits()
     reaper.join()
     assert reaper.error is None
-    types = [type for type, body in work.told() if str(work.run.crew_id) in body]
+    types = [type for type, body in work.logged() if str(work.run.crew_id) in body]
     assert types.index("tool_progress") < types.index("tool_end")
     assert Run.objects.get().status == "failed"
 
@@ -218,7 +218,7 @@ def test_a_report_and_the_reaper_do_not_lock_each_other_out(work):
         work.tool.report(message="on time")
     reaper.join()
     assert reaper.error is None
-    assert [type for type, _ in work.told()].count("done") == 1
+    assert [type for type, _ in work.logged()].count("done") == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -240,7 +240,7 @@ def test_a_report_that_waits_for_the_fence_holds_its_tool_and_no_stream(work):
         transaction.set_rollback(True)
     report.join()
     assert report.error is None
-    assert any("on time" in body for _, body in work.told())
+    assert any("on time" in body for _, body in work.logged())
 
 
 def test_the_receivers_name_the_attempt(work, monkeypatch):

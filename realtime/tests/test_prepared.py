@@ -32,8 +32,8 @@ def test_one_statement_is_prepared_for_the_reports_of_a_tool(acme, settings, is_
         connection.connection.prepare_threshold = THRESHOLD
     for number in range(REPORTS):
         tool.report(message=f"{number}")
-    told = [text for text in prepared() if "json_to_recordset" in text or "VALUES" in text]
-    assert len(told) == is_on
+    statements = [text for text in prepared() if "json_to_recordset" in text or "VALUES" in text]
+    assert len(statements) == is_on
     reported = Event.objects.filter(type="tool_progress").order_by("seq")
     assert len(reported) == REPORTS
     assert [f'"message":"{n}"' in event.body for n, event in enumerate(reported)] == [

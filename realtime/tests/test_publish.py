@@ -94,7 +94,7 @@ def publish(seq: int) -> float:
     return time.monotonic() - begun
 
 
-def heard_again(pubsub: redis.client.PubSub) -> bool:
+def receives_again(pubsub: redis.client.PubSub) -> bool:
     publish(EVENTS)
     published = pubsub.get_message(ignore_subscribe_messages=True, timeout=0.1)
     return bool(published) and published["data"] == b'{"seq":%d}' % EVENTS
@@ -115,7 +115,7 @@ def test_a_fault_costs_a_writer_one_timeout(broken, through, fault, connected):
     with broken.redis.pubsub() as pubsub:
         pubsub.subscribe("run:x")
         pubsub.get_message(timeout=30)
-        assert eventually(lambda: heard_again(pubsub), BACK_S)
+        assert eventually(lambda: receives_again(pubsub), BACK_S)
 
 
 def test_control_without_the_circuit_every_event_waits(broken, through, monkeypatch):

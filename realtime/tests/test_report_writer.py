@@ -34,7 +34,7 @@ def recorded(monkeypatch) -> list[int]:
     monkeypatch.setattr(
         report_queryset,
         "_record",
-        lambda told, writes: batches.append(len(told)) or signals.record(told, writes),
+        lambda reports, writes: batches.append(len(reports)) or signals.record(reports, writes),
     )
     return batches
 
@@ -151,8 +151,8 @@ class TestWriter:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         well.report(output="well")
-        told = [e for e in progress(acme) if e["execution_id"] == str(killed.pk)]
-        assert len(told) == ToolExecution.objects.get(pk=killed.pk).output_length
+        events = [e for e in progress(acme) if e["execution_id"] == str(killed.pk)]
+        assert len(events) == ToolExecution.objects.get(pk=killed.pk).output_length
         assert well.output == "well"
 
 

@@ -67,8 +67,8 @@ class TestTogether:
     def test_events_have_the_order_of_the_reports(self, acme):
         tools = tools_of(acme, 4)
         ToolExecution.objects.save_each_report(as_reports(tools[::-1]))
-        told = progress(acme)
-        assert [event["execution_id"] for event in told] == [str(t.pk) for t in tools[::-1]]
+        events = progress(acme)
+        assert [event["execution_id"] for event in events] == [str(t.pk) for t in tools[::-1]]
         assert [event["seq"] for event in graph(acme)] == list(range(1, len(graph(acme)) + 1))
 
     def test_say_what_one_by_one_says(self, acme, globex):
@@ -126,7 +126,7 @@ class TestOneIsRefused:
         tools[1].refresh_from_db()
         assert (tools[1].output_length, len(progress(acme))) == (0, 2)
 
-    def test_one_that_expects_another_row_is_told_so(self, acme):
+    def test_one_that_expects_another_row_gets_an_error(self, acme):
         tools = tools_of(acme, 2)
         given = as_reports(tools)
         ToolExecution.objects.get(pk=tools[0].pk).report(output="by hand")

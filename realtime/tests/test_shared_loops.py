@@ -128,7 +128,7 @@ async def test_the_log_is_swept_again_after_any_error(monkeypatch, settings):
 
 async def test_approvals_are_read_again_after_any_error(monkeypatch):
     async def member(group: str, channel: str) -> None:
-        """Nobody is told of decisions."""
+        """Adds nothing to the group: no one is notified of decisions."""
 
     approval, calls = Approval(pk=uuid4(), run_id=uuid4()), []
 

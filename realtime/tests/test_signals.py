@@ -47,7 +47,7 @@ def test_saving_progress_emits_one_event_and_saving_again_none(task, graph):
     assert events(graph)[-1]["progress"] == 0.5
 
 
-def test_a_field_left_out_of_update_fields_is_told_when_it_is_saved(task, graph):
+def test_a_field_left_out_of_update_fields_is_emitted_when_it_is_saved(task, graph):
     execution = ToolExecution.objects.create(task_execution=task, tool="script")
     execution.progress, execution.message = 0.5, "half"
     execution.save(update_fields=["status"])
@@ -106,7 +106,7 @@ def test_a_run_cut_short_closes_what_is_open(run, task, graph):
     assert [e["type"] for e in events(graph)] == ["tool_start", "tool_end"]
 
 
-def test_mission_tells_busy_and_available_again(run):
+def test_mission_reports_busy_and_available_again(run):
     run.finish("succeeded")
     signals = events(f"mission:{run.crew_id}")[-2:]
     assert [event["payload"] for event in signals] == [

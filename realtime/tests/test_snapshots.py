@@ -162,7 +162,7 @@ def _events(stream: str, since: int) -> list[dict[str, Any]]:
     return [json.loads(entry.text) for entry in log.read(stream, since)]
 
 
-def told(acme: Tenant, *, runs_at_once: int) -> list[Story]:
+def stories_of(acme: Tenant, *, runs_at_once: int) -> list[Story]:
     stories = [Story(acme, number, runs_at_once=runs_at_once) for number in range(STORIES)]
     for story in stories:
         for _ in range(STEPS):
@@ -178,7 +178,7 @@ EXECUTION = (
 
 def test_the_reducer_comes_to_the_same_after_every_step(acme):
     """`watch`, the crew page's snapshot and the API's run show one state."""
-    stories = told(acme, runs_at_once=2)
+    stories = stories_of(acme, runs_at_once=2)
     for story in stories:
         crew, runs = CrewState(), defaultdict(RunState)
         for step in story.steps:
@@ -243,7 +243,7 @@ def differences(stories: list[Story]) -> list[dict]:
 
 
 def test_an_old_page_shows_what_a_fresh_one_shows(acme):
-    stories = told(acme, runs_at_once=1)
+    stories = stories_of(acme, runs_at_once=1)
     assert differences(stories)[:1] == []
     # The control: an event that is left out is seen.
     for story in stories:

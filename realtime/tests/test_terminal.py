@@ -108,7 +108,7 @@ def test_a_reset_forgets_the_position():
     assert stage.paths[2] == "/ws/runs/r?since=1&epoch=f"
 
 
-def test_since_is_asked_for_and_what_came_before_is_not_told():
+def test_since_is_sent_and_earlier_events_are_left_out():
     with server(say(hello(), event(3), event(4))) as (url, stage):
         assert seqs(Client(url, token=tokens(), since=3)) == [4]
     assert stage.paths == ["/ws/runs/r?since=3"]

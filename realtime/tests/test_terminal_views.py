@@ -37,12 +37,12 @@ def tool(kind: str, second: int, **fields: object) -> dict:
     return {"type": f"tool_{kind}", "seq": second, "timestamp": AT.format(second)} | of | fields
 
 
-def told(kind: str, second: int, **fields: object) -> dict:
+def event(kind: str, second: int, **fields: object) -> dict:
     of = {"run_id": "r", "crew_id": "c", "seq": second, "timestamp": AT.format(second)}
     return {"type": kind} | of | fields
 
 
-BOOT = told(
+BOOT = event(
     "boot",
     0,
     crew="Release",
@@ -59,21 +59,21 @@ def test_the_run_view_puts_each_tool_under_the_task_it_was_called_in():
     view.feed(BOOT)
     assert view.also == ["graph/c"]
     assert "· Fetch" in drawn(view)
-    view.feed(told("agent_start", 1, agent_id="orion"))
-    view.feed(told("task_start", 1, task_id="1", name="Fetch", agent_id="orion"))
-    # The two sockets are not in step: a tool can be heard of before its task.
+    view.feed(event("agent_start", 1, agent_id="orion"))
+    view.feed(event("task_start", 1, task_id="1", name="Fetch", agent_id="orion"))
+    # The two sockets are not in step: a tool's event can arrive before that of its task.
     view.feed(tool("start", 3, params={}))
     view.feed(tool("progress", 4, message="3 of 9\x1b[2J tests", progress=0.3))
     view.feed(
-        told("task_end", 2, task_id="1", agent_id="orion", status="succeeded", duration_s=1.0)
+        event("task_end", 2, task_id="1", agent_id="orion", status="succeeded", duration_s=1.0)
     )
-    view.feed(told("task_start", 3, task_id="2", name="Test", agent_id="orion"))
+    view.feed(event("task_start", 3, task_id="2", name="Test", agent_id="orion"))
     text = drawn(view)
     assert text.index("✓ Fetch 1.0 s") < text.index("Test") < text.index("pytest")
     assert "3 of 9 [2J tests" in text
     view.feed(tool("end", 5, status="completed_with_errors", duration_s=2.0, exit_code=1))
-    view.feed(told("error", 5, message="Some tests failed.", reason="tool_failed"))
-    view.feed(told("done", 6, status="failed", duration_s=5.0, reason="task_failed"))
+    view.feed(event("error", 5, message="Some tests failed.", reason="tool_failed"))
+    view.feed(event("done", 6, status="failed", duration_s=5.0, reason="task_failed"))
     text = drawn(view)
     assert "✗ pytest 2.0 s" in text
     assert "✗ Some tests failed." in text
@@ -83,7 +83,7 @@ def test_the_run_view_puts_each_tool_under_the_task_it_was_called_in():
 def test_the_run_view_leaves_out_the_tools_of_other_runs():
     view = RunView()
     view.feed(BOOT)
-    view.feed(told("task_start", 1, task_id="1", name="Fetch", agent_id="orion"))
+    view.feed(event("task_start", 1, task_id="1", name="Fetch", agent_id="orion"))
     view.feed(tool("start", 2, run_id="another", params={}))
     assert "pytest" not in drawn(view)
 
@@ -112,19 +112,21 @@ def test_the_run_view_shows_model_calls_handoffs_and_totals():
     view = RunView()
     view.feed(BOOT)
     named = {"name": "Vega", "role": "Tester", "parent_agent_id": "orion"}
-    view.feed(told("agent_start", 1, agent_id="vega", **named))
-    view.feed(told("llm_start", 2, **CALL))
+    view.feed(event("agent_start", 1, agent_id="vega", **named))
+    view.feed(event("llm_start", 2, **CALL))
     view.feed(
-        told("llm_start", 2, **CALL | {"run_id": "another", "call_id": "x", "model": "other"})
+        event("llm_start", 2, **CALL | {"run_id": "another", "call_id": "x", "model": "other"})
     )
-    view.feed(told("handoff", 3, from_agent_id="orion", to_agent_id="vega", message="Go\x1b[2J on"))
+    view.feed(
+        event("handoff", 3, from_agent_id="orion", to_agent_id="vega", message="Go\x1b[2J on")
+    )
     text = drawn(view)
     assert "thinking: gpt-5-mini" in text
     assert "other" not in text
     assert "called by Orion" in text
     assert "Orion → Vega Go [2J on" in text
     ended = {"agent_id": "orion", "call_id": "k", "duration_s": 1.0, "status": "success"}
-    view.feed(told("llm_end", 4, **ended, input_tokens=1812, output_tokens=94))
+    view.feed(event("llm_end", 4, **ended, input_tokens=1812, output_tokens=94))
     text = drawn(view)
     assert "thinking" not in text
     assert "1 model call · 1,812 tokens in · 94 tokens out · 1 without cost" in text
@@ -132,7 +134,7 @@ def test_the_run_view_shows_model_calls_handoffs_and_totals():
 
 def test_the_graph_view_shows_an_agent_that_thinks():
     view = GraphView(str)
-    view.feed(told("llm_start", 1, **CALL))
+    view.feed(event("llm_start", 1, **CALL))
     assert "thinking: gpt-5-mini" in drawn(view)
 
 
@@ -154,7 +156,7 @@ def test_the_mission_view_shows_every_crew():
 def test_the_run_view_starts_afresh_with_its_own_stream_alone():
     view = RunView()
     view.feed(BOOT)
-    view.feed(told("task_start", 1, task_id="1", name="Fetch", agent_id="orion"))
+    view.feed(event("task_start", 1, task_id="1", name="Fetch", agent_id="orion"))
     view.feed(tool("start", 2, params={}))
     before = drawn(view)
     assert "Release" in before
@@ -165,16 +167,16 @@ def test_the_run_view_starts_afresh_with_its_own_stream_alone():
     assert "Fetch" not in drawn(view)
     assert view.also == ["graph/c"], "or the tools' stream would be followed twice"
     view.feed(BOOT)
-    view.feed(told("task_start", 1, task_id="1", name="Fetch", agent_id="orion"))
+    view.feed(event("task_start", 1, task_id="1", name="Fetch", agent_id="orion"))
     assert drawn(view) == before
 
 
 UNKNOWN = [
-    told("agent_message", 3, run_id="another", agent_id="orion", message="x"),
-    told("agent_message", 3, agent_id="orion", message="x"),
-    told("tool_thought", 3, thought="x"),
-    told("done", 3, run_id="another", status="failed", duration_s=1.0),
-    told("boot", 3, run_id="another", crew="Other", agents=[], tasks=[]),
+    event("agent_message", 3, run_id="another", agent_id="orion", message="x"),
+    event("agent_message", 3, agent_id="orion", message="x"),
+    event("tool_thought", 3, thought="x"),
+    event("done", 3, run_id="another", status="failed", duration_s=1.0),
+    event("boot", 3, run_id="another", crew="Other", agents=[], tasks=[]),
     {"type": "weather", "stream": "run:r", "reason": "x"},
     {"type": "weather"},
 ]
@@ -185,8 +187,8 @@ def test_views_ignore_what_they_do_not_know(frame):
     views = [RunView(), GraphView(str), MissionView(str)]
     for view in views:
         view.feed(BOOT)
-        view.feed(told("agent_start", 1, agent_id="orion"))
-        view.feed(told("agent_end", 2, agent_id="orion", status="succeeded"))
+        view.feed(event("agent_start", 1, agent_id="orion"))
+        view.feed(event("agent_end", 2, agent_id="orion", status="succeeded"))
         before = drawn(view)
         view.feed(frame)
         assert drawn(view) == before
@@ -205,7 +207,7 @@ def test_views_leave_out_a_crew_that_is_gone():
                 "executions": [],
             }
         )
-        mission.feed(told("signal", 1, crew_id=crew, payload={"status": "busy"}))
+        mission.feed(event("signal", 1, crew_id=crew, payload={"status": "busy"}))
     graph.feed({"type": "gone", "stream": "graph:first"})
     mission.feed({"type": "gone", "stream": "mission:first"})
     for view in (graph, mission):
@@ -217,14 +219,14 @@ def test_a_run_shows_what_was_asked_of_it():
     view = RunView()
     view.feed(BOOT)
     asked = {"control_id": "a", "action": "pause", "by": "mia"}
-    view.feed(told("control_requested", 1, **asked))
+    view.feed(event("control_requested", 1, **asked))
     assert "pause by mia: requested" in drawn(view)
-    view.feed(told("control_acknowledged", 2, control_id="a"))
-    view.feed(told("control_applied", 3, control_id="a", status="applied", detail=""))
+    view.feed(event("control_acknowledged", 2, control_id="a"))
+    view.feed(event("control_applied", 3, control_id="a", status="applied", detail=""))
     assert "pause by mia: applied" in drawn(view)
     assert "paused" in drawn(view).splitlines()[0]
-    view.feed(told("control_requested", 4, control_id="b", action="message", by="mia", text="go"))
-    view.feed(told("control_applied", 5, control_id="b", status="refused", detail="It cannot."))
+    view.feed(event("control_requested", 4, control_id="b", action="message", by="mia", text="go"))
+    view.feed(event("control_applied", 5, control_id="b", status="refused", detail="It cannot."))
     assert "message “go” by mia: refused It cannot." in drawn(view)
 
 
@@ -232,17 +234,17 @@ def test_a_run_shows_what_of_its_budgets_is_used():
     view = RunView()
     view.feed(BOOT)
     about = {"alert_id": "a", "period": "run", "measure": "tool_calls", "limit": 10.0}
-    view.feed(told("budget_warning", 1, used=8.0, **about))
+    view.feed(event("budget_warning", 1, used=8.0, **about))
     assert "budget: the run has used 8 of 10 tool calls" in drawn(view)
     day = {"alert_id": "b", "period": "day", "measure": "usd", "limit": 2.5, "used": 3.25}
-    view.feed(told("budget_exceeded", 2, action="cancel", since="2026-01-01T00:00:00Z", **day))
+    view.feed(event("budget_exceeded", 2, action="cancel", since="2026-01-01T00:00:00Z", **day))
     assert "budget: the crew today has used 3.25 of 2.5 usd" in drawn(view)
 
 
 def held(action: str, second: int, **fields: object) -> list[dict]:
     """A pause or resume, and its answer."""
-    asked = told("control_requested", second, control_id=action, action=action, by="ada")
-    done = told("control_applied", second, control_id=action, status="applied", detail="")
+    asked = event("control_requested", second, control_id=action, action=action, by="ada")
+    done = event("control_applied", second, control_id=action, status="applied", detail="")
     return [asked | fields, done | fields]
 
 
@@ -251,8 +253,8 @@ def test_the_run_view_shows_the_agents_and_tools_of_a_paused_run():
     started = {"task_id": "1", "name": "Fetch", "agent_id": "orion"}
     for frame in (
         BOOT,
-        told("agent_start", 1, agent_id="orion"),
-        told("task_start", 1, **started),
+        event("agent_start", 1, agent_id="orion"),
+        event("task_start", 1, **started),
         tool("start", 2, params={}),
     ):
         view.feed(frame)
@@ -268,8 +270,8 @@ def test_the_run_view_shows_that_a_call_goes_on_while_its_program_is_paused():
     view = RunView()
     named = {"task_id": "1", "name": "Fetch", "agent_id": "orion"}
     view.feed(BOOT | {"agents": [], "tasks": []})
-    view.feed(told("agent_start", 1, agent_id="orion", name="Orion", role="Scout"))
-    view.feed(told("task_start", 1, **named))
+    view.feed(event("agent_start", 1, agent_id="orion", name="Orion", role="Scout"))
+    view.feed(event("task_start", 1, **named))
     view.feed(tool("start", 2, params={}))
     for frame in held("pause", 3):
         view.feed(frame)
@@ -286,7 +288,7 @@ def test_the_graph_view_follows_runs_at_work_and_shows_what_holds_them_up():
     assert view.also == []
     view.feed(tool("start", 1, params={}))
     assert view.also == ["runs/r"]
-    started = told("task_start", 1, task_id="1", name="Fetch", agent_id="orion")
+    started = event("task_start", 1, task_id="1", name="Fetch", agent_id="orion")
     for frame in (BOOT, started, *held("pause", 2)):
         view.feed(frame)
     assert "‖ pytest" in drawn(view)
@@ -296,7 +298,7 @@ def test_the_graph_view_follows_runs_at_work_and_shows_what_holds_them_up():
         view.feed(frame)
     assert "✓ pytest" in drawn(view)
     asked = {"approval_id": "a", "agent_id": "orion", "tool": "deploy", "expires_at": "later"}
-    view.feed(told("approval_requested", 5, **asked))
+    view.feed(event("approval_requested", 5, **asked))
     assert "waits for approval" in drawn(view)
 
 

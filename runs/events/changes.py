@@ -120,8 +120,8 @@ def of_tool(execution: ToolExecution, changed: Collection[str], *, created: bool
         events.append(_progress(about, execution.message, execution.progress))
     if ended:
         ending = {"duration_s": execution.duration_s, "exit_code": execution.exit_code}
-        told = {"status": execution.status, "message": execution.message}
-        events.append(kinds.ToolEnd(**about, **ending, **told))
+        outcome = {"status": execution.status, "message": execution.message}
+        events.append(kinds.ToolEnd(**about, **ending, **outcome))
     return events
 
 

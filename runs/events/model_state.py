@@ -52,8 +52,8 @@ class ModelState(Struct):
 
     def knows(self, run_id: str) -> bool:
         """Whether an event of the run has been applied."""
-        told = (*self.calls.values(), *self.handoffs)
-        return run_id in self.usage or any(one["run_id"] == run_id for one in told)
+        entries = (*self.calls.values(), *self.handoffs)
+        return run_id in self.usage or any(entry["run_id"] == run_id for entry in entries)
 
     @property
     def active(self) -> set[str]:

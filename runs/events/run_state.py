@@ -73,8 +73,8 @@ class RunState(Struct):
         self.tasks = {task["task_id"]: task | {"status": "pending"} for task in frame["tasks"]}
 
     def _agent_start(self, frame: dict[str, Any]) -> None:
-        told = {name: frame[name] for name in IDENTITY if name in frame}
-        self._agent(frame).update(told, status="running")
+        given = {name: frame[name] for name in IDENTITY if name in frame}
+        self._agent(frame).update(given, status="running")
 
     def _agent_end(self, frame: dict[str, Any]) -> None:
         self._agent(frame)["status"] = frame["status"]
@@ -98,8 +98,8 @@ class RunState(Struct):
         self.errors.append(frame["message"])
 
     def _control_requested(self, frame: dict[str, Any]) -> None:
-        told = {name: frame[name] for name in ("action", "by", "text") if name in frame}
-        self._control(frame).update(told, requested_at=frame["timestamp"])
+        given = {name: frame[name] for name in ("action", "by", "text") if name in frame}
+        self._control(frame).update(given, requested_at=frame["timestamp"])
 
     def _control_acknowledged(self, frame: dict[str, Any]) -> None:
         self._control(frame)["status"] = "acknowledged"
@@ -118,8 +118,8 @@ class RunState(Struct):
 
     def _budget(self, frame: dict[str, Any], level: str) -> None:
         kept = ("alert_id", "period", "measure", "limit", "used", "since", "action")
-        told = {name: frame[name] for name in kept if name in frame}
-        self.budgets[frame["alert_id"]] = told | {"level": level}
+        given = {name: frame[name] for name in kept if name in frame}
+        self.budgets[frame["alert_id"]] = given | {"level": level}
 
     def _done(self, frame: dict[str, Any]) -> None:
         self.status, self.duration_s = frame["status"], frame["duration_s"]

@@ -162,7 +162,7 @@ def _seconds(
 ) -> dict[UUID, float]:
     """The seconds that each run has taken, since ``since``, without those in which it was paused.
 
-    A reported run may have begun, by its program's clock, before this server has heard of it. That
+    A reported run may have begun, by its program's clock, before its first report arrived. That
     time does not count.
     """
     moves: defaultdict[UUID, list[tuple[str, datetime]]] = defaultdict(list)

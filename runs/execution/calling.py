@@ -1,8 +1,9 @@
 """Calls other processes of the worker to a run that has tasks for them.
 
-A message only says that a task may be ready, as one for a queued run does. Whoever gets it starts
-the task that is next, or none. So a message that is lost or late costs time, and one too many
-nothing: the process that holds the run carries out every task that nobody else has begun.
+A message only says that a task may be ready, as one for a queued run does. The process that
+receives it starts the next task, if there is one. So a lost or late message costs time, and an
+extra one costs nothing: the process that holds the run carries out every task that no other has
+begun.
 """
 
 import logging

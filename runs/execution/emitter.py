@@ -89,13 +89,16 @@ class ToolEventEmitter:
 
     def end(self, outcome: Outcome) -> Outcome:
         """Report what is pending and then the end. Returns the outcome with a redacted message."""
-        told = replace(outcome, message=redact(outcome.message, self._redactor.secrets))
+        redacted = replace(outcome, message=redact(outcome.message, self._redactor.secrets))
         self._output += self._redactor.finish()
         while self._pending():
             time.sleep(max(0.0, self._due_at - time.monotonic()))
             self._report_if_due()
         retry_on_outage(
-            self._execution.end, told.status, exit_code=told.exit_code, message=told.message
+            self._execution.end,
+            redacted.status,
+            exit_code=redacted.exit_code,
+            message=redacted.message,
         )
         logger.info(
             "tool_end %s %s: %s, exit code %s",
@@ -104,7 +107,7 @@ class ToolEventEmitter:
             outcome.status,
             outcome.exit_code,
         )
-        return told
+        return redacted
 
     def _pending(self) -> bool:
         return bool(self._output) or self._message is not None or self._progress is not None

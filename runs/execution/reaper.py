@@ -84,5 +84,5 @@ def _loss(run: Run) -> tuple[str, str]:
     if not run.is_reported:
         return "worker_lost", f"Worker {run.worker} stopped answering, so the run was ended."
     silent = f"{run.reported.lease_s:g} s"
-    message = f"Nothing was heard of the reporting program for {silent}, so the run was ended."
+    message = f"The reporting program sent nothing for {silent}, so the run was ended."
     return "reporter_lost", message

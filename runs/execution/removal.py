@@ -59,7 +59,7 @@ def delete(runs: Collection[UUID]) -> int:
         over = Run.objects.unscoped().kept().filter(pk__in=runs, status__in=Run.TERMINAL)
         rows = _held(over)
         found = [pk for pk, *_ in rows]
-        _tell(rows)
+        _record_deletions(rows)
         Run.objects.unscoped().filter(parent__in=found).update(parent=None)
         # There is no event for this: sockets notice it in their access check. The idempotency keys
         # can be used again.
@@ -75,7 +75,7 @@ def remove_deleted(rest: Rest) -> None:
     """Remove the rows of everything that users have deleted."""
     remove_all(Run.objects.filter(deleted_at__isnull=False).order_by("deleted_at"), rest)
     for crew in Crew.objects.filter(deleted_at__isnull=False).order_by():
-        remove_all(crew.runs.filter(status__in=Run.TERMINAL).order_by(), rest, told=True)
+        remove_all(crew.runs.filter(status__in=Run.TERMINAL).order_by(), rest, is_recorded=True)
         emptying.send(sender=None, crew=crew.pk, rest=rest)
         if not crew.runs.exists():  # a run that was created meanwhile has to end first
             crew.delete()
@@ -88,15 +88,15 @@ def remove_deleted(rest: Rest) -> None:
             organization.delete()
 
 
-def remove_all(runs: QuerySet[Run], rest: Rest, *, told: bool = False) -> int:
+def remove_all(runs: QuerySet[Run], rest: Rest, *, is_recorded: bool = False) -> int:
     """Remove the runs in their order. Returns their number.
 
-    ``told``: the deletion of what they belong to is already in the audit trail.
+    ``is_recorded``: the audit trail already has the deletion of the crew that they belong to.
     """
     removed = 0
     for batch in batches(runs):
         began = time.monotonic()
-        removed += remove(batch, told=told)
+        removed += remove(batch, is_recorded=is_recorded)
         rest(time.monotonic() - began)
     return removed
 
@@ -123,7 +123,7 @@ def batches(runs: QuerySet[Run]) -> Iterator[list[UUID]]:
         yield batch
 
 
-def remove(runs: Collection[UUID], *, told: bool = False) -> int:
+def remove(runs: Collection[UUID], *, is_recorded: bool = False) -> int:
     """Remove those of the runs that have ended. Returns their number.
 
     Runs with ``deleted_at`` are not recorded again: the audit trail has their deletion already.
@@ -131,8 +131,8 @@ def remove(runs: Collection[UUID], *, told: bool = False) -> int:
     with transaction.atomic():
         rows = _held(Run.objects.filter(pk__in=runs, status__in=Run.TERMINAL))
         found = [pk for pk, *_ in rows]
-        if not told:
-            _tell(row for row in rows if not row.deleted_at)
+        if not is_recorded:
+            _record_deletions(row for row in rows if not row.deleted_at)
         removing.send(sender=None, runs=found)
         for model, path in (
             (OutputChunk, "execution__task_execution__run__in"),
@@ -163,7 +163,7 @@ def _held(runs: QuerySet[Run]) -> list[Any]:
     return list(rows.values_list("pk", "crew_name", *organization, "deleted_at", named=True))
 
 
-def _tell(rows: Iterable[Any]) -> None:
+def _record_deletions(rows: Iterable[Any]) -> None:
     AuditEntry.objects.record_all(
         Kind.RUN_DELETED,
         (

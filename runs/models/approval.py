@@ -139,7 +139,7 @@ class Approval(TrackedModel):
     # When the web process that keeps the program waiting counts as lost, by the database's clock.
     held_until = models.DateTimeField(null=True, editable=False)
 
-    UNTOLD = frozenset({"held_until"})
+    UNREPORTED = frozenset({"held_until"})
 
     objects = ApprovalQuerySet.as_manager()
 
@@ -240,7 +240,7 @@ class Approval(TrackedModel):
 
 
 def hold_end() -> models.expressions.Combinable:
-    """The database's time at which a web process that is not heard of counts as lost."""
+    """The database's time at which a web process that does not renew its hold counts as lost."""
     return Now() + timedelta(seconds=settings.RUN_LEASE_S)
 
 

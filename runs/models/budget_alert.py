@@ -25,8 +25,8 @@ class BudgetAlert(TrackedModel):
     budget.
 
     Create emits ``budget_warning`` or ``budget_exceeded``. It is cleared when it does not hold any
-    more: the limit was raised, or another day has begun. Whoever changes it holds the lock of the
-    run's row.
+    more: the limit was raised, or another day has begun. Every change is made under the lock of
+    the run's row.
     """
 
     class Level(models.TextChoices):
@@ -52,7 +52,7 @@ class BudgetAlert(TrackedModel):
     at = models.DateTimeField(default=timezone.now)
     cleared_at = models.DateTimeField(null=True)
 
-    UNTOLD = frozenset({"control"})
+    UNREPORTED = frozenset({"control"})
 
     objects = BudgetAlertQuerySet.as_manager()
 
@@ -76,7 +76,7 @@ class BudgetAlert(TrackedModel):
         return self.level == self.Level.EXCEEDED
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """``The run has used 4 of 3 tool calls.``"""
         whose = "The crew has today" if self.period == Period.DAY else "The run has"
         return f"{whose} used {self.used_of_limit}."

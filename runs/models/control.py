@@ -81,7 +81,7 @@ class ControlQuerySet(TrackedQuerySet):
 
 class Control(TrackedModel):
     """One control of a run. Its changes emit ``control_requested``, ``control_acknowledged`` and
-    ``control_applied``. Whoever changes it holds the lock of the run's row.
+    ``control_applied``. Every change is made under the lock of the run's row.
     """
 
     class Action(models.TextChoices):
@@ -232,7 +232,7 @@ def _hold(run: RunRecord, control: "Control", known: list["Control"]) -> None:
 
 
 def _refusal(run: RunRecord, action: str) -> str:
-    """Why whoever carries out the run cannot do this, or ""."""
+    """Why the process that carries out the run cannot do this, or ""."""
     needed = Control.Action.PAUSE if action == Control.Action.RESUME else action
     if needed in run.controls_taken:
         return ""

@@ -122,8 +122,8 @@ class SeenEventQuerySet(ScopedQuerySet):
 class SeenEvent(OwnedModel):
     """The id of an event that a run has received, as a hash: a second one is a duplicate."""
 
-    # The unique constraint finds the rows of a run. Whoever adds a row has locked its run, so the
-    # run exists: the database need not look for it for each of these many rows.
+    # The unique constraint finds the rows of a run. A row is added only while its run is locked, so
+    # the run exists: the database need not look for it for each of these many rows.
     run = models.ForeignKey(
         "runs.Run",
         on_delete=models.CASCADE,

@@ -46,7 +46,7 @@ class Run(RunRecord):
             return None if self.is_over else Control.objects.ask(self, Control.Action.CANCEL)
 
     def ask_to_stop(self) -> None:
-        """End a queued run at once, or ask whoever carries out a running run to stop."""
+        """End a queued run at once, or ask the process that carries out a running run to stop."""
         if self.status == self.Status.QUEUED:
             self.finish(self.Status.CANCELLED, reason="cancelled")
         else:

@@ -41,7 +41,7 @@ class RunRecord(TrackedModel, Deletable, TimeSpan, UsageTotals):
 
     ACTIVE = (Status.QUEUED, Status.RUNNING)
     TERMINAL = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
-    UNTOLD = frozenset({"started_by", "api_key", "parent"})
+    UNREPORTED = frozenset({"started_by", "api_key", "parent"})
     FROZEN = frozenset({"plan"})
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -149,7 +149,7 @@ class RunRecord(TrackedModel, Deletable, TimeSpan, UsageTotals):
 
     @property
     def controls_taken(self) -> tuple[str, ...]:
-        """Which of cancel, pause and message whoever carries out the run can do."""
+        """Which of cancel, pause and message the process that carries out the run supports."""
         return tuple(self.reported.controls.split(",")) if self.is_reported else WORKER_TAKES
 
     @property

@@ -108,7 +108,7 @@ class TaskExecution(TrackedModel, TimeSpan):
     # Of a run with parallel tasks: whether this one has stopped, because the run is to pause.
     is_paused = models.BooleanField(default=False, db_default=False, editable=False)
 
-    UNTOLD = frozenset({"lease_until", "is_paused"})
+    UNREPORTED = frozenset({"lease_until", "is_paused"})
 
     objects = TaskExecutionQuerySet.as_manager()
 

@@ -101,9 +101,9 @@ def _listed(host: str) -> frozenset[str]:
 @cache
 def _listen() -> None:
     """Python keeps such a hook until the process ends. It does nothing outside ``limited``."""
-    sys.addaudithook(_heard)
+    sys.addaudithook(_on_audit_event)
 
 
-def _heard(event: str, args: tuple[Any, ...]) -> None:
+def _on_audit_event(event: str, args: tuple[Any, ...]) -> None:
     if event in EVENTS and (connections := _current.get()):
         connections.check(*args[:2])

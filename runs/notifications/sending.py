@@ -86,22 +86,22 @@ def _post(delivery: Delivery, address: str, key: str) -> Outcome:
 
 def _notify(target: Target, delivery: Delivery, address: str) -> Outcome:
     event = delivery.event
-    heard = _Heard()
+    reasons = _Reasons()
     apprise = logging.getLogger("apprise")
-    apprise.addHandler(heard)
+    apprise.addHandler(reasons)
     try:
         sent = services.plugin(target.service, address).notify(
             title=event["title"], body=f"{event['text']}\n{event['url']}"
         )
     finally:
-        apprise.removeHandler(heard)
+        apprise.removeHandler(reasons)
     if sent:
         return Outcome()
-    return Outcome(" ".join(heard.lines)[-200:] or f"{target.get_service_display()} refused it.")
+    return Outcome(" ".join(reasons.lines)[-200:] or f"{target.get_service_display()} refused it.")
 
 
-class _Heard(logging.Handler):
-    """The reasons that Apprise logs, of this thread."""
+class _Reasons(logging.Handler):
+    """The warnings that Apprise logs in this thread."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

@@ -135,29 +135,29 @@ class EventPage:
         for tool in self._tools(tasks):
             tools.setdefault(tool.task_execution_id, []).append(tool)
         run, names = self._run, self._outline.names
-        told = [requested(run)]
+        entries = [requested(run)]
         for span in self._cut(agent_spans(run, self._until)):
-            told += of_agent(run, names.get(span.agent_id, span.agent_id), span, self._outline)
+            entries += of_agent(run, names.get(span.agent_id, span.agent_id), span, self._outline)
         for task in tasks:
             name = names.get(task.agent_id, task.agent_id)
-            told += of_task(task, name, tools.get(task.pk, []))
+            entries += of_task(task, name, tools.get(task.pk, []))
         newest = run.controls.order_by("-requested_at", "-pk")
         controls = self._all_or_newest(run.controls.all(), control_events.TIMES, newest)
         self.controls = self._cut(controls)
         for control in self.controls:
-            told += control_events.of_control(control, names_people=self._names_people)
+            entries += control_events.of_control(control, names_people=self._names_people)
         for approval in self._cut(self._all_or_newest(run.approvals.all(), APPROVAL)):
-            told += of_approval(approval, names, names_people=self._names_people)
+            entries += of_approval(approval, names, names_people=self._names_people)
         alerts = self._cut(self._all_or_newest(run.budget_alerts.all(), BUDGET))
-        told += map(of_budget_alert, alerts)
+        entries += map(of_budget_alert, alerts)
         if run.is_reported:
             newest = run.calls.order_by("-started_at", "-pk")
             self.model_calls = self._part(self._newest(run.calls.all(), LLM, newest))
             for call in self.model_calls:
-                told += of_call(call, names)
+                entries += of_call(call, names)
             handoffs = self._part(self._newest(run.handoffs.all(), {"handoff": "at"}))
-            told += [of_handoff(handoff, names) for handoff in handoffs]
-        return told
+            entries += [of_handoff(handoff, names) for handoff in handoffs]
+        return entries
 
     def _part(self, rows: list[Any]) -> list[Any]:
         return rows if self._cut is list else self._cut(rows, is_part=True)

@@ -100,7 +100,7 @@ def entries(
 ) -> list[Entry]:
     """Return all entries so far, oldest first, with ``more``."""
     outline = outline or Outline(run.plan)
-    told = [requested(run)]
+    found = [requested(run)]
     tools_of: dict[Any, list[ToolExecution]] = {}
     for tool in tools:
         tools_of.setdefault(tool.task_execution_id, []).append(tool)
@@ -110,17 +110,17 @@ def entries(
     for agent_id, own in tasks_of.items():
         name = outline.names.get(agent_id, agent_id)
         if not run.is_reported:  # its agents begin and end by themselves
-            told += of_agent(run, name, AgentSpan.of(own), outline)
+            found += of_agent(run, name, AgentSpan.of(own), outline)
         for task in own:
-            told += of_task(task, name, tools_of.get(task.pk, []))
-    told += more
+            found += of_task(task, name, tools_of.get(task.pk, []))
+    found += more
     # At the same time, entries are in the order of RANK.
-    told.sort(key=lambda entry: (entry.at, RANK.index(entry.type)))
-    return told + list(ending(run))
+    found.sort(key=lambda entry: (entry.at, RANK.index(entry.type)))
+    return found + list(ending(run))
 
 
 def requested(run: Run) -> Entry:
-    """A reported run may have started, by its reporter's clock, before this server heard of it."""
+    """A reported run may have started, by its reporter's clock, before its first report arrived."""
     at = min(run.created_at, run.started_at or run.created_at)
     return Entry("boot", str(run.pk), at, "Run requested", origin=run.started_at)
 

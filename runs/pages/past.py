@@ -48,9 +48,9 @@ class Past:
     _ended_tasks: set[Any] = field(default_factory=set)  # keys of task executions
 
     def __post_init__(self) -> None:
-        self.told = self.state.runs.get(str(self.run.pk)) or RunState()
-        self.is_over = self.told.is_over
-        self.is_pruned = not self.told.crew  # its first event has been deleted
+        self.run_state = self.state.runs.get(str(self.run.pk)) or RunState()
+        self.is_over = self.run_state.is_over
+        self.is_pruned = not self.run_state.crew  # its first event has been deleted
         if not self.is_over:
             reopen(self.run, self)
 
@@ -84,7 +84,7 @@ class Past:
     @property
     def waiting(self) -> list[str]:
         """The ids of the approvals that were pending."""
-        return list(self.told.approvals)
+        return list(self.run_state.approvals)
 
     # What had happened to a row: None if it was not there yet.
 
@@ -125,9 +125,9 @@ class Past:
 
     @_as_it_was.register
     def _control(self, control: Control) -> Control | None:
-        told = self.told.controls.get(str(control.pk))
-        status = told["status"] if told else None
-        if told is None and self.is_pruned and control.requested_at <= self.at:
+        known = self.run_state.controls.get(str(control.pk))
+        status = known["status"] if known else None
+        if known is None and self.is_pruned and control.requested_at <= self.at:
             status = control.status if is_by(control.ended_at, self.at) else "acknowledged"
         if status in ("requested", "acknowledged"):
             control.status, control.detail, control.ended_at = status, "", None
@@ -137,14 +137,14 @@ class Past:
 
     @_as_it_was.register
     def _budget_alert(self, alert: BudgetAlert) -> BudgetAlert | None:
-        is_known = str(alert.pk) in self.told.budgets
+        is_known = str(alert.pk) in self.run_state.budgets
         if not is_by(alert.cleared_at, self.at):
             alert.cleared_at = None
         return alert if is_known or (self.is_pruned and alert.at <= self.at) else None
 
     @_as_it_was.register
     def _approval(self, approval: Approval) -> Approval | None:
-        if str(approval.pk) in self.told.approvals:
+        if str(approval.pk) in self.run_state.approvals:
             approval.status, approval.decided_at = Approval.Status.PENDING, None
             approval.by = approval.note = ""
             return approval
@@ -152,7 +152,7 @@ class Past:
 
     @_as_it_was.register
     def _span(self, span: AgentSpan) -> AgentSpan | None:
-        status = self.told.agents.get(span.agent_id, {}).get("status")
+        status = self.run_state.agents.get(span.agent_id, {}).get("status")
         if not status:
             return span if self.is_pruned else None
         if status == "running" and "running" not in span.statuses:
@@ -162,7 +162,7 @@ class Past:
         return span
 
     def _model_calls(self, calls: list[ModelCall], *, is_part: bool) -> list[ModelCall]:
-        """Events tell which calls were open, and how many had ended: those that ended first."""
+        """Events report which calls were open, and how many had ended: those that ended first."""
         open_then = self.state.model.calls
         ended = [call for call in calls if str(call.pk) not in open_then and call.ended_at]
         if is_part or self.is_pruned:
@@ -175,9 +175,9 @@ class Past:
         for call in calls:
             if call.pk in keys:
                 found.append(call)
-            elif told := open_then.get(str(call.pk)):
-                call.model = told["model"]
-                call.first_token_s = told.get("first_token_s")
+            elif known := open_then.get(str(call.pk)):
+                call.model = known["model"]
+                call.first_token_s = known.get("first_token_s")
                 call.message = call.finish_reason = ""
                 call.output_length = 0  # the length then is not known
                 for name in OF_NO_END:
@@ -194,10 +194,10 @@ class Past:
     def _status_of(
         self, task_id: str, status: str, started_at: datetime, ended_at: datetime | None
     ) -> str | None:
-        told = self.told.tasks.get(task_id)
-        if told is None and self.is_pruned:
+        known = self.run_state.tasks.get(task_id)
+        if known is None and self.is_pruned:
             return self._by_time(status, started_at, ended_at)
-        return told["status"] if told and told["status"] != "pending" else None
+        return known["status"] if known and known["status"] != "pending" else None
 
     def _status_of_tool(self, tool: ToolExecution | Call) -> str | None:
         kept = self.state.executions

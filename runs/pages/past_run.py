@@ -16,7 +16,7 @@ class Moment(Protocol):
     """What `runs.pages.past.Past` knows of a moment before the run's end."""
 
     at: datetime
-    told: RunState
+    run_state: RunState
     state: CrewState
     is_pruned: bool
 
@@ -26,16 +26,16 @@ class Moment(Protocol):
 
 def reopen(run: Run, then: Moment) -> None:
     """Change ``run``, which is not saved, into what it was."""
-    told = then.told
-    has_started = told.status == "running" or is_by(run.started_at, then.at)
-    controls = told.controls.values()
+    run_state = then.run_state
+    has_started = run_state.status == "running" or is_by(run.started_at, then.at)
+    controls = run_state.controls.values()
     asked = [one for one in controls if one["status"] not in NOT_DONE and "action" in one]
     moves = [one for one in asked if one["action"] in ("pause", "resume")]
     if run.is_reported and not then.is_pruned:
         run.plan = _plan(run.plan, then)
     run.cancel_requested = any(one["action"] == "cancel" for one in asked)
     run.pause_requested = bool(moves) and moves[-1]["action"] == "pause"
-    run.paused_at = _paused_at(run, then.at) if told.paused else None
+    run.paused_at = _paused_at(run, then.at) if run_state.paused else None
     run.status = "running" if has_started else "queued"
     run.reason = run.message = ""
     run.ended_at, run.as_of = None, then.at
@@ -52,10 +52,10 @@ def is_by(moment: datetime | None, at: datetime) -> bool:
 
 def _plan(plan: dict[str, Any], then: Moment) -> dict[str, Any]:
     """The plan of a reported run grows: what there was of it."""
-    agents = {*then.told.agents, *then.state.agents}
+    agents = {*then.run_state.agents, *then.state.agents}
     return plan | {
         "agents": [agent for agent in plan["agents"] if agent["agent_id"] in agents],
-        "tasks": [task for task in plan["tasks"] if task["task_id"] in then.told.tasks],
+        "tasks": [task for task in plan["tasks"] if task["task_id"] in then.run_state.tasks],
     }
 
 

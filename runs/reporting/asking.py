@@ -114,7 +114,7 @@ def request(
 
 
 def answer_of(approval: Approval | None) -> dict[str, Any]:
-    """What a program is told: ``{decision, by, note, detail}``."""
+    """The response to a program: ``{decision, by, note, detail}``."""
     if approval is None:
         return {"decision": "expired", "by": "", "note": "", "detail": UNKNOWN}
     own = {"decision": approval.status, "by": approval.by, "note": approval.note}

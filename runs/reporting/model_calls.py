@@ -50,10 +50,10 @@ class ModelCalls(HeldRows):
         if call.status != ModelCall.Status.RUNNING:
             return  # only the first end counts
         call.answer(self._text(event.output))
-        told = {}
+        changed = {}
         if event.model and redact(event.model) != call.model:
-            told["model"] = redact(event.model)
-        call.end(**self._call_ending(event, call.provider, call.model, call.started_at), **told)
+            changed["model"] = redact(event.model)
+        call.end(**self._call_ending(event, call.provider, call.model, call.started_at), **changed)
 
     def _call_ending(
         self, event: kinds.LlmEnd, provider: str, model: str, began: datetime

@@ -173,7 +173,7 @@ ENDS = (AgentEnd, TaskEnd, ToolEnd, LlmEnd, ControlAcknowledged, ControlApplied)
 
 
 def ends(start: Kind, end: Kind) -> bool:
-    """Whether ``end`` ends the call that ``start`` begins, and tells nothing but its end."""
+    """Whether ``end`` ends the call that ``start`` begins, and reports nothing but its end."""
     if isinstance(start, ToolStart):
         its = isinstance(end, ToolEnd) and end.execution_id == start.execution_id
         return its and not end.output

@@ -90,8 +90,8 @@ class Reporter(ModelCalls, ToolCalls):
 
     def _done(self, event: kinds.Done) -> None:
         reason = event.reason or ("" if event.status == "succeeded" else event.status)
-        told = {"reason": reason, "message": redact(event.message)}
-        self._run.finish(event.status, **told, at=self._at(event))
+        details = {"reason": reason, "message": redact(event.message)}
+        self._run.finish(event.status, **details, at=self._at(event))
 
     # Agents and tasks of the run
 
@@ -105,17 +105,17 @@ class Reporter(ModelCalls, ToolCalls):
             self._check_agents(slug, slug_of(parent_id))
         parent = self._agent(parent_id) if has_parent else ""
         fields = {"name": name[:60], "role": role, "parent_agent_id": parent}
-        told = {field: text for field, text in fields.items() if text}
+        given = {field: text for field, text in fields.items() if text}
         agents = self._run.plan["agents"]
         known = next((agent for agent in agents if agent["agent_id"] == slug), None)
         if known is None:
             self._check_agents(slug)
             own = self._run.crew.agents.filter(slug=slug).first()
             shown = {"name": own.name, "role": own.role} if own else {"role": ""}
-            entry = {"agent_id": slug, "name": (agent_id or "Run")[:60]} | shown | told
+            entry = {"agent_id": slug, "name": (agent_id or "Run")[:60]} | shown | given
             self._save_plan(agents=[*agents, entry])
-        elif known | told != known:
-            self._save_plan(agents=[a | told if a is known else a for a in agents])
+        elif known | given != known:
+            self._save_plan(agents=[a | given if a is known else a for a in agents])
         return slug
 
     def _open_agent(self, slug: str, instance: str, at: datetime) -> AgentExecution:

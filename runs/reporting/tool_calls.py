@@ -83,7 +83,7 @@ class ToolCalls(HeldRows):
         task = self._task_for(None, None, at)
         return self._begin_tool(event.execution_id, "unknown", task, None, at)
 
-    def _report(self, tool: ToolExecution, output: str, **told: Any) -> None:
+    def _report(self, tool: ToolExecution, output: str, **details: Any) -> None:
         if tool.output_length + len(output) > OUTPUT_AT_MOST:
             raise Invalid("limit", f"The tool has written {OUTPUT_AT_MOST} characters.")
-        tool.report(output=redact(output), **told)
+        tool.report(output=redact(output), **details)

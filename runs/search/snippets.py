@@ -1,6 +1,6 @@
 """The part of a document's text where most of the words that were asked for stand close together.
 
-A snippet is a list of pieces of plain text. Whoever shows it escapes them as any other text.
+A snippet is a list of pieces of plain text. The code that shows it escapes them as any other text.
 """
 
 import re

@@ -17,7 +17,7 @@ def staff(acme, globex, superuser):
     return clients(acme, globex, superuser)
 
 
-def told(response) -> str:
+def messages(response) -> str:
     return " ".join(map(str, get_messages(response.wsgi_request)))
 
 
@@ -44,7 +44,7 @@ def test_a_crew_that_cannot_start_says_why(acme, staff):
     acme.crew.save()
     response = staff["operator"].post(url("crews_crew_start_run", acme.crew.pk), SUBMIT)
     assert response.headers["Location"] == url("crews_crew_change", acme.crew.pk)
-    assert "is deactivated" in told(response)
+    assert "is deactivated" in messages(response)
     assert not Run.objects.exists()
 
 
@@ -75,7 +75,7 @@ def test_cancelling_asks_first_and_then_cancels(acme, staff, person):
     run.refresh_from_db()
     assert not run.cancel_requested
     response = staff[person].post(path, SUBMIT)
-    assert "is cancelled" in told(response)
+    assert "is cancelled" in messages(response)
     run.refresh_from_db()
     assert run.cancel_requested
 
@@ -95,7 +95,7 @@ def test_cancelling_is_offered_while_there_is_something_to_cancel(acme, staff):
     assert cancel not in staff["viewer"].get(page).content.decode()
     run.finish("succeeded")
     assert cancel not in staff["operator"].get(page).content.decode()
-    assert "had ended already: Succeeded" in told(staff["operator"].post(cancel, SUBMIT))
+    assert "had ended already: Succeeded" in messages(staff["operator"].post(cancel, SUBMIT))
 
 
 @pytest.mark.parametrize(("view", "retry"), [("run_again", "again"), ("resume", "resumed")])
@@ -103,7 +103,7 @@ def test_an_ended_run_is_run_again(acme, staff, view, retry):
     run = acme.start_run()
     page, path = url("runs_run_change", run.pk), url(f"runs_run_{view}", run.pk)
     assert path not in staff["operator"].get(page).content.decode()
-    assert "Wait for its end" in told(staff["operator"].post(path, SUBMIT))
+    assert "Wait for its end" in messages(staff["operator"].post(path, SUBMIT))
     run.finish("failed")
     workspace_of(run.pk).mkdir(parents=True)
     assert path in staff["operator"].get(page).content.decode()

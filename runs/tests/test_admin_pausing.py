@@ -4,7 +4,7 @@ import pytest
 
 from runs.tests.reporting.conftest import program, run_of
 from runs.tests.reporting.test_controls import TAKES, boot
-from runs.tests.test_admin import SUBMIT, staff, told
+from runs.tests.test_admin import SUBMIT, messages, staff
 from tests.admin import url
 
 __all__ = ["boot", "program", "run_of", "staff"]
@@ -16,22 +16,22 @@ def test_a_run_is_paused_and_resumed(acme, staff):
     pause, unpause = (url(f"runs_run_{view}", run.pk) for view in ("pause", "unpause"))
     shown = staff["operator"].get(page).content.decode()
     assert (pause in shown, unpause in shown) == (True, False)
-    assert "not paused" in told(staff["operator"].post(unpause, SUBMIT))
+    assert "not paused" in messages(staff["operator"].post(unpause, SUBMIT))
     assert "Pause this run?" in staff["operator"].get(pause).content.decode()
     run.refresh_from_db()
     assert not run.pause_requested
-    assert "Pause of run" in told(staff["operator"].post(pause, SUBMIT))
+    assert "Pause of run" in messages(staff["operator"].post(pause, SUBMIT))
     run.refresh_from_db()
     assert run.pause_requested
     shown = staff["operator"].get(page).content.decode()
     assert (pause in shown, unpause in shown) == (False, True)
-    assert "Resume of run" in told(staff["operator"].post(unpause, SUBMIT))
+    assert "Resume of run" in messages(staff["operator"].post(unpause, SUBMIT))
     run.refresh_from_db()
     assert not run.pause_requested
     run.finish("succeeded")
     shown = staff["operator"].get(page).content.decode()
     assert (pause in shown, unpause in shown) == (False, False)
-    assert "has ended" in told(staff["operator"].post(pause, SUBMIT))
+    assert "has ended" in messages(staff["operator"].post(pause, SUBMIT))
 
 
 def test_a_message_is_sent_to_a_program(acme, staff, boot):
@@ -44,7 +44,9 @@ def test_a_message_is_sent_to_a_program(acme, staff, boot):
     assert (empty.status_code, "This field is required" in empty.content.decode()) == (200, True)
     long = operator.post(message, SUBMIT | {"text": "x" * 4_001})
     assert "at most 4000 characters" in long.content.decode()
-    assert "Message of run" in told(operator.post(message, SUBMIT | {"text": "Use the mirror."}))
+    assert "Message of run" in messages(
+        operator.post(message, SUBMIT | {"text": "Use the mirror."})
+    )
     (control,) = run.controls.all()
     assert (control.text, control.by) == ("Use the mirror.", "acme-operator")
 
@@ -53,7 +55,7 @@ def test_a_worker_reads_no_messages(acme, staff):
     run = acme.start_run()
     message = url("runs_run_message", run.pk)
     assert message not in staff["operator"].get(url("runs_run_change", run.pk)).content.decode()
-    assert "read no messages" in told(staff["operator"].post(message, SUBMIT | {"text": "Hi"}))
+    assert "read no messages" in messages(staff["operator"].post(message, SUBMIT | {"text": "Hi"}))
 
 
 @pytest.mark.parametrize("person", ["viewer", "outsider", "homeless"])

@@ -1,4 +1,4 @@
-"""What the trail tells of runs, by each way; and that a run's own events cost it nothing."""
+"""The audit trail records changes of runs, whichever way they are made, but no event of a run."""
 
 import subprocess
 import sys
@@ -15,12 +15,12 @@ from tests.admin import url
 from tests.live import PROJECT, environment
 
 
-def told() -> list[tuple[str, str, str]]:
+def run_entries() -> list[tuple[str, str, str]]:
     entries = AuditEntry.objects.filter(kind__startswith="run.").order_by("pk")
     return list(entries.values_list("kind", "actor_name", "way"))
 
 
-def test_pages_tell_who_started_cancelled_and_shared(acme):
+def test_pages_record_who_started_cancelled_and_shared(acme):
     crew, operator = acme.crew, client_of(acme.operator)
     operator.post(f"/crews/{crew.pk}/runs/", {"idempotency_key": "a"})
     operator.post(f"/crews/{crew.pk}/runs/", {"idempotency_key": "a"})
@@ -29,7 +29,7 @@ def test_pages_tell_who_started_cancelled_and_shared(acme):
     operator.post(f"/runs/{run.pk}/cancel/")
     for public in ("on", "on", ""):
         client_of(acme.admin).post(f"/runs/{run.pk}/share/", {"public": public})
-    assert told() == [
+    assert run_entries() == [
         ("run.started", "acme-operator", "page"),
         ("run.cancelled", "acme-operator", "page"),
         ("run.shared", "acme-admin", "page"),
@@ -40,10 +40,10 @@ def test_pages_tell_who_started_cancelled_and_shared(acme):
     assert (entry.organization_id, entry.organization_name) == (acme.organization.pk, "Acme")
 
 
-def test_the_api_tells_whose_token_it_was(acme, api):
+def test_the_api_records_the_user_of_the_token(acme, api):
     response = api(acme.operator).post(f"/api/crews/{acme.crew.pk}/runs/")
     api(acme.admin).post(f"/api/runs/{response.json()['id']}/cancel/")
-    assert told() == [
+    assert run_entries() == [
         ("run.started", "acme-operator", "api"),
         ("run.cancelled", "acme-admin", "api"),
     ]
@@ -53,16 +53,16 @@ def test_a_token_counts_more_than_the_session_beside_it(acme, api):
     client = api(acme.operator)
     client.force_login(acme.admin)
     client.post(f"/api/crews/{acme.crew.pk}/runs/")
-    assert told() == [("run.started", "acme-operator", "api")]
+    assert run_entries() == [("run.started", "acme-operator", "api")]
 
 
-def test_the_admin_tells_who_pressed_the_button(acme, superuser):
+def test_the_admin_records_who_pressed_the_button(acme, superuser):
     client = client_of(superuser)
     client.post(url("crews_crew_start_run", acme.crew.pk), {"_form_submitted": "on"})
     run = Run.objects.get()
     client.post(url("runs_run_cancel", run.pk), {"_form_submitted": "on"})
     client.post(url("runs_run_delete", run.pk), {"post": "yes"})
-    assert told() == [
+    assert run_entries() == [
         ("run.started", "root", "admin"),
         ("run.cancelled", "root", "admin"),
         ("run.deleted", "root", "admin"),
@@ -70,10 +70,10 @@ def test_the_admin_tells_who_pressed_the_button(acme, superuser):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_commands_tell_the_account_of_the_machine_and_the_command(acme):
+def test_commands_record_the_account_of_the_machine_and_the_command(acme):
     command = [sys.executable, "manage.py", "run_crew", str(acme.crew.pk)]
     subprocess.run(command, cwd=PROJECT, env=environment(), check=True, capture_output=True)
-    ((kind, name, way),) = told()
+    ((kind, name, way),) = run_entries()
     assert (kind, way) == ("run.started", "command")
     assert name.endswith(": manage.py run_crew")
     assert str(acme.crew.pk) not in name
@@ -84,36 +84,36 @@ def test_a_shell_is_no_way_around(acme):
     code = f"from runs.models import Run; Run.objects.get(pk='{acme.start_run().pk}').share(True)"
     command = [sys.executable, "manage.py", "shell", "--command", code]
     subprocess.run(command, cwd=PROJECT, env=environment(), check=True, capture_output=True)
-    kind, name, way = told()[-1]
+    kind, name, way = run_entries()[-1]
     assert (kind, way, name.rpartition(": ")[2]) == ("run.shared", "command", "manage.py shell")
 
 
-def test_plain_saves_are_told_of_the_process(acme, worker_alive):
+def test_plain_saves_are_recorded_as_changes_by_the_system(acme, worker_alive):
     run = acme.start_run()
     run.is_public = True
     run.save()
     run.status, run.lease_until, run.ended_at = "cancelled", None, run.started_at
     run.save()
-    assert [(kind, way) for kind, _, way in told()] == [
+    assert [(kind, way) for kind, _, way in run_entries()] == [
         ("run.started", "system"), ("run.shared", "system"), ("run.cancelled", "system"),
     ]  # fmt: skip
     assert {entry.actor_id for entry in AuditEntry.objects.all()} == {None}
 
 
 @pytest.mark.parametrize("person", ["viewer", "outsider", "anonymous"])
-def test_what_is_refused_is_not_told(acme, people, person):
+def test_a_refused_request_is_not_recorded(acme, people, person):
     run = acme.start_run()
-    before = told()
+    before = run_entries()
     client = client_of(people[person])
     for path in (
         f"/crews/{acme.crew.pk}/runs/", f"/runs/{run.pk}/cancel/", f"/runs/{run.pk}/share/",
         f"/api/crews/{acme.crew.pk}/runs/", f"/api/runs/{run.pk}/cancel/",
     ):  # fmt: skip
         assert client.post(path, {"public": "on", "idempotency_key": "a"}).status_code >= 302
-    assert told() == before
+    assert run_entries() == before
 
 
-def test_a_run_that_is_repeated_tells_of_which(acme, worker_alive):
+def test_a_repeated_run_is_recorded_with_its_parent(acme, worker_alive):
     first = acme.start_run()
     first.finish("failed")
     again = first.run_again(user=acme.operator)
@@ -122,11 +122,11 @@ def test_a_run_that_is_repeated_tells_of_which(acme, worker_alive):
     assert entry.changes == {"parent": [None, str(first)]}
 
 
-def test_a_running_run_that_is_cancelled_is_told_of_once(acme, worker_alive):
+def test_cancelling_a_running_run_is_recorded_once(acme, worker_alive):
     run = acme.start_run()
     run.cancel()
     run.finish("cancelled", reason="cancelled")
-    assert [kind for kind, _, _ in told()] == ["run.started", "run.cancelled"]
+    assert [kind for kind, _, _ in run_entries()] == ["run.started", "run.cancelled"]
 
 
 def test_reports_of_tools_and_the_run_of_work_cost_the_trail_nothing(acme, worker_alive):

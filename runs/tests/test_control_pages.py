@@ -112,7 +112,7 @@ def test_the_events_of_a_large_run_have_each_of_them_once(acme):
     for number in range(EVENTS_AT_ONCE):
         controls.ask(run, "message", f"{number}")
     controls.ask(run, "pause")
-    told = [entry.type for page in pages(run) for entry in page]
-    assert told.count("control_requested") == EVENTS_AT_ONCE + 1
-    assert told.count("control_applied") == EVENTS_AT_ONCE
+    types = [entry.type for page in pages(run) for entry in page]
+    assert types.count("control_requested") == EVENTS_AT_ONCE + 1
+    assert types.count("control_applied") == EVENTS_AT_ONCE
     assert "asks the run to pause" in page_of(acme.viewer, run)

@@ -1,4 +1,4 @@
-"""What is asked of a run is answered once, whoever carries the run out."""
+"""Each control of a run is answered once, whether a worker or a program carries out the run."""
 
 import pytest
 
@@ -33,15 +33,15 @@ def test_a_pause_is_asked_acknowledged_and_applied(run):
     assert (state(control), paused(run)) == (("acknowledged", ""), (True, False))
     assert report_paused(run, True)
     assert (state(control), paused(run)) == (("applied", ""), (True, True))
-    told = [frame for frame in frames(run) if frame["type"].startswith("control")]
-    assert [frame["type"].partition("_")[2] for frame in told] == [
+    events = [frame for frame in frames(run) if frame["type"].startswith("control")]
+    assert [frame["type"].partition("_")[2] for frame in events] == [
         "requested",
         "acknowledged",
         "applied",
     ]
-    assert {frame["control_id"] for frame in told} == {str(control.pk)}
-    assert (told[0]["action"], told[0]["by"]) == ("pause", "a command")
-    assert (told[2]["status"], told[2]["detail"]) == ("applied", "")
+    assert {frame["control_id"] for frame in events} == {str(control.pk)}
+    assert (events[0]["action"], events[0]["by"]) == ("pause", "a command")
+    assert (events[2]["status"], events[2]["detail"]) == ("applied", "")
 
 
 def test_a_pause_that_is_repeated_is_the_same(run):

@@ -67,9 +67,9 @@ class TestSaving:
             f"The secret deploy is for {host}, and is not sent to {destination}."
         ]
 
-    def test_every_fault_is_told_once(self, faults):
-        told = faults({"tool": "nope"}, cloning(credential="no name"), cloning(), "x", {})
-        assert len(told) == 5
+    def test_every_fault_is_reported_once(self, faults):
+        found = faults({"tool": "nope"}, cloning(credential="no name"), cloning(), "x", {})
+        assert len(found) == 5
         assert faults(*[cloning()] * 3) == [
             f"Step {number} (git_clone): credential: The organization has no secret 'deploy'. "
             "One of its admins can add it."
@@ -126,7 +126,7 @@ class TestRunning:
 
     @pytest.mark.parametrize("form", ["as it is", "url", "base64"])
     def test_a_tool_that_prints_it_is_redacted(self, acme, carry_out, monkeypatch, form):
-        """As a host may do that repeats what it is told."""
+        """A host may repeat the secret that it receives."""
         secret = "canary-of/a&secret"
         shown = {
             "as it is": secret,
@@ -149,8 +149,8 @@ class TestRunning:
         assert execution.output.startswith("remote: ")
         assert execution.output.endswith(" is not welcome\n")
         assert "It said [redacted]" in run.message
-        for told in (shown[:-4], shown[4:], secret):
-            assert told not in dump()
+        for part in (shown[:-4], shown[4:], secret):
+            assert part not in dump()
 
     def test_a_secret_that_is_gone_fails_the_run_and_says_what_to_do(self, acme, carry_out):
         acme.keep_secret(name="deploy").delete()

@@ -37,7 +37,7 @@ def ended(tenant: Tenant) -> Run:
     return run
 
 
-def told(kind: str) -> list[tuple[str, str]]:
+def audited(kind: str) -> list[tuple[str, str]]:
     entries = AuditEntry.objects.filter(kind=kind).order_by("id")
     return list(entries.values_list("object_name", "actor_name"))
 
@@ -62,7 +62,7 @@ def test_a_deleted_run_leaves_every_list_at_once_and_its_rows_later(acme, root, 
     assert set(Run.objects.all()) == {kept}
     assert ToolExecution.objects.count() == TaskExecution.objects.count() == 1
     assert not Stream.objects.filter(name=streams.run(run.pk)).exists()
-    assert told("run.deleted") == [(str(run), "root")]
+    assert audited("run.deleted") == [(str(run), "root")]
 
 
 def test_selected_runs_are_deleted_and_those_under_way_are_not(acme, root):
@@ -70,7 +70,7 @@ def test_selected_runs_are_deleted_and_those_under_way_are_not(acme, root):
     form = {"action": "delete_selected", "_selected_action": [r.pk for r in runs], **ASKED}
     root.post(url("runs_run_changelist"), form)
     assert not Run.objects.kept().exists()
-    assert sorted(told("run.deleted")) == sorted((str(run), "root") for run in runs)
+    assert sorted(audited("run.deleted")) == sorted((str(run), "root") for run in runs)
     under_way = acme.start_run()
     assert removal.delete([under_way.pk, runs[0].pk]) == 0
 
@@ -111,8 +111,8 @@ def test_a_deleted_crew_leaves_every_list_at_once_and_its_rows_later(acme, globe
     assert set(Agent.objects.values_list("crew", flat=True)) == {globex.crew.pk}
     gone = (streams.run(run.pk), streams.graph(crew.pk), streams.mission(crew.pk))
     assert not Stream.objects.filter(name__in=gone).exists()
-    assert told("crew.deleted") == [(crew.name, "root")]
-    assert told("run.deleted") == []  # they went with it
+    assert audited("crew.deleted") == [(crew.name, "root")]
+    assert audited("run.deleted") == []  # they went with it
 
 
 def test_a_deleted_organization_is_gone_at_once_with_its_members_and_secrets(acme, globex, root):
@@ -128,8 +128,8 @@ def test_a_deleted_organization_is_gone_at_once_with_its_members_and_secrets(acm
     assert list(Crew.objects.kept()) == [globex.crew]
     removal.remove_deleted(retention.no_rest)
     assert list(Organization.objects.all()) == [globex.organization]
-    assert told("organization.deleted") == [("Acme", "root")]
-    assert [who for _, who in told("crew.deleted")] == ["root"]
+    assert audited("organization.deleted") == [("Acme", "root")]
+    assert [who for _, who in audited("crew.deleted")] == ["root"]
 
 
 def test_a_crew_made_while_its_organization_is_deleted_goes_with_it(acme):
@@ -153,7 +153,8 @@ def test_a_crew_with_a_run_that_waits_is_not_deleted(acme, root, model):
     selected = {"action": "delete_selected", "_selected_action": getattr(acme, model).pk, **ASKED}
     root.post(url(f"crews_{model}_changelist"), selected)
     assert Crew.objects.kept().filter(pk=acme.crew.pk).exists()
-    assert told("crew.deleted") == told("organization.deleted") == told("member.removed") == []
+    for kind in ("crew.deleted", "organization.deleted", "member.removed"):
+        assert audited(kind) == []
     run.cancel()
     assert root.post(path, ASKED).status_code == 302
     assert not Crew.objects.kept().exists()

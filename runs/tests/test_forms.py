@@ -33,7 +33,7 @@ class TestStarting:
         assert 'name="idempotency_key"' in page_of(acme.operator, run)
         assert 'name="idempotency_key"' not in page_of(acme.viewer, run)
 
-    def test_a_refusal_is_told_on_the_crew_page(self, acme):
+    def test_a_refusal_is_shown_on_the_crew_page(self, acme):
         acme.crew.is_active = False
         acme.crew.save()
         response = client_of(acme.operator).post(f"/crews/{acme.crew.pk}/runs/", follow=True)
@@ -113,7 +113,7 @@ class TestRunningAgain:
         response = client.post(f"/runs/{ended.pk}/retry/", {"from_failed": "on"}, follow=True)
         assert "Started over." in response.content.decode()
 
-    def test_a_refusal_is_told_on_the_run_page(self, acme):
+    def test_a_refusal_is_shown_on_the_run_page(self, acme):
         run = acme.start_run()
         response = client_of(acme.operator).post(f"/runs/{run.pk}/retry/", follow=True)
         assert response.request["PATH_INFO"] == f"/runs/{run.pk}/"

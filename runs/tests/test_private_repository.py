@@ -11,7 +11,7 @@ from runs.execution.executor import workspace_of
 from runs.models import Run, ToolExecution, Worker
 from runs.tests.tools.forge import HERE, Forge
 from runs.tests.tools.traces import dump, files_that_hold, shown_by_processes
-from tests.live import Process, eventually, heard_by
+from tests.live import Process, eventually, published_to
 
 MARKER = "a marker, which a script prints"
 
@@ -49,10 +49,10 @@ def test_it_is_cloned_and_no_trace_of_the_secret_is_left(
         eventually(lambda: Run.objects.get(pk=run.pk).is_over, within_s=60)
         run.refresh_from_db()
         assert run.status == "succeeded", run.message
-        published = heard_by(listener)
+        published = published_to(listener)
     worker.stop()
 
-    assert set(forge.told) == {f"git:{forge.password}"}
+    assert set(forge.received) == {f"git:{forge.password}"}
     assert shown == set()
     assert files_that_hold(forge.canary, workspace_of(run.pk)) == []
     clone = ToolExecution.objects.get(tool="git_clone")
@@ -60,7 +60,7 @@ def test_it_is_cloned_and_no_trace_of_the_secret_is_left(
     log = worker.log.read_text()
     for text in (dump(), published, log):
         assert forge.canary not in text
-    # Had it been told, it would be in each of these.
+    # The control: the output is in each of these, so a leaked secret would be, too.
     assert MARKER in dump()
     assert MARKER in published
     assert str(clone.pk) in log

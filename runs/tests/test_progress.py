@@ -9,7 +9,7 @@ pytestmark = pytest.mark.django_db
 PATH = "/runs/progress/"
 
 
-def test_tells_status_and_ended_tasks_of_each(acme):
+def test_returns_status_and_ended_tasks_of_each(acme):
     queued, running = acme.start_run(), acme.start_run()
     task = TaskExecution.objects.start(run=running, task=running.plan["tasks"][0])
     task.finish("succeeded")
@@ -20,7 +20,7 @@ def test_tells_status_and_ended_tasks_of_each(acme):
     ]
 
 
-def test_of_another_organizations_run_nothing_is_told(acme, globex):
+def test_returns_nothing_of_another_organizations_run(acme, globex):
     runs = [acme.start_run(), globex.start_run()]
     answer = get(acme.viewer, PATH, data={"run": [run.pk for run in runs]}).json()
     assert [run["run_id"] for run in answer["runs"]] == [str(runs[0].pk)]

@@ -184,8 +184,9 @@ def test_removing_runs_costs_as_many_statements_for_many_as_for_one(
     with django_assert_num_queries(len(one)):
         retention.clean()
     assert not Run.objects.exists()
-    told = AuditEntry.objects.filter(kind="run.deleted").values_list("organization_name", flat=True)
-    assert sorted(told) == ["Acme"] * 4 + ["Globex"]
+    entries = AuditEntry.objects.filter(kind="run.deleted")
+    names = entries.values_list("organization_name", flat=True)
+    assert sorted(names) == ["Acme"] * 4 + ["Globex"]
 
 
 def test_a_retry_outlives_the_run_that_it_repeats(acme, workspaces, settings):

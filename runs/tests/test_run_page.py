@@ -122,15 +122,15 @@ class TestTimeline:
 
     def test_moments_read_like_a_clock(self):
         seconds = (0.0, 0.5, 12.0, 60.0, 150.7, 3905.0, -0.2)
-        told = ["0 s", "0.5 s", "12 s", "1:00", "2:30", "1:05:05", "\N{MINUS SIGN}0.2 s"]
-        assert [clock(second) for second in seconds] == told
+        texts = ["0 s", "0.5 s", "12 s", "1:00", "2:30", "1:05:05", "\N{MINUS SIGN}0.2 s"]
+        assert [clock(second) for second in seconds] == texts
 
 
 class TestHistory:
     def history(self, run: Run) -> list[tuple[str, str]]:
         return [(entry.type, entry.status) for entry in RunPage(run).history]
 
-    def test_tells_a_run_in_the_order_of_its_events(self, acme):
+    def test_shows_a_run_in_the_order_of_its_events(self, acme):
         run = acme.start_run()
         complete(run, 0)
         complete(run, 1)
@@ -154,9 +154,9 @@ class TestHistory:
         for timed in (*tasks, *tools):
             timed.started_at = timed.ended_at = moment
         run.created_at = moment
-        told = [entry.type for entry in entries(run, tasks, tools)]
-        assert told[:3] == ["boot", "agent_start", "task_start"]
-        assert told[3:] == ["tool_start", "tool_end", "task_end", "agent_end"]
+        types = [entry.type for entry in entries(run, tasks, tools)]
+        assert types[:3] == ["boot", "agent_start", "task_start"]
+        assert types[3:] == ["tool_start", "tool_end", "task_end", "agent_end"]
 
     def test_names_the_trouble(self, acme):
         run = acme.start_run()
@@ -165,12 +165,12 @@ class TestHistory:
         task.finish("failed", message="Some tests failed.")
         run.finish("failed", reason="task_failed", message="Orion works: Some tests failed.")
         trouble = [entry for entry in RunPage(run).history if entry.is_trouble]
-        told = [entry.type for entry in trouble]
-        assert told == ["tool_end", "error", "task_end", "agent_end", "done"]
+        types = [entry.type for entry in trouble]
+        assert types == ["tool_end", "error", "task_end", "agent_end", "done"]
         assert trouble[0].detail == "exit code 1"
         assert trouble[1].what == "Some tests failed."
 
-    def test_a_worker_that_was_lost_is_told_once(self, acme):
+    def test_a_lost_worker_is_shown_once(self, acme):
         run = acme.start_run()
         run.finish("failed", reason="worker_lost", message="The worker went away.")
         assert self.history(run) == [("boot", ""), ("error", ""), ("done", "failed")]
@@ -232,7 +232,7 @@ class TestPage:
         assert shown == rest
         assert first not in shown
 
-    def test_of_what_is_to_come_no_parameter_is_told(self, acme):
+    def test_a_step_to_come_shows_no_parameter(self, acme):
         run = acme.start_run()
         step = RunPage(run).tasks[0].steps[0]
         assert step.execution is None
@@ -289,7 +289,7 @@ class TestTranscript:
         assert transcript.tails([tool], 8) == {tool.pk: "all"}
 
 
-def test_a_reported_run_that_started_before_it_was_heard_of_begins_with_its_request(acme):
+def test_a_reported_run_that_started_before_its_first_report_begins_with_its_request(acme):
     run = acme.start_run()
     run.started_at = run.created_at - timedelta(seconds=2)
     entry = requested(run)

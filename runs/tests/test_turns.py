@@ -22,10 +22,10 @@ pytestmark = pytest.mark.usefixtures("worker_alive")
 
 @pytest.fixture
 def announced(monkeypatch) -> list[str]:
-    """Ids of the runs that workers were told of."""
-    told: list[str] = []
-    monkeypatch.setattr(execute_run, "apply_async", lambda args, **options: told.append(args[0]))
-    return told
+    """Ids of the runs that were announced to workers."""
+    ids: list[str] = []
+    monkeypatch.setattr(execute_run, "apply_async", lambda args, **options: ids.append(args[0]))
+    return ids
 
 
 def queue(crew: Crew, number: int) -> list[Run]:

@@ -78,7 +78,7 @@ class TestTier:
     """The box of the run's tools, on its page."""
 
     @pytest.mark.parametrize("tier", ["user", "limits", "none"])
-    def test_members_are_told_of_a_lesser_one(self, acme, globex, tier):
+    def test_members_see_the_weakness_of_a_lesser_tier(self, acme, globex, tier):
         run = self._run_in(acme, tier)
         run.share(True)
         for part in ("", "live/"):

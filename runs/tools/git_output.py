@@ -29,8 +29,8 @@ FATAL = re.compile(r"^fatal: (.+?)\.?$", re.MULTILINE)
 def fatal(output: str) -> str:
     """Return git's last useful error as a sentence, or ""."""
     found = FATAL.findall(output.replace("\r", "\n"))
-    telling = [line for line in found if not GENERIC.match(line)] or found
-    return f"{telling[-1][:MAX_FATAL_CHARS]}." if telling else ""
+    useful = [line for line in found if not GENERIC.match(line)] or found
+    return f"{useful[-1][:MAX_FATAL_CHARS]}." if useful else ""
 
 
 class Percentages:

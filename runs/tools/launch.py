@@ -88,7 +88,7 @@ class Launched:
             for descriptor in handed_over:
                 os.close(descriptor)
         self._stopped_at: float | None = None
-        self._heard = b""  # of the report
+        self._unfinished = b""  # the begun line of the report
         self._last: bytes | None = None  # line of the report; b"" if there was none
         self._asks_for_pause = False
         self.is_paused = False  # whether the launcher has stopped all processes for now
@@ -130,7 +130,7 @@ class Launched:
         That is `STOP_S` seconds after it was stopped, or has reported or died.
         """
         while self._last is None and self._reports_within(0):
-            self._hear()
+            self._read_chunk()
         if self._stopped_at is None and self._last is not None:
             self._stopped_at = time.monotonic()
         return self._stopped_at is not None and time.monotonic() - self._stopped_at > STOP_S
@@ -156,16 +156,16 @@ class Launched:
         for last in (False, True):
             deadline = time.monotonic() + STOP_S
             while self._reports_within(deadline - time.monotonic()):
-                if not self._hear():
+                if not self._read_chunk():
                     return self._last or b""
             if not last:
                 fork_server.kill(self._pid)
         return self._last or b""
 
-    def _hear(self) -> bool:
+    def _read_chunk(self) -> bool:
         """Read from the report. Returns False at its end."""
         chunk = os.read(self._report, 65536)
-        *lines, self._heard = (self._heard + chunk).split(b"\n")
+        *lines, self._unfinished = (self._unfinished + chunk).split(b"\n")
         for line in lines:
             if line in (PAUSED, CONTINUED):
                 self.is_paused = line == PAUSED

@@ -89,7 +89,7 @@ def run(
             launched.give_sign()
             clock.stand_still(can_pause and not fault and _is_paused(launched, emitter))
             if text or notes:
-                clock.heard()
+                clock.saw_output()
             for note in notes:
                 if on_note:
                     on_note(note)
@@ -128,7 +128,7 @@ class _Clock:
     """The time limits: for the whole call, and for silence. Time in a pause does not count."""
 
     def __init__(self, time_limit: float) -> None:
-        self._started_at = self._heard_at = time.monotonic()
+        self._started_at = self._output_at = time.monotonic()
         self._time_limit = time_limit
         self._paused_at: float | None = None
 
@@ -136,16 +136,16 @@ class _Clock:
         now = time.monotonic()
         if self._paused_at is not None:
             self._started_at += now - self._paused_at
-            self._heard_at += now - self._paused_at
+            self._output_at += now - self._paused_at
         self._paused_at = now if paused else None
 
-    def heard(self) -> None:
-        self._heard_at = time.monotonic()
+    def saw_output(self) -> None:
+        self._output_at = time.monotonic()
 
     def excess(self) -> str:
         now = time.monotonic()
         if now - self._started_at > self._time_limit:
             return f"Stopped: over the time limit of {self._time_limit:g} s."
-        if now - self._heard_at > settings.TOOLS_IDLE_LIMIT_S:
+        if now - self._output_at > settings.TOOLS_IDLE_LIMIT_S:
             return f"Stopped: no output for {settings.TOOLS_IDLE_LIMIT_S:g} s."
         return ""

@@ -162,24 +162,24 @@ def _complaint(code: int, asked: Asked) -> str:
     if code == INTERNAL_ERROR:
         if "caught unexpected SystemExit" in asked.output:
             return "A test file or conftest.py ended pytest (SystemExit). The output says where."
-        own = f" {_told(found[-1], asked)}" if found else ""
+        own = f" {_shortened(found[-1], asked)}" if found else ""
         return f"pytest had an internal error, or a plugin had one.{own}"
     if not found:
         return "pytest was not called correctly: look at path and args."
-    told = f"pytest could not start: {_told(found[-1], asked)}"
+    message = f"pytest could not start: {_shortened(found[-1], asked)}"
     if "loading conftest" in found[-1]:
-        return f"{told} The output says why."
+        return f"{message} The output says why."
     if _is_about(found[-1], asked.arguments):
-        return f"{told} Look at path and args."
+        return f"{message} Look at path and args."
     file = CONFIGURATION.search(asked.output)
-    where = f" ({_told(file[1], asked, stop='')})" if file else ""
+    where = f" ({_shortened(file[1], asked, stop='')})" if file else ""
     plugin = ""
     if re.search("unrecognized arguments|plugin", found[-1]):
         plugin = " A plugin that it needs may not be installed for the tools' Python."
-    return f"{told} Look at the project's configuration of pytest{where}.{plugin}"
+    return f"{message} Look at the project's configuration of pytest{where}.{plugin}"
 
 
-def _told(text: str, asked: Asked, *, stop: str = ".") -> str:
+def _shortened(text: str, asked: Asked, *, stop: str = ".") -> str:
     if asked.workspace:
         text = text.replace(f"{asked.workspace}/", "")
     return text.strip().rstrip(".")[:MAX_COMPLAINT_CHARS] + stop

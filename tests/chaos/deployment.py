@@ -114,7 +114,7 @@ class Deployment:
         )
 
     def is_ready(self) -> bool:
-        """Whether every program runs and was heard of since, and database and Redis are reached."""
+        """Whether all programs run, the worker reported since its start, database and Redis answer."""
         try:
             ready = httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=REQUEST_S)
         except httpx.TransportError:
@@ -174,7 +174,7 @@ class Deployment:
             self._others = []
 
     def deliver(self, run_id: object) -> None:
-        """Tell the workers of the run, as a broker does that delivers a message again."""
+        """Send the run to the workers again, as a broker does that delivers a message twice."""
         broker = self.redis_url.replace("unix://", "redis+socket://")
         with execute_run.app.connection_for_write(url=broker) as connection:
             execute_run.apply_async([str(run_id)], connection=connection)

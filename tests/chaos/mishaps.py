@@ -1,6 +1,4 @@
-"""What goes wrong with the work: the faults, what they are allowed to cost, and who tells
-of them.
-"""
+"""The faults that the work meets: what each may cost, and which line of the log reports it."""
 
 import random
 import signal
@@ -71,8 +69,8 @@ def _kill_child(deployment: Deployment, rng: random.Random) -> None:
 
 
 def _freeze(deployment: Deployment, rng: random.Random) -> None:
-    """The worker with its pool, until its runs are lost, told to another worker, and
-    without tools.
+    """The worker with its pool, until its runs are lost, another worker has received them, and
+    none of their tools is running.
     """
     frozen = _suspend(deployment)
     held = [str(pk) for pk in Run.objects.filter(status="running").values_list("pk", flat=True)]
@@ -81,15 +79,15 @@ def _freeze(deployment: Deployment, rng: random.Random) -> None:
         for run_id in held:
             deployment.deliver(run_id)
         eventually(lambda: not deployment.at_work(), FROZEN_S)
-        told = _told_of_runs()
+        before = _events_of_runs()
         for process in frozen:
             process.resume()
         time.sleep(AWAKE_S)
-        assert _told_of_runs() == told, "the worker that woke up has written"
+        assert _events_of_runs() == before, "the worker that woke up has written"
 
 
-def _told_of_runs() -> list[tuple[str, int, str]]:
-    """Every event but signals, which also tell of workers that come and go."""
+def _events_of_runs() -> list[tuple[str, int, str]]:
+    """All events except signals: those also report workers that come and go."""
     events = Event.objects.exclude(type="signal").order_by("stream", "seq")
     return list(events.values_list("stream", "seq", "type"))
 

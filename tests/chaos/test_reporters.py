@@ -52,7 +52,7 @@ def faults() -> dict[str, Callable[[Deployment], None]]:
 def reporting(
     deployment: Deployment, key: str, run: str, spool: Path
 ) -> Iterator[subprocess.Popen]:
-    """A program that reports, once the server has heard of its first tools."""
+    """A program that reports, once the server has received its first tools."""
     about = {
         "CREWOPS_URL": f"http://127.0.0.1:{deployment.port}",
         "CREWOPS_API_KEY": key,
@@ -94,12 +94,12 @@ def check(run: Run, numbers: list[int]) -> None:
     assert sorted(outputs, key=lambda text: int(text or -1)) == [f"{n}\n" for n in numbers]
     assert not tools_of(run.reported.key).filter(status="running").exists()
     assert not run.calls.open().exists()
-    told = emitted(run)
-    kinds = [kind for kind, _ in told]
+    events = emitted(run)
+    kinds = [kind for kind, _ in events]
     assert [kinds.count(kind) for kind in ("boot", "done")] == [1, 1]
     for begin, end in (("tool_start", "tool_end"), ("llm_start", "llm_end")):
-        begun = [id for kind, id in told if kind == begin]
-        ended = [id for kind, id in told if kind == end]
+        begun = [id for kind, id in events if kind == begin]
+        ended = [id for kind, id in events if kind == end]
         assert begun == ended  # one after the other, none twice
         assert len(begun) == len(set(begun)) == len(numbers)
 

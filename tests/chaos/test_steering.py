@@ -23,7 +23,7 @@ from django.utils import timezone
 from conftest import Tenant, make_tenant
 from crews.models import ApprovalRule
 from runs.models import Approval, Control, ReportedRun, Run, ToolExecution
-from runs.tests.steering.told import Told
+from runs.tests.steering.stream_reader import StreamReader
 from tests.chaos.deployment import Deployment
 from tests.chaos.work import give_scripts
 from tests.live import PROJECT, eventually
@@ -100,7 +100,7 @@ class Story:
                 assert (run.status, run.reason) in (("failed", by), expected)
             else:
                 assert (run.status, run.reason) == expected, run.message
-            Told().read(run)
+            StreamReader().read(run)
             self._check_calls(run)
 
     def _check_calls(self, run: Run) -> None:
@@ -197,7 +197,7 @@ def rounds(rng: random.Random) -> Iterator[tuple[str, str, str]]:
 def begun(
     deployment: Deployment, acme: Tenant, key: str, story: str, name: str, spool: Path
 ) -> Iterator[tuple[list[Run], subprocess.Popen]]:
-    """A run of the worker and one of a program, which tell this story."""
+    """A run of the worker and one of a program, which both carry out this story."""
     give_scripts(acme.crew, SCRIPTS[story])
     about = {
         "CREWOPS_URL": f"http://127.0.0.1:{deployment.port}",

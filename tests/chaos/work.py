@@ -76,9 +76,9 @@ def _faults_of_run(run: Run) -> list[str]:
     if not run.is_over:
         faults.append(f"{name} is {run.status}")
     elif types[-1] != "done" or types.count("done") != 1 or types[0] != "boot":
-        faults.append(f"{name} tells {types}")
+        faults.append(f"{name} has {types}")
     elif events[-1]["status"] != run.status:
-        faults.append(f"{name} ended {run.status}, told {events[-1]['status']}")
+        faults.append(f"{name} ended {run.status}, its last event says {events[-1]['status']}")
     if run.reason == "worker_lost" and "error" not in types:
         faults.append(f"{name} was lost without an error")
     return faults
@@ -94,10 +94,10 @@ def _faults_of_crew(crew: Crew, run_ids: list[str]) -> list[str]:
     for execution in ToolExecution.objects.filter(task_execution__run__in=run_ids):
         pk = str(execution.pk)
         if (tools[pk, "tool_start"], tools[pk, "tool_end"]) != (1, 1):
-            faults.append(f"{name} tells tool {pk} begun and ended not once each")
-        told = "".join(e.get("output", "") for e in mine if e["execution_id"] == pk)
-        if told != execution.output:
-            faults.append(f"{name} tells {len(told)} characters of tool {pk}")
+            faults.append(f"{name} does not have one begin and one end of tool {pk}")
+        output = "".join(e.get("output", "") for e in mine if e["execution_id"] == pk)
+        if output != execution.output:
+            faults.append(f"{name} has {len(output)} characters of tool {pk}")
     crew.refresh_from_db()
     signal = json.loads(log.newest(streams.mission(crew.pk)).text)["payload"]["status"]
     if (crew.status, signal) != ("available", "available"):

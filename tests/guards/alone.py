@@ -1,8 +1,8 @@
 """``python alone.py SECONDS COMMAND...``: runs it, and leaves nothing of it behind.
 
-It ends when the command does, when SECONDS are over, and when standard input ends because whoever
-started it is dead. The command is interrupted then, which lets it clean up; whatever it left behind
-is killed. Exits with the command's status, or 124 when time was up.
+It ends when the command does, when SECONDS are over, and when standard input ends because the
+process that started it is dead. The command is interrupted then, which lets it clean up; processes
+that it left behind are killed. Exits with the command's status, or 124 when time was up.
 """
 
 import os

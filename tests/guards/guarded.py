@@ -17,6 +17,7 @@ TESTS = {
      "tests/test_body_limit.py tests/test_logs.py tests/test_metrics.py tests/test_health.py "
      "tests/test_problems.py tests/test_compression.py crews/tests/test_api.py tests/test_access.py",
     "crewops/admin_site.py": "crews/tests/test_admin.py",
+    "crewops/api/tokens.py": "tests/test_tokens.py tests/security/test_tokens.py",
     "crewops/demo_reporter.py": "tests/test_demo_reporter.py tests/test_access.py",
     "crewops/request_head.py": "tests/security/test_request_heads.py",
     "crewops/settings/": "tests/test_settings.py tests/test_sign_in_limits.py tests/test_tokens.py "
@@ -84,7 +85,7 @@ FUNCTIONS = {
     "crews/api/secrets.py": "get_queryset~self.managed_organization get_serializer_class",
     "crews/audit/users.py": "update~user.pk",
     "crews/audit_protection.py": "protect~connection",
-    "crews/audit/receivers.py": "tell~hidden",
+    "crews/audit/receivers.py": "record_changes~hidden",
     "crews/audit/sign_in.py": "_named _record",
     "crews/audit/watched.py": "shown~step.get",
     "crews/management/commands/issue_token.py": "active_user",
@@ -234,7 +235,7 @@ BY_HAND = (
      'record = self.model._default_manager.visible_to(request.user).get(pk=object_id)',
      'record = self.model._default_manager.unscoped().get(pk=object_id)',
      'return self._reaches(request, object_id, "visible_to")', 'return True'),
-    ("audit: of what is deleted no secret is told", "crews/audit/receivers.py",
+    ("audit: no secret of a deleted record is recorded", "crews/audit/receivers.py",
      '(name for name in watched.fields if name not in watched.hidden)', 'watched.fields'),
     ("tokens: forged", "crews/tokens.py", 'token = kind(text)', 'token = kind(text, verify=False)'),
     ("tokens: a changed password ends them", "crewops/settings/security.py",

@@ -160,7 +160,7 @@ def copied(project: Path) -> Iterator[Tree]:
 
 def _write(path: Path, text: str) -> None:
     path.write_text(text)
-    # Python tells versions of a file by size and second, which two of ours may share.
+    # Python distinguishes versions of a file by size and second, which two of ours may share.
     Path(cache_from_source(str(path))).unlink(missing_ok=True)
 
 

@@ -113,8 +113,8 @@ class Side:
         who = self._program if operation.path.startswith("/api/report/") else self._person
         return {"Authorization": f"Bearer {who}"}
 
-    def told_by(self, text: str, asked: str) -> list[str]:
-        """What of ours ``text`` gives away, but for what was asked."""
+    def leaks(self, text: str, asked: str) -> list[str]:
+        """Our names and ids that ``text`` contains and the request did not."""
         return [name for name in self.own if name in text and name not in asked]
 
 
@@ -189,8 +189,8 @@ def statuses_of(operation: APIOperation, sides: tuple[Side, Side], number: int) 
         assert response.status_code < 500, response.text
         case.validate_response(response, checks=CHECKS)
         asked = f"{case.formatted_path} {case.query} {case.headers} {case.body}"
-        told = f"{response.text} {json.dumps(dict(response.headers))}"
-        assert other.told_by(told, asked) == [], asked
+        received = f"{response.text} {json.dumps(dict(response.headers))}"
+        assert other.leaks(received, asked) == [], asked
 
     ask()
     return statuses
@@ -221,9 +221,9 @@ def test_no_fault_and_nothing_of_the_other_organization(talkative, schema, sides
     assert Run.objects.filter(crew=sides[0].tenant.crew).count() > 1
 
 
-def test_what_is_told_would_be_noticed(sides):
+def test_a_leak_would_be_noticed(sides):
     acme, globex = sides
     text = json.dumps({"id": globex.ids[0], "name": "Globex crew"})
-    assert globex.told_by(text, "") == [globex.ids[0], "Globex"]
-    assert globex.told_by(text, f"/{globex.ids[0]}/") == ["Globex"]
-    assert acme.told_by(text, "") == []
+    assert globex.leaks(text, "") == [globex.ids[0], "Globex"]
+    assert globex.leaks(text, f"/{globex.ids[0]}/") == ["Globex"]
+    assert acme.leaks(text, "") == []

@@ -13,7 +13,7 @@ from conftest import PASSWORD, Tenant
 from crewops.api.tokens import RefreshToken
 from runs.models import Run, Worker
 from runs.tests.tools.traces import dump
-from tests.live import Process, Web, eventually, heard_by
+from tests.live import Process, Web, eventually, published_to
 from tests.security.wire import exchange, handshake
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -154,7 +154,7 @@ def test_no_secret_is_found_anywhere(web, acme: Tenant, worker: Process, redis_s
         eventually(lambda: Run.objects.get(pk=run.pk).is_over, within_s=60)
         run.refresh_from_db()
         assert run.status == "succeeded", run.message
-        published = heard_by(listener)
+        published = published_to(listener)
     found = {
         "frames": str(frames),
         "pages": pages(web, acme.viewer, run),

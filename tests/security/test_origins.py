@@ -1,4 +1,4 @@
-"""Pages of other sites: whatever they are called, they open no socket, whoever's browser it is."""
+"""Pages of other sites open no socket, whatever their origin and whichever user's browser it is."""
 
 import asyncio
 from collections.abc import Iterator
@@ -82,12 +82,12 @@ def answers(web: Web, path: str, *heads: tuple[str, ...]) -> list[Answer]:
 @pytest.mark.usefixtures("no_trace")
 def test_another_origin_is_refused_whatever_the_credentials(talkative, path, credentials):
     origins = [origin.format(port=talkative.port) for origin in FOREIGN.values()]
-    told = answers(talkative, path, *((credentials, f"Origin: {origin}") for origin in origins))
+    received = answers(talkative, path, *((credentials, f"Origin: {origin}") for origin in origins))
     refused = {
-        name: (answer.status, answer.code) for name, answer in zip(FOREIGN, told, strict=True)
+        name: (answer.status, answer.code) for name, answer in zip(FOREIGN, received, strict=True)
     }
     assert refused == dict.fromkeys(FOREIGN, (101, 4403))
-    assert not any(answer.welcomed for answer in told)
+    assert not any(answer.welcomed for answer in received)
 
 
 @pytest.mark.usefixtures("no_trace")
@@ -95,10 +95,10 @@ def test_our_own_origins_are_welcome_and_none_at_all_only_with_a_token(
     talkative, path, credentials
 ):
     ours = [f"Origin: http://{host}:{talkative.port}" for host in ("127.0.0.1", "localhost")]
-    *told, without = answers(
+    *received, without = answers(
         talkative, path, *((credentials, line) for line in ours), (credentials,)
     )
-    assert [answer.welcomed for answer in told] == [True, True]
+    assert [answer.welcomed for answer in received] == [True, True]
     if credentials.startswith("Cookie"):
         assert (without.welcomed, without.code) == (False, 4401)
     else:
@@ -107,5 +107,5 @@ def test_our_own_origins_are_welcome_and_none_at_all_only_with_a_token(
 
 def test_two_origins_are_no_handshake(talkative, path, credentials):
     ours, theirs = f"Origin: http://127.0.0.1:{talkative.port}", "Origin: http://evil.example"
-    told = answers(talkative, path, (credentials, ours, theirs), (credentials, theirs, ours))
-    assert [(answer.status, answer.welcomed) for answer in told] == [(400, False)] * 2
+    received = answers(talkative, path, (credentials, ours, theirs), (credentials, theirs, ours))
+    assert [(answer.status, answer.welcomed) for answer in received] == [(400, False)] * 2

@@ -123,7 +123,7 @@ def test_http_1_0_needs_no_host(said):
 
 
 @pytest.mark.parametrize("version", [b"12", b"14", b"", b"13, 8", None])
-def test_another_version_is_told_ours(said, opening, version):
+def test_the_answer_to_another_version_names_ours(said, opening, version):
     head = without(opening, b"Sec-WebSocket-Version")
     line = b"" if version is None else b"Sec-WebSocket-Version: %b\r\n" % version
     answer = said(head, line, END)

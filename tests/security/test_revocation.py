@@ -84,13 +84,13 @@ class Reporter(threading.Thread):
 
 
 class Listener(threading.Thread):
-    """Notes what a socket hears, and when, until it is closed or left."""
+    """Records the frames that a socket receives, and when, until it is closed or left."""
 
     def __init__(self, kind: str, socket: Socket) -> None:
         super().__init__(name=f"listener {kind}", daemon=True)
         self.kind = kind
         self.socket = socket
-        self.heard: list[tuple[float, dict]] = []
+        self.frames: list[tuple[float, dict]] = []
         assert socket.frame()["type"] == "hello"
         self.start()
 
@@ -98,13 +98,15 @@ class Listener(threading.Thread):
         try:
             while True:
                 frame = self.socket.frame()
-                self.heard.append((time.time(), frame))
+                self.frames.append((time.time(), frame))
         except (ConnectionClosed, TimeoutError, OSError):
             self.ended = time.time()
 
     def events(self, since: float, crew: str) -> list[dict]:
         """Those of a crew that came later."""
-        return [f for at, f in self.heard if at > since and "seq" in f and f.get("crew_id") == crew]
+        return [
+            f for at, f in self.frames if at > since and "seq" in f and f.get("crew_id") == crew
+        ]
 
 
 def admin_of(superuser: User) -> Client:
@@ -214,7 +216,7 @@ def test_sockets_close_or_narrow_in_time_and_hear_nothing_after(
             stays = code is None and listener.kind in ("graphs", "mission")
             assert listener.is_alive() == stays, listener.kind
             if stays:
-                (gone,) = [at for at, f in listener.heard if f["type"] == "gone"]
+                (gone,) = [at for at, f in listener.frames if f["type"] == "gone"]
                 assert gone <= committed + WITHIN_S
                 assert listener.events(gone, crew) == []
             else:
@@ -223,7 +225,7 @@ def test_sockets_close_or_narrow_in_time_and_hear_nothing_after(
             assert listener.events(committed + WITHIN_S, crew) == []
         for listener in staying:
             later = listener.events(committed + WITHIN_S, crew)
-            assert len(later) > (AFTER_S - WITHIN_S) * RATE / 4  # so there was something to hear
+            assert len(later) > (AFTER_S - WITHIN_S) * RATE / 4  # so there were events to receive
         assert any(listener.events(0, crew) for listener in leaving)
 
 

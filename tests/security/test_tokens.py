@@ -70,7 +70,7 @@ def together(*talks) -> list[Answer]:
     return asyncio.run(all_of_them())
 
 
-def told(answer: Answer) -> str:
+def text_of(answer: Answer) -> str:
     return (answer.head + answer.body + b"".join(payload for _, payload in answer.frames)).decode(
         "latin-1"
     )
@@ -102,7 +102,7 @@ class TestSockets:
             expected = [(101, 4401), (400, None)] if _is_unwritable(token) else [(101, 4401)]
             assert (answer.status, answer.code) in expected, (path, kind, answer)
             assert [opcode for opcode, _ in answer.frames] in ([8], []), (path, kind, answer)
-            assert len(token) < 20 or token not in told(answer), (path, kind)
+            assert len(token) < 20 or token not in text_of(answer), (path, kind)
 
     @pytest.mark.usefixtures("quiet")
     def test_refuse_each_on_an_open_socket(self, talkative, acme, sockets, bad):
@@ -120,7 +120,7 @@ class TestSockets:
         )
         for (path, kind, token), answer in zip(cases, answers, strict=True):
             assert (answer.status, answer.code) == (101, 4401), (path, kind, answer)
-            assert len(token) < 20 or token not in told(answer), (path, kind)
+            assert len(token) < 20 or token not in text_of(answer), (path, kind)
 
     @pytest.mark.usefixtures("quiet")
     def test_take_a_good_one_in_each_place(self, talkative, acme, sockets):
@@ -143,7 +143,7 @@ class TestSockets:
         )
         for case, answer in zip(cases, answers, strict=True):
             assert answer.welcomed, (case, answer)
-            assert good not in told(answer), case
+            assert good not in text_of(answer), case
 
     @pytest.mark.usefixtures("quiet")
     def test_refuse_a_good_one_that_stands_wrong(self, talkative, acme, sockets):
@@ -205,7 +205,7 @@ class TestTheApi:
             assert answer.status == 401, (kind, answer)
             assert b"content-type: application/problem+json" in answer.head.lower(), kind
             assert json.loads(answer.body)["status"] == 401
-            assert len(token) < 20 or token not in told(answer), kind
+            assert len(token) < 20 or token not in text_of(answer), kind
 
     @pytest.mark.usefixtures("quiet")
     def test_refuses_a_token_of_100_kb(self, talkative, acme):
@@ -229,7 +229,7 @@ class TestTheApi:
         for (kind, token), answer in zip(bad.items(), answers, strict=True):
             assert answer.status in (400, 401), (kind, answer)
             assert b"application/problem+json" in answer.head, kind
-            assert len(token) < 20 or token not in told(answer), kind
+            assert len(token) < 20 or token not in text_of(answer), kind
         good = tokens.good(acme.viewer, RefreshToken)
         (answer,) = together(_post(talkative, "refresh", good))
         assert answer.status == 200, answer

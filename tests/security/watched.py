@@ -17,10 +17,10 @@ MARK = "holds: "
 
 class Watched(uvicorn.Server):
     async def startup(self, *args: Any, **kwargs: Any) -> None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._tell)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._report)
         await super().startup(*args, **kwargs)
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         gc.collect()
         gc.unfreeze()  # `crewops.gc_tuning` has hidden what is left
         node = get_channel_layer().node

@@ -1,4 +1,4 @@
-"""A web process that tells what it holds, seen from outside."""
+"""A web process that reports the objects it holds, and its files and threads seen from outside."""
 
 import json
 import os

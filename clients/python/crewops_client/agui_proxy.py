@@ -90,7 +90,7 @@ class Exchange:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the agent has told the end."""
+        """Whether the agent has reported the end."""
         return self._mapper.ended() is not None
 
     def response_ended(self) -> None:

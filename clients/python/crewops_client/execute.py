@@ -173,17 +173,17 @@ class Command:
 
     def _turn(self, output: Output, timeout: float) -> bool:
         """Handle what is ready; false when there was no output."""
-        heard = False
+        has_output = False
         for key, mask in self._selector.select(timeout):
             if type(key.data) is tuple:
                 if mask & selectors.EVENT_READ:
-                    heard = True
+                    has_output = True
                     self._read(key.fd, *key.data, output)
                 if mask & selectors.EVENT_WRITE:
                     self._type()
             else:
                 key.data()
-        return heard
+        return has_output
 
     def _read(
         self, source: int, target: int, decoder: codecs.IncrementalDecoder, output: Output

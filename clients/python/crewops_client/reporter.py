@@ -118,7 +118,7 @@ class Reporter:
             found.controls.stop()
 
     def _opened(self, run: str, run_id: str) -> None:
-        """The server has told its own id of the run."""
+        """The server has sent its own id of the run."""
         found = self.runs.get(run)
         if found is not None and found.takes_controls:
             found.follower.start(run_id)

@@ -1,4 +1,4 @@
-"""What the package is told by the environment or by `configure`."""
+"""The package's settings, from the environment or from `configure`."""
 
 import os
 import tempfile

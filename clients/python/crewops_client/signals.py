@@ -56,7 +56,7 @@ class Signals:
 
 
 def die_of(number: int) -> None:
-    """As the command did, so that whoever waits for us sees the same."""
+    """End by the signal that ended the command, so that our parent process sees the same status."""
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError, ValueError):

@@ -74,7 +74,7 @@ def compare(expected: list[dict[str, Any]], recorded: list[dict[str, Any]]) -> l
     tools run in parallel.
     """
     cases = [
-        {case["case"]: counted([*case["events"], *told(case)]) for case in side}
+        {case["case"]: counted([*case["events"], *gate_result(case)]) for case in side}
         for side in (expected, recorded)
     ]
     lines = []
@@ -85,9 +85,9 @@ def compare(expected: list[dict[str, Any]], recorded: list[dict[str, Any]]) -> l
     return lines
 
 
-def told(case: dict[str, Any]) -> list[dict[str, Any]]:
-    """What the model is told of a call that a gate asked about, as an event to compare."""
-    return [{"type": "told", "text": case["told"]}] if "told" in case else []
+def gate_result(case: dict[str, Any]) -> list[dict[str, Any]]:
+    """The result that the model gets of a call that a gate asked about, as an event to compare."""
+    return [{"type": "gate_result", "text": case["told"]}] if "told" in case else []
 
 
 def counted(events: list[dict[str, Any]]) -> Counter[str]:

@@ -185,7 +185,7 @@ async def finished(started: Any) -> None:
 
 
 def gate(answer: Any, native: bool = True, how: str = "kickoff") -> Any:
-    """Returns what the model reads of the call, and whether the tool's body was entered."""
+    """Returns the result that the model gets, and whether the tool's body was entered."""
 
     def case(listener: Any) -> str:
         entered: list[int] = []
@@ -203,8 +203,8 @@ def gate(answer: Any, native: bool = True, how: str = "kickoff") -> Any:
         started = getattr(Crew(agents=[scout], tasks=[task], name="nightly"), how)()
         if how != "kickoff":
             asyncio.run(finished(started))
-        told = re.search(r"deploy: [^'\"\\]*|deployed to prod", stub.read[-1])
-        return f"{told and told[0]}, entered {len(entered)} times"
+        result = re.search(r"deploy: [^'\"\\]*|deployed to prod", stub.read[-1])
+        return f"{result and result[0]}, entered {len(entered)} times"
 
     return case
 

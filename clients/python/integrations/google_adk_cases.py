@@ -177,7 +177,7 @@ def confirmed(plugin: Any) -> Any:
 
 
 def gate(plugin: Any) -> str:
-    """What the model is told of the call, and whether the tool's body was entered."""
+    """The result that the model gets of the call, and whether the tool's body was entered."""
     entered: list[int] = []
 
     def deploy(env: str) -> str:

@@ -182,19 +182,19 @@ def gated(handler: Any) -> Any:
     return agent(script, add, middleware=[Gate(handler.calls, ATTRIBUTES)])
 
 
-def told(state: Any) -> str:
-    """What the model reads of the tool."""
+def tool_result(state: Any) -> str:
+    """The tool's result as the model gets it."""
     return next(
         f"{each.status}: {each.content}" for each in state["messages"] if each.type == "tool"
     )
 
 
 def gate(handler: Any) -> str:
-    return told(gated(handler).invoke(ASK, config={"callbacks": [handler]}))
+    return tool_result(gated(handler).invoke(ASK, config={"callbacks": [handler]}))
 
 
 def gate_async(handler: Any) -> str:
-    return told(asyncio.run(gated(handler).ainvoke(ASK, config={"callbacks": [handler]})))
+    return tool_result(asyncio.run(gated(handler).ainvoke(ASK, config={"callbacks": [handler]})))
 
 
 recording.run(

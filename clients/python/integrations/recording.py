@@ -18,7 +18,7 @@ import crewops_client as crewops
 
 Calls = list[list[Any]]
 # What a person decides about each call in the cases whose titles begin with "gate " and the word.
-# These cases return what the model is told of the call.
+# These cases return the result that the model gets of the call.
 DECISIONS = {
     "approved": {"decision": "approved", "by": "anna", "note": "", "detail": ""},
     "denied": {

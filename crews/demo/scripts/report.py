@@ -8,12 +8,12 @@ from pathlib import Path
 PAUSE_S = 0.25  # between lines, so that one can watch them come
 
 
-def tell(line: str) -> None:
+def show(line: str) -> None:
     print(line, flush=True)
     time.sleep(PAUSE_S)
 
 
-tell("Report on the checkout")
+show("Report on the checkout")
 total_lines = total_tests = 0
 for path in sorted(Path().rglob("*.py")):
     text = path.read_text()
@@ -21,11 +21,11 @@ for path in sorted(Path().rglob("*.py")):
     tests = sum(function.name.startswith("test_") for function in functions)
     lines = len(text.splitlines())
     total_lines, total_tests = total_lines + lines, total_tests + tests
-    tell(f"  {path!s:26} {lines:4} lines  {len(functions):3} functions  {tests:3} tests")
-tell(f"  {'in all':26} {total_lines:4} lines                 {total_tests:3} tests")
-tell("Commits by author")
+    show(f"  {path!s:26} {lines:4} lines  {len(functions):3} functions  {tests:3} tests")
+show(f"  {'in all':26} {total_lines:4} lines                 {total_tests:3} tests")
+show("Commits by author")
 log = subprocess.run(["git", "log", "--format=%an"], capture_output=True, text=True, check=True)
 authors = log.stdout.split("\n")[:-1]
 for author in sorted(set(authors)):
-    tell(f"  {author:26} {authors.count(author):4}")
-tell("Done.")
+    show(f"  {author:26} {authors.count(author):4}")
+show("Done.")

@@ -39,7 +39,7 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(demo))
         else:
-            self._tell(demo)
+            self._print(demo)
 
     def _password(self, *, force: bool) -> str:
         if not settings.DEBUG and not force:
@@ -56,7 +56,7 @@ class Command(BaseCommand):
             raise CommandError(f"DEMO_PASSWORD: {' '.join(error.messages)}") from error
         return settings.DEMO_PASSWORD
 
-    def _tell(self, demo: dict[str, Any]) -> None:
+    def _print(self, demo: dict[str, Any]) -> None:
         heading = self.style.MIGRATE_HEADING
         self.stdout.write(heading(f"Sign in at {demo['url']} with password {demo['password']}"))
         for user in demo["users"]:

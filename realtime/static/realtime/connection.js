@@ -90,7 +90,7 @@ export class Connection {
 
   open() {
     if (this.#dropped) return;
-    this.#heard();
+    this.#restartSilenceTimer();
     if (typeof this.#token !== "function") {
       this.#dial(this.#token);
     } else {
@@ -163,7 +163,7 @@ export class Connection {
     if (frame.type === "hello") this.#silenceMs = silenceAllowed(frame.heartbeat_s);
     if (frame.type === "ping") this.#send({ type: "pong" });
     if (frame.type === "auth_ok") this.#scheduleRenewal();
-    this.#heard();
+    this.#restartSilenceTimer();
     this.#handlers.onFrame(frame, data);
     this.#renderTime.take(frame, arrivedAt);
   }
@@ -195,10 +195,10 @@ export class Connection {
   }
 
   /** Detects a dead connection: the server is never silent for two heartbeats. */
-  #heard() {
+  #restartSilenceTimer() {
     clearTimeout(this.#silenceTimer);
     this.#silenceTimer = setTimeout(
-      () => this.#lose({ reason: `nothing heard for ${this.#silenceMs / 1000} s` }),
+      () => this.#lose({ reason: `nothing received for ${this.#silenceMs / 1000} s` }),
       this.#silenceMs,
     );
   }

@@ -22,7 +22,7 @@ export class Listeners {
   }
 
   /** @param {T} value */
-  tell(value) {
+  notify(value) {
     for (const listener of [...this.#listeners]) {
       try {
         listener(value);

@@ -217,7 +217,7 @@ export class LiveConnection {
     this.#flushTimer = setTimeout(() => this.#flush(), pause);
   }
 
-  /** Tells the server which streams end and which begin. */
+  /** Sends the server the streams that end and those that begin. */
   #flush() {
     clearTimeout(this.#flushTimer);
     this.#flushTimer = undefined;

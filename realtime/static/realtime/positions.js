@@ -3,7 +3,7 @@
 /**
  * @typedef {object} Stream
  * @property {string | null | undefined} epoch  the numbering that the position belongs to
- * @property {number} head  the newest `seq` the server told of
+ * @property {number} head  the newest `seq` that the server reported
  * @property {number | undefined} position  the last `seq` seen; undefined until the server sets it
  */
 
@@ -82,7 +82,7 @@ export class Positions {
   }
 
   /**
-   * Heads told while connected: one beyond our position means that events are missing.
+   * Heads received while connected: a head beyond our position means that events are missing.
    * @param {Record<string, number>} heads
    */
   raise(heads) {

@@ -27,9 +27,9 @@ export class RenderTime {
   }
 
   /**
-   * Called after the page's listeners were told of the frame.
+   * Called after the page's listeners were called with the frame.
    * @param {Frame} frame
-   * @param {number} arrivedAt  `performance.now()` before they were told
+   * @param {number} arrivedAt  `performance.now()` before they were called
    */
   take(frame, arrivedAt) {
     if (frame.type === "hello") {

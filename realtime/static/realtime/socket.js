@@ -62,7 +62,7 @@ export class LiveSocket {
     this.#reader = new Reader(kind, {
       // Each class names the frames that its endpoint sends.
       onMessage: (frame) =>
-        this.#listeners.tell(/** @type {Message} */ (/** @type {unknown} */ (frame))),
+        this.#listeners.notify(/** @type {Message} */ (/** @type {unknown} */ (frame))),
       onMissing: (reason) => this.#resync(reason),
     });
     /** @param {unknown} error */
@@ -245,6 +245,6 @@ export class LiveSocket {
     this.#state = state;
     const change = { ...detail, state, previous };
     if (detail.reason !== undefined) this.#log(describe(change));
-    this.#stateListeners.tell(change);
+    this.#stateListeners.notify(change);
   }
 }

@@ -126,8 +126,8 @@ def test_the_result_of_a_tool_without_output(end, content):
 
 def test_a_result_has_the_end_of_a_long_output_and_all_of_it_was_sent():
     parts = ["a" * RESULT_CHARS, "b" * 3, "c"]
-    told = [TOOL | {"type": "tool_progress", "message": "", "output": part} for part in parts]
-    events = sent(BOOT, TOOL_START, *told, TOOL_END)
+    reports = [TOOL | {"type": "tool_progress", "message": "", "output": part} for part in parts]
+    events = sent(BOOT, TOOL_START, *reports, TOOL_END)
     result = one(events, "TOOL_CALL_RESULT")["content"]
     assert result == "".join(parts)[-RESULT_CHARS:]
     assert [e["value"]["delta"] for e in events if e["type"] == "CUSTOM"] == parts

@@ -224,7 +224,7 @@ class Delivery(RuleBasedStateMachine):
                 self.sweep()
 
     def check(self, client: Client) -> None:
-        assert client.frames, "the socket was told nothing"
+        assert client.frames, "the socket received nothing"
         assert client.frames[0]["type"] == "hello"
         if client.since is None and not self.faults:
             assert client.resets() == [], "sent back to the start without a reason"

@@ -1,6 +1,6 @@
 """Each guarantee with its guard taken away: the test that sees the list then fails.
 
-And the story that each guard is for, told with the guard and without.
+Also the scenario that each guard is for, run with the guard and without it.
 """
 
 import pytest

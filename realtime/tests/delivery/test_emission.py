@@ -47,7 +47,7 @@ def test_workers_on_one_crew(acme, crew, published):
         Process("-m", "tests.chaos.writer", "--run", str(run.pk), "--rate", str(RATE))
         for run in runs
     ]
-    heard = texts(published, until=lambda: not any(worker.running for worker in workers))
+    received = texts(published, until=lambda: not any(worker.running for worker in workers))
     assert [worker.stop() for worker in workers] == [0] * WORKERS
     # Where the machine is so busy that Redis takes its time, a writer goes on without it for a
     # second.
@@ -61,18 +61,18 @@ def test_workers_on_one_crew(acme, crew, published):
         logged = Event.objects.filter(stream=stream).order_by("seq")
         assert [event.seq for event in logged] == list(range(1, len(logged) + 1))
         texts_logged = [event.body for event in logged]
-        unheard = set(texts_logged) - set(heard[stream])
-        assert {json.loads(text)["run_id"] for text in unheard} <= gave_up
+        missed = set(texts_logged) - set(received[stream])
+        assert {json.loads(text)["run_id"] for text in missed} <= gave_up
         # Two processes may publish in another order than they committed in; readers mend that.
-        assert sorted(heard[stream], key=_seq) == [t for t in texts_logged if t not in unheard]
+        assert sorted(received[stream], key=_seq) == [t for t in texts_logged if t not in missed]
 
     bodies = Event.objects.filter(stream=graph).order_by("seq").values_list("body", flat=True)
-    told = [json.loads(body) for body in bodies]
-    assert len(told) == WORKERS * TASKS * (REPORTS + 2)
-    turns = sum(one["run_id"] != next_one["run_id"] for one, next_one in pairwise(told))
+    graph_events = [json.loads(body) for body in bodies]
+    assert len(graph_events) == WORKERS * TASKS * (REPORTS + 2)
+    turns = sum(one["run_id"] != next_one["run_id"] for one, next_one in pairwise(graph_events))
     assert turns > WORKERS * 10, "the workers did not write at the same time"
     of_execution = defaultdict(list)
-    for event in told:
+    for event in graph_events:
         reports = event["type"] == "tool_progress"
         of_execution[event["execution_id"]].append(event["message" if reports else "type"])
     whole = ["tool_start", *map(str, range(REPORTS)), "tool_end"]
@@ -80,14 +80,14 @@ def test_workers_on_one_crew(acme, crew, published):
 
 
 def texts(pubsub: PubSub, until: Callable[[], bool]) -> dict[str, list[str]]:
-    """What is published until then, and a moment longer, by channel, in the order of arrival."""
-    heard: defaultdict[str, list[str]] = defaultdict(list)
+    """The texts published until then, and a moment longer, by channel, in the order of arrival."""
+    received: defaultdict[str, list[str]] = defaultdict(list)
     over = False
     while (message := pubsub.get_message(timeout=0.5)) or not over:
         over = until()
         if message and message["type"] == "pmessage":
-            heard[message["channel"].decode()].append(message["data"].decode())
-    return heard
+            received[message["channel"].decode()].append(message["data"].decode())
+    return received
 
 
 def _seq(text: str) -> int:

@@ -85,7 +85,7 @@ test("sockets and calls that need a new token at the same time share one request
   assert.equal(calls.length, 2);
 });
 
-test("each refresh token is used once, and told to those who store it", async () => {
+test("each refresh token is used once, and passed to the callback that stores it", async () => {
   const { calls, options } = server();
   /** @type {string[]} */
   const stored = [];
@@ -106,7 +106,7 @@ test("a wrong password is an error that says so", async () => {
   await assert.rejects(wrong, { message: "About no_active_account.", status: 401, refused: true });
 });
 
-test("a limit is no refusal, and tells how long to wait", async () => {
+test("a limit is no refusal, and its error says how long to wait", async () => {
   const { next, options } = server();
   next.push(problem(429, "throttled", { "Retry-After": "30" }));
   const early = signIn({ username: "ada", password: "secret" }, options);

@@ -25,13 +25,13 @@ async function read(agent, resume) {
   /** @type {string | null} */
   let error = null;
   const subscriber = {
-    /** @param {{event: any}} told */
+    /** @param {{event: any}} details */
     onEvent: ({ event }) => {
       events.push(event);
     },
-    /** @param {{error: Error}} told */
-    onRunFailed: (told) => {
-      error = told.error.message;
+    /** @param {{error: Error}} details */
+    onRunFailed: (details) => {
+      error = details.error.message;
     },
   };
   try {

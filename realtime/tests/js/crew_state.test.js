@@ -26,7 +26,7 @@ function snapshot(states, executions = []) {
 }
 
 /**
- * A state that has been told these events of runs.
+ * A state after these events of runs.
  * @param {...[string, object]} events
  */
 function afterRuns(...events) {
@@ -52,7 +52,7 @@ const ends = (agent, status, task = agent) => ({
   status,
 });
 
-test("a snapshot tells states and tools", () => {
+test("a snapshot sets states and tools", () => {
   const state = new CrewState();
   const running = { ...tool("tool_start", "r1", "orion", "e1"), status: "running", progress: 0.4 };
   state.graph(snapshot({ orion: "working", vega: "error" }, [running]));
@@ -101,7 +101,7 @@ test("an agent works between two tools of one task", () => {
   assert.equal(state.stateOf("orion"), "done");
 });
 
-test("an agent's last task tells, unless another one still runs", () => {
+test("an agent's last task decides, unless another one still runs", () => {
   const first = [
     ["r1", boot],
     ["r1", starts("orion", "a")],
@@ -194,7 +194,7 @@ test("a tool that reports without a known start runs; an unknown run's tasks are
   );
 });
 
-test("an agent's task in hand is told before the one it had last", () => {
+test("an agent's running task is returned before its last one", () => {
   const state = afterRuns(["r1", boot]);
   assert.equal(new CrewState().taskOf("orion"), undefined);
   assert.equal(state.taskOf("orion"), null);
@@ -212,7 +212,7 @@ test("an agent's task in hand is told before the one it had last", () => {
   assert.equal(state.taskOf("orion")?.task_id, "b");
 });
 
-test("an edge tells of the tasks that begin by it, not of the agent's others", () => {
+test("an edge shows the tasks that begin by it, not the agent's others", () => {
   const state = afterRuns(
     ["r1", boot],
     ["r1", starts("orion", "a")],
@@ -225,7 +225,7 @@ test("an edge tells of the tasks that begin by it, not of the agent's others", (
   assert.equal(state.stateIn("orion", ["b"]), "working");
 });
 
-test("where no run has told, an edge tells of its agent", () => {
+test("if no run has reported anything, an edge shows its agent's state", () => {
   const state = new CrewState();
   state.graph(snapshot({ orion: "error" }));
   assert.equal(state.stateIn("orion", ["a"]), "error");

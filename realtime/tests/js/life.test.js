@@ -5,7 +5,7 @@ import { afterEach, beforeEach, mock, test } from "node:test";
 import { GraphWebSocket, MissionWebSocket, RunWebSocket } from "../../static/realtime/websocket.js";
 import { FakeWebSocket, fakeOptions, hello, stopTime } from "./fake_websocket.js";
 
-/** The page: where a browser tells of the network and of the reader. */
+/** The page, where a browser dispatches the events of the network and of the page's visibility. */
 let page = new EventTarget();
 const PAGE_EVENTS = ["online", "visibilitychange"];
 
@@ -78,13 +78,13 @@ test("disconnect() leaves nothing behind, in any state", () => {
   }
 });
 
-test("disconnect() closes the connection and hears no more of it", () => {
+test("disconnect() closes the connection and reports nothing more from it", () => {
   const { options } = fakeOptions();
   const run = new RunWebSocket("r1", null, options);
   /** @type {string[]} */
-  const heard = [];
-  run.subscribe(({ type }) => heard.push(type));
-  run.onStateChange(({ state }) => heard.push(state));
+  const seen = [];
+  run.subscribe(({ type }) => seen.push(type));
+  run.onStateChange(({ state }) => seen.push(state));
   run.connect();
   const socket = FakeWebSocket.last;
   socket.receive(hello("run:r1", 0));
@@ -93,7 +93,7 @@ test("disconnect() closes the connection and hears no more of it", () => {
   assert.equal(socket.closedWith, 1000);
   socket.receive({ type: "boot", seq: 1, crew_id: "c1", run_id: "r1" });
   socket.lose(1006);
-  assert.deepEqual(heard, ["connecting", "live", "closed"]);
+  assert.deepEqual(seen, ["connecting", "live", "closed"]);
   assertOver(run);
 });
 

@@ -22,7 +22,7 @@ function connectAll(log) {
   }
 }
 
-test("each class tells the console that it has connected", (t) => {
+test("each class logs to the console that it has connected", (t) => {
   const info = t.mock.method(console, "info", () => {});
   const error = t.mock.method(console, "error", () => {});
   connectAll(undefined);

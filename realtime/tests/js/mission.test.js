@@ -70,7 +70,7 @@ test("a crew that appears is caught up with", () => {
   assert.deepEqual(seen, ["a:1", "b:3"]);
 });
 
-test("a crew that goes is told of, and not waited for", () => {
+test("a crew that goes is reported, and not waited for", () => {
   const { mission, seen } = connectedMission();
   FakeWebSocket.last.receive(hello("mission:a", 1), signal("a", 1), hello("mission:b", 3));
   assert.equal(mission.state, "catching_up");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { matches, told } from "../../static/realtime/pages/output_search.js";
+import { matches, positionText } from "../../static/realtime/pages/output_search.js";
 
 test("words are found wherever they stand, in any case of letters, as they are written", () => {
   assert.deepEqual(matches("Error: no error\n", "error", 9), [
@@ -25,8 +25,8 @@ test("an empty search finds nothing, and no search finds more than is asked for"
   assert.deepEqual(matches("aa", "a", 0), []);
 });
 
-test("the count says where one is, that nothing is there, and that there is more", () => {
-  assert.equal(told(0, 12), "1 of 12");
-  assert.equal(told(-1, 0), "not found");
-  assert.equal(told(2, 1_000), "3 of 1000+");
+test("the count shows the current match, that there is none, and that there are more", () => {
+  assert.equal(positionText(0, 12), "1 of 12");
+  assert.equal(positionText(-1, 0), "not found");
+  assert.equal(positionText(2, 1_000), "3 of 1000+");
 });

@@ -98,7 +98,7 @@ test("a ping is answered", () => {
   assert.deepEqual(FakeWebSocket.last.sent, [{ type: "pong" }]);
 });
 
-test("a ping that tells of events we do not have leads to a new connection", () => {
+test("a ping with a head beyond our events leads to a new connection", () => {
   const { run } = liveRun(1);
   FakeWebSocket.last.receive(ping(3));
   assert.equal(run.state, "catching_up");

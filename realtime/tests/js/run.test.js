@@ -115,7 +115,7 @@ test("a failure that no close event follows is a loss as well", () => {
   assert.equal(run.state, "connecting");
   mock.timers.tick(100);
   assert.equal(run.state, "retrying");
-  FakeWebSocket.last.fail(); // late, and heard by nobody
+  FakeWebSocket.last.fail(); // late, and ignored
   mock.timers.tick(2000);
   assert.equal(FakeWebSocket.all.length, 2);
   FakeWebSocket.last.fail();
@@ -162,7 +162,7 @@ test("connect() while waiting for the next attempt tries at once", () => {
   assert.equal(FakeWebSocket.all.length, 2);
 });
 
-test("a reset clears the place: listeners hear it, then everything from 1", () => {
+test("a reset clears the place: listeners get it, then everything from 1", () => {
   const { run, seen } = connectedRun();
   FakeWebSocket.last.receive(hello(STREAM, 2), event(1), event(2));
   FakeWebSocket.last.lose(1012);
@@ -217,7 +217,7 @@ test("a listener that throws stops neither the others nor the socket, and is rep
   assert.equal(lines.filter((line) => line === "[RunWS] A listener failed").length, 4);
 });
 
-test("who has unsubscribed hears nothing more", () => {
+test("a listener that has unsubscribed gets nothing more", () => {
   const { options } = fakeOptions();
   const run = new RunWebSocket("r1", null, options);
   /** @type {any[]} */

@@ -33,7 +33,7 @@ test("an expiry beyond the longest timer is cut to it", () => {
   assert.equal(renewalDelay(jwt({ exp: inSeconds(365 * 86_400) }), NOW), 2 ** 31 - 1);
 });
 
-test("nothing is planned for an expired token, or one that tells no expiry", () => {
+test("nothing is planned for an expired token, or one without an expiry", () => {
   const silent = [jwt({ exp: inSeconds(0) }), jwt({}), jwt({ exp: "soon" }), "opaque", "a.!.c", ""];
   for (const token of silent) assert.equal(renewalDelay(token, NOW), undefined, token);
 });

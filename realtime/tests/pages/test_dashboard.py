@@ -39,7 +39,7 @@ class TestDashboard:
         assert response["Location"] == "/login/?next=/"
         assert get(None, "/", headers=FRAGMENT).status_code == 302
 
-    def test_tells_a_person_without_organization_what_to_do(self, acme, django_user_model):
+    def test_shows_a_person_without_organization_what_to_do(self, acme, django_user_model):
         page = text(get(django_user_model.objects.create_user("newcomer"), "/"))
         assert "You are not a member of any organization" in page
         assert "<strong>newcomer</strong>" in page

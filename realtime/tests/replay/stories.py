@@ -123,10 +123,10 @@ def of_program(tenant, seed: int) -> tuple[Run, Iterator[None]]:
     chance = random.Random(seed)
     key = f"story-{seed}"
     run = reported(tenant, key=key)
-    return run, _told(tenant, key, chance)
+    return run, _story_of_program(tenant, key, chance)
 
 
-def _told(tenant, key: str, chance: random.Random) -> Iterator[None]:
+def _story_of_program(tenant, key: str, chance: random.Random) -> Iterator[None]:
     agents = ["planner", "writer", "critic"]
     for number, agent in enumerate(agents):
         parent = {"parent_agent_id": agents[0]} if number else {}

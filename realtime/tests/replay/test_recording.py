@@ -156,8 +156,8 @@ def test_names_errors_and_handoffs(acme):
     assert ("error", "pytest: error") in kinds
     handed = {"type": "handoff", "from_agent_id": "orion", "to_agent_id": "vega"}
     agents = [{"type": "agent_start", "agent_id": name} for name in ("orion", "vega")]
-    told = reported(acme, *agents, handed)
-    assert [mark[1:] for mark in recording.recording(told).marks] == [("handoff", "orion to vega")]
+    other = reported(acme, *agents, handed)
+    assert [mark[1:] for mark in recording.recording(other).marks] == [("handoff", "orion to vega")]
 
 
 def test_a_pruned_run_is_known_from_its_oldest_event(acme):

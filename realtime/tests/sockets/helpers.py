@@ -35,14 +35,14 @@ def subscribe(socket, *names: str, **position) -> None:
         socket.send({"type": "subscribe", "stream": name} | position)
 
 
-def told(socket, **fields) -> list[dict]:
+def frames_until(socket, **fields) -> list[dict]:
     """The frames up to the one with these fields, without heartbeats."""
     return [frame for frame in socket.until(**fields) if frame["type"] != "ping"]
 
 
 def close_of(socket, name: str) -> tuple[int, str]:
     """The end of that stream; every frame before it must be of another one."""
-    *before, close = told(socket, type="close")
+    *before, close = frames_until(socket, type="close")
     assert close["stream"] == name
     assert name not in {frame.get("stream") for frame in before}
     return close["code"], close["reason"]

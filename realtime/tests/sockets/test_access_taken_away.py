@@ -123,7 +123,7 @@ def test_a_fresh_token_keeps_the_socket_open(web, acme, run):
 
 
 def test_another_users_token_closes_the_socket(web, acme, path):
-    # Else the token's password claim alone would tell them apart.
+    # Else the token's password claim alone would distinguish the two users.
     acme.admin.password = acme.viewer.password
     acme.admin.save()
     with web.socket(path, acme.viewer) as socket:

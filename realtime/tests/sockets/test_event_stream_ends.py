@@ -79,7 +79,7 @@ def test_an_unknown_path_is_not_found(web, acme):
     assert httpx.get(f"{web.origin}/sse/nothing").status_code == 404
 
 
-def test_a_member_who_leaves_is_told_and_gets_no_more(web, acme, run):
+def test_a_member_who_leaves_gets_a_close_and_no_more(web, acme, run):
     with reading(web, f"/sse/runs/{run.pk}", acme.viewer) as reader:
         reader.until(type="boot")
         Membership.objects.filter(user=acme.viewer).delete()

@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 import pytest
 
 from realtime.log import streams
-from realtime.tests.sockets.helpers import close_of, subscribe, told
+from realtime.tests.sockets.helpers import close_of, frames_until, subscribe
 from tests.live import Socket, Web, eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,7 +46,7 @@ def through(address: str) -> dict[str, dict[str, str]]:
 
 
 def welcomed(socket: Socket) -> bool:
-    """Whether the socket is; else it is told why and closed 4429."""
+    """Whether the server accepts the socket; else it sends the reason and closes it with 4429."""
     first = socket.frame()
     if first["type"] == "hello":
         return True
@@ -107,18 +107,18 @@ def test_a_user_gets_so_many_streams_on_all_live_sockets(acme, run):
         web.socket("/ws/live", acme.operator) as of_another_user,
     ):
         subscribe(one, crew, "mission")
-        told(one, type="signal")
+        frames_until(one, type="signal")
         subscribe(other, crew)
-        told(other, type="snapshot")
+        frames_until(other, type="snapshot")
         subscribe(other, "mission")
         said = "This user has 3 streams. Unsubscribe some of them first."
         assert close_of(other, "mission") == (4429, said)
         subscribe(of_another_user, "mission")
-        told(of_another_user, type="signal")
+        frames_until(of_another_user, type="signal")
         one.send({"type": "unsubscribe", "stream": crew})
-        told(one, type="unsubscribed")
+        frames_until(one, type="unsubscribed")
         subscribe(other, "mission")
-        told(other, type="signal")
+        frames_until(other, type="signal")
 
 
 def test_a_process_gets_so_many(limited, acme, run, opened):
@@ -148,8 +148,8 @@ def test_the_address_is_believed_from_a_trusted_proxy_only(acme, run):
     run.share(True)
     path = f"/ws/runs/{run.pk}"
     with server(TRUSTED_PROXIES="192.0.2.99,2001:db8::/64") as web, ExitStack() as opened:
-        told = [open_many(web, opened, 1, path, **through(f"192.0.2.{n}")) for n in range(7)]
-        assert told == [1] * 5 + [0] * 2
+        counts = [open_many(web, opened, 1, path, **through(f"192.0.2.{n}")) for n in range(7)]
+        assert counts == [1] * 5 + [0] * 2
 
 
 def test_processes_count_together_and_forget_one_that_died(acme):

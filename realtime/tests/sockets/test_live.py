@@ -4,7 +4,7 @@ import pytest
 
 from crews.models import Crew
 from realtime.log import streams
-from realtime.tests.sockets.helpers import finish, subscribe, told, work
+from realtime.tests.sockets.helpers import finish, frames_until, subscribe, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,18 +25,18 @@ def test_each_stream_is_as_on_its_own_socket(web, acme, run, live, name):
         last = {"run": {"seq": 3}, "mission": {"type": "signal"}}.get(
             name.partition(":")[0], {"type": "snapshot"}
         )
-        alone, shared = told(own, **last), told(live, **last)
+        alone, shared = frames_until(own, **last), frames_until(live, **last)
         work(run, run.plan["tasks"][1])
         if name != "mission":
             ended = {"type": "task_end" if "run" in name else "tool_end", "agent_id": "vega"}
-            alone += told(own, **ended)
-            shared += told(live, **ended)
+            alone += frames_until(own, **ended)
+            shared += frames_until(live, **ended)
     stream = f"{name.partition(':')[0]}:{run.pk if name.startswith('run') else acme.crew.pk}"
     assert {frame["stream"] for frame in shared} == {stream}
     assert [{"stream": stream} | frame for frame in alone] == shared
 
 
-def test_streams_are_told_apart_and_resume_where_they_were(web, acme, run):
+def test_streams_are_kept_apart_and_resume_where_they_were(web, acme, run):
     names = [streams.run(run.pk), streams.graph(acme.crew.pk), streams.mission(acme.crew.pk)]
     positions = {}
     with web.socket("/ws/live", acme.viewer) as live:
@@ -67,28 +67,28 @@ def test_streams_are_told_apart_and_resume_where_they_were(web, acme, run):
 def test_a_position_that_the_server_does_not_know_is_reset(acme, run, live):
     name = streams.run(run.pk)
     subscribe(live, name, since=1, epoch="another")
-    hello, reset, boot = told(live, type="boot")
+    hello, reset, boot = frames_until(live, type="boot")
     assert (hello["stream"], reset["reason"], boot["seq"]) == (name, "epoch_changed", 1)
 
 
 def test_an_id_may_be_in_upper_case_and_is_named_in_lower_case(acme, run, live):
     subscribe(live, f"run:{str(run.pk).upper()}")
-    assert told(live, type="boot")[-1]["stream"] == f"run:{run.pk}"
+    assert frames_until(live, type="boot")[-1]["stream"] == f"run:{run.pk}"
 
 
 def test_a_run_that_is_complete_ends_its_stream_only(acme, run, live):
     name, graph = streams.run(run.pk), streams.graph(acme.crew.pk)
     subscribe(live, graph, name)
-    told(live, type="boot")
+    frames_until(live, type="boot")
     finish(run)
-    *frames, close = told(live, type="close")
+    *frames, close = frames_until(live, type="close")
     assert frames[-1]["type"] == "done" or frames[-1]["stream"] == graph
     assert (close["stream"], close["code"]) == (name, 1000)
     other = acme.start_run()
     work(other, other.plan["tasks"][0])
-    assert told(live, type="tool_end")[-1]["stream"] == graph
+    assert frames_until(live, type="tool_end")[-1]["stream"] == graph
     subscribe(live, name)  # again: the whole of it, and the end
-    again = [frame for frame in told(live, type="close") if frame.get("stream") == name]
+    again = [frame for frame in frames_until(live, type="close") if frame.get("stream") == name]
     assert [frame["type"] for frame in again[:2]] == ["hello", "boot"]
     assert again[-1]["code"] == 1000
 
@@ -96,24 +96,24 @@ def test_a_run_that_is_complete_ends_its_stream_only(acme, run, live):
 def test_unsubscribed_is_the_last_frame_of_a_stream(acme, run, live):
     name = streams.run(run.pk)
     subscribe(live, name)
-    told(live, type="boot")
+    frames_until(live, type="boot")
     live.send({"type": "unsubscribe", "stream": name})
-    assert told(live, type="unsubscribed") == [{"type": "unsubscribed", "stream": name}]
+    assert frames_until(live, type="unsubscribed") == [{"type": "unsubscribed", "stream": name}]
     work(run, run.plan["tasks"][0])
     live.until(type="ping")
     assert live.until(type="ping")[-1]["heads"] == {}
     subscribe(live, name)
-    assert [frame["type"] for frame in told(live, type="boot")] == ["hello", "boot"]
+    assert [frame["type"] for frame in frames_until(live, type="boot")] == ["hello", "boot"]
 
 
 def test_crews_that_appear_and_go_are_followed(acme, live):
     subscribe(live, "mission")
-    told(live, type="signal")
+    frames_until(live, type="signal")
     crew = Crew.objects.create(organization=acme.organization, name="New", slug="new")
     stream = streams.mission(crew.pk)
-    assert {frame["stream"] for frame in told(live, type="signal")} == {stream}
+    assert {frame["stream"] for frame in frames_until(live, type="signal")} == {stream}
     crew.delete()
-    assert told(live, type="gone") == [{"type": "gone", "stream": stream}]
+    assert frames_until(live, type="gone") == [{"type": "gone", "stream": stream}]
 
 
 def test_without_crews_a_stream_begins_all_the_same(web, django_user_model):

@@ -8,7 +8,14 @@ from rest_framework_simplejwt.tokens import AccessToken
 from crews.models import ApiKey, Membership
 from realtime.log import streams
 from realtime.sockets.session_tag import tag_of
-from realtime.tests.sockets.helpers import alive, browser_of, close_of, subscribe, told, work
+from realtime.tests.sockets.helpers import (
+    alive,
+    browser_of,
+    close_of,
+    frames_until,
+    subscribe,
+    work,
+)
 from tests.live import ENDED_S
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,20 +31,20 @@ def test_a_lost_membership_ends_its_streams_within_two_seconds(web, acme, globex
             live.until(type="hello")
         Membership.objects.filter(user=acme.viewer, organization=acme.organization).delete()
         removed = time.monotonic()
-        ended = [told(live, type="close")[-1] for _ in ours]
+        ended = [frames_until(live, type="close")[-1] for _ in ours]
         assert time.monotonic() - removed < ENDED_S
         assert {frame["stream"] for frame in ended} == ours
         assert {frame["code"] for frame in ended} == {4403}
         work(run, run.plan["tasks"][0])
         other = globex.start_run()
         work(other, other.plan["tasks"][0])
-        frames = told(live, type="tool_end")
+        frames = frames_until(live, type="tool_end")
     assert {frame["stream"] for frame in frames} == {theirs}
 
 
 def test_all_crews_end_with_the_last_membership(acme, live):
     subscribe(live, "mission")
-    told(live, type="signal")
+    frames_until(live, type="signal")
     Membership.objects.filter(user=acme.viewer).delete()
     assert close_of(live, "mission")[0] == 4403
     assert alive(live)
@@ -46,9 +53,9 @@ def test_all_crews_end_with_the_last_membership(acme, live):
 def test_a_deleted_run_ends_its_stream(acme, run, live):
     name = streams.run(run.pk)
     subscribe(live, name)
-    told(live, type="boot")
+    frames_until(live, type="boot")
     run.delete()
-    close = told(live, type="close")[-1]
+    close = frames_until(live, type="close")[-1]
     assert (close["stream"], close["code"]) == (name, 4404)
     assert alive(live)
 
@@ -70,13 +77,13 @@ def test_a_new_token_serves_the_streams_too(web, acme, run):
     token = AccessToken.for_user(acme.viewer)
     with web.socket("/ws/live", token=str(token)) as live:
         subscribe(live, streams.run(run.pk))
-        told(live, type="boot")
+        frames_until(live, type="boot")
         live.send({"type": "auth", "token": str(AccessToken.for_user(acme.viewer))})
-        assert told(live, type="auth_ok")
+        assert frames_until(live, type="auth_ok")
         live.until(type="ping")
         live.until(type="ping")  # a check or two later
         work(run, run.plan["tasks"][0])
-        assert told(live, type="task_end")
+        assert frames_until(live, type="task_end")
 
 
 def test_a_page_of_another_session_gets_no_socket(web, acme, run):
@@ -100,7 +107,7 @@ def test_the_end_of_a_session_closes_the_socket_with_its_streams(web, acme, run)
     browser, cookie = browser_of(acme.viewer)
     with web.socket("/ws/live", additional_headers=cookie, origin=web.origin) as live:
         subscribe(live, streams.run(run.pk), "mission")
-        told(live, type="signal")
+        frames_until(live, type="signal")
         browser.post("/logout/")
         ended = time.monotonic()
         frames = [frame for frame in live.rest() if frame["type"] != "ping"]

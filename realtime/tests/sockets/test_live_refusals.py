@@ -8,7 +8,7 @@ from realtime.log import streams
 from realtime.rate_limit import RateLimit
 from realtime.sockets.live import BEGINNINGS_A_SECOND, BEGINNINGS_BURST
 from realtime.sockets.wanted import STREAMS_AT_MOST
-from realtime.tests.sockets.helpers import alive, close_of, subscribe, told, work
+from realtime.tests.sockets.helpers import alive, close_of, frames_until, subscribe, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,12 +21,12 @@ def test_a_malformed_position_refuses_the_stream(acme, run, live, since):
     subscribe(live, name, since=since)
     assert close_of(live, name) == (4400, "since is a whole number.")
     subscribe(live, name)
-    assert told(live, type="boot")
+    assert frames_until(live, type="boot")
 
 
 def test_a_refused_stream_ends_no_other(acme, globex, run, live):
     subscribe(live, streams.run(run.pk))
-    told(live, type="boot")
+    frames_until(live, type="boot")
     foreign = globex.start_run()
     names = [streams.run(foreign.pk), streams.graph(globex.crew.pk), streams.run(MISSING)]
     names += [streams.mission(globex.crew.pk), "run:x", "run", "metrics", "run:", "", "a:b:c"]
@@ -34,23 +34,23 @@ def test_a_refused_stream_ends_no_other(acme, globex, run, live):
         subscribe(live, name)
         assert close_of(live, name) == (4404, "Not found.")
     work(run, run.plan["tasks"][0])
-    assert told(live, type="task_end")[-1]["stream"] == streams.run(run.pk)
+    assert frames_until(live, type="task_end")[-1]["stream"] == streams.run(run.pk)
 
 
 def test_what_changes_nothing_is_answered_with_the_stream(acme, run, live):
     name = streams.run(run.pk)
     live.send({"type": "unsubscribe", "streams": [name, "nothing"]})
     for unknown in (name, "nothing"):
-        error = told(live, type="error_message")[-1]
+        error = frames_until(live, type="error_message")[-1]
         assert (error["code"], error["stream"]) == ("not_subscribed", unknown)
     subscribe(live, name, name.upper().replace("RUN", "run"))
-    error = told(live, type="error_message")[-1]
+    error = frames_until(live, type="error_message")[-1]
     assert (error["code"], error["stream"]) == ("already_subscribed", name)
     for _ in range(4):  # more than malformed frames that close a socket
         subscribe(live, name)
-        told(live, type="error_message")
+        frames_until(live, type="error_message")
     work(run, run.plan["tasks"][0])
-    assert told(live, type="task_end")
+    assert frames_until(live, type="task_end")
 
 
 @pytest.mark.parametrize("kind", ["graph", "mission"])
@@ -58,13 +58,13 @@ def test_a_stream_and_all_of_its_kind_are_not_followed_together(acme, live, kind
     one = f"{kind}:{acme.crew.pk}"
     for first, second in ((one, kind), (kind, one)):
         subscribe(live, first)
-        told(live, type="hello")
+        frames_until(live, type="hello")
         subscribe(live, second)
-        close = told(live, type="close")[-1]
+        close = frames_until(live, type="close")[-1]
         assert (close["stream"], close["code"]) == (second, 4400)
         assert close["reason"] == f"This socket has {first} already. Unsubscribe it first."
         live.send({"type": "unsubscribe", "stream": first})
-        told(live, type="unsubscribed")
+        frames_until(live, type="unsubscribed")
 
 
 @pytest.mark.parametrize(

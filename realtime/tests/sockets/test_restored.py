@@ -68,8 +68,8 @@ def _libpq(url: str) -> str:
     return url.replace("postgres://", "postgresql://", 1)
 
 
-def tell(run: Run, *messages: str) -> None:
-    """Write events of the run, a message each."""
+def write_events(run: Run, *messages: str) -> None:
+    """Write one event of the run for each message."""
     for message in messages:
         log_event = sample(Error, str(run.crew_id), str(run.pk), message=message)
         log.append(streams.run(run.pk), [log_event])
@@ -97,14 +97,15 @@ BEFORE = [(1, "boot"), (2, "one"), (3, "two")]
 
 
 def test_who_is_connected_starts_afresh_and_mixes_no_two_histories(web, acme, run, backup):
-    tell(run, "one", "two")
+    write_events(run, "one", "two")
     restore = backup()
     with web.socket(f"/ws/runs/{run.pk}", acme.viewer) as socket:
         until_message(socket, "two")
-        tell(run, "lost", "lost too")
+        write_events(run, "lost", "lost too")
         until_message(socket, "lost too")
         restore()
-        tell(run, "other", "other too", "and more")  # the numbers of what was lost, taken again
+        # These events take the numbers of the lost ones again.
+        write_events(run, "other", "other too", "and more")
         assert new_epoch().endswith("got a new epoch.\n")
         frames = socket.until(type="reset", reason="epoch_changed")
         again = until_message(socket, "and more")
@@ -113,15 +114,15 @@ def test_who_is_connected_starts_afresh_and_mixes_no_two_histories(web, acme, ru
 
 
 def test_who_comes_back_with_the_old_epoch_starts_afresh(web, acme, run, backup):
-    tell(run, "one", "two")
+    write_events(run, "one", "two")
     restore = backup()
-    tell(run, "lost", "lost too")
+    write_events(run, "lost", "lost too")
     path = f"/ws/runs/{run.pk}"
     with web.socket(path, acme.viewer) as socket:
         epoch = socket.frame()["epoch"]
         until_message(socket, "lost too")
     restore()
-    tell(run, "other", "other too", "and more")
+    write_events(run, "other", "other too", "and more")
     resume = f"{path}?since=5&epoch={epoch}"
     # Without a new epoch the client would take the sixth event for the one after its fifth.
     with web.socket(resume, acme.viewer) as socket:

@@ -47,7 +47,7 @@ class Command(BaseCommand):
         interrupted = False
         try:
             with Lease(run) as lease:
-                synthetic.tell(lease)
+                synthetic.emit(lease)
             run.finish(Run.Status.SUCCEEDED)
         except (KeyboardInterrupt, Cancelled) as reason:
             interrupted = isinstance(reason, KeyboardInterrupt)
@@ -56,8 +56,8 @@ class Command(BaseCommand):
             raise CommandError(f"Somebody else has ended run {run.pk}: {lost}") from lost
         took = time.monotonic() - begun
         self.stdout.write(
-            f"{run.status}: {synthetic.told} tool_progress events in {took:.1f} s, "
-            f"{synthetic.told / took:.1f} a second"
+            f"{run.status}: {synthetic.emitted} tool_progress events in {took:.1f} s, "
+            f"{synthetic.emitted / took:.1f} a second"
         )
         if interrupted:
             sys.exit(INTERRUPTED)
@@ -67,12 +67,12 @@ class Synthetic:
     """Emits the events of a run. The time is divided evenly among the tasks of its plan."""
 
     def __init__(self, run: Run, *, rate: float, seconds: float) -> None:
-        self.told = 0  # tool_progress events
+        self.emitted = 0  # tool_progress events
         self._run = run
         self._rate = rate
         self._seconds = seconds
 
-    def tell(self, lease: Lease) -> None:
+    def emit(self, lease: Lease) -> None:
         """Emit the events. Raises ``Cancelled`` and the errors of a lease."""
         begun = time.monotonic()
         tasks = self._run.plan["tasks"]
@@ -89,13 +89,13 @@ class Synthetic:
         """Report at the rate until ``until``, or as fast as possible if the database is slower."""
         first = time.monotonic()
         while True:
-            _sleep(min(begun + self.told / self._rate, until), lease)
+            _sleep(min(begun + self.emitted / self._rate, until), lease)
             now = time.monotonic()
             if now >= until:
                 return
-            self.told += 1
+            self.emitted += 1
             tool.report(
-                message=f"t={time.time_ns()} event {self.told}",
+                message=f"t={time.time_ns()} event {self.emitted}",
                 progress=(now - first) / (until - first),
             )
 

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 class Command(BaseCommand):
     help = (
-        "One sweep: ends runs whose worker was lost, tells the workers again of runs that wait, "
+        "One sweep: ends runs whose worker was lost, announces waiting runs to the workers again, "
         "brings the crews' status up to date and removes what has been kept for long enough."
     )
 

@@ -76,10 +76,10 @@ class Command(BaseCommand):
     def _follow(self, run: Run, timeout: float | None) -> None:
         """Print what happens until the run ends. Raises ``CommandError`` unless it succeeds."""
         deadline = time.monotonic() + timeout if timeout is not None else float("inf")
-        told: set[tuple[UUID, str]] = set()
+        printed: set[tuple[UUID, str]] = set()
         while True:
             run.refresh_from_db()
-            self._tell(run, told)
+            self._print_new(run, printed)
             if run.is_over:
                 break
             if time.monotonic() > deadline:
@@ -90,15 +90,15 @@ class Command(BaseCommand):
             raise CommandError(_why(run, ending))
         self._say(f"{ending}.")
 
-    def _tell(self, run: Run, told: set[tuple[UUID, str]]) -> None:
+    def _print_new(self, run: Run, printed: set[tuple[UUID, str]]) -> None:
         """Print one line for each thing that has happened since the last call."""
         for task in run.task_executions.all():
-            if (task.pk, "running") not in told:
-                told.add((task.pk, "running"))
+            if (task.pk, "running") not in printed:
+                printed.add((task.pk, "running"))
                 self._say(f"{task.agent_id}: {task.name}")
             for tool in task.tool_executions.exclude(status=ToolExecution.Status.RUNNING):
-                if (tool.pk, tool.status) not in told:
-                    told.add((tool.pk, tool.status))
+                if (tool.pk, tool.status) not in printed:
+                    printed.add((tool.pk, tool.status))
                     self._say(f"  {tool.tool}: {tool.status}, {tool.duration_s:.1f} s")
 
     def _say(self, text: str, style: Callable[[str], str] = str) -> None:

@@ -119,10 +119,10 @@ def test_the_audit_trail_names_changes_and_no_address(browser, make_target):
         "notification.addressed", "notification.deleted",
     ]  # fmt: skip
     assert {entry.actor_name for entry in entries} == {"acme-admin"}
-    told = json.dumps([entry.changes for entry in entries])
-    assert "secret" not in told
-    assert "sesame" not in told
-    assert target.sealed not in told
+    changes = json.dumps([entry.changes for entry in entries])
+    assert "secret" not in changes
+    assert "sesame" not in changes
+    assert target.sealed not in changes
 
 
 def test_an_operator_finds_out_why_and_sends_again(client, acme, make_target, receiver, loopback):

@@ -34,10 +34,10 @@ def test_a_run_has_used_so_much_of_its_limits(acme, api, limit):  # noqa: F811
 def test_a_crew_has_used_so_much_of_its_day(acme, api, limit):  # noqa: F811
     limit(day_tool_calls=1, zone="Europe/Berlin")
     work(acme.start_run(), tools=2)
-    told = api(acme.viewer).get(f"/api/crews/{acme.crew.pk}/budget/").json()
-    since = datetime.fromisoformat(told.pop("since"))
+    budget = api(acme.viewer).get(f"/api/crews/{acme.crew.pk}/budget/").json()
+    since = datetime.fromisoformat(budget.pop("since"))
     assert since == acme.crew.day_start(timezone.now())
-    assert told == {
+    assert budget == {
         "crew_id": str(acme.crew.pk),
         "zone": "Europe/Berlin",
         "at_limit": "cancel",

@@ -34,7 +34,7 @@ def run(acme) -> Run:
     return run
 
 
-def test_a_run_tells_its_totals(acme, api, run):
+def test_a_run_has_its_totals(acme, api, run):
     client = api(acme.viewer)
     assert client.get(f"/api/runs/{run.pk}/").json()["usage"] == TOTALS
 
@@ -49,7 +49,7 @@ def test_the_calls_of_a_run_are_a_list_in_pages(acme, api, run, django_assert_nu
     assert (oldest["cost_usd"], oldest["cost_source"]) == (0.5, "reported")
 
 
-def test_a_crew_tells_the_totals_of_its_runs_in_one_query(acme, api, run):
+def test_a_crew_has_the_totals_of_its_runs_in_one_query(acme, api, run):
     totals = api(acme.viewer).get(f"/api/crews/{acme.crew.pk}/usage/").json()
     assert totals == TOTALS | {"crew_id": str(acme.crew.pk)}
 

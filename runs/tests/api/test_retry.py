@@ -27,7 +27,7 @@ class TestRetry:
         assert (answer["status"], answer["started_by"]) == ("queued", "acme-operator")
         assert api(acme.viewer).get(response.headers["Location"]).json() == answer
 
-    def test_what_was_done_before_is_told(self, acme, api):
+    def test_tasks_done_before_are_listed(self, acme, api):
         ended = acme.start_run()
         fail_late(ended)
         workspace_of(ended.pk).mkdir(parents=True)

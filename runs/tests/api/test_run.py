@@ -1,11 +1,11 @@
-"""One run over HTTP: what it tells, cancelling it, the output of its tools."""
+"""One run over HTTP: its fields, cancelling it, the output of its tools."""
 
 import pytest
 
 from runs.models import TaskExecution, ToolExecution
 
 
-def test_a_run_tells_what_its_tools_have_done(acme, api, django_assert_max_num_queries):
+def test_a_run_lists_the_executions_of_its_tools(acme, api, django_assert_max_num_queries):
     run = acme.start_run()
     task = TaskExecution.objects.start(run=run, task=run.plan["tasks"][0])
     tool = ToolExecution.objects.start(task_execution=task, tool="script", params={"n": 1})

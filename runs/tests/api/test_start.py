@@ -50,7 +50,7 @@ def test_an_operator_starts_a_run(acme, api, runs_url):
     assert client.get(response.headers["Location"]).json() == body
 
 
-def test_a_viewer_is_told_who_may_start_runs(acme, api, runs_url):
+def test_a_viewer_is_refused_with_the_role_that_may_start_runs(acme, api, runs_url):
     response = api(acme.viewer).post(runs_url)
     assert response.status_code == 403
     assert "role of operator" in response.json()["detail"]

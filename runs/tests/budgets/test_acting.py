@@ -37,8 +37,8 @@ def test_it_is_warned_once_at_eighty_percent(run, limit, look):
     assert look() == 0
     assert alerts(run) == [("run", "tool_calls", "warning")]
     assert events(run) == ["budget_warning"]
-    told = next(frame for frame in frames(run) if frame["type"] == "budget_warning")
-    assert (told["period"], told["measure"], told["limit"], told["used"]) == (
+    event = next(frame for frame in frames(run) if frame["type"] == "budget_warning")
+    assert (event["period"], event["measure"], event["limit"], event["used"]) == (
         *("run", "tool_calls", 10, 8),
     )
     assert asked(run) == []
@@ -61,8 +61,8 @@ def test_a_run_that_uses_more_is_cancelled_once(run, limit, look):
     assert events(run) == ["budget_exceeded", "control_requested"]
     run.refresh_from_db()
     assert run.cancel_requested
-    told = next(frame for frame in frames(run) if frame["type"] == "budget_exceeded")
-    assert (told["action"], told["used"]) == ("cancel", 4)
+    event = next(frame for frame in frames(run) if frame["type"] == "budget_exceeded")
+    assert (event["action"], event["used"]) == ("cancel", 4)
     entry = AuditEntry.objects.filter(kind="run.cancelled").get()
     assert entry.actor_name == "budget of Acme crew"
 

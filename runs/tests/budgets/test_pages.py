@@ -79,9 +79,9 @@ def test_the_events_of_a_large_run_have_each_alert_once(acme, limit, look):
     for number in (1, None, 1, None, Decimal("1")):
         limit(run_tool_calls=number)
         look()
-    told = [entry.type for entry in EventPage(run, outline_of(run)).entries]
-    assert told.count("budget_warning") == 3
-    assert told.count("budget_exceeded") == 0
+    types = [entry.type for entry in EventPage(run, outline_of(run)).entries]
+    assert types.count("budget_warning") == 3
+    assert types.count("budget_exceeded") == 0
 
 
 def test_a_moment_of_the_past_shows_what_had_happened(acme, run, limit, look):

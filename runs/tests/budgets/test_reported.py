@@ -17,12 +17,12 @@ TAKES = ["cancel", "pause"]
 EVERY = ("tokens", "usd", "minutes", "tool_calls", "model_calls")
 
 
-def call(number: int, **told) -> list[dict]:
+def call(number: int, **usage) -> list[dict]:
     about = {"run": "r", "call_id": f"c{number}"}
     model = {"agent_id": "orion", "provider": "no-such", "model": "none"}
     return [
         {"id": f"s{number}", "type": "llm_start", **about, **model},
-        {"id": f"e{number}", "type": "llm_end", "status": "success", **about, **told},
+        {"id": f"e{number}", "type": "llm_end", "status": "success", **about, **usage},
     ]
 
 

@@ -38,18 +38,18 @@ def request(acme) -> Run:
 
 def test_it_is_refused_with_the_reason_by_every_way(acme, api, use_up):
     ended = use_up(zone="Europe/Berlin")
-    told = f"{REASON} Runs start again after midnight (Europe/Berlin), or when an admin raises"
+    reason = f"{REASON} Runs start again after midnight (Europe/Berlin), or when an admin raises"
     with pytest.raises(IllegalMove) as refusal:
         request(acme)
-    assert str(refusal.value).startswith(told)
+    assert str(refusal.value).startswith(reason)
     answer = api(acme.operator).post(f"/api/crews/{acme.crew.pk}/runs/")
-    assert (answer.status_code, told in answer.json()["detail"]) == (409, True)
+    assert (answer.status_code, reason in answer.json()["detail"]) == (409, True)
     answer = api(acme.operator).post(f"/api/runs/{ended.pk}/retry/")
-    assert (answer.status_code, told in answer.json()["detail"]) == (409, True)
+    assert (answer.status_code, reason in answer.json()["detail"]) == (409, True)
     shown = client_of(acme.operator).post(
         f"/crews/{acme.crew.pk}/runs/", {"idempotency_key": "k"}, follow=True
     )
-    assert told in shown.content.decode()
+    assert reason in shown.content.decode()
     assert not BudgetAlert.objects.exists()
     assert list(Run.objects.all()) == [ended]
 

@@ -15,17 +15,17 @@ from runs.tests.commands.calling import run
 from tests.live import Process, eventually
 
 
-def test_a_synthetic_run_is_whole_and_its_progress_tells_the_time(transactional_db, acme):
+def test_a_synthetic_run_is_whole_and_its_progress_has_the_time(transactional_db, acme):
     before = time.time_ns()
     out, _ = run("emit_events", crew="crew", rate=10, seconds=2)
-    pk, told = out.splitlines()
+    pk, summary = out.splitlines()
     synthetic = Run.objects.get(pk=pk)
     assert synthetic.status == "succeeded"
-    assert synthetic.announced_at is None  # so no worker was told of it
+    assert synthetic.announced_at is None  # so it was not announced to a worker
     assert [t.status for t in synthetic.task_executions.all()] == ["succeeded", "succeeded"]
     messages = _messages(acme.crew.pk)
-    seconds = re.match(rf"succeeded: {len(messages)} tool_progress events in ([\d.]+) s, ", told)
-    assert seconds, told
+    seconds = re.match(rf"succeeded: {len(messages)} tool_progress events in ([\d.]+) s, ", summary)
+    assert seconds, summary
     assert float(seconds[1]) >= 2
     assert 10 <= len(messages) <= 20
     times = [int(message.removeprefix("t=").split()[0]) for message in messages]
@@ -83,5 +83,5 @@ def test_a_crew_without_tasks_has_nothing_to_emit(acme):
 
 
 def _messages(crew_id: UUID) -> list[str]:
-    told = Event.objects.filter(stream_id=f"graph:{crew_id}", type="tool_progress")
-    return [json.loads(body)["message"] for body in told.values_list("body", flat=True)]
+    events = Event.objects.filter(stream_id=f"graph:{crew_id}", type="tool_progress")
+    return [json.loads(body)["message"] for body in events.values_list("body", flat=True)]

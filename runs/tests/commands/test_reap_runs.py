@@ -21,7 +21,7 @@ def test_one_sweep_ends_what_was_lost_and_nothing_else(acme, globex):
     assert [Run.objects.get(pk=r.pk).status for r in (lost, held)] == ["failed", "running"]
 
 
-def test_the_loop_sweeps_until_it_is_told_to_stop(transactional_db, acme):
+def test_the_loop_sweeps_until_a_signal_stops_it(transactional_db, acme):
     process = Process("manage.py", "reap_runs", "--loop", REAPER_INTERVAL_S="0.1")
     eventually(lambda: "Sweeping every" in process.log.read_text(), within_s=30)
     for _ in range(2):

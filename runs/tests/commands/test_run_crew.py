@@ -97,7 +97,7 @@ def test_ctrl_c_leaves_the_run_alone(acme, worker_alive, monkeypatch):
     assert Run.objects.get().status == "queued"
 
 
-def test_waiting_for_a_run_tells_what_happens_and_ends_well(worker, acme):
+def test_waiting_for_a_run_prints_its_progress_and_ends_well(worker, acme):
     out, err = run("run_crew", "crew", wait=True, timeout=60)
     pk = Run.objects.get().pk
     assert out == f"{pk}\n"

@@ -95,8 +95,8 @@ def stories(draw: st.DrawFn) -> list[dict[str, Any]]:
                 calls[id] = {"run_id": pick(runs), "agent_id": pick(AGENTS), "call_id": id}
                 add("llm_start", **calls[id], crew_id="c", provider="openai", model="gpt-5-mini")
             case "first_token":
-                told = draw(st.sampled_from([{"first_token_s": 0.5}, {"output": "a"}]))
-                add("llm_progress", **calls[pick(calls)], crew_id="c", **told)
+                part = draw(st.sampled_from([{"first_token_s": 0.5}, {"output": "a"}]))
+                add("llm_progress", **calls[pick(calls)], crew_id="c", **part)
             case "answer":
                 call = calls.pop(pick(calls)) | {"crew_id": "c", "duration_s": 1}
                 add("llm_end", **call, status=pick(CALL_ENDS), **draw(st.sampled_from(USAGES)))
@@ -105,8 +105,8 @@ def stories(draw: st.DrawFn) -> list[dict[str, Any]]:
                 text = draw(st.sampled_from([{}, {"message": "m"}]))
                 add("handoff", run_id=pick(runs), crew_id="c", **agents, **text)
             case "agent":
-                told = draw(st.sampled_from(IDENTITIES))
-                add("agent_start", run_id=pick(runs), crew_id="c", agent_id="orion", **told)
+                identity = draw(st.sampled_from(IDENTITIES))
+                add("agent_start", run_id=pick(runs), crew_id="c", agent_id="orion", **identity)
             case "ask":
                 id = f"approval-{number}"
                 approvals[id] = pick(runs)

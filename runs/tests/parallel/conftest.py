@@ -38,7 +38,7 @@ class Work:
         self.run = run
         self.threads: list[threading.Thread] = []
         self.calls: list[list] = []
-        self.answers = True  # whether a call is heard
+        self.answers = True  # whether a helper answers a call
 
     def start(self) -> None:
         self.in_thread(lambda: execute(turns.claim(worker="w")))

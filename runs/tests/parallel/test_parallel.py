@@ -109,10 +109,10 @@ def test_a_run_that_is_taken_away_stops_all_of_its_tasks(crew_of, begin):
     work = begin()
     at_work(2)
     Run.objects.get(pk=work.run.pk).finish("failed", reason="worker_lost")
-    told = types(work.run)
+    before = types(work.run)
     run = work.end()
     assert (run.status, run.reason, run.attempt) == ("failed", "worker_lost", 2)
-    assert types(run) == told  # nobody wrote anything after the end
+    assert types(run) == before  # nobody wrote anything after the end
     assert {*work.statuses()} == {"one", "two"}
 
 

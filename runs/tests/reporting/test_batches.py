@@ -85,16 +85,16 @@ PAIRS = [
 ]  # fmt: skip
 
 
-def long_story(run: str, told: list[dict[str, Any]] = LONG) -> list[dict[str, Any]]:
+def long_story(run: str, events: list[dict[str, Any]] = LONG) -> list[dict[str, Any]]:
     now = timezone.now().timestamp()
-    events = [{"type": "boot", "crew": run}, *told, {"type": "done", "status": "failed"}]
+    story = [{"type": "boot", "crew": run}, *events, {"type": "done", "status": "failed"}]
     return [
         {"run": run, "id": f"e{number}", "at": now - 60 + number} | event
-        for number, event in enumerate(events)
+        for number, event in enumerate(story)
     ]
 
 
-def told(run: Run) -> list[dict[str, Any]]:
+def comparable_frames(run: Run) -> list[dict[str, Any]]:
     """The run's events, without ids, names and times that differ between two runs."""
     return [
         {name: value for name, value in frame.items() if name not in OWN} for frame in frames(run)
@@ -131,9 +131,9 @@ def test_a_batch_does_what_its_events_do_one_by_one(program, run_of, events):
     assert rejected == [entry for answer in one_by_one for entry in answer["rejected"]]
     assert [entry["code"] for entry in rejected] == ["invalid"]
     single, batch = run_of("single"), run_of("batch")
-    assert told(batch) == told(single)
+    assert comparable_frames(batch) == comparable_frames(single)
     assert rows(batch) == rows(single)
-    assert len(told(batch)) > len(events)
+    assert len(comparable_frames(batch)) > len(events)
 
 
 def test_the_end_of_a_call_may_be_refused_or_repeated_beside_its_start(

@@ -138,7 +138,7 @@ def test_limits_are_named(program, monkeypatch):
     assert len(program.send(*story("a")[1:])["rejected"]) == 7
 
 
-def test_busy_is_told_with_a_short_wait(program, monkeypatch, settings):
+def test_busy_is_answered_with_a_short_wait(program, monkeypatch, settings):
     def fails(*args):
         raise OperationalError("locked")
 

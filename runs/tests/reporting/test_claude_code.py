@@ -239,7 +239,7 @@ def run_named(name: str) -> Run:
 
 
 def test_the_next_prompt_ends_a_turn_that_was_interrupted(claude):
-    """With Esc, of which no hook tells. The prompts before come again, too."""
+    """With Esc, which no hook reports. The earlier prompts are sent again, too."""
     hooks = recorded(".esc")
     prompts = [hook for hook in hooks if hook["hook_event_name"] == "UserPromptSubmit"]
     for hook in hooks:
@@ -284,7 +284,7 @@ def test_a_prompt_while_sub_agents_work_is_a_task_of_the_open_run(claude):
 
 
 def test_a_turn_that_goes_on_after_its_stop_is_another_run(claude):
-    """Another hook may tell Claude Code not to stop."""
+    """Another hook may instruct Claude Code not to stop."""
     hook = prompt("s", 1, "Mend it")
     call = {"tool_name": "Bash", "tool_use_id": "t1", "tool_input": {"command": "true"}}
     before, after = (following(hook, "PreToolUse", **call | {"tool_use_id": id}) for id in "ab")

@@ -88,7 +88,7 @@ def test_the_run_page_shows_calls_in_its_lanes_and_events(acme):
     assert lanes == {"lead": ["call"], "orion": ["task", "call"]}
 
 
-def test_totals_are_sums_and_what_nobody_told_is_unknown(acme):
+def test_totals_are_sums_and_values_not_reported_are_unknown(acme):
     run = reported(acme, *ended(1, input_tokens=12_000, output_tokens=94, cost_usd=0.25), *ended(2))
     page = shown(run, acme.viewer)
     assert fact(page, "Model calls") == "2"

@@ -40,10 +40,10 @@ def test_a_story_from_boot_to_done(program, run_of, acme):
         "boot", "agent_start", "task_start", "task_end", "agent_end", "done",
         "tool_start", "tool_progress", "tool_progress", "tool_end",
     ]  # fmt: skip
-    told = frames(run)
-    assert told[6]["agent_id"] == "orion"
-    assert "canary-secret" not in str(told)
-    assert told[-1] | {"exit_code": 0, "status": "success"} == told[-1]
+    events = frames(run)
+    assert events[6]["agent_id"] == "orion"
+    assert "canary-secret" not in str(events)
+    assert events[-1] | {"exit_code": 0, "status": "success"} == events[-1]
     tool = ToolExecution.objects.get()
     assert (tool.output, tool.progress) == ("Cloning\n", 0.4)
     crew = Crew.objects.get(slug="release-crew")
@@ -221,7 +221,7 @@ def test_tasks_and_tools_run_in_parallel(program, run_of):
     assert frames(run)[[*types(run)].index("done")]["status"] == "failed"
 
 
-def test_an_error_is_told_and_ends_nothing(program, run_of):
+def test_an_error_is_recorded_and_ends_nothing(program, run_of):
     base = {"run": "nightly-1"}
     program.send(
         *story()[:3],

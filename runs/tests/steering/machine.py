@@ -18,12 +18,12 @@ from runs.execution import budgets, controls, dispatch, reaper, turns
 from runs.models import Approval, Run
 from runs.models import Worker as WorkerRow
 from runs.tests.steering import program, worker
-from runs.tests.steering.told import Told
+from runs.tests.steering.stream_reader import StreamReader
 from runs.tools import Status
 
 ATTEND_STEPS = 40  # after the last rule, for controls that are pending
 REST_STEPS = 150  # after the last rule, until the run has ended
-WORK = ("hear", "hear", "hear", "acknowledge", "apply", "ask", "poll")
+WORK = ("read", "read", "read", "acknowledge", "apply", "ask", "poll")
 
 
 class Steering(RuleBasedStateMachine):
@@ -38,7 +38,7 @@ class Steering(RuleBasedStateMachine):
         self.faults: list[str] = []
         self.entered: Counter[str] = Counter()
         self.refused = 0
-        self.told = Told()
+        self.reader = StreamReader()
         self.head_at_end: int | None = None  # of the graph's stream
         try:
             WorkerRow.objects.beat("w", tier="namespaces")
@@ -52,11 +52,11 @@ class Steering(RuleBasedStateMachine):
         raise NotImplementedError
 
     def rest(self) -> None:
-        """A step of whoever carries out the run towards its end."""
+        """A step of the worker or the program towards the end of the run."""
         raise NotImplementedError
 
     def attend(self) -> None:
-        """A step of theirs with which they follow controls."""
+        """A step in which the worker or the program follows controls."""
         raise NotImplementedError
 
     # What people and the scheduler do
@@ -101,7 +101,7 @@ class Steering(RuleBasedStateMachine):
             case "server":  # the web processes that keep calls waiting were killed
                 held = Approval.objects.pending().filter(held_until__isnull=False)
                 held.update(held_until=past)
-            case "lease":  # nothing was heard of the worker or the program for so long
+            case "lease":  # the worker or the program was silent for too long
                 active = Run.objects.filter(pk=self.run.pk, status="running")
                 models.QuerySet.update(active, lease_until=past)
             case "sweep":
@@ -123,7 +123,7 @@ class Steering(RuleBasedStateMachine):
             asked.save(update_fields=["expires_at"])
 
     def let_all_time_pass(self) -> None:
-        for which in range(len(self.told.decisions)):
+        for which in range(len(self.reader.decisions)):
             self.let_time_pass(which)
 
     def sweep(self) -> None:
@@ -138,7 +138,7 @@ class Steering(RuleBasedStateMachine):
     def holds(self) -> None:
         run = self.now()
         assert not self.faults, self.faults
-        self.told.read(run)
+        self.reader.read(run)
         if run.is_over:
             run.crew.refresh_from_db()
             assert run.crew.approvals_pending == 0
@@ -184,7 +184,7 @@ class Steering(RuleBasedStateMachine):
         more.
         """
         self.holds()
-        if self.told.seq % 2:
+        if self.reader.seq % 2:
             self.fail("server", 0)
             self.let_all_time_pass()
             self.sweep()
@@ -197,7 +197,7 @@ class Steering(RuleBasedStateMachine):
             "a pause without an answer"
         )
         if not run.is_over:
-            self.ask("resume" if self.told.seq % 2 and run.pause_requested else "cancel")
+            self.ask("resume" if self.reader.seq % 2 and run.pause_requested else "cancel")
         for _ in range(REST_STEPS):
             if self.now().is_over:
                 break
@@ -205,12 +205,12 @@ class Steering(RuleBasedStateMachine):
             self.rest()
             self.holds()
         assert self.now().is_over, "the run is stuck"
-        self.rest()  # whoever does not know it yet
+        self.rest()  # for a worker or a program that does not know it yet
         self.sweep()
         self.holds()
 
     def close(self) -> None:
-        """Stop whoever carries out the run."""
+        """Stop the worker or the program."""
 
 
 class OfWorker(Steering):
@@ -287,8 +287,8 @@ class OfProgram(Steering):
         self.work(["poll", "ask"], which)
 
     @rule(which=st.integers(0, 2))
-    def hear_and_answer(self, which: int) -> None:
-        self.work(["hear", "hear", "acknowledge", "apply"], which)
+    def read_and_answer(self, which: int) -> None:
+        self.work(["read", "read", "acknowledge", "apply"], which)
 
     @rule(which=st.integers(0, 20))
     def replay(self, which: int) -> None:

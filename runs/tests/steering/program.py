@@ -26,8 +26,8 @@ class Program:
     def __init__(self, key: ApiKey, text: str, crew: str, entered: Callable[[str], None]) -> None:
         self._key, self._sender, self._entered = key, Sender(text), entered
         self._sent: list[dict[str, Any]] = []
-        self._heard_up_to = 0
-        self._inbox: list[dict[str, Any]] = []  # controls that it has heard of
+        self._read_up_to = 0
+        self._inbox: list[dict[str, Any]] = []  # controls that it has read
         self._acknowledged: list[dict[str, Any]] = []  # and those it has not answered yet
         self._waiting: dict[str, Approval] = {}  # calls that wait for a decision
         self._calls = 0
@@ -42,7 +42,7 @@ class Program:
 
     def attend(self) -> None:
         """A step with which it follows controls."""
-        for what in ("hear", "acknowledge", "apply"):
+        for what in ("read", "acknowledge", "apply"):
             self.step(what, 0)
 
     def rest(self) -> None:
@@ -52,10 +52,10 @@ class Program:
         if not self._waiting and not self._inbox and not self._acknowledged:
             self.step("end", 0)
 
-    def _hear(self, _: int) -> None:
+    def _read(self, _: int) -> None:
         """Read the next event of its run."""
-        for entry in log.read(streams.run(self.run.pk), self._heard_up_to, limit=1):
-            self._heard_up_to = entry.seq
+        for entry in log.read(streams.run(self.run.pk), self._read_up_to, limit=1):
+            self._read_up_to = entry.seq
             frame = json.loads(entry.text)
             if frame["type"] == "control_requested":
                 self._inbox.append(frame)
@@ -105,7 +105,7 @@ class Program:
         del self._waiting[code]
         answer = asking.answer_of(found[id])
         if answer["decision"] != "approved":
-            assert answer["detail"], "the program is not told why"
+            assert answer["detail"], "the program receives no reason"
         elif not self._is_cancelled:
             self._entered(code)
             self._send("tool_start", execution_id=code, tool="deploy", params={"code": code})

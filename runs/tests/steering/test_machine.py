@@ -1,6 +1,6 @@
 """Whatever people, workers, programs and servers do: one decision, one answer, one end.
 
-``STEERING_EXAMPLES``: how many stories of each kind are told (default 6).
+``STEERING_EXAMPLES``: the number of stories of each kind (default 6).
 """
 
 import os

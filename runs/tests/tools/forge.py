@@ -40,12 +40,12 @@ class Forge:
     moved_to: str = "/open.git"
     during: Callable[[], object] = lambda: None
     requests: list[str] = field(default_factory=list)  # paths
-    told: list[str] = field(default_factory=list)  # user names and passwords, as user:password
-    told_at: set[str] = field(default_factory=set)  # the addresses at which it was told these
+    received: list[str] = field(default_factory=list)  # user names and passwords, as user:password
+    received_at: set[str] = field(default_factory=set)  # the addresses that received them
 
     @property
     def canary(self) -> str:
-        """What of the password stands the same wherever it is encoded."""
+        """The part of the password that every encoding leaves as it is."""
         return self.password.rstrip("/&")
 
     def url(self, path: str, host: str = HERE, user_info: str = "") -> str:
@@ -60,22 +60,22 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
         self.forge.requests.append(path)
-        told = base64.b64decode((self.headers["Authorization"] or "").removeprefix("Basic "))
-        if told:
-            self.forge.told.append(told.decode())
-            self.forge.told_at.add(self.connection.getsockname()[0])
+        sent = base64.b64decode((self.headers["Authorization"] or "").removeprefix("Basic "))
+        if sent:
+            self.forge.received.append(sent.decode())
+            self.forge.received_at.add(self.connection.getsockname()[0])
         if path.startswith("/moved.git"):
             self._answer(302, {"Location": self.forge.moved_to + self.path[len("/moved.git") :]})
         elif (
             path.startswith(("/private.git", "/dumb.git"))
-            and told.decode() != f"git:{self.forge.password}"
+            and sent.decode() != f"git:{self.forge.password}"
         ):
             self._answer(401, {"WWW-Authenticate": 'Basic realm="forge"'})
         elif path.startswith("/dumb.git"):
             file = self.forge.root / path.lstrip("/")
             self._answer(*(200, {}, file.read_bytes()) if file.is_file() else (404, {}))
         else:
-            if told:
+            if sent:
                 self.forge.during()
             self._git(*urlsplit(self.path)[2:4])
 

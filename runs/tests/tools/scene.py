@@ -29,7 +29,7 @@ sys.stdin.read()
 
 @dataclass(frozen=True)
 class Scene:
-    """A worker with its secrets. The names of the fields are what hostile scripts are told."""
+    """A worker with its secrets. Hostile scripts name its fields as placeholders."""
 
     canary: str
     project: Path  # holds .env

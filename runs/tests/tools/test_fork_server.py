@@ -110,7 +110,7 @@ def test_the_server_keeps_nothing_of_a_call(workspace, emitter):
     assert run(workspace, emitter, f"echo {canary}").status == Status.SUCCESS
     assert canary in emitter.output
     assert not holds(server.pid, canary.encode())
-    assert holds(os.getpid(), canary.encode())  # the control: whoever has read it
+    assert holds(os.getpid(), canary.encode())  # the control: this process has read it
     assert server.num_fds() == descriptors
     assert server.environ() == {}
     assert server.cwd() == "/"

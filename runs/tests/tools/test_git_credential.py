@@ -47,7 +47,7 @@ def test_the_secret_opens_the_repository_and_is_left_nowhere(
 ):
     in_tier(tier)
     assert clone(workspace, emitter, forge).status == Status.SUCCESS
-    assert set(forge.told) == {f"git:{forge.password}"}
+    assert set(forge.received) == {f"git:{forge.password}"}
     assert seen == set()
     assert "canary" not in emitter.output + "".join(emitter.messages)
     assert (workspace / "repo/.git/config").is_file()
@@ -73,7 +73,7 @@ def test_control_what_stands_in_an_argument_a_variable_or_a_file_is_seen(
     assert "config" in files_that_hold(forge.canary, workspace)
 
 
-def test_a_value_that_the_host_does_not_accept_is_told(workspace, emitter, forge):
+def test_a_value_that_the_host_does_not_accept_is_reported(workspace, emitter, forge):
     outcome = clone(workspace, emitter, forge, opened=credential(forge, password="canary-wrong"))
     assert (outcome.status, outcome.exit_code) == (Status.ERROR, 128)
     assert outcome.message == (
@@ -84,9 +84,9 @@ def test_a_value_that_the_host_does_not_accept_is_told(workspace, emitter, forge
     assert list(workspace.glob("repo")) == []
 
 
-def test_a_repository_that_asks_for_nothing_is_not_told(workspace, emitter, forge):
+def test_a_repository_that_asks_for_nothing_receives_nothing(workspace, emitter, forge):
     assert clone(workspace, emitter, forge, "/open.git").status == Status.SUCCESS
-    assert forge.told == []
+    assert forge.received == []
 
 
 class TestAnotherHost:
@@ -112,16 +112,16 @@ class TestAnotherHost:
         assert clone(workspace, emitter, forge, "/moved.git").status == Status.ERROR
         assert forge.requests == ["/moved.git/info/refs"]
 
-    def test_is_told_nothing_even_if_asked(self, workspace, emitter, forge, moved):
+    def test_receives_nothing_even_if_asked(self, workspace, emitter, forge, moved):
         moved("redirects")
         assert clone(workspace, emitter, forge, "/moved.git").status == Status.ERROR
         assert "/private.git/info/refs" in forge.requests
-        assert forge.told == []
+        assert forge.received == []
 
-    def test_control_without_both_guards_it_is_told(self, workspace, emitter, forge, moved):
+    def test_control_without_both_guards_it_receives_it(self, workspace, emitter, forge, moved):
         moved("redirects", "host")
         assert clone(workspace, emitter, forge, "/moved.git").status == Status.SUCCESS
-        assert f"git:{forge.password}" in forge.told
+        assert f"git:{forge.password}" in forge.received
 
 
 class TestAnEarlierStep:
@@ -129,7 +129,7 @@ class TestAnEarlierStep:
 
     @pytest.fixture
     def thief(self, workspace) -> Path:
-        """A command that keeps what it is told in the workspace."""
+        """A command that writes its arguments, input and environment into the workspace."""
         path = workspace / "thief"
         path.write_text(f"#!/bin/sh\n{{ echo $@; cat; env; }} >> {workspace}/loot\n")
         path.chmod(0o755)
@@ -157,10 +157,10 @@ class TestAnEarlierStep:
             (home / ".gitconfig").write_bytes((home / ".git/config").read_bytes())
             (home / ".netrc").write_text(f"machine {HERE} login thief password of-a-thief\n")
         assert clone(workspace, emitter, forge).status == Status.SUCCESS
-        assert set(forge.told) <= {f"git:{forge.password}", "thief:of-a-thief"}
+        assert set(forge.received) <= {f"git:{forge.password}", "thief:of-a-thief"}
         assert not (workspace / "loot").exists()
 
-    def test_control_the_thief_would_be_told(self, workspace, emitter, forge, thief, monkeypatch):
+    def test_control_the_thief_receives_it(self, workspace, emitter, forge, thief, monkeypatch):
         monkeypatch.setitem(git_command.GUARDS, "credential.helper", f"!{thief}")
         assert clone(workspace, emitter, forge).status == Status.SUCCESS
         assert forge.canary in (workspace / "loot").read_text()

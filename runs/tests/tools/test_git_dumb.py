@@ -45,19 +45,19 @@ def test_the_secret_opens_the_repository(workspace, emitter, forge, clone, commi
     commit("parcel.txt", packed=packed)
     assert clone().status == Status.SUCCESS, emitter.output
     assert (workspace / "repo/parcel.txt").read_text() == "parcel.txt\n"
-    assert set(forge.told) == {f"git:{forge.password}"}
+    assert set(forge.received) == {f"git:{forge.password}"}
     assert any(path.endswith(".pack") for path in forge.requests) == packed
 
 
-def test_a_value_that_the_host_does_not_accept_is_told(workspace, clone):
+def test_a_value_that_the_host_does_not_accept_is_reported(workspace, clone):
     outcome = clone("canary-wrong")
     assert outcome.message.startswith("127.0.0.1 did not accept the secret deploy.")
     assert list(workspace.glob("repo")) == []
 
 
 class TestAlternates:
-    """The host says that what it lacks is on another one, which would be told the secret as
-    well.
+    """The host names another host for the objects that it lacks. Without the guard, that host
+    receives the secret as well.
     """
 
     @pytest.fixture(autouse=True)
@@ -72,10 +72,10 @@ class TestAlternates:
     def test_are_not_asked(self, emitter, forge, clone):
         assert clone().status == Status.ERROR
         assert "alternate disabled by http.followRedirects" in emitter.output
-        assert forge.told_at == {HERE}
+        assert forge.received_at == {HERE}
         assert not any(path.startswith("/private.git") for path in forge.requests)
 
-    def test_control_without_the_guard_they_are_told(self, forge, clone, monkeypatch):
+    def test_control_without_the_guard_they_receive_it(self, forge, clone, monkeypatch):
         monkeypatch.setitem(git_command.GUARDS, "http.followRedirects", "true")
         clone()
-        assert forge.told_at == {HERE, ELSEWHERE}
+        assert forge.received_at == {HERE, ELSEWHERE}

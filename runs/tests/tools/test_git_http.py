@@ -22,7 +22,7 @@ def test_without_a_credential_it_fails_at_once_and_says_what_to_do(workspace, em
     assert "terminal prompts disabled" in emitter.output
 
 
-def test_a_host_with_an_unknown_certificate_is_told_nothing(workspace, emitter, forge, settings):
+def test_a_host_with_an_unknown_certificate_receives_nothing(workspace, emitter, forge, settings):
     settings.TOOLS_GIT_CA_FILE = ""
     assert clone(workspace, emitter, url=forge.url("/open.git")).status == Status.ERROR
     assert "certificate" in emitter.output

@@ -89,7 +89,7 @@ def test_a_path_that_leads_out_is_refused(path):
     assert fault.startswith("Step 1 (script): directory: ")
 
 
-def test_every_fault_is_told():
+def test_every_fault_is_reported():
     assert len(faults([{"tool": "script"}, {"tool": "make"}])) == 3
 
 

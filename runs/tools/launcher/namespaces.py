@@ -48,26 +48,26 @@ def run(order: dict, report) -> None:
 
 def _start(order: dict, report) -> int:
     """Fork the keeper and map its users. Returns its process id."""
-    unshared, tell_unshared = os.pipe()
-    mapped, tell_mapped = os.pipe()
+    unshared, unshared_writer = os.pipe()
+    mapped, mapped_writer = os.pipe()
     keeper = os.fork()
     if keeper == 0:
         os.close(unshared)
-        os.close(tell_mapped)
-        _guarded(_keep, order, report, tell_unshared, mapped)
-    os.close(tell_unshared)
+        os.close(mapped_writer)
+        _guarded(_keep, order, report, unshared_writer, mapped)
+    os.close(unshared_writer)
     os.close(mapped)
     if os.read(unshared, 1):  # a keeper that failed sends nothing, and has reported why
         _map_users(keeper, order["uid"])
-        os.write(tell_mapped, b"1")
+        os.write(mapped_writer, b"1")
     os.close(unshared)
-    os.close(tell_mapped)
+    os.close(mapped_writer)
     return keeper
 
 
-def _keep(order: dict, report, tell_unshared: int, mapped: int) -> None:
+def _keep(order: dict, report, unshared_writer: int, mapped: int) -> None:
     libc.unshare(NAMESPACES | (0 if order["network"] else libc.CLONE_NEWNET))
-    os.write(tell_unshared, b"1")
+    os.write(unshared_writer, b"1")
     if not os.read(mapped, 1):
         raise OSError(0, "the users could not be mapped")
     pid = os.fork()

@@ -30,7 +30,7 @@ def _watch(pid: int, wake: int, usage: Usage, silence_s: float, report) -> str:
 
     Until then, pause all processes and let them continue as standard input says.
     """
-    heard_at = time.monotonic()
+    sign_at = time.monotonic()
     while True:
         ready, _, _ = select.select([0, wake], [], [], LOOK_S)
         if wake in ready:
@@ -39,14 +39,14 @@ def _watch(pid: int, wake: int, usage: Usage, silence_s: float, report) -> str:
             if pid in tree.reaped:
                 return ""
         if 0 in ready:
-            heard_at = time.monotonic()
+            sign_at = time.monotonic()
             if not (said := os.read(0, 4096)):
                 return ""
             if moves := [line for line in said.split() if line in (b"pause", b"resume")]:
                 tree.pause(moves[-1] == b"pause")
                 report(paused=moves[-1] == b"pause")
         # A frozen worker closes no pipe, and it has lost its run.
-        if time.monotonic() - heard_at > silence_s:
+        if time.monotonic() - sign_at > silence_s:
             return f"Stopped: the worker gave no sign for {silence_s:g} s."
         if excess := usage.excess():
             return excess

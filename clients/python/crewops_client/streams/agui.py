@@ -58,7 +58,7 @@ class AgUi(Mapper):
         return before + super().take({**event, "type": kind})
 
     def ended(self) -> tuple[str, str | None] | None:
-        """The status and the message of the agent's own end, if it has told one."""
+        """The status and the message of the agent's own end, if it has reported one."""
         return self._ended
 
     def close(self, status: str) -> list[Event]:
@@ -155,7 +155,7 @@ class AgUi(Mapper):
     def _tool_call_result(self, line: dict[str, Any]) -> list[Event]:
         own = text(line.get("toolCallId"))
         events = self._complete(own)
-        if own not in self._tools:  # a tool of the front end, which the agent was told of
+        if own not in self._tools:  # a tool of the front end, which sent the agent the result
             return events
         self._tools.discard(own)
         content = line.get("content")

@@ -52,11 +52,11 @@ class Mapper:
 
     def _tool_end(self, own: Any, output: str, status: str, **fields: Any) -> list[Event]:
         execution = {"execution_id": self._id(own)}
-        told = {key: value for key, value in fields.items() if value is not None}
+        given = {key: value for key, value in fields.items() if value is not None}
         events: list[Event] = [
             ("tool_progress", {**execution, "output": piece}) for piece in _pieces(output)
         ]
-        return [*events, ("tool_end", {**execution, "status": status, **told})]
+        return [*events, ("tool_end", {**execution, "status": status, **given})]
 
     def _usage(self, own: str, provider: str, model: str, **usage: Any) -> list[Event]:
         """Tokens of all model calls since the last time, as one call."""

@@ -27,7 +27,7 @@ class Codex(Mapper):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._turns = 0
-        # The counts are of the whole thread. What it had before this process is not told.
+        # The counts are of the whole thread. Codex does not report those before this process.
         self._counted: list[int] | None = None if "resume" in self._argv else [0] * len(USAGE)
         self._started: set[str] = set()
         self._agents: set[str] = set()

@@ -131,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
         owner.hold.wait()
         if owner.answers:
             status, headers = owner.answers.pop(0)
-            return self.answer(status, {"errors": [{"detail": "as told"}]}, headers)
+            return self.answer(status, {"errors": [{"detail": "as given"}]}, headers)
         asks = self.path == "/api/report/approvals/" and owner.decision is not None
         if self.path != "/api/report/" and not asks:
             return self.answer(404, {})

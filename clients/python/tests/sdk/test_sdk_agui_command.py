@@ -1,5 +1,5 @@
-"""The command `crewops agui-proxy`: it says where it listens, serves, and ends when it is
-told to.
+"""The command `crewops agui-proxy`: it prints its address, serves, and ends when it gets a signal
+to end.
 """
 
 import http.client

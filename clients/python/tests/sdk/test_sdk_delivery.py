@@ -126,7 +126,7 @@ def test_rejected_events_are_named_once(make: Make, server: ReportServer, caplog
 @pytest.mark.parametrize(
     ("status", "headers", "said"),
     [
-        (401, {}, "does not accept the key in CREWOPS_API_KEY (401 as told)"),
+        (401, {}, "does not accept the key in CREWOPS_API_KEY (401 as given)"),
         (403, {}, "may not report runs"),
         (404, {}, "where no CrewOps is found (HTTP 404"),
         (301, {"Location": "https://x.example/api/report/"}, "redirects to https://x.example/"),

@@ -1,4 +1,4 @@
-"""`crewops exec`: the command does not notice it, and whoever called it neither."""
+"""`crewops exec`: neither the command nor its caller notices it."""
 
 import fcntl
 import os

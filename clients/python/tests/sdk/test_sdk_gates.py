@@ -123,7 +123,7 @@ async def test_google_adk(gated, case, caplog):
 def test_crewai(gated, case, caplog, monkeypatch):
     gated.begin(case)
     listener = crewai.CrewOps("release-crew", approvals=True)
-    hooks, about, told = listener._gate, None, []
+    hooks, about, results = listener._gate, None, []
     for name, args, given in case["calls"]:
         if name == "before_tool":
             around = given.pop("around")
@@ -132,13 +132,13 @@ def test_crewai(gated, case, caplog, monkeypatch):
             with contextlib.suppress(crewai_approvals.HookAborted):
                 hooks.before_tool(about)
         elif name == "after_tool":
-            told.append(hooks.after_tool(about))
-            assert told[-1] == given["text"]
+            results.append(hooks.after_tool(about))
+            assert results[-1] == given["text"]
         else:
             recorded.replay([[name, args, given]], lambda name: getattr(listener, name))
     gated.compare(case)
     refusal = case["decision"]["detail"]
-    assert told == [f"deploy: {refusal}" if refusal else None]
+    assert results == [f"deploy: {refusal}" if refusal else None]
     assert listener._entries == hooks._refusals == {}
     assert hooks._refused == hooks._passed == set()
     assert caplog.text == ""

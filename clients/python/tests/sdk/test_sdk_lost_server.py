@@ -60,13 +60,13 @@ async def openai_agents(body: Body) -> Any:
     """The SDK calls the tools of the state that were approved."""
     call = SimpleNamespace(arguments='{"env": "prod"}')
     item = SimpleNamespace(name="deploy", raw_item=call, agent=SimpleNamespace(name="orion"))
-    told: list[str] = []
+    rejections: list[str] = []
     state = SimpleNamespace(
-        approve=body, reject=lambda _, rejection_message: told.append(rejection_message)
+        approve=body, reject=lambda _, rejection_message: rejections.append(rejection_message)
     )
     result = SimpleNamespace(to_state=lambda: state, interruptions=[item])
     assert await openai_agents_approvals.decide(result) is state
-    return told[0]
+    return rejections[0]
 
 
 async def pydantic(body: Body) -> Any:
@@ -122,11 +122,11 @@ def test_a_call_does_not_begin(
     with crewops.run("release-crew"):
         assert reporter.flush(10)
         is_lost(server)
-        told = gate(lambda *args: entered.append(args))
-        if inspect.iscoroutine(told):
-            told = asyncio.run(told)
+        refusal = gate(lambda *args: entered.append(args))
+        if inspect.iscoroutine(refusal):
+            refusal = asyncio.run(refusal)
     assert entered == []
-    assert told.startswith(WHY)
-    assert len(told) > len(WHY)  # what has happened to the connection
+    assert refusal.startswith(WHY)
+    assert len(refusal) > len(WHY)  # what has happened to the connection
     assert server.of("tool_start") == []
     assert bool(server.of("question")) is (is_lost is lost_while_it_waits)

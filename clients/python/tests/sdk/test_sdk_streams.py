@@ -156,7 +156,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
         "calls": [("openai", "unknown", 200, 100, 40, 10, None)],
         "end": ("succeeded", None),
     },
-    # 200 of its 300 tokens are those of another process. Without `resume` nothing tells that.
+    # 200 of its 300 tokens are those of another process. Only `resume` would show that.
     "codex-0.171.0.resumed": {
         "agents": [],
         "tools": [],

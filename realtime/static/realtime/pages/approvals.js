@@ -1,6 +1,6 @@
 /**
- * The pages of approvals. The mission socket tells that the number of a crew has changed, and the
- * server renders what waits now. Keys: j and k move, a and d decide after a question.
+ * The pages of approvals. The mission socket reports that the number of a crew has changed, and the
+ * server renders the approvals that wait now. Keys: j and k move, a and d decide after a question.
  */
 
 import { MissionWebSocket } from "../websocket.js";

@@ -3,7 +3,7 @@
  *
  * A layered layout after Sugiyama: longest-path ranks, then a few sweeps of the barycenter
  * heuristic. Hand-overs come from one sequence of tasks, so the order in which agents first appear
- * tells which edges lead back; these do not count for the ranks.
+ * shows which edges lead back; these do not count for the ranks.
  */
 
 /** @import {Shape} from "./graph_layout.js"; */

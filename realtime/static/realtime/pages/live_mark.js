@@ -44,9 +44,9 @@ const MEANING = new Map([
 
 /**
  * @param {State[]} states  of the page's sockets
- * @param {{over?: boolean, online: boolean, wasLive?: boolean, limited?: boolean}} page  whether all is
- *   told, whether the browser knows of a network, whether the page was live before, whether a limit
- *   of the server keeps it from connecting
+ * @param {{over?: boolean, online: boolean, wasLive?: boolean, limited?: boolean}} page  whether
+ *   the run is over, whether the browser has a network, whether the page was live before, whether a
+ *   limit of the server keeps it from connecting
  * @returns {Mark}
  */
 export function markOf(states, { over, online, wasLive, limited }) {

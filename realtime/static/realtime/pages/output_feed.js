@@ -1,7 +1,7 @@
 /**
  * Puts a tool's output together from two sources that know nothing of each other: the socket, whose
- * chunks follow on from the length that the graph's snapshot tells, and the server, which is asked for
- * what follows a length. Nothing is lost between the two and nothing is shown twice, because every
+ * chunks follow on from the length in the graph's snapshot, and the server, which is asked for the
+ * output after a length. Nothing is lost between the two and nothing is shown twice, because every
  * chunk has a place: it is cut where it overlaps, and waits while something before it is missing.
  * Places and lengths are in code points, as the server counts them.
  */
@@ -64,7 +64,7 @@ export class OutputFeed {
     while (this.#shown < this.#known) {
       const from = this.#shown;
       const part = await this.#load(from);
-      if (!part || part.end <= this.#shown) break; // Whoever asks next tries again.
+      if (!part || part.end <= this.#shown) break; // The next call tries again.
       if (part.begin > from) {
         this.#screen.restart();
         this.#shown = part.begin;

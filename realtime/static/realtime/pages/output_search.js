@@ -85,7 +85,7 @@ export class OutputSearch {
     const highlight = globalThis.CSS?.highlights?.get(CURRENT);
     highlight?.clear();
     if (current) highlight?.add(current);
-    this.#count.textContent = this.#field.value ? told(this.#current, count) : "";
+    this.#count.textContent = this.#field.value ? positionText(this.#current, count) : "";
   }
 }
 
@@ -146,7 +146,7 @@ function placeIn(nodes, place) {
  * @param {number} current
  * @param {number} count
  */
-export function told(current, count) {
+export function positionText(current, count) {
   if (!count) return "not found";
   return `${current + 1} of ${count}${count >= MOST ? "+" : ""}`;
 }

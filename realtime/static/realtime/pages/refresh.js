@@ -9,7 +9,7 @@ const CLOCK_MS = 15_000;
 
 /**
  * Keeps the page's live parts fresh: on request, soon but not often, and every 15 s while somebody
- * looks at it, for what no event tells (a second run of a busy crew, a worker that went away).
+ * looks at it, for changes without an event (a second run of a busy crew, a worker that went away).
  * @param {() => void} onChange  called after the page has changed
  * @param {() => string | undefined} [shape]  what the page has, and need not be sent again
  * @returns {() => void} asks for an update

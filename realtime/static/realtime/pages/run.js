@@ -1,15 +1,16 @@
 /**
- * The run page. The server renders what the page shows, here as at first; this script tells it when
- * to do so again, and shows at once what comes too fast for that: output, progress and the clock.
+ * The run page. The server renders what the page shows, at first and later. This script asks it to
+ * render again, and itself shows what changes too fast for that: output, progress and the clock.
  *
  * No gap between the page and the sockets, however long the one is old when the others open:
  * - Structure (tasks, tools, events) is only ever taken from the server. The run socket replays the
  *   whole run when it opens, and every event asks for a new look, so the last look is later than the
  *   last event.
- * - Output has places. The graph socket's snapshot tells how long each tool's output was at its
- *   position, and each later chunk follows on; what lies before the first chunk is fetched. So a
+ * - Output has places. The graph socket's snapshot has the length of each tool's output at its
+ *   position, and each later chunk follows on; the output before the first chunk is fetched. So a
  *   chunk that the page has already is recognized, and one that it lacks is noticed.
- * Whoever reads a shared run without signing in has the run socket only, and looks every two seconds.
+ * A reader of a shared run without a sign-in has the run socket only, and the page is fetched every
+ * two seconds.
  */
 
 import { GraphWebSocket, RunWebSocket } from "../websocket.js";
@@ -28,8 +29,9 @@ import { Timeline } from "./timeline.js";
 import { duration } from "./times.js";
 
 const TICK_MS = 250;
-const LOOK_MS = 2_000; // without live sockets, and while it is queued: no event of this run tells of its place
-const LOOK_WHEN_LIVE_MS = 15_000; // for what no event tells: a worker that is gone
+// Without live sockets, and while the run is queued: its events do not have its place in the queue.
+const LOOK_MS = 2_000;
+const LOOK_WHEN_LIVE_MS = 15_000; // for a change without an event: a worker that is gone
 
 const root = /** @type {HTMLElement} */ (document.getElementById("run"));
 const { run: runId = "", crewId, liveUrl = "" } = root.dataset;
@@ -167,7 +169,7 @@ function searchOnSlash() {
 }
 
 function begin() {
-  // The tab's title tells the end to somebody who is elsewhere.
+  // The tab's title shows the end to a user who looks at another tab.
   runSocket.subscribe(({ type }) => {
     look(type === "done");
     if (type === "done") scrubber.setAttribute("data-over", "");

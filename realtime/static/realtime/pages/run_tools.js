@@ -16,7 +16,7 @@ export class RunTools {
   #outputs = new Map();
   /** Where in each tool's output its next chunk stands. @type {Map<string, number>} */
   #places = new Map();
-  /** What the socket told last of each running tool. @type {Map<string, ToolProgressEvent>} */
+  /** The last progress event of each running tool. @type {Map<string, ToolProgressEvent>} */
   #progress = new Map();
   /** @type {HTMLDetailsElement | undefined} */
   #opened;
@@ -109,7 +109,7 @@ export class RunTools {
 
   /**
    * @param {ToolProgressEvent} event
-   * @returns {boolean} whether only the server can tell what it means
+   * @returns {boolean} whether the page must be fetched to show it
    */
   #take(event) {
     const { execution_id: id, output } = event;

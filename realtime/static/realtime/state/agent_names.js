@@ -4,7 +4,7 @@
 
 /** Names and roles of a crew's agents, and which agent has called which in the runs shown. */
 export class AgentNames {
-  /** With the parents that the snapshot has told. @type {Map<string, Identity>} */
+  /** With the parents from the snapshot. @type {Map<string, Identity>} */
   #agents = new Map();
   /** Parents by run and agent. @type {Map<string, Map<string, string>>} */
   #parents = new Map();
@@ -20,8 +20,8 @@ export class AgentNames {
    */
   of(agent) {
     const known = this.#agents.get(agent) ?? { name: agent, role: "" };
-    const told = [...this.#parents.values()].map((parents) => parents.get(agent));
-    return { ...known, parent: told.filter(Boolean).at(-1) ?? known.parent };
+    const parents = [...this.#parents.values()].map((ofRun) => ofRun.get(agent));
+    return { ...known, parent: parents.filter(Boolean).at(-1) ?? known.parent };
   }
 
   /** @param {Pick<Extract<GraphMessage, {type: "snapshot"}>["agents"][number], "agent_id" | "name" | "role" | "parent_agent_id">[]} agents */
@@ -55,8 +55,8 @@ export class AgentNames {
    */
   started(runId, { agent_id, name, role, parent_agent_id }) {
     const known = this.#agents.get(agent_id) ?? { name: agent_id, role: "" };
-    const told = { name: name ?? known.name, role: role ?? known.role };
-    this.#agents.set(agent_id, { ...known, ...told });
+    const given = { name: name ?? known.name, role: role ?? known.role };
+    this.#agents.set(agent_id, { ...known, ...given });
     const parents = this.#parents.get(runId);
     if (parent_agent_id && parents) parents.set(agent_id, parent_agent_id);
   }

@@ -21,14 +21,14 @@ import { ToolCalls } from "./tool_calls.js";
 /**
  * An agent waits while a call of it waits for approval, is thinking while a model call of it is
  * open, and works while any of its tasks or tools runs, whichever the run. It is paused if pauses
- * hold all of these; otherwise its last task tells. Shown are the runs under way and the newest one,
- * as in the server's snapshot.
+ * hold all of these; otherwise its last task decides. The state shows the runs under way and the
+ * newest one, as the server's snapshot does.
  */
 export class CrewState {
   /** By id, each from its `boot` on. @type {Map<string, RunState>} */
   #runs = new Map();
-  /** As told by snapshot and tools, where no run tells. @type {Map<string, AgentState>} */
-  #told = new Map();
+  /** From snapshot and tools, used while no run is known. @type {Map<string, AgentState>} */
+  #reported = new Map();
   names = new AgentNames();
   tools = new ToolCalls();
   /** Model calls, their totals, and handoffs. */
@@ -51,7 +51,7 @@ export class CrewState {
     if (stamp) this.#clockAhead = Math.min(this.#clockAhead, now - stamp);
     const begunAt = stamp ? stamp + this.#clockAhead : now;
     if (message.type === "tool_start" || message.type === "llm_start" || message.type === "handoff")
-      if (!this.#hears(message.run_id)) this.#forgetEnded(message.run_id);
+      if (!this.#hasEvents(message.run_id)) this.#forgetEnded(message.run_id);
     this.model.apply(message, begunAt, now);
     switch (message.type) {
       case "snapshot":
@@ -61,7 +61,7 @@ export class CrewState {
         this.tools.add(message, begunAt);
         break;
       case "tool_end":
-        this.#told.set(message.agent_id, message.status === "success" ? "done" : "error");
+        this.#reported.set(message.agent_id, message.status === "success" ? "done" : "error");
         this.tools.report(message, now);
         break;
       case "tool_progress":
@@ -79,7 +79,7 @@ export class CrewState {
     this.names.restore(saved);
     this.model.restore(saved.model);
     this.tools.restore(saved.executions);
-    this.#told = new Map(Object.entries(saved.reported));
+    this.#reported = new Map(Object.entries(saved.reported));
     const runs = Object.entries(saved.runs);
     this.#runs = new Map(runs.map(([id, run]) => [id, RunState.restored(run)]));
   }
@@ -110,11 +110,11 @@ export class CrewState {
     if (this.callsOf(agent).length) return "thinking";
     const work = [...this.#of(agent).tasks, ...this.#runningTools(agent)];
     if (work.length || this.#runs.size) return agentState(work);
-    return this.#told.get(agent) ?? "idle";
+    return this.#reported.get(agent) ?? "idle";
   }
 
   /**
-   * How far the agent is with these of its tasks, as far as runs have told.
+   * How far the agent is with these of its tasks, as far as runs have reported it.
    * @param {string} agent
    * @param {string[]} ids
    * @returns {AgentState}
@@ -131,7 +131,7 @@ export class CrewState {
   /**
    * What the agent has in hand, else what it had last.
    * @param {string} agent
-   * @returns {Task | null | undefined} null: nothing yet; undefined: no run has told
+   * @returns {Task | null | undefined} null: nothing yet; undefined: no run has reported
    */
   taskOf(agent) {
     if (!this.#runs.size) return undefined;
@@ -159,7 +159,7 @@ export class CrewState {
 
   /** Every agent that the events have named. @returns {string[]} */
   get agents() {
-    return [...new Set([...this.names.ids, ...this.#told.keys(), ...this.#index.keys()])];
+    return [...new Set([...this.names.ids, ...this.#reported.keys(), ...this.#index.keys()])];
   }
 
   /**
@@ -185,7 +185,7 @@ export class CrewState {
    * @param {number} now
    */
   #snapshot({ agents, executions }, now) {
-    this.#told = new Map(
+    this.#reported = new Map(
       agents.map(({ agent_id, state }) => [agent_id, /** @type {AgentState} */ (state)]),
     );
     this.names.snapshot(agents);
@@ -198,7 +198,7 @@ export class CrewState {
   }
 
   /** @param {string} runId */
-  #hears(runId) {
+  #hasEvents(runId) {
     return this.model.knows(runId) || this.tools.all.some(({ run_id }) => run_id === runId);
   }
 
@@ -219,7 +219,7 @@ export class CrewState {
     const active = new Set([runId, ...this.#runs.keys(), ...open.map(({ run_id }) => run_id)]);
     this.tools.keep(active);
     this.model.keep(active);
-    this.#told.clear();
+    this.#reported.clear();
     this.names.keep((id) => this.#runs.has(id));
   }
 

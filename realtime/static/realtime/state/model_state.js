@@ -96,8 +96,8 @@ export class ModelState {
    * @param {string} runId
    */
   knows(runId) {
-    const told = [...this.calls.values(), ...this.handoffs];
-    return this.usage.has(runId) || told.some(({ run_id }) => run_id === runId);
+    const shown = [...this.calls.values(), ...this.handoffs];
+    return this.usage.has(runId) || shown.some(({ run_id }) => run_id === runId);
   }
 
   /** Totals of all runs that are shown. */

@@ -188,24 +188,24 @@ export class RunState {
     return pauses.at(-1)?.by;
   }
 
-  // Who is named here may be unknown: the first events of the stream may have been pruned.
+  // The agent, task or control may be unknown: the first events of the stream may have been pruned.
 
-  /** @param {{agent_id: string}} event @param {Partial<RunAgent>} told */
-  #agent({ agent_id }, told) {
+  /** @param {{agent_id: string}} event @param {Partial<RunAgent>} changes */
+  #agent({ agent_id }, changes) {
     const known = this.agents.get(agent_id) ?? { agent_id, status: "" };
-    this.agents.set(agent_id, { ...known, ...told });
+    this.agents.set(agent_id, { ...known, ...changes });
   }
 
-  /** @param {{task_id: string, agent_id: string}} event @param {Partial<RunTask>} told */
-  #task({ task_id, agent_id }, told) {
+  /** @param {{task_id: string, agent_id: string}} event @param {Partial<RunTask>} changes */
+  #task({ task_id, agent_id }, changes) {
     const known = this.tasks.get(task_id) ?? { task_id, agent_id, status: "pending" };
-    this.tasks.set(task_id, { ...known, ...told });
+    this.tasks.set(task_id, { ...known, ...changes });
   }
 
-  /** @param {{control_id: string}} event @param {Partial<RunControl>} told */
-  #control({ control_id }, told) {
+  /** @param {{control_id: string}} event @param {Partial<RunControl>} changes */
+  #control({ control_id }, changes) {
     const known = this.controls.get(control_id) ?? { control_id, status: "requested" };
-    const control = { ...known, ...told };
+    const control = { ...known, ...changes };
     this.controls.set(control_id, control);
     return control;
   }

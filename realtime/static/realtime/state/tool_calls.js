@@ -10,7 +10,7 @@ const KEPT = 200;
  * @property {string} tool
  * @property {string} status  running, success, error or completed_with_errors
  * @property {string} [message]
- * @property {number | null} [progress]  0 to 1, where the tool tells
+ * @property {number | null} [progress]  0 to 1, if the tool reports it
  * @property {number | null} [duration_s]
  * @property {number} [begunAt]  milliseconds since 1970 by this computer's clock, while it runs
  * @typedef {Extract<GraphEvent, {execution_id: string}>} ToolEvent

@@ -118,13 +118,13 @@ def _run_of(key: ApiKey, hook: Hook, events: list[Event], received: datetime) ->
         return first
     if _has_seen(ended, own_id):
         return None  # it comes again
-    # The turn goes on after its end: a hook has told Claude Code not to stop, or the run was silent
+    # The turn goes on after its end: a hook kept Claude Code from stopping, or the run was silent
     # for too long.
     return f"{first}:{digest_of(own_id).hex()}"
 
 
 def _is_interrupted(reported: ReportedRun, own_id: str) -> bool:
-    """Whether a new prompt means that the turn before was interrupted, of which no hook tells.
+    """Whether a new prompt means that the turn before was interrupted. No hook reports that.
 
     A prompt that waits for the turn's next step has the id of the turn. While sub-agents work, the
     run goes on.

@@ -1,4 +1,4 @@
-"""What the events of a run's stream say, and that they agree with its rows."""
+"""Reads the events of a run's stream and checks that they agree with its rows."""
 
 import json
 from typing import Any
@@ -11,13 +11,13 @@ from runs.models import Approval, Run
 FINAL = ("applied", "refused", "too_late")
 
 
-class Told:
-    """Reads the stream of ``run`` on and on. Fails on an event that is out of order or too many."""
+class StreamReader:
+    """Reads the stream of a run step by step. Fails on events out of order and surplus events."""
 
     def __init__(self) -> None:
         self.state = RunState()
         self.seq = 0
-        self.answers: dict[str, list[str]] = {}  # what was said of each control, in order
+        self.answers: dict[str, list[str]] = {}  # the answers to each control, in order
         self.decisions: dict[str, str] = {}  # of each approval
 
     def read(self, run: Run) -> None:
