@@ -9,10 +9,11 @@ from typing import Any
 from csp.constants import UNSAFE_EVAL
 from csp.decorators import csp_update
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, URLResolver
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, URLResolver, reverse
 from unfold.sites import UnfoldAdminSite
 
 # unfold is built on Alpine.js, which compiles the expressions in its attributes.
@@ -34,14 +35,14 @@ class CrewOpsAdminSite(UnfoldAdminSite):
         entries = super().get_log_entries(request)
         return entries if request.user.is_superuser else entries.none()
 
-    def login(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Redirect to the site's own sign-in page, which leads back."""
         user = request.user
-        if request.method == "GET" and user.is_authenticated and not self.has_permission(request):
-            # The form would not say why it asks somebody who is signed in.
+        if not user.is_authenticated:
+            return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
+        if not self.has_permission(request):
             raise PermissionDenied(
                 f"{user.get_username()} may not use the admin. A superuser allows it there: "
                 "Users, Staff status."
             )
-        return allows_alpine(super().login)(request, extra_context)
+        return HttpResponseRedirect(reverse("admin:index"))

@@ -1,8 +1,8 @@
 """Limits password guessing: after some wrong passwords a user name is locked at that address.
 
 The lock lasts for a while. It applies to every sign-in that uses
-`django.contrib.auth.authenticate`: the site's page, the admin's and the API's. A locked user gets
-the same response as after a wrong password.
+`django.contrib.auth.authenticate`: on the site's page and by the API. A locked user gets the same
+response as after a wrong password.
 """
 
 from typing import Any

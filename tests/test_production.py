@@ -111,7 +111,7 @@ def test_cookies_go_over_tls_only_and_to_our_own_pages(site):
     assert (settings.SESSION_COOKIE_HTTPONLY, settings.SESSION_COOKIE_SAMESITE) == (True, "Lax")
 
 
-@pytest.mark.parametrize("path", ["/login/", "/admin/login/", "/api/crews/", "/none/"])
+@pytest.mark.parametrize("path", ["/login/", "/admin/", "/api/crews/", "/none/"])
 def test_every_answer_carries_the_security_headers(site, path):
     headers = site.get(path).headers
     assert headers["strict-transport-security"] == "max-age=2592000"

@@ -20,7 +20,7 @@ from tests.live import Web
 
 LIMIT = settings.AXES_FAILURE_LIMIT
 HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
-PATHS = {"page": "/login/", "admin": "/admin/login/", "api": "/api/token/"}
+PATHS = {"page": "/login/", "api": "/api/token/"}
 RANDOM = re.compile(r'nonce="[^"]*"|name="csrfmiddlewaretoken" value="[^"]*"|csrftoken="[^"]*"')
 
 

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 
+from conftest import PASSWORD
 from crews.models import Crew, Membership, Organization
 from crews.tests.test_admin_editing import crew_form, errors
 from runs.models import Run
@@ -131,8 +132,18 @@ def test_an_admin_elsewhere_who_watches_here_changes_nothing_here(acme, globex, 
     assert staff["outsider"].get(path).status_code == 200
 
 
-def test_who_may_not_use_the_admin_hears_so(acme, client):
+def test_a_user_who_may_not_use_the_admin_gets_a_message(acme, client):
     client.force_login(acme.operator)
     response = client.get("/admin/", follow=True)
     assert response.status_code == 403
     assert f"{acme.operator.username} may not use the admin" in response.content.decode()
+
+
+def test_the_admin_is_signed_in_to_on_the_page_of_the_site(superuser, client):
+    asked = url("crews_crew_changelist") + "?q=orion"
+    page = client.get(asked, follow=True)
+    assert page.redirect_chain[-1][0].startswith("/login/?next=")
+    form = {"username": superuser.username, "password": PASSWORD}
+    response = client.post(page.redirect_chain[-1][0], form)
+    assert (response.status_code, response.headers["Location"]) == (302, asked)
+    assert client.get("/admin/login/").headers["Location"] == "/admin/"
