@@ -31,7 +31,7 @@ KEY_DAYS = 30
 
 
 class AlreadyRunning(Exception):
-    """One program at a time, so that nobody fills the site with demo runs."""
+    """The demo program runs already. Only one may run, so that demo runs do not fill the site."""
 
 
 def start(crew: Crew, *options: str, url: str = "") -> subprocess.Popen:

@@ -12,7 +12,7 @@ from django.views.defaults import page_not_found
 
 
 class OwnNotFound:
-    """Django middleware; must be the last one. Without DEBUG Django shows this page by itself."""
+    """Django middleware; must be the last one. Without DEBUG, Django itself shows this page."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response

@@ -72,7 +72,7 @@ class Handler(ASGIHandler):
     async def _send_held(
         self, response: held.HeldResponse, scope: dict[str, Any], receive: Callable, send: Callable
     ) -> None:
-        """Send an answer that waits, until the client is gone. It uses no thread meanwhile."""
+        """Send an answer that waits, until the client disconnects. It uses no thread meanwhile."""
         stop = (scope.get("extensions") or {}).get(held.EXTENSION) or held.Stop()
         stop.listen(response.stop)
         sending = asyncio.ensure_future(self.send_response(response, send))

@@ -2,7 +2,7 @@
 
 The head of the answer is sent at once and its body, a JSON object, after the decision. Until then a
 space is sent now and then, which JSON allows before a value: so proxies keep the connection, and a
-client that is gone is noticed.
+disconnected client is noticed.
 """
 
 import asyncio
@@ -60,7 +60,7 @@ class Slots:
     def _free(self, key: int) -> None:
         with self._lock:
             self._held[key] -= 1
-            self._held += Counter()  # drops what is zero
+            self._held += Counter()  # removes the keys whose count is zero
 
 
 slots = Slots()
@@ -91,8 +91,8 @@ class HeldResponse(StreamingHttpResponse):
     """The answer to a program that waits for the decision about ``approval``.
 
     ``answer(approval)`` makes its body, on a thread: ``None`` if the approval is not there any more
-    or the database does not answer. ``free`` is called once when nobody waits any more. If that is
-    before the answer, because the client is gone, the approval ends as expired.
+    or the database does not answer. ``free`` is called once, when the client stops waiting. If it
+    disconnects before the answer, the approval ends as expired.
     """
 
     def __init__(self, approval: Approval, answer: Answer, *, free: Callable[[], None]) -> None:
@@ -130,7 +130,7 @@ class HeldResponse(StreamingHttpResponse):
         yield json.dumps(body).encode()
 
     def close(self) -> None:
-        """Nobody waits any more. Called on a thread."""
+        """End the wait: the client has its answer or has disconnected. Called on a thread."""
         if not self.closed:
             self._free()
             if not self._is_answered:

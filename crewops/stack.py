@@ -145,7 +145,7 @@ class Options(ServerOptions):
                     process.spawn()
 
     def _look_at_terminal(self, event: events.Tick5Event) -> None:
-        """End the stack when its terminal is gone.
+        """End the stack when its terminal is closed.
 
         The terminal sends SIGHUP to the leader of its session, which may not pass it on.
         """

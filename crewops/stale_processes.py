@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 FILE = "stack.json"
-END_S = 5.0  # seconds that a process gets to end by itself
+END_S = 5.0  # seconds that a process gets to end after a signal
 
 logger = logging.getLogger(__name__)
 

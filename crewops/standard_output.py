@@ -15,7 +15,7 @@ DESCRIPTOR = 1
 
 
 def write(data: bytes) -> None:
-    """Write all of ``data``. Wait if the reader is slow; drop it if nobody reads any more."""
+    """Write all of ``data``. Wait if the reader is slow; drop it if the reader has ended."""
     with suppress(OSError):
         while data:
             try:

@@ -57,7 +57,7 @@ def acting_through(request: HttpRequest) -> Iterator[None]:
 def acting_as(actor: Actor) -> Iterator[None]:
     """Actions inside the block, only in this task or thread, are those of ``actor``.
 
-    For work that a process does by itself for a reason of its own, such as a schedule.
+    For work that no user has requested, such as the runs that a schedule starts.
     """
     token = _own.set(actor)
     try:

@@ -49,7 +49,7 @@ def unprotect(connection: BaseDatabaseWrapper) -> None:
 def unprotected(connection: BaseDatabaseWrapper) -> Iterator[None]:
     """Only for the operator, who owns the table.
 
-    It is one transaction, so nobody else sees the table unprotected.
+    It is one transaction, so other connections never see the table unprotected.
     """
     with transaction.atomic(using=connection.alias):
         unprotect(connection)

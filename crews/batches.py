@@ -27,12 +27,12 @@ class Part(Protocol):
 
 
 class Batch:
-    """The rows that a transaction has locked and read, or made, and what has changed in them."""
+    """The rows that a transaction has locked and read, or made, and the changes to them."""
 
     def __init__(self) -> None:
         self.changes = 0  # made so far
         self._alias = connection.alias
-        self.complete: set[Model] = set()  # models of which all running rows are held
+        self.complete: set[Model] = set()  # models whose running rows are all held
         self._held: dict[Model, dict[Any, models.Model]] = {}
         self._new: dict[Model, list[models.Model]] = {}
         self._changed: dict[Model, dict[Any, set[str]]] = {}
@@ -80,7 +80,7 @@ class Batch:
         pre_save.send(model, **about)
         if created:
             self.add(row)
-            if row.pk is not None:  # otherwise the database gives one, and nobody looks for the row
+            if row.pk is not None:  # otherwise the database sets it, and no code looks for the row
                 self.hold([row])
         else:
             self.note(row, update_fields)

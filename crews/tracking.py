@@ -139,7 +139,7 @@ class TrackedModel(OwnedModel):
     def _remember(self, update_fields: Any = None) -> None:
         own = self.__dict__
         names = _names(type(self), _named(update_fields))
-        # What is missing is deferred.
+        # A field that is missing is deferred.
         self.loaded |= {attname: own[attname] for _, attname in names if attname in own}
 
 

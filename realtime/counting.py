@@ -1,4 +1,4 @@
-"""What this process counts for the monitoring page, for each organization.
+"""The counts of this process for the monitoring page, for each organization.
 
 Hot code names only a stream, and `realtime.monitoring.reporter` finds its organization later, once
 for many counts. An organization may be given directly, as its id.
@@ -72,7 +72,7 @@ class Counts:
             return dict(self._ingesting)
 
     def take(self) -> Counted:
-        """Return what was counted, and begin again."""
+        """Return the counts, and begin again at zero."""
         with self._lock:
             taken = Counted(dict(self._numbers), dict(self._latencies))
             self._numbers, self._latencies = Counter(), defaultdict(dict)

@@ -1,4 +1,4 @@
-"""Failures that end no task which serves all sockets of a process: it logs them and goes on."""
+"""Failures in a task that serves all sockets of a process: it logs them and continues."""
 
 from logging import Logger
 

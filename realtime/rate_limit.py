@@ -1,4 +1,4 @@
-"""A limit on what a client sends; by default on frames: ten a second, with bursts of twenty."""
+"""Limits how fast a client sends; by default ten frames a second, with bursts of twenty."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Receive what was saved, derive its events, append them in the same transaction, publish them.
+"""Receive saved rows, derive their events, append them in the same transaction, publish them.
 
 The receivers compare the instance with the state it was loaded with. So a plain ``save()`` in any
 code emits the events of exactly what changed, and saving again emits none. `runs.events.changes`

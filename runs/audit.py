@@ -42,7 +42,7 @@ def approval_saved(approval: Approval, changed: Collection[str]) -> None:
 
 
 def run_about_to_be_deleted(run: Run, origin: Model | QuerySet | None) -> None:
-    """``origin`` is what was deleted. A run deleted with its crew or organization gets no entry."""
+    """Record the deletion, unless the crew or organization is deleted (``origin``)."""
     if not goes_with((Crew, Organization), origin):
         _record(Kind.RUN_DELETED, run)
 

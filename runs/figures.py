@@ -1,4 +1,4 @@
-"""Counts of tokens and costs as pages show them. What is not known is never shown as 0."""
+"""Counts of tokens and costs as pages show them. An unknown count is never shown as 0."""
 
 from decimal import Decimal
 

@@ -1,8 +1,8 @@
 """The directories that tools work in: one per run, passed to a retry, removed when unused.
 
 A run's row lock decides which process may move its workspace: a retry that takes it over, or the
-removal. Taking over is a rename, so one of two retries gets the workspace and the other sees that
-it is gone.
+removal. Taking over is a rename, so one of two retries gets the workspace and the other finds
+none.
 """
 
 import logging

@@ -89,7 +89,7 @@ def _ask(
 ) -> HttpResponseBase:
     """Return an answer that waits for the decision, or denies at once.
 
-    It is never an error of the server: Claude Code would go on as if nobody had been asked.
+    It is never an error of the server: Claude Code would ignore it and continue without a decision.
     """
     try:
         free = held.slots.take(key.pk)

@@ -57,7 +57,7 @@ class TracesView(APIView):
             raise busy() from error
         if unusable:
             result.reject(len(unusable), unusable[0])
-        if result.rejected:  # no exporter shows this to anybody
+        if result.rejected:  # exporters do not show this to their users
             logger.warning("%d spans were rejected. %s", result.rejected, result.message)
         content = body.answer(kind, rejected=result.rejected, message=result.message)
         return HttpResponse(content, content_type=kind)

@@ -30,7 +30,7 @@ CORS_ALLOW_HEADERS = (
 )  # fmt: skip
 CORS_EXPOSE_HEADERS = ("ETag", "Location", "Retry-After")
 CORS_PREFLIGHT_MAX_AGE = 3600  # seconds
-# Over plain HTTP a browser sends no secure cookie, except to localhost: nobody could sign in.
+# Over plain HTTP a browser sends no secure cookie, except to localhost: users could not sign in.
 TLS = any(origin.startswith("https://") for origin in ALLOWED_ORIGINS)
 
 CONTENT_SECURITY_POLICY = {
@@ -87,7 +87,7 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
 ]
 # After this many wrong passwords a user name is locked at one address, for this long after the last
-# of them. The name alone is never locked: otherwise anybody could lock out any user.
+# of them. The name alone is never locked: otherwise an attacker could lock out any user.
 AXES_FAILURE_LIMIT = env.int("SIGN_IN_FAILURES", default=10)
 AXES_COOLOFF_TIME = timedelta(minutes=env.int("SIGN_IN_LOCK_MINUTES", default=15))
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]

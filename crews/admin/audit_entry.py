@@ -1,4 +1,4 @@
-"""The audit trail. An organization's admins can read it; nobody can change it."""
+"""The audit trail. An organization's admins can read it; no user can change it."""
 
 from typing import Any
 

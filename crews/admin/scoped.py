@@ -20,7 +20,7 @@ from crews.admin.growing import COUNTED
 from crews.models import Crew, Organization, Role
 from crews.scoping import ScopedQuerySet, unscoped
 
-SAMPLED = 100  # rows that stand for all, if there are too many to count
+SAMPLED = 100  # rows that represent all, if there are too many to count
 
 
 def roles_of(request: HttpRequest) -> set[str]:
@@ -137,7 +137,7 @@ def _collect(model: type[Model], found: dict[type[Model], set[Any]]) -> None:
     """Add the ids of rows that Django deletes with the rows in ``found``.
 
     Of each relation at most ``COUNTED`` + 1 ids are added. If there are more than ``COUNTED`` rows,
-    ``SAMPLED`` of them stand for all when the rows that depend on them are looked up. Parts of a
+    ``SAMPLED`` of them represent all when the rows that depend on them are looked up. Parts of a
     run are not counted.
     """
     if getattr(model._base_manager.all(), "grows", False):

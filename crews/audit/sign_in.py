@@ -16,7 +16,7 @@ from crews.audit_actor import Actor, Way, actor_of, current_actor
 from crews.models import AuditEntry
 from crews.models.audit_entry import Kind
 
-# Anybody may try as often as they like, so the entries of a kind are limited per hour.
+# Any client may try to sign in any number of times, so the entries of a kind are limited per hour.
 WINDOW = timedelta(hours=1)
 MOST_OF_ONE = 30  # about one account
 MOST_OF_ALL = 500

@@ -23,7 +23,7 @@ LAST_USED_S = 60  # seconds; precision of the time of last use
 
 
 class Scope(models.TextChoices):
-    """What a key may do in its organization. No scope includes another."""
+    """The actions that a key may perform in its organization. No scope includes another."""
 
     REPORT = "report", "Report: sends the events of runs, and follows these runs"
     WATCH = "watch", "Watch: reads crews, runs and events, and follows them on sockets"
@@ -38,7 +38,7 @@ def validate_scopes(scopes: Any) -> None:
 def digest_of(text: str) -> str:
     """The hash that is stored for a key.
 
-    A key's text is random, so a fast hash is enough: nobody guesses 2^256 texts.
+    A key's text is random, so a fast hash is enough: 2^256 texts are too many to try.
     """
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -27,7 +27,7 @@ class ApprovalRuleQuerySet(ScopedQuerySet):
     def that_match(
         self, crew: Crew, *, agent_id: str, tool: str, params: Mapping[str, Any]
     ) -> list["ApprovalRule"]:
-        """The rules because of which this call waits. The caller has checked the access."""
+        """Return the rules that make this call wait. The caller has checked the access."""
         rules = self.unscoped().of_crew(crew).filter(is_enabled=True)
         return [rule for rule in rules if rule.matches(agent_id, tool, params)]
 
@@ -131,7 +131,7 @@ class ApprovalRule(AtomicSave, OwnedModel):
 
 
 def strictest(rules: Iterable[ApprovalRule]) -> dict[str, Any]:
-    """What holds for a call that several rules match: ``{expires_after_s, admins_only}``."""
+    """Return the terms of a call that several rules match: ``{expires_after_s, admins_only}``."""
     rules = list(rules)
     return {
         "expires_after_s": min(rule.expires_after_s for rule in rules),

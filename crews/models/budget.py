@@ -1,4 +1,4 @@
-"""What a crew may use: each of its runs, and all of them together in a day."""
+"""Limits on the use of a crew: for each of its runs, and for all of them together in a day."""
 
 from datetime import UTC, datetime, time
 from decimal import Decimal

@@ -46,7 +46,7 @@ def validate_value(value: str) -> None:
 
 
 class Secret(AtomicSave, OwnedModel):
-    """A password or token of an organization. Steps use it by its name; nobody can read it.
+    """A password or token of an organization. Steps use it by its name; no user can read it.
 
     It is sent only to its `host`. Any change needs the value to be entered again: a person who may
     edit a secret must not be able to send another person's value elsewhere.

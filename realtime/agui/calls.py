@@ -66,7 +66,7 @@ class ModelCalls:
                 total[name] = total.get(name, 0) + count
 
     def close(self) -> None:
-        """End all messages. Calls that go on begin another one."""
+        """End all messages. Calls that continue begin another one."""
         for id, call in self.open.items():
             self._close(id, call)
 

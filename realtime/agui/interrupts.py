@@ -16,10 +16,10 @@ SHOWN = ("approval_id", "agent_id", "task_id", "tool", "params", "admins_only", 
 
 
 def interrupt_of(asked: dict[str, Any], owner: str | None, suffix: str) -> dict[str, Any]:
-    """The interrupt for an ``approval_requested``. ``owner``: the agent's subagentRunId.
+    """Return the interrupt for an ``approval_requested``. ``owner``: the agent's subagentRunId.
 
-    Its id names the call as it is shown, by ``seen``, so nobody approves another one. ``suffix``
-    says where the response ended: `realtime.agui.resume` reads both.
+    Its id contains ``seen``, the digest of the shown call, so that a client cannot approve another
+    call. ``suffix`` says where the response ended: `realtime.agui.resume` reads both.
     """
     interrupt = {
         "id": f"{asked['approval_id']}:{asked['seen']}:{suffix}",

@@ -1,7 +1,8 @@
-"""What an AG-UI client has already, by the messages that it sends: it is not sent again.
+"""The parts of a run that an AG-UI client has already. They are not sent again.
 
-Clients append the text and the arguments that come to what they have under the same id, and keep
-every result. So a response that begins with the first event would double the run in their messages.
+The messages that the client sends contain them. Clients append new text and arguments to those with
+the same id, and keep every result. So a response that begins with the first event would double the
+run in their messages.
 """
 
 import re
@@ -25,7 +26,7 @@ class Known:
                 self._know(message)
 
     def new_part(self, event: dict[str, Any]) -> dict[str, Any] | None:
-        """The event without what the client has; ``None`` if nothing is left."""
+        """Return the event without the part that the client has; ``None`` if nothing is left."""
         match event["type"]:
             case "TEXT_MESSAGE_CONTENT":
                 return self._content(event)

@@ -31,7 +31,7 @@ class AguiRun:
     ``apply`` maps an event; ``done`` gives nothing yet, because events of tools may follow it on
     the other stream. ``end`` then ends the run. ``interrupt`` ends it while calls wait for
     approval, and ``resume`` continues it. ``texts``: whether the texts of models are sent.
-    ``known``: what the client has already.
+    ``known``: the parts of the run that the client has already.
     """
 
     def __init__(self, run_id: str, crew_id: str, *, texts: bool = True) -> None:
@@ -54,7 +54,7 @@ class AguiRun:
 
     @property
     def pending(self) -> bool:
-        """Whether a call waits for an approval that nobody has answered yet."""
+        """Whether a call waits for an approval that has no answer yet."""
         return not self._waiting.keys() <= self.answered
 
     def apply(self, frame: dict[str, Any]) -> list[AguiEvent]:
@@ -115,9 +115,9 @@ class AguiRun:
         return self._taken()
 
     def resume(self, run_id: str, answered: set[str]) -> list[AguiEvent]:
-        """Go on after an interrupt as the run ``run_id``. ``answered``: approvals that were named.
+        """Continue after an interrupt as the run ``run_id``. ``answered``: the named approvals.
 
-        All events before the interrupt must have been mapped. What they gave was sent already.
+        All events before the interrupt must have been mapped. Their AG-UI events were sent already.
         """
         self._calls.close()
         self._calls.usage()
@@ -220,7 +220,7 @@ class AguiRun:
             self._emit("SUBAGENT_ERROR", subagentRunId=owner, message=said, code=status)
 
     def _close_inner(self) -> None:
-        """End what is open inside of agents. Tools keep their results."""
+        """End the open model calls and steps of agents. Tools keep their results."""
         self._calls.close()
         for name, owner in self._steps.values():
             self._emit("STEP_FINISHED", stepName=name, subagentRunId=owner)
@@ -241,7 +241,7 @@ class AguiRun:
 
 
 def failure(code: str, message: str) -> AguiEvent:
-    """The event that ends a response which cannot go on, whatever was sent before."""
+    """Return the event that ends a response which cannot continue, whatever was sent before."""
     return {"type": "RUN_ERROR", "code": code, "message": message}
 
 

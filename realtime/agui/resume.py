@@ -1,4 +1,4 @@
-"""What an AG-UI client sends: the answers to interrupts, which decide about waiting tool calls."""
+"""The input of an AG-UI client: answers to interrupts, which decide about waiting tool calls."""
 
 import re
 from http import HTTPStatus
@@ -70,9 +70,9 @@ class Resumption(NamedTuple):
 
 
 def parse(body: bytes) -> tuple[Resumption | None, Known]:
-    """The resumption that a request asks for, ``None`` if it begins anew, and what the client has.
+    """Return the requested resumption and the parts of the run that the client has.
 
-    Raises ``Wrong``.
+    The resumption is ``None`` if the request begins a new AG-UI run. Raises ``Wrong``.
     """
     try:
         given = msgspec.json.decode(body or b"{}", type=_Input)

@@ -9,7 +9,7 @@ import msgspec
 
 from runs.events.run_state import RunState
 
-# What an event changes: a map of the state, and the field with the key.
+# For each kind of event: the map of the state that it changes, and its field with the key.
 CHANGED = {
     "agent_start": ("agents", "agent_id"), "agent_end": ("agents", "agent_id"),
     "task_start": ("tasks", "task_id"), "task_end": ("tasks", "task_id"),

@@ -57,7 +57,7 @@ class ToolCalls:
         shown = ("status", "duration_s", "exit_code", "message")
         self._patch(id, {name: frame[name] for name in shown if name in frame})
         known = self.open.pop(id)
-        self._result(id, known, _told(frame, known.tail))
+        self._result(id, known, _result_text(frame, known.tail))
 
     def end(self) -> None:
         """Give every open call a result, or the client would take them for its own to carry out."""
@@ -80,8 +80,8 @@ class ToolCalls:
         )
 
 
-def _told(frame: dict[str, Any], output: str) -> str:
-    """What the result says: the output, or how the call ended, or both."""
+def _result_text(frame: dict[str, Any], output: str) -> str:
+    """Return the text of the result: the output, or how the call ended, or both."""
     message = frame.get("message", "")
     if frame["status"] == "success":
         return output or message or "success"

@@ -81,7 +81,7 @@ class AccessCheck:
     async def of(
         self, principal: Principal, run_id: UUID | None = None
     ) -> tuple[Grant, WatchedRun | None]:
-        """Return what the user or API key may see now, and the run if it exists."""
+        """Return the current grant of the user or API key, and the run if it exists."""
         state = await self._reads((principal, run_id, None))
         return state.grants.get(principal, NOTHING), state.runs.get(run_id)
 
@@ -105,7 +105,7 @@ class AccessCheck:
             try:
                 self._close_expired()
                 await self._check()
-            except Exception as error:  # without checks, nobody's access could be taken away
+            except Exception as error:  # if this task ended, removed access would stay in effect
                 log_failure(logger, "Access could not be checked", error)
 
     def _close_expired(self) -> None:

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 class Decisions:
-    """``join`` and ``leave`` are those of the node, which calls `receive` with what it hears."""
+    """``join`` and ``leave`` are methods of the node. It calls `receive` with events of runs."""
 
     def __init__(self, join: Member, leave: Member) -> None:
         self._join, self._leave = join, leave
@@ -87,10 +87,10 @@ class Decisions:
 
 
 def look(ids: Collection[UUID], *, renews: bool) -> dict[UUID, Approval | None]:
-    """Those of the approvals that wait no more. What is due is ended as expired.
+    """Return the approvals that do not wait any more. Those that are due are ended as expired.
 
-    ``renews``: of the others, note that this process waits for them, and renew the leases of their
-    runs, whose program is evidently there.
+    ``renews``: for the others, record that this process waits for them, and renew the leases of
+    their runs, whose programs evidently still run.
     """
     with unscoped():
         of_run = Approval.objects.select_related("run__crew").defer("run__plan", "run__remains")

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class Follows(Protocol):
-    """What a feed calls on a follower: see `realtime.delivery.follower.Follower`."""
+    """The members of a follower that a feed uses: see `realtime.delivery.follower.Follower`."""
 
     connection: int
     on_last: Callable[[], None]

@@ -140,7 +140,7 @@ class Follower:
         self._let_feed_write()
 
     async def _write_page(self) -> bool:
-        """Write what the socket takes of the next page. ``False`` if there is no next page."""
+        """Write as much of the next page as the socket takes. ``False``: there is no next page."""
         page = await in_thread(log.read, self.feed.stream, self._position, size=PAGE_BYTES)
         if not page or page[0].seq != self._position + 1:
             return False

@@ -1,4 +1,4 @@
-"""What users and API keys may see, read for many at once."""
+"""The grants of users and API keys: what they may see. They are read for many at once."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ Principal = int | str | None  # a user's id, the digest of an API key, or None i
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What one user or API key may see now: ``crews``, each with its organization.
+    """The current access of one user or API key: ``crews``, each with its organization.
 
     ``administers`` are the organizations where the user is an admin, ``everywhere`` says that these
     are all. ``credential`` is a hash of the password hash, as tokens contain it; it changes with

@@ -1,4 +1,4 @@
-"""What a channel layer and the sockets of one event loop share in a process.
+"""The object that a channel layer and the sockets of one event loop share in a process.
 
 A group that represents a stream joins the hub. The stream's events come as plain JSON on a Redis
 channel of their own.

@@ -23,7 +23,7 @@ Frames = list[dict[str, Any]]
 
 
 class Reader(Protocol):
-    """What a `RunFollower` calls."""
+    """The methods that a `RunFollower` calls."""
 
     def take(self, frames: Frames) -> bool:
         """Take the next events of the run. ``False``: taken, but call `drained` before the next."""
@@ -122,7 +122,7 @@ class RunFollower:
             self._reader.was_reset(reason)
 
     def read_log(self) -> None:
-        """Take what follows from the log. Until then, what the feeds give is ignored."""
+        """Take the next events from the log. Meanwhile events of the feeds are ignored."""
         if self._task is None and not self._stopped:
             self._task = asyncio.create_task(self._read_log(), name=f"catch up {self._of_run}")
             self._task.add_done_callback(self._read)
@@ -131,7 +131,7 @@ class RunFollower:
         return self._place.run_seq if stream == self._of_run else self._place.graph_seq
 
     def _receive(self, stream: str, event: Decoded) -> bool:
-        """Take an event from a feed. Always ``True``: this follower falls behind by itself."""
+        """Take an event from a feed. Always ``True``: this follower itself reads missed events."""
         if self._task or self._stopped or event.seq <= self._seq(stream):
             return True
         if event.seq != self._seq(stream) + 1:
@@ -139,7 +139,7 @@ class RunFollower:
             return True
         try:
             self._take_live(stream, event)
-        except Exception as error:  # the feed goes on with its other followers
+        except Exception as error:  # the feed continues with its other followers
             self.stop()
             self._reader.failed(error)
         return True

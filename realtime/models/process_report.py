@@ -14,7 +14,7 @@ class ProcessReportQuerySet(models.QuerySet):
 
 
 class ProcessReport(models.Model):
-    """What one web process has counted, for the monitoring page.
+    """The counts of one web process, for the monitoring page.
 
     ``recent`` and ``totals`` are objects: a key for each organization's id, and ``all``. `recent`
     is of the last ``recent_s`` seconds, ``totals`` since ``began``, both times of the process's

@@ -1,6 +1,6 @@
-"""Figures of the monitoring page: what web processes report, what the log and the runs say.
+"""Figures of the monitoring page: from the reports of web processes, the log and the runs.
 
 Each web process writes its counts to the database (`reporter`), so they are summed without Redis.
-`collecting` adds them up. `live` does it once a second while somebody watches, and `recorder`, a
-thread of the scheduler, keeps samples for the charts.
+`collecting` adds them up. `live` does it once a second while a socket shows the figures, and
+`recorder`, a thread of the scheduler, keeps samples for the charts.
 """

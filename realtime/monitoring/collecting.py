@@ -1,4 +1,4 @@
-"""Adds up what is known now: reports of web processes, events in the log, runs and workers."""
+"""Adds up the current figures: reports of web processes, events in the log, runs and workers."""
 
 import time
 from collections import defaultdict, deque
@@ -19,14 +19,14 @@ from runs.models.run_queryset import HELD, WAITING
 
 # An event is counted so long after its timestamp, because it is committed a little later.
 LAG_S = 1.0
-LONGEST_S = 10.0  # of a time whose events are counted, however long nobody asked
+LONGEST_S = 10.0  # limit for the time whose events are counted, after a pause in collecting
 LATENCY_S = 30.0  # latencies of so long are shown together, because they are samples
 
 Part = dict[str, Any]
 
 
 class Collected(NamedTuple):
-    """What was measured of each organization; ``None``: of everything."""
+    """The figures of each organization. Those of everything have the key ``None``."""
 
     at: datetime
     by_organization: dict[int | None, Measured]
@@ -42,7 +42,7 @@ class Collector:
     def __init__(self) -> None:
         self._owners = Owners()
         self._counted_until: datetime | None = None
-        self._seen: dict[str, float] = {}  # when each process counted what was taken last
+        self._seen: dict[str, float] = {}  # time of the last report taken from each process
         self._latencies: deque[tuple[float, dict[int | None, dict[str, Buckets]]]] = deque()
 
     def collect(self) -> Collected:

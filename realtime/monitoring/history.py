@@ -1,4 +1,4 @@
-"""What the charts begin with: the samples of the last hour or day."""
+"""The first data of the charts: the samples of the last hour or day."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -27,8 +27,8 @@ def history(user: Any, organizations: Collection[int] | None, span: str) -> dict
     """The samples of a `SPANS` as columns: ``at`` in seconds since the epoch, each figure, and for
     each hop its percentiles in ms. ``null``: there is no sample of that time.
 
-    ``organizations``: ids of some that ``user`` manages. ``None``: everything, for those who may
-    see everything.
+    ``organizations``: ids of some that ``user`` manages. ``None``: everything, for a user who
+    may see everything.
     """
     step, length = SPANS[span]
     last = int(timezone.now().timestamp() // step * step)

@@ -20,7 +20,7 @@ INTERVAL_S = 1.0
 
 Scope = frozenset[int] | None  # ids of organizations; None: everything
 
-# What is sent while the database does not answer.
+# The figures that are sent while the database does not answer.
 UNKNOWN = {"database": False, "redis": None, "figures": None, "latency_ms": {}}
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class Watcher(Protocol):
 
 
 class Live:
-    """Collects while somebody watches. One for each event loop."""
+    """Collects the figures while there are watchers. There is one for each event loop."""
 
     def __init__(self) -> None:
         self._watchers: set[Watcher] = set()
@@ -83,7 +83,7 @@ class Live:
             began = time.monotonic()
             try:
                 self._collected = await in_thread(self._collector.collect)
-            except Exception as error:  # else nobody would get figures any more
+            except Exception as error:  # otherwise no watcher would get figures any more
                 self._collected = None
                 log_failure(logger, "The figures could not be collected", error)
             self._frames = {}

@@ -1,4 +1,4 @@
-"""What is measured of one organization, or of everything, as a plain object that is JSON.
+"""The figures of one organization, or of everything, as a plain object that is JSON.
 
 ``{name: number}`` for `RATES` (per second) and the gauges, and ``latency``: buckets of each hop.
 """
@@ -16,7 +16,7 @@ RATES = ("events", *COUNTED)
 # worker. ``held`` ones are paused in the queue, by a person or a budget. ``queue_s``: seconds.
 SUMS = ("sockets", "behind", "ingesting", "queued", "held", "running", "slots_used")
 HIGHEST = ("queue_s",)
-# Figures of the deployment, which only those who may see everything get.
+# Figures of the deployment, which only users who may see everything get.
 WHOLE = ("slots", "workers", "processes")
 
 Measured = dict[str, Any]
@@ -43,7 +43,7 @@ def together(parts: Iterable[Measured]) -> Measured:
 def average(parts: Iterable[Measured], over: int) -> Measured:
     """Figures of ``over`` successive times as those of one. Times without figures count as 0.
 
-    Rates and numbers are averaged. What waits or lags is the highest, so that no peak is lost.
+    Rates and numbers are averaged. Of waits and delays the highest counts, so that no peak is lost.
     """
     found = list(parts)
     total = together(found)

@@ -58,7 +58,7 @@ class Reporter:
                 log_failure(logger, "The figures of this process could not be written", error)
 
     def report(self, sockets: Sockets = Sockets(), has_redis: bool | None = None) -> None:  # noqa: B008
-        """Write what was counted since the last report, unless it is nothing new.
+        """Write the counts since the last report, unless there is nothing new.
 
         Raises ``DatabaseError``; then the counts are part of the next report.
         """

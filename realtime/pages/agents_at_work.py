@@ -1,4 +1,4 @@
-"""What the agents of a crew do, for its page: their tasks, and from these their state."""
+"""The tasks of a crew's agents, and the state of each agent derived from them, for its page."""
 
 from collections import defaultdict
 from typing import Any

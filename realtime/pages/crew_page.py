@@ -124,7 +124,7 @@ def reported_edges(shown: list[UUID]) -> list[tuple[str, str]]:
 
 
 def usage_of(runs: Iterable[Run]) -> Usage:
-    """The totals of the model calls of these runs. What no run knows stays unknown."""
+    """Return the totals of the model calls of these runs. Totals that no run has stay unknown."""
     each = [run.usage for run in runs]
     totals = {}
     for field in fields(Usage):

@@ -17,7 +17,7 @@ CHOICES = 200  # organizations that the page offers; others are reached by their
 
 
 class Asked(NamedTuple):
-    """What the request is about. ``ids`` is ``None`` for everything."""
+    """The organizations that the request is about. ``ids`` is ``None`` for everything."""
 
     ids: list[int] | None
     organization: Organization | None  # the one that was chosen
@@ -60,7 +60,10 @@ class Compact(json.JSONEncoder):
 
 
 def _asked(request: HttpRequest) -> Asked:
-    """Raises ``PermissionDenied`` for somebody who is an admin nowhere, and ``Http404``."""
+    """Return the organizations that the user asks for.
+
+    Raises ``PermissionDenied`` for a user who is an admin nowhere, and ``Http404``.
+    """
     managed = Organization.objects.managed_by(request.user).order_by("name", "pk")
     choices = list(managed.only("name", "slug")[:CHOICES])
     if not choices and not request.user.is_superuser:

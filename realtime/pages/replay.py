@@ -36,8 +36,8 @@ def recording(request: HttpRequest, pk: UUID) -> HttpResponse:
 def moment(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The state of the run's crew at the time ``at`` (now, without it), of this run alone.
 
-    ``state`` is what `runs.events.state` has computed, and what the page's reducer continues with
-    the ``events`` that follow, without their output. They are all events up to ``until``.
+    ``state`` is the result of `runs.events.state`. The page's reducer continues it with ``events``:
+    all events that follow up to ``until``, without their output.
     """
     run = readable_run(request, pk)
     asked = moment_in(request.GET.getlist("at")) if "at" in request.GET else datetime.now(UTC)

@@ -34,7 +34,7 @@ Mark = tuple[str, str, str]  # time, kind (error, handoff or approval), label
 
 
 class Recording(NamedTuple):
-    """What is known of a run's past."""
+    """The known part of a run's past."""
 
     first: str  # time of the first event that is known
     last: str  # time of the last event that was read
@@ -186,7 +186,7 @@ def _begin(run: Run) -> Checkpoint | None:
     state = CrewState()
     # As for a page whose socket cannot replay the events before: the state begins empty.
     state.apply({"type": "reset", "stream": streams.run(run.pk)})
-    # Older checkpoints lead to events that are gone.
+    # Older checkpoints refer to events that do not exist any more.
     Checkpoint.objects.filter(stream_id=streams.run(run.pk)).delete()
     return _save(run, 0, place, state, [])
 
@@ -233,7 +233,7 @@ def _apply(state: CrewState, logged: Logged) -> None:
 
 
 def _marks(moment: str, frame: dict[str, Any]) -> Iterator[Mark]:
-    """What a reader may want to jump to."""
+    """Yield a mark if a reader may want to jump to this event."""
     kind = frame["type"]
     if kind == "handoff":
         yield moment, "handoff", f"{frame['from_agent_id']} to {frame['to_agent_id']}"[:LABEL_CHARS]

@@ -39,7 +39,7 @@ def deflate(payload: bytes) -> bytes | None:
 class SharedDeflate(ServerPerMessageDeflateFactory):
     """Accepts every offer that takes frames with a window of ``WINDOW_BITS``.
 
-    What clients send is inflated by the library, at most as far as a message may be long.
+    The library inflates the messages of clients, at most to the limit of a message's length.
     """
 
     def __init__(self) -> None:

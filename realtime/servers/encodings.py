@@ -38,7 +38,7 @@ def text_with_stream(feed: Numbered, entry: Entry) -> str:
 
 
 class Encoding:
-    """WebSocket messages. ``frame`` makes from JSON what a writer takes.
+    """WebSocket messages. ``frame`` converts JSON to the form that a writer takes.
 
     ``text`` is the JSON of an event. ``packed``: the frames of both sides are MessagePack.
     ``unshared`` is the encoding for frames that go to one socket only.
@@ -148,7 +148,7 @@ def chunk_of(text: str) -> bytes:
 
 
 class SocketEncodings:
-    """The encodings of sockets whose events have that ``text``, by what a socket has negotiated.
+    """The encodings of sockets whose events have that ``text``, by the options they negotiated.
 
     The key of ``json`` and ``packed`` is whether the connection's writer takes bytes
     (`Writer.framed`), that of ``deflated`` whether the frames are MessagePack.

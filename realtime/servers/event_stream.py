@@ -22,8 +22,9 @@ PREFIXES = ("/sse/", "/agui/")  # of the paths whose responses are event streams
 BUFFER_LIMIT = 128 * 1024
 CLOSE_UNREAD_S = 2.0  # limit for a client that does not read to take the end
 CLOSE_S = 5.0  # limit for any other client to take it
-# Milliseconds in which a peer has to acknowledge what was sent to it, at least the heartbeats.
-# A peer that has gone silently would hold its connection for a quarter of an hour.
+# Milliseconds in which a peer has to acknowledge the data sent to it, at least the heartbeats.
+# Without this limit, a peer that has disappeared without closing its connection would hold it for a
+# quarter of an hour.
 PEER_TIMEOUT_MS = 80_000
 RESTART_SPREAD_MS = 8000  # clients of a server that restarts come back within this time
 

@@ -9,8 +9,8 @@ from typing import Any
 import msgpack
 import msgspec
 
-# Entries of an array or map, and bytes of an extension, that a client may announce. Memory is
-# reserved for what is announced, at each of the 1,024 levels that the library allows.
+# Entries of an array or map, and bytes of an extension, that a client may announce. The library
+# reserves memory for the announced number, at each of the 1,024 levels that it allows.
 ITEMS_LIMIT = 1024
 
 
@@ -26,7 +26,7 @@ def pack(text: str) -> bytes:
 
 
 def unpack(data: bytes) -> Any:
-    """What a client has sent. Raises ``ValueError`` if it is not one value, or has no end."""
+    """Return the value that a client sent. Raises ``ValueError`` if it is not one whole value."""
     return msgpack.unpackb(
         data, max_array_len=ITEMS_LIMIT, max_map_len=ITEMS_LIMIT, max_ext_len=ITEMS_LIMIT
     )

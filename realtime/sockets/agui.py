@@ -39,7 +39,7 @@ class AguiEvents(EventStreamConsumer, RunConsumer):
     """``/agui/runs/{run_id}``: the run from its ``boot`` on, as one AG-UI run.
 
     A ``POST`` ends when tool calls wait for approval (RUN_FINISHED with the outcome ``interrupt``),
-    and another one with ``resume`` goes on from there. A ``GET`` cannot answer: it ends with the
+    and another one with ``resume`` continues there. A ``GET`` cannot answer: it ends with the
     run.
     """
 
@@ -56,7 +56,7 @@ class AguiEvents(EventStreamConsumer, RunConsumer):
 
     async def take_body(self, message: dict[str, Any]) -> bool:
         if self.scope["method"] == "GET":
-            return True  # nobody reads it
+            return True  # the body of a GET is not read
         self._body += message.get("body", b"")
         if len(self._body) > BODY_BYTES:
             self._body.clear()
@@ -113,7 +113,7 @@ class AguiEvents(EventStreamConsumer, RunConsumer):
         if not self.closed:
             follower.start(place, positions)
 
-    # What the follower calls.
+    # The methods that the follower calls.
 
     def take(self, frames: Frames) -> bool:
         return self._write([event for frame in frames for event in self._mapping.apply(frame)])
@@ -126,7 +126,7 @@ class AguiEvents(EventStreamConsumer, RunConsumer):
             await drained(self.writer)
 
     def caught_up(self, place: Place) -> None:
-        self._mapping.known = Known()  # the client has nothing of what comes now
+        self._mapping.known = Known()  # the client has none of the next events
         if self._mapping.done:
             events = self._mapping.end()
         elif self.scope["method"] == "POST" and self._mapping.pending:
@@ -141,7 +141,7 @@ class AguiEvents(EventStreamConsumer, RunConsumer):
         self.soon(self._fail(reason, RESET[reason]))
 
     async def _skip(self, place: Place, resumption: resume.Resumption) -> Place:
-        """Map what the client was sent before the interrupt, and begin its next AG-UI run."""
+        """Map the events that the client got before the interrupt, and begin its next AG-UI run."""
         names = (streams.run(self.run_id), streams.graph(self._of.crew_id))
         ends = dict(zip(names, resumption[1:], strict=True))
         while True:

@@ -105,7 +105,7 @@ class StreamConsumer(SocketConsumer):
         self.failed(Refusal(CloseCode.UNAUTHENTICATED, "The token has expired."))
 
     def access_checked(self, grant: Grant, run: WatchedRun | None, *, signed_out: bool) -> None:
-        """Called once a second with what the user may see now."""
+        """Apply the current grant of the user or API key. Called once a second."""
         if grant is self._grant and run == self._run and not signed_out:
             return  # nothing has changed since the last check
         self._grant, self._run = grant, run

@@ -1,4 +1,4 @@
-"""The control frames: what a socket sends and takes besides events. They have no ``seq``."""
+"""The control frames: frames other than events that a socket sends and takes, without ``seq``."""
 
 from typing import Any, Literal, NotRequired, TypedDict
 

@@ -1,4 +1,4 @@
-"""What a socket says first, and the position that a client says first."""
+"""The first frame of a socket, and the position at which a client asks to begin."""
 
 from django.conf import settings
 from msgspec import UNSET, UnsetType

@@ -17,8 +17,8 @@ NO_KEYS = "API keys do not read figures. Use the access token of an admin."
 class MetricsConsumer(SocketConsumer):
     """``/ws/metrics``, ``/ws/metrics?organization={slug}``: the figures of the monitoring page.
 
-    Without an organization: of everything for those who may see everything, else of all
-    organizations where the user is an admin.
+    Without an organization: the figures of everything for a user who may see everything, else of
+    all organizations where the user is an admin.
     """
 
     kind = "metrics"
@@ -63,7 +63,7 @@ class MetricsConsumer(SocketConsumer):
         self.failed(Refusal(CloseCode.UNAUTHENTICATED, "The token has expired."))
 
     def access_checked(self, grant: Grant, run: WatchedRun | None, *, signed_out: bool) -> None:
-        """Called once a second with what the user may see now."""
+        """Apply the current grant of the user. Called once a second."""
         try:
             if signed_out or not grant.active or grant.credential != self.credential:
                 raise Refusal(*UNAUTHENTICATED)

@@ -58,7 +58,7 @@ class EventStreamConsumer(StreamConsumer):
     _cors: cors.Headers = []
 
     async def http_request(self, message: dict[str, Any]) -> None:
-        if self.writer or self.closed:  # a further part of a body, which nobody reads
+        if self.writer or self.closed:  # a further part of a body, which is not read
             return
         self._cors = cors.headers_for(self.scope)  # the scope forgets its headers
         if cors.is_preflight(self.scope):

@@ -26,7 +26,7 @@ from realtime.sockets.run import RunConsumer
 
 
 class LiveSocket(Protocol):
-    """What a subscription needs of its socket: see `realtime.sockets.live.LiveConsumer`."""
+    """The part of its socket that a subscription uses: see `realtime.sockets.live.LiveConsumer`."""
 
     node: Node
     channel_layer: Any
@@ -50,7 +50,7 @@ class LiveSocket(Protocol):
 
 
 class Subscription(StreamConsumer):
-    """What a live socket follows by one name: a stream, or all streams of a kind."""
+    """A stream, or all streams of a kind, that a live socket follows by one name."""
 
     expires_at = None  # the live socket itself closes when its token expires
 

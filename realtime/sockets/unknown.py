@@ -12,7 +12,7 @@ class UnknownConsumer(SocketConsumer):
         raise Refusal(*NOT_FOUND)
 
     async def open(self, admission: Admission) -> None:
-        """Nobody is admitted."""
+        """Never called: `admit` refuses every client."""
 
     def heads(self) -> dict[str, int]:
         return {}

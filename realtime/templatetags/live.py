@@ -38,7 +38,7 @@ def percent(share: float) -> int:
 
 @register.simple_tag(takes_context=True)
 def wait(context: template.Context, run: Run) -> Wait | str:
-    """Why a queued run waits. The request caches what was read for the other rows of the page."""
+    """Return why a queued run waits. The request caches the data for the other rows of the page."""
     waits = context["request"].__dict__.setdefault("waits", Waits())
     return waits.of(run) or ""
 

@@ -61,7 +61,7 @@ def seconds(value: float | None) -> str:
 
 
 def control_line(control: dict) -> Text:
-    """What was asked of a run, by whom, and how far it is."""
+    """Return the line of a control: its action, its requester and its status."""
     line = Text.assemble(("⏵ ", "dim"), plain(control.get("action", "control")))
     if text := control.get("text"):
         line.append(f" “{plain(text, 60)}”")

@@ -89,7 +89,7 @@ class RunView:
         return title.append_text(word("paused") if self._run.paused else mark("running"))
 
     def _mark(self, one: dict[str, Any], agent_id: str) -> Text:
-        """The mark of an agent, or of a task of it. A pause holds it, but no call that goes on."""
+        """Return the mark of an agent or its task: paused in a pause, unless a call continues."""
         is_held = one.get("status") == "running" and self._run.paused
         return mark("paused" if is_held and not self._goes_on(agent_id) else one.get("status", ""))
 

@@ -105,7 +105,7 @@ class Watching:
             self._received.put(Received("end", error))
 
     def _take(self, wait: float) -> Iterator[Received]:
-        """What is received within the next ``wait`` seconds."""
+        """Yield the items that are received within the next ``wait`` seconds."""
         until = time.monotonic() + wait
         while (left := until - time.monotonic()) > 0:
             try:

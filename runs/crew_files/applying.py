@@ -1,8 +1,8 @@
-"""Makes a crew what a description says, in one transaction, and shows what that changes.
+"""Changes a crew to match a description, in one transaction, and shows the difference.
 
-Agents are found by their slugs, tasks by their names (or by ids, where the caller knows them). What
-the description does not name is deleted. A run that is active is not affected: it keeps the plan
-with which it was requested.
+Agents are found by their slugs, tasks by their names (or by ids, where the caller knows them).
+Agents and tasks that the description does not name are deleted. A run that is active is not
+affected: it keeps the plan with which it was requested.
 """
 
 from collections.abc import Iterable, Sequence
@@ -39,7 +39,7 @@ class Applied:
 
 
 class Stale(Exception):
-    """The crew is not as the caller has seen it: somebody else has changed it meanwhile."""
+    """The crew is not as the caller has seen it: another user has changed it meanwhile."""
 
     def __init__(self, current: Description) -> None:
         super().__init__("Somebody else has changed the crew meanwhile.")

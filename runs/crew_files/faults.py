@@ -1,4 +1,4 @@
-"""What is wrong with a crew's description: where, why, and what to do."""
+"""The faults of a crew's description: the place, the reason and the remedy of each."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -35,14 +35,14 @@ class Fault:
 
 
 class Invalid(Exception):
-    """A description that cannot be applied, with ``faults``, of which there is at least one."""
+    """A description that cannot be applied. ``faults`` has at least one entry."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = list(faults)[:MAX_FAULTS]
         super().__init__("\n".join(map(str, self.faults)))
 
     def with_lines(self, lines: Mapping[Path, int]) -> "Invalid":
-        """The same, each fault with the line of its value, or of what should contain it."""
+        """Return the same, each fault with the line of its value, or of the part that lacks it."""
         return Invalid(replace(fault, line=_line(fault.path, lines)) for fault in self.faults)
 
 

@@ -12,7 +12,7 @@ from crews.models.budget import BUDGET_FIELDS
 from crews.text import plain_number
 from runs.tools import REGISTRY
 
-# What the text leaves out, because leaving it out means the same.
+# The text leaves out these values, because leaving them out means the same.
 DEFAULTS = {
     "description": "", "role": "", "is_active": True, "max_active_runs": None,
     "max_parallel": 1, "own_directories": False, "after": [],

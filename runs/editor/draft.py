@@ -159,7 +159,7 @@ def of_crew(crew: Crew) -> tuple[Draft, Description]:
 
 
 def of_post(post: QueryDict, *, organization: str, slug: str = "") -> Draft:
-    """What a form has sent. Raises ``BadRequest`` for more parts than the page shows."""
+    """Return the draft in a form. Raises ``BadRequest`` for more parts than the page shows."""
     agents: dict[int, dict[str, list[str]]] = {}
     tasks: dict[int, dict[str, list[str]]] = {}
     steps: dict[int, dict[int, dict[str, list[str]]]] = {}

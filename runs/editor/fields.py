@@ -38,7 +38,7 @@ class Field:
 
 @dataclass
 class Row:
-    """An agent, a task or a step. ``hidden``: what the form sends back unseen."""
+    """An agent, a task or a step. ``hidden``: values that the form sends back but does not show."""
 
     id: str
     title: str

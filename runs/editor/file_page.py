@@ -29,7 +29,7 @@ READING_OR_POSTING = ["GET", "HEAD", "POST"]
 
 @dataclass
 class Upload:
-    """What a POST has brought: ``text``, and whether exactly this was checked and confirmed."""
+    """The data of a POST: ``text``, and whether exactly this text was checked and confirmed."""
 
     text: str
     is_confirmed: bool = False
@@ -58,7 +58,7 @@ def download(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 @require_http_methods(READING_OR_POSTING)
 def crew_file(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """The crew as YAML. A POST shows what a changed text would change, and then changes it."""
+    """The crew as YAML. A POST shows the effect of a changed text, and then applies it."""
     crew = crew_to_edit(request, pk)
     if request.method != "POST":
         return _page(request, crew, Upload(text_of(describe(crew))))

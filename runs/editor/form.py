@@ -1,4 +1,4 @@
-"""What the page of the editor shows: rows of fields, each with its faults beside it."""
+"""The content of the editor's page: rows of fields, each with its faults beside it."""
 
 import json
 from collections import defaultdict

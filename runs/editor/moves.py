@@ -1,4 +1,4 @@
-"""What a button of the form does to a draft: add, move, copy and delete parts."""
+"""The changes that a button of the form makes to a draft: add, move, copy and delete parts."""
 
 import re
 from copy import deepcopy

@@ -68,7 +68,7 @@ def shown(field: serializers.Field, value: Any) -> Any:
 def taken(field: serializers.Field, texts: Sequence[str]) -> Any:
     """The value that a form has sent, or None where it is left out.
 
-    Text that is no number stays text: the tool says what is wrong with it.
+    Text that is not a number stays text: the tool then reports the fault.
     """
     kind = kind_of(field)
     if kind == "switch":

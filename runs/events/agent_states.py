@@ -19,7 +19,7 @@ def agent_state(work: Iterable[tuple[str, bool]]) -> str:
     """Return ``idle``, ``working``, ``paused``, ``done`` or ``error``.
 
     ``work``: the status of each task of the agent, in start order, and whether a pause of its run
-    holds it; the same of its running tools. What is running takes precedence over what has ended.
+    holds it; the same of its running tools. Running work takes precedence over ended work.
     Otherwise the last task counts.
     """
     work = list(work)

@@ -1,4 +1,4 @@
-"""What all kinds of events have."""
+"""The base classes of all kinds of events."""
 
 from typing import ClassVar, Literal
 

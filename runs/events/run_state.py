@@ -6,7 +6,7 @@ from msgspec import Struct, field
 
 from runs.events.kinds import KINDS
 
-IDENTITY = ("name", "role", "parent_agent_id")  # what agent_start may say of an agent
+IDENTITY = ("name", "role", "parent_agent_id")  # the fields of agent_start that describe an agent
 
 
 class RunState(Struct):
@@ -59,7 +59,7 @@ class RunState(Struct):
 
     @property
     def stops_tools(self) -> bool:
-        """Whether its running tools are stopped now. Those of a reporting program go on."""
+        """Whether its running tools are stopped now. Those of a reporting program continue."""
         return self.paused and self.planned
 
     def _forget(self) -> None:

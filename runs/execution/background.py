@@ -19,10 +19,10 @@ class Background(Protocol):
 
 
 class Looking(ABC):
-    """Looks again and again for what is due, on a thread with its own database connection.
+    """Looks repeatedly for due work, on a thread with its own database connection.
 
-    A look that fails is logged and repeated. ``name`` is the thread's, ``due`` is what waits
-    meanwhile, for the log.
+    A look that fails is logged and repeated. ``name`` is the name of the thread. ``due`` names the
+    work that waits meanwhile, for the log.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Looking(ABC):
 
     @abstractmethod
     def look(self) -> object:
-        """Do what is due. The result is ignored."""
+        """Do the work that is due. The result is ignored."""
 
     def _run(self) -> None:
         logger = logging.getLogger(type(self).__module__)

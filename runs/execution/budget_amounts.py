@@ -28,7 +28,7 @@ class Amount:
 
 
 def of_runs(runs: Collection[Run], crew: Crew, now: datetime) -> list[list[Amount]]:
-    """What each of these runs of the crew has used of the limits that it has now."""
+    """Return for each of these runs the limits that the crew has now, with the run's use."""
     if not (limits := crew.budget(Period.RUN)):
         return [[] for _ in runs]
     uses = budget_use.of_runs(runs, [*limits], now)
@@ -36,7 +36,7 @@ def of_runs(runs: Collection[Run], crew: Crew, now: datetime) -> list[list[Amoun
 
 
 def of_day(crew: Crew, now: datetime) -> list[Amount]:
-    """What the crew has used since its day began."""
+    """Return each limit of the crew's day, with the use since the day began."""
     if not (limits := crew.budget(Period.DAY)):
         return []
     return list(compared(limits, budget_use.of_day(crew, [*limits], now)))

@@ -1,4 +1,4 @@
-"""What runs have used of their budgets, counted from their rows: nothing is counted twice.
+"""The use of their budgets by runs, counted from their rows: nothing is counted twice.
 
 A run's model calls are in its totals, which each call is added to once, when it ends. Tool calls
 are its rows. So events that a reporter sends again change nothing.
@@ -42,7 +42,7 @@ class Use:
         return None if used is None else Decimal(used)
 
     def left_out(self, measure: str) -> int:
-        """How many model calls have not reported what is measured."""
+        """Return how many model calls have not reported this measure."""
         return {
             Measure.TOKENS: self.calls_without_usage,
             Measure.USD: self.calls_without_cost,
@@ -57,7 +57,7 @@ def level_of(used: Decimal, limit: Decimal) -> str:
 
 
 def of_runs(runs: Collection[Run], measures: Collection[str], now: datetime) -> dict[UUID, Use]:
-    """What each of the runs has used, of these measures; the others are 0 or unknown."""
+    """Return the use of each run, of these measures; the others are 0 or unknown."""
     tools: dict[UUID, int] = {}
     if Measure.TOOL_CALLS in measures:
         of = ToolExecution.objects.unscoped().filter(task_execution__run__in=runs).order_by()
@@ -78,9 +78,9 @@ def of_runs(runs: Collection[Run], measures: Collection[str], now: datetime) -> 
 
 
 def of_day(crew: Crew, measures: Collection[str], now: datetime) -> Use:
-    """What all runs of the crew have used since its day began, also those deleted since.
+    """Return the use of all runs of the crew since its day began, also of those deleted since.
 
-    Of a run that was there before, only what was used since: by the times of its calls.
+    A run from before the day counts only with its use since then, by the times of its calls.
     """
     since = crew.day_start(now)
     every = Run.objects.unscoped().filter(crew=crew)

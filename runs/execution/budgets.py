@@ -1,6 +1,6 @@
-"""Acts on the budgets of crews: warns, and asks runs to pause, to stop or to go on.
+"""Acts on the budgets of crews: warns, and asks runs to pause, to stop or to continue.
 
-The scheduler looks once a second at what the active runs have used. So a report costs nothing more,
+The scheduler looks once a second at the use of the active runs. So a report costs nothing more,
 minutes count without any event, and a run may use a little more than its budget before it stops.
 """
 
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 
 class Budgets(Looking):
-    """Looks once a second. What a look costs is a fifth of one database connection at most."""
+    """Looks once a second. Its looks take at most a fifth of the time of a database connection."""
 
     name = due = "budgets"
 
@@ -93,7 +93,7 @@ def _watched() -> RunQuerySet:
 
 
 def _found(runs: Collection[Run], now: datetime) -> Iterator[tuple[Run, list[Finding]]]:
-    """What is found about each of the runs, with a few queries for all and some for each crew."""
+    """Yield each run with its findings, with a few queries for all and some for each crew."""
     measures = {measure for run in runs for measure in run.crew.budget(Period.RUN)}
     uses = budget_use.of_runs(runs, measures, now) if measures else {}
     days: dict[UUID, list[Finding]] = {}
@@ -143,7 +143,7 @@ def _differences(
 
 
 def settle(run: Run, now: datetime) -> bool:
-    """Under the lock of the run: note what is new, and ask for what follows from it, once."""
+    """Under the lock of the run, record new findings, and request their control once."""
     actor = Actor(Way.SYSTEM, f"budget of {run.crew}")
     with acting_as(actor), run.locked():
         if run.is_over:
@@ -174,7 +174,7 @@ def _note(run: Run, one: Finding) -> BudgetAlert:
 
 
 def _act(run: Run, alerts: Collection[BudgetAlert]) -> None:
-    """Ask for what these alerts want. Each of them asks only once."""
+    """Request the control that these alerts demand. Each alert requests one only once."""
     waiting = [alert for alert in alerts if not alert.control_id]
     if not waiting or run.cancel_requested:
         return
@@ -194,7 +194,7 @@ def _act(run: Run, alerts: Collection[BudgetAlert]) -> None:
 
 
 def _resume(run: Run) -> None:
-    """Resume what a budget has paused. A pause of a person stays."""
+    """Resume a run that a budget has paused. The pause of a person stays."""
     if run.pause_requested and not run.cancel_requested and _own_pause(run):
         Control.objects.ask(run, Control.Action.RESUME, by=BY)
 

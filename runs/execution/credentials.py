@@ -38,7 +38,7 @@ def validate(steps: Any, organization_id: int) -> None:
 
 
 def faults_of(step: dict[str, Any], organization_id: int) -> dict[str, str]:
-    """Return what is wrong with the secrets that a valid step names, by parameter."""
+    """Return the faults of the secrets that a valid step names, by parameter."""
     tool = tools.get(step["tool"])
     params = tool.clean(step.get("params", {}))
     faults = {}

@@ -1,4 +1,4 @@
-"""What follows if a process that works on a run loses it, or fails for a reason of ours."""
+"""Handles processes that lose the run they work on, or fail because of a fault of ours."""
 
 import logging
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def handled(run: Run, *, by_helper: bool = False) -> Iterator[None]:
-    """Handle what is raised within.
+    """Handle the exceptions that are raised within.
 
     A fault of ours ends the run, also for the process that holds it if this one is a helper.
     """

@@ -29,8 +29,8 @@ class Lease:
 
     A separate thread renews the lease every ``RUN_HEARTBEAT_S`` seconds. It checks every quarter
     of a second whether the run has been cancelled, paused or taken away, and acknowledges its
-    controls. If the database does not answer, or the worker was frozen, the work goes on until the
-    lease itself has expired.
+    controls. If the database does not answer, or the worker was frozen, the work continues until
+    the lease itself has expired.
     """
 
     def __init__(self, run: Run, task: TaskExecution | None = None) -> None:

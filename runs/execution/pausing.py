@@ -13,7 +13,7 @@ OTHERS_S = 0.25  # interval at which a task that has paused looks whether the ot
 
 
 class RunPause:
-    """The pause of ``run`` under ``lease``. The lease goes on, and time limits do not count.
+    """The pause of ``run`` under ``lease``. The lease continues, and time limits do not count.
 
     ``execution``: the task that this process carries out. The run is paused once each of its
     running tasks is.

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 def remove_old(rest: Callable[[float], None] = lambda took_s: None) -> None:
-    """Remove what is older than ``WORKSPACE_RETENTION_H`` and belongs to no active run.
+    """Remove workspaces older than ``WORKSPACE_RETENTION_H`` that belong to no active run.
 
     ``rest`` is called before each removal with 0 seconds, because no lock is held during it.
     """

@@ -245,6 +245,6 @@ def hold_end() -> models.expressions.Combinable:
 
 
 def digest_of(agent_id: str, tool: str, params: dict[str, Any]) -> str:
-    """Return the digest of a call: a decision names it, so nobody approves another call."""
+    """Return the digest of a call. A decision names it, so a user cannot approve another call."""
     shown = json.dumps([agent_id, tool, params], sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(shown.encode(errors="surrogatepass")).hexdigest()

@@ -45,7 +45,7 @@ class BudgetAlert(TrackedModel):
     limit = models.DecimalField(max_digits=AMOUNT_DIGITS, decimal_places=AMOUNT_PLACES)
     used = models.DecimalField(max_digits=AMOUNT_DIGITS, decimal_places=AMOUNT_PLACES)
     action = models.CharField(max_length=6, choices=AtLimit, blank=True)
-    # What was asked of the run because of it.
+    # The control that was requested because of it.
     control = models.ForeignKey(
         "runs.Control", on_delete=models.SET_NULL, null=True, related_name="budget_alerts"
     )

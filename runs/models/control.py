@@ -1,4 +1,4 @@
-"""What people ask of a run: pause, resume, cancel, a message. Each is answered exactly once."""
+"""Requests to a run: pause, resume, cancel, a message. Each is answered exactly once."""
 
 import uuid
 from datetime import datetime
@@ -33,9 +33,9 @@ class ControlQuerySet(TrackedQuerySet):
     def ask(
         self, run: RunRecord, action: str, *, text: str = "", by: str | None = None
     ) -> "Control":
-        """Ask ``run`` for the action. Repeating what is pending or holds returns that control.
+        """Ask ``run`` for the action. If a control for it is pending or in effect, return that.
 
-        ``by`` is who asks, for people; by default the current user or API key. Raises
+        ``by`` names the requester for people; by default the current user or API key. Raises
         ``IllegalMove`` if the run has ended, or is already being cancelled.
         """
         action = Control.Action(action)
@@ -228,7 +228,7 @@ def _hold(run: RunRecord, control: "Control", known: list["Control"]) -> None:
         run.paused_at = None
         run.save(update_fields=["paused_at"])
     elif bool(run.paused_at) == is_pause:
-        control.end(Control.Status.APPLIED)  # nobody has to do anything for it
+        control.end(Control.Status.APPLIED)  # no process has to do anything for it
 
 
 def _refusal(run: RunRecord, action: str) -> str:

@@ -158,7 +158,7 @@ class ModelCall(TrackedModel, TimeSpan):
     def answer(self, output: str = "", *, at: datetime | None = None) -> None:
         """Record that the model answers, and store ``output``, the next piece of its answer.
 
-        The first time gives the time to the first token. Without ``at`` nobody knows when it came.
+        The first ``at`` gives the time to the first token. Without ``at`` that time is unknown.
         """
         answer: dict[str, Any] = {}
         if at is not None and self.first_token_s is None:
@@ -171,7 +171,7 @@ class ModelCall(TrackedModel, TimeSpan):
             answered.send(ModelCall, call=self, answer=answer)
 
     def keep(self, part: str, text: str) -> str:
-        """Store the next piece of text, and return it. What exceeds the limit is cut off."""
+        """Store the next piece of text, and return it. Text above the limit is cut off."""
         field = f"{part}_length"
         offset = getattr(self, field)
         text = storable(text[: TEXT_AT_MOST - offset])

@@ -12,8 +12,8 @@ def follow(run: RunRecord, parent: RunRecord, *, from_failed: bool) -> None:
     """Make ``run``, which is not saved yet, a retry of ``parent``, whose lock the caller holds.
 
     With ``from_failed`` the run begins at the parent's first task that has not succeeded. It takes
-    over the parent's workspace. If that is gone, it starts over. Raises ``IllegalMove`` if every
-    task has succeeded.
+    over the parent's workspace. If the workspace does not exist any more, the run starts over.
+    Raises ``IllegalMove`` if every task has succeeded.
     """
     run.parent = parent
     run.retry = RunRecord.Retry.AGAIN
@@ -44,9 +44,9 @@ def can_hand_on_workspace(run: RunRecord) -> bool:
 def rest_of(run: RunRecord) -> dict[str, Any] | None:
     """Return the plan without the tasks that have succeeded; ``None`` if all have.
 
-    Where tasks just follow each other, the plan goes on with the first that has not succeeded, and
-    those behind it are repeated. ``carried`` lists the tasks that are left out, including the
-    parents': ``{task_id, name, agent_id}``.
+    Where tasks just follow each other, the plan continues with the first that has not succeeded,
+    and the tasks after it are repeated. ``carried`` lists the tasks that are left out, including
+    the parents': ``{task_id, name, agent_id}``.
     """
     succeeded = {
         str(task_id)

@@ -116,8 +116,8 @@ class Run(RunRecord):
     ) -> "Run":
         """Request another run of the crew as it is now, or of this plan from its first failed task.
 
-        The latter takes over the workspace. If that is gone, it starts over. ``Run.retry`` says
-        which of them happened.
+        The latter takes over the workspace. If the workspace does not exist any more, the run
+        starts over. ``Run.retry`` says which of them happened.
         Raises ``IllegalMove`` while the run is active, and for the same reasons as ``request``.
         """
         with self.locked():

@@ -44,10 +44,10 @@ class TraceSpanQuerySet(ScopedQuerySet):
 
 
 class TraceSpan(OwnedModel):
-    """What is kept of a span while its run is open: parents arrive after their children."""
+    """The data kept of a span while its run is open: parents arrive after their children."""
 
     class Waits(models.TextChoices):
-        """What a span waits for before it is shown."""
+        """The condition that a span waits for before it is shown."""
 
         PLACE = "place", "Its agent's span"
         END = "end", "The spans below it"

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce, Least
 
 from crews.reads import Slot, Update
 
-TOKENS = ("input_tokens", "output_tokens")  # of which a run has totals
+TOKENS = ("input_tokens", "output_tokens")  # a run has totals of these
 # From here on, JavaScript cannot distinguish neighbouring integers.
 TOKENS_AT_MOST = 2**53 - 1
 

@@ -1,4 +1,4 @@
-"""What people are notified of: the kinds, who may have them, and when an ended run is one."""
+"""The kinds of notifications: who may have them, and which ended runs cause one."""
 
 from uuid import UUID, uuid5
 

@@ -16,7 +16,7 @@ from runs.notifications.kinds import Kind
 from runs.schedules.models import Fire
 
 DETAIL_LIMIT = 300  # characters
-# Chat services notify a whole channel for these. What a program reported must not do that.
+# Chat services notify a whole channel for these. Text from a program must not do that.
 MENTION = re.compile(r"@(?=everyone|here|channel|all\b)|<(?=[!@#])", re.IGNORECASE)
 NOT_PRINTED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
@@ -47,7 +47,7 @@ def of_run(run: Run, kind: Kind) -> dict[str, Any]:
 
 
 def of_approval(approval: Approval) -> dict[str, Any]:
-    """A call that waits. Its parameters stay with the approval: they may hold what is secret."""
+    """Return the event of a call that waits, without its parameters: they may hold secrets."""
     run = approval.run
     decider = "An admin" if approval.admins_only else "An operator"
     text = (
@@ -151,7 +151,7 @@ def link(path: str) -> str:
 
 
 def plain(text: str) -> str:
-    """One line of ``text`` that mentions nobody. A line break could begin a mail header."""
+    """Return ``text`` as one line without mentions. A line break could begin a mail header."""
     return MENTION.sub(lambda found: f"{found[0]}\u200b", NOT_PRINTED.sub(" ", text)).strip()
 
 

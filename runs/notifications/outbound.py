@@ -51,7 +51,7 @@ class Connections:
             self._opened.append(os.dup(connecting.fileno()))
 
     def end(self) -> None:
-        """End what is still open. A thread that waits for an answer then gets an error."""
+        """End the open connections. A thread that waits for an answer then gets an error."""
         with self._lock:
             self._over = True
             for number in self._opened:

@@ -1,4 +1,4 @@
-"""The scheduler's thread that sends what is due. Several schedulers share the work."""
+"""The scheduler's thread that sends due deliveries. Several schedulers share the work."""
 
 import logging
 import threading
@@ -41,7 +41,7 @@ class Sender(Looking):
         self._pool.shutdown(wait=False, cancel_futures=True)  # the rest is claimed again later
 
     def look(self) -> int:
-        """Begin what is due and has room. Returns how many deliveries were begun."""
+        """Begin the due deliveries that have room. Returns how many were begun."""
         with self._lock:
             room = THREADS - self._at_work.total()
             busy = [of for of, number in self._at_work.items() if number >= PER_ORGANIZATION]
@@ -68,11 +68,11 @@ class Sender(Looking):
             connection.close()  # the thread may not be needed again for long
             with self._lock:
                 self._at_work[of] -= 1
-                self._at_work += Counter()  # drops what is zero
+                self._at_work += Counter()  # removes the keys whose count is zero
 
 
 def send_due(limit: int = 100) -> int:
-    """Send what is due, one after the other. Returns the number of attempts."""
+    """Send the due deliveries, one after the other. Returns the number of attempts."""
     done = 0
     while done < limit and (claimed := Delivery.objects.claim(1)):
         attempt(claimed[0])
@@ -119,7 +119,7 @@ def _reason_not_to(delivery: Delivery) -> str:
 
 
 def _undecidable(delivery: Delivery) -> str:
-    """Why nobody has to be asked for a decision any more."""
+    """Return why the target must not be asked for a decision any more, or ""."""
     pk = delivery.event["approval"]["id"]
     if not Approval.objects.unscoped().pending().filter(pk=pk).exists():
         return "The call does not wait any more."

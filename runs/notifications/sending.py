@@ -1,4 +1,4 @@
-"""Sends one delivery, and says what came of it. Knows nothing of the queue."""
+"""Sends one delivery, and returns its outcome. It does not use the queue."""
 
 import json
 import logging
@@ -122,7 +122,7 @@ def _cause(error: BaseException) -> str:
 
 
 def _without_secrets(outcome: Outcome, address: str, key: str) -> Outcome:
-    """What a receiver or a library says may repeat parts of the address."""
+    """Remove secrets: texts of a receiver or a library may repeat parts of the address."""
     parts = urlsplit(address)
     pieces = {address, key, parts.path, parts.query, parts.netloc.rpartition("@")[0]}
     for text in (parts.path, parts.query, parts.netloc.rpartition("@")[0]):

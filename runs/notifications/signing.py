@@ -1,7 +1,7 @@
 """Signatures of webhooks, as https://www.standardwebhooks.com describes them.
 
-The signature covers the id, the time and the body. A receiver refuses old times, so that a message
-that somebody has recorded cannot be sent again later.
+The signature covers the id, the time and the body. A receiver refuses old times, so that an
+attacker cannot record a message and send it again later.
 """
 
 import base64

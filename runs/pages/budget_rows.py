@@ -1,4 +1,4 @@
-"""Budgets as pages show them: how much of each limit is used. What is unknown is said to be so."""
+"""Budgets as pages show them: how much of each limit is used. Unknown use is shown as unknown."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,19 +28,19 @@ class BudgetRow:
 
 
 def of_run(run: Run, now: datetime) -> list[BudgetRow]:
-    """What the run has used of the limits that its crew has now."""
+    """Return the run's use of each limit that its crew has now."""
     return of_runs([run], now)[0]
 
 
 def of_runs(runs: Sequence[Run], now: datetime) -> list[list[BudgetRow]]:
-    """The same of some runs of one crew: each list has the same measures."""
+    """Return the same of some runs of one crew: each list has the same measures."""
     found = budget_amounts.of_runs(runs, runs[0].crew, now)
     unknown = [NOT_REPORTED if run.is_reported else NO_MODELS for run in runs]
     return [[_row(one, why) for one in own] for own, why in zip(found, unknown, strict=True)]
 
 
 def of_day(amounts: Iterable[Amount]) -> list[BudgetRow]:
-    """What the crew has used since its day began."""
+    """Return the rows of the amounts of a crew's day."""
     return [_row(one, NOT_REPORTED) for one in amounts]
 
 

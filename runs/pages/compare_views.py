@@ -35,7 +35,7 @@ def run_compare(request: HttpRequest, pk: UUID) -> HttpResponse:
     other = _other(request, run, of_crew)
     context = {"run": run, "other": other, "runs": newest}
     if other:
-        # The earlier one stands first, whichever the address names first.
+        # The earlier run comes first, whichever the address names first.
         before, after = sorted((run, other), key=lambda one: (one.created_at, str(one.pk)))
         step = request.GET.get("step", "")
         comparison = Comparison(before, after, at=step if is_id(step) else "")

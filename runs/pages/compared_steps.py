@@ -100,10 +100,10 @@ class Divergence:
 
 
 def keyed(tasks: Sequence[tuple[Any, str, str]], shared: set[Any]) -> list[Hashable]:
-    """A key for each task ``(id, agent, name)``: the same for tasks that stand for each other.
+    """Return a key for each task ``(id, agent, name)``: the same for tasks that are compared.
 
     Tasks of one crew keep their ids from run to run (``shared``). Those of reported runs do not:
-    there the n-th task of an agent with a name stands for the n-th one in the other run.
+    there the n-th task of an agent with a name is compared with the n-th in the other run.
     """
     seen: Counter[tuple[str, str]] = Counter()
     keys: list[Hashable] = []

@@ -91,7 +91,7 @@ class Comparison:
 
     @cached_property
     def budget(self) -> list[tuple[BudgetRow, BudgetRow]]:
-        """Each limit of a run that the crew has now, with what the two runs have used of it."""
+        """Each limit of a run that the crew has now, with the use of it by the two runs."""
         return list(
             zip(*budget_rows.of_runs([self.before, self.after], timezone.now()), strict=True)
         )
@@ -153,7 +153,7 @@ class Comparison:
     def _steps(self, run: Run) -> dict[Any, list[ComparedStep]]:
         """The steps of each task execution, in the order of their start.
 
-        Model calls outside tasks stand at the id of their agent.
+        Model calls outside tasks have the id of their agent as the key.
         """
         inputs = MD5(Cast("params", TextField()))
         own = self._tools().filter(task_execution__run=run).order_by("started_at", "id")

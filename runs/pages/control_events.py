@@ -1,4 +1,4 @@
-"""Controls of a run, as lines of its history and as its list of what was asked."""
+"""Controls of a run, as lines of its history and as its list of requests."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -52,7 +52,7 @@ def answer(control: Control) -> str:
 
 
 def steps(control: Control) -> list[tuple[str, str, datetime | None]]:
-    """What has become of it: name, label and time of each step, of which the last may be open."""
+    """Return name, label and time of each step of the control. The last step may be open."""
     found = [("requested", "asked", control.requested_at)]
     if control.acknowledged_at or not control.ended_at:
         found.append(("acknowledged", "received", control.acknowledged_at))

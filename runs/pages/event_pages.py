@@ -197,7 +197,7 @@ class EventPage:
     def _all_or_newest(
         self, rows: QuerySet[Any], kinds: dict[str, str], *also: QuerySet[Any]
     ) -> list[Any]:
-        """The same as `_newest`, for rows of which a run has few: those are read in one go."""
+        """Return the same as `_newest`, for rows that are few in a run: one query reads them."""
         few = list(rows[: EVENTS_AT_ONCE + 1])
         return few if len(few) <= EVENTS_AT_ONCE else self._newest(rows, kinds, *also)
 

@@ -77,7 +77,7 @@ class Entry:
 
     @property
     def deed(self) -> str:
-        """What the task, tool or model call did: "began", "succeeded"; "" for other subjects."""
+        """The verb for a task, tool or model call: "began", "succeeded"; "" for other subjects."""
         if not self.is_end:
             return "began" if self.has_card else ""
         has_answered = self.kind == "llm" and self.status == "success"

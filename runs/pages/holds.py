@@ -1,4 +1,4 @@
-"""What holds a running run up: a pause, or tool calls that wait for a person."""
+"""The reasons why a running run waits: a pause, or tool calls that wait for a person."""
 
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
 

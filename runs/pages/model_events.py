@@ -37,7 +37,7 @@ def of_handoff(handoff: Handoff, names: Mapping[str, str]) -> Entry:
 
 
 def figures_of(call: ModelCall) -> str:
-    """What is known of an ended call: ``812 in, 94 out, $0.0034, first token after 0.4 s``."""
+    """Return the figures of an ended call: ``812 in, 94 out, $0.0034, first token after 0.4 s``."""
     if call.input_tokens is None and call.output_tokens is None:
         parts = ["tokens unknown"]
     else:

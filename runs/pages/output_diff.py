@@ -1,11 +1,11 @@
-"""What differs between two outputs, line by line. The work is limited, whatever the outputs are."""
+"""The differences of two outputs, line by line. The work is limited, whatever the outputs are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from itertools import islice, takewhile
 
-LINES_AT_MOST = 400  # of each output, after what is the same at its beginning and end
+LINES_AT_MOST = 400  # of each output, without the equal lines at its beginning and end
 LINE_CHARS = 400
 CONTEXT = 3  # lines before and after a difference
 
@@ -34,15 +34,15 @@ KINDS = {" ": "same", "-": "gone", "+": "new", "@": "place"}
 def diff(before: str, after: str) -> Diff:
     """Compare two texts.
 
-    The time of `difflib` grows with the square of what differs. So what is the same at the
-    beginning and at the end is taken away first, and of the rest at most ``LINES_AT_MOST`` lines
-    are compared.
+    The time of `difflib` grows with the square of the number of lines that differ. So equal lines
+    at the beginning and at the end are removed first, and of the rest at most ``LINES_AT_MOST``
+    lines are compared.
     """
     old, new = before.splitlines(), after.splitlines()
     first = max(_same(old, new) - CONTEXT, 0)
     old, new = old[first:], new[first:]
     tail = max(_same(old[::-1], new[::-1]) - CONTEXT, 0)
-    # What is the same at both ends must not be taken twice.
+    # Lines that are equal from both ends must not be removed twice.
     tail = min(tail, len(old), len(new))
     old, new = old[: len(old) - tail], new[: len(new) - tail]
     is_cut = max(len(old), len(new)) > LINES_AT_MOST

@@ -1,8 +1,8 @@
 """A run and its records as they were at a moment of its past.
 
-What had happened until then is what the reducer of the live pages says (`runs.events.state`), not
-the times of the rows: a report may come long after what it reports. Rows give what events leave
-out. Where events are not known any more, the rows' times count.
+The reducer of the live pages (`runs.events.state`) decides what had happened until then, not the
+times of the rows: a report may come long after the event. Rows give the data that events leave out.
+Where events are not known any more, the rows' times count.
 """
 
 from collections.abc import Iterable

@@ -13,7 +13,7 @@ NOT_DONE = ("refused", "too_late")
 
 
 class Moment(Protocol):
-    """What `runs.pages.past.Past` knows of a moment before the run's end."""
+    """The data of `runs.pages.past.Past` about a moment before the run's end."""
 
     at: datetime
     run_state: RunState
@@ -25,7 +25,7 @@ class Moment(Protocol):
 
 
 def reopen(run: Run, then: Moment) -> None:
-    """Change ``run``, which is not saved, into what it was."""
+    """Change ``run``, which is not saved, to its state at that moment."""
     run_state = then.run_state
     has_started = run_state.status == "running" or is_by(run.started_at, then.at)
     controls = run_state.controls.values()

@@ -1,4 +1,4 @@
-"""The approvals and controls of a run, and its history: what the run page lists as events."""
+"""The approvals and controls of a run, and its history: the list of events on the run page."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -81,7 +81,7 @@ class RunHistory(RunRecord):
 
     @cached_property
     def budget(self) -> list[BudgetRow]:
-        """How much of its budget is used; not of a past moment, whose limits nobody has kept."""
+        """How much of its budget is used; empty for the past: past limits are not stored."""
         return [] if self.past else budget_rows.of_run(self.run, self.now)
 
     @property

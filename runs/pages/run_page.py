@@ -129,7 +129,7 @@ class RunPage(RunHistory):
 
     @property
     def weakness(self) -> str:
-        """What the tier of the run's tools lacked; "" if nothing, or if the tier is unknown."""
+        """The weakness of the tier of the run's tools; "" if it has none or is unknown."""
         return WEAKNESS.get(self.run.tools_tier, "")
 
     @property
@@ -207,7 +207,7 @@ class RunPage(RunHistory):
         return is_open or str(tool.pk) in self.window.opened
 
     def _step_counts(self, tasks: list[PlannedTask]) -> dict[str, int]:
-        """How many tools these tasks have called: nobody has planned them."""
+        """Return how many tools each of these tasks has called. No plan lists these calls."""
         closed = [task.task_id for task in tasks if task.task_id not in self.open_tasks]
         of = {e.pk: id for id in closed if (e := self._execution_of.get(id))}
         calls = self._calls().filter(task_execution__in=of).order_by().values("task_execution")

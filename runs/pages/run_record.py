@@ -192,7 +192,7 @@ class RunRecord:
 
     @property
     def names_people(self) -> bool:
-        """Whether the reader may know who asked: not somebody who only has the link."""
+        """Whether the reader may know who asked: not a reader who only has the link."""
         return bool(getattr(self.run, "is_member", False))
 
 

@@ -63,7 +63,7 @@ class Window:
 
     @property
     def moment_query(self) -> str:
-        """What follows ``?at=`` and the id of a task or tool, to stay at the moment."""
+        """The text to add to ``?at=`` and the id of a task or tool, to stay at the moment."""
         return f"&{urlencode({'at': stamp(self.moment)})}" if self.moment else ""
 
 

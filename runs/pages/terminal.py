@@ -19,7 +19,7 @@ ROWS = 50
 EMULATED_CHARS = 50_000  # the end of an output: up to half a second of the processor
 CELLS_AT_MOST = 1_000_000  # that all its sequences may erase or move
 
-IGNORED = "\x7f"  # by the emulator; it ends a sequence, so that what is around it never becomes one
+IGNORED = "\x7f"  # by the emulator; it ends a sequence, so that the text around it forms none
 CONTROLS = "\a\b\t\n\r\x1b"
 SEQUENCE = re.compile(
     r"\x1b\[([0-9;]{0,20})([@ABCDEFGHJKLMPXade`fr])"  # cursor, erasing, regions; not colours
@@ -35,7 +35,7 @@ def settled(output: str) -> str:
     """Return the text of ``output`` as a terminal of `COLUMNS` and `ROWS` ends up.
 
     Spaces at the ends of lines are left out. Only the last `EMULATED_CHARS` characters are
-    emulated: from what is before them, escape sequences are removed.
+    emulated: from the text before them, escape sequences are removed.
     """
     output = output.replace("\r\n", "\n")
     if not needs_terminal(output):
@@ -92,7 +92,7 @@ def _safe(text: str) -> str:
 
 
 def _without_alternate(text: str) -> str:
-    """Leave out what a full-screen program drew before it left its screen."""
+    """Leave out the text that a full-screen program drew before it left its screen."""
     return "".join(_outside(text))
 
 
@@ -105,5 +105,5 @@ def _outside(text: str) -> Iterator[str]:
         elif switch[1] == "l" and inside:
             begin, inside = switch.end(), False
     if inside:
-        yield "\n"  # It is still on the screen, below what was there before.
+        yield "\n"  # It is still on the screen, below the earlier text.
     yield text[begin:]

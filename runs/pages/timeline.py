@@ -2,8 +2,8 @@
 
 Positions are percentages of the chart's width, so the chart fits every screen. The part left of
 ``share`` shows the past to scale. The part right of it shows the tasks that have not started, in
-equal slots. While the run goes on, the page's script does the same calculations, so that bars grow
-with the clock.
+equal slots. While the run continues, the page's script does the same calculations, so that bars
+grow with the clock.
 """
 
 from collections.abc import Container, Iterable, Sequence
@@ -177,7 +177,7 @@ class Timeline:
 
 
 def room_for(elapsed_s: float) -> float:
-    """Return a span for the axis that leaves space for the run to go on."""
+    """Return a span for the axis that leaves space for the run to continue."""
     days = elapsed_s // SPANS_S[-1] + 1
     return next((span for span in SPANS_S if elapsed_s <= span * 0.97), days * SPANS_S[-1])
 

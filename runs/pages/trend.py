@@ -80,7 +80,7 @@ class Trend:
 
     @property
     def outcomes(self) -> list[tuple[str, int]]:
-        """How many runs ended with each status, or go on."""
+        """How many runs have each status, ended or not."""
         counts: dict[str, int] = defaultdict(int)
         for run in self.runs:
             counts[run.status] += 1

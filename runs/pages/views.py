@@ -139,7 +139,7 @@ def run_output(request: HttpRequest, pk: UUID, execution_id: UUID) -> HttpRespon
 @login_required
 @require_safe
 def run_call_input(request: HttpRequest, pk: UUID, call_id: UUID) -> HttpResponse:
-    """What a model was sent, as plain text, if it is stored. Only for members."""
+    """The input of a model call, as plain text, if it is stored. Only for members."""
     return _call_text(request, pk, call_id, CallText.Part.INPUT)
 
 
@@ -147,7 +147,7 @@ def run_call_input(request: HttpRequest, pk: UUID, call_id: UUID) -> HttpRespons
 @login_required
 @require_safe
 def run_call_output(request: HttpRequest, pk: UUID, call_id: UUID) -> HttpResponse:
-    """What a model has answered so far, as plain text, if it is stored. Only for members."""
+    """The answer of a model so far, as plain text, if it is stored. Only for members."""
     return _call_text(request, pk, call_id, CallText.Part.OUTPUT)
 
 
@@ -212,7 +212,7 @@ def _page(request: HttpRequest, record: Run, past_of: PastOf, **options: Any) ->
     window = Window.of(request)
     past = past_of(record, window.moment) if window.moment else None
     if past:
-        record.may_operate = record.may_manage = False  # nobody acts in the past
+        record.may_operate = record.may_manage = False  # the past cannot be changed
     return RunPage(record, window=window, past=past, **options)
 
 

@@ -28,7 +28,7 @@ UNKNOWN = "Its approval cannot be read: the run was deleted, or the database doe
 
 
 class Unaskable(IllegalMove):
-    """Nobody can be asked about the call, so it must not begin. The text says why."""
+    """No person can be asked about the call, so it must not begin. The text says why."""
 
 
 class Question(Struct, kw_only=True):
@@ -61,7 +61,7 @@ def ask(key: ApiKey, question: Question) -> Approval | None:
 
     Raises ``NotFound``, and ``Unaskable`` if the call must not begin.
     """
-    with unscoped():  # what is read is reached from the key's organization
+    with unscoped():  # all rows are reached from the key's organization
         own = ReportedRun.objects.filter(organization=key.organization_id, key=question.run)
         reported = own.select_related("run__crew__organization").first()
         if reported is None:

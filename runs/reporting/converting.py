@@ -1,4 +1,4 @@
-"""Converts what a reporter sends to its events, with limits for each field."""
+"""Converts the objects that a reporter sends into events, with limits for each field."""
 
 import math
 import re

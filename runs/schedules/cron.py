@@ -29,7 +29,7 @@ LOOK_BACK = tuple(timedelta(hours=24**power) for power in range(5))  # up to 38 
 
 
 def validate_expression(expression: str) -> None:
-    """Refuse what is no cron expression, what never fires, and what fires too often."""
+    """Refuse text that is not a cron expression, or that never fires or fires too often."""
     if len(expression) > EXPRESSION_LIMIT:
         return  # the field refuses it
     parts = _parts(expression)
@@ -86,10 +86,10 @@ def next_times(expression: str, zone: str, after: datetime, number: int) -> list
 def due_times(
     expression: str, zone: str, first: datetime, now: datetime
 ) -> tuple[datetime, int, datetime | None]:
-    """What is due at ``now`` if ``first`` is the earliest fire time that has not been handled.
+    """Return the last fire time due at ``now``, how many are due, and the one after ``now``.
 
-    Returns the last time that is due, how many are due (``COUNTED`` at most), and the time after
-    ``now``.
+    ``first`` is the earliest fire time that has not been handled. At most ``COUNTED`` due times are
+    counted.
     """
     due = [first]
     for at in islice(times(expression, zone, first), COUNTED):

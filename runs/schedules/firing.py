@@ -1,7 +1,7 @@
 """Fires schedules: each fire time once, however many schedulers run.
 
 One transaction sets the next fire time (only if it is still the one that was read), stores the fire
-time with what came of it, and requests the run. So either all of it has happened, or the next look
+time with its outcome, and requests the run. So either all of it has happened, or the next look
 finds the schedule due again. docs/architecture.md has the order of the locks.
 """
 
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 def fire_due(now: datetime | None = None) -> int:
-    """Fire what is due. Returns how many schedules were. ``now``: by default the database's."""
+    """Fire the due schedules. Returns how many fired. ``now``: by default the database's."""
     done = 0
     for schedule in Schedule.objects.due(now)[:AT_ONCE]:
         with bound_contextvars(**schedule.log_ids):
@@ -73,7 +73,7 @@ def start_waiting() -> int:
 
 
 def _fire(schedule: Schedule, now: datetime) -> Fire | None:
-    """Handle all that is due; ``None`` if somebody else did, or has edited the schedule."""
+    """Handle all due times; ``None`` if another process did, or a user has edited the schedule."""
     due_at, number, following = cron.due_times(
         schedule.expression, schedule.zone, schedule.next_at, now
     )

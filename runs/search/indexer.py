@@ -1,11 +1,11 @@
-"""The scheduler's thread that indexes what has ended. Several schedulers may do so at once."""
+"""The scheduler's thread that makes the search index. Several schedulers may do so at once."""
 
 from runs.execution.background import Looking
 from runs.search import indexing
 
 
 class Indexer(Looking):
-    """Looks once a second for runs of which something is to be indexed.
+    """Looks once a second for runs with data to index.
 
     After each part it rests for as long as the part took, so that half of the time nothing waits
     for it, on SQLite above all.

@@ -1,6 +1,6 @@
-"""Makes the documents of runs. Each look takes what has ended since the last one.
+"""Makes the documents of runs. Each look takes the calls and runs that ended since the last one.
 
-What has no document yet is found by comparing the tables, not by notes of the processes that
+Those without a document are found by comparing the tables, not by notes of the processes that
 report: reporting costs the same with the index as without it.
 """
 
@@ -21,7 +21,7 @@ from runs.search.models import Document, IndexJob
 from runs.search.models.document import new_id
 from runs.search.words import vector, words_of
 
-DELAY_S = 5.0  # from the end of something until it is indexed, on an idle server
+DELAY_S = 5.0  # from the end of a call or run until it is indexed, on an idle server
 SHARE = 20  # a run is looked at again after so many times the look's duration, at least
 JOBS = 200  # runs in one look
 BACKLOG_JOBS = 20
@@ -41,7 +41,7 @@ _OUTCOMES = {
 
 
 def look(goes_on: Callable[[float], bool] = lambda took_s: True) -> int:
-    """Index what is due until nothing is. Returns the number of documents made.
+    """Index the due runs, then the backlog, until none is left. Returns the number of documents.
 
     ``goes_on`` is called after each part with the seconds it took; False ends the look.
     """
@@ -62,7 +62,7 @@ def _with_runs(jobs: QuerySet) -> QuerySet:
 
 
 def _look_at(jobs: Sequence[IndexJob], began: float) -> int:
-    """Index a part of what has ended in these runs, or close and postpone their jobs."""
+    """Index a part of the ended calls of these runs, or close and postpone their jobs."""
     queued = [job for job in jobs if job.run.status == Run.Status.QUEUED]
     if queued:  # without a look at each: there may be thousands
         IndexJob.objects.unscoped().postpone(queued, DELAY_S)

@@ -1,4 +1,4 @@
-"""The search page. What is asked for is its address, so a search can be shared and gone back to."""
+"""The search page. Its address holds the search, so a search can be shared and returned to."""
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -12,7 +12,7 @@ from runs.search.results import results
 @login_required
 @require_safe
 def search(request: HttpRequest) -> HttpResponse:
-    """What the address asks for. Without a question: what can be asked."""
+    """The results of the search in the address. Without a search: how to search."""
     form = SearchForm(request.GET, user=request.user)
     found = None
     if form.is_valid() and not form.is_empty:

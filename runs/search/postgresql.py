@@ -46,7 +46,7 @@ def find(
 
 
 def literal_of(query: Query, filters: Sequence[str], organizations: Sequence[int] | None) -> str:
-    """A tsquery. Its words have only letters and digits, and stand in quotes."""
+    """Return a tsquery. Its words have only letters and digits, and are in quotes."""
     parts = [
         " <-> ".join(f"'{word}'" for word in term.words) + ":*" * term.is_prefix
         for term in query.terms

@@ -1,4 +1,4 @@
-"""What a user asks for: words that must all occur, and exact words in quotes.
+"""The text of a search: words that must all occur, and exact words in quotes.
 
 There is no other syntax, so a command or a path can be pasted as it is, and nothing is a syntax
 error.
@@ -57,7 +57,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Search:
-    """What is looked for. ``first`` and ``beyond`` limit the ids: first <= id < beyond."""
+    """The conditions of a search. ``first`` and ``beyond`` limit the ids: first <= id < beyond."""
 
     query: Query
     crew: UUID | None = None

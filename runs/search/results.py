@@ -1,4 +1,4 @@
-"""A page of what was found, for the page and the API."""
+"""A page of search results, for the page and the API."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Results:
 
 
 def results(user: User, form: SearchForm) -> Results:
-    """A page of what the valid ``form`` asks for, the newest first."""
+    """Return a page of the results for the valid ``form``, the newest first."""
     given = form.cleaned_data
     search = Search(
         query=given["q"],

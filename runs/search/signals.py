@@ -1,4 +1,4 @@
-"""Notes new runs for the index, and removes what is indexed of a run with the run."""
+"""Adds new runs to the index jobs, and removes the job and documents of a run with the run."""
 
 from collections.abc import Collection
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The part of a document's text where most of the words that were asked for stand close together.
+"""The part of a document's text where most of the words of the search are close together.
 
 A snippet is a list of pieces of plain text. The code that shows it escapes them as any other text.
 """

@@ -34,7 +34,7 @@ def find(
 
 
 def match_of(query: Query, filters: Sequence[str], organizations: Sequence[int] | None) -> str:
-    """An FTS5 expression. Its words have only letters and digits, and stand in quotes."""
+    """Return an FTS5 expression. Its words have only letters and digits, and are in quotes."""
     parts = [f'"{" ".join(term.words)}"{" *" * term.is_prefix}' for term in query.terms]
     parts = [f"words : {part}" for part in parts]
     parts += [f'scope : "{name}"' for name in filters]

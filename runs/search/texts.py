@@ -1,6 +1,6 @@
-"""The text of documents: what the run's page shows of a tool call, a model call or a run.
+"""The text of documents: the text that the run's page shows of a tool call, model call or run.
 
-All of it has been redacted before it was stored. Of a long text its beginning and its end are kept.
+All of it was redacted before it was stored. A long text is cut to its beginning and its end.
 """
 
 from collections.abc import Sequence

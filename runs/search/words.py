@@ -1,4 +1,4 @@
-"""The words of a text, the same for what is indexed and for what is asked, on both databases.
+"""The words of a text, by the same rules for documents and for searches, on both databases.
 
 A word is a run of letters and digits, without regard to case. So ``src/app/main.py`` has four
 words and ``ConnectionResetError`` is one. Chinese and Japanese texts have no spaces: there each
@@ -22,7 +22,7 @@ def words_of(text: str) -> list[str]:
 
 
 def stands_alone(word: str) -> bool:
-    """Whether the word is a character that may stand between others without a space."""
+    """Whether the word is a character that may be between others without a space."""
     return bool(_ALONE.match(word))
 
 

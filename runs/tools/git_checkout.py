@@ -1,4 +1,4 @@
-"""Describes what a clone has written to the workspace, and what it has left out."""
+"""Describes the files that a clone has written to the workspace, and the parts left out."""
 
 import os
 import re
@@ -27,7 +27,7 @@ def branches(checkout: Path) -> list[str]:
 
 
 def left_out(checkout: Path) -> str:
-    """Return a sentence about what the clone does not contain, or ""."""
+    """Return a sentence about the parts that the clone does not contain, or ""."""
     submodules = len(SUBMODULE.findall(_text(checkout / ".gitmodules")))
     pointers = _lfs_pointers(checkout)
     said = []

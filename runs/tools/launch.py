@@ -194,7 +194,7 @@ class Launched:
 
 
 def _pipe_with(lines: Sequence[str]) -> int:
-    """Return the read end of a pipe with only these lines. After one read they are gone."""
+    """Return the read end of a pipe with only these lines. They can be read only once."""
     text = "".join(f"{line}\n" for line in lines).encode()
     assert len(text) <= select.PIPE_BUF  # so that writing never waits for a reader
     reader, writer = os.pipe()

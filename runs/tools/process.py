@@ -110,8 +110,8 @@ def run(
 def _is_paused(launched: Launched, emitter: Emitter) -> bool:
     """Pause the processes, or let them continue, as people want. Returns whether they are paused.
 
-    What is reported is the truth: a pause after the processes have stopped, and the end of a pause
-    before they continue.
+    A pause is reported after the processes have stopped, and the end of a pause before they
+    continue. So the report is always true.
     """
     if (pause := emitter.pause) is None:
         return False

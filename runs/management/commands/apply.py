@@ -1,4 +1,4 @@
-"""``manage.py apply``: makes a crew what a YAML file says."""
+"""``manage.py apply``: creates a crew, or changes it, to match a YAML file."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whom to notify of what, and what has been sent."""
+"""The targets of notifications, and the deliveries to them."""
 
 from runs.notifications.models.delivery import Attempt, Delivery
 from runs.notifications.models.target import Target

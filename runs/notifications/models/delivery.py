@@ -108,7 +108,7 @@ class Delivery(OwnedModel):
         return {"delivery_id": str(self.pk), **self.target.log_ids}
 
     def send_again(self) -> None:
-        """Queue it anew, whatever became of it. One that waits is sent now."""
+        """Queue it again, whatever its status is. One that waits is sent now."""
         QuerySet.update(
             Delivery.objects.unscoped().filter(pk=self.pk),
             status=self.Status.PENDING, failures=0, next_at=Now(), ended_at=None, note="",
@@ -151,7 +151,7 @@ class AttemptQuerySet(OwnedQuerySet):
 
 
 class Attempt(OwnedModel):
-    """One try to send a delivery, and what came back."""
+    """One attempt to send a delivery, and its result."""
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="tries")
     number = models.PositiveIntegerField()

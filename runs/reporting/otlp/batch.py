@@ -47,7 +47,7 @@ class Batch:
         self.add(span_id, events.handed_off(call, agent))
 
     def apply(self, key: ApiKey, received: datetime, result: Result | None = None) -> None:
-        """Apply the events once each. Counts the spans of which one was rejected."""
+        """Apply each event once. Counts the spans of which an event was rejected."""
         items: dict[str, Item] = {}
         for index, event in enumerate(self.events):
             if event["id"] not in items:

@@ -76,7 +76,7 @@ def _take(
         trace = open_trace(key, trace_id, read, received, result)
         if trace is None:
             return
-    if trace.run.run.is_over:  # only what came before is accepted: it has the same ids
+    if trace.run.run.is_over:  # only earlier events are accepted again: their ids are the same
         batch = Batch()
         for span, kind in read:
             if kind in ("tool", "model"):
@@ -128,7 +128,7 @@ class _Spans:
                 self._nodes[span_id] = Node(**node)
 
     def _row(self, span: Span, kind: Kind, waiting: int) -> Kept:
-        """Add the span's events to the batch, or hold them. Return what is kept of the span."""
+        """Add the span's events to the batch, or hold them. Return the data kept of the span."""
         node = self._nodes[span.span_id]
         waits, held = "", None
         if kind == "agent":
@@ -188,7 +188,7 @@ class _Spans:
         return released
 
     def _release_agent(self, row: TraceSpan) -> bool:
-        """Add to the batch what an agent's span waited with. Returns whether there was something.
+        """Add to the batch the events that an agent's span held back. Returns whether it had any.
 
         First its end, after the grace; then which agent called it, once that is known.
         """

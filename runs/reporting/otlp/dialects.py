@@ -1,4 +1,4 @@
-"""What a span stands for, in the dialects of docs/integrations/opentelemetry.md."""
+"""The meaning of a span, in the dialects of docs/integrations/opentelemetry.md."""
 
 import json
 from typing import Any, Literal, NamedTuple
@@ -105,7 +105,7 @@ def tool_of(span: Span) -> str:
 
 
 def params_of(span: Span) -> Any:
-    """The arguments of a tool: an object where the source has one, else what it has."""
+    """Return the arguments of a tool: an object if the source has one, else its value."""
     for name in (
         "gen_ai.tool.call.arguments",
         "tool_arguments",
@@ -145,7 +145,7 @@ def input_tokens_of(span: Span) -> int | None:
 
 
 def usage_of(span: Span) -> dict[str, Any]:
-    """The tokens and more of a model call, as its end has them. What is unknown is missing."""
+    """Return the tokens and more of a model call, as its end has them, without unknown values."""
     cached = span.count(
         "gen_ai.usage.cache_read.input_tokens",
         "gen_ai.usage.cache_read_input_tokens",

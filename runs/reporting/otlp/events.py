@@ -41,7 +41,7 @@ def crew_of(span: Span) -> str:
 
 
 def node_of(span: Span, kind: Kind) -> Node:
-    """What is kept of the span, with texts that can be stored."""
+    """Return the data kept of the span, with texts that can be stored."""
     ending = dialects.ending_of(span)
     agent = storable(dialects.agent_of(span, kind))
     name = {"workflow": dialects.workflow_of, "tool": dialects.tool_of, "mcp": dialects.tool_of}

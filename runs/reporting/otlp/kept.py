@@ -10,7 +10,7 @@ from runs.models import Trace, TraceSpan
 
 
 class Kept(NamedTuple):
-    """What is kept of a new span: the values of a `TraceSpan`."""
+    """The data kept of a new span: the values of a `TraceSpan`."""
 
     trace_id: int
     span_id: str

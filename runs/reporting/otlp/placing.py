@@ -11,7 +11,7 @@ DEPTH = 100  # of a chain of parents
 
 @dataclass(slots=True)
 class Node:
-    """What is kept of a span while its run is open."""
+    """The data kept of a span while its run is open."""
 
     span_id: str
     parent_id: str = ""

@@ -20,7 +20,7 @@ from runs.reporting.otlp.spans import Span
 GRACE = timedelta(seconds=2)  # past a root span, for children that arrive after it
 LONG_GRACE = timedelta(seconds=60)  # the same, while a span that others name is missing
 
-NAMED = ("workflow", "agent")  # what a run may be called by
+NAMED = ("workflow", "agent")  # kinds of spans that may name the run
 
 Read = tuple[Span, Kind]
 
@@ -58,7 +58,7 @@ def open_trace(
 
 
 def name_of(nodes: Iterable[Node]) -> str:
-    """What the run is called: its first workflow, else its first agent, if one has come."""
+    """Return the name of the run: its first workflow, else its first agent, if one has come."""
     tops = [node for node in nodes if node.kind in NAMED]
     first = min(tops, key=lambda node: (NAMED.index(node.kind), node.start), default=None)
     return storable(first.name[:100]) if first else ""

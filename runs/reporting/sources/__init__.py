@@ -1,1 +1,1 @@
-"""What other programs send, mapped to the events of `docs/reporting.md`. One file per program."""
+"""Maps the data of other programs to the events of `docs/reporting.md`. One file per program."""

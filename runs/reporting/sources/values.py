@@ -1,4 +1,4 @@
-"""Values of other programs, cut to what an event may carry."""
+"""Values of other programs, cut to the limits of an event."""
 
 import json
 from collections.abc import Iterator

@@ -64,7 +64,7 @@ class ScheduleSerializer(serializers.ModelSerializer):
             "crew_id", "expression", "zone", "overlap", "missed", "is_enabled", "next_times",
             "created_at", "created_by", "updated_at", "updated_by", "fires",
         ]  # fmt: skip
-        # What is left out gets its default: a PUT replaces the schedule.
+        # A field that is left out gets its default: a PUT replaces the schedule.
         extra_kwargs = {"zone": {"default": "UTC"}, "is_enabled": {"default": True}}
         read_only_fields = ["created_at", "updated_at"]
 

@@ -1,4 +1,4 @@
-"""When crews start by themselves, and what came of each fire time."""
+"""The schedules of crews, and the outcome of each fire time."""
 
 from runs.schedules.models.fire import Fire
 from runs.schedules.models.schedule import Schedule

@@ -21,7 +21,7 @@ class FireQuerySet(ScopedQuerySet):
 
 
 class Fire(OwnedModel):
-    """A fire time of a schedule, and what came of it. There is one row for each time at most."""
+    """A fire time of a schedule, and its outcome. There is one row for each time at most."""
 
     class Outcome(models.TextChoices):
         STARTED = "started", "Started"
@@ -60,6 +60,6 @@ class Fire(OwnedModel):
         return f"{self.due_at:%Y-%m-%d %H:%M} UTC: {self.get_outcome_display().lower()}"
 
     def end(self, outcome: str, detail: str = "", run: models.Model | None = None) -> None:
-        """Save the fire time with what came of it."""
+        """Save the fire time with its outcome."""
         self.outcome, self.detail, self.run = outcome, detail[:DETAIL_LIMIT], run
         self.save()

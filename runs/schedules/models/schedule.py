@@ -32,7 +32,7 @@ class ScheduleQuerySet(ScopedQuerySet):
         return found.select_related("crew").annotate(now=at).order_by("next_at")
 
     def advance(self, schedule: "Schedule", to: datetime | None) -> bool:
-        """Set the next fire time, unless somebody else has done so or edited the schedule.
+        """Set the next fire time, unless another process did, or a user has edited the schedule.
 
         Locks the row until the transaction ends.
         """
@@ -52,7 +52,7 @@ class ScheduleQuerySet(ScopedQuerySet):
             with transaction.atomic():
                 return self._put(schedule or self.model(crew=crew, created_by=by), by, values)
         except IntegrityError:
-            # Somebody else has just made the first one. If there is none, the crew is gone.
+            # Another request has just made the first one. If there is none, the crew was deleted.
             return self._put(self.unscoped().get(crew=crew), by, values)
 
     def _put(
@@ -66,7 +66,7 @@ class ScheduleQuerySet(ScopedQuerySet):
 
 
 class Schedule(AtomicSave, OwnedModel):
-    """When a crew starts by itself. A crew has one at most."""
+    """The times at which a crew starts by itself. A crew has one schedule at most."""
 
     class Overlap(models.TextChoices):
         SKIP = "skip", "Skip: leave this time out"
@@ -77,7 +77,7 @@ class Schedule(AtomicSave, OwnedModel):
         ONCE = "once", "Once: start one run for all of them"
         NEVER = "never", "Never: wait for the next time"
 
-    TIMING = ("expression", "zone", "is_enabled")  # what the next fire time depends on
+    TIMING = ("expression", "zone", "is_enabled")  # the next fire time depends on these
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     crew = models.OneToOneField("crews.Crew", on_delete=models.CASCADE, related_name="schedule")

@@ -10,7 +10,7 @@ TEXT_LIMIT = 24_000  # characters of a document's text
 RANDOM_BITS = 20  # of an id, below its milliseconds
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LARGEST_ID = 2**63 - 1
-LATEST_MS = LARGEST_ID >> RANDOM_BITS  # in the year 2248; what is later counts as this
+LATEST_MS = LARGEST_ID >> RANDOM_BITS  # in the year 2248; a later time counts as this
 
 
 class DocumentQuerySet(ScopedQuerySet):

@@ -30,7 +30,7 @@ class IndexJobQuerySet(ScopedQuerySet):
             self._free(jobs).update(due_at=due_at, is_backlog=False)
 
     def close(self, jobs: "list[IndexJob]") -> None:
-        """All of these runs is indexed."""
+        """Delete the jobs: these runs are fully indexed."""
         with transaction.atomic():
             self._free(jobs).delete()
 
@@ -49,7 +49,7 @@ class IndexJobQuerySet(ScopedQuerySet):
 
 
 class IndexJob(OwnedModel):
-    """A run of which something may not be indexed yet. It goes when all of the run is indexed."""
+    """A run with parts that may not be indexed yet. The job is deleted when all are indexed."""
 
     run = models.OneToOneField(
         "runs.Run", on_delete=models.CASCADE, primary_key=True, related_name="index_job"

@@ -70,7 +70,7 @@ def _give(workspace: str, uid: int) -> None:
 
 
 def _give_directory(path: str, uid: int) -> None:
-    """Give a directory, never what a link in its place leads to."""
+    """Make ``uid`` the owner of a directory. A link in its place is never followed."""
     directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         os.fchown(directory, uid, uid)

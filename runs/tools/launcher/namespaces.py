@@ -1,10 +1,10 @@
 """The box: own users, processes, mounts, network and IPC, so that nothing else is visible.
 
 There are three processes between the worker and the command. The launcher is outside the box. It
-waits, and ends what is left. The keeper has left the launcher's namespaces, but it cannot enter its
-own process namespace, so it only waits for its child. The child is process 1 in that namespace. It
-builds the file system, starts the command and supervises it. When it ends, for any reason, the
-kernel kills every process of the namespace.
+waits, and ends the processes that are left. The keeper has left the launcher's namespaces, but it
+cannot enter its own process namespace, so it only waits for its child. The child is process 1 in
+that namespace. It builds the file system, starts the command and supervises it. When it ends, for
+any reason, the kernel kills every process of the namespace.
 """
 
 import fcntl
@@ -39,7 +39,7 @@ def run(order: dict, report) -> None:
     keeper = _start(order, report)
     ended = os.pidfd_open(keeper)
     ends = select.poll()
-    ends.register(0, 0)  # only its end: what is written there is for process 1
+    ends.register(0, 0)  # only its end: the data there is for process 1
     ends.register(ended, select.POLLIN)
     if ended not in dict(ends.poll()):
         select.select([ended], [], [], LAST_WAIT_S)

@@ -102,7 +102,7 @@ def _signal(pids: set[int], number: signal.Signals) -> None:
 
 
 def _parent(pid: int) -> int | None:
-    """Return the parent's process id, or None if the process is gone.
+    """Return the parent's process id, or None if the process does not exist.
 
     A zombie counts until it is reaped: its first thread may have ended while others are alive.
     """

@@ -56,7 +56,7 @@ def ask(
         raise ParseError(error.detail) from error
     if not hook.tool_name:
         raise ParseError("tool_name: is missing.")
-    with unscoped():  # what is read is reached from the key's organization
+    with unscoped():  # all rows are reached from the key's organization
         reported = _run_of(key, hook, crew, received)
         tool_id = runs.wait(reported, hook)
         approval = asking.request(
@@ -71,13 +71,13 @@ def ask(
 
 
 def decision_of(tool_id: UUID | None, approval: Approval | None) -> dict[str, Any]:
-    """What Claude Code takes as the decision. It has to be explicit: else Claude Code goes on."""
+    """Return the decision for Claude Code. It has to be explicit: else Claude Code continues."""
     if approval is None:
         return deny(asking.UNKNOWN)
     if refusal := approval.refusal:
         return deny(refusal)
     if tool_id is not None:
-        with suppress(DatabaseError, IllegalMove):  # it may have ended; the decision stands
+        with suppress(DatabaseError, IllegalMove):  # the call may have ended; the decision holds
             _note_on(tool_id, f"Approved by {approval.by}.")
     answer = _answer({"behavior": "allow"})
     if approval.note:

@@ -15,7 +15,7 @@ from runs.reporting.sources.values import bounded, pieces, text_of
 
 EXIT_CODE = re.compile(r"Exit code (\d{1,9})\b")
 SUMMARY = re.compile(r"<summary>([^<]*)</summary>")
-REFUSED_INPUT = "<tool_use_error>"  # what a call answers whose tool or input does not exist
+REFUSED_INPUT = "<tool_use_error>"  # begins the answer of a call whose tool or input does not exist
 
 Event = dict[str, Any]
 
@@ -36,7 +36,7 @@ def title_of(hook: Hook) -> str:
 
 
 def starts(hook: Hook) -> list[Event]:
-    """Start the agent of the hook, and its task: a prompt, or what the sub-agent was made for."""
+    """Start the agent of the hook, and its task: a prompt, or the purpose of the sub-agent."""
     place = hook.place
     agent: Event = {"type": "agent_start", "agent_id": place["agent_id"]}
     if hook.agent_id is None:

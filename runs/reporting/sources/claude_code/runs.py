@@ -47,7 +47,7 @@ def receive(key: ApiKey, payload: Any, crew: str | None, received: datetime) -> 
         raise ParseError("crew: is no slug: 1 to 50 of a-z A-Z 0-9 - _.")
     try:
         hook = hook_of(payload)
-        with unscoped():  # what is read is reached from the key's organization
+        with unscoped():  # all rows are reached from the key's organization
             if hook.hook_event_name == "PermissionRequest":
                 if reported := open_run(key, hook):
                     wait(reported, hook)
@@ -118,8 +118,8 @@ def _run_of(key: ApiKey, hook: Hook, events: list[Event], received: datetime) ->
         return first
     if _has_seen(ended, own_id):
         return None  # it comes again
-    # The turn goes on after its end: a hook kept Claude Code from stopping, or the run was silent
-    # for too long.
+    # The turn continues after its end: a hook kept Claude Code from stopping, or the run was
+    # silent for too long.
     return f"{first}:{digest_of(own_id).hex()}"
 
 
@@ -127,7 +127,7 @@ def _is_interrupted(reported: ReportedRun, own_id: str) -> bool:
     """Whether a new prompt means that the turn before was interrupted. No hook reports that.
 
     A prompt that waits for the turn's next step has the id of the turn. While sub-agents work, the
-    run goes on.
+    run continues.
     """
     running = TaskExecution.objects.filter(
         run=reported.run_id, status=TaskExecution.Status.RUNNING
