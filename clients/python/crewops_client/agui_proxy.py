@@ -1,4 +1,4 @@
-"""`crewops agui-proxy`: passes requests on to an AG-UI agent, and reports what it streams back."""
+"""`crewops agui-proxy`: forward requests to an AG-UI agent, and report the runs that it streams."""
 
 import argparse
 import contextlib
@@ -23,8 +23,8 @@ from .streams.sse import Events
 PIECE = 64 * 1024  # bytes read at once
 BODY = 16 * 1024 * 1024  # bytes of a request
 CONNECT_S = 10.0
-WAITING = 1000  # runs that wait after an interrupt; of more, the oldest is ended
-# What belongs to one connection (RFC 9110, 7.6.1), or is set by this proxy.
+WAITING = 1000  # runs that wait after an interrupt; above this number the oldest is ended
+# Headers of one connection (RFC 9110, 7.6.1), and headers that this proxy sets.
 OWN = {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
        "transfer-encoding", "upgrade", "host", "content-length", "date", "server"}  # fmt: skip
 NO_END = "The agent's stream ended without RUN_FINISHED or RUN_ERROR."
@@ -33,8 +33,8 @@ NO_END = "The agent's stream ended without RUN_FINISHED or RUN_ERROR."
 def add_to(commands: Any) -> None:
     parser = commands.add_parser(
         "agui-proxy",
-        help="stand in front of an AG-UI agent and report its runs",
-        description="Passes requests on to an AG-UI agent, and reports what it streams back.",
+        help="forward requests to an AG-UI agent and report its runs",
+        description="Forward requests to an AG-UI agent, and report the runs that it streams.",
     )
     parser.add_argument("--crew", required=True, help="the slug of the crew")
     parser.add_argument("--to", required=True, help="the agent's URL")
@@ -65,7 +65,7 @@ def _stop(*_: Any) -> None:
 
 
 class Exchange:
-    """One AG-UI run after another of a thread, reported as one run until no interrupt waits."""
+    """The AG-UI runs of a thread, reported as one run until no interrupt waits."""
 
     def __init__(self, crew: str, agent: str, thread: str) -> None:
         self.run = Run(reporter.current(), crew, f"AG-UI {thread}"[:100], origin="ag-ui")
@@ -85,7 +85,7 @@ class Exchange:
 
     @property
     def waits(self) -> bool:
-        """Whether the response ended with an interrupt, so that the run goes on in another."""
+        """Whether the response ended with an interrupt, so that another one continues the run."""
         return self._mapper.waiting
 
     @property
@@ -121,7 +121,7 @@ class Proxy(ThreadingHTTPServer):
         super().__init__((host, port), Handler)
 
     def open(self, sent: Any) -> tuple[str, Exchange]:
-        """The run that the request belongs to: the one that waits in its thread, or a new one."""
+        """Return the request's thread and its run: the one that waits there, or a new one."""
         sent = sent if isinstance(sent, dict) else {}
         thread = str(sent.get("threadId") or "")[:200]
         with self._lock:
@@ -166,33 +166,30 @@ class Handler(BaseHTTPRequestHandler):
         except ValueError:
             return self._refuse(411, "Send a Content-Length.")
         if not 0 <= length <= BODY:
-            return self._refuse(413, f"The body may have {BODY} bytes.")
+            return self._refuse(413, f"The body may have at most {BODY} bytes.")
         body = self.rfile.read(length)
         sent = None
         with contextlib.suppress(ValueError, RecursionError):
             sent = json.loads(body)
         thread, exchange = self.server.open(sent)
         exchange.texts.asked(sent)
-        upstream = self.server.upstream()
-        try:
-            response = self._ask(upstream, body)
-        except (OSError, http.client.HTTPException) as error:
-            exchange.end("failed", f"The agent cannot be reached: {error}"[:500])
-            return self._refuse(502, "The agent cannot be reached.")
-        try:
+        with contextlib.closing(self.server.upstream()) as upstream:
+            try:
+                response = self._ask(upstream, body)
+            except (OSError, http.client.HTTPException) as error:
+                exchange.end("failed", f"The agent cannot be reached: {error}"[:500])
+                return self._refuse(502, "The agent cannot be reached.")
             if response.status >= 300:
                 exchange.end("failed", f"The agent answered HTTP {response.status}.")
                 self._pass(response, None, thread)
                 return
             is_read = self._pass(response, exchange, thread)
-            if self._kept:  # perhaps another request goes on with it by now
+            if self._kept:  # another request may continue it by now
                 return
             if is_read or exchange.has_ended:
                 exchange.response_ended()
             else:
                 exchange.end("cancelled", "The front end closed the connection.")
-        finally:
-            upstream.close()
 
     def _ask(self, upstream: http.client.HTTPConnection, body: bytes) -> http.client.HTTPResponse:
         to = self.server.to
@@ -201,13 +198,13 @@ class Handler(BaseHTTPRequestHandler):
         kept["Accept-Encoding"] = "identity"
         upstream.request("POST", path, body, kept)
         if upstream.sock is not None:
-            upstream.sock.settimeout(None)  # an agent may think for long
+            upstream.sock.settimeout(None)  # an agent may take long to answer
         return upstream.getresponse()
 
     def _pass(
         self, response: http.client.HTTPResponse, exchange: Exchange | None, thread: str
     ) -> bool:
-        """Pass the response on as it comes. False if the front end has gone."""
+        """Forward the response as it arrives. Return False if the front end has closed."""
         events = Events()
         try:
             self.send_response_only(response.status)
@@ -239,11 +236,11 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, *args: Any) -> None:
-        """Runs are reported; a line for each request would say nothing more."""
+        """Log nothing: runs are reported, so a line for each request would add nothing."""
 
 
 def _pieces(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """What has come, each time. An agent that breaks off ends it."""
+    """Yield bytes as they arrive, until the response ends or its connection fails."""
     with contextlib.suppress(http.client.HTTPException, OSError):
         while piece := response.read1(PIECE):
             yield piece

@@ -1,4 +1,4 @@
-"""What people ask of a run on the server: to pause, to resume, to stop, and messages."""
+"""The controls that users send to a run on the server: pause, resume, cancel, message."""
 
 import asyncio
 import sys
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 TAKEN = ("cancel", "pause", "message")
 MESSAGES_KEPT = 1_000
-POLL_S = 0.05  # of async code that waits
+POLL_S = 0.05  # between two checks of async code that waits
 
 
 class Cancelled(Exception):
-    """Somebody has cancelled the run. Let it leave the `with` block: the run ends as cancelled."""
+    """A user has cancelled the run. Let it leave the `with` block: the run ends as cancelled."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """A text from somebody who watches the run."""
+    """A text from a user who watches the run."""
 
     text: str
     by: str = ""
@@ -34,15 +34,18 @@ class Message:
 
 
 class Controls:
-    """The controls of one run. The follower's thread calls the handlers, the program the rest."""
+    """The controls of one run.
+
+    The follower's thread calls the handlers. The program calls the other methods.
+    """
 
     def __init__(self, run: "Run") -> None:
         self._run = run
         self._lock = threading.Lock()
         self._go = threading.Event()
         self._go.set()
-        self._pause = ""  # the pause that nobody has waited for yet
-        self._waiting = 0  # threads and tasks
+        self._pause = ""  # the pause that no thread or task has waited for yet
+        self._waiting = 0  # threads and tasks that wait
         self._seen: set[str] = set()
         self._messages: deque[Message] = deque()
         self._arrived = threading.Condition(self._lock)
@@ -53,7 +56,7 @@ class Controls:
         follower.at_end(self._lost)
 
     def stop(self) -> None:
-        """The run is cancelled, however that became known."""
+        """Mark the run as cancelled, and wake the threads that wait."""
         self._run.stop_requested = True
         self._go.set()
         with self._lock:
@@ -89,12 +92,12 @@ class Controls:
             raise Cancelled("The run was cancelled on the server.")
 
     def at_start(self) -> None:
-        """The checkpoint of a tool, an agent or a model call that begins."""
+        """Run the checkpoint of a tool, an agent or a model call that begins."""
         if self._run.stop_requested or (self.paused and not in_event_loop()):
             self.checkpoint()
 
     def take(self) -> Message | None:
-        """The oldest message that was not taken yet."""
+        """Return the oldest message that was not taken yet, or None."""
         with self._lock:
             message = self._messages.popleft() if self._messages else None
         if message is not None:
@@ -104,7 +107,7 @@ class Controls:
     def wait_for_message(self, timeout: float | None) -> Message | None:
         until = None if timeout is None else time.monotonic() + timeout
         with self._lock:
-            while not self._messages and not self._run.stop_requested and not self._is_over:
+            while not self._messages and not self.is_over:
                 left = None if until is None else until - time.monotonic()
                 if left is not None and left <= 0:
                     break
@@ -112,8 +115,9 @@ class Controls:
         return self.take()
 
     @property
-    def _is_over(self) -> bool:
-        return self._run.follower.over.is_set()
+    def is_over(self) -> bool:
+        """Whether no message can arrive any more."""
+        return self._run.stop_requested or self._run.follower.over.is_set()
 
     def _begin_to_wait(self) -> None:
         with self._lock:
@@ -123,9 +127,9 @@ class Controls:
             self._answer(pause)
 
     def _may_leave(self) -> bool:
-        """Whether the run goes on; then the caller is no longer counted as waiting.
+        """Return whether the run continues. The caller then no longer counts as waiting.
 
-        A pause that comes before this is applied: the caller waits on.
+        A pause that arrives before this call still applies: the caller continues to wait.
         """
         with self._lock:
             if self.paused:
@@ -169,7 +173,7 @@ class Controls:
             self._answer(id, "refused", f"This version does not know the control {action}.")
 
     def _lost(self) -> None:
-        """Nothing is received any more, so nobody could resume the run."""
+        """Resume the run: no control can arrive any more, so no user could resume it."""
         self._go.set()
         with self._lock:
             self._arrived.notify_all()
@@ -182,7 +186,7 @@ class Controls:
 class Messages:
     """The messages of a run.
 
-    Iterating takes those that have arrived, and ends when there is none.
+    Iteration takes the messages that have arrived, and ends when there is none.
     """
 
     def __init__(self, controls: Controls) -> None:
@@ -193,21 +197,22 @@ class Messages:
             yield message
 
     def get(self, timeout: float | None = None) -> Message | None:
-        """Wait for a message. None when none has come in time, or none can come any more."""
+        """Wait for a message. Return None if none comes in time, or none can come any more."""
         return self._controls.wait_for_message(timeout)
 
     async def aget(self, timeout: float | None = None) -> Message | None:
-        """The same for async code."""
+        """Wait for a message in async code. Return None if none comes in time, or none can come."""
         until = None if timeout is None else time.monotonic() + timeout
         while True:
-            message = self._controls.wait_for_message(0)
             is_late = until is not None and time.monotonic() >= until
-            if message is not None or is_late or self._controls._is_over:
+            is_last = is_late or self._controls.is_over
+            message = self._controls.take()
+            if message is not None or is_last:
                 return message
             await asyncio.sleep(POLL_S)
 
 
 def in_event_loop() -> bool:
-    """Whether this thread runs an event loop, which must not wait here."""
+    """Return whether this thread runs an event loop, which must not be blocked."""
     loops = sys.modules.get("asyncio")
     return loops is not None and loops._get_running_loop() is not None

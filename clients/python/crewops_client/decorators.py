@@ -1,5 +1,6 @@
-"""Functions as tools and tasks. Without a run around them they are called as if undecorated."""
+"""Report functions as tools, tasks and agents. Outside of a run the decorators have no effect."""
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Callable
@@ -21,8 +22,8 @@ def tool(
 def tool(name: Any = None, /, *, output: bool = True, approve: bool = False) -> Any:
     """Report each call of the function as a tool, with its arguments, result and exception.
 
-    ``@tool``, ``@tool("git_clone")`` or ``@tool(output=False)``, which keeps the result to itself.
-    ``@tool(approve=True)``: each call waits until a person has approved it, else raises `Denied`.
+    Write ``@tool``, ``@tool("git_clone")``, or ``@tool(output=False)`` to not report the result.
+    With ``@tool(approve=True)`` each call waits for a person's approval, or raises `Denied`.
     """
     if callable(name):
         return tool()(name)
@@ -74,7 +75,7 @@ def agent(
 
 
 def _nothing(scope: Any, result: Any) -> None:
-    """Tasks and agents do not report what their function returns."""
+    """Do nothing: tasks and agents do not report the result of their function."""
 
 
 def _wrapped(
@@ -82,7 +83,7 @@ def _wrapped(
     begin: Callable[[Scope, tuple[Any, ...], dict[str, Any]], Scope],
     finish: Callable[[Any, Any], None],
 ) -> F:
-    """`function` within what `begin` makes. Generators last until they are exhausted."""
+    """Return `function` in a scope from `begin`. A generator's scope ends when it is exhausted."""
     call: Any
     if inspect.iscoroutinefunction(function):
 
@@ -98,14 +99,24 @@ def _wrapped(
     elif inspect.isasyncgenfunction(function):
 
         async def call(*args: Any, **kwargs: Any) -> Any:
-            if (scope := context.current()) is None:
-                async for item in function(*args, **kwargs):
-                    yield item
-                return
-            await scope.run.at_async_start()
-            async with begin(scope, args, kwargs):
-                async for item in function(*args, **kwargs):
-                    yield item
+            async with contextlib.AsyncExitStack() as stack:
+                if (scope := context.current()) is not None:
+                    await scope.run.at_async_start()
+                    await stack.enter_async_context(begin(scope, args, kwargs))
+                items = function(*args, **kwargs)
+                stack.push_async_callback(items.aclose)
+                # As `yield from`, which async generators do not have.
+                with contextlib.suppress(StopAsyncIteration):
+                    item = await anext(items)
+                    while True:
+                        try:
+                            sent = yield item
+                        except GeneratorExit:
+                            raise
+                        except BaseException as error:
+                            item = await items.athrow(error)
+                        else:
+                            item = await items.asend(sent)
 
     elif inspect.isgeneratorfunction(function):
 
@@ -131,7 +142,7 @@ def _wrapped(
 def _arguments(
     function: Callable[..., Any],
 ) -> Callable[[tuple[Any, ...], dict[str, Any]], dict[str, Any]]:
-    """A function that names the arguments of a call; `self` and `cls` are left out."""
+    """Return a function that names the arguments of a call. It leaves out `self` and `cls`."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
@@ -140,7 +151,7 @@ def _arguments(
     def named(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         try:
             bound = dict(signature.bind_partial(*args, **kwargs).arguments)
-        except TypeError:  # the call itself will say so
+        except TypeError:  # the call itself raises it
             return kwargs
         return {key: value for key, value in bound.items() if key not in ("self", "cls")}
 

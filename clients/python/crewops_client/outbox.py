@@ -1,7 +1,7 @@
-"""Encoded events between the sender and the server: in memory, then on disk, always in order.
+"""The buffer of encoded events before they are sent: in memory, then on disk, always in order.
 
-The order of sending: the batch under way, what is on disk, what is in memory. So while something is
-on disk, new events may wait in memory, but they overtake nothing.
+Events are sent in this order: the batch in flight, events on disk, events in memory. So while there
+are events on disk, new events may wait in memory, but they are sent after those on disk.
 """
 
 import collections
@@ -12,37 +12,38 @@ from . import spool
 from .notices import Notices
 from .settings import Settings
 
-BATCH_EVENTS = 900  # of 1,000, as beats come behind them
+BATCH_EVENTS = 900  # of 1,000 in a call, because beats follow the events
 BATCH_BYTES = 512 * 1024
 DISK_RETRY_S = 5.0  # after a failed write
-SCAN_S = 60.0  # between looks for what other processes left behind
+SCAN_S = 60.0  # between two searches for spools of ended processes
 
 
 class Outbox:
     def __init__(self, settings: Settings, notices: Notices) -> None:
-        self.batch: list[bytes] = []  # under way, until it is acknowledged
-        self.added = self.gone = 0  # events of this process, ever
+        self.batch: list[bytes] = []  # in flight until it is acknowledged
+        self.added = self.gone = 0  # counts of all events of this process
         self.dropped = 0
         self._settings = settings
         self._notices = notices
         self._memory: collections.deque[bytes] = collections.deque()
         self._memory_bytes = 0
         self._own: spool.Spool | None = None
-        self._found: list[spool.Spool] = []  # of processes that have ended
-        self._source: spool.Spool | None = None  # of the batch; `None`: memory
+        self._spooled = 0  # events of this process on disk
+        self._found: list[spool.Spool] = []  # spools of processes that have ended
+        self._source: spool.Spool | None = None  # where the batch is from; `None`: memory
         self._turn_of_found = False
         self._disk_again_at = 0.0
         self._batch_bytes = BATCH_BYTES
         self._scanned_at = float("-inf")
 
-    # The rest of the memory is for what the callers put on the queue.
+    # The rest of the memory limit is for the queue that callers put events on.
     @property
     def full(self) -> bool:
         return self._memory_bytes > self._settings.memory_limit * 3 // 8
 
     @property
     def in_memory(self) -> bool:
-        """Whether something would be lost with the process."""
+        """Whether events would be lost if the process ended now."""
         return bool(self._memory or (self.batch and self._source is None))
 
     @property
@@ -51,12 +52,12 @@ class Outbox:
 
     @property
     def left_behind(self) -> bool:
-        """Whether events of programs that have ended wait."""
+        """Whether events of ended programs wait."""
         return bool(self._found)
 
     @property
     def empty(self) -> bool:
-        """Nothing of this process waits or is under way."""
+        """Whether no event of this process waits or is in flight."""
         mine = self.batch and self._source not in self._found
         return not (self._memory or mine or (self._own and self._own.size))
 
@@ -66,14 +67,19 @@ class Outbox:
         self.added += len(lines)
 
     def next_batch(self) -> list[bytes]:
-        """What is sent next; the same again while it is not acknowledged."""
+        """Return the next batch. Returns the same batch until it is acknowledged."""
         if self.batch:
             return self.batch
         own = self._memory or (self._own and self._own.size)
         if self._found and (self._turn_of_found or not own):
             self._source = self._found[0]
-            self.batch = self._source.read(BATCH_EVENTS, self._batch_bytes)
             self._turn_of_found = False
+            try:
+                self.batch = self._source.read(BATCH_EVENTS, self._batch_bytes)
+            except OSError as error:
+                self._found.pop(0).forget()  # `find` tries it again
+                self._unreadable(error)
+                return self.next_batch()
             if not self.batch:
                 self._found.pop(0).close()
                 return self.next_batch()
@@ -81,7 +87,10 @@ class Outbox:
         self._turn_of_found = True
         if self._own and self._own.size:
             self._source = self._own
-            self.batch = self._own.read(BATCH_EVENTS, self._batch_bytes)
+            try:
+                self.batch = self._own.read(BATCH_EVENTS, self._batch_bytes)
+            except OSError as error:
+                self._give_up_own(error)
             if self.batch:
                 return self.batch
         self._source, size = None, 0
@@ -93,10 +102,12 @@ class Outbox:
         return self.batch
 
     def acknowledge(self) -> None:
-        """The batch was taken, or will never be."""
+        """Remove the batch: the server has taken it, or will never take it."""
         if self._source not in self._found:
             self.gone += len(self.batch)
         if self._source is not None:
+            if self._source is self._own:
+                self._spooled -= len(self.batch)
             try:
                 self._source.remove(self.batch)
             except OSError as error:
@@ -104,7 +115,7 @@ class Outbox:
         self.batch = []
 
     def halve(self, too_large: bool) -> bool:
-        """Send only the first half of the batch next; false when it is one event."""
+        """Send only the first half of the batch next. Return False if it cannot be halved."""
         if too_large:
             self._batch_bytes = max(16 * 1024, self._batch_bytes // 2)
         if len(self.batch) < 2:
@@ -117,7 +128,7 @@ class Outbox:
         return True
 
     def to_disk(self) -> bool:
-        """Write what is only in memory to the spool, the batch first; true when nothing is left."""
+        """Write the events in memory to the spool, the batch first. Return whether none remain."""
         if not self.in_memory:
             return True
         if not self._settings.spool_limit or time.monotonic() < self._disk_again_at:
@@ -128,6 +139,7 @@ class Outbox:
                 base = spool.base_directory(self._settings)
                 self._own = spool.create(base, self._settings.spool_limit)
             self._own.append([*first, *self._memory])
+            self._spooled += len(first) + len(self._memory)
         except OSError as error:
             self._disk_failed(error)
             return False
@@ -139,7 +151,7 @@ class Outbox:
         return True
 
     def find(self) -> None:
-        """Take over what ended processes have left on disk."""
+        """Take over the spools that ended processes have left on disk."""
         now = time.monotonic()
         if not self._settings.spool_limit or now - self._scanned_at < SCAN_S:
             return
@@ -150,7 +162,7 @@ class Outbox:
             self._notices.say("no spool", f"there is no spool on disk: {error}", logging.INFO)
 
     def close(self) -> None:
-        """Let go of the directories: another process may send what is left in them."""
+        """Release the directories, so that another process may send the events in them."""
         self.dropped += len(self._memory) + (len(self.batch) if self._source is None else 0)
         for each in [*self._found, *([self._own] if self._own else [])]:
             each.close()
@@ -159,8 +171,19 @@ class Outbox:
         for each in [*self._found, *([self._own] if self._own else [])]:
             each.forget()
 
+    def _give_up_own(self, error: OSError) -> None:
+        """Continue without the events on disk. If they can be read later, `find` finds them."""
+        self._own.forget()
+        self._own = None
+        self.gone += self._spooled
+        self._spooled = 0
+        self._unreadable(error)
+
+    def _unreadable(self, error: OSError) -> None:
+        self._notices.say("unread", f"events on disk cannot be read, and are not sent: {error}")
+
     def _disk_failed(self, error: OSError) -> None:
         self._disk_again_at = time.monotonic() + DISK_RETRY_S
         self._notices.say(
-            "disk", f"the spool cannot be written, events stay in memory while it lasts: {error}"
+            "disk", f"the spool cannot be written, so events stay in memory for now: {error}"
         )

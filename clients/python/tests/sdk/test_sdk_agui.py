@@ -14,7 +14,7 @@ import pytest
 from crewops_client.agui_proxy import BODY, NO_END, Proxy
 from crewops_client.reporter import Reporter
 from crewops_client.streams.agui import UNANSWERED, AgUi
-from crewops_client.streams.sse import LINE, Events
+from crewops_client.streams.sse import LIMIT, Events
 from sdk.report_server import ReportServer
 
 STARTED = {"type": "RUN_STARTED", "threadId": "t", "runId": "r"}
@@ -290,6 +290,14 @@ def test_events_are_read_whatever_the_pieces_are():
 
 def test_a_line_without_end_is_not_kept():
     events = Events()
-    for _ in range(LINE // 65536 + 2):
+    for _ in range(LIMIT // 65536 + 2):
         assert list(events.feed(b"x" * 65536)) == []
-    assert len(events._rest) <= LINE
+    assert len(events._rest) <= LIMIT
+
+
+def test_an_event_of_many_lines_is_not_kept_beyond_the_limit():
+    events = Events()
+    for _ in range(LIMIT // 65536 + 2):
+        assert list(events.feed(b"data:" + b" " * 65530 + b"\n")) == []
+    assert sum(map(len, events._data)) <= LIMIT
+    assert list(events.feed(b"data: 1\n\n" + sse({"b": 2}))) == [{"b": 2}]

@@ -305,6 +305,17 @@ async def test_async_code_takes_messages(run, ask):
     assert await run.messages().aget(0) is None
 
 
+async def test_async_code_does_not_wait_for_messages_of_a_cancelled_run(run, ask):
+    getting = asyncio.create_task(run.messages().aget())
+    await asyncio.sleep(0.01)
+    ask("message", "hello")
+    assert str(await getting) == "hello"
+    getting = asyncio.create_task(run.messages().aget())
+    await asyncio.sleep(0.01)
+    ask("cancel")
+    assert await asyncio.wait_for(getting, 20) is None
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")
 def test_a_forked_child_never_waits(run, ask):
     ask("pause")

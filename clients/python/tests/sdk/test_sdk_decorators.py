@@ -1,6 +1,7 @@
 """Decorated functions behave as before and are reported."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -95,6 +96,44 @@ def test_generators_last_until_they_end(reporter: Reporter, server: ReportServer
         "success",
         "cancelled",
     ]
+
+
+@crewops.tool
+async def echo():
+    """Yields what it is sent, and 0 for an exception."""
+    given = None
+    try:
+        while given != "end":
+            try:
+                given = yield given
+            except LookupError:
+                given = 0
+    finally:
+        ended.append(given)
+
+
+ended: list[object] = []
+
+
+@pytest.mark.parametrize("in_a_run", [True, False])
+def test_async_generators_get_values_and_exceptions(reporter: Reporter, server, in_a_run):
+    async def talk():
+        one = echo()
+        got = [await one.asend(None), await one.asend("a"), await one.athrow(LookupError())]
+        with pytest.raises(StopAsyncIteration):
+            await one.asend("end")
+        closed = echo()
+        await closed.asend(None)
+        await closed.aclose()
+        return got
+
+    ended.clear()
+    with crewops.run("c") if in_a_run else contextlib.nullcontext() as run:
+        assert asyncio.run(talk()) == [None, "a", 0]
+        assert ended == ["end", None]  # the function is closed at once, not when it is collected
+    if run:
+        run.flush(10)
+        assert [end["status"] for end in server.of("tool_end")] == ["success", "cancelled"]
 
 
 def test_their_exceptions_pass(reporter: Reporter, server: ReportServer):

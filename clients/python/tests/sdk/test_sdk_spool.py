@@ -266,3 +266,35 @@ def test_a_spool_that_its_process_removes_meanwhile_is_passed_over(tmp_path: Pat
         patch.setattr(Path, "iterdir", lambda path: removed_after(iterdir(path)))
         patch.setattr(Path, "is_dir", lambda path: True)
         assert [found.size for found in spool.left_behind(tmp_path)] == [100]
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_what_cannot_be_read_does_not_keep_back_other_events(
+    make: Make, server: ReportServer, tmp_path: Path, monkeypatch, own, caplog
+):
+    reporter = make(away_s=0.0)
+    run = Run(reporter, "c").start()
+    assert run.flush(20)
+    server.hold.clear()
+    for number in range(2):  # the second waits on disk while the first is sent
+        before = spooled(tmp_path)
+        run.error(f"on disk {number}")
+        until(lambda before=before: spooled(tmp_path) > before)
+    outbox = reporter._sender.outbox
+    if not own:
+        outbox._found.append(spool.Spool(tmp_path / "spool", -1, 0))
+    lost = [outbox._own] if own else outbox._found[:]
+    read = spool.Spool.read
+
+    def fail_for_lost(self, *limits):
+        if self in lost:
+            raise OSError(errno.EIO, "no such luck")
+        return read(self, *limits)
+
+    monkeypatch.setattr(spool.Spool, "read", fail_for_lost)
+    server.hold.set()
+    until(lambda: "cannot be read" in caplog.text)
+    run.error("after")
+    assert run.flush(20)
+    assert server.of("error")[-1]["message"] == "after"
+    assert len(server.of("error")) == (2 if own else 3)
