@@ -1,4 +1,4 @@
-"""Report what a crew of AI agents does to CrewOps, live.
+"""Report the work of a crew of AI agents to CrewOps, live.
 
     import crewops_client as crewops
 
@@ -7,11 +7,11 @@
             with orion.tool("git_clone", url=url) as tool:
                 tool.progress(0.4, "receiving objects")
 
-Nothing here waits for the network or needs the server to be there, but for tools that need
-approval: they raise `Denied` unless a person has approved them. Else only one thing raises into the
-program: `Cancelled`, where a tool, an agent or a model call begins after somebody has cancelled the
-run on the server. There a run that somebody has paused waits, too. CREWOPS_CONTROLS=0 switches both
-off.
+Reporting never waits for the network and does not need a server that answers. The exception is a
+tool that needs approval: it raises `Denied` unless a person has approved it. Reporting raises only
+one other exception into the program: `Cancelled`. A tool, an agent or a model call raises it at its
+start after a user has cancelled the run on the server. At its start it also waits while a user has
+paused the run. CREWOPS_CONTROLS=0 switches pause and cancel off.
 """
 
 import os
@@ -64,9 +64,9 @@ def configure(
     spool_dir: str | Path | None = None,
     flush_s: float | None = None,
 ) -> None:
-    """Settings from the program.
+    """Set the settings of the package in the program.
 
-    What is not given comes from the environment, as without this call.
+    A setting that is not given comes from the environment, as without this call.
     """
     given: dict[str, Any] = {
         "url": url,
@@ -92,12 +92,13 @@ def run(
     origin: str = "python",
     capture_text: bool | None = None,
 ) -> Run:
-    """A run of the crew with this slug, to be used with `with`.
+    """Return a run of the crew with this slug. Use it with `with`.
 
-    Where CREWOPS_RUN is in the environment, the run it names: `with` then joins it and does not end
-    it. `key` is the run's own, at most 200 characters, never used before; without it a random one.
-    `capture_text` decides for this run whether the text of model calls is sent; else
-    CREWOPS_CAPTURE_TEXT does. The server stores it only if its organization allows that.
+    If CREWOPS_RUN is in the environment, return the run that it names: `with` then joins this run
+    and does not end it. `key` is the run's own key, at most 200 characters, and never used before.
+    Without `key` the run gets a random key. `capture_text` decides for this run whether the text of
+    model calls is sent. Without it CREWOPS_CAPTURE_TEXT decides. The server stores the text only if
+    its organization allows that.
     """
     named = os.environ.get(context.VARIABLE)
     joined = context.join(named) if named else None
@@ -115,8 +116,8 @@ def run(
 
 
 def flush(timeout: float | None = None) -> bool:
-    """Wait until the server has taken all so far; false when it did not in time.
+    """Wait until the server has taken all events so far. Return False if it has not in time.
 
-    For the end of a job.
+    Call it at the end of a job.
     """
     return reporter.current().flush(timeout)

@@ -1,4 +1,4 @@
-"""Tool calls that wait for a person on the server before they begin."""
+"""Ask the server whether a tool call may begin, and wait for the decision of a person."""
 
 import asyncio
 import contextlib
@@ -17,20 +17,19 @@ if TYPE_CHECKING:
     from .runs import Run
 
 PATH = "/api/report/approvals/"
-LOOK_S = 0.2  # between two looks whether the run was cancelled meanwhile
-READ_S = (
-    60.0  # without a sign of life for so long the server counts as gone; it sends one every 20 s
-)
+LOOK_S = 0.2  # between two checks whether the run was cancelled meanwhile
+READ_S = 60.0  # the longest silence of the server, which sends a space every 20 s
 AGAIN_S = 1.0  # before the server is asked again
-PARAMS = 40_000  # characters as JSON; what cannot be shown whole cannot be approved
-SHORTEST_S, LONGEST_S = 10, 7 * 24 * 3600  # that the server takes
+PARAMS = 40_000  # characters as JSON; a call that cannot be shown whole cannot be approved
+SHORTEST_S, LONGEST_S = 10, 7 * 24 * 3600  # limits of the server
 TRANSIENT = (0, 429, 500, 502, 503, 504)
 
 
 class Denied(Exception):
     """The call of a tool must not begin.
 
-    `note` is the person's; `decision` is denied or expired.
+    `by` is the person who denied it, and `note` is that person's note. `decision` is denied or
+    expired.
     """
 
     def __init__(
@@ -43,9 +42,10 @@ class Denied(Exception):
 
 
 class Question:
-    """Asks the server about one call, in a thread of its own, and waits for the decision.
+    """A question to the server about one call. A thread of its own asks it.
 
-    The server decides whether the call needs approval. ``always``: it does, whatever the rules say.
+    The server decides whether the call needs approval. With ``always`` the call needs approval,
+    whatever the rules say.
     """
 
     def __init__(self, run: "Run", call: dict[str, Any], always: bool) -> None:
@@ -54,12 +54,12 @@ class Question:
         self._always = always
         self._decided = threading.Event()
         self._answer = _denial("It was not asked for.")
-        self._left = False  # nobody waits any more
+        self._left = False  # the caller no longer waits
         self._connection: http.client.HTTPConnection | None = None
         self._wake: Any = None
 
     def wait(self) -> None:
-        """Returns when the call may begin. Raises `Denied`, and `Cancelled` if the run was."""
+        """Wait until the call may begin. Raises `Denied`, or `Cancelled` after a cancel."""
         if self._start():
             try:
                 while not self._decided.wait(LOOK_S) and not self._run.stop_requested:
@@ -69,7 +69,7 @@ class Question:
         self._finish()
 
     async def wait_async(self) -> None:
-        """The same for async code."""
+        """Wait like `wait`, in async code."""
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
         self._wake = lambda: loop.call_soon_threadsafe(woken.set)
         if self._start():
@@ -82,22 +82,22 @@ class Question:
         self._finish()
 
     def _start(self) -> bool:
-        """Whether there is somebody to ask."""
+        """Start to ask. Return False if there is no need to wait: `_answer` has the decision."""
         reporter = self._run.reporter
         if reporter.off:
-            self._answer = {"decision": "not_needed"}  # rules are of the server
+            self._answer = {"decision": "not_needed"}  # only the server has rules
             if self._always:
                 why = reporter.settings.problem or "reporting is switched off"
-                self._answer = _denial(f"Nobody can be asked for approval: {why}.")
+                self._answer = _denial(f"The server cannot be asked for approval: {why}.")
             return False
         try:
             text = json.dumps(self._call["params"], default=snapshot, allow_nan=False)
         except (TypeError, ValueError, RecursionError):
             text = ""
         if not text or len(text) > PARAMS:
-            # Whether a rule matches is not known without the parameters, so it counts as matched.
+            # Without the parameters no rule can be checked, so a rule counts as matched.
             self._answer = _denial(
-                "The parameters cannot be shown whole, so nobody can approve it."
+                "The parameters cannot be shown whole, so no user can approve it."
             )
             return False
         self._run.start()
@@ -115,7 +115,7 @@ class Question:
             raise Denied(f"{self._call['tool']}: {detail}", decision=str(decision), **own)
 
     def _leave(self) -> None:
-        """Nobody waits any more: the server ends the approval when its connection ends."""
+        """Stop waiting. The server ends the approval when its connection ends."""
         self._left = True
         connection = self._connection
         if not self._decided.is_set() and connection is not None and connection.sock is not None:
@@ -125,7 +125,7 @@ class Question:
     def _ask(self) -> None:
         try:
             self._answer = self._decision()
-        except Exception as error:  # whatever it is, the call must not begin
+        except Exception as error:  # after any error the call must not begin
             self._answer = _denial(
                 f"The server could not be asked: {type(error).__name__}: {error}"
             )
@@ -135,11 +135,11 @@ class Question:
                 self._wake()
 
     def _decision(self) -> dict[str, Any]:
-        """Ask until there is an answer. Without one in time the call is denied."""
+        """Ask until the server answers, and return the answer. Without one, return a denial."""
         settings = self._run.reporter.settings
         until, why = time.monotonic() + settings.approve_s, "it does not answer"
         while not self._left and (left := until - time.monotonic()) > 0:
-            # The run has to be there, and what happened before this call.
+            # The server must have the run, and the events before this call.
             if self._run.flush(min(left, settings.timeout_s)):
                 status, body, why = self._post(max(left, SHORTEST_S))
                 if status == 200 and not body.get("again"):
@@ -150,7 +150,7 @@ class Question:
         return _denial(f"Nobody could be asked within {settings.approve_s:g} s: {why}")
 
     def _post(self, left_s: float) -> tuple[int, dict[str, Any], str]:
-        """One request: its status, its body, and why there is none. The status is 0 without one."""
+        """Send one request. Return the status (0 without an answer), the body and the detail."""
         transport = Asking(self._run.reporter.settings)
         body = {**self._call, "run": self._run.key, "always": self._always}
         body["expires_after_s"] = int(min(left_s, LONGEST_S))
@@ -171,7 +171,7 @@ class Question:
 
 
 class Asking(Transport):
-    """Connections for one question each, as the answer may take hours."""
+    """A transport with one connection for each question, because an answer may take hours."""
 
     path = PATH
 

@@ -1,4 +1,4 @@
-"""Calls of models, and what they have in common with those of tools."""
+"""Model calls, and the base class that they share with tool calls."""
 
 import json
 import time
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from .runs import Run
 
 TEXT = 16_000  # characters of the text of a model call in one event
-ALL_TEXT = 1024 * 1024  # of the input or the output of a call: the server stores no more
+ALL_TEXT = 1024 * 1024  # characters of a call's input, and of its output; the server stores no more
 
 
 class Call(Scope):
-    """What tools and model calls share: an id, a clock, one end."""
+    """The base of tool and model calls: each has an id, a start time and one end."""
 
     __slots__ = ("_id",)
 
@@ -36,7 +36,7 @@ class Call(Scope):
         return fields
 
     def _send_text(self, kind: str, about: dict[str, Any], field: str, text: str) -> bool:
-        """Send a text of any length in several events. False when there was no room for it."""
+        """Send a text of any length in several events. Return False if there was no room for it."""
         length = len(text)
         if length > 1_000 and not self.run.reporter.room_for(length):
             self.run.reporter.lose(self.run.key)
@@ -44,7 +44,7 @@ class Call(Scope):
         start = 0
         while start < length:
             end = start + OUTPUT
-            if end < length:  # at the end of a line: the server looks for secrets in each event
+            if end < length:  # cut after a line: the server looks for secrets in each event
                 end = text.rfind("\n", start, end) + 1 or end
             piece = text[start:end]
             start = end
@@ -90,12 +90,12 @@ class LLM(Call):
         return self.run.capture_text and not self.run.reporter.off
 
     def input(self, value: Any) -> None:
-        """What the model is sent, where text is captured: a text as it is, other values as JSON."""
+        """Report the model's input, if text is captured. A value that is no text becomes JSON."""
         if self._captures:
             self._capture("input", _as_text(value))
 
     def output(self, text: str = "") -> None:
-        """The model's answer, as it comes. Its text is sent only where text is captured."""
+        """Report a piece of the model's answer. Its text is sent only if text is captured."""
         first = self._first_token_s is None
         if first:
             self._first_token_s = self._lasted()
@@ -105,7 +105,7 @@ class LLM(Call):
             self.run.emit("llm_progress", {"call_id": self._id})
 
     def result(self, value: Any) -> None:
-        """The whole answer, when it did not come in pieces: it says nothing of the first token."""
+        """Report a whole answer that did not come in pieces. It does not time the first token."""
         if self._captures and value is not None and self._first_token_s is None:
             self._answer = _as_text(value)[:TEXT]
 
@@ -124,7 +124,7 @@ class LLM(Call):
         cost_usd: float | None = None,
         model: str | None = None,
     ) -> None:
-        """Tokens of this call: `input` with the cached ones, `output` with those of reasoning."""
+        """Report the tokens: `input` includes cached tokens, `output` includes reasoning tokens."""
         given = {
             "input_tokens": input,
             "output_tokens": output,
@@ -142,7 +142,7 @@ class LLM(Call):
         finish_reason: str | None = None,
         message: str | None = None,
     ) -> None:
-        """At the end of the `with` block, if not before."""
+        """End the call. The end of the `with` block does this, too."""
         if self._ended:
             return
         self._ended = True

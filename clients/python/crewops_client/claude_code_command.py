@@ -1,4 +1,4 @@
-"""`crewops claude-code`: writes the hooks into a settings file of Claude Code, and removes them."""
+"""`crewops claude-code`: write the hooks into a settings file of Claude Code, or remove them."""
 
 import argparse
 import json
@@ -15,7 +15,7 @@ from .settings import from_environment
 
 FILE = Path(".claude", "settings.local.json")
 SLUG = re.compile(r"[a-zA-Z0-9_-]{1,50}")
-APPROVE_S = 3600  # how long a person may take, without another number
+APPROVE_S = 3600  # the default time for a person to decide
 SHORTEST_S, LONGEST_S = 10, 7 * 24 * 3600
 
 
@@ -42,7 +42,7 @@ def add_to(commands: Any) -> None:
         const=APPROVE_S,
         metavar="SECONDS",
         help="let people answer the permission requests of Claude Code in CrewOps, within these "
-        f"seconds ({APPROVE_S}); what nobody has answered by then is denied",
+        f"seconds ({APPROVE_S}); a request without an answer by then is denied",
     )
     what = own.add_mutually_exclusive_group()
     what.add_argument("--print", dest="show", action="store_true", help="print them, write nothing")
@@ -86,10 +86,10 @@ def _write(
     after = write(before or NEW, ours)
     if after != before:
         _save(path, after, is_secret=with_key)
-    print(f"{path} has the hooks. What Claude Code does here is shown in {settings.url}.")
+    print(f"{path} has the hooks. Claude Code reports what it does here to {settings.url}.")
     if approve_s is not None:
-        asked = "What it asks permission for waits there for a person"
-        print(f"{asked}, and is denied after {approve_s} s: {settings.url.rstrip('/')}/approvals/")
+        asked = "Its permission requests wait there for a person"
+        print(f"{asked}, and are denied after {approve_s} s: {settings.url.rstrip('/')}/approvals/")
     if not with_key:
         print(f"Set {VARIABLE} where you start claude: the file holds only its name.")
     elif not _is_ignored(path):
@@ -130,7 +130,7 @@ def _read(path: Path) -> str | None:
 
 
 def _save(path: Path, text: str, *, is_secret: bool = False) -> None:
-    """Replace the file at once: Claude Code reads it at any time."""
+    """Replace the file in one step, because Claude Code may read it at any time."""
     path = path.resolve()  # a symbolic link stays one
     path.parent.mkdir(parents=True, exist_ok=True)
     mode = path.stat().st_mode & (0o700 if is_secret else 0o777) if path.exists() else 0o600
@@ -146,7 +146,7 @@ def _save(path: Path, text: str, *, is_secret: bool = False) -> None:
 
 
 def _is_ignored(path: Path) -> bool:
-    """Whether git will not commit the file; also where there is no repository."""
+    """Return whether git will not commit the file. Outside of a repository this is True."""
     where = path.resolve()
     try:
         asked = subprocess.run(

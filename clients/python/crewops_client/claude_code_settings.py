@@ -14,7 +14,7 @@ from .settings import Settings
 PATH = "/api/report/claude-code/"
 VARIABLE = "CREWOPS_API_KEY"
 TIMEOUT_S = 5  # Claude Code waits for the answer
-LATE_S = 30  # the server denies in time; Claude Code waits for so much longer
+LATE_S = 30  # Claude Code waits this much longer than the server, which denies in time
 HOOKS = (
     "UserPromptSubmit",
     "PreToolUse",
@@ -28,26 +28,26 @@ HOOKS = (
     "StopFailure",
     "SessionEnd",
 )
-# What the file is where there was none. Without a line feed at its end, unlike files of editors:
-# so `--undo` knows that nobody else has made it.
+# The text of a new settings file. It has no line feed at its end, unlike a file of an editor. So
+# `--undo` knows that this command made the file.
 NEW = "{}"
 
 
 class Unusable(Exception):
-    """The settings file cannot be changed; the text says why."""
+    """The settings file cannot be changed. The text says why."""
 
 
 def slug_of(directory: Path) -> str:
-    """The crew of a project's directory."""
+    """Return the slug of the crew of a project's directory."""
     return re.sub(r"[^a-zA-Z0-9_-]+", "-", directory.name).strip("-")[:50] or "claude-code"
 
 
 def groups(
     settings: Settings, crew: str | None, key: str, approve_s: int | None = None
 ) -> dict[str, dict[str, Any]]:
-    """What stands in the settings for each hook. Its key is the variable's name, or the key.
+    """Return the settings of each hook. ``key`` is the API key, or `$` and the variable's name.
 
-    ``approve_s``: a PermissionRequest waits for so long for a person in CrewOps.
+    With ``approve_s`` a PermissionRequest waits this many seconds for a person in CrewOps.
     """
     return {
         name: _group(settings, crew, key, approve_s if name == "PermissionRequest" else None)
@@ -71,7 +71,7 @@ def _group(settings: Settings, crew: str | None, key: str, approve_s: int | None
 
 
 def write(text: str, ours: dict[str, dict[str, Any]]) -> str:
-    """The settings with our hooks, each once."""
+    """Return the settings with our hooks, each once."""
     there = [(name, found) for name, found, _, _ in _own(text)]
     if len(there) == len(ours) and dict(there) == ours:
         return text
@@ -87,7 +87,7 @@ def write(text: str, ours: dict[str, dict[str, Any]]) -> str:
 
 
 def undo(text: str) -> str:
-    """The settings without our hooks, and without what that leaves empty."""
+    """Return the settings without our hooks, and without lists and objects that become empty."""
     while found := next(_own(text), None):
         name, _, group_at, hook_at = found
         event = _at(text, "hooks", name)
@@ -107,7 +107,7 @@ def undo(text: str) -> str:
 
 
 def _own(text: str) -> Iterator[tuple[str, dict[str, Any], int, int]]:
-    """Our hooks: for each its event, its group, and the positions of both in their lists."""
+    """Yield for each of our hooks its event, its group, and the positions of group and hook."""
     for name, groups in parsed(text).items():
         for group_at, found in enumerate(groups):
             hooks = found.get("hooks") if isinstance(found, dict) else None
@@ -118,7 +118,7 @@ def _own(text: str) -> Iterator[tuple[str, dict[str, Any], int, int]]:
 
 
 def parsed(text: str) -> dict[str, list[Any]]:
-    """The hooks in the settings, by event."""
+    """Return the hooks in the settings, by event. Raises `Unusable`."""
     try:
         settings = json.loads(text)
     except (ValueError, RecursionError) as error:

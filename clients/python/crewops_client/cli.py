@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="crewops", description="Report runs to CrewOps.")
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser(
-        "check", help="ask the server whether the key and the address are right"
+        "check", help="ask the server whether the address and the key are correct"
     )
     check.set_defaults(call=lambda given: _check())
     run = commands.add_parser(
@@ -28,15 +28,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         usage="crewops exec --crew SLUG [--name NAME] [--agent ID] [--as SOURCE] [--] command ...",
     )
     run.add_argument("--crew", required=True, help="the slug of the crew")
-    run.add_argument("--name", help="of the run; without it the command line")
+    run.add_argument("--name", help="the run's name; without it the command line")
     run.add_argument("--agent", help="the agent's id; without it the command's name")
-    run.add_argument("argv", nargs=argparse.REMAINDER, metavar="command", help="and its arguments")
+    run.add_argument("argv", nargs=argparse.REMAINDER, metavar="command", help="with its arguments")
     run.add_argument(
         "--as",
         dest="source",
         choices=("claude-code", "codex"),
-        help="what the command writes: claude -p … --output-format stream-json --verbose, "
-        "or codex exec --json …",
+        help="the format of the output: of claude -p … --output-format stream-json --verbose, "
+        "or of codex exec --json …",
     )
     run.set_defaults(call=_execute)
     claude_code.add_to(commands)

@@ -1,4 +1,4 @@
-"""Which run, agent and task the running code belongs to."""
+"""The run, agent and task that the running code belongs to."""
 
 import contextvars
 import functools
@@ -32,13 +32,13 @@ def leave(token: contextvars.Token["Scope | None"] | None) -> None:
     try:
         _scope.reset(token)
     except (ValueError, RuntimeError):
-        # Left in another context than it was entered in, as async generators may be.
+        # The scope is left in another context than it was entered in. Async generators may do this.
         before = token.old_value
         _scope.set(None if before is contextvars.Token.MISSING else before)
 
 
 def current() -> "Scope | None":
-    """The innermost tool, task, agent or run around the caller, or what CREWOPS_RUN names."""
+    """Return the innermost scope around the caller, or the run that CREWOPS_RUN names, or None."""
     scope = _scope.get()
     return scope if scope is not None else joined()
 
@@ -49,7 +49,7 @@ def current_run() -> "Run | None":
 
 
 def joined() -> "Run | None":
-    """The run that the environment names; the same object for the same text."""
+    """Return the run that the environment names, or None: the same object for the same text."""
     text = os.environ.get(VARIABLE)
     if not text:
         return None
@@ -80,12 +80,12 @@ def join(text: str) -> "Run | None":
 
 
 def forget_joined() -> None:
-    """In a forked child, which joins by itself."""
+    """Forget the joined runs in a forked child, which joins by itself."""
     _joined.clear()
 
 
 def copy_context(function: Callable[P, T]) -> Callable[P, T]:
-    """`function` for another thread, with this context: ``pool.submit(copy_context(work))``."""
+    """Return `function` with this context for a thread: ``pool.submit(copy_context(work))``."""
     context = contextvars.copy_context()
 
     @functools.wraps(function)

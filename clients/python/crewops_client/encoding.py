@@ -1,31 +1,31 @@
-"""From what a caller put on the queue to the lines that are sent."""
+"""Encode the events that callers put on the queue as the lines that are sent."""
 
 import json
 import math
 from collections.abc import Iterable
 from typing import Any
 
-# Of the 64 KiB that an event may have, whatever JSON makes of the characters.
+# Limits within the 64 KiB that an event may have, however JSON escapes the characters.
 OUTPUT = 8_000
 EVENT = 60_000  # bytes
 IDENTIFIER = 200
-PIECES = {"tool_progress": "execution_id", "llm_progress": "call_id"}  # by what they belong to
+PIECES = {"tool_progress": "execution_id", "llm_progress": "call_id"}  # by the call's id
 CUTTABLE = ("input", "output", "message", "params")
 
-# (run, kind, at, id, fields); the id is a number until it is encoded, or a text that is kept.
+# (run, kind, at, id, fields). A number as the id gets a prefix when it is encoded, a text does not.
 Item = tuple[str, str, float, int | str, dict[str, Any]]
 
 _dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def identifier(value: object) -> str:
-    """An id of the host as the contract allows it."""
+    """Return an id of the host program in the form that the wire contract allows."""
     text = value if type(value) is str else str(value)
     return text[:IDENTIFIER] or "-"
 
 
 def merged(items: Iterable[Item]) -> list[Item]:
-    """``items`` with neighbouring outputs of one tool or model call as one event."""
+    """Return ``items`` with adjacent outputs of one tool or model call merged into one event."""
     result: list[Item] = []
     for item in items:
         fields = item[4]
@@ -49,7 +49,7 @@ def merged(items: Iterable[Item]) -> list[Item]:
 
 
 def encode(item: Item, prefix: str) -> bytes:
-    """One line of NDJSON, with its line feed."""
+    """Return the event as one line of NDJSON, with its line feed."""
     run, kind, at, number, fields = item
     event_id = number if type(number) is str else f"{prefix}{number}"
     event = {"id": event_id, "run": run, "type": kind, "at": round(at, 6), **fields}
@@ -64,7 +64,7 @@ def encode(item: Item, prefix: str) -> bytes:
 def _line(event: dict[str, Any]) -> bytes:
     try:
         return (_dumps(event) + "\n").encode()
-    except (TypeError, ValueError, RecursionError):  # no JSON value, NaN, half of a surrogate pair
+    except (TypeError, ValueError, RecursionError):  # not a JSON value, NaN, half a surrogate pair
         return (json.dumps(_plain(event, 0), separators=(",", ":")) + "\n").encode()
 
 

@@ -1,4 +1,4 @@
-"""Output of the command of `crewops exec`: text of a tool, or lines that are mapped."""
+"""Report the output of the command of `crewops exec`: as a tool's text, or as mapped lines."""
 
 import json
 import time
@@ -9,12 +9,12 @@ from .runs import Run
 from .streams import Mapper
 from .tools import Tool
 
-PATIENCE_S = 1.0  # in all, for the reporter to make room for output
-LINE = 8 * 1024 * 1024  # characters; a longer line is passed on and not read
+PATIENCE_S = 1.0  # the total wait for room in the reporter's queue
+LINE = 8 * 1024 * 1024  # characters; a longer line is passed on but not parsed
 
 
 class Output(ABC):
-    """Takes the text that was read from the descriptor `source`: 1 or 2."""
+    """A consumer of the text that was read from the descriptor `source`: 1 or 2."""
 
     run: Run
 
@@ -22,7 +22,7 @@ class Output(ABC):
     def take(self, source: int, text: str) -> None: ...
 
     def close(self) -> None:  # noqa: B027 - most outputs have nothing to do
-        """There is no more."""
+        """Handle the end of the output."""
 
 
 class ToolOutput(Output):
@@ -40,7 +40,7 @@ class ToolOutput(Output):
 
 
 class Lines(Output):
-    """JSON, one value a line. Other lines are left alone."""
+    """A consumer of JSON, one value a line. It ignores other lines."""
 
     def __init__(self, run: Run, mapper: Mapper) -> None:
         self.run = run

@@ -1,4 +1,4 @@
-"""`crewops exec`: a command whose output, exit code and signals are as without us, and reported."""
+"""`crewops exec`: run a command, report it, and keep its output, exit code and signals."""
 
 import codecs
 import contextlib
@@ -19,7 +19,7 @@ from .signals import Signals, die_of
 from .streams import MAPPERS
 
 CHUNK = 64 * 1024
-TERMINATE_S = 10.0  # from a stop asked for on the server to SIGKILL
+TERMINATE_S = 10.0  # from a cancel on the server to SIGKILL
 LAST_S = 0.2  # for output of processes that the command has left behind
 FORWARDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM")
 ENDING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
@@ -33,8 +33,8 @@ def execute(
     agent: str | None,
     source: str | None = None,
 ) -> int:
-    """Run the command, which writes `source`'s lines if one is given, and return its exit code.
-    A signal that ended it ends us, too."""
+    """Run the command and return its exit code. If a signal ended it, end by the same signal.
+    With `source`, the command writes lines in the format of that coding agent."""
     if reporter.current().off:
         try:
             os.execvp(argv[0], list(argv))
@@ -88,11 +88,11 @@ class Command:
         self._master = -1
         self._typed = b""
         self._restore: Callable[[], None] | None = None
-        self._ending = False  # somebody wants it to end
+        self._ending = False  # a user or a signal asked it to end
         self._kill_at: float | None = None
 
     def start(self) -> None:
-        """Before any thread of ours, so that the child may run code of ours before its own."""
+        """Start the command, before any thread: the child runs our code before its own."""
         on_terminal = os.isatty(1)
         stdin, out, err = None, subprocess.PIPE, subprocess.PIPE
         its = -1
@@ -142,7 +142,7 @@ class Command:
         self._selector.register(source, selectors.EVENT_READ, data)
 
     def relay(self, output: Output) -> int:
-        """Pass everything on until the command ends; its exit code, or minus the signal."""
+        """Forward all until the command ends. Return its exit code, or minus the signal."""
         self._signals.listen()
         self._selector.register(self._signals.fileno(), selectors.EVENT_READ, self._signalled)
         try:
@@ -159,7 +159,7 @@ class Command:
         return self._process.returncode
 
     def verdict(self, code: int, name: str) -> tuple[str, str | None]:
-        """The status of the run, and what a person should know of it."""
+        """Return the status of the run, and a message for the user."""
         if code == 0:
             return "succeeded", None
         if code > 0:
@@ -172,7 +172,7 @@ class Command:
         return any(type(key.data) is tuple for key in self._selector.get_map().values())
 
     def _turn(self, output: Output, timeout: float) -> bool:
-        """Handle what is ready; false when there was no output."""
+        """Handle the descriptors that are ready. Return False if there was no output."""
         has_output = False
         for key, mask in self._selector.select(timeout):
             if type(key.data) is tuple:
@@ -195,7 +195,7 @@ class Command:
         except OSError:  # a terminal that no process has open any more
             data = b""
         if data and not terminal.write(target, data):
-            data = b""  # nobody reads us: let the command know as it would without us
+            data = b""  # our reader has closed: let the command notice it, as without crewops
         output.take(target, decoder.decode(data, not data))
         if not data:
             self._selector.unregister(source)
@@ -213,7 +213,7 @@ class Command:
         self._type()
 
     def _type(self) -> None:
-        """Give the command what was typed, as far as its terminal takes it."""
+        """Write typed bytes to the command's terminal, as far as it takes them."""
         with contextlib.suppress(BlockingIOError):
             while self._typed:
                 self._typed = self._typed[os.write(self._master, self._typed) :]
@@ -231,12 +231,12 @@ class Command:
             if number == signal.SIGCHLD:
                 continue
             self._ending = self._ending or number in ENDING
-            # Without a terminal of its own the command is in our group and has got it, too.
+            # Without its own terminal the command is in our process group and has received it, too.
             if not by_terminal or self._master >= 0:
                 self._process.send_signal(number)
 
     def _obey(self, run: Run) -> None:
-        """A stop that was asked for on the server."""
+        """Terminate the command after a cancel on the server, and kill it if it continues."""
         now = time.monotonic()
         if run.stop_requested and self._kill_at is None:
             self._ending, self._kill_at = True, now + TERMINATE_S

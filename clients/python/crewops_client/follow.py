@@ -1,9 +1,9 @@
-"""Follows the stream of a run over a WebSocket, in a thread, and hands its events to who listens.
+"""Follow the stream of a run over a WebSocket, in a thread, and call handlers with its events.
 
     run.follower.listen("control_requested", handler)  # before the run starts
 
 Handlers are called in the follower's thread, in the order of the events, from the run's first event
-on. After a reset of the stream they may get an event again. Whatever they raise is logged once.
+on. After a reset of the stream they may get an event again. An exception in them is logged once.
 """
 
 import importlib.util
@@ -24,18 +24,18 @@ FRAME_BYTES = 1024 * 1024
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 SILENCE_S = 150.0  # the server sends a ping more often than this
 COMPLETE = 1000
-REFUSED = {4400, 4401, 4403, 4404}  # close codes after which no other try is answered better
+REFUSED = {4400, 4401, 4403, 4404}  # close codes after which a retry cannot succeed
 
 Handler = Callable[[dict[str, Any]], None]
 
-# Held while modules are imported in a thread: a process that is forked meanwhile would have a
-# module that nobody finishes importing.
+# Held while a thread imports modules. A process that is forked meanwhile would have a module whose
+# import never finishes.
 _importing = threading.Lock()
 _quiet = logging.Logger("crewops_client.socket", logging.CRITICAL)
 
 
 def possible() -> bool:
-    """Whether the package that opens WebSockets is installed. It is imported only in the thread."""
+    """Return whether `websockets` is installed. The package is imported only in the thread."""
     try:
         return importlib.util.find_spec("websockets") is not None
     except (ImportError, ValueError):
@@ -43,11 +43,11 @@ def possible() -> bool:
 
 
 class Follower:
-    """Connects again with a growing delay, and goes on after the last event that it had."""
+    """Reconnects with a growing delay, and continues after the last event that it received."""
 
     def __init__(self, settings: Settings, notices: Notices) -> None:
         self.connected = threading.Event()  # whether events arrive now
-        self.over = threading.Event()  # nothing will arrive any more
+        self.over = threading.Event()  # no event will arrive any more
         self._settings = settings
         self._notices = notices
         self._handlers: dict[str, list[Handler]] = {}
@@ -62,7 +62,7 @@ class Follower:
         self._handlers.setdefault(kind, []).append(handler)
 
     def at_end(self, call: Callable[[], None]) -> None:
-        """Call this when nothing will arrive any more, whatever the reason."""
+        """Call ``call`` when no event will arrive any more, whatever the reason."""
         self._ends.append(call)
 
     def start(self, run_id: str) -> None:
@@ -74,11 +74,11 @@ class Follower:
             ).start()
 
     def stop(self) -> None:
-        """The run has ended here. The thread ends by itself."""
+        """Stop following: the run has ended here. The thread ends by itself."""
         self.over.set()
 
     def forget(self) -> None:
-        """In a forked child, which has no thread: close its copy of the socket."""
+        """Close the copy of the socket in a forked child, which has no thread."""
         socket, self._socket = self._socket, None
         raw = getattr(socket, "socket", None)
         if raw is not None:
@@ -91,7 +91,7 @@ class Follower:
                 before = self._seq
                 try:
                     again = self._connect(run_id)
-                except Exception as error:  # no connection, or a proxy that knows no WebSockets
+                except Exception as error:  # no connection, or a proxy without WebSockets
                     why = f"{type(error).__name__}: {error}"[:200]
                     text = f"controls are not received: the run's stream cannot be opened ({why})"
                     self._notices.say("follower", text)

@@ -1,4 +1,4 @@
-"""How the server has answered, when to call it again, and what to say about it."""
+"""The health of the server by its answers: when to call it again, and which notices to log."""
 
 import logging
 import random
@@ -10,23 +10,23 @@ from .settings import Settings
 from .transport import Answer
 
 BACKOFF_S = 8.0
-# A server that restarts answers again within `RESTART_S`. Until then it is tried more often.
+# A server that restarts answers again within `RESTART_S`. Until then it is called more often.
 RESTART_S, RESTART_BACKOFF_S = 10.0, 1.0
-REFUSED_S = 30.0  # between tries with a key or an address that was refused
+REFUSED_S = 30.0  # between calls with a key or an address that was refused
 
 
 class Health:
     def __init__(self, settings: Settings, notices: Notices) -> None:
         self.failing_since: float | None = None
         self.failures = 0
-        self.refused = False  # the key or the address, by the last answer
+        self.refused = False  # whether the last answer refused the key or the address
         self.again_at = 0.0
         self.rejected = 0
         self._settings = settings
         self._notices = notices
 
     def taken(self, body: dict[str, Any], sent: int) -> None:
-        """A call with `sent` events, and beats behind them, was answered."""
+        """Handle the answer to a call with `sent` events, and beats after them."""
         repeated = self.failures > 0
         self.failing_since, self.failures, self.again_at = None, 0, 0.0
         self.refused = False
@@ -40,7 +40,7 @@ class Health:
             if isinstance(index, int) and index >= sent:
                 continue  # a beat
             if code == "run_ended" and repeated:
-                continue  # the call before was taken, and its answer lost
+                continue  # the server took the call before, but its answer was lost
             self.rejected += 1
             text = f"an event was rejected: {code}: {entry.get('detail')} (id {entry.get('id')})"
             self._notices.say(f"rejected {code}", text)
@@ -61,14 +61,14 @@ class Health:
             wait = answer.retry_after + random.uniform(0, 0.5)
         self.again_at = now + wait
         if answer.status in (429, 503):
-            return  # busy, which is no news
+            return  # the server is busy, which needs no notice
         why = answer.detail or f"HTTP {answer.status}"
         text = f"{self._settings.url} does not answer ({why}). Events are kept and sent later."
         self._notices.say("away", text)
 
 
 def refusal(answer: Answer, url: str) -> str:
-    """A sentence that says what to change."""
+    """Return a sentence that says what to change."""
     if answer.status == 401:
         return f"{url} does not accept the key in CREWOPS_API_KEY (401 {answer.detail})"
     if answer.status == 403:

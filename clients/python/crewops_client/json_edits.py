@@ -18,7 +18,7 @@ class Member(NamedTuple):
 
 
 def members(text: str, start: int) -> tuple[list[Member], int]:
-    """The members of the object or list that begins at `start`, and where it closes."""
+    """Return the members of the object or list that begins at `start`, and where it closes."""
     is_object, found = text[start] == "{", []
     at = _skip(text, start + 1)
     while text[at] not in "}]":
@@ -36,7 +36,7 @@ def members(text: str, start: int) -> tuple[list[Member], int]:
 
 
 def find(text: str, *names: str) -> int | None:
-    """Where the value at the path `names` begins, from the outermost object."""
+    """Return where the value at the path `names` begins, or None. The path begins at the root."""
     at = _skip(text, 0)
     for name in names:
         position = position_of(text, at, name)
@@ -47,13 +47,13 @@ def find(text: str, *names: str) -> int | None:
 
 
 def position_of(text: str, start: int, name: str) -> int | None:
-    """Which member of the object at `start` has the name; the last one counts, as in JSON."""
+    """Return the position of the last member with the name, which counts in JSON, or None."""
     found = [i for i, member in enumerate(members(text, start)[0]) if member.name == name]
     return found[-1] if found else None
 
 
 def insert(text: str, start: int, name: str, value: Any, indent: str) -> str:
-    """Put a last member into the object (or list: without `name`) that begins at `start`."""
+    """Add a last member to the object (or list: without `name`) that begins at `start`."""
     there, close = members(text, start)
     depth = _depth(text, start)
     is_inline = there and "\n" not in text[start : there[0].start]
@@ -70,7 +70,7 @@ def insert(text: str, start: int, name: str, value: Any, indent: str) -> str:
 
 
 def remove(text: str, start: int, position: int) -> str:
-    """Take a member out, with the comma and the space before it, or after it if it is the first."""
+    """Remove a member, with the comma and the space before it, or after it if it is the first."""
     there, close = members(text, start)
     if len(there) == 1:
         return text[: start + 1] + text[close:]
@@ -80,16 +80,16 @@ def remove(text: str, start: int, position: int) -> str:
 
 
 def indent_of(text: str) -> str:
-    """The indentation of the file: that of its first indented line."""
+    """Return the indentation of the file: that of its first indented line."""
     found = re.search(r"\n([ \t]+)\S", text)
     return found[1] if found else "  "
 
 
 def _depth(text: str, start: int) -> int:
-    """How many objects and lists are around `start`. The text is known to be JSON."""
+    """Return how many objects and lists are around `start`. The text must be valid JSON."""
     outside = re.sub(r'"(?:[^"\\]|\\.)*"', "", text[:start])
     return sum(map(outside.count, "{[")) - sum(map(outside.count, "}]"))
 
 
 def _skip(text: str, at: int) -> int:
-    return SPACE.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing, too
+    return SPACE.match(text, at).end()  # type: ignore[union-attr]  # it also matches an empty text

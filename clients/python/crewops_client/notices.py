@@ -1,4 +1,4 @@
-"""What is wrong, said once, through `logging`."""
+"""Log each problem once, through `logging`."""
 
 import contextlib
 import logging
@@ -7,9 +7,10 @@ log = logging.getLogger("crewops_client")
 
 
 class Notices:
-    """Each notice is logged when it first applies, and again only after it has been withdrawn.
+    """A notice is logged when it first applies, and again only after it has been withdrawn.
 
-    Without a lock, which a fork or a signal handler could find taken: at worst one is said twice.
+    There is no lock, because a fork or a signal handler could find it taken. At worst a notice is
+    logged twice.
     """
 
     def __init__(self) -> None:
@@ -27,6 +28,6 @@ class Notices:
 
 
 def _log(level: int, message: str) -> None:
-    # A broken handler of the host's logging is not ours to report.
+    # An error in the host's own logging handler is not reported.
     with contextlib.suppress(Exception):
         log.log(level, "crewops: %s", message)

@@ -29,13 +29,13 @@ try:
 except ImportError:  # the rest of the package works without it
     SpanProcessor = object  # type: ignore[misc,assignment]
 
-TRACES = 1_000  # that are open, and as many that have ended
+TRACES = 1_000  # the most open traces that are stored, and the most ended ones
 REPEATED = "repeated"  # the client library's span of a model call that a framework's span shows
 CALL_STATUS = {"succeeded": "success", "failed": "error", "cancelled": "cancelled"}
 
 
 class _Open:
-    """A span that has begun and that is shown."""
+    """A span that has begun."""
 
     __slots__ = ("agent", "kind", "live", "model", "usage")
 
@@ -43,7 +43,7 @@ class _Open:
         self.kind = kind
         self.agent = agent  # the agent that it is, or that it belongs to
         self.live = bool(kind)  # its start was reported when it began
-        self.usage: dict[str, Any] = {}  # of a model call: what the client library's span had
+        self.usage: dict[str, Any] = {}  # of a model call: the usage in the client library's span
         self.model: _Open | None = None  # the model call that it is within
         if above is not None and above.kind not in ("agent", "tool"):
             self.model = above if above.kind == "model" else above.model
@@ -62,14 +62,14 @@ class _Trace:
         self.trouble: tuple[str, str, int] | None = None  # status, message, end
 
     def note(self, status: str, message: str, start: int, end: int) -> None:
-        """A call that failed counts unless one that succeeded began after it."""
+        """Record how a call ended. A failure counts unless a call that began after it succeeded."""
         if status != "succeeded":
             self.trouble = (status, message, end)
         elif self.trouble is not None and start >= self.trouble[2]:
             self.trouble = None
 
     def has_open_calls(self, agent: str | None = None) -> bool:
-        """Whether a call is open, of this agent or of any."""
+        """Return whether a call of this agent, or of any agent, is open."""
         return any(
             each.kind in ("tool", "model") and agent in (None, each.agent)
             for each in self.open.values()
@@ -103,7 +103,7 @@ class LiveSpanProcessor(SpanProcessor):
                     self._finish(*self._traces.popitem(last=False))
             above = trace.open.get(parent.span_id) if parent is not None else None
             kind = kind_of(span)
-            # Every span is kept, as it may be between an agent and its tool.
+            # Every span is stored, because it may be between an agent and its tool.
             agent = agent_of(span, kind) or (above.agent if above else "")
             record = trace.open[own.span_id] = _Open(kind, agent, above)
             if record.kind in ("agent", "tool", "model"):
@@ -126,7 +126,7 @@ class LiveSpanProcessor(SpanProcessor):
                     record.agent = agent_of(span, kind) or record.agent
                     self._start(span, trace, record, "", kind=kind)
                 if kind == "agent" and not ending[0] and trace.has_open_calls(record.agent):
-                    trace.waiting.append((span, record))  # cancelled: they decide how it ended
+                    trace.waiting.append((span, record))  # cancelled: its calls decide how it ended
                 else:
                     self._end(span, trace, record, kind, ending)
             for waiting in list(trace.waiting):
@@ -170,7 +170,7 @@ class LiveSpanProcessor(SpanProcessor):
         id = f"{span.get_span_context().span_id:016x}"
         fields: dict[str, Any] = {"at": span.end_time / 1e9}
         if kind == "agent":
-            # A span without a status is no proof of success: it may have been cancelled.
+            # A span without a status does not prove success: it may have been cancelled.
             if not status:
                 status, message = trace.trouble[:2] if trace.trouble else ("succeeded", "")
             fields |= {"agent_id": record.agent[:200], "instance": id, "status": status}
@@ -216,11 +216,11 @@ class LiveSpanProcessor(SpanProcessor):
         trace.run.end(status, message=message or None)
 
     def _on_ending(self, span: Any) -> None:
-        """Called by the SDK before a span ends. Nothing to do."""
+        """Do nothing. The SDK calls it before a span ends."""
 
     @quiet
     def shutdown(self) -> None:
-        """Ends the runs whose root has ended. The others end when the program does."""
+        """End the runs whose root span has ended. The other runs end with the program."""
         with self._lock:
             for trace_id, trace in list(self._traces.items()):
                 if trace.root_ending is not None:

@@ -1,4 +1,4 @@
-"""What a span of OpenTelemetry stands for: as much as its start and its end need."""
+"""Read agents, tools and model calls from the attributes of OpenTelemetry spans."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ LIMIT = 8_000  # characters of a text
 
 
 def kind_of(span: Any, *, has_ended: bool = False) -> str:
-    """``agent``, ``tool``, ``model``, or empty if the span is something else or not known yet."""
+    """Return ``agent``, ``tool`` or ``model``, or "" if the span is another or not known yet."""
     if _text(span, "logfire.span_type") in ("log", "pending_span"):
         return ""
     if _text(span, "mcp.method.name"):  # repeats the tool call that it is within
@@ -43,7 +43,7 @@ def _openinference(span: Any) -> str:
 
 
 def agent_of(span: Any, kind: str) -> str:
-    """The name of the agent that the span is, or that it names as its own."""
+    """Return the name of the agent that the span is, or that it names as its own."""
     name = _text(span, "gen_ai.agent.name", "agent_name", "agent.name") or _lc_agent(span)
     if not name and kind == "agent":
         name = _text(span, "traceloop.entity.name", "gen_ai.agent.id")
@@ -87,7 +87,7 @@ def output_of(span: Any) -> str:
 
 
 def call_of(span: Any) -> dict[str, str]:
-    """Provider and model, empty where the span does not have them."""
+    """Return provider and model, each empty if the span does not have it."""
     provider = _text(span, "gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system")
     model = _text(span, "gen_ai.request.model", "llm.model_name")
     if not model and span.name.split(" ", 1)[0] in OPERATIONS:
@@ -127,12 +127,15 @@ def usage_of(span: Any) -> dict[str, Any]:
 
 
 def messages_of(span: Any, part: str) -> Any:
-    """The ``input`` or the ``output`` of a model call, where the span has it."""
+    """Return the ``input`` or the ``output`` of a model call, or "" if the span has none."""
     return _parsed(_text(span, f"gen_ai.{part}.messages", f"{part}.value"))
 
 
 def ending_of(span: Any) -> tuple[str, str]:
-    """``succeeded``, ``failed``, ``cancelled`` or empty if the span does not say; and a text."""
+    """Return the status and a message.
+
+    The status is ``succeeded``, ``failed``, ``cancelled``, or "" if the span does not say it.
+    """
     types: list[str] = [_text(span, "error.type")]
     message = ""
     for event in span.events:
@@ -143,7 +146,7 @@ def ending_of(span: Any) -> tuple[str, str]:
             message = ": ".join(str(part) for part in (type_, text) if part)[:500]
     code = span.status.status_code.name
     message = message or str(span.status.description or types[0])[:500]
-    # An interrupt waits for a person: this span ends, and another goes on.
+    # An interrupt waits for a person: this span ends, and another span continues the work.
     if any("Cancelled" in type_ or "GraphInterrupt" in type_ for type_ in types):
         return "cancelled", message
     if code == "ERROR" or types[0]:

@@ -1,8 +1,8 @@
-"""How what ended with an exception ended."""
+"""The status and the message of a scope that an exception has ended."""
 
 from .controls import Cancelled
 
-# By name, as importing these libraries would cost a program that does not use them.
+# By name, because a program that does not use these libraries should not pay for their import.
 CANCELLED = {
     ("asyncio", "CancelledError"),
     ("concurrent", "CancelledError"),
@@ -12,7 +12,7 @@ CANCELLED = {
 
 
 def text_of(error: BaseException) -> str:
-    """``ValueError: what it says``, at most 500 characters; of a cancellation the name alone."""
+    """Return ``ValueError: its text``, at most 500 characters. A cancellation has only a name."""
     error = _cause(error)
     if outcome(error) == "cancelled":
         return type(error).__name__
@@ -25,12 +25,12 @@ def text_of(error: BaseException) -> str:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """`Cancelled` where a framework raises something else from it, as Google ADK does."""
+    """Return the `Cancelled` that a framework has raised `error` from (Google ADK), or `error`."""
     return error.__cause__ if isinstance(error.__cause__, Cancelled) else error
 
 
 def outcome(error: BaseException | None) -> str:
-    """The status of what ended with `error`."""
+    """Return the status of a scope that ended with `error`, or without an error."""
     if error is None or (isinstance(error, SystemExit) and not error.code):
         return "succeeded"
     error = _cause(error)

@@ -1,4 +1,4 @@
-"""The one object of a process that takes events, and its life: forks, the end of the program."""
+"""The reporter of a process takes its events. It handles forks and the end of the program."""
 
 import atexit
 import contextlib
@@ -16,12 +16,12 @@ from .notices import Notices
 from .sender import ENDS, Close, Flush, Sender
 from .settings import Settings, from_environment
 
-ITEM = 400  # bytes, about, of an event without long texts
-RESERVE = 2_000  # events; ends are taken when nothing else is any more
+ITEM = 400  # approximate bytes of an event without long texts
+RESERVE = 2_000  # events; above the limit, only ends are taken, up to this many
 
 
 class Reporter:
-    """Never raises, never waits, keeps no lock while it calls anything."""
+    """Reporting never raises, never waits, and holds no lock while it calls other code."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -37,18 +37,21 @@ class Reporter:
         _reporters.add(self)
 
     def _begin(self) -> None:
-        """As new: also in a forked child, which has no threads and must not touch its parent's."""
+        """Set the initial state. A forked child does it again: it has no threads.
+
+        The child must not use the objects of its parent's threads.
+        """
         self.pid = os.getpid()
         self.prefix = f"{os.urandom(5).hex()}-"
         self.numbers = itertools.count(1)
         self._start_lock = threading.Lock()
         self._started = self._closed = False
-        self._long = 0  # characters in long texts on the queue, about
+        self._long = 0  # approximate characters of the long texts on the queue
         try:
             self._sender = Sender(
                 self.settings, self.prefix, self.notices, self._stop, self._opened
             )
-        except ValueError as error:  # a port that is no number, for example
+        except ValueError as error:  # a port that is not a number, for example
             self.off = True
             self.notices.say("off", f"CREWOPS_URL is not valid ({error}): nothing is reported")
             self._sender = Sender(Settings(), self.prefix, self.notices, self._stop, self._opened)
@@ -64,7 +67,7 @@ class Reporter:
     def emit(
         self, run: str, kind: str, fields: dict[str, Any], event_id: str | None = None
     ) -> None:
-        """Take an event of the run. `fields` must be plain values that nobody changes."""
+        """Take an event of the run. `fields` must be plain values that do not change later."""
         if self.off:
             return
         number = next(self.numbers) if event_id is None else event_id
@@ -78,7 +81,7 @@ class Reporter:
             self._start()
 
     def room_for(self, length: int) -> bool:
-        """Whether a text of `length` characters may go on the queue, too."""
+        """Return whether the queue has room for `length` more characters, and reserve the room."""
         if self._queue.qsize() == 0:
             self._long = 0
         if self._long + length > self._long_limit:
@@ -93,7 +96,7 @@ class Reporter:
 
     def _start(self) -> None:
         if self._closed or not self._start_lock.acquire(blocking=False):
-            return  # another thread, or the one that this signal handler interrupts, does it
+            return  # another thread, or the one that this signal handler interrupts, starts it
         try:
             if not self._started:
                 self._sender.start()
@@ -105,7 +108,7 @@ class Reporter:
             self._start_lock.release()
 
     def _flush_when_a_worker_process_ends(self) -> None:
-        """`multiprocessing` ends its children without `atexit`."""
+        """Register `close` with `multiprocessing`, which ends its children without `atexit`."""
         process = sys.modules.get("multiprocessing.process")
         if process is not None and process.parent_process() is not None:
             from multiprocessing.util import Finalize
@@ -118,13 +121,13 @@ class Reporter:
             found.controls.stop()
 
     def _opened(self, run: str, run_id: str) -> None:
-        """The server has sent its own id of the run."""
+        """Follow the run, because the server has sent its own id of the run."""
         found = self.runs.get(run)
         if found is not None and found.takes_controls:
             found.follower.start(run_id)
 
     def can_follow(self) -> bool:
-        """Whether one more run may be followed in this process."""
+        """Return whether one more run may be followed in this process."""
         if self.off or not self.settings.controls or not follow.possible():
             return False
         followed = sum(run.takes_controls and not run.follower.over.is_set() for run in self._all())
@@ -134,7 +137,7 @@ class Reporter:
         return list(self.runs.values())
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Wait until the server has taken all so far; false when it did not in time."""
+        """Wait until the server has taken all events so far. Return False if it has not in time."""
         if self.off or not self._started or self._closed:
             return not self._closed
         flush = Flush()
@@ -143,7 +146,7 @@ class Reporter:
         return flush.done.wait(self.settings.flush_s if timeout is None else timeout)
 
     def close(self, limit: float | None = None) -> None:
-        """Send what is left, or leave it on disk for the next process."""
+        """Send the remaining events, or leave them on disk for the next process."""
         if self._closed or self.off or self.pid != os.getpid():
             return
         for run in list(self.runs.values()):
@@ -154,11 +157,11 @@ class Reporter:
         self._sender.urgent = True
         self._queue.put(Close(limit))
         if self._started:
-            # The sender itself keeps the limit; the rest is for a disk that hangs.
+            # The sender itself observes the limit. The extra 0.5 s is for a disk that hangs.
             self._sender.closed.wait(limit + 0.5)
 
 
-# Never finalized: their locks may have been held by threads that a child does not have.
+# Never finalized, because threads that the child does not have may hold their locks.
 _left_by_forks: list[Sender] = []
 _reporters: "weakref.WeakSet[Reporter]" = weakref.WeakSet()
 _current: Reporter | None = None
@@ -166,7 +169,7 @@ _lock = threading.Lock()
 
 
 def current() -> Reporter:
-    """The reporter of this process, made from the environment at the first call."""
+    """Return the reporter of this process. The first call makes it from the environment."""
     global _current
     if _current is None:
         with _lock:
@@ -176,7 +179,7 @@ def current() -> Reporter:
 
 
 def use(settings: Settings) -> Reporter:
-    """Replace the reporter; what the one before holds is still sent."""
+    """Replace the reporter, and return the new one. The old one still sends its events."""
     global _current
     with _lock:
         before, _current = _current, Reporter(settings)

@@ -1,4 +1,4 @@
-"""A run: opened by `boot`, closed by `done`."""
+"""A run. The event `boot` opens it, and the event `done` ends it."""
 
 import contextlib
 import json
@@ -16,11 +16,11 @@ from .reporter import Reporter
 from .scope import Scope, outcome, text_of
 from .sender import OPEN
 
-BOOT = "boot"  # the id of every `boot`: all processes of a run send it, and one is taken
+BOOT = "boot"  # the id of every `boot`: each process of a run sends one, and the server takes one
 
 
 class Run(Scope):
-    """A context manager, sync and async. Without it call `start` and `end`."""
+    """A run, as a sync and async context manager. Without `with` call `start` and `end`."""
 
     __slots__ = (
         "_before_end",
@@ -60,7 +60,7 @@ class Run(Scope):
         self.key = identifier(key) if key else uuid.uuid4().hex
         # Whether the text of model calls is sent.
         self.capture_text = reporter.settings.capture_text if capture_text is None else capture_text
-        self.stop_requested = False  # somebody asked for it on the server
+        self.stop_requested = False  # a user has cancelled the run on the server
         self._fields: dict[str, Any] = {"crew": self.crew, "origin": origin}
         if name:
             self._fields["name"] = str(name)
@@ -88,7 +88,7 @@ class Run(Scope):
         return self
 
     def emit(self, kind: str, fields: dict[str, Any]) -> None:
-        if self._pid != self.reporter.pid:  # forked: what comes from here may come first
+        if self._pid != self.reporter.pid:  # forked: events of this process may arrive first
             self._pid = self.reporter.pid
             self._owner = False
             self.reporter.emit(self.key, BOOT, self._fields, BOOT)
@@ -97,14 +97,14 @@ class Run(Scope):
         self.reporter.emit(self.key, kind, fields)
 
     def before_end(self, call: Callable[[], None]) -> None:
-        """For adapters: called when the `with` block ends, once however often it was given."""
+        """Call `call` once when the `with` block ends, however often it was given. For adapters."""
         if call not in self._before_end:
             self._before_end.append(call)
 
     def end(
         self, status: str = "succeeded", *, message: str | None = None, reason: str | None = None
     ) -> None:
-        """At the end of the `with` block, if not before. Only the process that began it ends it."""
+        """End the run, as the end of the `with` block does. Only the process that began it can."""
         if self._ended or not self._owner or self._pid != self.reporter.pid:
             return
         self._ended = True
@@ -113,16 +113,14 @@ class Run(Scope):
         self.emit("done", {key: value for key, value in fields.items() if value is not None})
 
     def abandoned(self) -> None:
-        """The program ends and has not said how the run ended."""
+        """End the run as failed: the program ends and has not ended the run."""
         if self._started:
             self.end(
                 "failed", reason="reporter_exited", message="The program ended before the run."
             )
 
     def checkpoint(self) -> None:
-        """Wait while somebody has paused the run.
-
-        Raises `Cancelled` when somebody has cancelled it.
+        """Wait while a user has paused the run. Raises `Cancelled` if a user has cancelled it.
 
         Tools, agents and model calls do this when they begin. Call it in long work between them.
         """
@@ -130,17 +128,17 @@ class Run(Scope):
             self.controls.checkpoint()
 
     async def acheckpoint(self) -> None:
-        """The same for async code: other tasks go on meanwhile."""
+        """Do the same as `checkpoint` in async code: other tasks continue meanwhile."""
         if self._is_here:
             await self.controls.acheckpoint()
 
     def messages(self) -> Messages:
-        """What people have sent to the run: ``for message in run.messages(): …`` takes what has
-        arrived, and ``run.messages().get(10)`` waits for one."""
+        """Return the messages of users to the run. ``for message in run.messages(): …`` takes those
+        that have arrived, and ``run.messages().get(10)`` waits for one."""
         return Messages(self.controls)
 
     def at_start(self) -> None:
-        """The checkpoint of a tool, an agent or a model call of this run that begins."""
+        """Run the checkpoint of a tool, an agent or a model call of this run that begins."""
         if self.reporter.settings.controls and self._is_here:
             self.controls.at_start()
 
@@ -151,15 +149,15 @@ class Run(Scope):
     def question(
         self, place: Scope, tool: str, params: Mapping[str, Any] | None, always: bool
     ) -> Question | None:
-        """What to ask the server before the call begins, if anything."""
+        """Return the question to ask before the call begins, or None if none is needed."""
         if not (always or self.reporter.settings.approvals):
             return None
         return Question(self, self._call(tool, params, place.agent_id, place.task_id), always)
 
     def gate(self, place: Scope, tool: str, params: Mapping[str, Any] | None) -> Question:
-        """What an adapter asks about each call of a framework's tool: the server's rules decide.
+        """Return an adapter's question about a framework's tool call. The server's rules decide.
 
-        Without usable settings nobody can be asked, so the call is denied.
+        Without usable settings the server cannot be asked, so the call is denied.
         """
         always = self.reporter.off and not self.reporter.settings.disabled
         return Question(self, self._call(tool, params, place.agent_id, place.task_id), always)
@@ -167,17 +165,17 @@ class Run(Scope):
     def require_approval(
         self, tool: str, params: Mapping[str, Any] | None = None, /, *, agent_id: str | None = None
     ) -> None:
-        """Wait until a person has approved a call that something else carries out, as a framework.
+        """Wait until a person has approved a call that other code runs, such as a framework.
 
-        Call it before the call begins, for example first in the tool's own function. Raises
-        `Denied`.
+        Use it before the call begins, for example first in the tool's own function. Raises
+        `Denied`, and `Cancelled` if the run was cancelled.
         """
         Question(self, self._asked(tool, params, agent_id), always=True).wait()
 
     async def arequire_approval(
         self, tool: str, params: Mapping[str, Any] | None = None, /, *, agent_id: str | None = None
     ) -> None:
-        """The same for async code."""
+        """Do the same as `require_approval` in async code."""
         await Question(self, self._asked(tool, params, agent_id), always=True).wait_async()
 
     def _asked(
@@ -198,11 +196,11 @@ class Run(Scope):
 
     @property
     def _is_here(self) -> bool:
-        """Whether this process can receive controls: not a child that was forked in the run."""
+        """Whether this process can receive controls. A child that was forked in the run cannot."""
         return self._pid == self.reporter.pid
 
     def env(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
-        """The environment for a subprocess that reports to this run, at this place in it."""
+        """Return the environment for a subprocess that reports to this run, in this scope."""
         here = context.current()
         here = here if here is not None and here.run is self else self
         named = {
@@ -217,7 +215,7 @@ class Run(Scope):
         return {**(os.environ if base is None else base), context.VARIABLE: text}
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Wait until the server has taken all so far; false when it did not in time."""
+        """Wait until the server has taken all events so far. Return False if it has not in time."""
         return self.reporter.flush(timeout)
 
     def __enter__(self) -> "Run":

@@ -1,4 +1,4 @@
-"""The things that begin and end: what they have in common, and `Agent` and `Task`."""
+"""`Scope`, the base class of runs, agents, tasks, tools and model calls; `Agent` and `Task`."""
 
 import itertools
 import time
@@ -24,7 +24,7 @@ _instances = itertools.count(1)
 class Scope:
     """A place in a run that agents, tasks, tools and model calls can be in."""
 
-    _waits = True  # whether its block is not entered while the run is paused
+    _waits = True  # whether its block is entered only after a pause of the run
     __slots__ = ("__weakref__", "_began", "_ended", "_token", "agent_id", "run", "task_id")
 
     def __init__(self, run: "Run", agent_id: str | None, task_id: str | None) -> None:
@@ -44,9 +44,9 @@ class Scope:
         role: str | None = None,
         parent: str | None = None,
     ) -> "Agent":
-        """An agent that works until the `with` block ends.
+        """Return an agent that works until the `with` block ends.
 
-        Within another agent it is its sub-agent.
+        Within another agent it is a sub-agent of that agent.
         """
         self.run.at_start()
         return Agent(self.run, agent_id, name, role, parent or _here(self).agent_id)
@@ -56,18 +56,18 @@ class Scope:
         return Task(self.run, here.agent_id, name, task_id, here.task_id)
 
     def tool(self, name: str, /, *, approve: bool = False, **params: Any) -> "Tool":
-        """A call of a tool. The other keyword arguments are shown as its parameters.
+        """Return a call of a tool. The other keyword arguments are shown as its parameters.
 
-        With ``approve`` it waits until a person has approved it on the server, and without it where
-        approval rules apply (``CREWOPS_APPROVALS=1``) and one matches. Raises `Denied`. Use it with
-        ``with``, in an event loop with ``async with``.
+        With ``approve`` the call waits until a person has approved it on the server. Without
+        ``approve`` it waits only if approval rules apply (``CREWOPS_APPROVALS=1``) and one matches.
+        Raises `Denied`. Use the call with ``with``, in an event loop with ``async with``.
         """
         return self.ask_for_tool(name, params, approve=approve)
 
     def ask_for_tool(
         self, name: str, params: Mapping[str, Any] | None = None, *, approve: bool = False
     ) -> "Tool":
-        """As `tool`, with parameters of any names."""
+        """Return a call of a tool, like `tool`, with parameters of any names."""
         from .tools import Tool
 
         self.run.at_start()
@@ -81,7 +81,7 @@ class Scope:
     def start_tool(
         self, name: str, params: Mapping[str, Any] | None = None, *, execution_id: str | None = None
     ) -> "Tool":
-        """For calls that others carry out: it never waits, and has begun when this returns."""
+        """Return a call that other code runs. It never waits, and has begun when this returns."""
         from .tools import Tool
 
         here = _here(self)
@@ -90,7 +90,7 @@ class Scope:
     def llm(
         self, provider: str, model: str, /, *, input: Any = None, call_id: str | None = None
     ) -> "LLM":
-        """A call of a model. `input` is sent only where text is captured."""
+        """Return a call of a model. `input` is sent only if text is captured."""
         self.run.at_start()
         from .calls import LLM
 
@@ -98,13 +98,13 @@ class Scope:
         return LLM(self.run, here.agent_id, here.task_id, provider, model, input, call_id)
 
     def handoff(self, to_agent_id: str, /, *, message: str | None = None) -> None:
-        """This agent gives the work to another."""
+        """Report that this agent hands the work over to another agent."""
         fields = {"from_agent_id": self.agent_id, "to_agent_id": identifier(to_agent_id)}
         if self.agent_id is not None:
             self.run.emit("handoff", {**fields, "message": message} if message else fields)
 
     def error(self, message: str, /, *, reason: str | None = None) -> None:
-        """Something went wrong; it ends nothing by itself."""
+        """Report an error. This ends nothing by itself."""
         fields = {"message": str(message), "reason": reason, **_place(self)}
         self.run.emit("error", {key: value for key, value in fields.items() if value is not None})
 
@@ -127,7 +127,7 @@ class Scope:
             try:
                 await self.run.at_async_start()
             except BaseException as error:
-                self._leave(error)  # it has begun, and its block is not entered
+                self._leave(error)  # it has begun, but its block is not entered
                 raise
         return self.__enter__()
 
@@ -140,11 +140,11 @@ class Scope:
         self.__exit__(kind, error, traceback)
 
     def _leave(self, error: BaseException | None) -> None:
-        """The `with` block has ended."""
+        """Handle the end of the `with` block."""
 
 
 def _here(scope: Scope) -> Scope:
-    """What is around the caller, if it belongs to `scope`'s agent and run; else `scope`."""
+    """Return the caller's scope if it belongs to `scope`'s agent and run, else `scope`."""
     inner = context.current()
     if inner is None or inner.run is not scope.run:
         return scope
@@ -180,7 +180,7 @@ class Agent(Scope):
         run.emit("agent_start", fields)
 
     def end(self, status: str = "succeeded", *, message: str | None = None) -> None:
-        """At the end of the `with` block, if not before."""
+        """End the agent. The end of the `with` block does this, too."""
         if not self._ended:
             self._ended = True
             fields = {"agent_id": self.agent_id, "instance": self._instance, "status": status}
@@ -213,7 +213,7 @@ class Task(Scope):
         run.emit("task_start", fields)
 
     def end(self, status: str = "succeeded", *, message: str | None = None) -> None:
-        """At the end of the `with` block, if not before."""
+        """End the task. The end of the `with` block does this, too."""
         if not self._ended:
             self._ended = True
             lasted = round(time.perf_counter() - self._began, 6)

@@ -1,7 +1,7 @@
-"""The thread that encodes, batches and sends; a second one waits for the server's answers.
+"""One thread encodes events and makes batches. A second one posts them and waits for the answers.
 
-Both are daemons and never touch the host's objects. They talk over queues whose `put` is one C call
-that may be interrupted by a signal handler or a finalizer that reports, too.
+Both are daemon threads and never use the host's objects. They exchange items over queues whose
+`put` is one C call. A signal handler or a finalizer that interrupts it may report, too.
 """
 
 import json
@@ -19,15 +19,15 @@ from .outbox import Outbox
 from .settings import Settings
 from .transport import Answer, Transport
 
-MANY = 200  # events that are reason enough to send
-AT_ONCE = 5_000  # events encoded before the rest of the work gets its turn
+MANY = 200  # events that are sent without waiting for more
+AT_ONCE = 5_000  # the most events encoded in one step
 BEATS = 100  # in one call
 OPEN = "open"  # pseudo kind: this process beats for the run from now on
 ENDS = frozenset({"tool_end", "llm_end", "task_end", "agent_end", "done", OPEN})
 
 
 class Flush:
-    """Asks for `done` to be set when all that was put before it has been taken."""
+    """A request to set `done` when the server has taken all events that were put before it."""
 
     def __init__(self) -> None:
         self.done = threading.Event()
@@ -35,7 +35,7 @@ class Flush:
 
 
 class Close:
-    """Asks the sender to end within `limit` seconds."""
+    """A request to end the sender within `limit` seconds."""
 
     def __init__(self, limit: float) -> None:
         self.at = time.monotonic() + limit
@@ -52,7 +52,7 @@ class Sender:
     ) -> None:
         self.queue: SimpleQueue[Any] = SimpleQueue()
         self.lost: dict[str, int] = {}  # events, by run
-        self.urgent = False  # somebody waits
+        self.urgent = False  # a caller waits
         self.closed = threading.Event()
         self.outbox = Outbox(settings, notices)
         self._settings = settings
@@ -64,7 +64,7 @@ class Sender:
         self._transport = Transport(settings)
         self._posts: SimpleQueue[list[bytes] | None] = SimpleQueue()
         self._posted_at: float | None = None
-        self._beats: dict[str, tuple[float, int]] = {}  # run: when next, and which event opens it
+        self._beats: dict[str, tuple[float, int]] = {}  # run: next time, and events to send before
         self._flushes: list[Flush] = []
         self._close: Close | None = None
 
@@ -73,7 +73,7 @@ class Sender:
             threading.Thread(target=target, name=name, daemon=True).start()
 
     def forget(self) -> None:
-        """Close the copies of descriptors that a forked child has of its parent's."""
+        """Close a forked child's copies of its parent's descriptors."""
         self.outbox.forget()
         self._transport.forget()
 
@@ -94,7 +94,7 @@ class Sender:
         self._posts.put(None)
 
     def _wait(self) -> list[Any]:
-        """What was put on the queue; empty when something else is due."""
+        """Return the items of the queue, or none when other work is due."""
         try:
             items = [self.queue.get(timeout=self._time_to_next())]
         except Empty:
@@ -118,7 +118,7 @@ class Sender:
             if self.outbox.waiting or self.outbox.batch:
                 due.append(again_at)
         if self.outbox.in_memory:
-            due.append(now + self._settings.batch_s)  # to see whether it has to go to disk
+            due.append(now + self._settings.batch_s)  # to check whether to write to disk
         if self._close is not None:
             due.append(now + self._settings.batch_s)
         return max(0.0, min(due) - now) if due else None
@@ -176,7 +176,7 @@ class Sender:
         self.outbox.add(lines)
 
     def _report_losses(self) -> None:
-        """Say in each run that it has a hole, and how large it is."""
+        """Report in each run how many of its events were lost."""
         lost, self.lost = self.lost, {}
         self._notices.say("lost", f"{sum(lost.values())} events were lost: too many at once")
         at = time.time()
@@ -217,17 +217,17 @@ class Sender:
             self.outbox.acknowledge()
 
     def _is_away(self, now: float) -> bool:
-        """Whether no answer is to be expected soon. A server that only restarts is waited for: a
+        """Return whether no answer is expected soon. A server that only restarts is waited for: a
         run whose end stays on disk would end as `reporter_lost`.
         """
         since = self._health.failing_since
         if since is None:
             return False
-        was_away = self.outbox.left_behind  # by programs that have ended before
+        was_away = self.outbox.left_behind  # for programs that have ended before
         return was_away or self._health.refused or now - since >= self._settings.flush_s
 
     def _end(self, close: Close, now: float) -> None:
-        """Done when all was sent, or is safe on disk and the server is away, or time is up."""
+        """End if all is sent, or is on disk while the server is away, or the time is up."""
         quiet = self.queue.empty()
         safe = quiet and self._is_away(now) and self.outbox.to_disk()
         if not ((quiet and self.outbox.empty) or safe or now >= close.at):

@@ -17,7 +17,7 @@ class Settings:
     disabled: bool = False
     controls: bool = True  # take controls from the server: pause, resume, cancel, messages
     approvals: bool = False  # ask the server about each tool: approval rules apply
-    approve_s: float = 3600.0  # what nobody has approved by then is denied
+    approve_s: float = 3600.0  # a call that is not approved by then is denied
     spool_dir: Path | None = None  # None: a directory of the user
     spool_limit: int = 256 * MIB  # bytes on disk, over all processes of the user; 0: no spool
     memory_limit: int = 16 * MIB
@@ -25,11 +25,11 @@ class Settings:
     timeout_s: float = 10.0  # for one call of the server
     batch_s: float = 0.05
     beat_s: float = 10.0
-    away_s: float = 1.0  # without the server for so long, events go to the spool
+    away_s: float = 1.0  # after so long without the server, events are written to disk
 
     @property
     def problem(self) -> str:
-        """Why nothing can be reported; empty when it can."""
+        """The reason why nothing can be reported, or an empty text."""
         if not self.url:
             return "CREWOPS_URL is not set"
         if not self.url.startswith(("http://", "https://")):
@@ -69,7 +69,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
 
 
 def default_spool_directories() -> list[Path]:
-    """Where the spool may be, the better place first."""
+    """Return the directories where the spool may be, the best one first."""
     state = os.environ.get("XDG_STATE_HOME", "")
     places = [Path(state) / "crewops"] if state.startswith("/") else []
     home = Path(os.path.expanduser("~"))

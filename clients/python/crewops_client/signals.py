@@ -1,4 +1,4 @@
-"""Signals as something to read, with where they came from."""
+"""Signals as records to read, with the number and the sender."""
 
 import contextlib
 import os
@@ -12,11 +12,11 @@ RECORD = struct.Struct("ii")
 
 
 class Signals:
-    """Signals are blocked in this process, and a thread takes them, so none is lost."""
+    """Blocks signals in this process and receives them in a thread, so that none is lost."""
 
     def __init__(self, names: Iterable[str]) -> None:
         wanted = {getattr(signal, name) for name in names}
-        # What is ignored here (nohup) stays ignored for the command.
+        # A signal that is ignored here (nohup) stays ignored for the command.
         self._wanted = {each for each in wanted if signal.getsignal(each) != signal.SIG_IGN}
         self._wanted |= {signal.SIGCHLD, signal.SIGWINCH}
         self._reader, self._writer = os.pipe()
@@ -24,7 +24,7 @@ class Signals:
         self._before: set[signal.Signals] = set()
 
     def block(self) -> set[signal.Signals]:
-        """Returns the mask that a child should have."""
+        """Block the signals, and return the mask that a child should have."""
         self._before = set(signal.pthread_sigmask(signal.SIG_BLOCK, self._wanted))
         return self._before
 
@@ -38,7 +38,7 @@ class Signals:
         return self._reader
 
     def read(self) -> list[tuple[int, bool]]:
-        """Number, and whether the kernel sent it, as a terminal does for Ctrl-C."""
+        """Return each signal's number, and whether the kernel sent it, as for Ctrl-C."""
         data = b""
         with contextlib.suppress(BlockingIOError):
             data = os.read(self._reader, RECORD.size * 100)
@@ -49,7 +49,7 @@ class Signals:
             if hasattr(signal, "sigwaitinfo"):
                 info = signal.sigwaitinfo(self._wanted)
                 number, kernel = info.si_signo, info.si_code > 0
-            else:  # macOS does not say; a terminal is the likeliest source of these
+            else:  # macOS does not say; the most likely sender of these is a terminal
                 number = signal.sigwait(self._wanted)
                 kernel = number in (signal.SIGINT, signal.SIGQUIT) and os.isatty(0)
             os.write(self._writer, RECORD.pack(number, kernel))
@@ -63,4 +63,4 @@ def die_of(number: int) -> None:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
     os.kill(os.getpid(), number)
-    os._exit(128 + number)  # a signal that ends nobody by default
+    os._exit(128 + number)  # a signal that ends no process by default

@@ -1,4 +1,4 @@
-"""Small, immutable copies of the host's values: the host may change them later."""
+"""Make small copies of the host's values, because the host may change them later."""
 
 import dataclasses
 import datetime
@@ -24,10 +24,10 @@ _AS_TEXT = (
 
 
 def snapshot(value: Any) -> Any:
-    """``value`` as JSON can carry it, cut to a bounded size. Runs no code of the host's objects.
+    """Return ``value`` as JSON values of a bounded size. Runs no code of the host's objects.
 
-    ``repr`` of an object may be slow or do anything (a query, a request), so others than the types
-    known here are shown by the name of their class.
+    ``repr`` of an object may be slow or have side effects (a query, a request). So a value of a
+    type that is not known here is shown as the name of its class.
     """
     try:
         return _copy(value, 0, [NODES])

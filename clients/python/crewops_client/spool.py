@@ -1,8 +1,8 @@
 """Events on disk, while the server is away: append-only files, read again in order.
 
-A directory belongs to a process, which holds a lock on it. What a process left behind is taken over
-by a later one. The position in the files is not stored, so a part may be sent twice; ids make that
-harmless.
+A directory belongs to a process, which holds a lock on it. A later process takes over the directory
+of a process that has ended. The position in the files is not stored, so events may be sent twice.
+This does no harm, because each event has an id.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ class Spool:
         self.size = sum(path.stat().st_size for path in self._segments)
 
     def append(self, lines: list[bytes]) -> None:
-        """All of them or none; raises `OSError`, also at the limit."""
+        """Write all of the lines or none. Raises `OSError`, also at the limit."""
         data = b"".join(lines)
         if self.size + len(data) > self._limit:
             raise OSError(f"the spool has reached its limit of {self._limit // 1024**2} MiB")
@@ -58,9 +58,9 @@ class Spool:
         self.size += len(data)
 
     def read(self, events: int, size: int) -> list[bytes]:
-        """The next lines, which stay until `remove`; empty when there are none.
+        """Return the next lines, or an empty list. The lines stay on disk until `remove`.
 
-        At most `events` lines of `size` bytes together, but always a whole line.
+        These are at most `events` lines of `size` bytes together, but always a whole line.
         """
         while self._segments:
             path = self._segments[0]
@@ -71,7 +71,7 @@ class Spool:
                     data += file.readline()  # one line is longer than `size`
             lines = data.splitlines(keepends=True)
             if lines and not lines[-1].endswith(b"\n"):
-                lines.pop()  # cut by the end of what was read, or its process was killed in it
+                lines.pop()  # cut by the end of this read, or its process was killed while writing
             if lines:
                 return lines[:events]
             if len(self._segments) == 1 and self._file >= 0:
@@ -84,7 +84,7 @@ class Spool:
         return []
 
     def remove(self, lines: list[bytes]) -> None:
-        """What `read` returned was sent."""
+        """Remove the lines that `read` returned, because they were sent."""
         length = sum(map(len, lines))
         self._offset += length
         self.size = max(0, self.size - length)
@@ -92,13 +92,13 @@ class Spool:
             self._remove_segment()
 
     def close(self) -> None:
-        """Let go of the directory; it is removed when it is empty."""
+        """Release the directory. Remove it if no events are left in it."""
         if not self.size:
             shutil.rmtree(self.directory, ignore_errors=True)
         self.forget()
 
     def forget(self) -> None:
-        """Close the descriptors only, as a forked child has to: the parent keeps its lock."""
+        """Close only the descriptors. A forked child must do this: its parent keeps the lock."""
         for descriptor in (self._file, self._lock):
             if descriptor >= 0:
                 with contextlib.suppress(OSError):
@@ -123,13 +123,14 @@ class Spool:
 
 
 def base_directory(settings: Settings) -> Path:
-    """Made if need be, for the user alone. One for each server and key: never sent to another.
+    """Return the directory of the spools, and make it if needed. Only the user can read it.
 
-    Raises `OSError` where no place can be written.
+    Each server and key has its own directory, so events are never sent to another server.
+    Raises `OSError` if no directory can be written.
     """
     target = hashlib.sha256(f"{settings.url}\n{settings.api_key}".encode()).hexdigest()[:16]
     given = settings.spool_dir
-    problem = OSError("no place for a spool")
+    problem = OSError("no directory for the spool")
     for place in [given] if given else default_spool_directories():
         try:
             directory = place / "spool" / target
@@ -154,12 +155,12 @@ def create(base: Path, limit: int) -> Spool:
     directory = base / f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
     directory.mkdir(mode=0o700)
     lock = _locked(directory)
-    assert lock is not None  # nobody else knows the directory
+    assert lock is not None  # no other process knows the directory
     return Spool(directory, lock, max(0, limit - used))
 
 
 def left_behind(base: Path) -> Iterator[Spool]:
-    """The spools of processes that have ended, oldest first; the caller owns them."""
+    """Yield the spools of processes that have ended, oldest first. The caller owns them."""
     if fcntl is None:
         return
     directories = [path for path in base.iterdir() if path.is_dir()]
@@ -178,7 +179,7 @@ def left_behind(base: Path) -> Iterator[Spool]:
 
 
 def _files(base: Path) -> Iterator[Path]:
-    for directory, _, names in os.walk(base):  # it passes over a directory that has gone
+    for directory, _, names in os.walk(base):  # it skips a directory that was removed
         yield from (Path(directory, name) for name in names)
 
 
@@ -197,7 +198,7 @@ def _age(path: Path) -> float:
 
 
 def _locked(directory: Path) -> int | None:
-    """The descriptor that holds the directory's lock, or `None` if a process has it."""
+    """Return the descriptor that holds the directory's lock, or None if a process has it."""
     if fcntl is None:
         return -1
     try:

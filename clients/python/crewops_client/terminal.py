@@ -1,4 +1,4 @@
-"""Our terminal and the one that we make for a command."""
+"""Functions for the terminal of this process, and for the one that it makes for a command."""
 
 import contextlib
 import fcntl
@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 
 def make(like: int) -> tuple[int, int]:
-    """A new terminal with the modes and size of the one at `like`: our end and its other end."""
+    """Make a terminal with the modes and size of `like`. Return our end and the command's end."""
     ours, its = os.openpty()
     with contextlib.suppress(termios.error, OSError):
         termios.tcsetattr(its, termios.TCSANOW, termios.tcgetattr(like))
@@ -27,12 +27,15 @@ def resize(ours: int, like: int) -> None:
 
 
 def become_controlling(descriptor: int) -> None:
-    """In the command's process, which leads a new session: its terminal sends it the signals."""
+    """Let the terminal send its signals to this process, which is the command's.
+
+    This process must lead a new session.
+    """
     fcntl.ioctl(descriptor, termios.TIOCSCTTY, 0)
 
 
 def in_foreground(descriptor: int) -> bool:
-    """Whether we may change this terminal and read from it without being stopped."""
+    """Return whether we may change this terminal and read from it without being stopped."""
     try:
         return os.tcgetpgrp(descriptor) == os.getpgrp()
     except OSError:
@@ -40,9 +43,9 @@ def in_foreground(descriptor: int) -> bool:
 
 
 def pass_through(descriptor: int, keys: bool) -> Callable[[], None]:
-    """Let bytes through as they are; with `keys` also those that are typed.
+    """Make the terminal pass output bytes unchanged, and with `keys` also typed bytes.
 
-    Returns the way back.
+    Return a function that restores its modes.
     """
     before = termios.tcgetattr(descriptor)
     if keys:
@@ -60,7 +63,7 @@ def pass_through(descriptor: int, keys: bool) -> Callable[[], None]:
 
 
 def write(target: int, data: bytes) -> bool:
-    """All of `data`; false when the reader is gone."""
+    """Write all of `data`. Return False if the reader has closed."""
     view = memoryview(data)
     while view:
         try:

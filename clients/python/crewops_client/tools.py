@@ -1,4 +1,4 @@
-"""Calls of tools."""
+"""Tool calls."""
 
 import codecs
 import json
@@ -30,7 +30,7 @@ class Tool(Call):
         *,
         question: "Question | None" = None,
     ) -> None:
-        """With a ``question`` it begins when its block is entered, if it is approved."""
+        """Begin the call. With a ``question`` it begins in its block, after it was approved."""
         super().__init__(run, agent_id, task_id, execution_id)
         self._decoder: codecs.IncrementalDecoder | None = None
         self.name = str(name)
@@ -61,13 +61,13 @@ class Tool(Call):
         return await super().__aenter__()
 
     def _begin_late(self) -> None:
-        """It was approved."""
+        """Begin the call after it was approved."""
         self._question = None
         self._began = time.perf_counter()
         self._begin()
 
     def progress(self, fraction: float | None = None, message: str | None = None) -> None:
-        """How far it is, from 0 to 1, and what it does."""
+        """Report the progress of the call, from 0 to 1, and a message about its work."""
         fields: dict[str, Any] = {"execution_id": self._id}
         if fraction is not None:
             fields["progress"] = fraction
@@ -76,9 +76,9 @@ class Tool(Call):
         self.run.emit("tool_progress", fields)
 
     def output(self, text: str | bytes | bytearray) -> bool:
-        """What the tool wrote since the last time; bytes are read as UTF-8.
+        """Report the tool's output since the last time. Bytes are read as UTF-8.
 
-        False when there was no room for it: too much at once.
+        Return False if there was no room for it: too much at once.
         """
         if self.run.reporter.off:
             return True
@@ -97,7 +97,7 @@ class Tool(Call):
         exit_code: int | None = None,
         message: str | None = None,
     ) -> None:
-        """At the end of the `with` block, if not before. Without `status` the exit code decides."""
+        """End the call. The `with` block does this, too. Without `status` the exit code decides."""
         if self._ended:
             return
         if self._decoder is not None and (rest := self._decoder.decode(b"", True)):
@@ -115,7 +115,7 @@ class Tool(Call):
         self.run.emit("tool_end", fields)
 
     def result(self, value: Any) -> None:
-        """What the tool returns, as its output: a text as it is, other values as JSON."""
+        """Report the tool's result as its output: text and bytes as they are, the rest as JSON."""
         if value is None or self.run.reporter.off:
             return
         if not isinstance(value, str | bytes | bytearray):

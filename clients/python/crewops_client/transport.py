@@ -1,6 +1,6 @@
-"""One call of the server at a time, over a connection that is kept."""
+"""Send one call at a time to the server, over a connection that is reused."""
 
-# Nothing is imported later, in the thread: a process that is forked meanwhile could never import
+# No module is imported later, in the thread: a process that is forked meanwhile could never import
 # it.
 import base64
 import encodings.idna  # noqa: F401  the socket module looks it up for a host's name
@@ -22,13 +22,13 @@ ANSWER = 4 * 1024 * 1024  # bytes
 AGENT = "crewops-client/0.1.0"
 
 
-# Never finalized: their locks may have been held by threads that a child does not have.
+# Never finalized, because threads that the child does not have may hold their locks.
 _left_by_forks: list[Any] = []
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a call. `status` 0: there was no answer, and `detail` says why."""
+    """The result of a call. With the `status` 0 there was no answer, and `detail` says why."""
 
     status: int
     detail: str = ""
@@ -41,12 +41,12 @@ class Answer:
 
     @property
     def refused(self) -> bool:
-        """Wrong key or address: no other call would be answered better."""
+        """Whether the key or the address is wrong, so that no other call can succeed."""
         return self.status in (401, 403, 404, 405, 410) or 300 <= self.status < 400
 
     @property
     def spoiled(self) -> bool:
-        """It is the content of this call that was refused."""
+        """Whether the server refused the content of this call."""
         return self.status in (400, 413, 415, 422)
 
 
@@ -84,7 +84,7 @@ class Transport:
         except Exception as error:
             self.close()
             return Answer(0, _reason(error))
-        # A kept connection that the server has closed meanwhile is no sign of trouble.
+        # The server may close a connection between two calls. This is no error, so call again.
         try:
             return self._call(body, headers)
         except Exception as error:
@@ -100,7 +100,7 @@ class Transport:
                 return
 
     def forget(self) -> None:
-        """In a forked child: close its copy of the socket, and no object that a thread may hold."""
+        """Close a forked child's copy of the socket, but no object that a thread may hold."""
         connection, self._connection = self._connection, None
         if connection is not None and connection.sock is not None:
             os.close(connection.sock.detach())
@@ -117,7 +117,7 @@ class Transport:
         return _answer(response, data)
 
     def _connect(self) -> http.client.HTTPConnection:
-        """Directly, or over the proxy that the environment names."""
+        """Return a connection to the server, or to the proxy that the environment names."""
         scheme = "https" if self._secure else "http"
         self._target, self._proxy_headers = self._path, {}
         host, port = self._host, self._port
@@ -162,7 +162,7 @@ def _answer(response: http.client.HTTPResponse, data: bytes) -> Answer:
 
 
 def _detail(body: dict[str, Any]) -> object:
-    """The sentence of a problem; the API lists them under ``errors``."""
+    """Return the text of a problem. The API lists problems under ``errors``."""
     errors = body.get("errors")
     if isinstance(errors, list) and errors and isinstance(errors[0], dict):
         return errors[0].get("detail", "")

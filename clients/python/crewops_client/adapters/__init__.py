@@ -1,4 +1,4 @@
-"""Frameworks whose crews report themselves, one file each.
+"""Adapters that report the crews of frameworks, one file each.
 
-A framework is imported by its file alone.
+Only the file of an adapter imports its framework.
 """

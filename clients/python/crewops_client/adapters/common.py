@@ -1,4 +1,4 @@
-"""What all adapters need: methods that never raise into the framework that calls them."""
+"""Functions that all adapters share, such as `quiet`: log an exception instead of raising it."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def quiet(method: F) -> F:
-    """`method`, whose faults are logged once. A framework may end its run when a hook raises."""
+    """Return `method` in a form that logs an exception once and does not raise it.
+
+    A framework may end its run when a hook raises.
+    """
 
     @functools.wraps(method)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -30,9 +33,9 @@ def quiet(method: F) -> F:
 
 
 def callback(method: Callable[..., None]) -> Callable[..., Any]:
-    """`method` as the coroutine that a framework calls with keywords.
+    """Return `method` as a coroutine function that a framework calls with keyword arguments.
 
-    It is quiet, and says None.
+    It logs exceptions like `quiet`, and returns None.
     """
     method = quiet(method)
 
@@ -44,22 +47,23 @@ def callback(method: Callable[..., None]) -> Callable[..., Any]:
 
 
 def named(error: BaseException, *names: str) -> bool:
-    """Whether the error is of a class with one of these names, of whatever version's module."""
+    """Return whether a class of the error has one of these names. Versions differ in the module."""
     return any(each.__name__ in names for each in type(error).__mro__)
 
 
 def soon(call: Callable[[Any], None], span: Any) -> None:
-    """`call(span)` when the event loop of this thread has its next turn."""
+    """Call `call(span)` in the next turn of this thread's event loop, or at once without a loop."""
     try:
         asyncio.get_running_loop().call_soon(call, span)
     except RuntimeError:
-        call(span)  # no loop, so nothing comes between
+        call(span)  # no loop, so no other code runs in between
 
 
 @quiet
 def captured(scope: Scope, messages: Any) -> str | None:
-    """Messages of a model call as ``role: text``, where text is captured. They are a framework's or
-    a provider's.
+    """Return the messages of a model call as ``role: text``, or None if text is not captured.
+
+    The messages are objects of a framework or of a provider.
     """
     if not scope.run.capture_text:
         return None
@@ -102,7 +106,7 @@ def _as_json(value: Any) -> str:
 
 
 def _bare(value: Any) -> Any:
-    """Without the empty fields of a framework's objects."""
+    """Return the value without the empty fields of a framework's objects."""
     if isinstance(value, list):
         return [_bare(item) for item in value]
     if not isinstance(value, dict):
@@ -111,7 +115,7 @@ def _bare(value: Any) -> Any:
 
 
 def arguments_of(given: Any) -> dict[str, Any] | None:
-    """Arguments of a tool, which may be JSON as text."""
+    """Return the arguments of a tool, which may be given as JSON text."""
     if isinstance(given, str):
         with contextlib.suppress(ValueError):
             given = json.loads(given)

@@ -1,10 +1,11 @@
-"""CrewAI: ``CrewOps("release-crew")``, once, when the program starts.
+"""CrewAI: make one ``CrewOps("release-crew")`` when the program starts.
 
 With ``CrewOps("release-crew", approvals=True)`` each call of a tool that an approval rule matches
 waits for a person.
 
-The bus calls other handlers from several threads, in any order. Coroutines it calls from one, in
-the order of the events and in the context of the code that emitted them, so ours are coroutines.
+The bus calls plain functions from several threads, in any order. It calls coroutines from one
+thread, in the order of the events and in the context of the code that emitted them. So the handler
+here is a coroutine.
 """
 
 from functools import partial
@@ -22,7 +23,7 @@ from .crewai_entries import EVENTS, Entry
 try:
     from crewai.events import crewai_event_bus as bus
     from crewai.events import event_types
-except ImportError:  # recorded sequences are replayed without it
+except ImportError:  # tests replay recorded sequences without it
     bus = event_types = None
 
 BLOCKED = "Tool execution blocked by hook"
@@ -30,7 +31,7 @@ FLUSH_S = 2.0
 
 
 class CrewOps:
-    """One listener serves all crews of the process. Within `crewops.run` they join that run."""
+    """One listener serves all crews of the process. Within `crewops.run` these join that run."""
 
     def __init__(self, crew: str, *, name: str | None = None, approvals: bool = False) -> None:
         self._crew = crew
@@ -44,7 +45,7 @@ class CrewOps:
         self._gate = Gate(self.entry_of) if approvals else None
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         _flush()
         for kind in self._kinds:
             bus.off(kind, self._handle)
@@ -52,7 +53,7 @@ class CrewOps:
             self._gate.close()
 
     def entry_of(self, event_id: str | None) -> Entry | None:
-        """What this event began, when the bus has handled what was emitted so far."""
+        """Return the entry of this event, or None, after the bus has handled all events so far."""
         _flush()
         return self._entries.get(event_id or "")
 
@@ -66,7 +67,7 @@ class CrewOps:
             handle(event)
 
     def _begin(self, event: Any) -> Entry:
-        """Below the event that is around it, or else a root."""
+        """Add and return an entry: below the entry of the parent event, or else a root."""
         parent = self._entries.get(event.parent_event_id or "")
         if parent is not None:
             entry = Entry(parent.scope, task=parent.task)
@@ -84,8 +85,9 @@ class CrewOps:
         return entry
 
     def _finish(self, event: Any, *kinds: type) -> Entry | None:
-        """What the event ends, of one of these kinds: CrewAI's pairing can be off by one."""
+        """Remove and return the entry that the event ends. Return None for a refused call."""
         entry = self._entries.get(event.started_event_id or "")
+        # CrewAI's pairing of start and end can be off by one, so the kind must match.
         if entry is None or not (entry.begun is None or isinstance(entry.begun, kinds)):
             return None
         del self._entries[event.started_event_id]
@@ -104,7 +106,7 @@ class CrewOps:
         self._end_run(event, "failed", str(event.error)[:500])
 
     def _end_run(self, event: Any, status: str, message: str | None) -> None:
-        """Of the outermost; an inner one is only a level. Each agent works in a flow of its own."""
+        """End the run with its outermost crew or flow. An agent's own flow does not end the run."""
         if (entry := self._finish(event, Run)) and isinstance(entry.begun, Run):
             entry.begun.end(status, message=message)
 
@@ -145,7 +147,7 @@ class CrewOps:
         scope = entry.scope
         task = entry.task if isinstance(scope, Task) else None
         if task is not None and task.agent is not None and task.agent.agent_id == role:
-            agent = task.agent  # another try, after an error
+            agent = task.agent  # a retry after an error
         else:
             parent = scope.agent_id if scope.agent_id != role else None
             agent = Agent(scope.run, role, role, None, parent)
@@ -169,7 +171,7 @@ class CrewOps:
         if entry is None or entry.agent is None:
             return
         if entry.task is not None and entry.task.agent is entry.agent:
-            entry.agent.error(message)  # it may be tried again: the task's end decides
+            entry.agent.error(message)  # CrewAI may retry it: the task's end decides
         else:
             entry.agent.end("failed", message=message)
         if isinstance(entry.begun, Run):
@@ -242,6 +244,6 @@ def _role(agent: Any) -> str | None:
 
 
 def _flush() -> None:
-    """What the bus still holds comes before the end of the run."""
+    """Wait until the bus has handled its events, so that they come before the run's end."""
     if bus is not None:
         bus.flush(FLUSH_S)

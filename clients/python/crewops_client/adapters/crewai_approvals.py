@@ -1,7 +1,7 @@
-"""CrewAI: calls of tools that wait for a person, with ``CrewOps("release-crew", approvals=True)``.
+"""CrewAI: tool calls wait for a person, with ``CrewOps("release-crew", approvals=True)``.
 
-CrewAI says that a tool has started before its hooks decide, and runs the tool if a hook fails. So
-the start is reported after the decision, and whatever goes wrong here blocks the call.
+CrewAI reports the start of a tool before its hooks decide. It runs the tool if a hook fails. So
+this adapter reports the start after the decision, and any exception here blocks the call.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ try:
     from crewai import hooks
     from crewai.events.event_context import get_current_parent_id
     from crewai.hooks import HookAborted
-except ImportError:  # recorded sequences are replayed without it
+except ImportError:  # tests replay recorded sequences without it
     hooks = None  # type: ignore[assignment]
     HookAborted = type("HookAborted", (Exception,), {})  # type: ignore[misc,assignment]
 
@@ -26,21 +26,21 @@ except ImportError:  # recorded sequences are replayed without it
 
 
 class Gate:
-    """Hooks around every call of a tool in this process. They run in the thread of the call."""
+    """Hooks around every tool call in this process. They run in the thread of the call."""
 
     def __init__(self, entry_of: Callable[[str | None], Entry | None]) -> None:
         self._entry_of = entry_of
-        self._refused: set[str | None] = set()  # ids of events that say that a tool has started
-        # Calls that may begin and have no such event yet, by the event around them and their tool.
+        self._refused: set[str | None] = set()  # ids of events that report the start of a tool
+        # Calls that may begin and have no such event yet: the parent event's id, and the tool.
         self._passed: set[tuple[str | None, str]] = set()
-        # Why a call was refused, by the id of its arguments: both hooks get the same object.
+        # Reasons of refused calls, by the id of the arguments: both hooks get the same object.
         self._refusals: dict[int, tuple[Any, str]] = {}
         if hooks is not None:
             hooks.register_before_tool_call_hook(self.before_tool)
             hooks.register_after_tool_call_hook(self.after_tool)
 
     def close(self) -> None:
-        """Calls wait no more."""
+        """Remove the hooks. Calls then no longer wait."""
         hooks.unregister_before_tool_call_hook(self.before_tool)
         hooks.unregister_after_tool_call_hook(self.after_tool)
 
@@ -55,22 +55,22 @@ class Gate:
             gate.wait(scope, about.tool_name, params)
             if entry is not None and entry.held is not None:
                 entry.start_tool()
-            else:  # CrewAI says later that it has started
+            else:  # CrewAI reports the start later
                 self._passed.add((around, about.tool_name))
         except Exception as error:
             text = _reason(about.tool_name, error)
-            if entry is None or entry.held is not None:  # else it never says that it has started
+            if entry is None or entry.held is not None:  # else CrewAI never reports its start
                 self._refused.add(around)
             self._refusals[id(given)] = (given, text)
             raise HookAborted(text) from error
 
     def after_tool(self, about: Any) -> str | None:
-        """What the model reads of a refused call, instead of CrewAI's own text."""
+        """Return the text that the model reads of a refused call, or None for other calls."""
         _, text = self._refusals.pop(id(about.tool_input), (None, None))
         return text
 
     def has_passed(self, started: Any) -> bool:
-        """Whether this call of a tool was asked about before it was said to start."""
+        """Return whether this tool call was asked about before CrewAI reported its start."""
         for event_id in (started.event_id, started.parent_event_id):
             if (event_id, started.tool_name) in self._passed:
                 self._passed.remove((event_id, started.tool_name))
@@ -78,7 +78,7 @@ class Gate:
         return False
 
     def has_refused(self, event_id: str) -> bool:
-        """Whether what this event started is a call that was refused."""
+        """Return whether this event reports the start of a call that was refused."""
         refused = event_id in self._refused
         self._refused.discard(event_id)
         return refused
@@ -89,4 +89,4 @@ def _reason(tool: str, error: Exception) -> str:
         return str(error)
     if isinstance(error, Cancelled):
         return f"{tool}: {error}"
-    return f"{tool}: Nobody could be asked for approval: {type(error).__name__}: {error}"
+    return f"{tool}: The approval could not be requested: {type(error).__name__}: {error}"

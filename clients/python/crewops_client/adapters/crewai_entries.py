@@ -1,4 +1,4 @@
-"""What the adapter of CrewAI listens to, and what it keeps of an event."""
+"""The events that the adapter of CrewAI listens to, and the entry that it stores for an event."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ EVENTS = (
 
 @dataclass(eq=False)
 class Entry:
-    """What an event that begins something stands for here."""
+    """The objects that belong to an event of CrewAI that begins something."""
 
-    scope: Scope  # where its children are
+    scope: Scope  # the parent of its children
     begun: Run | Agent | Task | Tool | None = None
     task: "Entry | None" = None
-    agent: Agent | None = None  # of a task: it stays open while CrewAI tries again
-    held: Callable[[], Tool] | None = None  # a call that has not begun: its gate asks
+    agent: Agent | None = None  # of a task: it stays open while CrewAI retries
+    held: Callable[[], Tool] | None = None  # begins a call that may still wait for approval
 
     def start_tool(self) -> None:
-        """Begin the call that was held back, if there is one."""
+        """Begin the call that has not begun yet, if there is one."""
         if self.held is not None:
             held, self.held = self.held, None
             self.begun = self.scope = held()

@@ -1,4 +1,4 @@
-"""What the approval gates of all adapters share: where to ask, and what a refusal says."""
+"""Functions that the approval gates of all adapters share: ask the server, and wait."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,16 +8,16 @@ from ..controls import in_event_loop
 from ..scope import Scope
 
 NO_RUN = (
-    "Nobody can be asked for approval here, because no run is around the call: "
+    "The approval cannot be requested, because the call is not in a run: "
     "use the adapter, or `with crewops.run(...)`."
 )
 LOOP = "A call in the thread of an event loop cannot wait for approval: use the async form."
 
 
 def question(scope: Scope | None, tool: str, params: Mapping[str, Any] | None) -> Question:
-    """The question whether a call of this tool may begin; the rules of the server decide.
+    """Return the question whether a call of this tool may begin. The server's rules decide.
 
-    Wait for it, and begin the call only after that. Raises RuntimeError outside of a run.
+    Wait for its answer before you begin the call. Raises RuntimeError outside of a run.
     """
     if scope is None:
         raise RuntimeError(NO_RUN)
@@ -27,9 +27,8 @@ def question(scope: Scope | None, tool: str, params: Mapping[str, Any] | None) -
 def wait(scope: Scope | None, tool: str, params: Mapping[str, Any] | None) -> None:
     """Wait in this thread until the call may begin.
 
-    Raises `Denied`, and `Cancelled` if the run was.
-
-    Raises RuntimeError in the thread of an event loop, which must not stand still.
+    Raises `Denied` if it must not, and `Cancelled` if the run was cancelled. Raises RuntimeError in
+    the thread of an event loop, which must not be blocked, and outside of a run.
     """
     if in_event_loop():
         raise RuntimeError(LOOP)
@@ -37,5 +36,5 @@ def wait(scope: Scope | None, tool: str, params: Mapping[str, Any] | None) -> No
 
 
 async def wait_async(scope: Scope | None, tool: str, params: Mapping[str, Any] | None) -> None:
-    """The same for async code: only this call waits."""
+    """Wait like `wait`, in async code: only this call waits, not the event loop."""
     await question(scope, tool, params).wait_async()

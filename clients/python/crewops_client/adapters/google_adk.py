@@ -3,9 +3,9 @@
 With ``CrewOps("release-crew", approvals=True)`` each call of a tool that an approval rule matches
 waits for a person.
 
-An invocation is a run. No pair of ADK's callbacks ends what it began whatever happens: an exception
-skips ``after_agent`` and ``after_run``, a cancellation skips all that ends a run. So the end of the
-task that a run began in ends the run, too.
+An invocation is a run. ADK does not always call the callback that ends a run or an agent. An
+exception skips ``after_agent`` and ``after_run``. A cancellation skips all callbacks that end a
+run. So the run also ends with the asyncio task that it began in.
 """
 
 import asyncio
@@ -26,17 +26,17 @@ from .google_adk_entries import Entry, key_of, total
 
 try:
     from google.adk.plugins.base_plugin import BasePlugin
-except ImportError:  # recorded sequences are replayed without it
+except ImportError:  # tests replay recorded sequences without it
     BasePlugin = type("BasePlugin", (), {"__init__": lambda self, name: None})  # type: ignore
 
 TRANSFER = "transfer_to_agent"
 CONFIRMATION = "requires confirmation"
 WAITING = "Waiting for approval."
-AFTER_S = 1.0  # past a cancellation, for `after_run`: it comes if the caller only stopped reading
+AFTER_S = 1.0  # after a cancellation: `after_run` still comes if the caller only stopped reading
 
 
 class CrewOps(BasePlugin):
-    """One plugin serves any number of invocations. Within `crewops.run` they join that run."""
+    """One plugin serves any number of invocations. Within `crewops.run` these join that run."""
 
     def __init__(self, crew: str, *, name: str | None = None, approvals: bool = False) -> None:
         super().__init__(name="crewops")
@@ -79,11 +79,11 @@ class CrewOps(BasePlugin):
 
     @quiet
     def _end(self, entry: Entry | None, status: str, message: str | None = None) -> None:
-        """The first end counts."""
+        """End the invocation. Only the first end has an effect."""
         if entry is None or entry not in self._entries.values():
             return
         self._entries = {id: each for id, each in self._entries.items() if each is not entry}
-        ended = status if status != "succeeded" else "cancelled"  # what had no end of its own
+        ended = status if status != "succeeded" else "cancelled"  # of calls without an end
         for begun in (*entry.calls.values(), *entry.tools.values()):
             begun.end(STATUS[ended])
         for agent in chain(*entry.agents.values()):
@@ -111,7 +111,7 @@ class CrewOps(BasePlugin):
 
     @callback
     def after_agent_callback(self, agent: Any, callback_context: Any) -> None:
-        """It also comes while a cancellation passes."""
+        """End the agent. ADK also calls this while a cancellation propagates."""
         error = sys.exc_info()[1]
         self._end_agent(agent, callback_context, error)
         entry = self._entries.get(callback_context.invocation_id)
@@ -148,7 +148,7 @@ class CrewOps(BasePlugin):
 
     @callback
     def after_model_callback(self, callback_context: Any, llm_response: Any) -> None:
-        """Once for each piece of a streamed answer, and at its end."""
+        """Report a piece of a streamed answer, or the end of the answer."""
         entry, key = self._entries[callback_context.invocation_id], key_of(callback_context)
         call = entry.calls.get(key)
         if call is None:
@@ -181,7 +181,7 @@ class CrewOps(BasePlugin):
             call.end(STATUS[outcome(error)], message=text_of(error))
 
     async def before_tool_callback(self, *, tool: Any, tool_args: Any, tool_context: Any) -> Any:
-        """With `approvals` it waits. It returns the result of a call that must not begin."""
+        """Wait if `approvals` is set. Return a result only for a call that must not begin."""
         if self._approvals:
             entry, scope = self._here(tool_context)
             try:
@@ -193,7 +193,7 @@ class CrewOps(BasePlugin):
 
     def _refuse(self, entry: Entry, id: Any, text: str) -> dict[str, str]:
         entry.refused.add(id)
-        if waited := entry.waiting.pop(id, None):  # for a confirmation of ADK's own
+        if waited := entry.waiting.pop(id, None):  # it waited for ADK's own confirmation
             waited.end("cancelled", message=text)
         return {"error": text}
 
@@ -204,7 +204,7 @@ class CrewOps(BasePlugin):
         begun = entry.waiting.pop(id, None)  # it was approved, or refused
         if begun is None:
             begun = Tool(entry.run, scope.agent_id, scope.task_id, tool.name, tool_args)
-        entry.tools[id] = begun.__enter__()  # an agent that the tool calls is within it
+        entry.tools[id] = begun.__enter__()  # so an agent that the tool calls is below it
 
     @callback
     def after_tool_callback(self, tool: Any, tool_context: Any, result: Any, **given: Any) -> None:
@@ -227,12 +227,12 @@ class CrewOps(BasePlugin):
     def on_tool_error_callback(
         self, tool: Any, tool_context: Any, error: Any, **given: Any
     ) -> None:
-        """Also of a call that is cancelled, or of a tool that does not exist."""
+        """End the call. It may be a cancelled one, or one of a tool that does not exist."""
         _, _, begun = self._called(tool, tool_context, given["tool_args"])
         begun.end(STATUS[outcome(error)], message=text_of(error))
 
     def _called(self, tool: Any, own: Any, params: Any) -> tuple[Entry, Scope, Tool]:
-        """A call that has ended. It may not have begun: another plugin answered for the tool."""
+        """Return a call that has ended. It never began if another plugin answered for the tool."""
         entry, scope = self._here(own)
         begun = entry.tools.pop(own.function_call_id, None)
         begun = begun or Tool(entry.run, scope.agent_id, scope.task_id, tool.name, params)
@@ -240,7 +240,7 @@ class CrewOps(BasePlugin):
         return entry, scope, begun
 
     def _here(self, own: Any) -> tuple[Entry, Scope]:
-        """The invocation, and the agent that calls: it may call before it has begun."""
+        """Return the invocation and the calling agent, or `around` if the agent has not begun."""
         entry = self._entries[own.invocation_id]
         working = chain(*entry.agents.values())
         same = entry.agents.get(key_of(own)) or [

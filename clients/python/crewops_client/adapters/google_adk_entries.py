@@ -1,4 +1,4 @@
-"""What the adapter of Google ADK keeps of an invocation."""
+"""The state that the adapter of Google ADK stores for an invocation."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,22 +11,22 @@ from ..tools import Tool
 
 @dataclass(eq=False)
 class Entry:
-    """An invocation."""
+    """The objects that belong to an invocation."""
 
     run: Run
-    around: Scope  # where its agents are
+    around: Scope  # the parent of its agents
     owned: bool
     session: Any
     agents: dict[Any, list[Agent]] = field(default_factory=dict)
     calls: dict[Any, LLM] = field(default_factory=dict)
     tools: dict[Any, Tool] = field(default_factory=dict)
-    waiting: dict[Any, Tool] = field(default_factory=dict)  # for a person
-    held: dict[str, Agent] = field(default_factory=dict)  # with a tool that waits
+    waiting: dict[Any, Tool] = field(default_factory=dict)  # tools that wait for a person
+    held: dict[str, Agent] = field(default_factory=dict)  # agents with such a tool
     refused: set[Any] = field(default_factory=set)  # calls that must not begin
 
 
 def key_of(own: Any, name: str | None = None) -> tuple[Any, Any]:
-    """Which agent: one may work in several branches at once."""
+    """Return the key of an agent: name and branch. It may work in several branches at once."""
     return name or own.agent_name, getattr(own, "branch", None)
 
 

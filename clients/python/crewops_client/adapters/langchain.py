@@ -1,8 +1,8 @@
 """LangChain and LangGraph: ``graph.invoke(…, config={"callbacks": [CrewOps("release-crew")]})``.
 
-A graph's call is a run, an agent with a name is an agent, a node is a task. Works for invoke,
-stream, their async forms and sub-agents called in tools. Tried with the versions in
-docs/integrations.
+The call of a graph is a run, an agent with a name is an agent, and a node is a task. The handler
+works for invoke, stream, their async forms, and sub-agents called in tools. It was tried with the
+versions in docs/integrations.
 """
 
 from functools import partial
@@ -19,7 +19,7 @@ from .langchain_entries import Begun, Entry
 
 try:
     from langchain_core.callbacks import BaseCallbackHandler
-except ImportError:  # recorded sequences are replayed without it
+except ImportError:  # tests replay recorded sequences without it
     BaseCallbackHandler = object  # type: ignore[assignment,misc]
 
 INTERRUPTS = ("GraphInterrupt", "GraphBubbleUp")
@@ -29,12 +29,12 @@ INJECTED = ("runtime", "state", "store", "config", "callbacks", "run_manager")
 
 
 class CrewOps(BaseCallbackHandler):
-    """One handler serves any number of calls, also at once.
+    """One handler serves any number of calls, also at the same time.
 
-    Within `crewops.run` it joins that run.
+    Within `crewops.run` a call joins that run.
     """
 
-    run_inline = True  # in the order of the calls; nothing here waits
+    run_inline = True  # it keeps the order of the calls, and no method here waits
 
     def __init__(self, crew: str, *, name: str | None = None) -> None:
         self._crew = crew
@@ -43,13 +43,13 @@ class CrewOps(BaseCallbackHandler):
         self._calls: dict[UUID, LLM] = {}
         # Runs that wait for a person, by the thread of their conversation.
         self._waiting: dict[Any, tuple[Run, bool]] = {}
-        # By the key of the run: what has been paused in this call, and what goes on from the one
-        # before.
+        # By the key of the run: what this call has paused, and what the call before has paused and
+        # this call resumes.
         self._paused: dict[str, Begun] = {}
         self._resumed: dict[str, Begun] = {}
 
     def scope_of(self, run_id: Any) -> Scope | None:
-        """Where what LangChain calls in the run with this id is."""
+        """Return the scope of the LangChain run with this id, or None."""
         return entry.scope if (entry := self._entries.get(run_id)) else None
 
     @quiet
@@ -85,7 +85,7 @@ class CrewOps(BaseCallbackHandler):
         return Entry(run, None, {RUN: run} if owned else {}, True, thread)
 
     def _begin(self, entry: Entry, key: tuple[str, ...], make: Any) -> Any:
-        """What `make` makes, or what was paused under this key and goes on."""
+        """Return the object that was paused under this key, or else a new one from `make`."""
         waiting = self._resumed.get(entry.scope.run.key, {})
         begun = waiting.pop(key, None) or make()
         entry.begun[key] = begun
@@ -113,20 +113,20 @@ class CrewOps(BaseCallbackHandler):
             return self._pause(entry)
         if entry.root:
             for left in [*self._resumed.pop(key, {}).values(), *self._paused.pop(key, {}).values()]:
-                left.end("cancelled")  # it was paused, and did not go on
+                left.end("cancelled")  # it was paused and not resumed
         for begun in reversed(entry.begun.values()):
             own = STATUS[status] if isinstance(begun, Tool) else status
             begun.end(own, message=message)
 
     def _pause(self, entry: Entry) -> None:
-        """It waits for a person, and goes on in another call with the same thread."""
+        """Pause the entry: it waits for a person, until a call with the same thread resumes it."""
         run = entry.scope.run
         paused = {key: each for key, each in entry.begun.items() if each is not run}
         self._paused.setdefault(run.key, {}).update(paused)
         if not entry.root:
             return
         if entry.thread is None:  # nothing can resume it
-            message = "It waits for a person, and has no thread to go on with."
+            message = "The run waits for a person, but has no thread to resume it with."
             self._end(entry, "cancelled", message)
         else:
             self._paused[run.key].update(self._resumed.pop(run.key, {}))
@@ -167,7 +167,7 @@ class CrewOps(BaseCallbackHandler):
             self._end(entry, outcome(error), text_of(error))
 
     def _child(self, parent_run_id: UUID | None) -> Entry:
-        """What is called by itself, and not in a chain, is a run."""
+        """Return an entry below the parent. A call without a parent is a run of its own."""
         parent = self._entries.get(parent_run_id)
         return Entry(parent.scope, parent.agent) if parent else self._root(None, None)
 
@@ -186,7 +186,7 @@ class CrewOps(BaseCallbackHandler):
         call = LLM(scope.run, scope.agent_id, scope.task_id, provider, model or "unknown", text)
         self._calls[run_id] = call
 
-    on_llm_start = on_chat_model_start  # models of text: prompts instead of messages
+    on_llm_start = on_chat_model_start  # text models get prompts instead of messages
 
     @quiet
     def on_llm_new_token(self, token: Any, *, run_id: UUID, **kwargs: Any) -> None:
@@ -205,12 +205,15 @@ class CrewOps(BaseCallbackHandler):
 
     @quiet
     def _usage(self, call: LLM, response: Any) -> str | None:
-        """By itself, so that the call ends whatever a provider puts there."""
+        """Report the answer and its tokens, and return the finish reason.
+
+        This is a method of its own, so that the call ends even if the response is unusual.
+        """
         message = getattr(response.generations[0][0], "message", None)
         call.result(captured(call, [message] if message else response.generations[0][0].text))
         usage = getattr(message, "usage_metadata", None) or {}
         about = getattr(message, "response_metadata", None) or {}
-        # From LangChain's cache, with the tokens of the first call.
+        # The answer is from LangChain's cache, which repeats the tokens of the first call.
         if usage.get("total_cost") == 0:
             usage = {"input_tokens": 0, "output_tokens": 0}
         call.usage(

@@ -17,7 +17,7 @@ from .langchain import CrewOps
 
 try:
     from langchain_core.messages import ToolMessage
-except ImportError:  # recorded sequences are replayed without it
+except ImportError:  # tests replay recorded sequences without it
     ToolMessage = SimpleNamespace  # type: ignore[assignment,misc]
 
 try:
@@ -27,9 +27,9 @@ except ImportError:  # LangGraph without LangChain
 
 
 class Approvals(AgentMiddleware):
-    """Put it last in `middleware`: what a later one changes in a call is not what was approved.
+    """Put it last in `middleware`: a later middleware could change a call after its approval.
 
-    The model reads who denied a call, and why. Any number of agents may share one.
+    The model reads who denied a call, and why. Any number of agents may share one object.
     """
 
     @property
@@ -37,7 +37,7 @@ class Approvals(AgentMiddleware):
         return "CrewOpsApprovals"
 
     def wrap_tool_call(self, request: Any, handler: Callable[[Any], Any]) -> Any:
-        """Wait in the thread of the call, and carry it out if it may begin."""
+        """Wait in the thread of the call. Return its result, or a refusal if it must not begin."""
         call = request.tool_call
         try:
             gate.wait(_scope(request), call["name"], call["args"])
@@ -46,7 +46,7 @@ class Approvals(AgentMiddleware):
         return handler(request)
 
     async def awrap_tool_call(self, request: Any, handler: Callable[[Any], Awaitable[Any]]) -> Any:
-        """The same without a thread that waits."""
+        """Do the same as `wrap_tool_call` without blocking the thread."""
         call = request.tool_call
         try:
             await gate.wait_async(_scope(request), call["name"], call["args"])
@@ -56,7 +56,7 @@ class Approvals(AgentMiddleware):
 
 
 def _scope(request: Any) -> Scope | None:
-    """The place of the call in the run that the callback handler reports, or what is around it."""
+    """Return the scope of the call from the callback handler, or else the current scope."""
     manager = (getattr(request.runtime, "config", None) or {}).get("callbacks")
     for handler in getattr(manager, "handlers", ()):
         if isinstance(handler, CrewOps):

@@ -1,4 +1,4 @@
-"""What the adapter of LangChain keeps of a call."""
+"""The state that the adapter of LangChain stores for a call."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,9 +12,9 @@ Begun = dict[tuple[str, ...], Run | Agent | Task | Tool]
 
 @dataclass
 class Entry:
-    """What a run id of LangChain stands for here."""
+    """The objects that belong to a run id of LangChain."""
 
-    scope: Scope  # where its children are
+    scope: Scope  # the parent of its children
     agent: str | None
     begun: Begun = field(default_factory=dict)
     root: bool = False

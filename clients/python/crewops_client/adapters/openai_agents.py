@@ -1,10 +1,10 @@
 """OpenAI Agents SDK: ``add_trace_processor(CrewOps("release-crew"))``.
 
-Spans give the structure. How a span ends they do not say, but they end while the exception passes,
-so it can be seen. A tool's span gets its arguments just after its start, so the tool is reported
-when the event loop has its next turn. The same object may be given as `hooks` and its `tool_error`
-as `tool_error_formatter`, for what spans do not have: whether a tool has run, and the text of its
-error.
+Spans give the structure. A span does not say how it ended, but it ends while the exception
+propagates, so `sys.exc_info` has the exception. A tool's span gets its arguments just after its
+start, so the tool is reported in the next turn of the event loop. Two facts are not in the spans:
+whether a tool has run, and the text of its error. For these, pass the same object as `hooks`, and
+its `tool_error` as `tool_error_formatter`.
 """
 
 import sys
@@ -22,7 +22,7 @@ from .common import arguments_of, captured, quiet, soon
 try:
     from agents import RunHooks, get_current_span
     from agents.tracing import TracingProcessor
-except ImportError:  # recorded sequences are replayed without it
+except ImportError:  # tests replay recorded sequences without it
     TracingProcessor = type("TracingProcessor", (), {})  # type: ignore[misc]
     RunHooks = type("RunHooks", (), {})  # type: ignore[misc]
 
@@ -35,9 +35,9 @@ WAITING = "Waiting for approval."
 
 @dataclass(eq=False)
 class Entry:
-    """What a span stands for here."""
+    """The objects that belong to a span."""
 
-    scope: Scope  # where its children are
+    scope: Scope  # the parent of its children
     begun: Agent | Task | Tool | LLM | None = None
     before: BaseException | None = None  # an exception that was being handled when it began
     tools: list["Entry"] = field(default_factory=list)  # of a turn or an agent
@@ -46,7 +46,7 @@ class Entry:
     started: bool = False  # the hook has seen the tool start
     pending: Any = None  # the data of a tool that is not reported yet
     root: bool = False
-    own: Run | None = None  # a root's, if it is ours to end
+    own: Run | None = None  # of a root: the run, if this adapter ends it
 
 
 class CrewOps(TracingProcessor, RunHooks):
@@ -56,8 +56,8 @@ class CrewOps(TracingProcessor, RunHooks):
         self._crew = crew
         self._name = name
         self._entries: dict[str, Entry] = {}
-        # A tool that waits for approval has a span as if it had run and returned nothing. Which it
-        # is shows when the run goes on. By the key of the run:
+        # Tools that returned nothing or wait for approval, by the key of the run. Their spans are
+        # the same. The next turn, or the end of the run, shows which of the two it is.
         self._unclear: dict[str, list[Tool]] = {}
         # Runs that wait for approval, with their tools, by trace.
         self._waiting: dict[str, tuple[Entry, list[Tool]]] = {}
@@ -103,7 +103,7 @@ class CrewOps(TracingProcessor, RunHooks):
         unclear = self._unclear.get(scope.run.key, [])
         for tool in [each for each in unclear if each.agent_id == scope.agent_id]:
             unclear.remove(tool)
-            tool.end()  # the agent went on: it had run, and returned nothing
+            tool.end()  # the agent continued, so the tool had run and returned nothing
         entry.begun = entry.scope = Task(
             scope.run, scope.agent_id, f"Turn {data.turn}", None, scope.task_id
         )
@@ -115,7 +115,7 @@ class CrewOps(TracingProcessor, RunHooks):
 
     @quiet
     def on_tool_ready(self, span: Any) -> None:
-        """Its span has its arguments by now."""
+        """Report the tool. Its span has its arguments by now."""
         if (entry := self._entries.get(span.span_id)) is not None:
             self._report(entry, span.span_data)
 
@@ -181,14 +181,14 @@ class CrewOps(TracingProcessor, RunHooks):
         tool.end(STATUS[status], message=entry.error or message)
 
     def _end_open_tools(self, entry: Entry) -> None:
-        """Tools whose spans come after the end of what called them, which is cancelled."""
+        """End the tools that are open when their caller ends: the caller was cancelled."""
         for each in entry.tools:
             self._report(each)
             if isinstance(each.begun, Tool):
                 each.begun.end("cancelled")
 
     def _end_root(self, entry: Entry, trace: str, status: str, message: str | None) -> None:
-        """Unless a tool waits for approval: then the run goes on in the same trace."""
+        """End the run, unless a tool waits for approval: then the same trace continues the run."""
         unclear = self._unclear.pop(entry.scope.run.key, [])
         for tool in self._waiting.pop(trace, (entry, []))[1]:
             tool.end("cancelled")  # it was refused
@@ -200,24 +200,24 @@ class CrewOps(TracingProcessor, RunHooks):
             entry.own.end(status, message=message)
 
     async def on_tool_start(self, context: Any, agent: Any, tool: Any) -> None:
-        """The hook: the call really runs."""
+        """Record that the call really runs. The SDK calls this hook."""
         if entry := self._entries.get(getattr(get_current_span(), "span_id", "")):
             entry.started = True
 
     @quiet
     def tool_error(self, args: Any) -> None:
-        """For ``RunConfig(tool_error_formatter=…)``: the real text of an error. Changes nothing."""
+        """Record an error's text, for ``RunConfig(tool_error_formatter=…)``. Changes nothing."""
         entry = self._entries.get(getattr(get_current_span(), "span_id", ""))
         if entry is not None and args.error is not None:
             entry.error = text_of(args.error)
 
     def on_trace_start(self, trace: Any) -> None:
-        """Once per process and trace, and at a pause: not where runs begin and end."""
+        """Do nothing: it comes once per process and trace and at a pause, not once per run."""
 
     on_trace_end = on_trace_start
 
     def shutdown(self) -> None:
-        """The reporter ends, and sends, by itself."""
+        """Do nothing: the reporter sends and ends by itself."""
 
     force_flush = shutdown
 
@@ -228,10 +228,10 @@ def _text(error: Any) -> str:
 
 
 def _usage(call: LLM, data: Any) -> str | None:
-    """Of this call; returns why it finished."""
+    """Report texts and tokens of the call, and return why it finished."""
     response = getattr(data, "response", None)
     if text := captured(call, getattr(data, "input", None)):
-        call.input(text)  # a model sets it after the span's start
+        call.input(text)  # the SDK's model sets it after the span's start
     answer = getattr(data, "output", None) or getattr(response, "output", None)
     call.result(captured(call, answer))
     usage = getattr(response, "usage", None) or getattr(data, "usage", None)

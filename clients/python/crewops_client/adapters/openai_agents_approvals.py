@@ -1,4 +1,4 @@
-"""Tools of the OpenAI Agents SDK that need approval: a person decides about them in CrewOps."""
+"""OpenAI Agents SDK: a person decides in CrewOps about tool calls that need approval."""
 
 import asyncio
 from typing import Any
@@ -12,8 +12,9 @@ from .common import arguments_of
 async def decide(result: Any) -> Any:
     """Ask about each call that `result` was interrupted for, and return the state to run next.
 
-    All are asked about at once. A denied call is rejected with who denied it and why, which the
-    model reads. Within ``crewops.run`` only. Raises `Cancelled` if the run was cancelled meanwhile.
+    It asks about all calls at the same time. It rejects a denied call, and the model reads who
+    denied it and why. Raises RuntimeError outside of ``crewops.run``, and `Cancelled` if the run
+    was cancelled meanwhile.
 
         with crewops.run("release-crew"):
             result = await Runner.run(agent, "Deploy it")
@@ -22,7 +23,7 @@ async def decide(result: Any) -> Any:
     """
     run = context.current_run()
     if run is None:
-        raise RuntimeError("Nobody can be asked here: use decide() within `with crewops.run(...)`.")
+        raise RuntimeError("decide() needs a run: use it within `with crewops.run(...)`.")
     state, items = result.to_state(), list(result.interruptions)
     refusals = await asyncio.gather(*(_refusal(run, item) for item in items))
     for item, refusal in zip(items, refusals, strict=True):
@@ -34,7 +35,7 @@ async def decide(result: Any) -> Any:
 
 
 async def _refusal(run: Run, item: Any) -> str | None:
-    """Why the call must not begin."""
+    """Return why the call must not begin, or None if it was approved."""
     try:
         await run.arequire_approval(
             item.name or "unknown", _shown(item.raw_item), agent_id=item.agent.name
@@ -45,7 +46,7 @@ async def _refusal(run: Run, item: Any) -> str | None:
 
 
 def _shown(call: Any) -> dict[str, Any]:
-    """The arguments of the call; of one that has none, such as of a shell, the whole call."""
+    """Return the arguments of the call, or the whole call if it has none, like a shell call."""
     is_plain = isinstance(call, dict)
     given = arguments_of(call.get("arguments") if is_plain else getattr(call, "arguments", None))
     if given is not None:

@@ -3,8 +3,8 @@
 With ``CrewOps("release-crew", approvals=True)`` each call of a tool that an approval rule matches
 waits for a person.
 
-It wraps runs, model requests and tools, so that each ends once, with its exception, whatever the
-model and the tools do. It does not switch to streaming.
+The capability wraps runs, model requests and tools. So each of them ends once, with its exception,
+whatever the model and the tools do. The capability does not switch to streaming.
 """
 
 from contextlib import ExitStack
@@ -22,14 +22,14 @@ try:
     from pydantic_ai import ToolDenied
     from pydantic_ai.capabilities import AbstractCapability
     from pydantic_core import to_jsonable_python
-except ImportError:  # recorded sequences are replayed without it
+except ImportError:  # tests replay recorded sequences without it
     AbstractCapability = type("AbstractCapability", (), {})  # type: ignore[misc,assignment]
     ToolDenied = str  # type: ignore[misc,assignment]
     to_jsonable_python = dict  # type: ignore[assignment]
 
 
 class CrewOps(AbstractCapability):
-    """One capability serves any number of runs. Within `crewops.run` they join that run."""
+    """One capability serves any number of runs. Within `crewops.run` these join that run."""
 
     def __init__(self, crew: str, *, name: str | None = None, approvals: bool = False) -> None:
         self._crew = crew
@@ -43,7 +43,7 @@ class CrewOps(AbstractCapability):
 
     @quiet
     def _begin_run(self, ctx: Any, stack: ExitStack) -> None:
-        """An agent; without anything around it a run as well."""
+        """Begin an agent, and a run if the caller is in none."""
         around: Scope | None = context.current()
         agent = str(getattr(ctx.agent, "name", None) or "agent")
         if around is None:
@@ -98,10 +98,10 @@ class CrewOps(AbstractCapability):
 
 
 def _shown(tool: str, args: Any) -> dict[str, Any]:
-    """The validated arguments, whole. Raises `Denied` if they cannot be written as JSON."""
+    """Return the validated arguments, whole. Raises `Denied` if they cannot be written as JSON."""
     try:
         shown = to_jsonable_python(args)
     except Exception as error:
-        text = f"{tool}: Its arguments cannot be shown, so nobody can approve it: {error}"
+        text = f"{tool}: Its arguments cannot be shown, so no user can approve it: {error}"
         raise Denied(text) from error
     return shown if isinstance(shown, dict) else {"args": shown}

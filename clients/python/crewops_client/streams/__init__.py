@@ -1,6 +1,6 @@
-"""What coding agents write on their standard output, line by line, as events of their run.
+"""Map the standard output of coding agents, line by line, to events of their run.
 
-A mapper keeps what it has seen so far, and nothing else: it reads no clock and sends nothing.
+A mapper stores only its state after the lines so far. It reads no clock and sends nothing.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Events of AG-UI 1.0, as an agent streams them to its front end."""
+"""Map the events of AG-UI 1.0 that an agent streams to its front end."""
 
 import contextlib
 import json
@@ -6,7 +6,7 @@ from typing import Any
 
 from .base import MOST, Event, Mapper, count, mapping, text
 
-UNANSWERED = "The agent left it to the front end."
+UNANSWERED = "The agent left this call to the front end."
 USAGE = {
     "inputTokens": "input_tokens",
     "outputTokens": "output_tokens",
@@ -16,8 +16,8 @@ USAGE = {
 
 
 class AgUi(Mapper):
-    """A tool starts when its arguments are complete. `waiting`: the last response ended with an
-    interrupt, so the run goes on in another one."""
+    """Maps AG-UI events. A tool starts when its arguments are complete. `waiting` says whether the
+    last response ended with an interrupt, so that another one continues the run."""
 
     name = "Agent"
     kinds = frozenset(
@@ -44,8 +44,8 @@ class AgUi(Mapper):
         self._agents: dict[str, str] = {}  # agent_id of each open sub-agent, by its invocation
         self._steps: dict[tuple[str, str], str] = {}  # id of each open step
         self._begun = 0  # steps and usages so far, for their ids
-        self._calls: dict[str, dict[str, str]] = {}  # whose arguments are not complete
-        self._tools: set[str] = set()  # that have started and not ended
+        self._calls: dict[str, dict[str, str]] = {}  # calls whose arguments are not complete
+        self._tools: set[str] = set()  # calls that have started and not ended
         self._chunked = ""  # the call that chunks belong to
 
     def take(self, line: Any) -> list[Event]:
@@ -58,11 +58,11 @@ class AgUi(Mapper):
         return before + super().take({**event, "type": kind})
 
     def ended(self) -> tuple[str, str | None] | None:
-        """The status and the message of the agent's own end, if it has reported one."""
+        """Return the status and the message of the agent's own end, or None before it."""
         return self._ended
 
     def close(self, status: str) -> list[Event]:
-        """End what is open: the run has ended."""
+        """Return the ends of all open tools, tasks and agents. The run has ended."""
         events: list[Event] = []
         for call in tuple(self._calls):
             events += self._complete(call)
@@ -164,7 +164,7 @@ class AgUi(Mapper):
         return events + self._tool_end(own, content, "success")
 
     def _complete(self, own: str) -> list[Event]:
-        """The arguments of the call are complete: the tool starts."""
+        """Return the start of the tool: the arguments of the call are complete."""
         call = self._calls.pop(own, None)
         if call is None:
             return []
@@ -183,11 +183,11 @@ class AgUi(Mapper):
         return [("agent_end", fields | ({"message": message} if message else {}))]
 
     def agent_of(self, line: dict[str, Any]) -> str:
-        """The agent whose event it is."""
+        """Return the id of the agent that the event belongs to."""
         return self._agents.get(text(line.get("subagentRunId")), self.agent)
 
     def _tokens(self, usages: Any) -> list[Event]:
-        """The tokens that the last event sums, of each model as one call."""
+        """Return the tokens that the last event sums, as one call of each model."""
         events: list[Event] = []
         for each in map(mapping, usages if isinstance(usages, list) else []):
             self._begun += 1

@@ -1,4 +1,4 @@
-"""Messages of AG-UI as model calls with their text, where text is captured."""
+"""Report messages of AG-UI as model calls with their text, if text is captured."""
 
 from typing import Any
 
@@ -10,16 +10,16 @@ UNKNOWN = "unknown"  # AG-UI names the models only in the totals of the last eve
 
 
 class Texts:
-    """One call for each message of an assistant, from its start to its end."""
+    """Reports one model call for each message of an assistant, from its start to its end."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._input: Any = None  # what the next call is sent
+        self._input: Any = None  # the input of the next call
         self._open: dict[str, LLM] = {}
         self._chunked = ""  # the message that chunks belong to
 
     def asked(self, sent: Any) -> None:
-        """A request of the front end: its messages are the input of the first call."""
+        """Take a request of the front end. Its messages are the input of the first call."""
         self._input = mapping(sent).get("messages") or None
 
     def take(self, event: Any, agent_id: str, task_id: str | None) -> None:
@@ -44,7 +44,7 @@ class Texts:
             self._end(own)
 
     def close(self, status: str) -> None:
-        """End what is open: the run has ended as `status`."""
+        """End all open calls. The run has ended as `status`."""
         for own in tuple(self._open):
             self._end(own, STATUS[status])
         self._chunked = ""

@@ -1,4 +1,4 @@
-"""What the mappers share."""
+"""The base class of the mappers, and functions that they share."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,24 +7,24 @@ from ..encoding import OUTPUT, identifier
 from ..snapshot import snapshot
 
 Event = tuple[str, dict[str, Any]]
-MOST = 8 * OUTPUT  # characters of what a tool returned
+MOST = 8 * OUTPUT  # characters of a tool's output
 
 
 class Mapper:
     """Maps the lines of one process. `prefix` makes its ids unique in the run."""
 
-    name = ""  # of the main agent, for people
+    name = ""  # the name of the main agent that users see
 
     def __init__(self, agent: str, task: str, prefix: str, argv: Sequence[str] = ()) -> None:
         self.agent = agent
         self.task = task
-        self.understood = 0  # lines
+        self.understood = 0  # mapped lines
         self._prefix = prefix
         self._argv = list(argv)
         self._ended: tuple[str, str | None] | None = None
 
     def take(self, line: Any) -> list[Event]:
-        """The events of a line, which is any JSON value."""
+        """Return the events of a line, which may be any JSON value."""
         kind = line.get("type") if isinstance(line, dict) else None
         if not isinstance(kind, str):
             return []
@@ -38,7 +38,7 @@ class Mapper:
     kinds: frozenset[str] = frozenset()
 
     def verdict(self, status: str, message: str | None) -> tuple[str, str | None]:
-        """How the run ended, where the process ended with `status`: the worse of both."""
+        """Return how the run ended: the worse of its own end and the `status` of its process."""
         if status == "cancelled" or self._ended is None or self._ended[0] == "succeeded":
             return status, message
         return self._ended[0], self._ended[1] or message
@@ -59,7 +59,7 @@ class Mapper:
         return [*events, ("tool_end", {**execution, "status": status, **given})]
 
     def _usage(self, own: str, provider: str, model: str, **usage: Any) -> list[Event]:
-        """Tokens of all model calls since the last time, as one call."""
+        """Return the tokens of all model calls since the last time, as one call."""
         call = {"call_id": self._id(own)}
         place = {"agent_id": self.agent, "task_id": self.task}
         return [
@@ -69,7 +69,7 @@ class Mapper:
 
 
 def _pieces(text: str) -> list[str]:
-    """`text` in parts that end with a line where they can: secrets are looked for in each."""
+    """Return `text` in parts that end with a line if they can. Each is searched for secrets."""
     text = text if len(text) <= MOST else text[:MOST] + "…"
     parts, start = [], 0
     while start < len(text):
@@ -82,7 +82,7 @@ def _pieces(text: str) -> list[str]:
 
 
 def mapping(value: Any) -> dict[str, Any]:
-    """`value` if it is an object, else an empty one."""
+    """Return `value` if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 

@@ -1,4 +1,4 @@
-"""`claude -p … --output-format stream-json --verbose`, as version 2.1.332 writes it."""
+"""Map the lines of `claude -p … --output-format stream-json --verbose`, version 2.1.332."""
 
 import re
 from typing import Any
@@ -72,7 +72,7 @@ class ClaudeCode(Mapper):
     def _wish_answered(
         self, own: str, block: dict[str, Any], result: dict[str, Any]
     ) -> list[Event]:
-        """A sub-agent in the background works on; another one has ended."""
+        """Return the end of a sub-agent, or an error. One in the background continues to work."""
         if own in self._agents:
             failed = block.get("is_error") is True
             in_background = result.get("isAsync") is True
@@ -95,7 +95,7 @@ class ClaudeCode(Mapper):
         return []
 
     def _place(self, line: dict[str, Any]) -> tuple[dict[str, str], list[Event]]:
-        """Where a line belongs, and the start of its sub-agent if that was not announced."""
+        """Return the place of a line, and the start of its sub-agent if that was not announced."""
         parent = text(line.get("parent_tool_use_id"))
         if not parent:
             return {"agent_id": self.agent, "task_id": self.task}, []
@@ -125,7 +125,7 @@ class ClaudeCode(Mapper):
         ]
 
     def _result(self, line: dict[str, Any]) -> list[Event]:
-        """The end of a turn. Its numbers are those of the session so far, sub-agents included."""
+        """Handle the end of a turn. Its counts are of the whole session, sub-agents included."""
         events: list[Event] = []
         for model, usage in mapping(line.get("modelUsage")).items():
             events += self._model_usage(str(model), mapping(usage))

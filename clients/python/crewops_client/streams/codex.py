@@ -1,4 +1,4 @@
-"""`codex exec --json …`, as version 0.171.0 writes it."""
+"""Map the lines of `codex exec --json …`, version 0.171.0."""
 
 import contextlib
 import itertools
@@ -8,7 +8,7 @@ from typing import Any
 from .base import Event, Mapper, count, mapping, text
 
 STATUS = {"completed": "success", "declined": "cancelled"}
-# States of a sub-agent that are ends; its tools and tokens are not in the stream.
+# States that end a sub-agent. Its tools and tokens are not in the stream.
 ENDINGS = {"completed": "succeeded", "errored": "failed", "shutdown": "cancelled"}
 USAGE = (
     "input_tokens",
@@ -27,7 +27,7 @@ class Codex(Mapper):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._turns = 0
-        # The counts are of the whole thread. Codex does not report those before this process.
+        # The counts are of the whole thread. Codex does not report the counts before this process.
         self._counted: list[int] | None = None if "resume" in self._argv else [0] * len(USAGE)
         self._started: set[str] = set()
         self._agents: set[str] = set()
@@ -62,7 +62,7 @@ class Codex(Mapper):
         return self._error(error)
 
     def _error(self, line: dict[str, Any]) -> list[Event]:
-        """An error of a turn comes twice: when it happens, and when it has ended the turn."""
+        """Return an error once. Codex writes it when it happens, and when it has ended the turn."""
         message = _said(line)
         if not message or message == self._last_error:
             return []
@@ -103,7 +103,7 @@ class Codex(Mapper):
         return self._tool_end(item.get("id"), output, status, exit_code=code, message=message)
 
     def _collaboration(self, item: dict[str, Any]) -> list[Event]:
-        """A sub-agent's thread is known when the call that makes it has ended."""
+        """Return starts and ends of sub-agents. A thread is known when its call has ended."""
         events: list[Event] = []
         threads = item.get("receiver_thread_ids")
         if item.get("tool") == "spawn_agent" and isinstance(threads, list):
@@ -122,7 +122,7 @@ class Codex(Mapper):
 
 
 def _said(error: dict[str, Any]) -> str:
-    """The message, which may be what the model's server answered, as JSON."""
+    """Return the message. It may be inside the JSON that the model's server answered."""
     message = text(error.get("message"))
     with contextlib.suppress(ValueError, RecursionError):
         answered = mapping(mapping(json.loads(message)).get("error"))
@@ -131,7 +131,7 @@ def _said(error: dict[str, Any]) -> str:
 
 
 def _shown(item: dict[str, Any]) -> tuple[str, Any] | None:
-    """The name and the parameters of an item that is a tool."""
+    """Return the name and the parameters of an item that is a tool, else None."""
     kind = item.get("type")
     if kind == "command_execution":
         return kind, {"command": item.get("command")}
@@ -145,7 +145,7 @@ def _shown(item: dict[str, Any]) -> tuple[str, Any] | None:
 
 
 def _model(argv: list[str]) -> str:
-    """The model that the command line names; the stream names none."""
+    """Return the model that the command line names. The stream does not name it."""
     for flag, value in itertools.pairwise(argv):
         if flag in ("-m", "--model"):
             return value
