@@ -76,7 +76,7 @@ class Entry:
         return self.type in ("task_end", "tool_end", "llm_end")
 
     @property
-    def deed(self) -> str:
+    def verb(self) -> str:
         """The verb for a task, tool or model call: "began", "succeeded"; "" for other subjects."""
         if not self.is_end:
             return "began" if self.has_card else ""

@@ -176,7 +176,7 @@ class TestHistory:
         assert self.history(run) == [("boot", ""), ("error", ""), ("done", "failed")]
 
     @pytest.mark.parametrize(
-        ("type", "status", "deed"),
+        ("type", "status", "verb"),
         [
             ("tool_start", "", "began"),
             ("tool_end", "success", "succeeded"),
@@ -189,8 +189,8 @@ class TestHistory:
             ("agent_end", "succeeded", ""),
         ],
     )
-    def test_says_what_a_task_a_tool_or_a_call_did(self, type, status, deed):
-        assert Entry(type, "1", timezone.now(), "pytest", status=status).deed == deed
+    def test_says_what_a_task_a_tool_or_a_call_did(self, type, status, verb):
+        assert Entry(type, "1", timezone.now(), "pytest", status=status).verb == verb
 
     def test_an_agent_is_done_after_its_last_task_only(self, acme):
         agent = acme.crew.agents.get(slug="orion")
