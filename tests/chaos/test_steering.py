@@ -72,16 +72,10 @@ class Story:
         if point == "entered":
             eventually(lambda: all(self._entered(run).exists() for run in self._runs), ALL_S)
 
-    def let_lease_run_out(self) -> None:
-        """Ends the lease of the killed worker or program: the test does not wait its real time."""
-        if self._lost:
-            lost = Run.objects.filter(pk=self._lost.pk, status="running")
-            models.QuerySet.update(lost, lease_until=timezone.now())
-
     def end(self) -> None:
         """Go on to the end, as people do: approve what waits, or resume and then cancel."""
         if self._name == "approval":
-            eventually(lambda: self._approve_all() or self._are_over(), ALL_S)
+            eventually(lambda: self._approve_all() or self._have_ended(), ALL_S)
             return
         for run in self._runs:
             if run != self._lost:
@@ -89,7 +83,7 @@ class Story:
                 self._until_applied(pause)
                 self._until_applied(self._ask(run, "resume"))
                 self._ask(run, "cancel")
-        eventually(self._are_over, ALL_S)
+        eventually(self._have_ended, ALL_S)
 
     def check(self) -> None:
         for run in Run.objects.filter(pk__in=[run.pk for run in self._runs]):
@@ -150,7 +144,14 @@ class Story:
     def _entered(self, run: Run):
         return ToolExecution.objects.filter(task_execution__run=run)
 
-    def _are_over(self) -> bool:
+    def _have_ended(self) -> bool:
+        """End the lease of the killed worker or program: the test does not wait its real time.
+
+        It is ended at each call, because a report that was in flight at the kill renews it.
+        """
+        if self._lost:
+            lost = Run.objects.filter(pk=self._lost.pk, status="running")
+            models.QuerySet.update(lost, lease_until=timezone.now())
         runs = Run.objects.filter(pk__in=[run.pk for run in self._runs])
         return all(run.is_over for run in runs)
 
@@ -175,7 +176,6 @@ def test_a_run_that_is_steered_ends_right_whatever_is_killed(transactional_db, t
                 story.reach(point)
                 process = program if killed == "program" else deployment.programs()[killed]
                 process.kill()
-                story.let_lease_run_out()
                 print(f"{killed} killed after {name} {point}", flush=True)
                 story.end()
                 assert program.wait(ALL_S) is not None
