@@ -52,9 +52,12 @@ export class CrewOpsClient {
     if (!store) {
       const { url, log = null } = this.#options;
       const on = { url, log, WebSocket: this.#connection.WebSocket };
-      const forget = () => void this.#stores.delete(key);
-      store = new Store((changed) => FOLLOW[kind](id, on, changed), forget);
-      this.#stores.set(key, store);
+      /** @type {Store<any>} */
+      const made = new Store(
+        (changed) => FOLLOW[kind](id, on, changed),
+        () => void (this.#stores.get(key) === made && this.#stores.delete(key)),
+      );
+      this.#stores.set(key, (store = made));
     }
     return store.subscribe(listener);
   }

@@ -25,10 +25,14 @@ export function followMission(on, changed) {
   let isNew = false;
   const stop = socket.onStateChange(({ state }) => {
     if (state === "connecting") isNew = true;
+    if (state === "live" && isNew) begin(); // Only a `hello` has come: there is no crew any more.
   });
-  const watched = new Watched(socket, changed, (message) => {
-    if (isNew) crews.clear();
+  const begin = () => {
+    crews.clear();
     isNew = false;
+  };
+  const watched = new Watched(socket, changed, (message) => {
+    if (isNew) begin();
     if (message.type === "signal") {
       const { crewId, ...status } = message.payload;
       crews.set(crewId, status);

@@ -56,6 +56,7 @@ export class Store {
   stop() {
     clearTimeout(this.#lingerTimer);
     clearTimeout(this.#publishTimer);
+    this.#listeners.clear();
     this.#stop();
     this.#stopped();
   }

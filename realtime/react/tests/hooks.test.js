@@ -277,6 +277,10 @@ test("the mission has the crews of this connection, without those that have gone
   await soon(5_000);
   await receive(WELCOME, ...signal("a", "offline"));
   assert.deepEqual([...seen[0].crews], [["a", { status: "offline", approvals: 0 }]]);
+  FakeWebSocket.last.lose(1006);
+  await soon(5_000);
+  await receive(WELCOME, { ...hello("mission", 0), epoch: null }); // no crew is left
+  assert.deepEqual([seen[0].connection, seen[0].crews.size], ["live", 0]);
 });
 
 test("a refusal is an error with the server's reason", async () => {
@@ -319,6 +323,20 @@ test("a closed client ends its connection at once", async () => {
   assert.equal(FakeWebSocket.last.closedWith, 1000);
   await soon(60_000);
   assert.equal(FakeWebSocket.all.length, 1);
+});
+
+test("a listener that leaves a closed client ends nothing that has begun anew", async () => {
+  const { options } = fakeOptions();
+  const client = new CrewOpsClient(options);
+  const leaveOld = client.follow("run", "r1", () => {});
+  client.close();
+  const leaveNew = client.follow("run", "r1", () => {});
+  leaveOld();
+  await soon(6_000);
+  assert.equal(client.snapshot("run", "r1").connection, "connecting");
+  leaveNew();
+  await soon(6_000);
+  assert.equal(client.snapshot("run", "r1").connection, "idle");
 });
 
 test("a server renders the page without a connection", () => {

@@ -3,6 +3,7 @@
 /** @import {Frame} from "./frames.js"; */
 
 const ANSWER_MS = 10_000; // A pong that comes later is not used.
+const MOST_MS = 60_000; // The server takes no more. A tab that was hidden meanwhile draws late.
 
 /**
  * Measures one event at a time, at most one in the interval that the server's `hello` names. A
@@ -48,7 +49,7 @@ export class RenderTime {
    */
   #measure(frame, arrivedAt) {
     if (this.#measuring || !this.#everyMs || arrivedAt < this.#nextAt) return;
-    if (typeof requestAnimationFrame !== "function" || document.hidden) return;
+    if (globalThis.document?.hidden !== false) return;
     const run = "run_id" in frame ? frame.run_id : undefined;
     const own = `${this.#kind}:${this.#kind === "run" ? run : frame.crew_id}`;
     const stream = ("stream" in frame && String(frame.stream)) || own;
@@ -71,6 +72,7 @@ export class RenderTime {
     const roundTripMs = performance.now() - askedAt;
     if (roundTripMs > ANSWER_MS) return;
     const ms = Math.max(0, shownMs) + roundTripMs / 2;
+    if (ms > MOST_MS) return;
     this.#send({ type: "rendered", stream, ms: Math.round(ms * 10) / 10 });
   }
 }

@@ -99,13 +99,10 @@ export class SharedStream {
     this.#waiting.clear();
     this.#since = undefined;
     if (positions.some(({ since }) => since === undefined)) return { stream: this.name };
-    // Of two numberings one is past: its members come back, and the server resets them.
-    const epoch = positions.find((position) => position.epoch)?.epoch;
-    for (const position of positions) {
-      if (position.epoch && position.epoch !== epoch) this.#lose(position.member);
-    }
-    const kept = positions.filter(({ member }) => this.#members.has(member));
-    this.#since = Math.min(...kept.map(({ since }) => since ?? 0));
+    const epochs = new Set(positions.flatMap(({ epoch }) => epoch ?? []));
+    if (epochs.size > 1) return { stream: this.name }; // One of two numberings is past.
+    const [epoch] = epochs;
+    this.#since = Math.min(...positions.map(({ since }) => since ?? 0));
     return { stream: this.name, since: this.#since, ...(epoch && { epoch }) };
   }
 
@@ -131,9 +128,31 @@ export class SharedStream {
     this.#greeted = frame.type === "hello";
     this.#note(frame);
     for (const member of this.#current()) {
-      // Who receives a frame may end the others.
-      if (this.#members.has(member) && this.#needs(member, frame, wasGreeted)) member.receive(text);
+      if (!this.#members.has(member)) continue; // Ended by one who has received the frame before.
+      const isPast = frame.type === "hello" && this.#hasPastEpoch(member, frame);
+      if (this.#needs(member, frame, wasGreeted)) member.receive(text);
+      if (isPast && this.#members.has(member)) this.#reset(member, frame);
     }
+  }
+
+  /**
+   * Whether the member resumes with a past epoch that the server was not sent, as another member
+   * needs the stream from its start.
+   * @param {Member} member
+   * @param {HelloFrame} hello
+   */
+  #hasPastEpoch(member, { stream, epoch }) {
+    if (this.#since !== undefined || this.#members.get(member) !== this.#answered) return false;
+    const own = this.#progress.get(member)?.get(stream ?? "");
+    const { at, epoch: past } = own ?? { at: member.since, epoch: member.epoch };
+    return at !== undefined && Boolean(past) && past !== epoch;
+  }
+
+  /** As the server does it. @param {Member} member @param {HelloFrame} hello */
+  #reset(member, { stream, epoch, head }) {
+    this.#progress.get(member)?.set(stream ?? "", { epoch, at: undefined });
+    const reason = "epoch_changed";
+    member.receive(JSON.stringify({ type: "reset", stream, epoch, head, reason }));
   }
 
   /** @param {string} timestamp @param {Record<string, number>} heads */

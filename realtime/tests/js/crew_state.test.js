@@ -174,6 +174,16 @@ test("a new run clears what an ended one has left", () => {
   assert.equal(state.knows("r2"), true);
 });
 
+test("a run that is followed no more before its end leaves no agent at work", () => {
+  const state = afterRuns(["1", boot], ["1", starts("orion")], ["2", boot], ["2", starts("vega")]);
+  state.leave("1");
+  assert.deepEqual([state.stateOf("orion"), state.stateOf("vega")], ["idle", "working"]);
+  state.run("2", /** @type {any} */ (ends("vega", "succeeded")));
+  state.run("2", /** @type {any} */ (done));
+  state.leave("2"); // it has ended: what it has left is still shown
+  assert.equal(state.stateOf("vega"), "done");
+});
+
 test("a new run leaves one that is under way alone", () => {
   const state = afterRuns(["r1", boot], ["r1", starts("orion")]);
   state.graph(tool("tool_start", "r1", "orion", "e1"));

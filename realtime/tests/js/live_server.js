@@ -4,6 +4,7 @@ import { FakeWebSocket, hello } from "./fake_websocket.js";
 export class LiveServer {
   /** How many events each run has. @type {Map<string, number>} */
   heads = new Map();
+  epoch = "e1";
   /** @type {Map<FakeWebSocket, Map<string, number>>} */
   #subscribed = new Map();
   /** Frames of clients that were handled, by connection. @type {Map<FakeWebSocket, number>} */
@@ -12,6 +13,13 @@ export class LiveServer {
   /** @param {string} id @param {number} count */
   append(id, count = 1) {
     this.heads.set(id, (this.heads.get(id) ?? 0) + count);
+  }
+
+  /** A backup is restored: the same events have another numbering, and the server starts anew. */
+  restore() {
+    this.epoch = `e${Number(this.epoch.slice(1)) + 1}`;
+    const socket = FakeWebSocket.all.at(-1);
+    if (socket && socket.readyState !== 3) socket.lose(1006);
   }
 
   /** Accepts what has connected and handles what clients have sent; the newest connection counts. */
@@ -52,8 +60,11 @@ export class LiveServer {
       } else {
         if (streams.has(stream)) throw new Error(`${stream} was subscribed already`);
         const head = this.heads.get(stream.slice("run:".length)) ?? 0;
-        streams.set(stream, entry.since ?? 0);
-        socket.receive(hello(stream, head));
+        const { epoch } = this;
+        const isPast = entry.since !== undefined && (entry.epoch ?? epoch) !== epoch;
+        streams.set(stream, isPast ? 0 : (entry.since ?? 0));
+        socket.receive(hello(stream, head, epoch));
+        if (isPast) socket.receive({ type: "reset", stream, epoch, head, reason: "epoch_changed" });
       }
     }
   }

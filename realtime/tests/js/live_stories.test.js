@@ -12,8 +12,12 @@ test("whatever happens, every socket sees every event once and in order", async 
   for (let seed = 1; seed <= 150; seed++) await story(seed);
 });
 
-/** @param {number} seed */
-async function story(seed) {
+test("also when backups are restored, so that sockets resume with past numberings", async () => {
+  for (let seed = 1; seed <= 150; seed++) await story(seed, true);
+});
+
+/** @param {number} seed @param {boolean} restores */
+async function story(seed, restores = false) {
   const server = new LiveServer();
   const { run } = connected();
   const runs = ["r1", "r2"].flatMap((id) => [1, 2, 3].map(() => ({ id, ...run(id) })));
@@ -38,6 +42,7 @@ async function story(seed) {
       () => server.deliver(),
       () => mock.timers.tick(random(600)),
       () => FakeWebSocket.all.length && FakeWebSocket.last.lose(1006),
+      ...(restores ? [() => server.restore()] : []),
     ];
     steps[random(steps.length)]();
     await settled();

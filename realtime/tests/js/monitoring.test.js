@@ -115,6 +115,21 @@ test("a server that does not ask for it is sent nothing", () => {
   assert.deepEqual(sent([hello, event, { type: "pong" }]), []);
 });
 
+test("a tab that was hidden before it drew sends nothing: the server takes no such time", () => {
+  page.requestAnimationFrame = (/** @type {(now: number) => void} */ draw) =>
+    draw(performance.now() + 60_001);
+  assert.deepEqual(sent([{ ...hello, rendered_every_s: 5 }, event, { type: "pong" }]), [
+    { type: "ping" },
+  ]);
+});
+
+test("a worker, which has frames and no document, measures nothing", () => {
+  const time = new RenderTime(() => assert.fail());
+  page.requestAnimationFrame = () => assert.fail();
+  time.take(/** @type {any} */ ({ ...hello, rendered_every_s: 5 }), performance.now());
+  time.take(/** @type {any} */ (event), performance.now());
+});
+
 test("a hidden tab measures nothing", () => {
   page.document = { hidden: true };
   assert.deepEqual(sent([{ ...hello, rendered_every_s: 5 }, event]), []);

@@ -22,10 +22,9 @@ function follow(line, url) {
   async function look() {
     if (asking) return;
     asking = true;
-    const response = await fetch(url, { cache: "no-store" }).catch(() => undefined);
-    const run = response?.ok && !response.redirected ? await response.json() : {};
+    const run = await firstRun(url).catch(() => undefined); // No connection: the next look asks.
     asking = false;
-    if (!run.url) return;
+    if (!run?.url) return;
     clearInterval(timer);
     mission.disconnect();
     const link = document.createElement("a");
@@ -37,4 +36,10 @@ function follow(line, url) {
   // A run that begins makes its crew busy, and may bring a crew of its own.
   mission.subscribe(look);
   mission.connect();
+}
+
+/** @param {string} url @returns {Promise<{crew?: string, url?: string}>} */
+async function firstRun(url) {
+  const response = await fetch(url, { cache: "no-store" });
+  return response.ok && !response.redirected ? response.json() : {};
 }

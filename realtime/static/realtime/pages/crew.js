@@ -34,6 +34,10 @@ const runsChanged = followRuns({
     if (message.type === "agent_start" && message.parent_agent_id)
       expectEdge(message.parent_agent_id, message.agent_id);
   },
+  left(runId) {
+    state.leave(runId);
+    show();
+  },
   ended: () => refresh(),
 });
 const refresh = refreshing(

@@ -56,10 +56,11 @@ document.getElementById("organization")?.addEventListener("change", ({ target })
 async function load() {
   const asked = span;
   const query = new URLSearchParams({ span: asked, organization });
-  const response = await fetch(`${address}?${query}`, { cache: "no-store" }).catch(() => undefined);
-  if (!response?.ok || response.redirected || asked !== span) return;
-  /** @type {History} */
-  const history = await response.json();
+  /** @type {History | undefined} */
+  const history = await fetch(`${address}?${query}`, { cache: "no-store" })
+    .then((response) => (response.ok && !response.redirected ? response.json() : undefined))
+    .catch(() => undefined); // No connection: the next call tries again.
+  if (!history || asked !== span) return;
   series.replace(history);
   draw();
   const newest = history.figures.events.slice(-Math.ceil(STALE_S / history.step));

@@ -49,8 +49,10 @@ export function refreshing(onChange, shape) {
  */
 async function update(has) {
   let response;
+  let text;
   try {
     response = await fetch(location.href, { headers: { "X-Fragment": has } });
+    text = await response.text();
   } catch {
     return false; // No connection: the live mark shows it, and the next tick tries again.
   }
@@ -59,7 +61,7 @@ async function update(has) {
     return false;
   }
   if (!response.ok) return false;
-  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  const fresh = new DOMParser().parseFromString(text, "text/html");
   for (const element of [...fresh.body.children]) {
     const current = element.id && document.getElementById(element.id);
     if (current) morph(current, element);

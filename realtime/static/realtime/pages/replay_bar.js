@@ -132,11 +132,14 @@ export class ReplayBar {
     this.#isChanged = true;
     if (this.#isShowing) return;
     this.#isShowing = true;
-    while (this.#isChanged) {
-      this.#isChanged = false;
-      await this.#show(this.#at, this.#recording);
+    try {
+      while (this.#isChanged) {
+        this.#isChanged = false;
+        await this.#show(this.#at, this.#recording);
+      }
+    } finally {
+      this.#isShowing = false;
     }
-    this.#isShowing = false;
   }
 
   #paint() {
@@ -174,6 +177,7 @@ export class ReplayBar {
   #onKey(event) {
     if (event.key !== " ") return;
     event.preventDefault();
+    if (event.repeat) return;
     if (this.#playing === undefined) this.#play();
     else this.#pause();
   }
@@ -189,7 +193,7 @@ export class ReplayBar {
   /** From the moment on; at the end, from the beginning. */
   async #play() {
     if (!this.#about) await this.#load();
-    if (!this.#about) return;
+    if (!this.#about || this.#playing !== undefined) return; // Play was pressed again meanwhile.
     this.#at ??= stamp(this.#first);
     let then = performance.now();
     this.#playing = setInterval(() => {

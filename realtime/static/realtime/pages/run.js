@@ -66,7 +66,7 @@ const showMark = showLive(sockets, isOver);
 
 const look = refresher(
   () => opened.addressOf(liveUrl, null),
-  rendered,
+  () => past.rendered(),
   () => !past.isShown,
 );
 

@@ -13,6 +13,8 @@ export class RunPast {
   #changed;
   /** The moment that is wanted; null: the present. @type {string | null} */
   #at = document.getElementById("run-live")?.dataset.past ?? null;
+  /** Whether the page shows the past. What is wanted may differ until the server has answered. */
+  #showsPast = this.#at !== null;
 
   /**
    * @param {(at: string | null) => string} address  of the page at a moment, or at present
@@ -41,20 +43,26 @@ export class RunPast {
 
   /** @param {string | null} at */
   async show(at) {
-    const switches = this.isShown !== (at !== null);
-    if (at === null && !switches) return;
+    if (at === null && !this.isShown && !this.#showsPast) return;
     this.#at = at;
-    if (switches) forgetParts();
+    if (this.#showsPast !== this.isShown) forgetParts();
     if (this.#holdsAt(at)) return this.#changed(false, false);
-    await this.renew(switches);
+    await this.renew();
+  }
+
+  /** The page has been rendered as it is wanted now. */
+  rendered() {
+    const switched = this.#showsPast !== this.isShown;
+    this.#showsPast = this.isShown;
+    this.#changed(true, switched);
   }
 
   /** Asks the server for the page at the same moment. */
-  async renew(switches = false) {
+  async renew() {
     const at = this.#at;
     const { isNew, costMs } = await update(this.#address(at), () => this.#at === at);
     if (!isNew) return; // It cannot be had now: what is shown stays.
-    this.#changed(true, switches);
+    this.rendered();
     if (at !== null)
       await new Promise((done) => setTimeout(done, Math.max(costMs * REST_FACTOR, REST_MS)));
   }

@@ -54,21 +54,24 @@ export function refresher(url, onChange, isWanted) {
 
   const run = async () => {
     busy = true;
-    while (wanted && (urgent || !document.hidden)) {
-      wanted = false;
-      urgent = false;
-      if (!isWanted()) break;
-      const { isNew, isLarge, costMs } = await update(url(), isWanted);
-      const pauseMs = isLarge
-        ? Math.max(costMs * COST_FACTOR, LARGE_AT_MOST_EVERY_MS)
-        : AT_MOST_EVERY_MS;
-      if (isNew) onChange();
-      await new Promise((resolve) => {
-        endPause = () => resolve(undefined);
-        setTimeout(endPause, urgent ? AT_MOST_EVERY_MS : pauseMs);
-      });
+    try {
+      while (wanted && (urgent || !document.hidden)) {
+        wanted = false;
+        urgent = false;
+        if (!isWanted()) break;
+        const { isNew, isLarge, costMs } = await update(url(), isWanted);
+        const pauseMs = isLarge
+          ? Math.max(costMs * COST_FACTOR, LARGE_AT_MOST_EVERY_MS)
+          : AT_MOST_EVERY_MS;
+        if (isNew) onChange();
+        await new Promise((resolve) => {
+          endPause = () => resolve(undefined);
+          setTimeout(endPause, urgent ? AT_MOST_EVERY_MS : pauseMs);
+        });
+      }
+    } finally {
+      busy = false;
     }
-    busy = false;
   };
   const request = (evenHidden = false) => {
     wanted = true;
@@ -100,17 +103,18 @@ export async function update(url, isWanted) {
   const parts = knows ? [...document.querySelectorAll("#run-live [data-version]")] : [];
   const versions = parts.map((part) => part.getAttribute("data-version"));
   let response;
+  let text;
   try {
     response = await fetch(url, { cache: "no-store", headers: { "X-Has": versions.join(",") } });
+    text = await response.text();
   } catch {
-    return failed; // No connection: the live mark says so, and somebody will ask again.
+    return failed; // No connection: the live mark shows it, and a later call tries again.
   }
   if (response.status === 404) {
     withdraw();
     return failed;
   }
   if (!response.ok) return failed;
-  const text = await response.text();
   if (!isWanted()) return failed;
   const fresh = new DOMParser().parseFromString(text, "text/html");
   const wanted = fresh.getElementById("run-live");

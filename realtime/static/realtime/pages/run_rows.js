@@ -12,10 +12,11 @@ const MOST_SOCKETS = 4; // a user's sockets are limited, and the page has two mo
 /**
  * @param {object} on
  * @param {(runId: string, message: RunMessage) => void} [on.message]  every event of every run
+ * @param {(runId: string) => void} [on.left]  no event of the run follows: it left the list
  * @param {() => void} on.ended  a run is over: the list has changed
  * @returns {() => void} to be called when the list may have changed
  */
-export function followRuns({ message, ended }) {
+export function followRuns({ message, left, ended }) {
   /** @type {Map<string, RunWebSocket>} */
   const sockets = new Map();
 
@@ -47,6 +48,7 @@ export function followRuns({ message, ended }) {
       if (ids.has(id)) continue;
       socket.disconnect();
       sockets.delete(id);
+      left?.(id);
     }
     for (const id of ids) if (!sockets.has(id)) follow(id);
   };

@@ -96,6 +96,16 @@ export class CrewState {
     this.#runs.get(runId)?.apply(message);
   }
 
+  /**
+   * No more of the run follows. Its state stays only if it has ended: else it would never end.
+   * @param {string} runId
+   */
+  leave(runId) {
+    if (this.#runs.get(runId)?.isOver) return;
+    this.#byAgent = undefined;
+    this.#runs.delete(runId);
+  }
+
   /** What holds the run up. @param {string} runId @returns {Hold} */
   holdOf(runId) {
     return this.#runs.get(runId)?.hold ?? "";
