@@ -8,6 +8,7 @@ affected: it keeps the plan with which it was requested.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
+from itertools import pairwise
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
@@ -187,7 +188,8 @@ def _places(there: Sequence[Agent | Task], wanted: Sequence[Any]) -> list[int]:
     kept = [record for record in wanted if record]
     added = len(wanted) - len(kept)
     last = max((record.order for record in there), default=-1)
-    in_order = kept == [record for record in there if record in kept]
+    # Records with equal numbers are sorted by name, so a new name would move them.
+    in_order = all(before.order < after.order for before, after in pairwise(kept))
     if in_order and wanted[: len(kept)] == kept and last + added <= LAST_PLACE:
         return [record.order for record in kept] + [last + 1 + n for n in range(added)]
     return list(range(len(wanted)))

@@ -32,7 +32,7 @@ def read(content: bytes | str) -> tuple[Any, Lines]:
 
     Raises ``Invalid``.
     """
-    text = _decoded(content)
+    text = decoded(content)
     reader = _Reader()
     try:
         return reader.read(yaml.parse(text, Loader=LOADER)), reader.lines
@@ -44,7 +44,8 @@ def read(content: bytes | str) -> tuple[Any, Lines]:
         raise _invalid(f"This is not YAML: {_first_line(error)}.") from None
 
 
-def _decoded(content: bytes | str) -> str:
+def decoded(content: bytes | str) -> str:
+    """Return the text of a file. Raises ``Invalid`` if it is too large or not UTF-8."""
     encoded = content.encode(errors="replace") if isinstance(content, str) else content
     if len(encoded) > MAX_BYTES:
         raise _invalid(f"The file has more than {MAX_BYTES // 1024} KiB. Split the crew.")

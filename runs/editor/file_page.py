@@ -16,7 +16,7 @@ from crews.models import Crew, Organization
 from runs.crew_files.applying import Applied, Stale, apply
 from runs.crew_files.checking import load
 from runs.crew_files.faults import Fault, Invalid
-from runs.crew_files.reading import MAX_BYTES
+from runs.crew_files.reading import MAX_BYTES, decoded
 from runs.crew_files.writing import Description, describe, digest, text_of
 from runs.editor.access import crew_to_edit, organizations_to_edit
 
@@ -128,13 +128,7 @@ def _organization(request: HttpRequest, slug: str, crew: Crew | None) -> Organiz
 def _upload(request: HttpRequest) -> Upload:
     """Raises ``Invalid`` for a file that is too large or no text."""
     file = request.FILES.get("file")
-    if file:
-        try:
-            text = file.read(MAX_BYTES + 1).decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise Invalid([Fault((), "Save the file as UTF-8.")]) from None
-    else:
-        text = request.POST.get("text", "")
+    text = decoded(file.read(MAX_BYTES + 1)) if file else request.POST.get("text", "")
     text = text.replace("\r\n", "\n")
     is_confirmed = (
         not file

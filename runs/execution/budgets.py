@@ -157,10 +157,9 @@ def settle(run: Run, now: datetime) -> bool:
         alerts = [alert for alert in alerts if alert not in gone]
         alerts += [_note(run, one) for one in new]
         exceeded = [alert for alert in alerts if alert.is_exceeded]
-        if exceeded:
-            _act(run, exceeded)
-        elif any(alert.is_exceeded for alert in gone):
-            _resume(run)
+        if any(alert.is_exceeded for alert in gone):
+            _resume(run, exceeded)
+        _act(run, exceeded)
     return True
 
 
@@ -193,9 +192,14 @@ def _act(run: Run, alerts: Collection[BudgetAlert]) -> None:
         alert.save(update_fields=["control"])
 
 
-def _resume(run: Run) -> None:
-    """Resume a run that a budget has paused. The pause of a person stays."""
-    if run.pause_requested and not run.cancel_requested and _own_pause(run):
+def _resume(run: Run, exceeded: Collection[BudgetAlert]) -> None:
+    """Resume a run that a budget has paused, if no alert demands this pause any more.
+
+    The pause of a person stays. An alert whose pause was ended by a person demands no other.
+    """
+    if not run.pause_requested or run.cancel_requested or not (pause := _own_pause(run)):
+        return
+    if not any(alert.control_id in (None, pause.pk) for alert in exceeded):
         Control.objects.ask(run, Control.Action.RESUME, by=BY)
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from runs.execution import budget_use
+from runs.execution import budget_use, controls
 from runs.models import BudgetAlert, Run, ToolExecution
 from runs.models.control import report_paused
 from runs.tests.budgets.conftest import alerts, asked, events
@@ -76,6 +76,22 @@ def test_the_next_day_resumes_what_the_day_has_paused(acme, limit, look):
     look(tomorrow)
     assert [action for action, *_ in asked(run)] == ["pause", "resume"]
     assert alerts(run) == []
+
+
+def test_the_next_day_resumes_a_run_that_a_person_lets_exceed_its_own_budget(acme, limit, look):
+    limit(run_tool_calls=1, run_at_limit="pause", day_tool_calls=3, day_at_limit="pause")
+    run = acme.start_run()
+    work(run, tools=2)
+    look()
+    report_paused(run, True)
+    controls.ask(run, "resume")
+    report_paused(run, False)
+    work(run, tools=2)
+    look()
+    report_paused(run, True)
+    look(timezone.now() + timedelta(days=1))
+    assert [action for action, *_ in asked(run)] == ["pause", "resume", "pause", "resume"]
+    assert alerts(run) == [("run", "tool_calls", "exceeded")]
 
 
 def test_of_a_run_from_yesterday_only_the_calls_of_today_count(acme, limit):

@@ -96,6 +96,7 @@ def test_a_file_is_read_in_place_of_the_text(acme, client, path, text):
     [
         (b"\xff", "Save the file as UTF-8."),
         (b"#" * (MAX_BYTES + 1), "more than 512 KiB"),
+        (("é" * MAX_BYTES).encode(), "more than 512 KiB"),  # cut within a character
         (b"a: &a [1]", "Line 1: <code>a</code>: Write the value itself"),
         (b"", "The file is empty."),
     ],

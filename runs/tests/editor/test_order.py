@@ -88,3 +88,13 @@ def test_a_duplicate_has_the_same_order(acme, editor_of):
     tasks = Crew.objects.get(name="Second").tasks.all()
     assert [task.after for task in tasks] == [[str(tasks[1].pk)], []]
     assert not {str(tasks[1].pk), str(tasks[0].pk)} & {str(first.pk), str(last.pk)}
+
+
+def test_a_new_name_moves_no_task(acme, editor):
+    for task in acme.crew.tasks.all():
+        task.order = 0  # so they are sorted by name
+        task.save()
+    names = [task.name for task in acme.crew.tasks.all()]
+    assert names == ["Orion works", "Vega works"]
+    assert editor.press("save", tasks__0__name="Zeta works").status_code == 302
+    assert [task.name for task in acme.crew.tasks.all()] == ["Zeta works", "Vega works"]
