@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+import traceback
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -12,6 +13,7 @@ from django.db import close_old_connections, connection
 from django.db.models.functions import Now
 from structlog.contextvars import bound_contextvars
 
+from crews.text import storable
 from runs.execution.background import Looking
 from runs.models import Approval
 from runs.notifications import sending
@@ -21,6 +23,7 @@ from runs.notifications.models.target import Target
 
 THREADS = 8
 PER_ORGANIZATION = 2  # at once, so that one with slow receivers leaves threads to the others
+FAULT = "CrewOps could not send it. The scheduler's log says why."
 
 logger = logging.getLogger(__name__)
 
@@ -86,10 +89,19 @@ def attempt(delivery: Delivery) -> None:
         delivery.suppress(reason)
         return
     began = time.monotonic()
-    outcome = sending.send(delivery)
-    took = time.monotonic() - began
+    try:
+        outcome = sending.send(delivery)
+    except Exception as error:  # a defect, which is noted so that it is not repeated for ever
+        # Without the text of the error, which may have the address.
+        where = "".join(traceback.format_tb(error.__traceback__))
+        with bound_contextvars(**delivery.log_ids):
+            logger.error("A notification could not be sent: %s\n%s", type(error).__name__, where)
+        outcome = sending.Outcome(FAULT)
     tried = Attempt(
-        duration_s=took, code=outcome.code, error=outcome.error[:300], reply=outcome.reply[:300]
+        duration_s=time.monotonic() - began,
+        code=outcome.code,
+        error=storable(outcome.error[:300]),  # a receiver may have put anything into both
+        reply=storable(outcome.reply[:300]),
     )
     if not outcome.error:
         delivery.note_delivered(tried)

@@ -8,9 +8,9 @@ from threading import get_ident
 from urllib.parse import unquote, urlsplit
 
 import requests
+import urllib3
 
 from crews import sealing
-from crews.text import storable
 from runs.notifications import services, signing
 from runs.notifications.models import Delivery, Target
 from runs.notifications.outbound import limited
@@ -72,8 +72,11 @@ def _post(delivery: Delivery, address: str, key: str) -> Outcome:
             allow_redirects=False,
             stream=True,
         ) as answer:
-            read = answer.raw.read(REPLY_BYTES, decode_content=False) or b""
-            reply = storable(read.decode(errors="replace"))
+            try:
+                read = answer.raw.read(REPLY_BYTES, decode_content=False) or b""
+            except (urllib3.exceptions.HTTPError, OSError):
+                read = b""  # the status has arrived, and decides
+            reply = read.decode(errors="replace")
             if answer.ok and answer.status_code < 300:
                 return Outcome(code=answer.status_code, reply=reply)
             return Outcome(

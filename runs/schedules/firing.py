@@ -51,25 +51,44 @@ def start_waiting() -> int:
     active = Run.objects.unscoped().active().filter(crew=OuterRef("schedule__crew"))
     active = active.filter(origin=Run.Origin.WORKER)
     rows = Fire.objects.waiting().kept().annotate(busy=Exists(active))
-    started = set()
+    handled, started = set(), 0
     for fire in rows.select_related("schedule__crew__organization").order_by("due_at"):
         schedule = fire.schedule
-        if schedule.pk in started or (fire.busy and schedule.is_enabled):
+        if schedule.is_enabled and (fire.busy or schedule.pk in handled):
             continue
-        with (
-            bound_contextvars(**schedule.log_ids),
-            acting_as(_actor(schedule)),
-            transaction.atomic(),
-        ):
-            own = Fire.objects.waiting().filter(pk=fire.pk)
-            if not QuerySet.update(own, outcome=Fire.Outcome.STARTED):
-                continue  # another scheduler has it
-            if schedule.is_enabled:
-                _start(fire, fire.detail)
-                started.add(schedule.pk)
-            else:
-                fire.end(Fire.Outcome.MISSED, "The schedule was switched off while it waited.")
-    return len(started)
+        handled.add(schedule.pk)  # also if another scheduler has it: then `busy` is out of date
+        with bound_contextvars(**schedule.log_ids), acting_as(_actor(schedule)):
+            try:
+                started += _start_waiting(fire)
+            except (OperationalError, InterfaceError):  # the others could not be started either
+                raise
+            except Exception:
+                logger.exception("A waiting fire time could not start")
+                with transaction.atomic():
+                    if _take(fire):
+                        fire.end(Fire.Outcome.MISSED, FAULT)
+    return started
+
+
+def _start_waiting(fire: Fire) -> bool:
+    """Start it, unless another scheduler has it or the crew's next run has begun meanwhile."""
+    with transaction.atomic():
+        if not _take(fire):
+            return False
+        if not fire.schedule.is_enabled:
+            fire.end(Fire.Outcome.MISSED, "The schedule was switched off while it waited.")
+            return False
+        if _active(fire.schedule).exists():
+            transaction.set_rollback(True)  # it goes on waiting
+            return False
+        _start(fire, fire.detail)
+        return True
+
+
+def _take(fire: Fire) -> bool:
+    """Take a fire time that waits. Locks its row, so another scheduler then finds it taken."""
+    own = Fire.objects.waiting().filter(pk=fire.pk)
+    return bool(QuerySet.update(own, outcome=Fire.Outcome.STARTED))
 
 
 def _fire(schedule: Schedule, now: datetime) -> Fire | None:
@@ -108,16 +127,20 @@ def _begin(fire: Fire, detail: str) -> None:
                 fire.end(Fire.Outcome.MISSED, detail)
             else:
                 fire.end(Fire.Outcome.WAITING, detail)
-        case overlap:
-            if overlap == Schedule.Overlap.CANCEL:
-                _cancel(active.filter(trigger=Run.Trigger.SCHEDULE))
+        case Schedule.Overlap.CANCEL:
+            _start(fire, detail, instead_of=active.filter(trigger=Run.Trigger.SCHEDULE))
+        case _:
             _start(fire, detail)
 
 
-def _start(fire: Fire, detail: str) -> None:
+def _start(fire: Fire, detail: str, instead_of: RunQuerySet | None = None) -> None:
+    """Request the run. ``instead_of``: runs to cancel for it, if the request is not refused."""
     schedule = fire.schedule
     try:
-        run = Run.objects.request(crew=schedule.crew, trigger=Run.Trigger.SCHEDULE)
+        with transaction.atomic():  # the request may be refused after the others were cancelled
+            if instead_of is not None:
+                _cancel(instead_of)
+            run = Run.objects.request(crew=schedule.crew, trigger=Run.Trigger.SCHEDULE)
     except IllegalMove as refusal:
         fire.end(Fire.Outcome.MISSED, str(refusal))
     else:

@@ -11,9 +11,9 @@ from django.utils import timezone
 from crews.models import Crew
 from runs.execution import reaper, retention
 from runs.models import Run
-from runs.notifications.models import Attempt, Delivery
+from runs.notifications.models import Attempt, Delivery, Target
 from runs.notifications.models.delivery import PAUSES_S
-from runs.notifications.sender import Sender, send_due
+from runs.notifications.sender import FAULT, Sender, send_due
 from tests.live import eventually
 
 pytestmark = pytest.mark.django_db
@@ -134,6 +134,22 @@ def test_a_receiver_that_is_gone_is_not_asked_again(acme, make_target, receiver,
     assert Delivery.objects.get().status == "failed"
 
 
+def test_a_defect_is_noted_as_a_failed_attempt(acme, make_target, monkeypatch, caplog):
+    def fail(delivery):
+        raise RuntimeError("a defect")
+
+    make_target()
+    ends(acme)
+    monkeypatch.setattr("runs.notifications.sending.send", fail)
+    assert send_due() == 1
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.failures) == ("pending", 1)
+    assert delivery.note == delivery.tries.get().error == FAULT
+    [text] = [text for text in caplog.messages if "could not be sent: RuntimeError" in text]
+    assert "in fail" in text
+    assert "a defect" not in caplog.text.replace('RuntimeError("a defect")', "")
+
+
 def test_a_flood_reaches_a_target_only_up_to_the_limit(
     acme, make_target, receiver, loopback, settings
 ):
@@ -201,6 +217,29 @@ def test_deleting_the_crew_or_the_run_leaves_nothing_in_the_way(acme, make_targe
     assert queued() == ["run.failed"]
     acme.crew.delete()
     assert queued() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_target_that_is_deleted_while_a_run_ends_keeps_no_run_from_its_end(
+    acme, make_target, receiver, loopback, api, superuser, settings, monkeypatch
+):
+    """The end of the run has read the targets before another transaction deletes one of them."""
+    gone, other = make_target(f"{receiver.origin}/gone"), make_target(f"{receiver.origin}/other")
+    ends(acme)
+    read = [gone, other]
+    Target.objects.get(pk=gone.pk).delete()
+    assert [d.target for d in Delivery.objects.all()] == [other]  # of before: deleted with it
+    monkeypatch.setattr(type(Target.objects.all()), "wanting", lambda *args: read)
+    assert ends(acme).status == Run.objects.latest("created_at").status == "failed"
+    orphan = Delivery.objects.get(target=gone.pk)
+    again = f"/api/deliveries/{orphan.pk}/send-again/"
+    assert api(superuser).post(again).status_code == 404
+    assert send_due() == 2
+    assert {request["path"] for request in receiver.requests} == {"/other"}
+    settings.NOTIFICATIONS_RETENTION_DAYS = 0
+    retention.clean()
+    assert {d.target for d in Delivery.objects.all()} == {other}
+    assert Delivery.objects.count() == 2
 
 
 @pytest.mark.django_db(transaction=True)

@@ -220,6 +220,37 @@ def test_a_receiver_that_answers_slowly_is_left_at_the_deadline(
     assert time.monotonic() - began < 15
 
 
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [("200 OK", ""), ("503 Later", "The receiver answered 503 Later.")],
+)
+@pytest.mark.parametrize("ending", ["end", "silence"])
+def test_the_status_of_an_answer_that_breaks_off_decides(
+    receiver, loopback, make_target, monkeypatch, ending, status, error
+):
+    monkeypatch.setattr(sending, "TIMEOUT_S", 0.5)
+
+    def break_off(connection: socket.socket) -> None:
+        answer = f"HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nhalf"
+        connection.sendall(answer.encode())
+        if ending == "silence":
+            connection.recv(1)  # until the other side ends the connection
+
+    receiver.instead = break_off
+    outcome = sending.send(queue(make_target(f"{receiver.origin}/")))
+    assert (outcome.error, outcome.code, outcome.reply) == (error, int(status[:3]), "")
+
+
+def test_what_a_receiver_answers_is_stored_whatever_it_has(receiver, loopback, make_target):
+    """PostgreSQL stores no NUL."""
+    answer = b"HTTP/1.1 500 No\0way\r\nContent-Length: 3\r\n\r\na\0b"
+    receiver.instead = lambda connection: connection.sendall(answer)
+    attempt(queue(make_target(f"{receiver.origin}/")))
+    delivery = Delivery.objects.get()
+    assert delivery.note == "The receiver answered 500 No\ufffdway."
+    assert delivery.tries.get().reply == "a\ufffdb"
+
+
 def test_unix_sockets_and_datagrams_are_checked_too(settings):
     with outbound.limited("example.com", 5):
         with socket.socket(socket.AF_UNIX) as local, pytest.raises(outbound.PrivateAddress):

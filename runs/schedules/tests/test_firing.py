@@ -113,6 +113,30 @@ def test_a_defect_shows_and_does_not_keep_the_others(acme, globex, make_schedule
     assert fires() == [("missed", firing.FAULT), ("started", "")]
 
 
+def test_a_defect_at_a_time_that_waits_does_not_keep_the_others(
+    acme, globex, make_schedule, monkeypatch
+):
+    for tenant, at in ((acme, DUE - timedelta(seconds=1)), (globex, DUE)):
+        make_schedule(at, crew=tenant.crew, overlap="queue").fires.create(
+            due_at=at, outcome="waiting"
+        )
+    request, error = type(Run.objects.all()).request, OperationalError("the connection is gone")
+
+    def fail(runs, *, crew, **kwargs):
+        if crew == acme.crew:
+            raise error
+        return request(runs, crew=crew, **kwargs)
+
+    monkeypatch.setattr(type(Run.objects.all()), "request", fail)
+    with pytest.raises(OperationalError):
+        firing.start_waiting()
+    assert outcomes() == ["waiting", "waiting"]
+    error = RuntimeError("a defect")
+    assert firing.start_waiting() == 1
+    assert fires() == [("missed", firing.FAULT), ("started", "")]
+    assert firing.start_waiting() == 0
+
+
 def test_an_edit_keeps_the_next_time_that_the_scheduler_has_set(acme, make_schedule):
     schedule = make_schedule()
     stale = Schedule.objects.unscoped().get(pk=schedule.pk)

@@ -8,6 +8,7 @@ from django.utils import timezone
 from runs.models import Run
 from runs.schedules import firing
 from runs.schedules.tests.conftest import DUE, HOUR, NOW, due_again, fires, outcomes
+from runs.tests.scene import work
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +45,42 @@ class TestOverlap:
         assert outcomes() == ["started", "started", "waiting"]
         assert schedule.fires.filter(run=None).count() == 1
 
+    def test_queue_starts_one_although_another_scheduler_was_faster(
+        self, acme, make_schedule, monkeypatch
+    ):
+        self.make_waiting(acme, make_schedule)
+        self.meanwhile(monkeypatch, firing.start_waiting)
+        assert firing.start_waiting() == 0
+        assert outcomes() == ["started", "waiting"]
+        assert Run.objects.active().count() == 1
+
+    def test_queue_waits_for_a_run_that_has_just_begun(self, acme, make_schedule, monkeypatch):
+        self.make_waiting(acme, make_schedule)
+        self.meanwhile(monkeypatch, acme.start_run)
+        assert firing.start_waiting() == 0
+        assert outcomes() == ["waiting", "waiting"]
+        Run.objects.active().get().finish("succeeded")
+        assert firing.start_waiting() == 1
+
+    def make_waiting(self, acme, make_schedule):
+        """Two fire times wait, and no run is under way."""
+        make_schedule(overlap="queue")
+        run = acme.start_run()
+        for hour in range(2):
+            firing.fire_due(NOW + hour * HOUR)
+        run.finish("succeeded")
+
+    def meanwhile(self, monkeypatch, act):
+        """Another process acts after the fire times were read, before the first one is taken."""
+        acts, actor = [act], firing._actor
+
+        def first(schedule):
+            if acts:
+                acts.pop()()
+            return actor(schedule)
+
+        monkeypatch.setattr(firing, "_actor", first)
+
     def test_a_full_queue_misses(self, acme, make_schedule):
         make_schedule(overlap="queue")
         acme.start_run()
@@ -77,6 +114,32 @@ class TestOverlap:
         assert (running.status, running.cancel_requested) == ("running", True)
         assert running.controls.get().by == "the schedule"
         assert outcomes() == ["started"] * 3
+
+    @pytest.mark.parametrize("status", ["queued", "running"])
+    @pytest.mark.parametrize("fault", ["deactivated", "no task", "used 2 of 1"])
+    def test_cancel_cancels_nothing_if_no_run_can_start(self, acme, make_schedule, status, fault):
+        make_schedule(overlap="cancel")
+        firing.fire_due(NOW)
+        run = Run.objects.get()
+        if status == "running":
+            run.start(worker="w")
+        if fault == "no task":
+            acme.crew.tasks.all().delete()
+        elif fault == "used 2 of 1":
+            spent = acme.start_run()
+            work(spent, tools=2)
+            spent.finish("succeeded")
+            acme.crew.budget_day_tool_calls = 1
+            acme.crew.save()
+        else:
+            acme.crew.is_active = False
+            acme.crew.save()
+        firing.fire_due(NOW + HOUR)
+        run.refresh_from_db()
+        assert (run.status, run.cancel_requested) == (status, False)
+        assert not run.controls.exists()
+        assert outcomes() == ["started", "missed"]
+        assert fault in fires()[-1][1]
 
     def test_runs_that_programs_report_do_not_count(self, acme, make_schedule):
         make_schedule(overlap="skip")
