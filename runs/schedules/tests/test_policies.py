@@ -5,10 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from runs.models import Run
+from runs.models import Run, TaskExecution, ToolExecution
 from runs.schedules import firing
 from runs.schedules.tests.conftest import DUE, HOUR, NOW, due_again, fires, outcomes
-from runs.tests.scene import work
 
 pytestmark = pytest.mark.django_db
 
@@ -127,7 +126,9 @@ class TestOverlap:
             acme.crew.tasks.all().delete()
         elif fault == "used 2 of 1":
             spent = acme.start_run()
-            work(spent, tools=2)
+            task = TaskExecution.objects.start(run=spent, task=spent.plan["tasks"][0])
+            for _ in range(2):
+                ToolExecution.objects.start(task_execution=task, tool="script", params={})
             spent.finish("succeeded")
             acme.crew.budget_day_tool_calls = 1
             acme.crew.save()
