@@ -77,6 +77,13 @@ class Exchange:
         self.texts = Texts(self.run)
 
     def take(self, event: Any) -> None:
+        """Report the event, which may be any JSON value."""
+        try:
+            self._take(event)
+        except Exception as error:
+            self.run.reporter.notices.not_understood("AG-UI event", error)
+
+    def _take(self, event: Any) -> None:
         agent_id = self._mapper.agent_of(mapping(event))
         own, task_id = self._main
         self.texts.take(event, agent_id, task_id if agent_id == own else None)

@@ -77,7 +77,7 @@ class LLM(Call):
         self._answer = ""
         self._text_left = {"input": ALL_TEXT, "output": ALL_TEXT}
         fields = {"call_id": self._id, "provider": str(provider), "model": str(model)}
-        text = _as_text(input) if input is not None and self._captures else ""
+        text = as_text(input) if input is not None and self._captures else ""
         if 0 < len(text) <= 1_000:
             fields["input"] = text
             self._text_left["input"] -= len(text)
@@ -92,22 +92,25 @@ class LLM(Call):
     def input(self, value: Any) -> None:
         """Report the model's input, if text is captured. A value that is no text becomes JSON."""
         if self._captures:
-            self._capture("input", _as_text(value))
+            self._capture("input", as_text(value))
 
-    def output(self, text: str = "") -> None:
-        """Report a piece of the model's answer. Its text is sent only if text is captured."""
+    def output(self, text: Any = "") -> None:
+        """Report a piece of the model's answer. Its text is sent only if text is captured.
+
+        None is no text. Another value that is no text becomes JSON.
+        """
         first = self._first_token_s is None
         if first:
             self._first_token_s = self._lasted()
-        if text and self._captures:
-            self._capture("output", text)
+        if self._captures and text is not None and (piece := as_text(text)):
+            self._capture("output", piece)
         elif first:
             self.run.emit("llm_progress", {"call_id": self._id})
 
     def result(self, value: Any) -> None:
         """Report a whole answer that did not come in pieces. It does not time the first token."""
         if self._captures and value is not None and self._first_token_s is None:
-            self._answer = _as_text(value)[:TEXT]
+            self._answer = as_text(value)[:TEXT]
 
     def _capture(self, part: str, text: str) -> None:
         text = text[: self._text_left[part]]
@@ -162,5 +165,6 @@ class LLM(Call):
         self.end(STATUS[outcome(error)], message=text_of(error) if error else None)
 
 
-def _as_text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """Return a text as it is, and another value as JSON."""
     return value if isinstance(value, str) else json.dumps(snapshot(value), ensure_ascii=False)

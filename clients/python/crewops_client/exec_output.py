@@ -64,6 +64,9 @@ class Lines(Output):
             events = self._mapper.take(json.loads(line)) if line.lstrip().startswith("{") else []
         except (ValueError, RecursionError):
             return
+        except Exception as error:
+            self.run.reporter.notices.not_understood("line", error)
+            return
         for kind, fields in events:
             self._emit(kind, fields)
 

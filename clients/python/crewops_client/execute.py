@@ -15,12 +15,13 @@ from . import context, reporter, terminal
 from .exec_output import Lines, Output, ToolOutput
 from .runs import Run
 from .scope import Agent
-from .signals import Signals, die_of
+from .signals import Signals, die_of, restore_defaults
 from .streams import MAPPERS
 
 CHUNK = 64 * 1024
 TERMINATE_S = 10.0  # from a cancel on the server to SIGKILL
 LAST_S = 0.2  # for output of processes that the command has left behind
+LAST_BYTES = 128 * 1024  # two pipes hold so much of the command's own output, a terminal less
 FORWARDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM")
 ENDING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
 
@@ -36,17 +37,20 @@ def execute(
     """Run the command and return its exit code. If a signal ended it, end by the same signal.
     With `source`, the command writes lines in the format of that coding agent."""
     if reporter.current().off:
+        restore_defaults()
         try:
             os.execvp(argv[0], list(argv))
         except OSError as error:
             return _not_started(argv[0], error)
     own = os.path.basename(argv[0])
     title = shlex.join([own, *argv[1:]] if source else argv)
+    signals = Signals(FORWARDED)
+    signals.block()  # to join a run starts threads
     named = os.environ.get(context.VARIABLE)
     run = (context.join(named) if named else None) or Run(
         reporter.current(), crew, name or title[:100], origin=source or "exec"
     )
-    command = Command(argv, run.env())
+    command = Command(argv, run.env(), signals)
     try:
         command.start()
     except OSError as error:
@@ -80,19 +84,21 @@ def execute(
 
 
 class Command:
-    def __init__(self, argv: Sequence[str], environment: dict[str, str]) -> None:
+    def __init__(self, argv: Sequence[str], environment: dict[str, str], signals: Signals) -> None:
         self._argv = list(argv)
         self._environment = environment
-        self._signals = Signals(FORWARDED)
+        self._signals = signals
         self._selector = selectors.DefaultSelector()
         self._master = -1
         self._typed = b""
         self._restore: Callable[[], None] | None = None
         self._ending = False  # a user or a signal asked it to end
         self._kill_at: float | None = None
+        self._passed = 0  # bytes of output
+        self._passing_s = 0.0  # in which output was written and reported
 
     def start(self) -> None:
-        """Start the command, before any thread: the child runs our code before its own."""
+        """Start the command. `signals` are blocked, and the child gets the mask from before."""
         on_terminal = os.isatty(1)
         stdin, out, err = None, subprocess.PIPE, subprocess.PIPE
         its = -1
@@ -101,12 +107,11 @@ class Command:
             out = its
             stdin = its if os.isatty(0) else None
             err = its if os.isatty(2) else subprocess.PIPE
-        before = self._signals.block()
 
         def in_child() -> None:
             if on_terminal:
                 terminal.become_controlling(1)
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._signals.before)
 
         try:
             self._process = subprocess.Popen(
@@ -149,8 +154,9 @@ class Command:
             while self._process.poll() is None:
                 self._turn(output, 0.5)
                 self._obey(output.run)
-            until = time.monotonic() + LAST_S
-            while self._outputs() and time.monotonic() < until and self._turn(output, LAST_S):
+            self._passed, self._passing_s = 0, 0.0
+            ended_at = time.monotonic()
+            while self._outputs() and self._waits(ended_at) and self._turn(output, LAST_S):
                 continue
             output.close()
         finally:
@@ -168,6 +174,14 @@ class Command:
         text = f"{name} was ended by {signal.Signals(-code).name}."
         return ("cancelled" if self._ending or -code in ENDING else "failed"), text
 
+    def _waits(self, ended_at: float) -> bool:
+        """Return whether to wait for more output after the command's end.
+
+        A slow reader, such as a terminal, does not use up the time for the command's own output.
+        """
+        lasted = time.monotonic() - ended_at
+        return lasted < LAST_S or (lasted - self._passing_s < LAST_S and self._passed < LAST_BYTES)
+
     def _outputs(self) -> bool:
         return any(type(key.data) is tuple for key in self._selector.get_map().values())
 
@@ -178,7 +192,9 @@ class Command:
             if type(key.data) is tuple:
                 if mask & selectors.EVENT_READ:
                     has_output = True
+                    began = time.monotonic()
                     self._read(key.fd, *key.data, output)
+                    self._passing_s += time.monotonic() - began
                 if mask & selectors.EVENT_WRITE:
                     self._type()
             else:
@@ -194,6 +210,7 @@ class Command:
             return
         except OSError:  # a terminal that no process has open any more
             data = b""
+        self._passed += len(data)
         if data and not terminal.write(target, data):
             data = b""  # our reader has closed: let the command notice it, as without crewops
         output.take(target, decoder.decode(data, not data))

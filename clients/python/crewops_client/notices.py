@@ -21,6 +21,11 @@ class Notices:
             self._said.add(key)
             _log(level, message)
 
+    def not_understood(self, what: str, error: Exception) -> None:
+        """Say that a mapper does not understand a line or event of another program."""
+        text = f"a {what} was not understood, and is not reported: {type(error).__name__}: {error}"
+        self.say(f"not understood: {what}", text[:300])
+
     def withdraw(self, key: str, message: str) -> None:
         if key in self._said:
             self._said.discard(key)

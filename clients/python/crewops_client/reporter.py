@@ -59,7 +59,7 @@ class Reporter:
 
     def forked(self) -> None:
         for run in self._all():
-            run.follower.forget()
+            run.forked()
         self._sender.forget()
         _left_by_forks.append(self._sender)
         self._begin()
@@ -82,8 +82,9 @@ class Reporter:
 
     def room_for(self, length: int) -> bool:
         """Return whether the queue has room for `length` more characters, and reserve the room."""
-        if self._queue.qsize() == 0:
-            self._long = 0
+        # A caller that has just reported a short event finds it on the queue.
+        if self._sender.emptied or self._queue.qsize() == 0:
+            self._sender.emptied, self._long = False, 0
         if self._long + length > self._long_limit:
             return False
         self._long += length
@@ -134,7 +135,8 @@ class Reporter:
         return followed < follow.FOLLOWED_AT_MOST
 
     def _all(self) -> list[Any]:
-        return list(self.runs.values())
+        # The list of references is made in one step: other threads may begin runs meanwhile.
+        return [run for each in self.runs.valuerefs() if (run := each()) is not None]
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until the server has taken all events so far. Return False if it has not in time."""
@@ -149,7 +151,7 @@ class Reporter:
         """Send the remaining events, or leave them on disk for the next process."""
         if self._closed or self.off or self.pid != os.getpid():
             return
-        for run in list(self.runs.values()):
+        for run in self._all():
             with contextlib.suppress(Exception):
                 run.abandoned()
         self._closed = True

@@ -96,6 +96,16 @@ class Run(Scope):
             self.start()
         self.reporter.emit(self.key, kind, fields)
 
+    def forked(self) -> None:
+        """Take no controls in a forked child.
+
+        The child has no thread that could receive a resume or release an inherited lock.
+        """
+        self.follower.forget()
+        self.follower = Follower(self.reporter.settings, self.reporter.notices)
+        self.follower.stop()
+        self.controls = Controls(self)
+
     def before_end(self, call: Callable[[], None]) -> None:
         """Call `call` once when the `with` block ends, however often it was given. For adapters."""
         if call not in self._before_end:

@@ -25,13 +25,23 @@ class Scope:
     """A place in a run that agents, tasks, tools and model calls can be in."""
 
     _waits = True  # whether its block is entered only after a pause of the run
-    __slots__ = ("__weakref__", "_began", "_ended", "_token", "agent_id", "run", "task_id")
+    __slots__ = (
+        "__weakref__",
+        "_began",
+        "_ended",
+        "_entered_by",
+        "_token",
+        "agent_id",
+        "run",
+        "task_id",
+    )
 
     def __init__(self, run: "Run", agent_id: str | None, task_id: str | None) -> None:
         self.run = run
         self.agent_id = agent_id
         self.task_id = task_id
         self._token: Token[Scope | None] | None = None
+        self._entered_by: int | None = None  # the id of the process that entered the block
         self._began = 0.0
         self._ended = False
 
@@ -110,6 +120,7 @@ class Scope:
 
     def __enter__(self: S) -> S:
         self._token = context.enter(self)
+        self._entered_by = self.run.reporter.pid
         return self
 
     def __exit__(
@@ -120,7 +131,9 @@ class Scope:
     ) -> None:
         context.leave(self._token)
         self._token = None
-        self._leave(error)
+        # A forked child also leaves the blocks of its parent. Their scopes belong to the parent.
+        if self._entered_by in (None, self.run.reporter.pid):
+            self._leave(error)
 
     async def __aenter__(self: S) -> S:
         if self._waits:

@@ -53,6 +53,7 @@ class Sender:
         self.queue: SimpleQueue[Any] = SimpleQueue()
         self.lost: dict[str, int] = {}  # events, by run
         self.urgent = False  # a caller waits
+        self.emptied = False  # the queue was empty; the reporter takes it back
         self.closed = threading.Event()
         self.outbox = Outbox(settings, notices)
         self._settings = settings
@@ -107,6 +108,7 @@ class Sender:
             try:
                 items.append(self.queue.get_nowait())
             except Empty:
+                self.emptied = True
                 break
         return items
 

@@ -21,15 +21,16 @@ class Signals:
         self._wanted |= {signal.SIGCHLD, signal.SIGWINCH}
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
-        self._before: set[signal.Signals] = set()
+        self.before: set[signal.Signals] = set()  # the mask that a child should have
 
-    def block(self) -> set[signal.Signals]:
-        """Block the signals, and return the mask that a child should have."""
-        self._before = set(signal.pthread_sigmask(signal.SIG_BLOCK, self._wanted))
-        return self._before
+    def block(self) -> None:
+        """Block the signals. Call it before any thread starts, because threads inherit the mask."""
+        self.before = set(signal.pthread_sigmask(signal.SIG_BLOCK, self._wanted))
+        # Our parent process may ignore SIGCHLD. The kernel would keep no exit code of the command.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
     def unblock(self) -> None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self.before)
 
     def listen(self) -> None:
         threading.Thread(target=self._listen, name="crewops-signals", daemon=True).start()
@@ -53,6 +54,12 @@ class Signals:
                 number = signal.sigwait(self._wanted)
                 kernel = number in (signal.SIGINT, signal.SIGQUIT) and os.isatty(0)
             os.write(self._writer, RECORD.pack(number, kernel))
+
+
+def restore_defaults() -> None:
+    """Handle the signals again that Python ignores. `subprocess` does this in its children."""
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def die_of(number: int) -> None:

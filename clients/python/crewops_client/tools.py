@@ -1,12 +1,11 @@
 """Tool calls."""
 
 import codecs
-import json
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .calls import STATUS, Call
+from .calls import STATUS, Call, as_text
 from .encoding import OUTPUT
 from .scope import outcome, text_of
 from .snapshot import snapshot
@@ -75,20 +74,22 @@ class Tool(Call):
             fields["message"] = str(message)[:500]
         self.run.emit("tool_progress", fields)
 
-    def output(self, text: str | bytes | bytearray) -> bool:
+    def output(self, text: Any) -> bool:
         """Report the tool's output since the last time. Bytes are read as UTF-8.
 
-        Return False if there was no room for it: too much at once.
+        None is no output. Another value that is no text becomes JSON. Return False if there was no
+        room for it: too much at once.
         """
-        if self.run.reporter.off:
+        if text is None or self.run.reporter.off:
             return True
-        if not isinstance(text, str):
+        if isinstance(text, bytes | bytearray | memoryview):
             if not self.run.reporter.room_for(0):
                 return False
             if self._decoder is None:
                 self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
             text = self._decoder.decode(bytes(text))
-        return self._send_text("tool_progress", {"execution_id": self._id}, "output", text)
+        about = {"execution_id": self._id}
+        return self._send_text("tool_progress", about, "output", as_text(text))
 
     def end(
         self,
@@ -118,8 +119,8 @@ class Tool(Call):
         """Report the tool's result as its output: text and bytes as they are, the rest as JSON."""
         if value is None or self.run.reporter.off:
             return
-        if not isinstance(value, str | bytes | bytearray):
-            value = json.dumps(snapshot(value), ensure_ascii=False)
+        if not isinstance(value, bytes | bytearray):
+            value = as_text(value)
         self.output(value[: 2 * OUTPUT])
 
     def _leave(self, error: BaseException | None) -> None:

@@ -114,6 +114,8 @@ class Transport:
         data = response.read(ANSWER)
         if response.will_close or response.length:
             self.close()
+        if response.status == 200 and response.length and len(data) < ANSWER:
+            raise http.client.IncompleteRead(data, response.length)
         return _answer(response, data)
 
     def _connect(self) -> http.client.HTTPConnection:

@@ -28,6 +28,7 @@ class ReportServer:
         self.hold.set()
         self.decision: dict[str, Any] | None = None  # the answer to whether a call may begin
         self.drop_answers = 0  # take the events and close without an answer
+        self.cut_answers = 0  # take the events and close within the answer
         self._ids: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -149,9 +150,15 @@ class _Handler(BaseHTTPRequestHandler):
             owner.drop_answers -= 1
             self.close_connection = True
             return None
+        if owner.cut_answers:
+            owner.cut_answers -= 1
+            self.close_connection = True
+            return self.answer(200, answer, cut=True)
         return self.answer(200, answer)
 
-    def answer(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
+    def answer(
+        self, status: int, body: Any, headers: dict[str, str] | None = None, *, cut: bool = False
+    ) -> None:
         data = json.dumps(body).encode()
         self.send_response(status)
         for name, value in (headers or {}).items():
@@ -159,7 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data)
+        self.wfile.write(data[:-9] if cut else data)
 
     def log_message(self, *args: Any) -> None:
         """Not on the terminal."""

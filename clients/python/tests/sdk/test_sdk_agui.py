@@ -197,6 +197,19 @@ def test_an_interrupt_keeps_the_run_open(ask, agent, server: ReportServer):
     assert server.of("tool_end")[0]["status"] == "success"
 
 
+def test_an_event_that_the_mapper_cannot_read_does_no_harm(
+    ask, agent, server: ReportServer, monkeypatch, caplog
+):
+    monkeypatch.setattr(AgUi, "_step_started", lambda self, line: 1 // 0)
+    step = {"type": "STEP_STARTED"}
+    agent.answers = [sse(STARTED, step, step, FINISHED)]
+    expected = agent.answers[0]
+    assert ask() == (200, expected)
+    (done,) = server.wait_for("done")
+    assert done["status"] == "succeeded"
+    assert caplog.text.count("AG-UI event was not understood") == 1
+
+
 def test_another_run_of_the_thread_ends_the_one_that_waits(ask, agent, server: ReportServer):
     agent.answers = [sse(STARTED, INTERRUPTED), sse(STARTED, FINISHED)]
     ask()

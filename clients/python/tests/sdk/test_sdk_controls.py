@@ -326,6 +326,21 @@ def test_a_forked_child_never_waits(run, ask):
     assert child.exitcode == 0
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork")
+def test_a_forked_child_does_not_wait_after_its_first_event(run, ask):
+    def work() -> None:
+        run.error("first")
+        with run.tool("second"):
+            assert run.messages().get(0) is None
+
+    ask("pause")
+    child = multiprocessing.get_context("fork").Process(target=work, daemon=True)
+    with run.controls._lock:  # as another thread may at this moment
+        child.start()
+    child.join(20)
+    assert child.exitcode == 0
+
+
 def test_a_follower_that_a_handler_disturbs_goes_on(run, caplog):
     got: list[int] = []
     follower = run.follower

@@ -65,10 +65,35 @@ def test_long_output_is_split_between_lines(make: Make, server: ReportServer):
     assert all(piece.endswith("\n") or "x" in piece for piece in pieces[:-1])
 
 
+def test_long_texts_have_room_again_when_the_queue_was_empty(make: Make, server: ReportServer):
+    reporter = make(memory_limit=80_000, batch_s=0.1)
+    run = Run(reporter, "c").start()
+    for number in range(8):
+        run.error("these events are on the queue")
+        run.error("when the long text is")
+        with run.start_tool("x") as tool:
+            assert tool.output("x" * 5_000)
+        server.wait_for("tool_end", number + 1)
+    assert sum(len(event["output"]) for event in server.of("tool_progress")) == 40_000
+
+
+def test_runs_may_begin_in_another_thread_at_any_moment(make: Make, server: ReportServer):
+    reporter = make()
+    run = Run(reporter, "c").start()
+    begun = []
+    # A reference that begins a run when it is read, as another thread may at that moment.
+    reporter.runs.data["x"] = lambda: begun.append(Run(reporter, "c"))  # type: ignore[assignment]
+    assert reporter.can_follow()
+    reporter.close()
+    assert len(begun) == 2
+    assert [event["run"] for event in server.of("done")] == [run.key]
+
+
+@pytest.mark.parametrize("part", ["drop_answers", "cut_answers"])
 def test_an_answer_that_is_lost_doubles_nothing(
-    make: Make, server: ReportServer, quick_backoff: None
+    make: Make, server: ReportServer, quick_backoff: None, part
 ):
-    server.drop_answers = 3
+    setattr(server, part, 3)
     run = Run(make(), "c").start()
     report(run, range(50))
     assert run.flush(20)

@@ -99,7 +99,13 @@ def test_how_it_ends_is_kept(server: ReportServer, environment, name, argv, code
     assert [event["status"] for event in server.of("done")] == ([status] if status else [])
 
 
-def test_signals_are_passed_on(server: ReportServer, environment):
+JOINED = '{"run": "n1", "crew": "c", "agent": "a", "task": "t"}'
+
+
+@pytest.mark.parametrize("joins", [False, True])
+def test_signals_are_passed_on(server: ReportServer, environment, joins):
+    if joins:
+        environment["CREWOPS_RUN"] = JOINED
     code = "trap 'echo got; exit 7' TERM; trap 'echo one' USR1; echo ready; while :; do sleep .02; done"
     process = subprocess.Popen(command("sh", "-c", code), env=environment, stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"ready\n"
@@ -108,7 +114,8 @@ def test_signals_are_passed_on(server: ReportServer, environment):
     process.terminate()
     assert process.stdout.readline() == b"got\n"
     assert process.wait(20) == 7
-    assert server.of("done")[0]["status"] == "cancelled"
+    ends = server.of("task_end") if joins else server.of("done")
+    assert [each["status"] for each in ends] == ["cancelled"]
     process.stdout.close()
 
 
@@ -124,11 +131,24 @@ def test_a_stop_from_the_server_terminates_it(server: ReportServer, environment)
     assert server.of("done")[0]["status"] == "cancelled"
 
 
-def test_a_reader_that_goes_away_ends_it_as_without_us(server: ReportServer, environment):
+@pytest.mark.parametrize("disabled", ["", "1"])
+def test_a_reader_that_goes_away_ends_it_as_without_us(server: ReportServer, environment, disabled):
+    environment["CREWOPS_DISABLED"] = disabled
     process = subprocess.Popen(command("yes"), env=environment, stdout=subprocess.PIPE)
     process.stdout.read(10)
     process.stdout.close()
     assert process.wait(20) == -signal.SIGPIPE
+
+
+def test_its_exit_code_is_kept_where_our_parent_ignores_its_children(
+    server: ReportServer, environment
+):
+    finished = subprocess.run(
+        command("sh", "-c", "exit 3"),
+        env=environment,
+        preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN),
+    )
+    assert finished.returncode == 3
 
 
 def test_a_process_that_is_left_behind_does_not_hold_it_up(server: ReportServer, environment):
@@ -149,7 +169,7 @@ def test_without_settings_it_is_the_command_and_one_line(environment, missing):
 
 
 def test_within_a_run_it_is_a_tool_of_it(server: ReportServer, environment):
-    environment["CREWOPS_RUN"] = '{"run": "n1", "crew": "c", "agent": "a", "task": "t"}'
+    environment["CREWOPS_RUN"] = JOINED
     subprocess.run(command(*command("true")), env=environment, check=True)
     assert {event["run"] for event in server.events} == {"n1"}
     assert server.of("done") == []
@@ -233,3 +253,29 @@ def test_the_window_s_size_is_passed_on(server: ReportServer, environment, quiet
     fcntl.ioctl(shown.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 20, 50, 0, 0))
     assert shown.wait() == 0
     assert b"20 50" in shown.seen
+
+
+def slowly(seconds: float, *argv: str) -> list[str]:
+    """As `command`, on a terminal that takes this long for each piece of output."""
+    code = (
+        "import sys, time; from crewops_client import cli, terminal; write = terminal.write; "
+        f"terminal.write = lambda *given: (time.sleep({seconds}), write(*given))[1]; "
+        "sys.exit(cli.main())"
+    )
+    return [sys.executable, "-c", code, "exec", "--crew", "build", "--", *argv]
+
+
+def test_a_slow_terminal_gets_all_output(server: ReportServer, environment, quiet_fork):
+    code = "import os; os.write(1, b'x' * 12_000); os._exit(4)"
+    shown = Terminal(slowly(0.3, sys.executable, "-c", code), environment)
+    assert shown.wait() == 4
+    assert shown.seen == b"x" * 12_000
+
+
+def test_a_slow_terminal_does_not_wait_for_a_process_that_is_left_behind(
+    server: ReportServer, environment, quiet_fork
+):
+    began = time.monotonic()
+    shown = Terminal(slowly(0.05, "sh", "-c", "trap '' HUP; yes & exit 6"), environment)
+    assert shown.wait() == 6
+    assert time.monotonic() - began < 20

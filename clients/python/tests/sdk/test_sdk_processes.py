@@ -25,6 +25,22 @@ with crewops.run("c", key="n1") as run, run.agent("a") as a:
     os.waitpid(pid, 0)
     a.tool("after").end()
 """
+LEAVES = """
+import os, sys
+import crewops_client as crewops
+
+with crewops.run("c", key="n1") as run, run.agent("a") as a, a.task("t") as task:
+    own = task.start_tool("own")
+    with task.tool("x") as tool, task.llm("openai", "gpt") as call:
+        pid = os.fork()
+        if pid == 0:
+            own.end(message="in the child")
+            with task.tool("in-child"):
+                sys.exit()
+        os.waitpid(pid, 0)
+        crewops.flush()
+        run.error("after")
+"""
 FORKS = """
 import os, time
 import crewops_client as crewops
@@ -117,6 +133,18 @@ def test_a_forked_child_reports_to_the_run_and_ends_only_its_own(
     assert len(server.of("boot")) == 1
     assert len(server.of("done")) == 1
     assert server.kinds()[-1] == "done"
+
+
+def test_a_forked_child_that_leaves_the_blocks_of_its_parent_ends_nothing(
+    server: ReportServer, tmp_path: Path
+):
+    run(LEAVES, server, tmp_path)
+    after = server.kinds().index("error")
+    before = [event for event in server.events[:after] if event["type"].endswith("_end")]
+    assert [event["type"] for event in before] == ["tool_end", "tool_end"]
+    assert before[0]["message"] == "in the child"
+    ends = ["llm_end", "tool_end", "task_end", "agent_end", "done"]
+    assert server.kinds()[after + 1 :] == ends
 
 
 def test_a_fork_may_come_at_any_moment(server: ReportServer, tmp_path: Path):

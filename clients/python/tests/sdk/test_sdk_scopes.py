@@ -85,6 +85,37 @@ def test_texts_of_models_are_sent_where_capture_is_on(reporter: Reporter, server
     assert "output" not in server.of("llm_end")[0]
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, ""),
+        (3.5, "3.5"),
+        (10**10, "10000000000"),
+        ({"a": [1]}, '{"a": [1]}'),
+        (False, "false"),
+    ],
+)
+def test_output_that_is_no_text_is_sent_as_json(
+    reporter: Reporter, server: ReportServer, value, shown
+):
+    with crewops.run("c", capture_text=True) as run:
+        with run.tool("x") as tool:
+            assert tool.output(value)
+        with run.llm("openai", "gpt") as call:
+            call.output(value)
+    run.flush(10)
+    sent = [server.of("tool_progress"), server.of("llm_progress")]
+    assert ["".join(each.get("output", "") for each in pieces) for pieces in sent] == [shown] * 2
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_bytes_are_output(reporter: Reporter, server: ReportServer, kind):
+    with crewops.run("c") as run, run.tool("x") as tool:
+        tool.output(kind("é".encode()))
+    run.flush(10)
+    assert [event["output"] for event in server.of("tool_progress")] == ["é"]
+
+
 def test_text_is_captured_for_one_run_and_for_those_that_join_it(
     reporter: Reporter, server: ReportServer, monkeypatch
 ):

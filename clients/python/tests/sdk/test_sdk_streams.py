@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from crewops_client.exec_output import LINE, Lines
+from crewops_client.runs import Run
 from crewops_client.streams import MAPPERS, ClaudeCode, Codex, Mapper
 from sdk import recorded
 from sdk.report_server import KEY, ReportServer
@@ -369,6 +370,23 @@ def test_exec_passes_it_through_and_reports_it(server, environment, source, name
     tools = server.of("tool_start")
     assert len(tools) == len(EXPECTED[name]["tools"])
     assert all(tool["task_id"] == task["task_id"] for tool in tools if tool["agent_id"] == source)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"type": "user", "tool_result_meta": [{"id": []}]},
+        {"type": "result", "modelUsage": {"m": {"costUSD": 10**400}}},
+    ],
+)
+def test_a_line_that_the_mapper_cannot_read_does_no_harm(reporter, server, caplog, line):
+    text = json.dumps(line)
+    with Run(reporter, "site") as run:
+        output = Lines(run, mapper_of("claude-code"))  # type: ignore[arg-type]
+        output.take(1, f"{text}\n{text}\n")
+    server.wait_for("done")
+    assert server.kinds() == ["boot", "done"]
+    assert caplog.text.count("a line was not understood") == 1
 
 
 def test_it_is_live_and_a_signal_ends_it_as_without_us(server, environment):
