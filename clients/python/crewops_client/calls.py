@@ -2,6 +2,7 @@
 
 import json
 import time
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from .encoding import OUTPUT, identifier
@@ -124,7 +125,7 @@ class LLM(Call):
         output: int | None = None,
         cached: int | None = None,
         reasoning: int | None = None,
-        cost_usd: float | None = None,
+        cost_usd: float | Decimal | None = None,
         model: str | None = None,
     ) -> None:
         """Report the tokens: `input` includes cached tokens, `output` includes reasoning tokens."""
@@ -133,7 +134,7 @@ class LLM(Call):
             "output_tokens": output,
             "cached_tokens": cached,
             "reasoning_tokens": reasoning,
-            "cost_usd": cost_usd,
+            "cost_usd": float(cost_usd) if isinstance(cost_usd, Decimal) else cost_usd,
             "model": model,
         }
         self._usage.update({key: value for key, value in given.items() if value is not None})

@@ -7,6 +7,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -34,7 +35,7 @@ def test_a_whole_run(reporter: Reporter, server: ReportServer):
             tool.end(exit_code=0)
         with orion.llm("openai", "gpt-5-mini", input="secret") as call:
             call.output("secret")
-            call.usage(input=812, output=94, cost_usd=0.25)
+            call.usage(input=812, output=94, cost_usd=Decimal("0.25"))
         orion.handoff("lyra")
     assert run.flush(10)
     assert server.kinds() == [
