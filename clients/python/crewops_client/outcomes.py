@@ -36,5 +36,8 @@ def outcome(error: BaseException | None) -> str:
     error = _cause(error)
     if isinstance(error, KeyboardInterrupt | GeneratorExit):
         return "cancelled"
+    if any(each.__name__ == "BaseExceptionGroup" for each in type(error).__mro__):
+        inner = {outcome(each) for each in getattr(error, "exceptions", ())}
+        return "cancelled" if inner == {"cancelled"} else "failed"
     names = {(each.__module__.split(".")[0], each.__name__) for each in type(error).__mro__}
     return "cancelled" if names & CANCELLED else "failed"

@@ -1,6 +1,8 @@
 """Controls in a program: where it waits, what it answers, and that nothing else changes."""
 
 import asyncio
+import builtins
+import contextlib
 import multiprocessing
 import sys
 import threading
@@ -314,6 +316,28 @@ async def test_async_code_does_not_wait_for_messages_of_a_cancelled_run(run, ask
     await asyncio.sleep(0.01)
     ask("cancel")
     assert await asyncio.wait_for(getting, 20) is None
+
+
+@pytest.mark.parametrize(
+    ("other", "status"), [(None, "cancelled"), (ValueError("it broke"), "failed")]
+)
+async def test_a_cancel_in_a_group_of_tasks(run, ask, server, other, status):
+    async def work() -> None:
+        with run.tool("first"):
+            pass
+        ask("cancel")
+        await run.acheckpoint()
+
+    async def fail() -> None:
+        if other:
+            raise other
+
+    with contextlib.suppress(builtins.BaseExceptionGroup):
+        async with run.agent("orion"), asyncio.TaskGroup() as group:
+            group.create_task(work())
+            group.create_task(fail())
+    (ended,) = server.wait_for("agent_end")
+    assert ended["status"] == status
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")
