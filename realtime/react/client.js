@@ -47,18 +47,7 @@ export class CrewOpsClient {
    * @returns {() => void} ends it
    */
   follow(kind, id, listener) {
-    const key = `${kind} ${id}`;
-    let store = this.#stores.get(key);
-    if (!store) {
-      const { url, log = null } = this.#options;
-      const on = { url, log, WebSocket: this.#connection.WebSocket };
-      /** @type {Store<any>} */
-      const made = new Store(
-        (changed) => FOLLOW[kind](id, on, changed),
-        () => void (this.#stores.get(key) === made && this.#stores.delete(key)),
-      );
-      this.#stores.set(key, (store = made));
-    }
+    const store = this.#stores.get(`${kind} ${id}`) ?? this.#open(kind, id);
     return store.subscribe(listener);
   }
 
@@ -78,6 +67,26 @@ export class CrewOpsClient {
     for (const store of [...this.#stores.values()]) store.stop();
     this.#live?.close();
     this.#live = undefined;
+  }
+
+  /**
+   * @template {keyof Views} Kind
+   * @param {Kind} kind
+   * @param {string} id
+   */
+  #open(kind, id) {
+    const key = `${kind} ${id}`;
+    const { url, log = null } = this.#options;
+    const on = { url, log, WebSocket: this.#connection.WebSocket };
+    /** @type {Store<any>} */
+    const store = new Store(
+      (changed) => FOLLOW[kind](id, on, changed),
+      () => {
+        if (this.#stores.get(key) === store) this.#stores.delete(key); // else another has begun
+      },
+    );
+    this.#stores.set(key, store);
+    return store;
   }
 
   /** Not in the constructor: a server that renders the page has no WebSocket. */

@@ -23,14 +23,14 @@ export function followMission(on, changed) {
   const socket = new MissionWebSocket(null, on);
   // Each connection begins with the existing crews. It does not report those that are gone.
   let isNew = false;
-  const stop = socket.onStateChange(({ state }) => {
-    if (state === "connecting") isNew = true;
-    if (state === "live" && isNew) begin(); // Only a `hello` has come: there is no crew any more.
-  });
   const begin = () => {
     crews.clear();
     isNew = false;
   };
+  const stop = socket.onStateChange(({ state }) => {
+    if (state === "connecting") isNew = true;
+    if (state === "live" && isNew) begin(); // Only a `hello` has come: there is no crew any more.
+  });
   const watched = new Watched(socket, changed, (message) => {
     if (isNew) begin();
     if (message.type === "signal") {

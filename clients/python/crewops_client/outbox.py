@@ -72,25 +72,17 @@ class Outbox:
             return self.batch
         own = self._memory or (self._own and self._own.size)
         if self._found and (self._turn_of_found or not own):
-            self._source = self._found[0]
             self._turn_of_found = False
-            try:
-                self.batch = self._source.read(BATCH_EVENTS, self._batch_bytes)
-            except OSError as error:
-                self._found.pop(0).forget()  # `find` tries it again
-                self._unreadable(error)
-                return self.next_batch()
+            found = self._found[0]
+            self.batch = self._read(found)
             if not self.batch:
-                self._found.pop(0).close()
+                if found in self._found:  # all of it was sent
+                    self._found.pop(0).close()
                 return self.next_batch()
             return self.batch
         self._turn_of_found = True
         if self._own and self._own.size:
-            self._source = self._own
-            try:
-                self.batch = self._own.read(BATCH_EVENTS, self._batch_bytes)
-            except OSError as error:
-                self._give_up_own(error)
+            self.batch = self._read(self._own)
             if self.batch:
                 return self.batch
         self._source, size = None, 0
@@ -171,16 +163,23 @@ class Outbox:
         for each in [*self._found, *([self._own] if self._own else [])]:
             each.forget()
 
-    def _give_up_own(self, error: OSError) -> None:
-        """Continue without the events on disk. If they can be read later, `find` finds them."""
-        self._own.forget()
-        self._own = None
-        self.gone += self._spooled
-        self._spooled = 0
-        self._unreadable(error)
-
-    def _unreadable(self, error: OSError) -> None:
-        self._notices.say("unread", f"events on disk cannot be read, and are not sent: {error}")
+    def _read(self, source: spool.Spool) -> list[bytes]:
+        """Read the next batch from a spool. Release one that cannot be read: `find` may try it
+        again.
+        """
+        self._source = source
+        try:
+            return source.read(BATCH_EVENTS, self._batch_bytes)
+        except OSError as error:
+            self._notices.say("unread", f"events on disk cannot be read, and are not sent: {error}")
+        source.forget()
+        if source is self._own:
+            self._own = None
+            self.gone += self._spooled
+            self._spooled = 0
+        else:
+            self._found.remove(source)
+        return []
 
     def _disk_failed(self, error: OSError) -> None:
         self._disk_again_at = time.monotonic() + DISK_RETRY_S

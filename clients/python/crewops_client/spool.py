@@ -151,7 +151,7 @@ def base_directory(settings: Settings) -> Path:
 
 
 def create(base: Path, limit: int) -> Spool:
-    used = sum(_size(path) for path in _files(base))
+    used = sum(_stat(path, "st_size") for path in _files(base))
     directory = base / f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
     directory.mkdir(mode=0o700)
     lock = _locked(directory)
@@ -164,7 +164,7 @@ def left_behind(base: Path) -> Iterator[Spool]:
     if fcntl is None:
         return
     directories = [path for path in base.iterdir() if path.is_dir()]
-    for directory in sorted(directories, key=_age):
+    for directory in sorted(directories, key=lambda path: _stat(path, "st_mtime_ns")):
         lock = _locked(directory)
         if lock is None:
             continue
@@ -183,18 +183,11 @@ def _files(base: Path) -> Iterator[Path]:
         yield from (Path(directory, name) for name in names)
 
 
-def _size(path: Path) -> int:
+def _stat(path: Path, field: str) -> int:
     try:
-        return path.stat().st_size
+        return getattr(path.stat(), field)
     except FileNotFoundError:
         return 0
-
-
-def _age(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
 
 
 def _locked(directory: Path) -> int | None:

@@ -141,11 +141,10 @@ export class SharedStream {
    * @param {Member} member
    * @param {HelloFrame} hello
    */
-  #hasPastEpoch(member, { stream, epoch }) {
-    if (this.#since !== undefined || this.#members.get(member) !== this.#answered) return false;
-    const own = this.#progress.get(member)?.get(stream ?? "");
-    const { at, epoch: past } = own ?? { at: member.since, epoch: member.epoch };
-    return at !== undefined && Boolean(past) && past !== epoch;
+  #hasPastEpoch(member, { epoch }) {
+    if (this.#since !== undefined || !this.#begins(member)) return false;
+    const { since, epoch: past } = this.#positionOf(member);
+    return since !== undefined && Boolean(past) && past !== epoch;
   }
 
   /** As the server does it. @param {Member} member @param {HelloFrame} hello */
@@ -167,6 +166,11 @@ export class SharedStream {
   /** The connection has ended. @param {number} code @param {string} reason */
   end(code, reason) {
     for (const member of [...this.#members.keys()]) this.#end(member, code, reason);
+  }
+
+  /** Whether the member begins with the subscription that is answered now. @param {Member} member */
+  #begins(member) {
+    return this.#members.get(member) === this.#answered;
   }
 
   /** Those whom the frames that come now are for. */
@@ -204,7 +208,7 @@ export class SharedStream {
   #needs(member, frame, wasGreeted) {
     const progress = /** @type {Map<string, Progress>} */ (this.#progress.get(member));
     const has = progress.get(frame.stream);
-    const begins = this.#members.get(member) === this.#answered;
+    const begins = this.#begins(member);
     switch (frame.type) {
       case "hello":
         if (has && !begins) {

@@ -1,5 +1,7 @@
 /** The number in the header: how many tool calls wait for a person, in all crews of the user. */
 
+import { fetchJson } from "./fetch_json.js";
+
 const DEBOUNCE_MS = 150;
 
 /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -11,12 +13,8 @@ export function updateCount() {
   timer = setTimeout(async () => {
     const url = document.getElementById("approvals-count")?.dataset.url;
     if (!url) return;
-    try {
-      const response = await fetch(url);
-      if (response.ok && !response.redirected) showCount((await response.json()).pending);
-    } catch {
-      // No connection: the live mark shows it, and the next event asks again.
-    }
+    const found = await fetchJson(url);
+    if (found) showCount(found.pending);
   }, DEBOUNCE_MS);
 }
 

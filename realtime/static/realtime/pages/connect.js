@@ -1,6 +1,7 @@
 /** The Connect page: reports the first run of a new API key, and links to it. */
 
 import { MissionWebSocket } from "../websocket.js";
+import { fetchJson } from "./fetch_json.js";
 import { PageSocket } from "./page_socket.js";
 import { copyOnClick } from "./run_forms.js";
 
@@ -22,7 +23,7 @@ function follow(line, url) {
   async function look() {
     if (asking) return;
     asking = true;
-    const run = await firstRun(url).catch(() => undefined); // No connection: the next look asks.
+    const run = await fetchJson(url);
     asking = false;
     if (!run?.url) return;
     clearInterval(timer);
@@ -36,10 +37,4 @@ function follow(line, url) {
   // A run that begins makes its crew busy, and may bring a crew of its own.
   mission.subscribe(look);
   mission.connect();
-}
-
-/** @param {string} url @returns {Promise<{crew?: string, url?: string}>} */
-async function firstRun(url) {
-  const response = await fetch(url, { cache: "no-store" });
-  return response.ok && !response.redirected ? response.json() : {};
 }

@@ -1,5 +1,6 @@
 /** The monitoring page: figures once a second, and charts that begin with the server's samples. */
 
+import { fetchJson } from "./fetch_json.js";
 import { showLive } from "./live_mark.js";
 import { drawCharts } from "./monitoring_charts.js";
 import { age, count, milliseconds } from "./monitoring_numbers.js";
@@ -57,9 +58,7 @@ async function load() {
   const asked = span;
   const query = new URLSearchParams({ span: asked, organization });
   /** @type {History | undefined} */
-  const history = await fetch(`${address}?${query}`, { cache: "no-store" })
-    .then((response) => (response.ok && !response.redirected ? response.json() : undefined))
-    .catch(() => undefined); // No connection: the next call tries again.
+  const history = await fetchJson(`${address}?${query}`);
   if (!history || asked !== span) return;
   series.replace(history);
   draw();

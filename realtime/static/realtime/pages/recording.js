@@ -1,6 +1,7 @@
 /** A run's past, from the server: from when to when it is known, and the state at any moment. */
 
 import { CrewState } from "../state/crew_state.js";
+import { fetchJson } from "./fetch_json.js";
 
 /** @import {GraphMessage, RunMessage} from "../frames.js"; */
 /** @import {SavedState} from "../state/saved_state.js"; */
@@ -59,13 +60,8 @@ export class Recording {
   }
 
   /** @param {string} path */
-  async #get(path) {
-    try {
-      const response = await fetch(`/runs/${this.#runId}/${path}`, { cache: "no-store" });
-      return response.ok ? await response.json() : undefined;
-    } catch {
-      return undefined; // No connection: what is shown stays.
-    }
+  #get(path) {
+    return fetchJson(`/runs/${this.#runId}/${path}`);
   }
 }
 

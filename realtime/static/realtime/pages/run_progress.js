@@ -1,5 +1,6 @@
 /** Polls the progress of listed runs while one is active and the page is visible. */
 
+import { fetchJson } from "./fetch_json.js";
 import { ACTIVE, showEnd, showHold, showProgress } from "./run_rows.js";
 
 /** @import {Hold} from "../state/run_state.js"; */
@@ -37,11 +38,7 @@ export function watchProgress(changed) {
  * @returns {Promise<{run_id: string, status: string, hold: Hold, tasks_ended: number}[]>}
  */
 async function ask(ids) {
-  try {
-    const query = new URLSearchParams(ids.map((id) => ["run", id]));
-    const response = await fetch(`/runs/progress/?${query}`, { cache: "no-store" });
-    return response.ok && !response.redirected ? (await response.json()).runs : [];
-  } catch {
-    return []; // No connection: the live mark says so, and the next round asks again.
-  }
+  const query = new URLSearchParams(ids.map((id) => ["run", id]));
+  const found = await fetchJson(`/runs/progress/?${query}`);
+  return found?.runs ?? [];
 }
