@@ -130,6 +130,21 @@ class TestWriter:
         ):
             tool.report(output="one ")
 
+    def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(
+        self, acme, writer, recorded, settings
+    ):
+        lost, well = tools_of(acme, 2)
+        with writer._between_batches:
+            Run.objects.get(pk=lost.task_execution.run_id).finish("failed", reason="worker_lost")
+            settings.RUN_LEASE_S = 0.2
+            with pytest.raises(report_writer.WriterHangs):
+                lost.report(output="late")
+        settings.RUN_LEASE_S = 30.0
+        eventually(lambda: recorded)  # the writer has tried the late report
+        well.report(output="on time")
+        assert [event["output"] for event in progress(acme)] == ["on time"]
+        assert recorded == [1, 1]  # both saved by the writer
+
     def test_what_is_part_of_a_transaction_or_very_large_is_saved_here(self, acme, writer):
         [tool] = tools_of(acme, 1)
         with transaction.atomic():

@@ -150,7 +150,12 @@ def send(report: Report) -> bool:
     client = _client() if text and len(text) <= LARGEST else None
     if client is None:
         return False
-    if answer := client.ask(text):
+    try:
+        answer = client.ask(text)
+    except WriterHangs:
+        _mine.pid = 0  # connect again: on this connection, its late answer would be the next one's
+        raise
+    if answer:
         _raise(*json.loads(answer))
         return True
     # It is unknown whether the report was saved; this process saves the next one itself.

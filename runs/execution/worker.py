@@ -6,7 +6,7 @@ import socket
 import time
 
 from celery import current_task, shared_task
-from celery.signals import heartbeat_sent, worker_ready
+from celery.signals import heartbeat_sent, worker_init, worker_ready
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 from structlog.contextvars import bound_contextvars
@@ -36,6 +36,12 @@ def execute_run(run_id: str) -> None:
             execute(run)
             if run.is_over:  # ended here; otherwise the executor has logged who took it
                 logger.info("Run %s is done: %s", run.pk, run.reason or run.status)
+
+
+@worker_init.connect
+def find_tier(**kwargs: object) -> None:
+    """Find the tier before the worker's processes are forked: they inherit the result."""
+    box.tier()
 
 
 class _Heartbeat:

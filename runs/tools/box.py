@@ -84,13 +84,24 @@ class Tier:
         )
 
 
-@cache
+_tier: Tier | None = None  # found in this process or in the one that forked it
+
+
 def tier() -> Tier:
-    """Return the best tier that works here, found by a command in each. The result is cached."""
+    """Return the best tier that works here, found by a command in each.
+
+    The result is cached, except the tier ``none``: a disk that is full now may have space later.
+    """
+    global _tier
+    if _tier:
+        return _tier
     try:
-        return _find_tier()
+        found = _find_tier()
     finally:
         fork_server.end()  # a worker's main process asks for the tier, but runs no tool
+    if found.name != "none":
+        _tier = found
+    return found
 
 
 def _find_tier() -> Tier:
@@ -189,7 +200,10 @@ def _readable(interpreter: str) -> tuple[str, ...]:
 def _try(candidate: Tier) -> str:
     """Return why the tools' interpreter does not run in this tier, or ""."""
     workspace = settings.WORKSPACES_DIR / str(uuid4())  # if it is left, it is removed like others
-    workspace.mkdir(parents=True, mode=0o700)
+    try:
+        workspace.mkdir(parents=True, mode=0o700)
+    except OSError as error:
+        return f"The workspace could not be made: {error.strerror}."
     try:
         command = [python(), "-c", "import encodings, socket"]
         env = environment(workspace)

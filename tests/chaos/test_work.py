@@ -135,15 +135,16 @@ def strike_at_work(
     endings.faults += left_in(deployment.workspaces)
     strike = Strike(mishap.name, hit, processes, ended_s, all_s, gone_s, endings)
     print(strike, flush=True)
-    check(strike, mishap, deployment)
+    troubles = re.findall(r".* (?:WARNING|ERROR) .*", deployment.log(written))
+    check(strike, mishap, deployment, "\n".join([str(strike), *troubles]))
     return strike
 
 
-def check(strike: Strike, mishap: Mishap, deployment: Deployment) -> None:
-    assert not strike.endings.faults, strike
-    assert strike.endings.ways.keys() <= {DONE, mishap.costs_one, *mishap.may_cost}, strike
-    assert strike.ended_s <= deployment.lease_s + deployment.sweep_s + SPARE_S, strike
-    assert strike.gone_s <= GONE_S, strike
+def check(strike: Strike, mishap: Mishap, deployment: Deployment, seen: str) -> None:
+    assert not strike.endings.faults, seen
+    assert strike.endings.ways.keys() <= {DONE, mishap.costs_one, *mishap.may_cost}, seen
+    assert strike.ended_s <= deployment.lease_s + deployment.sweep_s + SPARE_S, seen
+    assert strike.gone_s <= GONE_S, seen
 
 
 def left_in(directory: Path) -> list[str]:

@@ -24,7 +24,8 @@ def run(workspace: Path, emitter: Recorder, code: str) -> Outcome:
 def detect(monkeypatch, *works: str) -> Tier:
     """The tier found where only those named work."""
     monkeypatch.setattr(box, "_try", lambda tier: "" if tier.name in works else "it failed.")
-    return box.tier.__wrapped__()
+    monkeypatch.setattr(box, "_tier", None)
+    return box.tier()
 
 
 @pytest.mark.parametrize("uid", [0, 1000])
@@ -49,6 +50,22 @@ def test_root_runs_tools_as_root_only_where_that_is_allowed(monkeypatch, setting
     settings.TOOLS_ALLOW_UNBOXED_ROOT = True
     assert detect(monkeypatch, "limits").name == "limits"
     assert detect(monkeypatch, "user", "limits").uid == box.TOOLS_UID
+
+
+def test_no_tier_is_kept_from_a_time_when_no_workspace_could_be_made(
+    monkeypatch, settings, tmp_path
+):
+    monkeypatch.setattr(box, "_tier", None)
+    no_directory = tmp_path / "file"
+    no_directory.touch()
+    settings.WORKSPACES_DIR = no_directory
+    assert box.tier().name == "none"
+    assert "The workspace could not be made: Not a directory." in box.tier().refusal
+    settings.WORKSPACES_DIR = tmp_path
+    found = box.tier()
+    assert not found.refusal
+    monkeypatch.delattr(box, "_find_tier")
+    assert box.tier() is found  # without another look
 
 
 def test_a_tier_that_fails_says_why(monkeypatch):
