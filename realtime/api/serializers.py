@@ -20,12 +20,12 @@ class SeqField(serializers.IntegerField):
 
 
 class PositionSerializer(serializers.Serializer):
-    """Query parameters: where a reader stands in the stream."""
+    """Query parameters: the position of a reader in the stream."""
 
     since = SeqField(
         min_value=0,
         required=False,
-        help_text="Events after this seq; without it from the oldest that is kept.",
+        help_text="Return events after this seq. By default, start with the oldest event kept.",
     )
     epoch = serializers.CharField(
         max_length=EPOCH_LIMIT,

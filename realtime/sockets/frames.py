@@ -16,7 +16,7 @@ class SnapshotAgent(TypedDict):
 
 
 class SnapshotExecution(TypedDict):
-    """A tool call. ``output_length``: characters written; the next event's output goes on there."""
+    """A tool call. ``output_length``: characters of output before the next event."""
 
     run_id: str
     agent_id: str
@@ -145,7 +145,7 @@ class AuthOk(Frame, frozen=True, kw_only=True, tag="auth_ok"):
 
 
 class ErrorMessage(Frame, frozen=True, kw_only=True, tag="error_message"):
-    """What is wrong; a close may follow. ``code`` is for programs, ``detail`` for a person.
+    """An error. The socket may close after it. ``code`` is for programs, ``detail`` for people.
 
     On a live socket ``stream`` names the stream of a frame that changed nothing.
     """

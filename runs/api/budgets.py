@@ -37,7 +37,7 @@ class RunBudgetSerializer(serializers.Serializer):
     run_id = serializers.UUIDField()
     crew_id = serializers.UUIDField()
     at_limit = serializers.ChoiceField(
-        AtLimit.choices, help_text="What a run is asked that uses more."
+        AtLimit.choices, help_text="What happens to a run that exceeds a limit."
     )
     limits = AmountSerializer(many=True, help_text="Empty: no limit.")
 

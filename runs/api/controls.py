@@ -28,7 +28,7 @@ class ControlSerializer(serializers.ModelSerializer):
 
 
 class AskSerializer(serializers.Serializer):
-    """What is asked of the run. ``text`` belongs to a message only."""
+    """A request to control a run. Only the action ``message`` has a ``text``."""
 
     action = serializers.ChoiceField(Control.Action.choices)
     text = serializers.CharField(
@@ -67,7 +67,7 @@ class ControlsView(generics.ListAPIView):
         },
     )
     def post(self, request: Request, pk: UUID) -> Response:
-        """Asks the run. Repeating what is pending or in effect returns the same control."""
+        """Requests a control. If the same one is pending or in effect, that one is returned."""
         run = operable(Run.objects.select_related("crew").defer("plan"), request, pk)
         body = AskSerializer(data=request.data)
         body.is_valid(raise_exception=True)

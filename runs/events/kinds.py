@@ -157,7 +157,7 @@ class ToolStart(ToolEvent, frozen=True, kw_only=True, tag="tool_start"):
 
 
 class ToolProgress(ToolEvent, frozen=True, kw_only=True, tag="tool_progress"):
-    """The tool reports. ``output`` is what it wrote since the event before; joined, all output."""
+    """A report of a tool. ``output``: what it wrote since the last report."""
 
     message: str
     progress: fields.Share | UnsetType = UNSET

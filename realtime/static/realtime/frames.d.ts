@@ -487,7 +487,7 @@ export interface ToolStartEvent {
   truncated?: true;
 }
 /**
- * The tool reports. ``output`` is what it wrote since the event before; joined, all output.
+ * A report of a tool. ``output``: what it wrote since the last report.
  */
 export interface ToolProgressEvent {
   type: "tool_progress";
@@ -723,7 +723,7 @@ export interface SnapshotAgent {
   state: "done" | "error" | "idle" | "working";
 }
 /**
- * A tool call. ``output_length``: characters written; the next event's output goes on there.
+ * A tool call. ``output_length``: characters of output before the next event.
  */
 export interface SnapshotExecution {
   agent_id: string;
@@ -847,7 +847,7 @@ export interface AuthOkFrame {
   expires_at: string | null;
 }
 /**
- * What is wrong; a close may follow. ``code`` is for programs, ``detail`` for a person.
+ * An error. The socket may close after it. ``code`` is for programs, ``detail`` for people.
  *
  *     On a live socket ``stream`` names the stream of a frame that changed nothing.
  */

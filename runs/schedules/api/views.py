@@ -74,7 +74,7 @@ class ScheduleSerializer(serializers.ModelSerializer):
 
 
 class ScheduleView(generics.GenericAPIView):
-    """The times at which the crew starts by itself."""
+    """The times at which runs of the crew start automatically."""
 
     key_scopes = {"GET": "watch", "HEAD": "watch", "PUT": "operate", "DELETE": "operate"}
     queryset = Schedule.objects.none()

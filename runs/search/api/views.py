@@ -64,9 +64,9 @@ def _parameter(name: str, description: str, **options: Any) -> OpenApiParameter:
 class SearchView(generics.GenericAPIView):
     """Finds runs, tool calls and model calls of your organizations by their text, newest first.
 
-    The text is what the run's page shows: names, parameters, messages, output, what models were
-    asked and answered. What has ended is found some seconds later. All words must occur; each is
-    the beginning of a word. `"Words in quotes"` are exact.
+    The text is what the run's page shows: names, parameters, messages, output, and the prompts
+    and answers of models. A call is found some seconds after its end. All words must occur. Each
+    is the beginning of a word. `"Words in quotes"` are exact.
     """
 
     serializer_class = SearchResultsSerializer
