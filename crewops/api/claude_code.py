@@ -4,7 +4,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import Error
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -17,6 +17,7 @@ from crewops import held
 from crewops.api.reports import ReportLimit, busy, require_key
 from crews.models import ApiKey
 from crews.models.approval_rule import MAX_WAIT_S, MIN_WAIT_S
+from crews.outages import is_outage
 from realtime.metrics import ingesting
 from runs.reporting.asking import Unaskable
 from runs.reporting.sources.claude_code import asking as questions
@@ -79,7 +80,9 @@ class ClaudeCodeView(APIView):
             with ingesting(key.organization_id, "claude_code") as ingest:
                 receive(key, request.data, crew, received)
                 ingest(1)
-        except (OperationalError, InterfaceError) as error:
+        except Error as error:
+            if not is_outage(error):
+                raise
             raise busy() from error
         return Response({})
 
@@ -101,7 +104,7 @@ def _ask(
         free()
         if isinstance(error, Unaskable):
             return Response(questions.deny(str(error)))
-        if isinstance(error, DatabaseError | InterfaceError):
+        if isinstance(error, Error):
             return Response(questions.deny(BUSY))
         raise
     return held.HeldResponse(approval, partial(questions.decision_of, tool_id), free=free)

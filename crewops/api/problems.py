@@ -9,7 +9,6 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse, JsonResponse
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
@@ -18,6 +17,7 @@ from rest_framework import exceptions, serializers
 from rest_framework.settings import api_settings
 
 from crewops.api.throttling import refuses_failed
+from crews.outages import is_outage
 from crews.tokens import EXPLANATIONS
 from crews.tracking import IllegalMove
 
@@ -91,7 +91,7 @@ class Handler(ExceptionHandler):
             return TooLarge()
         if isinstance(exc, SuspiciousOperation):
             return exceptions.ParseError()
-        if isinstance(exc, OperationalError | InterfaceError):
+        if is_outage(exc):
             return Unavailable()
         return super().convert_known_exceptions(exc)
 

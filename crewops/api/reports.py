@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import Error
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -17,6 +17,7 @@ from crewops import rate
 from crewops.api.problems import Unavailable
 from crewops.api.throttling import CallLimit
 from crews.key_holder import KeyHolder
+from crews.outages import is_outage
 from realtime.metrics import ingesting
 from runs.reporting.calls import take
 from runs.reporting.reading import items_in
@@ -103,7 +104,9 @@ class ReportView(APIView):
                 taken = take(request.user.key, items, received)
                 ingest(taken.accepted)
             return Response(taken.as_json())
-        except (OperationalError, InterfaceError) as error:
+        except Error as error:
+            if not is_outage(error):
+                raise
             raise busy() from error
 
 

@@ -4,7 +4,7 @@ import json
 import logging
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import Error
 from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.exceptions import PermissionDenied
@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from crewops.api.reports import Bytes, ReportLimit, busy
 from crews.key_holder import KeyHolder
+from crews.outages import is_outage
 from realtime.metrics import ingesting
 from runs.reporting.otlp import body
 from runs.reporting.otlp.calls import receive
@@ -53,7 +54,9 @@ class TracesView(APIView):
             with ingesting(key.organization_id, "traces") as ingest:
                 result = receive(key, spans, received)
                 ingest(max(len(spans) - result.rejected, 0))
-        except (OperationalError, InterfaceError) as error:
+        except Error as error:
+            if not is_outage(error):
+                raise
             raise busy() from error
         if unusable:
             result.reject(len(unusable), unusable[0])

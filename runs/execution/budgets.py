@@ -13,7 +13,6 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from structlog.contextvars import bound_contextvars
@@ -21,6 +20,7 @@ from structlog.contextvars import bound_contextvars
 from crews.audit_actor import Actor, Way, acting_as
 from crews.models import Crew
 from crews.models.budget import AtLimit, Period, is_limited
+from crews.outages import is_outage
 from crews.tracking import IllegalMove
 from runs.execution import budget_amounts, budget_use
 from runs.execution.background import Looking
@@ -78,9 +78,9 @@ def look(now: datetime | None = None) -> int:
                 done += settle(run, now)
         except Run.DoesNotExist:
             continue
-        except (OperationalError, InterfaceError):  # the others could not be changed either
-            raise
-        except Exception:
+        except Exception as error:
+            if is_outage(error):  # the others could not be changed either
+                raise
             logger.exception("The budget of run %s could not be applied", run.pk)
     return done
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from crews.outages import is_outage
 from crews.tracking import IllegalMove
 from runs import metrics
 from runs.execution.lease import LeaseLost
@@ -17,7 +18,8 @@ logger = logging.getLogger(__name__)
 def handled(run: Run, *, by_helper: bool = False) -> Iterator[None]:
     """Handle the exceptions that are raised within.
 
-    A fault of ours ends the run, also for the process that holds it if this one is a helper.
+    A fault of ours ends the run, also for the process that holds it if this one is a helper. After
+    an outage of the database nothing is written: the run is lost.
     """
     try:
         yield
@@ -26,7 +28,10 @@ def handled(run: Run, *, by_helper: bool = False) -> Iterator[None]:
         metrics.LEASES_LOST.inc()
         whose = "its helper" if by_helper else "this worker"
         logger.warning("Run %s was taken away from %s: %s", run.pk, whose, lost)
-    except Exception:
+    except Exception as error:
+        if is_outage(error):
+            logger.exception("Run %s was given up: the database did not answer", run.pk)
+            return  # the scheduler ends it as lost when its lease has expired
         logger.exception("Run %s failed for a reason of ours", run.pk)
         if by_helper:
             run.held_attempt = None  # so that the end takes the run away from its worker

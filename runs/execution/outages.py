@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import Error, connection
+
+from crews.outages import is_outage
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
@@ -30,8 +32,9 @@ def retry_on_outage(write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) ->
     while True:
         try:
             return write(*args, **kwargs)
-        except (OperationalError, InterfaceError) as error:
-            if connection.in_atomic_block or time.monotonic() + pause > deadline:
+        except Error as error:
+            is_over = connection.in_atomic_block or time.monotonic() + pause > deadline
+            if is_over or not is_outage(error):
                 raise
             logger.warning("The database did not answer, asking again in %.1f s: %s", pause, error)
             connection.close()

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from itertools import takewhile
 
-from django.db import InterfaceError, OperationalError
 from django.db.models.functions import Now
 from django.dispatch import Signal
 from structlog.contextvars import bound_contextvars
 
+from crews.outages import is_outage
 from runs.execution import dispatch, presence
 from runs.models import Approval, ReportedRun, Run, Worker
 
@@ -60,9 +60,9 @@ def _end_lost(run: Run) -> bool:
             run.finish(Run.Status.FAILED, reason=reason, message=message)
     except Run.DoesNotExist:
         return False
-    except (OperationalError, InterfaceError):  # the other runs could not be ended either
-        raise
-    except Exception:
+    except Exception as error:
+        if is_outage(error):  # the other runs could not be ended either
+            raise
         logger.exception("Run %s, whose worker %s was lost, could not be ended", run.pk, run.worker)
         return False
     logger.warning("Run %s: %s %s was lost", run.pk, run.reason.removesuffix("_lost"), run.worker)
@@ -73,7 +73,7 @@ def _ends_as_reported(run: Run) -> bool:
     """Let the receivers of `silent` end the run. A defect of theirs must not keep it open."""
     ended = False
     for _, result in silent.send_robust(Run, run=run):  # Django logs what a receiver raised
-        if isinstance(result, OperationalError | InterfaceError):
+        if isinstance(result, Exception) and is_outage(result):
             raise result
         ended = ended or result is True
     return ended

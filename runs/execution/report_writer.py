@@ -7,7 +7,8 @@ So no report waits for a batch to fill: a single report is saved at once.
 
 A process reaches the writer through an inherited socket, so no other process on the machine can.
 A report that was sent is never sent again before its answer. If the writer has ended, the
-connection breaks. If it hangs for a whole lease, the worker gives up the run.
+connection breaks. If it hangs for a whole lease, the worker gives up the run. In both cases the
+process saves its later reports itself.
 """
 
 import json
@@ -20,13 +21,15 @@ from contextlib import suppress
 
 from celery.signals import worker_init, worker_ready
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, reset_queries
+from django.db import OperationalError, close_old_connections, connection, reset_queries
 
+from crews.outages import is_outage
 from crews.tracking import IllegalMove
 from runs.models import ToolExecution
 from runs.models.report import Ended, OutOfStep, Report, StaleAttempt
 from runs.models.report_queryset import sender
 
+JOIN, END = b"+", b"-"  # messages to the writer: a process connects, the worker ends
 LARGEST = 128 * 1024  # bytes of a report that is sent; its own process saves a larger one
 
 logger = logging.getLogger(__name__)
@@ -52,14 +55,14 @@ class Writer:
     def stop(self) -> None:
         """End the thread. Processes that wait for an answer see the connection close."""
         with suppress(OSError):  # it has ended already
-            self._entrance.send(b"-")
+            self._entrance.send(END)
         if self._thread:
             self._thread.join()
 
     def connect(self) -> socket.socket:
         ours, theirs = _pair()
         with theirs:
-            socket.send_fds(self._entrance, [b"+"], [theirs.fileno()])
+            socket.send_fds(self._entrance, [JOIN], [theirs.fileno()])
         return ours
 
     def _run(self) -> None:
@@ -74,7 +77,7 @@ class Writer:
                 )
             finally:  # processes that wait for an answer see the connection close
                 for key in list(clients.get_map().values()):
-                    key.fileobj.close()
+                    _close(key.fileobj)
                 self._entrance.close()
                 connection.close()
 
@@ -83,9 +86,11 @@ class Writer:
         asked: list[tuple[socket.socket, Report]] = []
         for client in ready:
             if client is self._inbox:
-                if not (newcomer := _accept(client)):
+                text, newcomer = _accept(client)
+                if text != JOIN:
                     return False
-                clients.register(newcomer, selectors.EVENT_READ)
+                if newcomer:
+                    clients.register(newcomer, selectors.EVENT_READ)
             elif sent := _receive(client):
                 asked.append((client, Report.load(sent)))
             else:
@@ -94,9 +99,10 @@ class Writer:
         if not asked:
             return True
         with self._between_batches:
+            close_old_connections()  # as Django does between requests
             errors = ToolExecution.objects.save_each_report([report for _, report in asked])
             reset_queries()  # with DEBUG Django keeps the last 9,000, each with its output
-            if any(isinstance(error, OperationalError | InterfaceError) for error in errors):
+            if any(error and is_outage(error) for error in errors):
                 connection.close()
         for (client, _), error in zip(asked, errors, strict=True):
             with suppress(OSError):  # its process has ended meanwhile
@@ -153,7 +159,7 @@ def send(report: Report) -> bool:
     try:
         answer = client.ask(text)
     except WriterHangs:
-        _mine.pid = 0  # connect again: on this connection, its late answer would be the next one's
+        _mine.client = None  # its late answer would be taken for the answer to the next report
         raise
     if answer:
         _raise(*json.loads(answer))
@@ -175,9 +181,20 @@ def _pair() -> tuple[socket.socket, socket.socket]:
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
 
-def _accept(inbox: socket.socket) -> socket.socket | None:
-    _, descriptors, _, _ = socket.recv_fds(inbox, 1, 1)
-    return socket.socket(fileno=descriptors[0]) if descriptors else None
+def _accept(inbox: socket.socket) -> tuple[bytes, socket.socket | None]:
+    """Return the message and the connection that came with it.
+
+    Without a free descriptor the kernel closes the connection, as its process then notices.
+    """
+    text, descriptors, _, _ = socket.recv_fds(inbox, 1, 1)
+    return text, socket.socket(fileno=descriptors[0]) if descriptors else None
+
+
+def _close(end: socket.socket) -> None:
+    """Close the end for all processes: those forked meanwhile have copies of it."""
+    with suppress(OSError):  # the other end is closed
+        end.shutdown(socket.SHUT_RDWR)
+    end.close()
 
 
 def _receive(client: socket.socket) -> bytes:
@@ -197,7 +214,7 @@ def _answer(error: Exception | None) -> bytes:
             answer = ["stale", str(error)]
         case OutOfStep():
             answer = ["out of step", str(error)]
-        case OperationalError() | InterfaceError():
+        case _ if is_outage(error):
             answer = ["outage", str(error)]
         case _:
             logger.error("A report could not be saved", exc_info=error)

@@ -11,13 +11,12 @@ from functools import cache
 
 from django.db import (
     IntegrityError,
-    InterfaceError,
-    OperationalError,
     connection,
     models,
     transaction,
 )
 
+from crews.outages import is_outage
 from crews.tracking import TrackedQuerySet
 from crews.writes import Incomplete, Write
 from runs.models.output_chunk import OutputChunk
@@ -110,7 +109,7 @@ class ReportQuerySet(TrackedQuerySet):
 
 def _answers(error: Exception) -> bool:
     """Whether the database can be queried again at once."""
-    if isinstance(error, OperationalError | InterfaceError):
+    if is_outage(error):
         return connection.connection is not None and connection.is_usable()
     return True
 

@@ -8,11 +8,12 @@ finds the schedule due again. docs/architecture.md has the order of the locks.
 import logging
 from datetime import datetime, timedelta
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from structlog.contextvars import bound_contextvars
 
 from crews.audit_actor import Actor, Way, acting_as
+from crews.outages import is_outage
 from crews.tracking import IllegalMove
 from runs.models import Control, Run
 from runs.models.run_queryset import RunQuerySet
@@ -35,9 +36,9 @@ def fire_due(now: datetime | None = None) -> int:
         with bound_contextvars(**schedule.log_ids):
             try:
                 fired = _fire(schedule, schedule.now)
-            except (OperationalError, InterfaceError):  # the others could not be fired either
-                raise
-            except Exception:
+            except Exception as error:
+                if is_outage(error):  # the others could not be fired either
+                    raise
                 logger.exception("A schedule could not fire")
                 fired = _note_fault(schedule, schedule.now)
             if fired:
@@ -60,9 +61,9 @@ def start_waiting() -> int:
         with bound_contextvars(**schedule.log_ids), acting_as(_actor(schedule)):
             try:
                 started += _start_waiting(fire)
-            except (OperationalError, InterfaceError):  # the others could not be started either
-                raise
-            except Exception:
+            except Exception as error:
+                if is_outage(error):  # the others could not be started either
+                    raise
                 logger.exception("A waiting fire time could not start")
                 with transaction.atomic():
                     if _take(fire):

@@ -12,9 +12,10 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
+from crews.outages import is_outage
 from runs.models import ModelCall, Run, ToolExecution
 from runs.search import scope, texts
 from runs.search.models import Document, IndexJob
@@ -153,9 +154,9 @@ def _saves(documents: list[Document]) -> bool:
     """Save documents of one run. False if that failed, which is logged: it is tried again later."""
     try:
         _save(documents)
-    except (OperationalError, InterfaceError):  # nothing else could be saved either
-        raise
-    except Exception:
+    except Exception as error:
+        if is_outage(error):  # nothing else could be saved either
+            raise
         logger.exception("Run %s could not be indexed", documents[0].run_id)
         return False
     return True

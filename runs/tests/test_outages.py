@@ -1,11 +1,14 @@
 """A database that is away for a while costs a run time and nothing else."""
 
 import json
+import time
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import InternalError, OperationalError, connection, transaction
+from django.utils import timezone
 
 from realtime.models import Event
+from runs.execution import faults, reaper
 from runs.execution.emitter import ToolEventEmitter
 from runs.execution.outages import retry_on_outage
 from runs.models import TaskExecution, ToolExecution
@@ -98,6 +101,41 @@ def test_inside_a_transaction_nothing_is_repeated(transactional_db):
     with pytest.raises(OperationalError), transaction.atomic():
         retry_on_outage(fail)
     assert len(calls) == 1
+
+
+def test_a_session_that_postgresql_ended_as_it_stood_still_is_an_outage(transactional_db):
+    calls = []
+
+    def stand_still() -> None:
+        calls.append(1)
+        with transaction.atomic(), connection.cursor() as cursor:
+            if len(calls) == 1 and connection.vendor == "postgresql":
+                cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '50ms'")
+                time.sleep(0.3)
+            elif len(calls) == 1:
+                raise InternalError from StoodStill()
+            cursor.execute("SELECT 1")
+
+    retry_on_outage(stand_still)
+    assert len(calls) == 2
+
+
+class StoodStill(Exception):
+    sqlstate = "25P03"
+
+
+def test_an_outage_longer_than_a_lease_loses_the_run(transactional_db, acme, settings):
+    settings.RUN_LEASE_S = 0.2
+    run = acme.start_run()
+    with faults.handled(run):
+        raise OperationalError("the database system is starting up")
+    run.refresh_from_db()
+    assert run.status == "running"
+    run.lease_until = timezone.now()
+    run.save(update_fields=["lease_until"])
+    reaper.sweep()
+    run.refresh_from_db()
+    assert (run.status, run.reason) == ("failed", "worker_lost")
 
 
 def test_other_errors_are_not_repeated(transactional_db):
