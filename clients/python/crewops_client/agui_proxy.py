@@ -13,21 +13,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from . import reporter
-from .runs import Run
-from .scope import Agent
-from .streams.agui import AgUi
-from .streams.agui_texts import Texts
-from .streams.base import mapping
+from .agui_exchange import Exchange
 from .streams.sse import Events
 
 PIECE = 64 * 1024  # bytes read at once
 BODY = 16 * 1024 * 1024  # bytes of a request
 CONNECT_S = 10.0
-WAITING = 1000  # runs that wait after an interrupt; above this number the oldest is ended
+WAITING = 200  # runs that wait after an interrupt; above this number the oldest is ended
 # Headers of one connection (RFC 9110, 7.6.1), and headers that this proxy sets.
 OWN = {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
        "transfer-encoding", "upgrade", "host", "content-length", "date", "server"}  # fmt: skip
-NO_END = "The agent's stream ended without RUN_FINISHED or RUN_ERROR."
 
 
 def add_to(commands: Any) -> None:
@@ -62,55 +57,6 @@ def serve(given: argparse.Namespace) -> int:
 
 def _stop(*_: Any) -> None:
     raise KeyboardInterrupt
-
-
-class Exchange:
-    """The AG-UI runs of a thread, reported as one run until no interrupt waits."""
-
-    def __init__(self, crew: str, agent: str, thread: str) -> None:
-        self.run = Run(reporter.current(), crew, f"AG-UI {thread}"[:100], origin="ag-ui")
-        self.run.start()
-        self._agent = Agent(self.run, agent, None, None, None)
-        self._task = self._agent.task("AG-UI", task_id=f"{self.run.key}-main")
-        self._main = (agent, f"{self.run.key}-main")
-        self._mapper = AgUi(*self._main, f"{self.run.key}-")
-        self.texts = Texts(self.run)
-
-    def take(self, event: Any) -> None:
-        """Report the event, which may be any JSON value."""
-        try:
-            self._take(event)
-        except Exception as error:
-            self.run.reporter.notices.not_understood("AG-UI event", error)
-
-    def _take(self, event: Any) -> None:
-        agent_id = self._mapper.agent_of(mapping(event))
-        own, task_id = self._main
-        self.texts.take(event, agent_id, task_id if agent_id == own else None)
-        for kind, fields in self._mapper.take(event):
-            self.run.emit(kind, fields)
-
-    @property
-    def waits(self) -> bool:
-        """Whether the response ended with an interrupt, so that another one continues the run."""
-        return self._mapper.waiting
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the agent has reported the end."""
-        return self._mapper.ended() is not None
-
-    def response_ended(self) -> None:
-        self.end(*(self._mapper.ended() or ("failed", NO_END)))
-
-    def end(self, status: str, message: str | None = None) -> None:
-        self.texts.close(status)
-        for kind, fields in self._mapper.close(status):
-            self.run.emit(kind, fields)
-        self._task.end(status, message=message)
-        self._agent.end(status, message=message)
-        reason = "worker_lost" if message == NO_END else None
-        self.run.end(status, message=message, reason=reason)
 
 
 class Proxy(ThreadingHTTPServer):
@@ -167,14 +113,9 @@ class Handler(BaseHTTPRequestHandler):
     _kept = False  # whether the run waits for another request
 
     def do_POST(self) -> None:
-        self.close_connection = True
-        try:
-            length = int(self.headers.get("Content-Length", ""))
-        except ValueError:
-            return self._refuse(411, "Send a Content-Length.")
-        if not 0 <= length <= BODY:
-            return self._refuse(413, f"The body may have at most {BODY} bytes.")
-        body = self.rfile.read(length)
+        body = self._body("")
+        if body is None:
+            return
         sent = None
         with contextlib.suppress(ValueError, RecursionError):
             sent = json.loads(body)
@@ -198,12 +139,37 @@ class Handler(BaseHTTPRequestHandler):
             else:
                 exchange.end("cancelled", "The front end closed the connection.")
 
+    def do_OPTIONS(self) -> None:
+        """Forward a request that begins no run, such as a browser's CORS preflight."""
+        body = self._body("0")
+        if body is None:
+            return
+        with contextlib.closing(self.server.upstream()) as upstream:
+            try:
+                response = self._ask(upstream, body)
+            except (OSError, http.client.HTTPException):
+                return self._refuse(502, "The agent cannot be reached.")
+            self._pass(response, None, "")
+
+    do_GET = do_OPTIONS
+
+    def _body(self, length: str) -> bytes | None:
+        """Return the request's body, or None if it was refused. `length` is the default."""
+        self.close_connection = True
+        try:
+            count = int(self.headers.get("Content-Length", length))
+        except ValueError:
+            return self._refuse(411, "Send a Content-Length.")
+        if not 0 <= count <= BODY:
+            return self._refuse(413, f"The body may have at most {BODY} bytes.")
+        return self.rfile.read(count)
+
     def _ask(self, upstream: http.client.HTTPConnection, body: bytes) -> http.client.HTTPResponse:
         to = self.server.to
         path = (to.path or "/") + (f"?{to.query}" if to.query else "")
         kept = {k: v for k, v in self.headers.items() if k.lower() not in OWN}
         kept["Accept-Encoding"] = "identity"
-        upstream.request("POST", path, body, kept)
+        upstream.request(self.command, path, body or None, kept)
         if upstream.sock is not None:
             upstream.sock.settimeout(None)  # an agent may take long to answer
         return upstream.getresponse()

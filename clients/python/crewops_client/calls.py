@@ -124,15 +124,19 @@ class LLM(Call):
         input: int | None = None,
         output: int | None = None,
         cached: int | None = None,
+        cache_write: int | None = None,
         reasoning: int | None = None,
         cost_usd: float | Decimal | None = None,
         model: str | None = None,
     ) -> None:
-        """Report the tokens: `input` includes cached tokens, `output` includes reasoning tokens."""
+        """Report the tokens. `output` includes reasoning tokens. `input` includes the tokens read
+        from the provider's cache (`cached`) and those written to it (`cache_write`).
+        """
         given = {
             "input_tokens": input,
             "output_tokens": output,
             "cached_tokens": cached,
+            "cache_write_tokens": cache_write or None,
             "reasoning_tokens": reasoning,
             "cost_usd": float(cost_usd) if isinstance(cost_usd, Decimal) else cost_usd,
             "model": model,

@@ -37,12 +37,14 @@ CALL_STATUS = {"succeeded": "success", "failed": "error", "cancelled": "cancelle
 class _Open:
     """A span that has begun."""
 
-    __slots__ = ("agent", "kind", "live", "model", "usage")
+    __slots__ = ("agent", "kind", "live", "model", "run", "usage")
 
     def __init__(self, kind: str, agent: str, above: "_Open | None") -> None:
         self.kind = kind
         self.agent = agent  # the agent that it is, or that it belongs to
         self.live = bool(kind)  # its start was reported when it began
+        # The run around it, or else that of the span above. None: the trace is a run of its own.
+        self.run: Run | None = context.current_run() or (above.run if above is not None else None)
         self.usage: dict[str, Any] = {}  # of a model call: the usage in the client library's span
         self.model: _Open | None = None  # the model call that it is within
         if above is not None and above.kind not in ("agent", "tool"):
@@ -54,19 +56,26 @@ class _Open:
 class _Trace:
     def __init__(self, root: int) -> None:
         self.root = root
-        self.run: Run | None = None
-        self.owns = False
+        # Spans that are open and have no span above them in this process. Several requests may
+        # have one trace id.
+        self.roots = {root}
+        self.run: Run | None = None  # the run that the trace is, outside of any other run
         self.open: dict[int, _Open] = {}
         self.waiting: list[tuple[Any, _Open]] = []  # agents that ended before their calls did
         self.root_ending: tuple[str, str] | None = None
-        self.trouble: tuple[str, str, int] | None = None  # status, message, end
+        self._trouble: dict[str, tuple[str, str, int]] = {}  # status, message, end; by run
 
-    def note(self, status: str, message: str, start: int, end: int) -> None:
+    def note(self, run: Run, status: str, message: str, start: int, end: int) -> None:
         """Record how a call ended. A failure counts unless a call that began after it succeeded."""
+        before = self._trouble.get(run.key)
         if status != "succeeded":
-            self.trouble = (status, message, end)
-        elif self.trouble is not None and start >= self.trouble[2]:
-            self.trouble = None
+            self._trouble[run.key] = (status, message, end)
+        elif before is not None and start >= before[2]:
+            del self._trouble[run.key]
+
+    def verdict(self, run: Run) -> tuple[str, str]:
+        """Return how the run's calls ended: a span without a status does not prove success."""
+        return self._trouble[run.key][:2] if run.key in self._trouble else ("succeeded", "")
 
     def has_open_calls(self, agent: str | None = None) -> bool:
         """Return whether a call of this agent, or of any agent, is open."""
@@ -79,8 +88,9 @@ class _Trace:
 class LiveSpanProcessor(SpanProcessor):
     """Reports agents, tools and model calls when they begin and when they end.
 
-    One trace is one run of the crew. Within ``crewops.run`` the spans belong to that run. Do not
-    export the same spans to CrewOps with OTLP: they would be a second run.
+    One trace is one run of the crew. A span that begins within ``crewops.run`` belongs to that run,
+    and so do the spans below it. Do not export the same spans to CrewOps with OTLP: they would be a
+    second run.
     """
 
     def __init__(self, crew: str, *, name: str | None = None) -> None:
@@ -94,13 +104,15 @@ class LiveSpanProcessor(SpanProcessor):
     def on_start(self, span: Any, parent_context: Any = None) -> None:
         own, parent = span.get_span_context(), span.parent
         with self._lock:
-            if own.trace_id in self._over:
+            if own.trace_id in self._over and context.current_run() is None:
                 return
             trace = self._traces.get(own.trace_id)
             if trace is None:
                 trace = self._traces[own.trace_id] = _Trace(own.span_id)
                 if len(self._traces) > TRACES:
                     self._finish(*self._traces.popitem(last=False))
+            elif parent is None or parent.is_remote:
+                trace.roots.add(own.span_id)
             above = trace.open.get(parent.span_id) if parent is not None else None
             kind = kind_of(span)
             # Every span is stored, because it may be between an agent and its tool.
@@ -133,9 +145,10 @@ class LiveSpanProcessor(SpanProcessor):
                 if not trace.has_open_calls(waiting[1].agent):
                     trace.waiting.remove(waiting)
                     self._end(waiting[0], trace, waiting[1], "agent", ("", ""))
+            trace.roots.discard(own.span_id)
             if own.span_id == trace.root:
                 trace.root_ending = ending
-            if trace.root_ending is not None and not trace.has_open_calls():
+            if not trace.roots and not trace.has_open_calls():
                 del self._traces[own.trace_id]
                 self._finish(own.trace_id, trace)
 
@@ -163,21 +176,18 @@ class LiveSpanProcessor(SpanProcessor):
     def _end(
         self, span: Any, trace: _Trace, record: _Open, kind: str, ending: tuple[str, str]
     ) -> None:
-        run = trace.run
-        if run is None:
-            return
+        run = self._run(span, trace, record)
         status, message = ending
         id = f"{span.get_span_context().span_id:016x}"
         fields: dict[str, Any] = {"at": span.end_time / 1e9}
         if kind == "agent":
-            # A span without a status does not prove success: it may have been cancelled.
             if not status:
-                status, message = trace.trouble[:2] if trace.trouble else ("succeeded", "")
+                status, message = trace.verdict(run)
             fields |= {"agent_id": record.agent[:200], "instance": id, "status": status}
             run.emit("agent_end", fields | ({"message": message} if message else {}))
             return
         status = status or "succeeded"
-        trace.note(status, message, span.start_time, span.end_time)
+        trace.note(run, status, message, span.start_time, span.end_time)
         fields |= {"status": CALL_STATUS[status]} | ({"message": message} if message else {})
         if kind == "tool":
             output = output_of(span)
@@ -192,27 +202,25 @@ class LiveSpanProcessor(SpanProcessor):
             run.emit("llm_end", {**fields, "call_id": id, **record.usage, **usage_of(span)})
 
     def _run(self, span: Any, trace: _Trace, record: _Open) -> Run:
-        if trace.run is None:
-            trace.run = context.current_run()
+        if record.run is None:
             if trace.run is None:
                 key = f"live-{span.get_span_context().trace_id:032x}"
                 name = self._name or record.agent or None
                 trace.run = Run(
                     reporter.current(), self._crew, name, key=key, origin="opentelemetry"
-                )
-                trace.run.start()
-                trace.owns = True
-        return trace.run
+                ).start()
+            record.run = trace.run
+        return record.run
 
     def _finish(self, trace_id: int, trace: _Trace) -> None:
+        if trace.run is None:
+            return
         self._over[trace_id] = None
         if len(self._over) > TRACES:
             self._over.popitem(last=False)
-        if trace.run is None or not trace.owns:
-            return
         status, message = trace.root_ending or ("", "")
         if not status:
-            status, message = trace.trouble[:2] if trace.trouble else ("succeeded", "")
+            status, message = trace.verdict(trace.run)
         trace.run.end(status, message=message or None)
 
     def _on_ending(self, span: Any) -> None:

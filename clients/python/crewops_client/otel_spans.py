@@ -115,6 +115,14 @@ def usage_of(span: Any) -> dict[str, Any]:
             "gen_ai.usage.details.cache_read_tokens",
             "llm.token_count.prompt_details.cache_read",
         ),
+        "cache_write_tokens": _count(
+            span,
+            "gen_ai.usage.cache_creation.input_tokens",
+            "gen_ai.usage.cache_creation_input_tokens",
+            "gen_ai.usage.details.cache_write_tokens",
+            "llm.token_count.prompt_details.cache_write",
+        )
+        or None,
         "reasoning_tokens": _count(
             span,
             "gen_ai.usage.reasoning.output_tokens",

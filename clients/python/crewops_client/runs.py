@@ -122,6 +122,10 @@ class Run(Scope):
         fields = {"status": status, "message": message, "reason": reason}
         self.emit("done", {key: value for key, value in fields.items() if value is not None})
 
+    @property
+    def has_ended(self) -> bool:
+        return self._ended
+
     def abandoned(self) -> None:
         """End the run as failed: the program ends and has not ended the run."""
         if self._started:

@@ -65,6 +65,11 @@ class Tool(Call):
         self._began = time.perf_counter()
         self._begin()
 
+    @property
+    def params(self) -> Any:
+        """The parameters as they are shown, or None."""
+        return self._fields.get("params")
+
     def progress(self, fraction: float | None = None, message: str | None = None) -> None:
         """Report the progress of the call, from 0 to 1, and a message about its work."""
         fields: dict[str, Any] = {"execution_id": self._id}

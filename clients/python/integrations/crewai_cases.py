@@ -149,6 +149,12 @@ def joined(listener: Any) -> Any:
         return crew("done").kickoff().raw
 
 
+def task_alone(listener: Any) -> Any:
+    scout = Agent(role="Scout", goal="g", backstory="b", llm=Stub("done"))
+    task = Task(name="Fetch", description="Fetch it", expected_output="text", agent=scout)
+    return task.execute_sync(scout).raw
+
+
 def blocked(listener: Any) -> Any:
     def deny(about: Any) -> bool:
         return False
@@ -235,6 +241,7 @@ recording.run(
         "flow": lambda listener: Steps().kickoff(),
         "blocked tool": blocked,
         "within a run": joined,
+        "task without a crew": task_alone,
         "gate approved": gate(DEPLOY),
         "gate denied": gate(DEPLOY),
         "gate expired": gate(DEPLOY),

@@ -1,6 +1,7 @@
 """Google ADK: see recording.py."""
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
@@ -170,6 +171,23 @@ def cancelled(*script: Any, tools: Any = ()) -> Callable[[Any], Any]:
     return lambda plugin: asyncio.run(work(plugin))
 
 
+def event_tasks(plugin: Any) -> Any:
+    """The program reads each event in an asyncio task of its own."""
+
+    async def work() -> str:
+        root = agent("orion", [call("add", a=1, b=2)], "done", tools=[add])
+        runner = InMemoryRunner(root, app_name="depot", plugins=[plugin])
+        await runner.session_service.create_session(app_name="depot", user_id="u", session_id="s")
+        events = runner.run_async(user_id="u", session_id="s", new_message=hello([]))
+        said = []
+        with contextlib.suppress(StopAsyncIteration):
+            while True:
+                said.append(await asyncio.create_task(anext(events)))
+        return str(said[-1].content.parts[0].text)
+
+    return asyncio.run(work())
+
+
 def confirmed(plugin: Any) -> Any:
     tool = FunctionTool(add, require_confirmation=True)
     root = agent("orion", [call("add", a=1, b=2)], "done", "done", tools=[tool])
@@ -218,6 +236,7 @@ recording.run(
         "cancelled in a tool": cancelled([call("slow")], tools=[slow]),
         "cancelled in a model call": cancelled("hang"),
         "tool that waits for approval": confirmed,
+        "one task for each event": event_tasks,
         "gate approved": gate,
         "gate denied": gate,
         "gate expired": gate,

@@ -24,7 +24,7 @@ ATTRIBUTES = (
 KEPT = ("run_id", "parent_run_id", "metadata", "name", "inputs", "tool_call_id", "token")
 METADATA = (
     *("lc_agent_name", "langgraph_node", "langgraph_checkpoint_ns", "thread_id"),
-    *("ls_provider", "ls_model_name"),
+    *("ls_provider", "ls_model_name", "ls_integration"),
 )
 ASK = {"messages": [("user", "hi")]}
 
@@ -148,6 +148,16 @@ def approval(handler: Any) -> Any:
     return graph.invoke(Command(resume="yes"), config=config)["messages"][-1].content
 
 
+def updated(handler: Any, name: Any = "orion") -> Any:
+    """The program changes the state while the run waits. LangGraph calls the handler for that."""
+    script = [says("", call("approve", {"what": "rm"}, "c1")), says("done")]
+    graph = agent(script, approve, name=name, checkpointer=InMemorySaver())
+    config = {"callbacks": [handler], "configurable": {"thread_id": "t1"}}
+    graph.invoke(ASK, config=config)
+    graph.update_state(config, {"messages": []})
+    return graph.invoke(Command(resume="yes"), config=config)["messages"][-1].content
+
+
 def plain_graph(handler: Any) -> Any:
     class State(TypedDict):
         n: int
@@ -161,6 +171,19 @@ def plain_graph(handler: Any) -> Any:
 
 async def cancelled(handler: Any) -> Any:
     graph = agent([says("", call("slow", {}, "c1"))], slow)
+    task = asyncio.create_task(graph.ainvoke(ASK, config={"callbacks": [handler]}))
+    await asyncio.sleep(0.5)
+    task.cancel()
+    await task
+
+
+class Hanging(Model):
+    async def _agenerate(self, *args: Any, **kwargs: Any) -> Any:
+        await asyncio.sleep(60)
+
+
+async def cancelled_call(handler: Any) -> Any:
+    graph = create_agent(Hanging(script=[], said=[]), [], name="orion")
     task = asyncio.create_task(graph.ainvoke(ASK, config={"callbacks": [handler]}))
     await asyncio.sleep(0.5)
     task.cancel()
@@ -215,8 +238,11 @@ recording.run(
             [says("", call("ask_lyra", {"question": "3+4"}, "c1")), says("done")], ask_lyra
         ),
         "approval and resume": approval,
+        "updated while it waits": updated,
+        "updated while it waits, without a name": lambda h: updated(h, None),
         "plain graph": plain_graph,
         "cancelled": lambda handler: asyncio.run(cancelled(handler)),
+        "cancelled in a model call": lambda handler: asyncio.run(cancelled_call(handler)),
         "model alone": lambda h: Model(script=[says("hi")], said=[]).invoke(
             "hello", config={"callbacks": [h]}
         ),

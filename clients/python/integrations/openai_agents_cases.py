@@ -152,6 +152,23 @@ def approval(processor: Any, approved: bool = True) -> Any:
     return asyncio.run(work())
 
 
+def mixed(processor: Any) -> Any:
+    """Of two calls of one tool only the second is approved."""
+
+    async def work() -> Any:
+        both = calls(("approve", {"what": "x"}), ("approve", {"what": "y"}))
+        orion = agent(both, says("done"), tools=[approve])
+        paused = await Runner.run(orion, "hi")
+        state = paused.to_state()
+        first, second = paused.interruptions
+        state.reject(first)
+        state.approve(second)
+        return (await Runner.run(orion, state)).final_output
+
+    agents.set_trace_processors([processor])
+    return asyncio.run(work())
+
+
 def cancelled(processor: Any) -> Any:
     async def work() -> Any:
         task = asyncio.create_task(Runner.run(agent(calls(("slow", {})), tools=[slow]), "hi"))
@@ -193,6 +210,7 @@ recording.run(
         ),
         "approval and resume": approval,
         "approval refused": lambda processor: approval(processor, approved=False),
+        "one of two calls approved": mixed,
         "cancelled": cancelled,
     },
 )

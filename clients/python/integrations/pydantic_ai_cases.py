@@ -5,7 +5,16 @@ import contextvars
 from typing import Any
 
 import recording
-from pydantic_ai import Agent, ModelRetry, RunContext, Tool, ToolDenied
+from pydantic_ai import (
+    Agent,
+    ApprovalRequired,
+    CallDeferred,
+    DeferredToolRequests,
+    ModelRetry,
+    RunContext,
+    Tool,
+    ToolDenied,
+)
 from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import FunctionModel
 from pydantic_ai.usage import RequestUsage
@@ -128,6 +137,19 @@ def sub_agent(capability: Any) -> Any:
     return orion.run_sync("hi").output
 
 
+def asks() -> str:
+    raise ApprovalRequired
+
+
+def later() -> str:
+    raise CallDeferred
+
+
+def deferred(capability: Any) -> Any:
+    orion = agent(capability, says(call("asks"), call("later")), tools=[asks, later])
+    return orion.run_sync("hi", output_type=[str, DeferredToolRequests]).output
+
+
 def cancelled(capability: Any) -> Any:
     async def work() -> Any:
         task = asyncio.create_task(agent(capability, says(call("slow")), tools=[slow]).run("hi"))
@@ -173,6 +195,7 @@ recording.run(
         "dead model": case(lambda c: agent(c, RuntimeError("model is down")).run_sync("hi")),
         "sub-agent in a tool": case(sub_agent),
         "cancelled": case(cancelled),
+        "tools that wait": case(deferred),
         "gate approved": case(gate),
         "gate denied": case(gate),
         "gate expired": case(gate),

@@ -18,7 +18,7 @@ from ..scope import Agent, Task
 from ..tools import Tool
 from .common import captured, quiet
 from .crewai_approvals import Gate
-from .crewai_entries import EVENTS, Entry
+from .crewai_entries import EVENTS, Entry, usage_of
 
 try:
     from crewai.events import crewai_event_bus as bus
@@ -80,7 +80,7 @@ class CrewOps:
                 name = getattr(event, "crew_name", None) or getattr(event, "flow_name", None)
                 name = self._name or name
                 run = Run(reporter.current(), self._crew, name, origin="crewai").start()
-                entry = Entry(run, run)
+                entry = Entry(run, own=run)
         self._entries[event.event_id] = entry
         return entry
 
@@ -92,12 +92,14 @@ class CrewOps:
             return None
         del self._entries[event.started_event_id]
         if self._gate is not None and self._gate.has_refused(event.started_event_id):
+            entry.end_run("cancelled")
             return None
         entry.start_tool()  # if no gate has seen it
         return entry
 
     def _crew_kickoff_started(self, event: Any) -> None:
-        self._begin(event)
+        entry = self._begin(event)
+        entry.begun = entry.own
 
     def _crew_kickoff_completed(self, event: Any) -> None:
         self._end_run(event, "succeeded", None)
@@ -107,8 +109,8 @@ class CrewOps:
 
     def _end_run(self, event: Any, status: str, message: str | None) -> None:
         """End the run with its outermost crew or flow. An agent's own flow does not end the run."""
-        if (entry := self._finish(event, Run)) and isinstance(entry.begun, Run):
-            entry.begun.end(status, message=message)
+        if (entry := self._finish(event, Run)) is not None:
+            entry.end_run(status, message)
 
     _flow_started = _method_execution_started = _crew_kickoff_started
     _flow_finished = _method_execution_finished = _crew_kickoff_completed
@@ -135,6 +137,7 @@ class CrewOps:
             if entry.agent is not None:
                 entry.agent.end(status, message=message)
             entry.begun.end(status, message=message)
+            entry.end_run(status, message)
 
     def _agent_execution_started(self, event: Any) -> None:
         self._start_agent(event, _role(event.agent) or "agent")
@@ -159,14 +162,13 @@ class CrewOps:
         entry.agent, entry.scope = agent, agent
 
     def _agent_execution_completed(self, event: Any) -> None:
-        entry = self._finish(event, Agent, Run)
+        entry = self._finish(event, Agent)
         if entry is not None and entry.agent is not None:
             entry.agent.end()
-            if isinstance(entry.begun, Run):
-                entry.begun.end()
+            entry.end_run()
 
     def _agent_execution_error(self, event: Any) -> None:
-        entry = self._finish(event, Agent, Run)
+        entry = self._finish(event, Agent)
         message = str(event.error)[:500]
         if entry is None or entry.agent is None:
             return
@@ -174,8 +176,7 @@ class CrewOps:
             entry.agent.error(message)  # CrewAI may retry it: the task's end decides
         else:
             entry.agent.end("failed", message=message)
-        if isinstance(entry.begun, Run):
-            entry.begun.end("failed", message=message)
+        entry.end_run("failed", message)
 
     _lite_agent_execution_completed = _agent_execution_completed
     _lite_agent_execution_error = _agent_execution_error
@@ -196,15 +197,18 @@ class CrewOps:
         text = str(event.output)
         if event.failure is None and text.startswith(BLOCKED):
             entry.begun.end("cancelled", message=text)  # it has not run
+            entry.end_run("cancelled", text[:500])
             return
         entry.begun.result(text)
-        failed = event.failure is not None
-        entry.begun.end("error" if failed else "success", message=text[:500] if failed else None)
+        message = text[:500] if event.failure is not None else None
+        entry.begun.end("error" if message is not None else "success", message=message)
+        entry.end_run("failed" if message is not None else "succeeded", message)
 
     def _tool_usage_error(self, event: Any) -> None:
         entry = self._finish(event, Tool)
         if entry is not None and isinstance(entry.begun, Tool):
             entry.begun.end("error", message=str(event.error))
+            entry.end_run("failed", str(event.error)[:500])
 
     def _llm_call_started(self, event: Any) -> None:
         parent = self._entries.get(event.parent_event_id or "")
@@ -224,13 +228,7 @@ class CrewOps:
         call = self._calls.pop(event.call_id, None)
         if call is not None:
             call.result(getattr(event, "response", None))
-            usage = event.usage or {}
-            call.usage(
-                input=usage.get("prompt_tokens"),
-                output=usage.get("completion_tokens"),
-                cached=usage.get("cached_prompt_tokens"),
-                reasoning=usage.get("reasoning_tokens"),
-            )
+            call.usage(**usage_of(event.usage or {}))
             call.end(finish_reason=event.finish_reason)
 
     def _llm_call_failed(self, event: Any) -> None:

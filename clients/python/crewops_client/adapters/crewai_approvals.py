@@ -8,8 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import context
-from ..approvals import Denied
-from ..controls import Cancelled
 from . import gate
 from .crewai_entries import Entry
 
@@ -58,7 +56,7 @@ class Gate:
             else:  # CrewAI reports the start later
                 self._passed.add((around, about.tool_name))
         except Exception as error:
-            text = _reason(about.tool_name, error)
+            text = gate.reason(about.tool_name, error)
             if entry is None or entry.held is not None:  # else CrewAI never reports its start
                 self._refused.add(around)
             self._refusals[id(given)] = (given, text)
@@ -82,11 +80,3 @@ class Gate:
         refused = event_id in self._refused
         self._refused.discard(event_id)
         return refused
-
-
-def _reason(tool: str, error: Exception) -> str:
-    if isinstance(error, Denied):
-        return str(error)
-    if isinstance(error, Cancelled):
-        return f"{tool}: {error}"
-    return f"{tool}: The approval could not be requested: {type(error).__name__}: {error}"

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..approvals import Question
-from ..controls import in_event_loop
+from ..approvals import Denied, Question
+from ..controls import Cancelled, in_event_loop
 from ..scope import Scope
 
 NO_RUN = (
@@ -38,3 +38,12 @@ def wait(scope: Scope | None, tool: str, params: Mapping[str, Any] | None) -> No
 async def wait_async(scope: Scope | None, tool: str, params: Mapping[str, Any] | None) -> None:
     """Wait like `wait`, in async code: only this call waits, not the event loop."""
     await question(scope, tool, params).wait_async()
+
+
+def reason(tool: str, error: Exception) -> str:
+    """Return why a call must not begin, as the model reads it."""
+    if isinstance(error, Denied):
+        return str(error)
+    if isinstance(error, Cancelled):
+        return f"{tool}: {error}"
+    return f"{tool}: The approval could not be requested: {type(error).__name__}: {error}"

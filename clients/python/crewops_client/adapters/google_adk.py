@@ -5,7 +5,8 @@ waits for a person.
 
 An invocation is a run. ADK does not always call the callback that ends a run or an agent. An
 exception skips ``after_agent`` and ``after_run``. A cancellation skips all callbacks that end a
-run. So the run also ends with the asyncio task that it began in.
+run. So the run also ends if the asyncio task that it began in is cancelled or fails. The task may
+end well before the run does: a program can read each event in a task of its own.
 """
 
 import asyncio
@@ -15,14 +16,15 @@ from itertools import chain
 from typing import Any
 
 from .. import context, reporter
-from ..approvals import Denied
 from ..calls import LLM, STATUS
+from ..controls import Cancelled
 from ..runs import Run
 from ..scope import Agent, Scope, outcome, text_of
 from ..tools import Tool
 from . import gate
 from .common import callback, captured, quiet
-from .google_adk_entries import Entry, key_of, total
+from .google_adk_entries import Entry, key_of, usage_of
+from .waiting import WAITING, Pause, Waiting
 
 try:
     from google.adk.plugins.base_plugin import BasePlugin
@@ -31,7 +33,6 @@ except ImportError:  # tests replay recorded sequences without it
 
 TRANSFER = "transfer_to_agent"
 CONFIRMATION = "requires confirmation"
-WAITING = "Waiting for approval."
 AFTER_S = 1.0  # after a cancellation: `after_run` still comes if the caller only stopped reading
 
 
@@ -44,16 +45,15 @@ class CrewOps(BasePlugin):
         self._crew = crew
         self._title = name
         self._entries: dict[str, Entry] = {}
-        self._paused: dict[Any, Entry] = {}  # runs that wait for a person, by session
+        self._paused: Waiting[Entry] = Waiting()  # by session
 
     @callback
     def before_run_callback(self, invocation_context: Any) -> None:
         session = invocation_context.session.id
         around: Scope | None = context.current()
-        paused = self._paused.pop(session, None)
-        if paused is not None:
-            entry = Entry(paused.run, paused.around, paused.owned, session)
-            entry.waiting, entry.held = paused.waiting, paused.held
+        if (pause := self._paused.take(session)) is not None:
+            entry = Entry(pause.run, pause.state.around, pause.owned, session)
+            entry.waiting, entry.held = pause.state.waiting, pause.state.held
         elif around is not None:
             entry = Entry(around.run, around, False, session)
         else:
@@ -62,7 +62,9 @@ class CrewOps(BasePlugin):
             entry = Entry(run, run, True, session)
         self._entries[invocation_context.invocation_id] = entry
         if (task := asyncio.current_task()) is not None:
-            task.add_done_callback(partial(self._task_ended, entry))
+            ended = partial(self._task_ended, entry)
+            task.add_done_callback(ended)
+            entry.unwatch = partial(task.remove_done_callback, ended)
 
     @callback
     def after_run_callback(self, invocation_context: Any) -> None:
@@ -75,7 +77,8 @@ class CrewOps(BasePlugin):
 
     def _task_ended(self, entry: Entry, task: Any) -> None:
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
-        self._end(entry, outcome(error), text_of(error) if error else None)
+        if error is not None:
+            self._end(entry, outcome(error), text_of(error))
 
     @quiet
     def _end(self, entry: Entry | None, status: str, message: str | None = None) -> None:
@@ -83,15 +86,17 @@ class CrewOps(BasePlugin):
         if entry is None or entry not in self._entries.values():
             return
         self._entries = {id: each for id, each in self._entries.items() if each is not entry}
+        entry.unwatch()
         ended = status if status != "succeeded" else "cancelled"  # of calls without an end
         for begun in (*entry.calls.values(), *entry.tools.values()):
             begun.end(STATUS[ended])
         for agent in chain(*entry.agents.values()):
             agent.end(status)
+        parts = [*entry.waiting.values(), *entry.held.values()]
         if status == "succeeded" and entry.waiting:
-            self._paused[entry.session] = entry
+            self._paused.put(entry.session, Pause(entry.run, entry.owned, entry, parts))
             return
-        for left in (*entry.waiting.values(), *entry.held.values()):
+        for left in parts:
             left.end("cancelled")
         if entry.owned:
             entry.run.end(status, message=message)
@@ -159,14 +164,7 @@ class CrewOps(BasePlugin):
             call.output("".join(getattr(part, "text", None) or "" for part in parts))
             return
         del entry.calls[key]
-        usage = getattr(llm_response, "usage_metadata", None)
-        call.usage(
-            input=getattr(usage, "prompt_token_count", None),
-            output=total(usage, "candidates_token_count", "thoughts_token_count"),
-            cached=getattr(usage, "cached_content_token_count", None),
-            reasoning=getattr(usage, "thoughts_token_count", None),
-            model=getattr(llm_response, "model_version", None),
-        )
+        call.usage(**usage_of(llm_response))
         call.result(captured(call, [content]) if content is not None else None)
         reason = getattr(llm_response, "finish_reason", None)
         failed = getattr(llm_response, "error_code", None)
@@ -183,18 +181,22 @@ class CrewOps(BasePlugin):
     async def before_tool_callback(self, *, tool: Any, tool_args: Any, tool_context: Any) -> Any:
         """Wait if `approvals` is set. Return a result only for a call that must not begin."""
         if self._approvals:
-            entry, scope = self._here(tool_context)
             try:
+                _, scope = self._here(tool_context)
                 await gate.wait_async(scope, tool.name, tool_args)
-            except Denied as denied:
-                return self._refuse(entry, tool_context.function_call_id, str(denied))
+            except Cancelled:
+                raise
+            except Exception as error:
+                return self._refuse(tool_context, gate.reason(tool.name, error))
         self._tool_begins(tool, tool_args, tool_context)
         return None
 
-    def _refuse(self, entry: Entry, id: Any, text: str) -> dict[str, str]:
-        entry.refused.add(id)
-        if waited := entry.waiting.pop(id, None):  # it waited for ADK's own confirmation
-            waited.end("cancelled", message=text)
+    def _refuse(self, own: Any, text: str) -> dict[str, str]:
+        id, entry = own.function_call_id, self._entries.get(own.invocation_id)
+        if entry is not None:
+            entry.refused.add(id)
+            if waited := entry.waiting.pop(id, None):  # it waited for ADK's own confirmation
+                waited.end("cancelled", message=text)
         return {"error": text}
 
     @quiet

@@ -1,5 +1,6 @@
 """The state that the adapter of Google ADK stores for an invocation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,7 @@ class Entry:
     waiting: dict[Any, Tool] = field(default_factory=dict)  # tools that wait for a person
     held: dict[str, Agent] = field(default_factory=dict)  # agents with such a tool
     refused: set[Any] = field(default_factory=set)  # calls that must not begin
+    unwatch: Callable[[], Any] = lambda: None  # stops watching the task that the run began in
 
 
 def key_of(own: Any, name: str | None = None) -> tuple[Any, Any]:
@@ -30,6 +32,19 @@ def key_of(own: Any, name: str | None = None) -> tuple[Any, Any]:
     return name or own.agent_name, getattr(own, "branch", None)
 
 
-def total(usage: Any, *names: str) -> int | None:
+def usage_of(response: Any) -> dict[str, Any]:
+    """Return the model and the tokens of an answer, as `LLM.usage` takes them."""
+    usage = getattr(response, "usage_metadata", None)
+    return {
+        "input": getattr(usage, "prompt_token_count", None),
+        "output": _total(usage, "candidates_token_count", "thoughts_token_count"),
+        "cached": getattr(usage, "cached_content_token_count", None),
+        "cache_write": getattr(usage, "cache_creation_input_tokens", None),  # of Claude
+        "reasoning": getattr(usage, "thoughts_token_count", None),
+        "model": getattr(response, "model_version", None),
+    }
+
+
+def _total(usage: Any, *names: str) -> int | None:
     known = [number for name in names if (number := getattr(usage, name, None)) is not None]
     return sum(known) if known else None

@@ -5,17 +5,20 @@ works for invoke, stream, their async forms, and sub-agents called in tools. It 
 versions in docs/integrations.
 """
 
+from collections import OrderedDict
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from .. import context, reporter
-from ..calls import LLM, STATUS
+from ..calls import LLM
 from ..runs import Run
 from ..scope import Scope, Task, outcome, text_of
 from ..tools import Tool
 from .common import captured, named, quiet
-from .langchain_entries import Begun, Entry
+from .langchain_entries import Begun, Entry, Root
+from .langchain_values import answered, is_update, shown
+from .waiting import WAITING, Pause, Waiting
 
 try:
     from langchain_core.callbacks import BaseCallbackHandler
@@ -23,9 +26,8 @@ except ImportError:  # tests replay recorded sequences without it
     BaseCallbackHandler = object  # type: ignore[assignment,misc]
 
 INTERRUPTS = ("GraphInterrupt", "GraphBubbleUp")
-RUN = ("run",)
-WAITING = "Waiting for approval."
-INJECTED = ("runtime", "state", "store", "config", "callbacks", "run_manager")
+NO_THREAD = "The run waits for a person, but has no thread to resume it with."
+HIDDEN = 1_000  # ids of calls that are not shown
 
 
 class CrewOps(BaseCallbackHandler):
@@ -40,66 +42,93 @@ class CrewOps(BaseCallbackHandler):
         self._crew = crew
         self._name = name
         self._entries: dict[UUID | None, Entry] = {}
-        self._calls: dict[UUID, LLM] = {}
-        # Runs that wait for a person, by the thread of their conversation.
-        self._waiting: dict[Any, tuple[Run, bool]] = {}
-        # By the key of the run: what this call has paused, and what the call before has paused and
-        # this call resumes.
-        self._paused: dict[str, Begun] = {}
-        self._resumed: dict[str, Begun] = {}
+        # Calls that are not shown, or were ended with their caller: nor is what they still call.
+        self._hidden: OrderedDict[UUID, None] = OrderedDict()
+        self._waiting: Waiting[Begun] = Waiting()  # by the thread of the conversation
 
     def scope_of(self, run_id: Any) -> Scope | None:
         """Return the scope of the LangChain run with this id, or None."""
         return entry.scope if (entry := self._entries.get(run_id)) else None
 
+    def _add(
+        self, run_id: UUID, above: UUID | None, thread: Any = None, name: str | None = None
+    ) -> Entry | None:
+        """Add and return an entry, or None for a call that is not shown."""
+        if above in self._hidden:
+            self._hide(run_id)
+            return None
+        parent = self._entries.get(above)
+        if parent is None:
+            entry = self._root(thread, name)
+        else:
+            entry = Entry(parent.scope, parent.agent, parent.root, parent)
+            parent.below[run_id] = entry
+        self._entries[run_id] = entry
+        return entry
+
+    def _hide(self, run_id: UUID) -> None:
+        self._hidden[run_id] = None
+        if len(self._hidden) > HIDDEN:
+            self._hidden.popitem(last=False)
+
+    def _root(self, thread: Any, name: str | None) -> Entry:
+        pause = self._waiting.take(thread)
+        around = context.current()
+        if pause is not None:
+            scope: Scope = pause.run
+            root = Root(pause.run, pause.owned, thread, resumed=pause.state)
+        elif around is not None:
+            scope, root = around, Root(around.run, False, thread)
+        else:
+            name = self._name or name
+            scope = Run(reporter.current(), self._crew, name, origin="langchain").start()
+            root = Root(scope, True, thread)
+        return Entry(scope, None, root)
+
+    def _begin(self, entry: Entry, key: tuple[str, ...], make: Any) -> Any:
+        """Return the object that was paused under this key, or else a new one from `make`."""
+        begun = entry.root.resumed.pop(key, None) or make()
+        entry.begun[key] = begun
+        return begun
+
+    def _pop(self, run_id: UUID) -> Entry | None:
+        """Remove and return the entry of a call that has ended."""
+        self._hidden.pop(run_id, None)
+        entry = self._entries.pop(run_id, None)
+        if entry is not None and entry.above is not None:
+            entry.above.below.pop(run_id, None)
+        return entry
+
     @quiet
     def on_chain_start(self, serialized: Any, inputs: Any, *, run_id: UUID, **about: Any) -> None:
         metadata, name = about.get("metadata") or {}, about.get("name")
-        parent = self._entries.get(about.get("parent_run_id"))
-        if parent is None:
-            parent = entry = self._root(metadata.get("thread_id"), name)
-        else:
-            entry = Entry(parent.scope, parent.agent)
-        self._entries[run_id] = entry
+        above, thread = about.get("parent_run_id"), metadata.get("thread_id")
+        if above is None and is_update(name, metadata):
+            self._hide(run_id)
+            return
+        entry = self._add(run_id, above, thread, name)
+        if entry is None:
+            return
         scope = entry.scope
         agent, node = metadata.get("lc_agent_name"), metadata.get("langgraph_node")
-        if agent and agent != parent.agent:
+        if agent and agent != entry.agent:
             key = ("agent", agent)
             make = partial(scope.agent, agent, name=agent, parent=scope.agent_id)
             entry.scope, entry.agent = self._begin(entry, key, make), agent
-        elif node and name == node and not entry.root:
+        elif node and name == node and entry.above is not None:
             key = ("task", metadata.get("langgraph_checkpoint_ns") or node)
             task = partial(Task, scope.run, scope.agent_id, node, None, scope.task_id)
             entry.scope = self._begin(entry, key, task)
 
-    def _root(self, thread: Any, name: str | None) -> Entry:
-        waiting = self._waiting.pop(thread, None)
-        if waiting is not None:
-            run, owned = waiting
-            self._resumed[run.key] = self._paused.pop(run.key, {})
-        elif (around := context.current()) is not None:
-            return Entry(around, None, {}, True, thread)
-        else:
-            name = self._name or name
-            run, owned = Run(reporter.current(), self._crew, name, origin="langchain").start(), True
-        return Entry(run, None, {RUN: run} if owned else {}, True, thread)
-
-    def _begin(self, entry: Entry, key: tuple[str, ...], make: Any) -> Any:
-        """Return the object that was paused under this key, or else a new one from `make`."""
-        waiting = self._resumed.get(entry.scope.run.key, {})
-        begun = waiting.pop(key, None) or make()
-        entry.begun[key] = begun
-        return begun
-
     @quiet
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
-        entry = self._entries.pop(run_id, None)
+        entry = self._pop(run_id)
         if entry is not None:
             self._end(entry, "succeeded", None)
 
     @quiet
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        entry = self._entries.pop(run_id, None)
+        entry = self._pop(run_id)
         if entry is None:
             return
         if named(error, *INTERRUPTS):
@@ -108,46 +137,47 @@ class CrewOps(BaseCallbackHandler):
             self._end(entry, outcome(error), text_of(error))
 
     def _end(self, entry: Entry, status: str, message: str | None) -> None:
-        key = entry.scope.run.key
-        if entry.root and status == "succeeded" and self._paused.get(key):
+        root, is_root = entry.root, entry.above is None
+        if is_root and status == "succeeded" and root.paused:
             return self._pause(entry)
-        if entry.root:
-            for left in [*self._resumed.pop(key, {}).values(), *self._paused.pop(key, {}).values()]:
-                left.end("cancelled")  # it was paused and not resumed
-        for begun in reversed(entry.begun.values()):
-            own = STATUS[status] if isinstance(begun, Tool) else status
-            begun.end(own, message=message)
+        for run_id, left in entry.all_below():  # LangChain does not report all cancellations
+            self._pop(run_id)
+            self._hide(run_id)
+            left.end("cancelled", None)
+        if is_root:
+            for part in [*root.resumed.values(), *root.paused.values()]:
+                part.end("cancelled")  # it was paused and not resumed
+        entry.end(status, message)
+        if is_root and root.owned:
+            root.run.end(status, message=message)
 
     def _pause(self, entry: Entry) -> None:
         """Pause the entry: it waits for a person, until a call with the same thread resumes it."""
-        run = entry.scope.run
-        paused = {key: each for key, each in entry.begun.items() if each is not run}
-        self._paused.setdefault(run.key, {}).update(paused)
-        if not entry.root:
+        root = entry.root
+        root.paused.update(entry.begun)
+        if entry.above is not None:
             return
-        if entry.thread is None:  # nothing can resume it
-            message = "The run waits for a person, but has no thread to resume it with."
-            self._end(entry, "cancelled", message)
+        if root.thread is None:  # nothing can resume it
+            self._end(entry, "cancelled", NO_THREAD)
         else:
-            self._paused[run.key].update(self._resumed.pop(run.key, {}))
-            self._waiting[entry.thread] = (run, RUN in entry.begun)
+            parts = root.paused | root.resumed
+            self._waiting.put(root.thread, Pause(root.run, root.owned, parts, parts.values()))
 
     @quiet
     def on_tool_start(self, serialized: Any, input_str: str, *, run_id: UUID, **about: Any) -> None:
-        entry = self._child(about.get("parent_run_id"))
+        entry = self._add(run_id, about.get("parent_run_id"))
+        if entry is None:
+            return
         name = (serialized or {}).get("name") or "tool"
-        given = about.get("inputs")
-        given = given if isinstance(given, dict) else {"input": input_str}
-        params = {key: value for key, value in given.items() if key not in INJECTED}
+        params = shown(about.get("inputs"), input_str)
         key = ("tool", str(about.get("tool_call_id") or run_id))
         scope = entry.scope
         tool = partial(Tool, scope.run, scope.agent_id, scope.task_id, name, params)
         entry.scope = self._begin(entry, key, tool)
-        self._entries[run_id] = entry
 
     @quiet
     def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:
-        entry = self._entries.pop(run_id, None)
+        entry = self._pop(run_id)
         if entry is None or not isinstance(entry.scope, Tool):
             return
         content = getattr(output, "content", output)
@@ -157,7 +187,7 @@ class CrewOps(BaseCallbackHandler):
 
     @quiet
     def on_tool_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        entry = self._entries.pop(run_id, None)
+        entry = self._pop(run_id)
         if entry is None:
             return
         if isinstance(entry.scope, Tool) and named(error, *INTERRUPTS):
@@ -166,70 +196,42 @@ class CrewOps(BaseCallbackHandler):
         else:
             self._end(entry, outcome(error), text_of(error))
 
-    def _child(self, parent_run_id: UUID | None) -> Entry:
-        """Return an entry below the parent. A call without a parent is a run of its own."""
-        parent = self._entries.get(parent_run_id)
-        return Entry(parent.scope, parent.agent) if parent else self._root(None, None)
-
     @quiet
     def on_chat_model_start(
         self, serialized: Any, messages: Any, *, run_id: UUID, **about: Any
     ) -> None:
+        entry = self._add(run_id, about.get("parent_run_id"))
+        if entry is None:
+            return
         given = about.get("invocation_params") or {}
         metadata = about.get("metadata") or {}
-        entry = self._entries[run_id] = self._child(about.get("parent_run_id"))
         scope = entry.scope
         names = (serialized or {}).get("id") or ["unknown"]
         provider = metadata.get("ls_provider") or given.get("_type") or names[-1]
         model = metadata.get("ls_model_name") or given.get("model") or given.get("model_name")
         text = captured(scope, messages)
-        call = LLM(scope.run, scope.agent_id, scope.task_id, provider, model or "unknown", text)
-        self._calls[run_id] = call
+        place = (scope.run, scope.agent_id, scope.task_id)
+        entry.call = LLM(*place, provider, model or "unknown", text)
 
     on_llm_start = on_chat_model_start  # text models get prompts instead of messages
 
     @quiet
     def on_llm_new_token(self, token: Any, *, run_id: UUID, **kwargs: Any) -> None:
-        if call := self._calls.get(run_id):
-            call.output(token if isinstance(token, str) else "")
+        entry = self._entries.get(run_id)
+        if entry is not None and entry.call is not None:
+            entry.call.output(token if isinstance(token, str) else "")
 
     @quiet
     def on_llm_end(self, response: Any, *, run_id: UUID, **kwargs: Any) -> None:
-        call = self._calls.pop(run_id, None)
-        entry = self._entries.pop(run_id, None)
-        if call is None or entry is None:
+        entry = self._pop(run_id)
+        if entry is None or entry.call is None:
             return
-        finish_reason = self._usage(call, response)
-        call.end(finish_reason=finish_reason)
+        entry.call.end(finish_reason=answered(entry.call, response))
         self._end(entry, "succeeded", None)
 
     @quiet
-    def _usage(self, call: LLM, response: Any) -> str | None:
-        """Report the answer and its tokens, and return the finish reason.
-
-        This is a method of its own, so that the call ends even if the response is unusual.
-        """
-        message = getattr(response.generations[0][0], "message", None)
-        call.result(captured(call, [message] if message else response.generations[0][0].text))
-        usage = getattr(message, "usage_metadata", None) or {}
-        about = getattr(message, "response_metadata", None) or {}
-        # The answer is from LangChain's cache, which repeats the tokens of the first call.
-        if usage.get("total_cost") == 0:
-            usage = {"input_tokens": 0, "output_tokens": 0}
-        call.usage(
-            input=usage.get("input_tokens"),
-            output=usage.get("output_tokens"),
-            cached=(usage.get("input_token_details") or {}).get("cache_read"),
-            reasoning=(usage.get("output_token_details") or {}).get("reasoning"),
-            model=about.get("model_name") or about.get("model"),
-        )
-        return about.get("finish_reason") or about.get("stop_reason")
-
-    @quiet
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        call, entry = self._calls.pop(run_id, None), self._entries.pop(run_id, None)
-        if call is not None and entry is not None:
-            call.end(STATUS[outcome(error)], message=text_of(error))
+        if (entry := self._pop(run_id)) is not None:
             self._end(entry, outcome(error), text_of(error))
 
     @quiet

@@ -9,15 +9,16 @@ its `tool_error` as `tool_error_formatter`.
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from .. import context, reporter
 from ..calls import LLM, STATUS
 from ..runs import Run
-from ..scope import Agent, Scope, Task, outcome, text_of
+from ..scope import Agent, Task, outcome, text_of
 from ..tools import Tool
 from .common import arguments_of, captured, quiet, soon
+from .openai_agents_entries import Entry, Root
+from .waiting import WAITING, Pause, Waiting
 
 try:
     from agents import RunHooks, get_current_span
@@ -30,25 +31,6 @@ except ImportError:  # tests replay recorded sequences without it
         return None
 
 
-WAITING = "Waiting for approval."
-
-
-@dataclass(eq=False)
-class Entry:
-    """The objects that belong to a span."""
-
-    scope: Scope  # the parent of its children
-    begun: Agent | Task | Tool | LLM | None = None
-    before: BaseException | None = None  # an exception that was being handled when it began
-    tools: list["Entry"] = field(default_factory=list)  # of a turn or an agent
-    parent: "Entry | None" = None
-    error: str | None = None
-    started: bool = False  # the hook has seen the tool start
-    pending: Any = None  # the data of a tool that is not reported yet
-    root: bool = False
-    own: Run | None = None  # of a root: the run, if this adapter ends it
-
-
 class CrewOps(TracingProcessor, RunHooks):
     """One processor serves any number of runs. Within `crewops.run` it joins that run."""
 
@@ -56,18 +38,14 @@ class CrewOps(TracingProcessor, RunHooks):
         self._crew = crew
         self._name = name
         self._entries: dict[str, Entry] = {}
-        # Tools that returned nothing or wait for approval, by the key of the run. Their spans are
-        # the same. The next turn, or the end of the run, shows which of the two it is.
-        self._unclear: dict[str, list[Tool]] = {}
-        # Runs that wait for approval, with their tools, by trace.
-        self._waiting: dict[str, tuple[Entry, list[Tool]]] = {}
+        self._waiting: Waiting[list[Tool]] = Waiting()  # by trace
 
     @quiet
     def on_span_start(self, span: Any) -> None:
         data = span.span_data
         parent = self._entries.get(span.parent_id or "")
         kind = type(data).__name__.removesuffix("SpanData").lower()
-        entry = Entry(parent.scope, None, parent=parent) if parent else self._root(span, kind)
+        entry = parent.child() if parent else self._root(span, kind)
         if entry is None:
             return  # a span that the program made, outside of any run
         if parent is not None:
@@ -82,17 +60,17 @@ class CrewOps(TracingProcessor, RunHooks):
             soon(self.on_tool_ready, span)
 
     def _root(self, span: Any, kind: str) -> Entry | None:
+        pause = self._waiting.take(span.trace_id)
         around = context.current()
-        if span.trace_id in self._waiting:
-            before = self._waiting[span.trace_id][0]
-            return Entry(before.scope.run, root=True, own=before.own)
+        if pause is not None:
+            return Entry(pause.run, Root(pause.run, pause.owned, waiting=pause.state))
         if around is not None:
-            return Entry(around, root=True)
+            return Entry(around, Root(around.run, owned=False))
         if kind not in ("task", "agent"):
             return None
         name = self._name or span.span_data.name
         run = Run(reporter.current(), self._crew, name, origin="openai-agents").start()
-        return Entry(run, root=True, own=run)
+        return Entry(run, Root(run, owned=True))
 
     def _begin_agent(self, entry: Entry, data: Any) -> None:
         scope = entry.scope
@@ -100,7 +78,7 @@ class CrewOps(TracingProcessor, RunHooks):
 
     def _begin_turn(self, entry: Entry, data: Any) -> None:
         scope = entry.scope
-        unclear = self._unclear.get(scope.run.key, [])
+        unclear = entry.root.unclear
         for tool in [each for each in unclear if each.agent_id == scope.agent_id]:
             unclear.remove(tool)
             tool.end()  # the agent continued, so the tool had run and returned nothing
@@ -123,15 +101,9 @@ class CrewOps(TracingProcessor, RunHooks):
         if entry.pending is None:
             return
         data, entry.pending = data or entry.pending, None
-        scope = entry.scope
-        for root, tools in self._waiting.values():
-            for tool in tools if root.scope.run is scope.run else []:
-                if tool.name == data.name:  # it was approved
-                    tools.remove(tool)
-                    entry.begun = entry.scope = tool
-                    return
-        given = arguments_of(data.input)
-        tool = Tool(scope.run, scope.agent_id, scope.task_id, data.name, given)
+        scope, given = entry.scope, arguments_of(data.input)
+        tool = entry.root.approved(data.name, given)
+        tool = tool or Tool(scope.run, scope.agent_id, scope.task_id, data.name, given)
         entry.begun = entry.scope = tool
 
     def _begin_generation(self, entry: Entry, data: Any) -> None:
@@ -167,15 +139,15 @@ class CrewOps(TracingProcessor, RunHooks):
         self._end_open_tools(entry)
         if isinstance(begun, Agent | Task):
             begun.end(status, message=message)
-        if entry.root:
-            self._end_root(entry, span.trace_id, status, message)
+        if entry.parent is None:
+            self._end_root(entry.root, span.trace_id, status, message)
 
     def _end_tool(
         self, entry: Entry, tool: Tool, data: Any, status: str, message: str | None
     ) -> None:
         silent = data.output is None and data.input is not None
         if silent and status == "succeeded" and not entry.started:
-            self._unclear.setdefault(tool.run.key, []).append(tool)
+            entry.root.unclear.append(tool)
             return
         tool.result(data.output)
         tool.end(STATUS[status], message=entry.error or message)
@@ -187,17 +159,20 @@ class CrewOps(TracingProcessor, RunHooks):
             if isinstance(each.begun, Tool):
                 each.begun.end("cancelled")
 
-    def _end_root(self, entry: Entry, trace: str, status: str, message: str | None) -> None:
+    def _end_root(self, root: Root, trace: str, status: str, message: str | None) -> None:
         """End the run, unless a tool waits for approval: then the same trace continues the run."""
-        unclear = self._unclear.pop(entry.scope.run.key, [])
-        for tool in self._waiting.pop(trace, (entry, []))[1]:
+        for tool in root.waiting:
             tool.end("cancelled")  # it was refused
-        if unclear and status == "succeeded":
-            for tool in unclear:
+        if root.unclear and status == "succeeded":
+            for tool in root.unclear:
                 tool.progress(message=WAITING)
-            self._waiting[trace] = (entry, unclear)
-        elif entry.own is not None:
-            entry.own.end(status, message=message)
+            tools = root.unclear
+            self._waiting.put(trace, Pause(root.run, root.owned, tools, list(tools)))
+            return
+        for tool in root.unclear:
+            tool.end("cancelled")
+        if root.owned:
+            root.run.end(status, message=message)
 
     async def on_tool_start(self, context: Any, agent: Any, tool: Any) -> None:
         """Record that the call really runs. The SDK calls this hook."""
@@ -235,10 +210,12 @@ def _usage(call: LLM, data: Any) -> str | None:
     answer = getattr(data, "output", None) or getattr(response, "output", None)
     call.result(captured(call, answer))
     usage = getattr(response, "usage", None) or getattr(data, "usage", None)
+    details = _of(usage, "input_tokens_details")
     call.usage(
         input=_of(usage, "input_tokens"),
         output=_of(usage, "output_tokens"),
-        cached=_of(_of(usage, "input_tokens_details"), "cached_tokens"),
+        cached=_of(details, "cached_tokens"),
+        cache_write=_of(details, "cache_write_tokens"),
         reasoning=_of(_of(usage, "output_tokens_details"), "reasoning_tokens"),
         model=getattr(response, "model", None),
     )

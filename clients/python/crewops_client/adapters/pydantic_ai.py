@@ -16,7 +16,8 @@ from ..calls import LLM
 from ..runs import Run
 from ..scope import Scope
 from . import gate
-from .common import captured, quiet
+from .common import captured, named, quiet
+from .waiting import WAITING
 
 try:
     from pydantic_ai import ToolDenied
@@ -26,6 +27,8 @@ except ImportError:  # tests replay recorded sequences without it
     AbstractCapability = type("AbstractCapability", (), {})  # type: ignore[misc,assignment]
     ToolDenied = str  # type: ignore[misc,assignment]
     to_jsonable_python = dict  # type: ignore[assignment]
+
+ELSEWHERE = "Waiting for a result from elsewhere."
 
 
 class CrewOps(AbstractCapability):
@@ -65,7 +68,12 @@ class CrewOps(AbstractCapability):
             return await handler(args)
         params = args if isinstance(args, dict) else {"args": args}
         with scope.start_tool(call.tool_name, params) as tool:
-            result = await handler(args)
+            try:
+                result = await handler(args)
+            except BaseException as error:
+                if (why := _deferred(error)) is not None:
+                    tool.end("cancelled", message=why)
+                raise
             quiet(tool.result)(result)
             return result
 
@@ -91,10 +99,21 @@ class CrewOps(AbstractCapability):
             input=usage.input_tokens,
             output=usage.output_tokens,
             cached=getattr(usage, "cache_read_tokens", None) or None,
+            cache_write=getattr(usage, "cache_write_tokens", None),
             reasoning=details.get("reasoning_tokens"),
             model=getattr(response, "model_name", None),
         )
         call.end(finish_reason=getattr(response, "finish_reason", None))
+
+
+def _deferred(error: BaseException) -> str | None:
+    """Return why a call has not done its work yet, or None if it has failed.
+
+    The tool has raised one of these. The agent's run then ends and asks the program for an answer.
+    """
+    if named(error, "ApprovalRequired"):
+        return WAITING
+    return ELSEWHERE if named(error, "CallDeferred") else None
 
 
 def _shown(tool: str, args: Any) -> dict[str, Any]:

@@ -151,12 +151,14 @@ class ClaudeCode(Mapper):
         if not any(new):
             return []
         fresh, read, written, output = (int(each) for each in new[:4])
+        written_tokens = {"cache_write_tokens": written} if written else {}
         return self._usage(
             f"usage-{self._results}-{model}",
             "anthropic",
             model,
             input_tokens=fresh + read + written,
             cached_tokens=read,
+            **written_tokens,
             output_tokens=output,
             cost_usd=round(new[4], 9),
         )

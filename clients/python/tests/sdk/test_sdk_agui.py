@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from crewops_client.agui_proxy import BODY, NO_END, Proxy
+from crewops_client.agui_exchange import NO_END
+from crewops_client.agui_proxy import BODY, Proxy
 from crewops_client.reporter import Reporter
 from crewops_client.streams.agui import UNANSWERED, AgUi
 from crewops_client.streams.sse import LIMIT, Events
@@ -62,6 +63,19 @@ class _Answers(BaseHTTPRequestHandler):
         self.send_header("X-Own", "yes")
         self.end_headers()
         self.wfile.write(self.server.answers.pop(0))
+
+    def do_OPTIONS(self) -> None:
+        self.server.got.append(dict(self.headers) | {"method": self.command, "path": self.path})
+        self.send_response(204)
+        self.send_header("Access-Control-Allow-Origin", self.headers["Origin"])
+        self.send_header("Access-Control-Allow-Methods", "POST, OPTIONS")
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.server.got.append(dict(self.headers) | {"method": self.command, "path": self.path})
+        self.send_response(405)
+        self.end_headers()
+        self.wfile.write(b"Send a POST.")
 
     def log_message(self, *args: Any) -> None:
         pass
@@ -227,6 +241,42 @@ def test_an_agent_that_refuses_or_is_away(ask, agent, server: ReportServer):
     done = server.wait_for("done", 2)
     assert [each["status"] for each in done] == ["failed", "failed"]
     assert done[0]["message"] == "The agent answered HTTP 500."
+
+
+@pytest.fixture
+def browse(proxy: Proxy) -> Callable[[str], http.client.HTTPResponse]:
+    """Sends a request of a browser that begins no run."""
+
+    def browse(method: str) -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection("127.0.0.1", proxy.server_port, timeout=20)
+        sent = {"Origin": "http://localhost:3000", "Access-Control-Request-Method": "POST"}
+        connection.request(method, "/", None, sent)
+        return connection.getresponse()
+
+    return browse
+
+
+def test_a_preflight_is_answered_by_the_agent(browse, agent, reporter, server: ReportServer):
+    answer = browse("OPTIONS")
+    assert (answer.status, answer.read()) == (204, b"")
+    assert answer.headers["Access-Control-Allow-Origin"] == "http://localhost:3000"
+    assert answer.headers["Access-Control-Allow-Methods"] == "POST, OPTIONS"
+    (sent,) = agent.got
+    assert (sent["method"], sent["path"]) == ("OPTIONS", "/agent?a=1")
+    assert sent["Access-Control-Request-Method"] == "POST"
+    assert reporter.flush(10)
+    assert server.events == []
+
+
+def test_another_request_is_answered_by_the_agent(browse, agent, reporter, server: ReportServer):
+    answer = browse("GET")
+    assert (answer.status, answer.read()) == (405, b"Send a POST.")
+    assert agent.got[0]["method"] == "GET"
+    agent.shutdown()
+    agent.server_close()
+    assert browse("GET").status == 502
+    assert reporter.flush(10)
+    assert server.events == []
 
 
 @pytest.mark.parametrize(("length", "status"), [(str(BODY + 1), 413), ("-1", 413), ("x", 411)])

@@ -1,6 +1,8 @@
 """Spans of the OpenTelemetry SDK, reported live."""
 
+import contextvars
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -195,3 +197,81 @@ def test_it_never_raises_and_forgets_what_has_ended(tracer, reporter, server, mo
     monkeypatch.setattr(otel, "kind_of", None)
     start(own, "chat", **CHAT).end()
     provider.shutdown()
+
+
+def test_blocks_of_runs_in_one_span_keep_their_own_spans(tracer, reporter, server):
+    root = start(tracer, "GET /")
+    for key in ("one", "two"):
+        with crewops.run("release-crew", key=key):
+            agent = start(tracer, "invoke_agent orion", root, **AGENT)
+            fail(start(tracer, "execute_tool fetch", agent, **TOOL), "ValueError")
+            if key == "two":
+                start(tracer, "chat gpt-5-mini", agent, **CHAT).end()
+            agent.end()
+    start(tracer, "execute_tool fetch", root, **TOOL).end()  # outside of both
+    root.end()
+    assert reporter.flush(10)
+    own = f"live-{root.get_span_context().trace_id:032x}"
+    tools = [(event["run"], event["status"]) for event in server.of("tool_end")]
+    assert tools == [("one", "error"), ("two", "error"), (own, "success")]
+    agents = [(event["run"], event["status"]) for event in server.of("agent_end")]
+    assert agents == [("one", "failed"), ("two", "succeeded")]
+    assert sorted(event["run"] for event in server.of("done")) == sorted(["one", "two", own])
+
+
+def test_a_span_in_no_run_belongs_to_the_run_of_the_span_above(tracer, reporter, server):
+    with crewops.run("release-crew", key="own"):
+        root = start(tracer, "invoke_agent orion", **AGENT)
+
+        def work() -> None:  # a thread that does not get the context of the run
+            start(tracer, "execute_tool fetch", root, **TOOL).end()
+
+        contextvars.Context().run(work)
+        root.end()
+    assert reporter.flush(10)
+    assert {event["run"] for event in server.events} == {"own"}
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize("first", ["run", "trace"])
+def test_requests_of_one_remote_trace_each_have_their_own_run(
+    tracer, reporter, server, at_once, first
+):
+    remote = trace.SpanContext(7, 9, is_remote=True, trace_flags=trace.TraceFlags(1))
+    front_end = trace.NonRecordingSpan(remote)
+    roots = []
+    for key in ("one", "two"):
+        is_traced = key == "one" and first == "trace"
+        with nullcontext() if is_traced else crewops.run("release-crew", key=key):
+            root = start(tracer, "POST /ask", front_end)
+            start(tracer, "execute_tool fetch", root, **TOOL).end()
+            roots.append(root)
+            if not at_once:
+                root.end()
+            elif key == "two":
+                roots[0].end()
+                start(tracer, "execute_tool fetch", root, **TOOL).end()
+                root.end()
+    assert reporter.flush(10)
+    own = f"live-{7:032x}" if first == "trace" else "one"
+    runs = [event["run"] for event in server.of("tool_end")]
+    assert runs == [own, "two", *(["two"] if at_once else [])]
+    assert sorted(event["run"] for event in server.of("done")) == sorted([own, "two"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gen_ai.usage.cache_creation.input_tokens",
+        "gen_ai.usage.cache_creation_input_tokens",
+        "gen_ai.usage.details.cache_write_tokens",
+        "llm.token_count.prompt_details.cache_write",
+    ],
+)
+def test_tokens_that_were_written_to_the_cache(tracer, reporter, server, name):
+    root = start(tracer, "invoke_agent orion", **AGENT)
+    for written in (2, 0):
+        start(tracer, "chat claude", root, **CHAT, **{name: written}).end()
+    root.end()
+    assert reporter.flush(10)
+    assert [each.get("cache_write_tokens") for each in server.of("llm_end")] == [2, None]

@@ -204,6 +204,17 @@ def test_tokens_are_the_difference_to_the_result_before():
     assert picture(mapper.take(line))["calls"] == [("anthropic", "m", 1, 0, 0, None, 0.25)]
 
 
+@pytest.mark.parametrize("written", [2, 0])
+def test_tokens_of_claude_code_that_were_written_to_the_cache(written):
+    usage = {"inputTokens": 4, "cacheReadInputTokens": 4, "cacheCreationInputTokens": written}
+    line = {"type": "result", "is_error": False, "modelUsage": {"m": usage}}
+    (_, (_, ended)) = ClaudeCode(MAIN, "task", "", ()).take(line)
+    assert (ended["input_tokens"], ended.get("cache_write_tokens")) == (
+        8 + written,
+        written or None,
+    )
+
+
 def test_the_first_tokens_of_a_resumed_thread_are_unknown():
     mapper, events = replay("codex-0.171.0.resumed", "codex", "exec", "resume", "--last", "--json")
     assert picture(events)["calls"] == []

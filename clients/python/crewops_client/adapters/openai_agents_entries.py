@@ -1,0 +1,53 @@
+"""The state that the adapter of the OpenAI Agents SDK stores for a span."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..calls import LLM
+from ..runs import Run
+from ..scope import Agent, Scope, Task
+from ..snapshot import snapshot
+from ..tools import Tool
+
+
+@dataclass(eq=False)
+class Root:
+    """A span without a parent: a call of the SDK's runner, or what the program has around it."""
+
+    run: Run
+    owned: bool  # whether the adapter ends the run
+    # Tools that returned nothing or wait for approval. Their spans are the same. The next turn, or
+    # the end of the run, shows which of the two it is.
+    unclear: list[Tool] = field(default_factory=list)
+    waiting: list[Tool] = field(default_factory=list)  # of the call before, which this continues
+
+    def approved(self, name: str, given: dict[str, Any] | None) -> Tool | None:
+        """Return the tool that waited for this call, or None. The SDK gives no id of the call."""
+        named = [tool for tool in self.waiting if tool.name == name]
+        if given is None and len(named) == 1:  # arguments are not in the spans
+            found: Tool | None = named[0]
+        else:
+            shown = snapshot(given) if given else None
+            same = (tool for tool in named if given is not None and tool.params == shown)
+            found = next(same, None)
+        if found is not None:
+            self.waiting.remove(found)
+        return found
+
+
+@dataclass(eq=False)
+class Entry:
+    """The objects that belong to a span."""
+
+    scope: Scope  # the parent of its children
+    root: Root
+    parent: "Entry | None" = None
+    begun: Agent | Task | Tool | LLM | None = None
+    before: BaseException | None = None  # an exception that was being handled when it began
+    tools: list["Entry"] = field(default_factory=list)  # of a turn or an agent
+    error: str | None = None
+    started: bool = False  # the hook has seen the tool start
+    pending: Any = None  # the data of a tool that is not reported yet
+
+    def child(self) -> "Entry":
+        return Entry(self.scope, self.root, self)
