@@ -17,8 +17,8 @@ class Trace(OwnedModel):
     )
     trace_id = models.CharField(max_length=32)
     conversation = models.CharField(max_length=KEY_LIMIT, blank=True)
-    # The span without a parent has ended, and not to wait for an approval.
     spans_kept = models.PositiveIntegerField(default=0)
+    # The span without a parent has ended, and its own status says that it waits for nothing.
     root_ended = models.BooleanField(default=False)
 
     objects = TraceQuerySet.as_manager()

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from crews.text import storable
+from runs.execution.redaction import redact
 from runs.reporting.reported_kinds import KINDS, Beat, Invalid, Kind
 
 NESTED = (dict, list)
@@ -50,6 +51,11 @@ def event_of(raw: dict[str, Any]) -> Kind:
     if event.id is None and kind is not Beat:
         raise Invalid("invalid", "id: is missing.")
     return event
+
+
+def redacted(name: str, text: str | None) -> str:
+    """Return the field's text without secrets, cut again: a replacement may be longer."""
+    return redact(text or "")[: LIMITS[name]]
 
 
 def is_shallow(value: Any) -> bool:

@@ -13,6 +13,7 @@ from runs.models.usage import TOKENS_AT_MOST
 from runs.reporting import prices
 from runs.reporting import reported_kinds as kinds
 from runs.reporting.agents import slug_of
+from runs.reporting.converting import redacted
 from runs.reporting.held_rows import HeldRows
 
 OPEN_CALLS_AT_MOST = 1000  # of a run
@@ -51,8 +52,8 @@ class ModelCalls(HeldRows):
             return  # only the first end counts
         call.answer(self._text(event.output))
         changed = {}
-        if event.model and redact(event.model) != call.model:
-            changed["model"] = redact(event.model)
+        if event.model and (model := redacted("model", event.model)) != call.model:
+            changed["model"] = model
         call.end(**self._call_ending(event, call.provider, call.model, call.started_at), **changed)
 
     def _call_ending(
@@ -62,7 +63,7 @@ class ModelCalls(HeldRows):
         tokens = {name: _limited(getattr(event, name)) for name in TOKENS}
         ending: dict[str, Any] = {
             "status": event.status,
-            "message": redact(event.message or ""),
+            "message": redacted("message", event.message),
             "at": self._ended(began, self._at(event), event.duration_s),
             "tokens": tokens,
             **_cost(event, provider, event.model or model, began, tokens),
@@ -70,7 +71,7 @@ class ModelCalls(HeldRows):
         if event.first_token_s is not None:
             ending["first_token_s"] = event.first_token_s
         if event.finish_reason:
-            ending["finish_reason"] = redact(event.finish_reason)
+            ending["finish_reason"] = redacted("finish_reason", event.finish_reason)
         return ending
 
     def _text(self, text: str | None) -> str:
@@ -87,7 +88,7 @@ class ModelCalls(HeldRows):
             run=self._run,
             from_agent_id=self._agent(event.from_agent_id),
             to_agent_id=self._agent(event.to_agent_id),
-            message=redact(event.message or ""),
+            message=redacted("message", event.message),
             at=self._at(event),
         )
 
@@ -113,7 +114,8 @@ class ModelCalls(HeldRows):
             self._open_agent(slug, "", at)
         provider, model = ("unknown", "unknown")
         if event:
-            provider, model = redact(event.provider), redact(event.model)
+            provider = redacted("provider", event.provider)
+            model = redacted("model", event.model)
         is_its = task is not None and task.agent_id == slug and task.status == "running"
         return ModelCall.objects.start(
             run=self._run,
@@ -135,6 +137,7 @@ def _cost(
         cost, source = prices.rounded(Decimal(str(event.cost_usd))), "reported"
     else:
         counts = {name: tokens[name] for name in TOKENS if name != "reasoning_tokens"}
+        counts["cache_write_tokens"] = event.cache_write_tokens
         cost, source = prices.cost_of(provider, model, at=began, **counts), "computed"
     return {} if cost is None else {"cost_usd": cost, "cost_source": source}
 

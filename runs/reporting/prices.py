@@ -19,15 +19,17 @@ MILLION = 10**6
 
 
 class Rates(NamedTuple):
-    """US dollars of a call, of an input token, of an output token, and of one read from a cache.
+    """US dollars of a call, of an input token and of an output token.
 
-    A token of the input that was read from a cache costs ``cached`` in addition, mostly below 0.
+    A token of the input that was read from a cache costs ``cached`` in addition, mostly below 0,
+    and one that was written to a cache costs ``written`` in addition.
     """
 
     call: Decimal
     input: Decimal
     output: Decimal
     cached: Decimal
+    written: Decimal
 
 
 def cost_of(
@@ -37,6 +39,7 @@ def cost_of(
     input_tokens: int | None,
     output_tokens: int | None,
     cached_tokens: int | None,
+    cache_write_tokens: int | None = None,
     at: datetime,
 ) -> Decimal | None:
     """Return the cost in US dollars, or ``None`` if a count or the price is unknown."""
@@ -47,12 +50,14 @@ def cost_of(
         return None
     company, priced = found
     cached_tokens = min(cached_tokens or 0, input_tokens)
+    written = min(cache_write_tokens or 0, input_tokens - cached_tokens)
     rates = _rates(company, priced, priced.get_prices(at))
     if rates:
         cost = rates.call + rates.input * input_tokens + rates.output * output_tokens
-        cost += rates.cached * cached_tokens
+        cost += rates.cached * cached_tokens + rates.written * written
     else:
-        cost = _computed(company, priced, at, input_tokens, output_tokens, cached_tokens)
+        counts = (input_tokens, output_tokens, cached_tokens, written)
+        cost = _computed(company, priced, at, *counts)
     # The list has models without prices, whose cost it computes as 0.
     return rounded(cost) if cost is not None and 0 < cost < COST_AT_MOST else None
 
@@ -93,16 +98,20 @@ def _rates_of(company: Any, priced: Any, prices: Any) -> Rates | None:
     from dataclasses import replace
 
     alone = replace(priced, prices=prices)
-    some = ((0, 0, 0), (MILLION, 0, 0), (0, MILLION, 0), (MILLION, 0, MILLION))
+    some = (
+        *((0, 0, 0, 0), (MILLION, 0, 0, 0), (0, MILLION, 0, 0)),
+        *((MILLION, 0, MILLION, 0), (MILLION, 0, 0, MILLION)),
+    )
     costs = [_computed(company, alone, None, *counts) for counts in some]
     if None in costs:
         return None
-    call, of_input, of_output, of_cached = costs
+    call, of_input, of_output, of_cached, of_written = costs
     return Rates(
         call,
         (of_input - call) / MILLION,
         (of_output - call) / MILLION,
         (of_cached - of_input) / MILLION,
+        (of_written - of_input) / MILLION,
     )
 
 
@@ -113,11 +122,17 @@ def _computed(
     input_tokens: int,
     output_tokens: int,
     cached: int,
+    written: int,
 ) -> Decimal | None:
     """Return what the package computes, or ``None`` if it has no price for a part of this usage."""
     from genai_prices import Usage
 
-    usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens, cache_read_tokens=cached)
+    usage = Usage(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cache_read_tokens=cached,
+        cache_write_tokens=written,
+    )
     try:
         return priced.calc_price(usage, company, genai_request_timestamp=at).total_price
     except (LookupError, ValueError):

@@ -121,6 +121,7 @@ class LlmEnd(Kind, kw_only=True, tag="llm_end"):
     input_tokens: Tokens | None = None
     output_tokens: Tokens | None = None
     cached_tokens: Tokens | None = None
+    cache_write_tokens: Tokens | None = None  # only for the cost
     reasoning_tokens: Tokens | None = None
     cost_usd: Cost | None = None
     finish_reason: str | None = None

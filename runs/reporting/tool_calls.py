@@ -6,6 +6,7 @@ from typing import Any
 from runs.execution.redaction import forms, redact, redact_params, secrets_in
 from runs.models import TaskExecution, ToolExecution
 from runs.reporting import reported_kinds as kinds
+from runs.reporting.converting import redacted
 from runs.reporting.held_rows import HeldRows
 from runs.reporting.reported_kinds import Invalid
 
@@ -71,7 +72,7 @@ class ToolCalls(HeldRows):
         return ToolExecution.objects.start(
             id=self._id("tool", execution_id),
             task_execution=task,
-            tool=redact(tool),
+            tool=redacted("tool", tool),
             params=redact_params(params or {}, forms(secrets_in(params))),
             at=at,
             ending=ending,

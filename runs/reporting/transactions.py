@@ -1,14 +1,15 @@
 """Applies events of one run in one transaction, and returns what became of each."""
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import BooleanField, IntegerField, UUIDField
+from django.db import DataError, transaction
+from django.db.models import BooleanField, F, IntegerField, Q, UUIDField
 
 from crews.batches import Batch, batched
 from crews.reads import Select, Slot, Update
@@ -20,6 +21,8 @@ from runs.models.reported_run import DIGEST_BYTES
 from runs.reporting.reading import Item
 from runs.reporting.reported_kinds import Beat, Boot, Invalid, ends
 from runs.reporting.reporter import Reporter
+
+logger = logging.getLogger(__name__)
 
 EVENTS_AT_MOST = 500_000  # of a run
 SEEN = [SeenEvent._meta.get_field(name) for name in ("run", "digest")]
@@ -35,8 +38,10 @@ COUNT = Update(
     lambda: (
         ReportedRun.objects.filter(pk=RUN),
         {
-            "beats": Slot("beats", BooleanField()),
-            "events_seen": Slot("events_seen", IntegerField()),
+            # Not the values that were read: while this call waited for the run's lock, another
+            # may have changed them, and only the locked row is read again.
+            "beats": Q(beats=True) | Q(Slot("beats", BooleanField())),
+            "events_seen": F("events_seen") + Slot("more", IntegerField()),
         },
     )
 )
@@ -83,10 +88,10 @@ def apply(run_id: UUID, items: Sequence[Item], received: datetime) -> Answer:
     try:
         with batched() as batch:
             return _apply(run_id, items, received, batch)
-    except _RefusedHalfway as refused:
+    except (_RefusedHalfway, DataError) as error:
         answer = Answer()
         if len(items) == 1:
-            answer.reject(items[0], refused.error)
+            answer.reject(items[0], _refusal(error))
         else:
             for item in items:
                 answer.add(apply(run_id, [item], received))
@@ -98,10 +103,18 @@ def end(run_id: UUID, done: Item, received: datetime) -> Answer:
     try:
         with transaction.atomic():
             return _apply(run_id, [done], received, None)
-    except _RefusedHalfway as refused:
+    except (_RefusedHalfway, DataError) as error:
         answer = Answer()
-        answer.reject(done, refused.error)
+        answer.reject(done, _refusal(error))
         return answer
+
+
+def _refusal(error: _RefusedHalfway | DataError) -> Invalid:
+    """Why the event is refused. After a 500 the reporter would send the same call for ever."""
+    if isinstance(error, _RefusedHalfway):
+        return error.error
+    logger.error("An event was refused, because the database cannot store it", exc_info=error)
+    return Invalid("invalid", "The database cannot store a value of this event.")
 
 
 def _apply(run_id: UUID, items: Sequence[Item], received: datetime, batch: Batch | None) -> Answer:
@@ -149,8 +162,7 @@ def _apply(run_id: UUID, items: Sequence[Item], received: datetime, batch: Batch
         answer.accepted += len(noted)
     if refused := new - taken:
         SeenEvent.objects.filter(run=run_id, digest__in=refused).delete()
-    reported.events_seen += len(taken)
-    COUNT.execute(run=run_id, beats=reported.beats, events_seen=reported.events_seen)
+    COUNT.execute(run=run_id, beats=reported.beats, more=len(taken))
     if any(isinstance(item.event, Boot) and item.event.controls for item in items):
         answer.runs[reported.key] = str(run_id)
     if not run.is_over:

@@ -60,26 +60,25 @@ def literal_of(query: Query, filters: Sequence[str], organizations: Sequence[int
 def _newest(search: Search, organizations: Sequence[int] | None) -> Q | None:
     """Condition for the newest documents of the crew or of the organizations.
 
-    For each of these it is a range of ids, which is a part of an index.
+    For each of these it is a range of ids, which is a part of an index. All ranges begin with the
+    same id: a page that they fill is then without a gap.
     """
     if search.crew:
-        return _last(search, NEWEST, crew=search.crew)
+        return Q(crew=search.crew, id__gte=_oldest(search, NEWEST, crew=search.crew))
     if organizations is None:
-        return _last(search, NEWEST)
+        return Q(id__gte=_oldest(search, NEWEST))
     if len(organizations) > ORGANIZATIONS:
         return None
-    newest = Q()
-    for pk in organizations:
-        newest |= _last(search, NEWEST // len(organizations), organization=pk)
-    return newest
+    number = NEWEST // len(organizations)
+    first = max(_oldest(search, number, organization=pk) for pk in organizations)
+    return Q(organization__in=organizations, id__gte=first)
 
 
-def _last(search: Search, number: int, **of: Any) -> Q:
-    """Condition for the newest ``number`` documents that belong to this."""
+def _oldest(search: Search, number: int, **of: Any) -> int:
+    """The oldest id of the newest ``number`` documents that belong to this; 0 if it has fewer."""
     documents = _between(Document.objects.unscoped().filter(**of), search, F("id"))
     ids = documents.order_by("-id").values_list("id", flat=True)
-    oldest = next(iter(ids[number - 1 : number]), 0)
-    return Q(**of, id__gte=oldest)
+    return next(iter(ids[number - 1 : number]), 0)
 
 
 def _between(rows: QuerySet, search: Search, place: Any) -> QuerySet:

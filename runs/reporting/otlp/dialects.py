@@ -152,6 +152,12 @@ def usage_of(span: Span) -> dict[str, Any]:
         "gen_ai.usage.details.cache_read_tokens",
         "llm.token_count.prompt_details.cache_read",
     )
+    written = span.count(
+        "gen_ai.usage.cache_creation.input_tokens",
+        "gen_ai.usage.cache_creation_input_tokens",
+        "gen_ai.usage.details.cache_write_tokens",
+        "llm.token_count.prompt_details.cache_write",
+    )
     reasoning = span.count(
         "gen_ai.usage.reasoning.output_tokens",
         "gen_ai.usage.reasoning_tokens",
@@ -166,6 +172,7 @@ def usage_of(span: Span) -> dict[str, Any]:
             "llm.token_count.completion",
         ),
         "cached_tokens": cached,
+        "cache_write_tokens": written,
         "reasoning_tokens": reasoning,
         "finish_reason": _finish_reason(span),
         "model": span.text("gen_ai.response.model") or None,

@@ -20,6 +20,7 @@ from runs.reporting.otlp.placing import (
     agent_above,
     outcome,
     place,
+    roots_of,
     within,
 )
 from runs.reporting.otlp.traces import call_run, name_of
@@ -29,9 +30,11 @@ def end(run: Run) -> bool:
     """End a run whose lease has expired as its spans say. Harmless when repeated.
 
     Returns whether it has ended. It has not if it has no spans, or if a root span is missing: then
-    the program has probably ended without sending it.
+    the program has probably ended without sending it. Nor if spans have come meanwhile.
     """
     with unscoped():
+        if not Run.objects.lease_expired().filter(pk=run.pk).exists():
+            return False  # renewed since the sweep has read it
         reported = ReportedRun.objects.get(pk=run.pk)
         if not reported.traces.exists():
             return False
@@ -44,10 +47,15 @@ def end(run: Run) -> bool:
         whole.batch.apply(key, timezone.now())
         if whole.has_roots:
             whole.correct_times()
-        TraceSpan.objects.filter(trace__run=reported).delete()
         running = Run.objects.filter(pk=run.pk, status=Run.Status.RUNNING)
-        # The events above renewed the lease. It has expired all the same.
-        return not models.QuerySet.update(running, lease_until=run.lease_until)
+        spans = TraceSpan.objects.filter(trace__run=reported)
+        is_open = running.exists()
+        if is_open and spans.count() > len(rows):
+            return False
+        if is_open:  # the events above renewed the lease, which has expired all the same
+            models.QuerySet.update(running, lease_until=run.lease_until)
+        spans.delete()
+        return not is_open
 
 
 class _Whole:
@@ -62,10 +70,7 @@ class _Whole:
         for row in rows:
             by_trace.setdefault(row.trace_id, {})[row.span_id] = Node(**row.node)
         self._nodes = by_trace
-        self._roots = [
-            [node for node in nodes.values() if _is_root(node, nodes)]
-            for nodes in by_trace.values()
-        ]
+        self._roots = [roots_of(nodes) for nodes in by_trace.values()]
         self._agents: dict[str, list[Node]] = {}  # the spans of each agent and of its calls
 
     @property
@@ -144,11 +149,6 @@ class _Whole:
 
     def _at(self, time: float) -> datetime:
         return datetime.fromtimestamp(max(time - self._reported.clock_ahead_s, 0.0), UTC)
-
-
-def _is_root(node: Node, nodes: dict[str, Node]) -> bool:
-    """A span without a parent, or whose parent's process may send no spans to CrewOps."""
-    return not node.parent_id or (node.is_remote and node.parent_id not in nodes)
 
 
 def _status(ending: Ending) -> str:

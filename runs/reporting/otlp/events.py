@@ -4,7 +4,6 @@ The ids of events follow from the span, so that a span that comes twice is repor
 """
 
 import hashlib
-import json
 import re
 from typing import Any
 
@@ -15,10 +14,10 @@ from runs.reporting.otlp import dialects, messages
 from runs.reporting.otlp.dialects import Ending, Kind
 from runs.reporting.otlp.placing import Node
 from runs.reporting.otlp.spans import INPUT, OUTPUT, Span
+from runs.reporting.sources.values import bounded
 
 Event = dict[str, Any]
 ORIGIN = "otlp"
-PARAMS_LIMIT = 16_384  # characters of a tool's arguments as JSON
 TOOL_STATUS = {
     "": "success", "succeeded": "success", "failed": "error",
     "cancelled": "cancelled", "waiting": "cancelled",
@@ -99,7 +98,7 @@ def call(
             {"type": "llm_end", "call_id": id, **ended},
         ]
     ended |= {"status": TOOL_STATUS[node.status], "output": dialects.output_of(span)}
-    params = _bounded(dialects.params_of(span))
+    params = bounded(dialects.params_of(span))
     return [
         {"type": "tool_start", "execution_id": id, "tool": node.name, "params": params, **begun},
         {"type": "tool_end", "execution_id": id, **ended},
@@ -187,8 +186,3 @@ def _key(agent: str) -> str:
 
 def _text(ending: Ending | Node) -> str:
     return ending.message or (WAITING if ending.status == "waiting" else "")
-
-
-def _bounded(params: Any) -> Any:
-    text = json.dumps(params, ensure_ascii=False)
-    return params if len(text) <= PARAMS_LIMIT else {"value": text[: PARAMS_LIMIT // 2] + "…"}

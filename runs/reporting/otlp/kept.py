@@ -3,7 +3,15 @@
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db.models import BigIntegerField, BooleanField, F, IntegerField, TextField, UUIDField
+from django.db.models import (
+    BigIntegerField,
+    BooleanField,
+    F,
+    IntegerField,
+    Q,
+    TextField,
+    UUIDField,
+)
 
 from crews.reads import AnyOf, Select, Slot, Slots, Update
 from runs.models import Trace, TraceSpan
@@ -41,9 +49,9 @@ NODES = Select(
         "span_id", "node"
     )
 )
-ROOTS = Select(
+ROOTED = Select(
     lambda: TraceSpan.objects.filter(trace__run=Slot("run", UUIDField()), parent_id="").values_list(
-        "trace", "node"
+        "trace"
     )
 )
 COUNT = Update(
@@ -51,7 +59,8 @@ COUNT = Update(
         Trace.objects.filter(pk=TRACE),
         {
             "spans_kept": F("spans_kept") + Slot("more", IntegerField()),
-            "root_ended": Slot("root_ended", BooleanField()),
+            # Another process may have noted it since the trace was read.
+            "root_ended": Q(root_ended=True) | Q(Slot("root_ended", BooleanField())),
         },
     )
 )

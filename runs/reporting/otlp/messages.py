@@ -12,7 +12,10 @@ def text_in(span: Span, names: Sequence[str]) -> str | None:
     """The first of these attributes: ``role: text`` of each message, else the text as it is."""
     for name in names:
         if (value := span.attributes.get(name)) is not None:
-            return _text_of(parsed(value))
+            try:
+                return _text_of(parsed(value))
+            except RecursionError:
+                return str(value)
     return None
 
 

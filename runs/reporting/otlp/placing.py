@@ -7,6 +7,7 @@ from typing import Any
 from runs.reporting.otlp.dialects import Ending
 
 DEPTH = 100  # of a chain of parents
+NAMED = ("workflow", "agent")  # kinds of spans that may name the run
 
 
 @dataclass(slots=True)
@@ -46,6 +47,35 @@ def chain(node: Node, nodes: Mapping[str, Node]) -> Iterator[Node]:
             raise Unknown
         node = nodes[node.parent_id]
         yield node
+
+
+def missing_in(nodes: Mapping[str, Node]) -> set[str]:
+    """The ids of parents that have not arrived."""
+    return {node.parent_id for node in nodes.values()} - nodes.keys() - {""}
+
+
+def roots_of(nodes: Mapping[str, Node]) -> list[Node]:
+    """The spans of a trace that are below no other: those without a parent, and those whose
+    parent's process may send no spans to CrewOps. Without these the agents below a lost root.
+    """
+    tops = _tops_of(nodes)
+    roots = [node for node in tops if not node.parent_id or node.is_remote]
+    if not roots and lost_its_root(nodes):
+        roots = [node for node in tops if node.kind in NAMED]
+    return roots
+
+
+def lost_its_root(nodes: Mapping[str, Node]) -> bool:
+    """Whether the root may have come before it was known that the trace is a run, and was dropped.
+
+    Then one span is missing, and it is no agent: agents have it as their parent, and no calls do.
+    """
+    kinds = {node.kind for node in _tops_of(nodes) if node.parent_id}
+    return len(missing_in(nodes)) == 1 and kinds <= {*NAMED, ""}
+
+
+def _tops_of(nodes: Mapping[str, Node]) -> list[Node]:
+    return [node for node in nodes.values() if node.parent_id not in nodes]
 
 
 def agent_above(node: Node, nodes: Mapping[str, Node]) -> str:
@@ -99,6 +129,12 @@ def outcome(node: Node, within: Iterable[Node]) -> Ending:
             if call.status == status:
                 return Ending(status, call.message)
     return Ending("succeeded", "")
+
+
+def ending_of_roots(roots: Iterable[Node], nodes: Mapping[str, Node]) -> Ending:
+    """How the last of the roots ended. A web request has no status: its calls decide."""
+    last = max(roots, key=lambda node: node.end)
+    return outcome(last, within(last, nodes))
 
 
 def _is_fine(call: Node) -> bool:

@@ -16,13 +16,16 @@ NAMES = """
     gen_ai.response.finish_reasons gen_ai.usage.input_tokens gen_ai.usage.output_tokens
     gen_ai.usage.prompt_tokens gen_ai.usage.completion_tokens
     gen_ai.usage.cache_read.input_tokens gen_ai.usage.cache_read_input_tokens
-    gen_ai.usage.details.cache_read_tokens gen_ai.usage.reasoning.output_tokens
+    gen_ai.usage.details.cache_read_tokens gen_ai.usage.cache_creation.input_tokens
+    gen_ai.usage.cache_creation_input_tokens gen_ai.usage.details.cache_write_tokens
+    gen_ai.usage.reasoning.output_tokens
     gen_ai.usage.reasoning_tokens gen_ai.usage.details.reasoning_tokens
     error.type exception.type exception.message mcp.method.name agent_name logfire.span_type
     openinference.span.kind tool.name agent.name input.value output.value metadata
     llm.model_name llm.provider llm.system llm.finish_reason llm.request.type
     llm.token_count.prompt llm.token_count.completion
-    llm.token_count.prompt_details.cache_read llm.token_count.completion_details.reasoning
+    llm.token_count.prompt_details.cache_read llm.token_count.prompt_details.cache_write
+    llm.token_count.completion_details.reasoning
     traceloop.span.kind traceloop.entity.name traceloop.workflow.name traceloop.entity.input
     traceloop.entity.output crewops.crew service.name
 """

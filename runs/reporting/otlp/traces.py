@@ -1,10 +1,11 @@
 """Traces and their runs: how a run begins with its first span, and when it may end."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from crews.models import ApiKey
@@ -14,13 +15,23 @@ from runs.reporting.calls import OLDEST, take
 from runs.reporting.otlp import events, kept
 from runs.reporting.otlp.batch import Result, item_of
 from runs.reporting.otlp.dialects import CONVERSATION, Kind
-from runs.reporting.otlp.placing import Node
+from runs.reporting.otlp.placing import (
+    NAMED,
+    Node,
+    ending_of_roots,
+    lost_its_root,
+    missing_in,
+    roots_of,
+)
 from runs.reporting.otlp.spans import Span
 
-GRACE = timedelta(seconds=2)  # past a root span, for children that arrive after it
+# Past a root span, for children that arrive after it. Another process may send its last spans up to
+# 5 s later: so often exporters send.
+GRACE = timedelta(seconds=7)
 LONG_GRACE = timedelta(seconds=60)  # the same, while a span that others name is missing
-
-NAMED = ("workflow", "agent")  # kinds of spans that may name the run
+# Past the spans below a root that does not come. It may still be open, and another agent of it
+# silent as long as its first call takes.
+ROOTLESS_GRACE = timedelta(minutes=5)
 
 Read = tuple[Span, Kind]
 
@@ -28,21 +39,19 @@ Read = tuple[Span, Kind]
 def open_trace(
     key: ApiKey, trace_id: str, read: list[Read], received: datetime, result: Result
 ) -> Trace | None:
-    """Create the trace, and its run unless it continues a conversation whose run is open."""
+    """Create the trace, and its run unless it continues one that was interrupted."""
     organization = key.organization_id
+    crew = events.crew_of(next(span for span, kind in read if kind))
     conversation = next((text for span, _ in read if (text := span.text(*CONVERSATION))), "")
     conversation = storable(conversation[:200])
     run = trace_id
     if conversation:
-        same = Trace.objects.filter(organization=organization, conversation=conversation)
-        # Not the next turn of a chat, whose run is about to end.
-        open_ones = same.filter(run__run__status=Run.Status.RUNNING, root_ended=False)
-        run = open_ones.order_by("-pk").values_list("run__key", flat=True).first() or trace_id
+        own = {"organization": organization, "run__run__crew__slug": crew}
+        run = _interrupted(trace_id, conversation=conversation, **own) or trace_id
     if run == trace_id:
-        first = next(span for span, kind in read if kind)
         begun = min(span.start for span, _ in read)
         name = name_of(events.node_of(span, kind) for span, kind in read if kind in NAMED)
-        boot = events.boot(run, crew=events.crew_of(first), name=name, at=begun)
+        boot = events.boot(run, crew=crew, name=name, at=begun)
         answer = take(key, [item_of(0, boot)], received)
         if answer.rejected:
             relevant = sum(1 for _, kind in read if kind)
@@ -55,6 +64,38 @@ def open_trace(
         defaults={"run": reported, "conversation": conversation},
     )
     return trace
+
+
+def _interrupted(trace_id: str, **of: Any) -> str | None:
+    """The key of the open run that waits for an answer. A chat's next turn is a run of its own."""
+    waiting = TraceSpan.objects.filter(trace=OuterRef("pk"), node__status="waiting")
+    later = Trace.objects.filter(run=OuterRef("run"), pk__gt=OuterRef("pk"))
+    is_continued = Exists(later.exclude(trace_id=trace_id))
+    found = Trace.objects.filter(Exists(waiting), ~is_continued, root_ended=False, **of)
+    found = found.filter(run__run__status=Run.Status.RUNNING).select_related("run")
+    for trace in found.order_by("-pk"):
+        if (roots := roots_of(_tops_of([trace.pk])[trace.pk])) and _waits(trace.pk, roots):
+            return trace.run.key
+    return None
+
+
+def _tops_of(traces: Collection[int]) -> dict[int, dict[str, Node]]:
+    """The spans of each of the traces whose parents have not arrived, by their ids."""
+    parents = TraceSpan.objects.filter(trace=OuterRef("trace"), span_id=OuterRef("parent_id"))
+    rows = TraceSpan.objects.filter(~Exists(parents), trace__in=traces)
+    tops: dict[int, dict[str, Node]] = {trace: {} for trace in traces}
+    for trace, span_id, node in rows.values_list("trace", "span_id", "node"):
+        tops[trace][span_id] = Node(**node)
+    return tops
+
+
+def _waits(trace: int, roots: Sequence[Node]) -> bool:
+    """Whether the last of the roots ended to wait for an answer."""
+    spans = TraceSpan.objects.filter(trace=trace)
+    if not spans.filter(node__status="waiting").exists():
+        return False
+    nodes = {span_id: Node(**node) for span_id, node in spans.values_list("span_id", "node")}
+    return ending_of_roots(roots, nodes).status == "waiting"
 
 
 def name_of(nodes: Iterable[Node]) -> str:
@@ -81,20 +122,31 @@ def begin_earlier(reported: ReportedRun, start: float, received: datetime) -> No
         models.QuerySet.update(later, started_at=began_at)
 
 
-def set_lease(reported: ReportedRun) -> None:
+def set_lease(reported: ReportedRun, *, has_top: bool) -> None:
     """Let the run end soon once its roots have ended.
 
     No span says that a trace is complete: it may come from several processes. Its root ends last,
     but children of the root may still arrive. A root that waits for an approval is not the end.
+    ``has_top``: a span has come whose parent may never come.
     """
-    roots = {trace: Node(**node) for trace, node in kept.ROOTS.rows(run=reported.pk)}
-    if not roots or max(roots.values(), key=lambda node: node.end).status == "waiting":
+    rooted = {trace for (trace,) in kept.ROOTED.rows(run=reported.pk)}
+    if not rooted and not has_top:
         return
-    if reported.traces.exclude(pk__in=roots).exists():
+    traces = set(reported.traces.values_list("pk", flat=True))
+    if traces != rooted and not has_top:
         return
-    spans = TraceSpan.objects.filter(trace__run=reported.pk)
-    parents = TraceSpan.objects.filter(trace=OuterRef("trace"), span_id=OuterRef("parent_id"))
-    is_missing = spans.filter(~Q(parent_id=""), ~Exists(parents)).exists()
+    tops = _tops_of(traces)
+    roots = {trace: roots_of(nodes) for trace, nodes in tops.items()}
+    if not all(roots.values()):
+        return
+    if traces == rooted:
+        grace = LONG_GRACE if any(map(missing_in, tops.values())) else GRACE
+    elif all(not missing_in(nodes) or lost_its_root(nodes) for nodes in tops.values()):
+        grace = ROOTLESS_GRACE
+    else:  # spans below others have come, which are still at work
+        return
+    last = max(roots, key=lambda trace: max(root.end for root in roots[trace]))
+    if _waits(last, roots[last]):
+        return
     running = Run.objects.filter(pk=reported.pk, status=Run.Status.RUNNING)
-    grace = LONG_GRACE if is_missing else GRACE
     models.QuerySet.update(running, lease_until=Now() + grace)

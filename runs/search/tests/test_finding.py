@@ -59,6 +59,25 @@ def test_a_member_of_several_organizations_finds_what_all_of_them_have(acme, glo
     assert len(found(acme.viewer, "")) == 2
 
 
+def test_the_newest_of_several_organizations_come_first_and_pages_lose_nothing(
+    acme, globex, monkeypatch
+):
+    """One organization has a few old documents, and many of the other are newer than those."""
+    monkeypatch.setattr(postgresql, "NEWEST", 2)
+    Membership.objects.create(user=acme.viewer, organization=globex.organization, role="viewer")
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    tools = [end_tool(tenant, "hello") for tenant in [acme] * 2 + [globex] * 3]
+    others = [end_tool(globex, "another word") for _ in range(3)]
+    for number, tool in enumerate([*tools, *others]):
+        QuerySet.update(ToolExecution.objects.filter(pk=tool.pk), ended_at=start + number * DAY)
+    index()
+    pages, beyond = [], None
+    while page := found(acme.viewer, "hello", size=1, beyond=beyond):
+        pages += page
+        beyond = Document.objects.get(object_id=page[-1]).pk
+    assert pages == [str(tool.pk) for tool in reversed(tools)]
+
+
 def test_nobody_without_a_membership_finds_anything(acme: Tenant, django_user_model):
     end_tool(acme, "hello")
     index()

@@ -71,6 +71,14 @@ def test_the_cost_is_computed_where_it_is_not_reported(send, run_of):
     assert call.cost_usd > 0
 
 
+def test_tokens_that_were_written_to_a_cache_count_for_the_cost(send, run_of):
+    start = START | {"provider": "anthropic", "model": "claude-sonnet-4-5"}
+    send(start, END | TOKENS)
+    send(start | {"call_id": "c2"}, END | TOKENS | {"call_id": "c2", "cache_write_tokens": 1000})
+    plain, written = run_of("n1").calls.order_by("started_at").values_list("cost_usd", flat=True)
+    assert written - plain == Decimal("0.00075")  # 3.75 instead of 3 dollars for a million
+
+
 def test_the_first_end_counts_and_tokens_are_added_once(send, run_of):
     send(START, END | TOKENS, END | {"status": "error", "input_tokens": 5}, START)
     run = run_of("n1")

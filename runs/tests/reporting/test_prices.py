@@ -31,6 +31,13 @@ def test_cached_tokens_are_a_part_of_the_input_and_cost_less():
     assert 0 < cached < whole
 
 
+def test_more_tokens_of_a_cache_than_there_are_cost_no_more_than_all():
+    counts = COUNTS | {"cached_tokens": 900_000, "cache_write_tokens": 100_000}
+    whole = prices.cost_of("anthropic", "claude-sonnet-4-5", **counts)
+    counts |= {"cache_write_tokens": 2**53}
+    assert prices.cost_of("anthropic", "claude-sonnet-4-5", **counts) == whole
+
+
 @pytest.mark.parametrize(
     ("provider", "model", "counts"),
     [
@@ -69,12 +76,17 @@ def test_the_cost_is_what_the_package_computes_for_every_price_of_its_list():
     from genai_prices import Usage
     from genai_prices.data import providers
 
-    counts = [(0, 0, 0), (7, 3, 7), (812, 94, 100), (1_000_000, 20_000, 3), (250_001, 1, 250_000)]
+    counts = [
+        *((0, 0, 0, 0), (7, 3, 7, 0), (812, 94, 100, 0), (1_000_000, 20_000, 3, 999_997)),
+        *((250_001, 1, 250_000, 1), (812, 94, 100, 700)),
+    ]
     compared = 0
     for company in providers:
         for model in company.models:
-            for given, written, cached in counts:
-                usage = Usage(input_tokens=given, output_tokens=written, cache_read_tokens=cached)
+            for given, answered, cached, written in counts:
+                tokens = {"input_tokens": given, "output_tokens": answered}
+                kinds = {"cache_read_tokens": cached, "cache_write_tokens": written}
+                usage = Usage(**tokens, **kinds)
                 try:
                     paid = model.calc_price(usage, company, genai_request_timestamp=AT).total_price
                 except (LookupError, ValueError):
@@ -82,7 +94,7 @@ def test_the_cost_is_what_the_package_computes_for_every_price_of_its_list():
                 rates = prices._rates(company, model, model.get_prices(AT))
                 if rates is None:
                     continue
-                tokens = {"input_tokens": given, "output_tokens": written, "cached_tokens": cached}
+                tokens |= {"cached_tokens": cached, "cache_write_tokens": written}
                 own = prices.cost_of(company.id, model.id, **tokens, at=AT)
                 if prices._find(company.id, model.id) == (company, model):
                     compared += 1

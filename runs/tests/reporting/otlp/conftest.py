@@ -129,7 +129,7 @@ def exporter(acme: Tenant) -> Iterator[Exporter]:
     return Exporter(acme.issue_key("report")[1])
 
 
-def let_end(seconds: float = 3) -> None:
+def let_end(seconds: float = 8) -> None:
     """Let time pass and the reaper look."""
     running = Run.objects.filter(status="running")
     models.QuerySet.update(

@@ -4,11 +4,14 @@ from datetime import timedelta
 
 import pytest
 from django.db import OperationalError
-from django.db.models import F
+from django.db.models import F, QuerySet
+from django.utils import timezone
 
-from runs.models import AgentExecution, Handoff, Run, ToolExecution, TraceSpan
-from runs.reporting.otlp import calls
-from runs.tests.reporting.otlp.conftest import final, let_end, recorded, spans_of, with_spans
+from runs.execution import reaper
+from runs.models import AgentExecution, Handoff, ModelCall, Run, ToolExecution, Trace, TraceSpan
+from runs.reporting.otlp import calls, kept
+from runs.reporting.otlp.batch import Batch
+from runs.tests.reporting.otlp.conftest import Json, final, let_end, recorded, spans_of, with_spans
 
 pytestmark = pytest.mark.django_db
 
@@ -36,6 +39,111 @@ def test_a_parent_in_another_process_is_not_waited_for_forever(exporter):
     assert Run.objects.get().status == "running"
     let_end(840)
     assert final()[0]["run"][0] == "succeeded"
+
+
+def below_a_root(request: Json) -> Json:
+    """Put the spans below the span of a web request, and return that."""
+    top = spans_of(request)[-1]
+    root = {**top, "spanId": "d" * 16, "name": "POST /ask", "status": {}}
+    root["attributes"] = [{"key": "http.request.method", "value": {"stringValue": "POST"}}]
+    top["parentSpanId"] = root["spanId"]
+    return root
+
+
+def test_a_root_that_came_first_is_not_waited_for_forever(exporter):
+    """While nothing says that its trace is a run, it is not kept."""
+    request = recorded("agent_framework")
+    root = below_a_root(request)
+    exporter.send(with_spans(request, [root]))
+    assert not Run.objects.exists()
+    exporter.send(request)
+    let_end(290)
+    assert Run.objects.get().status == "running"
+    let_end(11)
+    assert final()[0]["run"][:2] == ("succeeded", "")
+
+
+def test_an_agent_that_another_called_does_not_end_the_run_of_a_killed_program(exporter):
+    request = recorded("pydantic_ai")
+    spans = spans_of(request)
+    names = [span["name"] for span in spans]
+    exporter.send(with_spans(request, spans[: names.index("invoke_agent lyra") + 1]))
+    let_end(890)
+    assert Run.objects.get().status == "running"
+    let_end(11)
+    assert final()[0]["run"][:2] == ("failed", "reporter_lost")
+
+
+def test_an_agent_beside_calls_does_not_end_the_run_of_a_killed_program(exporter):
+    request = recorded("agent_framework")
+    *children, root = spans_of(request)
+    agent = {**root, "spanId": "e" * 16, "parentSpanId": root["spanId"]}
+    exporter.send(with_spans(request, [*children, agent]))
+    let_end(901)
+    assert final()[0]["run"][:2] == ("failed", "reporter_lost")
+
+
+def test_calls_that_wait_for_their_agent_renew_the_lease(exporter):
+    request = recorded("agent_framework")
+    first, *others, _ = spans_of(request)
+    exporter.send(with_spans(request, [first]))
+    let_end(800)
+    exporter.send(with_spans(request, others))
+    let_end(800)
+    assert Run.objects.get().status == "running"
+    assert not ModelCall.objects.exists()
+
+
+def test_spans_of_another_process_arrive_after_its_next_export(exporter):
+    request = recorded("agent_framework")
+    late = next(span for span in spans_of(request) if "get_map" in span["name"])
+    exporter.send(with_spans(request, [span for span in spans_of(request) if span != late]))
+    let_end(6)
+    assert exporter.send(with_spans(request, [late])) == {}
+    let_end()
+    assert final()[0]["run"][0] == "succeeded"
+    assert ToolExecution.objects.count() == 2
+
+
+def test_a_run_that_was_renewed_since_the_sweep_read_it_goes_on(exporter):
+    request = recorded("agent_framework")
+    *children, root = spans_of(request)
+    exporter.send(with_spans(request, children))
+    QuerySet.update(Run.objects.all(), lease_until=timezone.now() - timedelta(seconds=1))
+    (run,) = Run.objects.lease_expired().select_related("crew")
+    exporter.send(with_spans(request, children))
+    kept, lease = TraceSpan.objects.count(), Run.objects.get().lease_until
+    assert not reaper._end_lost(run)
+    assert (Run.objects.get().status, TraceSpan.objects.count()) == ("running", kept)
+    assert Run.objects.get().lease_until == lease
+    exporter.send(with_spans(request, [root]))
+    let_end()
+    assert final()[0]["run"][0] == "succeeded"
+
+
+def test_spans_that_come_while_a_run_is_ended_keep_it_open(exporter, monkeypatch):
+    request = recorded("agent_framework")
+    first, second, *_ = spans_of(request)
+    exporter.send(with_spans(request, [first]))
+    correct = Batch.apply
+
+    def apply_beside_a_call(self, *args):
+        with monkeypatch.context() as patch:
+            patch.setattr(Batch, "apply", correct)
+            exporter.send(with_spans(request, [second]))
+        correct(self, *args)
+
+    monkeypatch.setattr(Batch, "apply", apply_beside_a_call)
+    let_end(901)
+    assert Run.objects.get().status == "running"
+    assert TraceSpan.objects.count() == 2
+
+
+def test_a_root_stays_noted_when_a_call_beside_it_has_none(exporter):
+    exporter.send(recorded("agent_framework"))
+    Trace.objects.update(root_ended=True)  # since that call has read the trace
+    kept.COUNT.execute(trace=Trace.objects.get().pk, more=1, root_ended=False)
+    assert Trace.objects.get().root_ended
 
 
 def test_a_root_waits_a_minute_for_spans_that_others_name(exporter):
@@ -88,7 +196,7 @@ def test_an_agent_ends_while_its_caller_works(exporter):
     exporter.send(with_spans(request, spans[: lyra + 1]))
     agent = AgentExecution.objects.get(agent_id="lyra")
     assert agent.status == "running"
-    earlier = F("received_at") - timedelta(seconds=3)
+    earlier = F("received_at") - timedelta(seconds=8)
     TraceSpan.objects.update(received_at=earlier)
     exporter.send(with_spans(request, spans[asked : asked + 1]))
     agent.refresh_from_db()

@@ -3,10 +3,12 @@
 import json
 
 import pytest
+from genai_prices import Usage, calc_price
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from crews.models import Crew
 from runs.models import ModelCall, Run, ToolExecution, Trace
+from runs.reporting.otlp import calls
 from runs.tests.reporting.otlp.conftest import (
     PROTOBUF,
     let_end,
@@ -164,6 +166,57 @@ def test_a_model_call_with_two_spans_counts_its_tokens_once(exporter, who_counts
     tokens = list(ModelCall.objects.values_list("input_tokens", flat=True))
     assert sum(each or 0 for each in tokens) == (0 if who_counts == "nobody" else 500)
     assert len(tokens) == (10 if who_counts == "library" else 5)
+
+
+def test_a_model_call_with_two_spans_counts_once_beyond_the_limit(exporter, monkeypatch):
+    monkeypatch.setattr(calls, "HELD_AT_MOST", 0)
+    usage = {"key": "gen_ai.usage.input_tokens", "value": {"intValue": "100"}}
+    chat = {"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}}
+    outer, inner = {"spanId": "1" * 16}, {"spanId": "2" * 16, "parentSpanId": "1" * 16}
+    for fields in (inner, outer):
+        exporter.send(one(attributes=[chat, usage], **fields))
+    assert ModelCall.objects.unscoped().get().input_tokens == 100
+
+
+@pytest.mark.parametrize("levels", [40, 500, 900])
+@pytest.mark.parametrize("has_agent", [True, False])
+def test_arguments_that_are_nested_deeply_lose_nothing_else(exporter, levels, has_agent):
+    request = recorded("agent_framework")
+    *children, root = spans_of(request)
+    tool = next(span for span in children if "get_map" in span["name"])
+    pair = {"key": "gen_ai.tool.call.arguments"}
+    pair["value"] = {"stringValue": '{"a": ' * levels + "1" + "}" * levels}
+    kept = [pair for pair in tool["attributes"] if pair["key"] != "gen_ai.tool.call.arguments"]
+    tool["attributes"] = [*kept, pair]
+    assert exporter.send(with_spans(request, [tool, root] if has_agent else [tool])) == {}
+    if not has_agent:
+        exporter.send(with_spans(request, [root]))
+    shown = ToolExecution.objects.get()
+    assert (shown.tool, shown.task_execution.agent_id) == ("get_map", "orion")
+    read = {"value": "Nested too deeply to be shown."}
+    assert shown.params == read or (levels == 900 and [*shown.params] == ["value"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gen_ai.usage.cache_creation.input_tokens",
+        "gen_ai.usage.cache_creation_input_tokens",
+        "gen_ai.usage.details.cache_write_tokens",
+        "llm.token_count.prompt_details.cache_write",
+    ],
+)
+def test_tokens_that_are_written_to_a_cache_have_their_own_price(exporter, name):
+    texts = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "anthropic"}
+    texts |= {"gen_ai.request.model": "claude-sonnet-4-5"}
+    counts = {"gen_ai.usage.input_tokens": 9_000, "gen_ai.usage.output_tokens": 10, name: 8_000}
+    pairs = [{"key": key, "value": {"stringValue": text}} for key, text in texts.items()]
+    pairs += [{"key": key, "value": {"intValue": str(count)}} for key, count in counts.items()]
+    exporter.send(one(attributes=pairs))
+    usage = Usage(input_tokens=9_000, output_tokens=10, cache_write_tokens=8_000)
+    paid = calc_price(usage, "claude-sonnet-4-5", provider_id="anthropic").total_price
+    call = ModelCall.objects.unscoped().get()
+    assert (call.cost_usd, call.input_tokens) == (paid, 9_000)
 
 
 def _names_agent(pair) -> bool:
