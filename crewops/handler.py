@@ -3,6 +3,9 @@
 Django's own handler makes a thread for each request, and so a database connection. It also changes
 threads for each middleware that is not written for both modes. All our views and middleware are
 synchronous.
+
+Health checks have threads of their own, so they are answered while a database that hangs keeps all
+others.
 """
 
 import asyncio
@@ -15,10 +18,13 @@ from django.conf import settings
 from django.core import signals
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
-from django.http import FileResponse, HttpResponse
+from django.http import FileResponse, HttpResponse, QueryDict
 from django.urls import set_script_prefix
 
-from crewops import held
+from crewops import health, held
+
+ALIVE, READY = "/healthz", "/readyz"
+READY_AT_ONCE = 2  # checks of whether all is ready; others wait
 
 T = TypeVar("T")
 
@@ -30,6 +36,10 @@ class Handler(ASGIHandler):
         super(ASGIHandler, self).__init__()
         self.load_middleware(is_async=False)
         self._threads = ThreadPoolExecutor(settings.HTTP_THREADS, thread_name_prefix="http")
+        self._health_threads = {
+            ALIVE: ThreadPoolExecutor(1, thread_name_prefix="alive"),
+            READY: ThreadPoolExecutor(READY_AT_ONCE, thread_name_prefix="ready"),
+        }
 
     async def __call__(self, scope: dict[str, Any], receive: Callable, send: Callable) -> None:
         try:
@@ -37,7 +47,10 @@ class Handler(ASGIHandler):
         except RequestAborted:
             return
         try:
-            response = await self._in_thread(self._answer, scope, body)
+            if scope["path"] in self._health_threads:
+                response = await self._check_health(scope, body)
+            else:
+                response = await self._in_thread(self._answer, scope, body)
             try:
                 if isinstance(response, held.HeldResponse):
                     body.close()  # it would be kept for as long as the answer waits
@@ -49,6 +62,19 @@ class Handler(ASGIHandler):
                     await self._in_thread(response.close)
         finally:
             body.close()
+
+    async def _check_health(self, scope: dict[str, Any], body: Any) -> HttpResponse:
+        """Answer a health check in time, whether the database answers or not."""
+        # Without a cookie, no middleware asks the database for a session.
+        scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"cookie"]}
+        threads = self._health_threads[scope["path"]]
+        try:
+            async with asyncio.timeout(health.READY_S):
+                return await self._in_thread(self._answer, scope, body, threads=threads)
+        except TimeoutError:
+            response = health.overdue(quiet="quiet" in QueryDict(scope["query_string"]))
+            response.close()  # here: a thread may wait for the database
+            return response
 
     def _answer(self, scope: dict[str, Any], body: Any) -> HttpResponse:
         set_script_prefix(get_script_prefix(scope))
@@ -87,12 +113,15 @@ class Handler(ASGIHandler):
         if isinstance(error, Exception):
             raise error
 
-    async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
+    async def _in_thread(
+        self, work: Callable[..., T], *arguments: Any, threads: ThreadPoolExecutor | None = None
+    ) -> T:
         """Run ``work`` in a thread. Then bind here the context that it bound, such as log ids."""
         context = copy_context()
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._threads, context.run, work, *arguments)
+            threads = threads or self._threads
+            return await loop.run_in_executor(threads, context.run, work, *arguments)
         finally:
             for variable, value in context.items():
                 if variable.get(None) is not value:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 from django.http import HttpRequest, JsonResponse
+from django.utils.cache import add_never_cache_headers
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
@@ -18,6 +19,7 @@ from runs.models import Worker
 from runs.tools import box
 
 TIMEOUT_S = 1.0  # seconds for Redis to respond
+READY_S = 5.0  # for all parts; `crewops.handler` enforces it
 
 logger = logging.getLogger(__name__)
 
@@ -55,10 +57,30 @@ def ready(request: HttpRequest) -> JsonResponse:
     asks_only = "quiet" in request.GET
     checks = {"database": _database, "redis": _redis, "worker": _worker, "tools": _tools}
     parts = {name: _state(check, quiet=asks_only) for name, check in checks.items()}
+    return _answer(parts, quiet=asks_only)
+
+
+def overdue(*, quiet: bool) -> JsonResponse:
+    """The answer of `ready` if its parts do not answer within ``READY_S``.
+
+    Redis has its own limit, so it is the database that hangs.
+    """
+    late = f"The database did not answer within {READY_S:g} s. Look at its load, or restart it."
+    if not quiet:
+        logger.warning("Not ready: %s", late)
+    unknown = {"ok": False, "message": "Not checked, because the database did not answer."}
+    parts = {"database": {"ok": False, "message": late}}
+    parts |= dict.fromkeys(("redis", "worker", "tools"), unknown)
+    response = _answer(parts, quiet=quiet)
+    add_never_cache_headers(response)
+    return response
+
+
+def _answer(parts: dict[str, dict[str, Any]], *, quiet: bool) -> JsonResponse:
     is_ready = all(part["ok"] for part in parts.values())
     return JsonResponse(
         {"status": "ready" if is_ready else "not ready", "parts": parts},
-        status=200 if is_ready or asks_only else 503,
+        status=200 if is_ready or quiet else 503,
     )
 
 

@@ -75,6 +75,11 @@ class Stop:
         self._call: Callable[[], None] | None = None
         self._is_stopped = False
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether the response waits for a person now."""
+        return self._call is not None
+
     def listen(self, call: Callable[[], None] | None) -> None:
         """Call this when the server is about to end; at once if it is."""
         self._call = call

@@ -2,15 +2,17 @@
 
 uvicorn waits for a head for ever and keeps all bytes received so far. It also loses the body of a
 request that offers a protocol which is not supported, as Java's client does (``Upgrade: h2c``).
+When a connection ends, it informs only the newest of its requests.
 """
 
 import asyncio
 import json
 from asyncio import TimerHandle
-from typing import ClassVar, Self
+from collections.abc import Callable
+from typing import Any, ClassVar, Self
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from crewops import held
 from crewops.request_context import RequestContext
@@ -28,23 +30,26 @@ from realtime.servers.writer import EXTENSION
 
 HEAD_S = 10.0  # for the whole head of a request
 WAITING_LIMIT = 1000  # connections of this process with an incomplete head
+BODIES_LIMIT = 1000  # connections of this process with an incomplete body
 
 
 class HttpProtocol(HttpToolsProtocol):
     """uvicorn's protocol, with checks of the head of a request.
 
-    Over the limit of waiting connections, the oldest is dropped. A real client would have sent its
-    head by then.
+    Over a limit of incomplete requests, the oldest is dropped. A real client would have sent its
+    head by then, or its body: applications wait a minute for one.
     """
 
-    waiting: ClassVar[dict[Self, TimerHandle]] = {}  # the oldest first
+    waiting: ClassVar[dict[Self, TimerHandle]] = {}  # for a head, the oldest first
+    in_body: ClassVar[dict[Self, None]] = {}  # the oldest first
     _head_bytes = 0  # of an incomplete head
     _in_head = False
     _begun = 0  # number of requests that began in the current chunk
     _refusal: Refusal | None = None
     _version = "1.1"
-    _events: event_stream.ChunkWriter | None = None  # writes the response, an event stream
-    _stop: held.Stop | None = None  # of the response, if it waits for a person
+    _answered: RequestResponseCycle | None = None  # the newest request whose answer has begun
+    _events: event_stream.ChunkWriter | None = None  # writes its response, an event stream
+    _stop: held.Stop | None = None  # of its response, if it waits for a person
     _replays = False  # whether the parser reads the head again without its upgrade
 
     def connection_made(self, transport: asyncio.Transport) -> None:
@@ -53,7 +58,12 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting_for_head()
+        self.in_body.pop(self, None)
         self._events = None
+        answered, self._answered = self._answered, None
+        if answered and not answered.response_complete:
+            answered.disconnected = True
+            answered.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -73,6 +83,7 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self.send_400_response("Invalid HTTP request received.")
             return
+        self._limit_bodies()
         if self.transport.is_closing() or not (self._in_head or self in self.waiting):
             return
         # If a head begins after another request in a chunk, its size is known when it is complete.
@@ -84,6 +95,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         super().handle_websocket_upgrade()
+        self.in_body.pop(self, None)
         self.parser = None  # a reference cycle, which only the garbage collector would free
 
     def on_message_begin(self) -> None:
@@ -112,12 +124,22 @@ class HttpProtocol(HttpToolsProtocol):
             super().on_headers_complete()
         finally:
             self.app = app
-        if self.scope.get("path", "").startswith(event_stream.PREFIXES):
-            self._events = event_stream.ChunkWriter(self.cycle)
-            self.scope["extensions"] = {EXTENSION: self._events}
+        if self.pipeline and (self._events or (self._stop and self._stop.is_awaited)):
+            # The answer before it may take hours. Reading pauses meanwhile, so that nobody would
+            # notice that the client has disconnected.
+            self.transport.close()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Callable[..., Any]) -> None:
+        self._answered = cycle
+        self._events = self._stop = None
+        if cycle.scope["path"].startswith(event_stream.PREFIXES):
+            self._events = event_stream.ChunkWriter(cycle)
+            cycle.scope["extensions"] = {EXTENSION: self._events}
+            cycle.message_event.set()  # it limits its own wait for the body, and counts itself
         else:
             self._stop = held.Stop()
-            self.scope["extensions"] = {held.EXTENSION: self._stop}
+            cycle.scope["extensions"] = {held.EXTENSION: self._stop}
+        super()._start_asgi_task(cycle, app)
 
     def shutdown(self) -> None:
         super().shutdown()
@@ -157,6 +179,17 @@ class HttpProtocol(HttpToolsProtocol):
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # like uvicorn
         self.data_received(b"\r\n".join([*lines, b"", rest]))
+
+    def _limit_bodies(self) -> None:
+        """Count this connection if a part of its request's body is missing."""
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.more_body:
+            self.in_body.pop(self, None)
+        elif not self.transport.is_closing():
+            self.in_body[self] = None
+            if len(self.in_body) > BODIES_LIMIT:
+                oldest = next(iter(self.in_body))
+                del self.in_body[oldest]
+                oldest.transport.abort()
 
     def _wait_for_head(self) -> None:
         self._head_bytes = 0

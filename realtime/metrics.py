@@ -58,7 +58,8 @@ CATCH_UP_PAGES = Counter(
 RESETS = Counter("crewops_resets", "Sockets that got a reset.", ["reason"])
 PUBLISH_FAILURES = Counter(
     "crewops_publish_failures",
-    "Failed attempts to publish. Publishing then pauses for a second.",
+    "Attempts to publish that Redis refused or did not answer. After one that it did not answer, "
+    "publishing pauses for a second.",
 )
 PUBLISH_SKIPPED = Counter("crewops_publish_skipped", "Events not published during such a pause.")
 SUBSCRIPTION_LOSSES = Counter(

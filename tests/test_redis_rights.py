@@ -12,6 +12,9 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from crewops import checks
 from crewops.redis import server_binary
+from realtime import metrics
+from realtime.log import Entry, publish
+from realtime.log.quick_redis import QuickRedis
 from realtime.models import Event
 from runs.models import Run, Worker
 from tests.live import Process, Web, eventually
@@ -95,6 +98,24 @@ def test_a_wrong_password_is_no_redis_that_is_down(restricted, settings):
     assert message.id == "crewops.W004"
     assert message.msg.startswith("Redis refuses the user or the password of REDIS_URL")
     assert "other" not in message.msg
+
+
+@pytest.mark.parametrize("right", ["&graph:*", "+publish"])
+def test_events_that_redis_refuses_are_counted_and_logged(restricted, monkeypatch, caplog, right):
+    restricted.allow(*(other for other in DOCUMENTED if other != right))
+    quick = QuickRedis(restricted.url)
+    monkeypatch.setattr(publish, "quick_redis", lambda: quick)
+    monkeypatch.setattr(publish, "_refusal_logged_at", float("-inf"))
+    failures = metrics.PUBLISH_FAILURES._value.get()
+    for seq in range(1, 4):
+        publish._publish("graph:x", [Entry(seq, "tool_start", f'{{"seq":{seq}}}')])
+    assert metrics.PUBLISH_FAILURES._value.get() == failures + 3
+    (said,) = [record.getMessage() for record in caplog.records]  # not one for each
+    assert "Redis refuses to publish on graph:x" in said
+    assert "check --deploy" in said
+    restricted.allow(*DOCUMENTED)
+    publish._publish("graph:x", [Entry(4, "tool_start", '{"seq":4}')])
+    assert metrics.PUBLISH_FAILURES._value.get() == failures + 3
 
 
 def test_a_run_needs_no_other_right(restricted, acme, transactional_db):

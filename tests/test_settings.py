@@ -117,11 +117,43 @@ def test_the_command_line_names_all_that_production_misses_without_a_traceback()
     assert named == ["SECRET_KEY", "ALLOWED_HOSTS", "ALLOWED_ORIGINS"]
 
 
-@pytest.mark.parametrize("origin", ["crewops.example.com", "*", "https://", "ftp://example.com"])
+NO_ORIGINS = [
+    "crewops.example.com", "*", "https://", "ftp://example.com", "", "https://example.com/app",
+    "https://example.com/?a", "https://example.com#a", "https://ada@example.com", "https://[::1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("origin", NO_ORIGINS)
 def test_an_origin_that_is_none_is_named(origin):
     refused = start(**PRODUCTION | {"ALLOWED_ORIGINS": f"https://crewops.example.com,{origin}"})
     assert refused.returncode == 1
     assert f"ALLOWED_ORIGINS: {origin!r} is no origin. Write scheme://host[:port]" in refused.stderr
+
+
+def test_origins_and_hosts_are_read_as_browsers_send_them():
+    """Sockets compare the whole text of an origin, so a slash or a space would close each."""
+    show = (
+        "print([settings.ALLOWED_ORIGINS, settings.CORS_ALLOWED_ORIGINS, settings.ALLOWED_HOSTS])"
+    )
+    variables = {
+        "ALLOWED_ORIGINS": "https://crewops.example.com/, HTTPS://Ada.example.com:443 ,"
+        "http://a:80,http://b:8000",
+        "ALLOWED_HOSTS": "crewops.example.com, ada.example.com ",
+    }
+    started = start(f"from django.conf import settings; {show}", **PRODUCTION | variables)
+    origins, allowed_by_cors, hosts = json.loads(started.stdout.replace("'", '"'))
+    assert origins == allowed_by_cors == [
+        "https://crewops.example.com", "https://ada.example.com", "http://a", "http://b:8000",
+    ]  # fmt: skip
+    assert hosts == ["crewops.example.com", "ada.example.com"]
+
+
+@pytest.mark.parametrize(("query", "seconds"), [("", 10), ("?connect_timeout=3", 3)])
+def test_a_connection_to_postgresql_is_not_waited_for_without_end(query, seconds):
+    show = "print(settings.DATABASES['default']['OPTIONS']['connect_timeout'])"
+    url = f"postgres://ada:secret@127.0.0.1:5432/crewops{query}"
+    started = start(f"from django.conf import settings; {show}", DATABASE_URL=url)
+    assert started.stdout.strip() == str(seconds)
 
 
 def test_trusting_every_proxy_is_refused():

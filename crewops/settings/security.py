@@ -8,22 +8,40 @@ from django.core.exceptions import ImproperlyConfigured
 
 from crewops.settings.environment import DEBUG, PORT, env, required
 
-ALLOWED_HOSTS = required("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+
+def origin_of(text: str) -> str:
+    """The origin as browsers send it: in lower case, without a default port or a slash."""
+    try:
+        origin = urlsplit(text.strip())
+    except ValueError:  # an IPv6 address without its bracket
+        origin = urlsplit("")
+    is_whole = origin.scheme in DEFAULT_PORTS and origin.netloc and "@" not in origin.netloc
+    if not is_whole or origin.path not in ("", "/") or origin.query or origin.fragment:
+        raise ImproperlyConfigured(
+            f"ALLOWED_ORIGINS: {text.strip()!r} is no origin. Write scheme://host[:port], without "
+            "a path, comma-separated."
+        )
+    host = origin.netloc.lower().removesuffix(DEFAULT_PORTS[origin.scheme])
+    return f"{origin.scheme}://{host}"
+
+
+ALLOWED_HOSTS = [
+    host.strip() for host in required("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+]
 # Exact scheme, host and port of every page that may open our sockets, call our API or submit our
 # forms.
-ALLOWED_ORIGINS = required(
-    "ALLOWED_ORIGINS", f"http://localhost:{PORT},http://127.0.0.1:{PORT}"
-).split(",")
-for origin in ALLOWED_ORIGINS:
-    if urlsplit(origin).scheme not in ("http", "https") or not urlsplit(origin).netloc:
-        raise ImproperlyConfigured(
-            f"ALLOWED_ORIGINS: {origin!r} is no origin. Write scheme://host[:port], "
-            "comma-separated."
-        )
+ALLOWED_ORIGINS = [
+    origin_of(text)
+    for text in required(
+        "ALLOWED_ORIGINS", f"http://localhost:{PORT},http://127.0.0.1:{PORT}"
+    ).split(",")
+]
 CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
 # Pages of these origins may call the API and read event streams with a token. Without
 # CORS_ALLOW_CREDENTIALS, browsers do not let them read an answer to a person's cookie.
-CORS_ALLOWED_ORIGINS = [origin.rstrip("/") for origin in ALLOWED_ORIGINS]
+CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
 CORS_URLS_REGEX = r"^/(api|sse|agui)/"
 CORS_ALLOW_HEADERS = (
     "authorization", "content-type", "idempotency-key", "if-none-match", "last-event-id",

@@ -10,6 +10,8 @@ from crewops import redis_url
 from crewops.redis import default_redis_url
 from crewops.settings.environment import DEBUG, VAR_DIR, env
 
+CONNECT_S = 10  # for PostgreSQL to accept a connection
+
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'crewops.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
@@ -25,10 +27,13 @@ else:
     # A pooler may share server connections between transactions. A server-side cursor could then be
     # another client's. Django opens such cursors for `.iterator()`, also in its own forms.
     DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
+    # A database that hangs may accept a connection and say nothing: psycopg itself waits for 130 s.
+    # The URL may have its own ``?connect_timeout=``.
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", CONNECT_S)
     # A process that freezes or is lost inside a transaction would keep its locks, and other
     # processes would wait.
     if idle_s := env.int("DATABASE_IDLE_IN_TRANSACTION_S", default=10):
-        DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
+        DATABASES["default"]["OPTIONS"].setdefault(
             "options", f"-c idle_in_transaction_session_timeout={idle_s}s"
         )
 # Not behind a pooler that shares connections and knows nothing of prepared statements.
@@ -36,7 +41,7 @@ DATABASE_PREPARED_STATEMENTS = DATABASES["default"]["ENGINE"].endswith("postgres
     "DATABASE_PREPARED_STATEMENTS", default=False
 )
 if DATABASE_PREPARED_STATEMENTS:
-    DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = 5  # executions before
+    DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 5  # executions before
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)  # seconds
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -59,7 +64,9 @@ if not re.fullmatch(r"[A-Za-z0-9:._-]{0,50}", REDIS_PREFIX):
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "runs"
 CELERY_TASK_ACKS_LATE = False  # the reaper sends a lost message again
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# A worker takes a message only if it can begin at once. Otherwise messages would wait in a busy
+# worker while another one is idle.
+CELERY_WORKER_DISABLE_PREFETCH = True
 # Each worker also has a queue of its own: calls for help go to the one that has the workspace.
 CELERY_WORKER_DIRECT = True
 CELERY_WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)  # runs and helpers per worker

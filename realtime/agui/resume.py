@@ -102,7 +102,13 @@ def decide(principal: Principal, address: str, run_id: UUID, answers: list[Answe
     """Decide about the calls that the answers approve or deny. Raises ``Wrong``.
 
     The rules are those of the API. A call that was decided in the same way already is no fault.
+    Anybody who may watch the run may cancel an interrupt, but it has to be one of this run: to
+    continue after it costs as much as to read the whole run.
     """
+    cancelled = {answer.approval_id for answer in answers if not answer.decision}
+    known = Approval.objects.unscoped().filter(run=run_id, pk__in=cancelled)
+    if cancelled and known.count() < len(cancelled):
+        raise _not_found()
     answers = [answer for answer in answers if answer.decision]
     if not answers:
         return
@@ -117,7 +123,7 @@ def _decide(user: Any, run_id: UUID, answer: Answer) -> None:
     approvals = Approval.objects.visible_to(user).for_lists()
     approval = approvals.filter(run=run_id, pk=answer.approval_id).first()
     if approval is None:
-        raise Wrong(HTTPStatus.NOT_FOUND, "not_found", "Not found.")
+        raise _not_found()
     if refusal := Approval.objects.refusal(user, approval.pk):
         raise _forbidden(refusal)
     by = user.get_username()
@@ -156,6 +162,10 @@ def _user(principal: Principal) -> Any:
 
 def _malformed(detail: str) -> Wrong:
     return Wrong(HTTPStatus.BAD_REQUEST, "malformed", detail)
+
+
+def _not_found() -> Wrong:
+    return Wrong(HTTPStatus.NOT_FOUND, "not_found", "Not found.")
 
 
 def _forbidden(detail: str) -> Wrong:

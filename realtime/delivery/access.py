@@ -2,7 +2,7 @@
 
 One pass of at most six queries serves every socket of the process. It finds every change in the
 database, from the API, the admin or a shell, and needs no Redis. Sockets that open at the same time
-share a pass too.
+share a pass too. While the database does not answer, sockets stay open for a minute at most.
 """
 
 import asyncio
@@ -23,8 +23,16 @@ from realtime.failures import log_failure
 from runs.models import Run
 
 RECHECK_S = 1.0
+# A check that takes longer is given up, and the next one uses another thread and connection.
+CHECK_S = 20.0
+UNCHECKED_S = 60.0  # how long sockets stay open without a successful check
+UNCHECKED = f"Access could not be checked for {UNCHECKED_S:g} s."
 
 logger = logging.getLogger(__name__)
+
+
+class Unchecked(Exception):
+    """The database did not answer for so long that access may have been removed meanwhile."""
 
 
 class WatchedRun(NamedTuple):
@@ -56,7 +64,10 @@ class Watcher(Protocol):
         """Called when its token has expired and was not replaced in time."""
 
     def failed(self, error: BaseException) -> None:
-        """Called with what `access_checked` has raised: the socket must not stay open unchecked."""
+        """Called when the socket must not stay open unchecked.
+
+        ``error`` is what `access_checked` has raised, or ``Unchecked``.
+        """
 
     def access_checked(self, grant: Grant, run: WatchedRun | None, *, signed_out: bool) -> None:
         """Called after each check with the ``grant`` of its user or API key.
@@ -76,6 +87,7 @@ class AccessCheck:
         self._watchers: set[Watcher] = set()
         self._granted: dict[Principal, Grant] = {}
         self._task: asyncio.Task[None] | None = None
+        self._unchecked_s = 0.0  # without the time in which this process was stopped
         self._reads = Batch(_read_access)
 
     async def of(
@@ -100,13 +112,38 @@ class AccessCheck:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        while self._watchers:
+        """Close sockets in time, whether the database answers or not."""
+        self._unchecked_s = 0.0
+        async with asyncio.TaskGroup() as group:
+            checks = group.create_task(self._check_repeatedly())
+            while self._watchers:
+                await asyncio.sleep(RECHECK_S)
+                self._unchecked_s += RECHECK_S
+                try:
+                    self._close_expired()
+                    self._close_unchecked()
+                except Exception as error:  # if this task ended, no socket would be closed
+                    log_failure(logger, "Sockets could not be closed", error)
+            checks.cancel()
+
+    async def _check_repeatedly(self) -> None:
+        while True:
             await asyncio.sleep(RECHECK_S)
             try:
-                self._close_expired()
-                await self._check()
+                async with asyncio.timeout(CHECK_S):
+                    await self._check()
+                self._unchecked_s = 0.0
+            except TimeoutError:
+                logger.warning("Access was not checked within %g s; trying again", CHECK_S)
             except Exception as error:  # if this task ended, removed access would stay in effect
                 log_failure(logger, "Access could not be checked", error)
+
+    def _close_unchecked(self) -> None:
+        if self._unchecked_s > UNCHECKED_S:
+            self._unchecked_s = 0.0  # they are closed once
+            logger.error("%d sockets are closed: %s", len(self._watchers), UNCHECKED)
+            for watcher in tuple(self._watchers):
+                watcher.failed(Unchecked(UNCHECKED))
 
     def _close_expired(self) -> None:
         latest = time.time() - settings.REALTIME_TOKEN_GRACE_S

@@ -5,10 +5,12 @@ once a second.
 """
 
 import json
+import logging
 import time
 from collections.abc import Sequence
 from functools import partial
 
+import redis
 from django.conf import settings
 from django.db import transaction
 
@@ -20,8 +22,12 @@ from realtime.log.quick_redis import quick_redis
 # take: at most one per second and process.
 COMMITS = f"{settings.REDIS_PREFIX}asgi:commits"
 COMMIT_SAMPLE_S = 1.0
+REFUSAL_LOGGED_S = 60.0  # at most one line within this time says that Redis refuses to publish
+
+logger = logging.getLogger(__name__)
 
 _sampled_at = float("-inf")  # seconds, monotonic
+_refusal_logged_at = float("-inf")
 
 
 def on_commit(stream: str, entries: Sequence[Entry]) -> None:
@@ -38,8 +44,24 @@ def _publish(stream: str, entries: Sequence[Entry]) -> None:
         metrics.PUBLISH_SKIPPED.inc(len(entries))
         return
     commands = [*_sample(stream, entries), *(("PUBLISH", stream, e.text) for e in entries)]
-    if quick.run(*commands) is None:
+    replies = quick.run(*commands)
+    if replies is None:
         metrics.PUBLISH_FAILURES.inc()
+    elif isinstance(replies[-1], redis.ResponseError):  # all are for one channel
+        metrics.PUBLISH_FAILURES.inc()
+        _log_refusal(stream, replies[-1])
+
+
+def _log_refusal(stream: str, error: redis.ResponseError) -> None:
+    global _refusal_logged_at
+    if time.monotonic() - _refusal_logged_at >= REFUSAL_LOGGED_S:
+        _refusal_logged_at = time.monotonic()
+        logger.warning(
+            "Redis refuses to publish on %s (%s), so events come late. "
+            "`manage.py check --deploy` names the missing rights.",
+            stream,
+            error,
+        )
 
 
 def _sample(stream: str, entries: Sequence[Entry]) -> list[tuple[str, str, str]]:

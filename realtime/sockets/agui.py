@@ -14,7 +14,7 @@ from realtime.agui.mapping import AguiEvent, AguiRun, encoded, failure
 from realtime.close_codes import CloseCode
 from realtime.delivery.access import Grant, WatchedRun
 from realtime.delivery.follower import drained
-from realtime.delivery.run_follower import Frames, RunFollower
+from realtime.delivery.run_follower import EVENTS_AT_ONCE, Frames, RunFollower
 from realtime.delivery.threads import in_thread
 from realtime.log import streams
 from realtime.replay import merging
@@ -144,15 +144,19 @@ class AguiEvents(EventStreamConsumer, RunConsumer):
         """Map the events that the client got before the interrupt, and begin its next AG-UI run."""
         names = (streams.run(self.run_id), streams.graph(self._of.crew_id))
         ends = dict(zip(names, resumption[1:], strict=True))
+        page_slots = self.followers[names[0]].feed.page_slots
         while True:
-            page = await in_thread(read, self._of, place, None, ends)
+            async with page_slots:
+                page = await in_thread(read, self._of, place, None, ends)
             if isinstance(page, str):
                 await self._fail(page, RESET[page])
                 return place
-            for logged in page.events:
+            for number, logged in enumerate(page.events, start=1):
                 if logged.frame is not None:
                     self._mapping.apply(logged.frame)
                 place = logged.place
+                if number % EVENTS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
             if page.is_last:
                 break
         run_id = f"{self.run_id}:{place.run_seq}:{place.graph_seq}"

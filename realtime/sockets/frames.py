@@ -16,7 +16,9 @@ class SnapshotAgent(TypedDict):
 
 
 class SnapshotExecution(TypedDict):
-    """A tool call. ``output_length``: characters of output before the next event."""
+    """A tool call. ``output_length``: characters of output before the next event. ``truncated``:
+    ``params`` were cut, as they have more than 2 KiB of JSON.
+    """
 
     run_id: str
     agent_id: str
@@ -30,6 +32,7 @@ class SnapshotExecution(TypedDict):
     started_at: str
     duration_s: float | None
     output_length: int
+    truncated: NotRequired[Literal[True]]
 
 
 class SnapshotCall(TypedDict):

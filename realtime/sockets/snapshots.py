@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from django.db import connection, transaction
 
 from crews.models import Agent
@@ -14,6 +15,8 @@ from runs.events.state import EXECUTIONS_KEPT
 from runs.models import Handoff, ModelCall, Run, TaskExecution, ToolExecution
 
 CALLS_AT_MOST = 1000  # in a snapshot
+PARAMS_LIMIT = 2048  # bytes of JSON of an execution's params: there may be 200 of 64 KiB
+TEXT_LIMIT = 500  # characters kept of each text in longer params
 
 
 def graph(stream: str) -> dict[str, Any]:
@@ -24,6 +27,7 @@ def graph(stream: str) -> dict[str, Any]:
     ``{run_id, agent_id, execution_id, tool, params, status, message, progress, exit_code,
     started_at, duration_s, output_length}``; ``output_length`` is the number of characters
     written up to ``seq``: a page that fetches the whole output knows which events continue it.
+    Long ``params`` are cut to ``PARAMS_LIMIT``; then the execution has ``truncated`` too.
     ``calls``, ``usage``, ``handoffs``: as `runs.events.model_state` keeps them, for the same runs.
     """
     crew_id = stream.partition(":")[2]
@@ -144,7 +148,7 @@ def states_of(run_ids: list[UUID]) -> dict[str, str]:
 
 def _execution(execution: ToolExecution) -> dict[str, Any]:
     task = execution.task_execution
-    return clean(
+    described = clean(
         {
             "run_id": task.run_id,
             "agent_id": task.agent_id,
@@ -160,3 +164,29 @@ def _execution(execution: ToolExecution) -> dict[str, Any]:
             "output_length": execution.output_length,
         }
     )
+    if len(msgspec.json.encode(described["params"])) > PARAMS_LIMIT:
+        described |= {"params": _cut(described["params"]), "truncated": True}
+    return described
+
+
+def _cut(params: dict[str, Any]) -> dict[str, Any]:
+    """The parameters that fit into ``PARAMS_LIMIT``, with the beginnings of long texts."""
+    kept: dict[str, Any] = {}
+    left = PARAMS_LIMIT - len("{}")
+    for name, value in params.items():
+        one = {name: _shortened(value)}
+        size = len(msgspec.json.encode(one)) - len("{}") + len(",")
+        if size <= left:
+            kept |= one
+            left -= size
+    return kept
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, str):
+        return value[:TEXT_LIMIT]
+    if isinstance(value, dict):
+        return {key: _shortened(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_shortened(item) for item in value]
+    return value

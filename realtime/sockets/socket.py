@@ -16,6 +16,7 @@ from structlog.contextvars import bind_contextvars
 from realtime import metrics
 from realtime.close_codes import CloseCode
 from realtime.counting import counts
+from realtime.delivery.access import Unchecked
 from realtime.delivery.follower import TooSlow, drained
 from realtime.servers.encodings import Encoding
 from realtime.servers.writer import Frame as Encoded
@@ -151,6 +152,8 @@ class Socket(AsyncConsumer, ABC):
             self.soon(self.close(error.code, error.reason))
         elif isinstance(error, TooSlow):
             self.soon(self.close(CloseCode.TOO_SLOW, "Too slow to keep up."))
+        elif isinstance(error, Unchecked):
+            self.soon(self.close(CloseCode.SERVER_ERROR, str(error)))
         else:
             say = self._context.copy().run
             say(logger.error, "%s: delivery failed", type(self).__name__, exc_info=error)

@@ -138,3 +138,16 @@ def test_requests_one_after_the_other_are_served(web):
             assert response.status_code == 200
             streams.add(response.extensions["network_stream"])
     assert len(streams) == 1  # over one connection
+
+
+def test_a_stream_whose_body_does_not_come_is_answered_and_the_connection_ends(web):
+    """Else anybody could hold any number of connections that no limit counts."""
+    with socket.create_connection(("127.0.0.1", web.port)) as connection:
+        connection.settimeout(HEAD_S)
+        connection.sendall(
+            b"GET /sse/mission HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\n\r\n"
+        )
+        assert b" 401 " in connection.recv(4096)
+        while connection.recv(4096):
+            pass
+    eventually(lambda: connections(web) == 0, 5)

@@ -723,7 +723,8 @@ export interface SnapshotAgent {
   state: "done" | "error" | "idle" | "working";
 }
 /**
- * A tool call. ``output_length``: characters of output before the next event.
+ * A tool call. ``output_length``: characters of output before the next event. ``truncated``:
+ *     ``params`` were cut, as they have more than 2 KiB of JSON.
  */
 export interface SnapshotExecution {
   agent_id: string;
@@ -738,6 +739,7 @@ export interface SnapshotExecution {
   started_at: string;
   status: "running" | ("completed_with_errors" | "error" | "success");
   tool: string;
+  truncated?: true;
 }
 /**
  * An open model call. ``duration_s``: seconds since its start. ``first_token_s`` is missing

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
+import httpx
 import pytest
 from rest_framework_simplejwt.tokens import AccessToken
 
@@ -12,7 +13,7 @@ from realtime.tests.sockets.agui import kinds, path_of, post, posting
 from realtime.tests.sockets.event_source import reading
 from realtime.tests.sockets.helpers import finish, work
 from runs.models import Approval
-from tests.live import eventually
+from tests.live import UNTIL_S, eventually
 
 PATIENCE_S = 90.0  # Node has to start, on a busy machine
 
@@ -122,3 +123,16 @@ def test_who_cancels_an_interrupt_decides_nothing_and_follows_on(web, acme, run)
         another = ask(run)
         last = reader.rest()[-1].data
     assert last["outcome"]["interrupts"][0]["metadata"]["approval_id"] == str(another.pk)
+
+
+def test_only_an_interrupt_of_the_run_can_be_cancelled(web, acme, run):
+    """Else anybody with the link of a shared run could have it read whole, again and again."""
+    run.share(True)
+    known, seen = ask(run).pk, "0" * 64
+    foreign = ask(acme.start_run()).pk
+    for approval_id, status in ((uuid4(), 404), (foreign, 404), (known, 200)):
+        entry = {"interruptId": f"{approval_id}:{seen}:1:0", "status": "cancelled"}
+        with httpx.stream(
+            "POST", f"{web.origin}{path_of(run)}", json={"resume": [entry]}, timeout=UNTIL_S
+        ) as response:
+            assert response.status_code == status
