@@ -90,7 +90,7 @@ ADMIN_BUDGET = {
     "crews_organization_delete": 22,
     "crews_membership_changelist": 7,
     "crews_crew_changelist": 7,
-    "crews_crew_change": 13,
+    "crews_crew_change": 15,
     "crews_crew_delete": 18,
     "crews_secret_changelist": 7,
     "crews_approvalrule_changelist": 7,

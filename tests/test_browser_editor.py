@@ -67,3 +67,20 @@ def test_leaving_with_unsaved_changes_asks_first(page_of_admin, acme):
     assert asked == ["beforeunload"]
     acme.crew.refresh_from_db()
     assert acme.crew.name == "Acme crew"
+
+
+def test_a_limit_that_is_no_number_is_a_fault_and_removes_no_limit(page_of_admin, acme):
+    page = page_of_admin
+    acme.crew.budget_day_tool_calls = 500
+    acme.crew.save()
+    page.reload()
+    field = page.locator("#budget_day_tool_calls")
+    expect(field).to_have_value("500")
+    expect(field).to_have_attribute("inputmode", "numeric")
+    field.fill("")
+    field.press_sequentially("5e")
+    page.locator("#save").click()
+    expect(page.locator("#faults")).to_be_visible()
+    expect(field).to_have_value("5e")
+    acme.crew.refresh_from_db()
+    assert acme.crew.budget_day_tool_calls == 500

@@ -21,6 +21,12 @@ class ApprovalRuleAdmin(ScopedAdmin):
         ("expires_after_s", "admins_only", "is_enabled"),
     ]
 
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: ApprovalRule | None = None
+    ) -> list[str]:
+        # The audit trail of the one organization would not show that the rule has left it.
+        return ["organization"] if obj else []
+
     def save_model(
         self, request: HttpRequest, obj: ApprovalRule, form: ModelForm, change: bool
     ) -> None:

@@ -14,6 +14,7 @@ from unfold.admin import StackedInline, TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from crews.admin.crew_form import CrewChangeForm, CrewForm
 from crews.admin.deleting import DeletesInBackground
 from crews.admin.growing import counted
 from crews.admin.scoped import RowsOfTheRecord, ScopedAdmin, ScopedFilter, ScopedInline
@@ -37,7 +38,7 @@ ORDER_HELP = (
 
 
 class OrderedRows(RowsOfTheRecord):
-    """Numbers new rows that have no order: after the existing rows, in the order of the form."""
+    """Numbers rows without an order: after the others, in the order of the form."""
 
     def add_fields(self, form: ModelForm, index: int | None) -> None:
         super().add_fields(form, index)
@@ -49,15 +50,14 @@ class OrderedRows(RowsOfTheRecord):
 
     def clean(self) -> None:
         super().clean()
-        last = max((form.instance.order for form in self.initial_forms), default=-1)
-        for form in self.forms:
-            if form in self.deleted_forms or not form.has_changed():
-                continue
+        changed = [f for f in self.forms if f not in self.deleted_forms and f.has_changed()]
+        orders = [form.instance.order for form in self.initial_forms]
+        orders += [form.cleaned_data.get("order") for form in changed]
+        last = max((order for order in orders if order is not None), default=-1)
+        for form in changed:
             if form.cleaned_data.get("order") is None:
                 last += 1
                 form.instance.order = form.cleaned_data["order"] = last
-            else:
-                last = max(last, form.cleaned_data["order"])
 
 
 class OrderedInline(ScopedInline):
@@ -162,11 +162,6 @@ BUDGET_ROWS = [
 ] + ["budget_zone"]
 
 
-class CrewForm(ModelForm):
-    def clean_max_parallel(self) -> int:
-        return self.cleaned_data["max_parallel"] or 1
-
-
 class CrewAdmin(DeletesInBackground, ScopedAdmin):
     """``runs.admin`` registers it."""
 
@@ -185,7 +180,7 @@ class CrewAdmin(DeletesInBackground, ScopedAdmin):
     task_inline = TaskInline
 
     class Media:
-        js = ["crews/admin_rows.js"]
+        js = ["crews/admin_rows.js", "crews/admin_once.js"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         counts = {
@@ -201,6 +196,19 @@ class CrewAdmin(DeletesInBackground, ScopedAdmin):
     def get_inlines(self, request: HttpRequest, obj: Crew | None) -> list[Any]:
         """Tasks come after the crew has been saved, because a task needs an agent to choose."""
         return [AgentInline, self.task_inline] if obj else [AgentInline]
+
+    def get_form(
+        self, request: HttpRequest, obj: Crew | None = None, change: bool = False, **kwargs: Any
+    ) -> type[ModelForm]:
+        if self._is_edited(request, obj):
+            kwargs["form"] = CrewChangeForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: Crew | None = None) -> list[Any]:
+        return [*self.fields, "seen"] if self._is_edited(request, obj) else self.fields
+
+    def _is_edited(self, request: HttpRequest, crew: Crew | None) -> bool:
+        return crew is not None and self.has_change_permission(request, crew)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Crew | None = None) -> list[str]:
         # its runs would move with it and disappear from its members' lists

@@ -46,9 +46,16 @@ class FailedSignInAdmin(ReadOnly, ModelAdmin):
 
     @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[AccessAttempt]) -> None:
-        for username in sorted(set(queryset.values_list("username", flat=True))):
-            unlocked(username or "")
-        super().delete_queryset(request, queryset)
+        """Delete the rows of all browsers with the same names and addresses, which lock as one."""
+        locked = set()
+        for username, address in set(queryset.values_list("username", "ip_address")):
+            same = AccessAttempt.objects.filter(username=username, ip_address=address)
+            failures = same.aggregate(sum=Sum("failures_since_start", default=0))["sum"]
+            if failures >= settings.AXES_FAILURE_LIMIT:
+                locked.add(username or "")
+            same.delete()
+        for username in sorted(locked):
+            unlocked(username)
 
     @display(description="Failures", ordering="failures_since_start")
     def failures(self, attempt: AccessAttempt) -> int:

@@ -155,7 +155,7 @@ def shown(record: Model, name: str) -> Any:
         value = value.isoformat()
     elif isinstance(value, Decimal):
         value = plain_number(value)
-    elif name == "scopes":
+    elif name in ("scopes", "kinds"):
         value = ", ".join(value)
     elif name == "after":
         with unscoped():  # of the record's own crew

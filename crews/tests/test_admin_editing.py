@@ -7,8 +7,9 @@ from django.contrib.admin.models import LogEntry
 from django.core.exceptions import ValidationError
 
 from conftest import HELLO
+from crews.admin.crew_form import digest_of
 from crews.admin.steps import StepsField
-from crews.models import Agent, Crew, Membership, Task
+from crews.models import Agent, ApprovalRule, Crew, Membership, Task
 from tests.admin import answer, clients, url
 
 
@@ -27,6 +28,7 @@ BUDGET = {
 def crew_form(crew: Crew, **changes: object) -> dict[str, object]:
     """What the browser sends for a crew as it stands, but for ``changes``."""
     form = {"name": crew.name, "slug": crew.slug, "description": "", "is_active": "on"} | BUDGET
+    form["seen"] = digest_of(Crew.objects.get(pk=crew.pk))
     for prefix, rows in (("agents", crew.agents.all()), ("tasks", crew.tasks.all())):
         form |= {f"{prefix}-TOTAL_FORMS": len(rows), f"{prefix}-INITIAL_FORMS": len(rows)}
         for number, row in enumerate(rows):
@@ -84,6 +86,17 @@ def test_a_crew_is_edited_by_its_admins_alone(acme, staff, person):
     assert answer(response) == ("gone" if person == "outsider" else "403")
     acme.crew.refresh_from_db()
     assert acme.crew.name == "Acme crew"
+
+
+def test_an_approval_rule_stays_in_its_organization(acme, globex, staff):
+    rule = ApprovalRule.objects.create(organization=acme.organization, tool="script")
+    path = url("crews_approvalrule_change", rule.pk)
+    form = {"organization": globex.organization.pk, "tool": "git_*", "expires_after_s": 60}
+    assert staff["superuser"].post(path, form).status_code == 302
+    rule.refresh_from_db()
+    assert (rule.tool, rule.organization) == ("git_*", acme.organization)
+    form["crew"] = globex.crew.pk
+    assert "Choose a crew of the same organization." in errors(staff["superuser"].post(path, form))
 
 
 def test_a_task_is_given_to_agents_of_its_own_crew_alone(acme, globex, staff):

@@ -127,6 +127,20 @@ def test_rows_without_a_place_come_after_the_others_as_they_stand(world, client)
     ]  # fmt: skip
 
 
+def test_a_row_whose_place_is_emptied_comes_after_the_others(world, client):
+    crew = world.tenant.crew
+    path = url("crews_crew_change", crew.pk)
+    form = sent(client.get(path)) | {"agents-0-order": "", "agents-TOTAL_FORMS": 3}
+    form |= {"agents-2-name": "Lyra", "agents-2-slug": "lyra", "agents-2-order": 7}
+    assert client.post(path, form).status_code == 302
+    assert [(agent.slug, agent.order) for agent in crew.agents.all()] == [
+        ("vega", 1), ("lyra", 7), ("orion", 8),
+    ]  # fmt: skip
+    form = sent(client.get(path)) | {"tasks-0-order": ""}
+    assert client.post(path, form).status_code == 302
+    assert [task.name for task in crew.tasks.all()] == ["Vega works", "Orion works"]
+
+
 def test_as_many_records_as_a_list_can_select_are_deleted(world, client):
     world.run.finish("succeeded")
     selected = [str(world.run.pk), *(str(uuid.uuid4()) for _ in range(1_150))]

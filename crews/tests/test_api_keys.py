@@ -167,6 +167,8 @@ def test_the_page_shows_a_key_once(acme, client):
     assert text[:14] in again
     key = ApiKey.objects.get()
     assert (key.created_by, key.scopes) == (acme.admin, ["report", "watch"])
+    for moment in (key.expires_at, key.last_used_at):
+        assert f"{moment:%H:%M} UTC</time>" in again
     client.post(f"/connect/{key.pk}/revoke/")
     assert client_of(text).get("/api/crews/").status_code == 401
     assert "Revoked" in client.get("/connect/").content.decode()

@@ -2,6 +2,7 @@
 
 import pytest
 from axes.models import AccessAttempt
+from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import User
@@ -14,6 +15,7 @@ from crews.models import AuditEntry
 from tests.admin import clients, url
 
 WRONG = "not the password"
+LIMIT = settings.AXES_FAILURE_LIMIT
 
 
 def kinds(**about) -> list[str]:
@@ -140,16 +142,24 @@ def test_failures_are_bounded_for_one_account_and_for_all(acme, monkeypatch):
     assert names.count(("acme-viewer",)) == 3
 
 
+def guess(username: str, times: int, browser: str = "one", address: str = "192.0.2.1") -> None:
+    for _ in range(times):
+        client = Client(HTTP_USER_AGENT=browser, REMOTE_ADDR=address)
+        client.post("/login/", {"username": username, "password": WRONG})
+
+
+def unlock(client: Client, **attempts: str):
+    pk = AccessAttempt.objects.filter(**attempts).first().pk
+    return client.post(url("axes_accessattempt_delete", pk), {"post": "yes"})
+
+
 def test_unlocking_is_recorded(acme, globex, superuser):
     staff = clients(acme, globex, superuser)
-    for username in ("acme-viewer", "acme-viewer", WRONG):
-        client = Client(HTTP_USER_AGENT=f"browser {username}")
-        client.post("/login/", {"username": username, "password": WRONG})
-    one = AccessAttempt.objects.filter(username="acme-viewer").first()
-    path = url("axes_accessattempt_delete", one.pk)
-    assert staff["admin"].post(path, {"post": "yes"}).status_code == 403
+    for username in ("acme-viewer", WRONG):
+        guess(username, LIMIT)
+    assert unlock(staff["admin"], username="acme-viewer").status_code == 403
     assert newest("sign_in.unlocked") is None
-    assert staff["superuser"].post(path, {"post": "yes"}).status_code == 302
+    assert unlock(staff["superuser"], username="acme-viewer").status_code == 302
     entry = newest("sign_in.unlocked")
     assert (entry.actor_name, entry.object_name) == ("root", "acme-viewer")
     left = AccessAttempt.objects.values_list("pk", flat=True)
@@ -158,6 +168,28 @@ def test_unlocking_is_recorded(acme, globex, superuser):
     assert not AccessAttempt.objects.exists()
     assert newest("sign_in.unlocked").object_name == "a name that nobody has"
     assert WRONG not in str(list(AuditEntry.objects.values()))
+
+
+def test_deleting_the_failures_of_one_browser_unlocks_the_account_there(acme, globex, superuser):
+    desk = clients(acme, globex, superuser)["superuser"]
+    guess("acme-viewer", LIMIT - 1, "one")
+    guess("acme-viewer", LIMIT - 1, "two")
+    guess("acme-viewer", 1, address="192.0.2.2")
+    assert AccessAttempt.objects.count() == 3
+    AccessAttempt.objects.filter(ip_address="192.0.2.1").update(failures_since_start=LIMIT)
+    unlock(desk, ip_address="192.0.2.1", user_agent="one")
+    assert AuditEntry.objects.filter(kind="sign_in.unlocked").count() == 1
+    assert AccessAttempt.objects.get().ip_address == "192.0.2.2"
+    form = {"username": "acme-viewer", "password": PASSWORD}
+    assert Client(REMOTE_ADDR="192.0.2.1").post("/login/", form).status_code == 302
+
+
+def test_deleting_failures_that_locked_nobody_is_no_unlocking(acme, globex, superuser):
+    desk = clients(acme, globex, superuser)["superuser"]
+    guess("acme-viewer", 1)
+    assert unlock(desk).status_code == 302
+    assert not AccessAttempt.objects.exists()
+    assert newest("sign_in.unlocked") is None
 
 
 # -- Tokens ---------------------------------------------------------------------------------------

@@ -36,14 +36,12 @@ def fields_of(texts: Mapping[str, str], make: Callable[..., Field], period: str)
     """The fields of a period. ``make`` adds the faults."""
     for measure in Measure:
         name = f"budget_{period}_{measure}"
-        is_money = measure == Measure.USD
         yield make(
             name,
             measure.label,
-            "text" if is_money else "number",  # browsers refuse cents in a field of numbers
+            "text" if measure == Measure.USD else "number",
             texts.get(name, ""),
             help=str(Crew._meta.get_field(name).help_text),
-            limits={} if is_money else {"min": 1},
         )
     name = f"budget_{period}_at_limit"
     value = texts.get(name) or AtLimit.CANCEL

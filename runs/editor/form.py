@@ -8,7 +8,6 @@ from typing import Any
 from rest_framework import serializers
 
 from crews.models import Agent, Crew, Secret, Task
-from crews.models.crew import MAX_PARALLEL
 from runs.crew_files.faults import Fault
 from runs.editor.budget_fields import fields_of as fields_of_budget
 from runs.editor.draft import Draft, StepDraft, TaskDraft
@@ -90,7 +89,6 @@ class EditForm:
                 "number",
                 draft.max_active_runs,
                 help="More wait for a free place. Empty: no limit of its own.",
-                limits={"min": 1},
             ),
             self._field(
                 "max_parallel",
@@ -98,7 +96,6 @@ class EditForm:
                 "number",
                 draft.max_parallel,
                 help=PARALLEL_HELP,
-                limits={"min": 1, "max": MAX_PARALLEL},
             ),
             self._field(
                 "own_directories",
@@ -203,13 +200,7 @@ class EditForm:
             choices = [*([] if known and described.required else [("", "(none)")]), *given]
             if value and not known:
                 choices.append((value, f"{value} (not there)"))
-        limits = {
-            "maxlength": getattr(described, "max_length", None),
-            "min": getattr(described, "min_value", None),
-            "max": getattr(described, "max_value", None),
-        }
-        if kind not in ("text", "number", "code"):
-            limits = {}
+        longest = getattr(described, "max_length", None) if kind in ("text", "code") else None
         about = [str(described.help_text or ""), LINES_HELP if kind == "lines" else ""]
         return self._field(
             name,
@@ -219,7 +210,7 @@ class EditForm:
             help=" ".join(filter(None, about)),
             is_required=described.required,
             choices=choices,
-            limits={key: limit for key, limit in limits.items() if limit is not None},
+            limits={} if longest is None else {"maxlength": longest},
         )
 
     def _row(

@@ -12,6 +12,8 @@ from runs.notifications.models import Target
 from runs.notifications.models.target import refusal
 
 DEFAULT_KINDS = [Kind.FAILED, Kind.LOST]
+EDITED = ("name", "kinds", "crew", "is_active")
+STALE = "Somebody else has saved this target since you opened the page."
 
 
 class TargetForm(forms.Form):
@@ -90,26 +92,47 @@ class NewTargetForm(TargetForm):
 
 
 class TargetEditForm(TargetForm):
-    """Changes a target. Without an address it keeps the one it has."""
+    """Changes a target. Without an address it keeps the one it has.
+
+    Call ``is_valid`` and ``save`` in one transaction: the former locks the target. ``seen`` is the
+    digest of the target as the user has seen it. ``theirs`` is the target that another user has
+    saved meanwhile; sent once more, the form replaces it.
+    """
 
     address = forms.CharField(max_length=services.MAX_CHARS, required=False)
     is_active = forms.BooleanField(required=False)
 
+    theirs: Target | None = None
+
     def __init__(self, *args: Any, target: Target, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.target = target
+        self.seen = self.data.get("seen", "") if self.is_bound else target.digest()
         self.fields["crew"].queryset = Crew.objects.visible_to(self.user).filter(
             organization=target.organization_id
         )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
-        if not self.errors and cleaned["address"]:
+        if self.errors:
+            return cleaned
+        there = Target.objects.unscoped().select_for_update().filter(pk=self.target.pk).first()
+        if there is None:
+            self.add_error(None, "Somebody else has just deleted this target.")
+        elif self.seen != there.digest() and not self._is_saved(there):
+            self.theirs, self.seen = there, there.digest()
+            self.add_error(None, STALE)
+        elif cleaned["address"]:
             self.keep(self.target)
         return cleaned
 
+    def _is_saved(self, there: Target) -> bool:
+        """Whether the target is as the form wants it."""
+        same = all(getattr(there, name) == self.cleaned_data[name] for name in EDITED)
+        return same and not self.cleaned_data["address"]
+
     def save(self) -> Target:
-        for name in ("name", "kinds", "crew", "is_active"):
+        for name in EDITED:
             setattr(self.target, name, self.cleaned_data[name])
         self.target.save()
         return self.target

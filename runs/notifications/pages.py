@@ -6,6 +6,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -77,13 +78,14 @@ def target(request: HttpRequest, pk: UUID) -> HttpResponse:
     if request.method == "POST":
         if form is None:
             raise PermissionDenied("Only admins of the organization change what it sends.")
-        if form.is_valid():
-            record, key = form.save(), form.key
-            if not key:
-                messages.success(request, "The target is saved.")
-                return redirect(record)
-        else:
-            status = 400
+        with transaction.atomic():
+            if form.is_valid():
+                record, key = form.save(), form.key
+            else:
+                status = 409 if form.theirs else 400
+        if status == 200 and not key:
+            messages.success(request, "The target is saved.")
+            return redirect(record)
     deliveries = Delivery.objects.visible_to(request.user).filter(target=record)
     context = {
         "target": record,

@@ -66,7 +66,7 @@ def watch() -> None:
             AuditKind.NOTIFICATION_CREATED,
             AuditKind.NOTIFICATION_EDITED,
             AuditKind.NOTIFICATION_DELETED,
-            fields=("name", "service", "crew", "is_active", "shown", "sealed"),
+            fields=("name", "service", "kinds", "crew", "is_active", "shown", "sealed"),
             switches={
                 "sealed": (AuditKind.NOTIFICATION_ADDRESSED, AuditKind.NOTIFICATION_ADDRESSED)
             },

@@ -80,10 +80,13 @@ class StepPair:
 
 @dataclass(slots=True)
 class TaskPair:
+    """``number``: its place among the pairs, from 1."""
+
     before: ComparedTask | None
     after: ComparedTask | None
     steps: list[StepPair] = field(default_factory=list)
     difference: str = ""
+    number: int = 0
 
     @property
     def either(self) -> ComparedTask:
@@ -125,7 +128,10 @@ def aligned(before: list[ComparedTask], after: list[ComparedTask]) -> list[TaskP
         pair.steps = _steps(pair)
         pair.difference = _task_difference(pair)
         pairs.append(pair)
-    return _reunited(pairs)
+    pairs = _reunited(pairs)
+    for number, pair in enumerate(pairs, start=1):
+        pair.number = number
+    return pairs
 
 
 def first_divergence(pairs: Sequence[TaskPair]) -> Divergence | None:

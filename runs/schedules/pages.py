@@ -20,7 +20,7 @@ from crews.models import Crew
 from crews.zones import zones
 from runs.schedules import cron
 from runs.schedules.models import Fire, Schedule
-from runs.schedules.models.schedule import SHOWN_TIMES
+from runs.schedules.models.schedule import SHOWN_TIMES, Stale, seen_digest
 
 REFUSED = "Admins of the organization set schedules. Ask one of them."
 FIRES_SHOWN = 20
@@ -45,7 +45,8 @@ def schedule(request: HttpRequest, pk: UUID) -> HttpResponse:
     crew = get_object_or_404(crews, pk=pk)
     bind_contextvars(**crew.log_ids)
     visible = Schedule.objects.visible_to(request.user).filter(crew=crew)
-    record = visible.select_related("updated_by").first()
+    visible = visible.select_related("updated_by")
+    record = visible.first()
     manages = Crew.objects.managed_by(request.user).filter(pk=pk).exists()
     if request.method != "POST":
         form = ScheduleForm(instance=record) if manages else None
@@ -66,7 +67,11 @@ def schedule(request: HttpRequest, pk: UUID) -> HttpResponse:
         now = timezone.now()
         found = cron.next_times(values["expression"], values["zone"], now, SHOWN_TIMES)
         return _page(request, crew, record, form, preview=_in_zone(found, values["zone"]))
-    saved, _ = Schedule.objects.put(crew, by=request.user, **form.cleaned_data)
+    seen = request.POST.get("seen", "")
+    try:
+        saved, _ = Schedule.objects.put(crew, by=request.user, seen=seen, **form.cleaned_data)
+    except Stale:
+        return _page(request, crew, visible.first(), form, is_stale=True, status=409)
     messages.success(request, "The schedule is saved.")
     return redirect(saved)
 
@@ -78,13 +83,20 @@ def _page(
     form: ScheduleForm | None,
     *,
     preview: list[datetime] | None = None,
+    is_stale: bool = False,
     status: int = 200,
 ) -> HttpResponse:
+    """After a refusal because of ``is_stale``, the form can replace what is there now."""
     fires = Fire.objects.of(record)[:FIRES_SHOWN] if record else ()
+    seen = seen_digest(record)
+    if form and form.is_bound and not is_stale:
+        seen = request.POST.get("seen", "")
     context: dict[str, Any] = {
         "crew": crew,
         "schedule": record,
         "form": form,
+        "seen": seen,
+        "is_stale": is_stale,
         "preview": preview,
         "next_times": _in_zone(record.next_times(), record.zone) if record else [],
         "fires": fires,

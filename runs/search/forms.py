@@ -88,11 +88,13 @@ class SearchForm(forms.Form):
         },
     )
     since = MomentField(
-        widget=forms.DateInput({"type": "date", "class": "form-control", "aria-label": "From"})
+        widget=forms.DateInput(
+            {"type": "date", "class": "form-control", "aria-label": "From (UTC)"}
+        )
     )
     until = MomentField(
         is_end=True,
-        widget=forms.DateInput({"type": "date", "class": "form-control", "aria-label": "To"}),
+        widget=forms.DateInput({"type": "date", "class": "form-control", "aria-label": "To (UTC)"}),
     )
     cursor = forms.IntegerField(
         required=False,

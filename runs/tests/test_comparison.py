@@ -1,6 +1,7 @@
 """Two runs of a crew side by side: what is aligned, where they differ first, what is flaky."""
 
 import re
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -188,6 +189,27 @@ class TestPage:
         # The earlier one stands first.
         named = page_of(acme.viewer, first, f"?with={third.pk}")
         assert order.findall(named) == [str(first.pk), str(third.pk)]
+
+    def test_the_link_to_the_difference_finds_its_task(self, acme):
+        for ends in (("succeeded", "succeeded"), ("succeeded", "failed")):
+            run = acme.start_run()
+            run.plan["tasks"] = [
+                {"task_id": str(uuid4()), "name": name, "agent_id": "orion"}
+                for name in ("测试", "ビルド")
+            ]
+            for planned, end in zip(run.plan["tasks"], ends, strict=True):
+                TaskExecution.objects.start(run=run, task=planned).finish(end)
+            run.finish("succeeded")
+        page = page_of(acme.viewer, run)
+        tasks = re.findall(r'id="(pair-[^"]*)" (data-differs)?', page)
+        assert [differs for _, differs in tasks] == ["", "data-differs"]
+        assert len({name for name, _ in tasks}) == 2
+        assert re.findall(r'href="#(pair-[^"]*)"', page) == [tasks[1][0]]
+
+    def test_the_choice_of_runs_says_that_its_times_are_utc(self, acme):
+        first, second = carry_out(acme), carry_out(acme)
+        page = page_of(acme.viewer, second)
+        assert f"{first.created_at:%H:%M} UTC, succeeded</option>" in page
 
     def test_says_that_there_is_no_earlier_run(self, acme):
         page = page_of(acme.viewer, carry_out(acme))

@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from crews import sealing
+from crews.digests import digest
 from crews.models import Crew, Organization
 from crews.models.atomic_save import AtomicSave
 from crews.scoping import WATCHING, OwnedModel, ScopedQuerySet, User
@@ -112,6 +113,10 @@ class Target(AtomicSave, OwnedModel):
     def key(self) -> str:
         """The key that signs a webhook's messages. Raises ``sealing.Unreadable``."""
         return sealing.unseal(self.sealed_key, bound_to=f"{self._bond} key")
+
+    def digest(self) -> str:
+        """It changes whenever a user edits the target, its address included."""
+        return digest([self.name, self.kinds, self.crew_id, self.is_active, self.sealed])
 
     def keep(self, address: str) -> str:
         """Encrypt the address, to be saved. Returns the new key of a webhook, for its owner.

@@ -95,11 +95,12 @@ def test_a_persons_target_is_only_theirs(client, acme, make_target):
 def test_a_target_is_changed_and_keeps_its_address(browser, make_target):
     target = make_target(ADDRESS)
     values = {"name": "night", "kinds": ["run.lost"], "crew": "", "address": "", "is_active": ""}
+    values["seen"] = target.digest()
     assert browser.post(f"/notifications/{target.pk}/", values).status_code == 302
     after = Target.objects.get()
     assert (after.name, after.kinds, after.is_active) == ("night", ["run.lost"], False)
     assert (after.address, after.key) == (ADDRESS, target.new_key)
-    values |= {"address": "https://example.org/", "is_active": "on"}
+    values |= {"address": "https://example.org/", "is_active": "on", "seen": after.digest()}
     page = browser.post(f"/notifications/{target.pk}/", values).content.decode()
     after = Target.objects.get()
     assert after.address == "https://example.org/"
@@ -111,6 +112,7 @@ def test_the_audit_trail_names_changes_and_no_address(browser, make_target):
     browser.post("/notifications/", fields())
     target = Target.objects.get()
     values = {"name": "n", "kinds": ["run.lost"], "address": "https://example.org/other-secret"}
+    values["seen"] = target.digest()
     browser.post(f"/notifications/{target.pk}/", values)
     browser.post(f"/notifications/{target.pk}/delete/")
     entries = AuditEntry.objects.filter(kind__startswith="notification.").order_by("id")
@@ -119,6 +121,7 @@ def test_the_audit_trail_names_changes_and_no_address(browser, make_target):
         "notification.addressed", "notification.deleted",
     ]  # fmt: skip
     assert {entry.actor_name for entry in entries} == {"acme-admin"}
+    assert entries[1].changes["kinds"] == ["run.failed", "run.lost"]
     changes = json.dumps([entry.changes for entry in entries])
     assert "secret" not in changes
     assert "sesame" not in changes
@@ -136,6 +139,11 @@ def test_an_operator_finds_out_why_and_sends_again(client, acme, make_target, re
     assert "database is down" in page
     assert "Send again" in page
     assert "next try" in page
+    (delivery,) = Delivery.objects.all()
+    for moment in (delivery.created_at, delivery.next_at, delivery.tries.get().at):
+        assert f"{moment:%H:%M:%S} UTC</time>" in page
+    overview = client.get("/notifications/").content.decode()
+    assert f"{delivery.created_at:%H:%M} UTC</time>" in overview
     assert "Settings" not in page
     receiver.status = 200
     delivery = Delivery.objects.get()

@@ -1,4 +1,5 @@
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Self
 
@@ -9,6 +10,7 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
+from crews.digests import digest
 from crews.models import Crew
 from crews.models.atomic_save import AtomicSave
 from crews.scoping import OwnedModel, ScopedQuerySet, User
@@ -16,6 +18,10 @@ from crews.zones import ZONE_LIMIT, validate_zone
 from runs.schedules import cron
 
 SHOWN_TIMES = 5  # that pages and API show
+
+
+class Stale(Exception):
+    """The schedule is not as the caller has seen it: another user has changed it meanwhile."""
 
 
 class ScheduleQuerySet(ScopedQuerySet):
@@ -40,33 +46,38 @@ class ScheduleQuerySet(ScopedQuerySet):
         row = self.unscoped().filter(pk=schedule.pk, **same)
         return bool(QuerySet.update(row, next_at=to))
 
-    def put(self, crew: Crew, *, by: User | None, **values: Any) -> tuple["Schedule", bool]:
+    def put(
+        self, crew: Crew, *, by: User | None, seen: str | None = None, **values: Any
+    ) -> tuple["Schedule", bool]:
         """Give the crew this schedule. Returns it, and whether the crew had none before.
 
-        ``by``: None for a program; the audit trail names its API key.
+        ``by``: None for a program; the audit trail names its API key. ``seen``: the
+        ``seen_digest`` that the caller has seen; without it, any schedule is replaced.
 
-        The caller has checked the values and the access to the crew.
+        The caller has checked the values and the access to the crew. Raises ``Stale``.
         """
-        schedule = self.unscoped().filter(crew=crew).first()
         try:
-            with transaction.atomic():
-                return self._put(schedule or self.model(crew=crew, created_by=by), by, values)
+            return self._put(crew, by, seen, values)
         except IntegrityError:
-            # Another request has just made the first one. If there is none, the crew was deleted.
-            return self._put(self.unscoped().get(crew=crew), by, values)
+            # Another request has just made the first one.
+            return self._put(crew, by, seen, values)
 
+    @transaction.atomic
     def _put(
-        self, schedule: "Schedule", by: User | None, values: dict[str, Any]
+        self, crew: Crew, by: User | None, seen: str | None, values: dict[str, Any]
     ) -> tuple["Schedule", bool]:
-        is_new = schedule._state.adding
+        there = self.unscoped().select_for_update().filter(crew=crew).first()
+        if seen not in (None, seen_digest(there)) and not (there and there.has(values)):
+            raise Stale
+        schedule = there or self.model(crew=crew, created_by=by)
         for name, value in (values | {"updated_by": by}).items():
             setattr(schedule, name, value)
         schedule.save()
-        return schedule, is_new
+        return schedule, there is None
 
 
 class Schedule(AtomicSave, OwnedModel):
-    """The times at which a crew starts by itself. A crew has one schedule at most."""
+    """The times at which a crew starts automatically. A crew has one schedule at most."""
 
     class Overlap(models.TextChoices):
         SKIP = "skip", "Skip: leave this time out"
@@ -78,6 +89,7 @@ class Schedule(AtomicSave, OwnedModel):
         NEVER = "never", "Never: wait for the next time"
 
     TIMING = ("expression", "zone", "is_enabled")  # the next fire time depends on these
+    EDITED = (*TIMING, "overlap", "missed")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     crew = models.OneToOneField("crews.Crew", on_delete=models.CASCADE, related_name="schedule")
@@ -153,6 +165,9 @@ class Schedule(AtomicSave, OwnedModel):
         """The ids for log lines about the schedule."""
         return {"schedule_id": str(self.pk), **self.crew.log_ids}
 
+    def has(self, values: Mapping[str, Any]) -> bool:
+        return all(getattr(self, name) == value for name, value in values.items())
+
     def first_after(self, at: datetime) -> datetime | None:
         return next(cron.times(self.expression, self.zone, at), None)
 
@@ -167,3 +182,8 @@ class Schedule(AtomicSave, OwnedModel):
 
     def _timing(self) -> tuple[Any, ...]:
         return tuple(self.__dict__.get(name) for name in self.TIMING)
+
+
+def seen_digest(schedule: Schedule | None) -> str:
+    """The digest of all that users edit; empty if the crew has no schedule."""
+    return digest([getattr(schedule, name) for name in Schedule.EDITED]) if schedule else ""

@@ -87,7 +87,7 @@ def test_the_crew_page_shows_the_next_time(acme, client, make_schedule):
     client.force_login(acme.viewer)
     assert "Schedule</a>" in client.get(acme.crew.get_absolute_url()).content.decode()
     make_schedule()
-    assert "Starts by itself: 1 Jun, 12:00 UTC" in (
+    assert "Starts automatically: 1 Jun, 12:00 UTC" in (
         client.get(acme.crew.get_absolute_url()).content.decode()
     )
 

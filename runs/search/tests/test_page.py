@@ -22,6 +22,12 @@ def test_without_a_question_it_says_what_can_be_asked(acme: Tenant):
     assert 'class="hit"' not in page
 
 
+def test_the_filters_say_that_their_days_are_utc(acme: Tenant):
+    page = get(acme.viewer, "/search/").content.decode()
+    assert page.count("From (UTC)") == 2  # the label, and for screen readers
+    assert page.lower().count("to (utc)") == 2
+
+
 def test_a_hit_leads_to_the_tool_and_marks_the_words(acme: Tenant):
     run = acme.start_run()
     tool = fail(run)

@@ -1,0 +1,13 @@
+"""Digests of records: a form sends back the one that it was opened with.
+
+If it is another one when the form is saved, somebody else has saved the record meanwhile.
+"""
+
+import json
+from hashlib import sha256
+from typing import Any
+
+
+def digest(values: Any) -> str:
+    """It changes whenever the values do, which JSON or ``str`` can express. 64 characters."""
+    return sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
