@@ -1,8 +1,15 @@
 """The run page at a moment of the past in a real browser."""
 
+from urllib.parse import quote
+
 import pytest
+from django.utils import timezone
 from playwright.sync_api import expect
 
+from realtime.log import pruning
+from realtime.replay.merging import stamp
+from realtime.tests.pages.scene import reported
+from runs.models import ReportedRun, ToolExecution
 from runs.tests.test_large_run import begin
 from tests.live import eventually
 from tests.test_browser_crew import mark, signed_in
@@ -107,3 +114,39 @@ def test_play_pressed_twice_while_the_recording_loads_plays_once(signed_in, acme
     assert signed_in.evaluate("window.players.size") == 1
     slider.press("Space")
     assert signed_in.evaluate("window.players.size") == 0
+
+
+def test_a_message_is_written_after_the_return_from_a_moment(signed_in, acme):
+    run = reported(acme, {"type": "agent_start", "agent_id": "a"})
+    ReportedRun.objects.filter(run=run).update(controls="cancel,message")
+    signed_in.goto(f"{run.get_absolute_url()}?at={quote(stamp(timezone.now()))}")
+    expect(signed_in.locator("#run-live[data-past]")).to_have_count(1)
+    button = signed_in.get_by_role("button", name="Message")
+    expect(button).to_have_count(0)
+    signed_in.get_by_role("button", name="Back to live").click()
+    button.click()
+    expect(signed_in.get_by_role("dialog", name="Message to the run")).to_be_visible()
+
+
+def test_where_nothing_can_be_copied_it_says_where_the_address_is(signed_in, acme):
+    run, _ = failed_run(acme)
+    # As on a page without https.
+    signed_in.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    signed_in.goto(run.get_absolute_url())
+    signed_in.get_by_label("Moment of the run").press("Home")
+    expect(signed_in.locator("#run-live[data-past]")).to_have_count(1)
+    signed_in.get_by_role("button", name="Copy link").click()
+    note = signed_in.locator("[data-replay=note]")
+    expect(note).to_have_text("Copy the address from the address bar.")
+
+
+def test_a_link_to_a_moment_that_is_not_known_shows_all_of_the_present(signed_in, acme):
+    run, moment = failed_run(acme, changes=3)
+    tool = ToolExecution.objects.get(task_execution__run=run, status="error")
+    pruning.prune(older_than=timezone.now())
+    signed_in.goto(f"{run.get_absolute_url()}?at={quote(moment)}")
+    note = signed_in.locator("[data-replay=note]")
+    expect(note).to_have_text("The past of this run is not known.")
+    shows(signed_in, tool, ["hello"])
+    expect(signed_in.get_by_role("button", name="To the end")).to_be_hidden()
+    signed_in.wait_for_url(run.get_absolute_url())

@@ -1,11 +1,16 @@
 """The run page in a real browser: what it has become is what a page shows that is opened now."""
 
 import re
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import expect
 
+from runs.execution import controls
 from runs.models import Run, TaskExecution, ToolExecution
+from runs.models.control import report_paused
+from runs.tests.scene import work
 from runs.tests.test_large_run import begin, carry_out, large_run
 from tests.live import eventually
 from tests.test_browser_crew import mark, signed_in
@@ -26,6 +31,28 @@ SHOWN = r"""() => {
         segments: [...document.querySelectorAll(".segments li")].map((e) => e.dataset.status),
     };
 }"""
+
+# How many outputs the page has in memory, after the browser has collected its garbage.
+OUTPUTS = 'import("/static/realtime/pages/tool_output.js").then((m) => m.ToolOutput.prototype)'
+LENGTH = "function () { return this.length; }"
+# How often within a second the text of the clock is written, and how often it is another one.
+WRITTEN = """(clock) => new Promise((resolve) => {
+    const texts = [clock.textContent];
+    new MutationObserver((changes) => changes.forEach(() => texts.push(clock.textContent)))
+        .observe(clock, { childList: true, characterData: true, subtree: true });
+    const changes = () => texts.filter((text, n) => n && text !== texts[n - 1]).length;
+    setTimeout(() => resolve([texts.length - 1, changes()]), 1000);
+})"""
+
+
+def outputs_in_memory(page) -> int:
+    devtools = page.context.new_cdp_session(page)
+    asked = devtools.send("Runtime.evaluate", {"expression": OUTPUTS, "awaitPromise": True})
+    found = devtools.send(
+        "Runtime.queryObjects", {"prototypeObjectId": asked["result"]["objectId"]}
+    )
+    count = {"objectId": found["objects"]["objectId"], "functionDeclaration": LENGTH}
+    return devtools.send("Runtime.callFunctionOn", count)["result"]["value"]
 
 
 def same_as_a_fresh_page(page, run: Run) -> None:
@@ -81,6 +108,62 @@ def test_a_task_of_a_large_run_opens_and_its_tools_output_comes(signed_in, acme)
     begin(run, 2)
     expect(signed_in.locator(".run-task[data-status=running]")).to_have_count(2)
     expect(card.locator(".output-text")).to_be_visible()
+
+
+def test_a_task_of_a_large_run_that_was_live_opens_again_with_its_output(signed_in, acme):
+    run = large_run(acme, 40)
+    signed_in.goto(run.get_absolute_url())
+    expect(mark(signed_in)).to_have_attribute("data-state", "live")
+    at_work = signed_in.locator(".run-task[data-status=running] .tool")
+    for number in range(3):
+        task, [tool] = begin(run, number)
+        expect(at_work).to_have_attribute("data-execution", str(tool.pk))
+        tool.report(output=f"task {number}\n")
+        expect(signed_in.locator(f"#text-{tool.pk}")).to_contain_text(f"task {number}")
+        tool.end("success")
+        task.finish("succeeded")
+    begin(run, 3)
+    last = signed_in.locator(f"#tool-{tool.pk}")
+    expect(last).to_have_count(0)
+    # What was shown of the tasks before is not kept in memory.
+    eventually(lambda: outputs_in_memory(signed_in) == signed_in.locator(".tool").count())
+    signed_in.locator(f'[data-open="{run.plan["tasks"][2]["task_id"]}"]').click()
+    last.locator("summary").first.click()
+    expect(last.locator(".output-text")).to_contain_text("task 2")
+
+
+def test_a_card_that_the_reader_has_opened_stays_when_its_task_has_ended(signed_in, acme):
+    run = large_run(acme, 40)
+    signed_in.goto(run.get_absolute_url())
+    expect(mark(signed_in)).to_have_attribute("data-state", "live")
+    task, [first, second] = begin(run, 0, tools=2)
+    expect(signed_in.locator(f"#tool-{second.pk}[open]")).to_have_count(1)
+    card = signed_in.locator(f"#tool-{first.pk}")
+    card.locator("summary").first.click()
+    expect(card.locator(".output-text")).to_be_visible()
+    signed_in.locator("h1").click()  # The reader is elsewhere; the card stays open.
+    second.end("success")
+    task.finish("succeeded")
+    for number in (1, 2):
+        _, [tool] = begin(run, number)
+        expect(signed_in.locator(f"#tool-{tool.pk}[open]")).to_have_count(1)
+        expect(card.locator(".output-text")).to_be_visible()
+
+
+def test_the_clock_of_a_pause_is_not_announced_and_written_only_when_it_changes(signed_in, acme):
+    run = acme.start_run()
+    work(run)
+    controls.ask(run, "pause")
+    report_paused(run, True)
+    run.refresh_from_db()
+    run.paused_at = timezone.now() - timedelta(hours=1)
+    run.save()
+    signed_in.goto(run.get_absolute_url())
+    expect(mark(signed_in)).to_have_attribute("data-state", "live")
+    clock = signed_in.locator("#notice-paused [data-ticking]")
+    assert clock.evaluate("e => [e.role, e.ariaLive]") == ["timer", "off"]
+    written, changed = clock.evaluate(WRITTEN)
+    assert written == changed
 
 
 def test_a_link_to_a_tool_on_another_page_of_tasks_leads_there(signed_in, acme):

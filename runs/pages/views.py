@@ -84,10 +84,10 @@ def run(request: HttpRequest, pk: UUID, *, past_of: PastOf) -> HttpResponse:
             return redirect_to_login(request.get_full_path())
         raise Http404("There is no run with this id that you can see.")
     bind_contextvars(**record.log_ids)
-    is_over = record.is_over
+    # A page of the past can return to the present, so it has what the present needs.
+    present = {"has_ended": record.is_over, "may_operate": record.may_operate}
     page = _page(request, record, past_of, with_output=True)
-    context = _context(request, page) | {"has_ended": is_over}
-    return render(request, "runs/run.html", context)
+    return render(request, "runs/run.html", _context(request, page) | present)
 
 
 def run_live(request: HttpRequest, pk: UUID, *, past_of: PastOf) -> HttpResponse:

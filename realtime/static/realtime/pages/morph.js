@@ -6,8 +6,9 @@ import { Idiomorph } from "idiomorph";
  * Focus, selection and running animations survive an update from the server. Elements with an id
  * are matched by it. What the server sends as `[data-keep]` belongs to a script and is left alone, as
  * are the style and classes of `[data-placed]`, an open `<details>`, what was fetched into a card of
- * a tool, and parts that the server has sent empty with `data-same`, because the page has them. Of an
- * output with `data-raw` only that changes: `past_output.js` draws it.
+ * a tool, and parts that the server has sent empty with `data-same`, because the page has them. A form
+ * that is being sent (`data-sending`) keeps its key and its disabled buttons. Of an output with
+ * `data-raw` only that changes: `past_output.js` draws it.
  * @param {Element} current
  * @param {Element} wanted
  * @returns {boolean} false where a part that the page should have was not there
@@ -18,7 +19,10 @@ export function morph(current, wanted) {
     morphStyle: "outerHTML",
     callbacks: {
       beforeNodeMorphed: (/** @type {Node} */ node, /** @type {Node} */ fresh) =>
-        !has(fresh, "data-keep") && !has(fresh, "data-same") && !passRaw(node, fresh),
+        !has(node, "data-sending") &&
+        !has(fresh, "data-keep") &&
+        !has(fresh, "data-same") &&
+        !passRaw(node, fresh),
       beforeNodeAdded: (/** @type {Node} */ node) => {
         const isMissing = has(node, "data-same");
         if (isMissing) isWhole = false;

@@ -23,6 +23,7 @@ export class OutputPane {
   #isAsked = false;
   #isInLine = false;
   #ours = false;
+  #isLeft = false;
 
   /** @param {HTMLElement} root  `.tool-output` */
   constructor(root) {
@@ -34,6 +35,7 @@ export class OutputPane {
 
   /** @param {string} text */
   append(text) {
+    if (this.#isLeft) return;
     this.#pending += this.#isInLine ? text.slice(text.indexOf("\n") + 1) : text;
     this.#isInLine &&= !text;
     if (this.#pending.length > 2 * KEEP_CHARS) this.#leaveOut();
@@ -55,6 +57,14 @@ export class OutputPane {
     this.#scroll();
   }
 
+  /** The output has gone from the page: nothing more is painted. */
+  leave() {
+    this.#isLeft = true;
+    this.#search?.leave();
+    this.#screen?.dispose();
+    this.#screen = undefined;
+  }
+
   #leaveOut() {
     const end = this.#pending.slice(-KEEP_CHARS);
     this.#pending = end.slice(end.indexOf("\n") + 1);
@@ -63,6 +73,7 @@ export class OutputPane {
 
   async #paint() {
     const { TerminalScreen } = await import("./terminal_screen.js");
+    if (this.#isLeft) return;
     const isNew = !this.#ours;
     this.#ours = true;
     if (isNew) this.#screen?.dispose();

@@ -39,6 +39,13 @@ export class OutputSearch {
     }, AGAIN_MS);
   }
 
+  /** The output has gone from the page: nothing of it stays highlighted. */
+  leave() {
+    clearTimeout(this.#timer);
+    for (const range of this.#ranges) paint(range, false);
+    this.#ranges = [];
+  }
+
   /** @param {KeyboardEvent} event */
   #onKey(event) {
     if (event.key === "Enter") this.#go(this.#current + (event.shiftKey ? -1 : 1));
@@ -160,7 +167,6 @@ function paint(range, found) {
   if (!highlights) return;
   for (const name of [FOUND, CURRENT])
     if (!highlights.has(name)) highlights.set(name, new Highlight());
-  const highlight = highlights.get(FOUND);
-  if (found) highlight?.add(range);
-  else highlight?.delete(range);
+  if (found) highlights.get(FOUND)?.add(range);
+  else for (const name of [FOUND, CURRENT]) highlights.get(name)?.delete(range);
 }

@@ -3,6 +3,7 @@
 import { Recording, stamp } from "./recording.js";
 import { MomentAddress, momentIn } from "./replay_address.js";
 import { ReplayView } from "./replay_view.js";
+import { copyText } from "./run_forms.js";
 
 /** @import {About, Mark} from "./recording.js"; */
 
@@ -90,6 +91,14 @@ export class ReplayBar {
     this.#change();
   }
 
+  /** The moment is not known: the page shows the present. */
+  lost() {
+    this.#at = null;
+    this.#pause();
+    this.#address();
+    this.#view.say("The past of this run is not known.");
+  }
+
   #load() {
     this.#loading ??= this.#read().finally(() => (this.#loading = undefined));
     return this.#loading;
@@ -167,8 +176,11 @@ export class ReplayBar {
         break;
       case "copy":
         this.#writer.write();
-        await navigator.clipboard.writeText(location.href);
-        this.#view.say("The address of this moment was copied.");
+        this.#view.say(
+          (await copyText(location.href))
+            ? "The address of this moment was copied."
+            : "Copy the address from the address bar.",
+        );
         break;
     }
   }

@@ -43,7 +43,10 @@ const isOver = () =>
     : (document.getElementById("run-live")?.hasAttribute("data-over") ?? false);
 
 const opened = new Opened();
-const past = new RunPast((at) => opened.addressOf(liveUrl, at), showPast);
+const past = new RunPast((at) => opened.addressOf(liveUrl, at), {
+  changed: showPast,
+  lost: () => bar.lost(),
+});
 let renderedAt = past.renderedAt;
 let lookedAt = performance.now();
 const sinceRendered = () => (past.now() - renderedAt) / 1000;
@@ -65,7 +68,7 @@ const sockets = graphSocket ? [runSocket, graphSocket] : [runSocket];
 const showMark = showLive(sockets, isOver);
 
 const look = refresher(
-  () => opened.addressOf(liveUrl, null),
+  () => opened.addressOf(liveUrl, null, tools.readTasks),
   () => past.rendered(),
   () => !past.isShown,
 );
@@ -220,9 +223,8 @@ function tick() {
 
 function showClocks() {
   for (const element of root.querySelectorAll("[data-ticking]")) {
-    element.textContent = duration(
-      Number(element.getAttribute("data-ticking")) + sinceSeen(element),
-    );
+    const text = duration(Number(element.getAttribute("data-ticking")) + sinceSeen(element));
+    if (element.textContent !== text) element.textContent = text;
   }
   if (timeline.isGrowing) timeline.grow();
 }

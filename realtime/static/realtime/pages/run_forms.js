@@ -94,8 +94,8 @@ async function copy(source) {
   return false;
 }
 
-/** @param {string} text */
-async function copyText(text) {
+/** @param {string} text @returns {Promise<boolean>} whether it was copied */
+export async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;

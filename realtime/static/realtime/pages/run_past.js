@@ -11,6 +11,7 @@ const REST_MS = 100; // at least
 export class RunPast {
   #address;
   #changed;
+  #lost;
   /** The moment that is wanted; null: the present. @type {string | null} */
   #at = document.getElementById("run-live")?.dataset.past ?? null;
   /** Whether the page shows the past. What is wanted may differ until the server has answered. */
@@ -18,12 +19,15 @@ export class RunPast {
 
   /**
    * @param {(at: string | null) => string} address  of the page at a moment, or at present
-   * @param {(isNew: boolean, switched: boolean) => void} changed  called when the clock has moved;
-   *   `isNew`: the page has been rendered; `switched`: between past and present
+   * @param {object} on
+   * @param {(isNew: boolean, switched: boolean) => void} on.changed  the clock has moved; `isNew`:
+   *   the page has been rendered; `switched`: between past and present
+   * @param {() => void} on.lost  the moment is not known: the page shows the present
    */
-  constructor(address, changed) {
+  constructor(address, { changed, lost }) {
     this.#address = address;
     this.#changed = changed;
+    this.#lost = lost;
   }
 
   get isShown() {
@@ -62,8 +66,11 @@ export class RunPast {
     const at = this.#at;
     const { isNew, costMs } = await update(this.#address(at), () => this.#at === at);
     if (!isNew) return; // It cannot be had now: what is shown stays.
+    const isLost = at !== null && !document.getElementById("run-live")?.hasAttribute("data-past");
+    if (isLost) this.#at = null;
     this.rendered();
-    if (at !== null)
+    if (isLost) this.#lost();
+    else if (at !== null)
       await new Promise((done) => setTimeout(done, Math.max(costMs * REST_FACTOR, REST_MS)));
   }
 

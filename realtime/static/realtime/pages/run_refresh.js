@@ -24,8 +24,9 @@ export class Opened {
   /**
    * @param {string} url
    * @param {string | null} moment  of the past; null: the present
+   * @param {string[]} [read]  tasks that the reader has open
    */
-  addressOf(url, moment) {
+  addressOf(url, moment, read = []) {
     const { searchParams } = new URL(location.href);
     const query = new URLSearchParams();
     for (const name of ["page", "at", "lanes", "events"]) {
@@ -34,7 +35,8 @@ export class Opened {
       if (value) query.set(name, value);
     }
     if (moment !== null) query.append("at", moment);
-    if (this.#ids.size) query.set("open", [...this.#ids].join(","));
+    const open = [...new Set([...this.#ids, ...read])].slice(-OPENED_AT_MOST);
+    if (open.length) query.set("open", open.join(","));
     return query.size ? `${url}?${query}` : url;
   }
 }

@@ -20,6 +20,8 @@ export class RunTools {
   #progress = new Map();
   /** @type {HTMLDetailsElement | undefined} */
   #opened;
+  /** The open cards that were opened to follow the run, not by the reader. @type {WeakSet<Element>} */
+  #followed = new WeakSet();
 
   /**
    * @param {HTMLElement} root  the run page
@@ -36,9 +38,10 @@ export class RunTools {
       const link = target instanceof Element ? target.closest('a[href^="#tool-"]') : null;
       this.#open(link?.getAttribute("href")?.slice(1));
     });
-    // A card of the past has what it shows from the server. This event does not bubble.
-    root.addEventListener("toggle", ({ target }) => this.#fetchPast(target), { capture: true });
+    // This event does not bubble.
+    root.addEventListener("toggle", ({ target }) => this.#toggled(target), { capture: true });
     this.#opened = this.#cards.find(({ open }) => open);
+    if (this.#opened) this.#followed.add(this.#opened);
     this.#open(location.hash.slice(1));
     for (const card of this.#cards) this.#add(card);
     this.#follow();
@@ -48,6 +51,14 @@ export class RunTools {
   /** The tools whose cards are open. */
   get openIds() {
     return this.#cards.filter(({ open }) => open).map(({ dataset }) => dataset.execution ?? "");
+  }
+
+  /** The tasks with a card that the reader has opened or reads: a large run keeps them open. */
+  get readTasks() {
+    const isRead = (/** @type {HTMLDetailsElement} */ card) =>
+      card.open && (!this.#follows || !this.#followed.has(card) || isBeingRead(card));
+    const tasks = this.#cards.filter(isRead).map((card) => card.closest(".run-task")?.id ?? "");
+    return tasks.map((id) => id.replace("task-", ""));
   }
 
   /** The page has switched between past and present. @param {boolean} isPast */
@@ -67,6 +78,7 @@ export class RunTools {
       drawPast(this.#root);
       return;
     }
+    this.#leaveRemoved();
     /** @type {HTMLDetailsElement | undefined} */
     let latest;
     for (const card of this.#cards) {
@@ -75,7 +87,10 @@ export class RunTools {
         output.update();
       } else {
         card.open &&= this.#follows; // Else the reader is somewhere else.
-        if (card.open) latest = card;
+        if (card.open) {
+          latest = card;
+          this.#followed.add(card);
+        }
         this.#add(card);
       }
     }
@@ -145,10 +160,21 @@ export class RunTools {
   }
 
   /** @param {EventTarget | null} card */
-  #fetchPast(card) {
-    if (!this.#isPast || !(card instanceof HTMLDetailsElement) || !card.open) return;
-    if (card.matches(".tool") && !card.querySelector(".output-text"))
-      this.#fetchCard(card.dataset.execution ?? "");
+  #toggled(card) {
+    if (!(card instanceof HTMLDetailsElement)) return;
+    if (!card.open) this.#followed.delete(card); // It is the reader who opens it again.
+    if (!this.#isPast || !card.open || !card.matches(".tool")) return;
+    // A card of the past has what it shows from the server.
+    if (!card.querySelector(".output-text")) this.#fetchCard(card.dataset.execution ?? "");
+  }
+
+  /** A card that comes back to the page is another element. */
+  #leaveRemoved() {
+    for (const [id, output] of this.#outputs) {
+      if (output.isOnPage) continue;
+      output.leave();
+      this.#outputs.delete(id);
+    }
   }
 
   /** @param {HTMLDetailsElement} card */
@@ -170,7 +196,9 @@ export class RunTools {
     const wanted = running ?? latest;
     if (!wanted || wanted === this.#opened) return;
     const last = this.#opened;
-    if (last?.dataset.status === "success" && !isBeingRead(last)) last.open = false;
+    if (last && isBeingRead(last)) this.#followed.delete(last);
+    else if (last?.dataset.status === "success") last.open = false;
+    if (!wanted.open) this.#followed.add(wanted);
     wanted.open = true;
     this.#opened = wanted;
   }
@@ -178,7 +206,9 @@ export class RunTools {
   /** @param {string | undefined} id  of a card */
   #open(id) {
     const card = id && document.getElementById(id);
-    if (card instanceof HTMLDetailsElement) card.open = true;
+    if (!(card instanceof HTMLDetailsElement)) return;
+    card.open = true;
+    this.#followed.delete(card);
   }
 
   get #follows() {

@@ -21,6 +21,7 @@ export function startingHere(form, onStarted) {
       else location.reload(); // Signed out, or the role was taken away: the server says it better.
     } catch {
       form.submit(); // Without a connection the browser shows what is wrong.
+      return;
     }
     setBusy(form, false);
   });

@@ -32,9 +32,15 @@ export class ToolOutput {
     if (card.open) this.#pane?.toEnd();
   }
 
-  /** The card shows the past from now on. */
+  /** Whether its card is on the page. An update may have removed it, and later made another. */
+  get isOnPage() {
+    return this.#card.isConnected;
+  }
+
+  /** The card shows the past from now on, or has gone from the page. */
   leave() {
     this.#left.abort();
+    this.#pane?.leave();
   }
 
   /** A closed card costs nothing: its elements are searched when it is opened. */
