@@ -172,6 +172,8 @@ class RunFollower:
         while True:
             await self._reader.drained()
             async with self.sides[self._of_run].feed.page_slots:
+                # Before the log is read: an event may come while the thread hands its page on.
+                heads = {name: side.feed.head for name, side in self.sides.items()}
                 page = await in_thread(read, self._run, self._place, self._last)
             if isinstance(page, str):
                 self.reset(page)
@@ -185,18 +187,21 @@ class RunFollower:
                 await asyncio.sleep(0)
             if page.is_last and (self._last is not None or self._is_at_head()):
                 return  # nothing is awaited before the feeds' next event
-            if page.is_last and not page.events and self._restart_feeds(page):
+            if page.is_last and not page.events and self._restart_feeds(page, heads):
                 return
 
     def _is_at_head(self) -> bool:
         return all(self._seq(name) >= side.feed.head for name, side in self.sides.items())
 
-    def _restart_feeds(self, page: Page) -> bool:
-        """Whether a feed has events that were published but never logged."""
+    def _restart_feeds(self, page: Page, heads: dict[str, int]) -> bool:
+        """Whether a feed has events that were published but never logged.
+
+        ``heads``: of the feeds, before the page was read.
+        """
         ahead = [
             side.feed
             for name, side in self.sides.items()
-            if name in page.positions and side.feed.head > page.positions[name].head
+            if name in page.positions and heads[name] > page.positions[name].head
         ]
         for feed in ahead:
             position = page.positions[feed.stream]

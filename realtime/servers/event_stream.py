@@ -22,6 +22,7 @@ PREFIXES = ("/sse/", "/agui/")  # of the paths whose responses are event streams
 BUFFER_LIMIT = 128 * 1024
 CLOSE_UNREAD_S = 2.0  # limit for a client that does not read to take the end
 CLOSE_S = 5.0  # limit for any other client to take it
+FLUSH_S = 30.0  # limit for a client to take the last events of a complete run before that
 # Milliseconds in which a peer has to acknowledge the data sent to it, at least the heartbeats.
 # Without this limit, a peer that has disappeared without closing its connection would hold it for a
 # quarter of an hour.
@@ -70,11 +71,22 @@ class ChunkWriter(FrameWriter):
 
     async def close(self, code: int, reason: str) -> None:
         """End the response and the connection, whether the client reads or not."""
+        if code == CloseCode.COMPLETE:
+            await self._flush()
         wait_s = CLOSE_UNREAD_S if self._flow.write_paused else CLOSE_S
         asyncio.get_running_loop().call_later(wait_s, self._transport.abort)
         await self._cycle.send(
             {"type": "http.response.body", "body": self.end_of(code, reason).encode()}
         )
+
+    async def _flush(self) -> None:
+        """Wait until the client has taken everything, for ``FLUSH_S`` at most."""
+        if self._transport.is_closing():
+            return
+        self._transport.set_write_buffer_limits(high=0)  # it is full until nothing is left
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_S):
+                await self.drained()
 
     def stop(self) -> None:
         self.on_restart = None

@@ -1,9 +1,10 @@
 """A socket that follows streams: it joins their groups, catches up, and relays events."""
 
+import asyncio
 from abc import abstractmethod
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
 
@@ -12,8 +13,9 @@ from msgspec import UnsetType
 from realtime import log
 from realtime.close_codes import CloseCode
 from realtime.delivery.access import Grant, WatchedRun
-from realtime.delivery.follower import NO_TURNS, Follower
+from realtime.delivery.follower import NO_TURNS, Follower, TooSlow, drained
 from realtime.log import streams
+from realtime.sockets.beginnings import Beginning, Start
 from realtime.sockets.consumer import Admission, SocketConsumer
 from realtime.sockets.frames import Gone, Reset
 from realtime.sockets.hello import hello, seq_in
@@ -21,33 +23,6 @@ from realtime.sockets.refusal import UNAUTHENTICATED, Refusal
 from realtime.sockets.rendered import EVERY_S, RenderTimes
 
 NO_SUCH_ID = UUID(int=0)  # replaces an invalid id, so that it costs the same query
-
-
-class Beginning(NamedTuple):
-    """Where a new socket begins: events after ``seq`` follow, and ``frames`` are sent first."""
-
-    seq: int
-    frames: list[str | log.Entry]
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Where a socket starts in a stream: frames are sent first, then the events after ``seq``."""
-
-    stream: str
-    position: log.Position
-    reset: str | None
-    seq: int
-    frames: list[str | log.Entry]
-
-    @property
-    def epoch(self) -> str:
-        return self.position.epoch
-
-    @property
-    def complete(self) -> bool:
-        """Whether the stream has ended and no event follows."""
-        return self.position.closed and self.seq >= self.position.head
 
 
 class StreamConsumer(SocketConsumer):
@@ -58,6 +33,7 @@ class StreamConsumer(SocketConsumer):
     since: int | None = None  # the position without ``?since=``; ``None``: `begin` decides
     empty: str | None = None  # the stream that ``hello`` names while the socket has no streams
     turn: AbstractAsyncContextManager = NO_TURNS  # see `Follower`
+    _ending: frozenset[str] = frozenset()  # streams taken away, whose groups it has not left yet
 
     @abstractmethod
     async def begin(self, positions: dict[str, log.Position]) -> dict[str, Beginning]:
@@ -70,7 +46,7 @@ class StreamConsumer(SocketConsumer):
     def prepare(self) -> None:
         super().prepare()
         self.followers: dict[str, Follower] = {}
-        self._widening = False
+        self._changing = asyncio.Lock()  # held while streams begin, start again or end
         self._rendered = RenderTimes()
         self._grant: Grant | None = None  # at the last check
         self._run: WatchedRun | None = None
@@ -79,9 +55,12 @@ class StreamConsumer(SocketConsumer):
     async def open(self, admission: Admission) -> None:
         followed = admission.streams
         self._was_member = bool(followed)
-        await self._follow(followed, *self._resume_from(len(followed)))
-        if not self.closed:
-            self.node.access.add(self)
+        position = self._resume_from(len(followed))
+        self.node.access.add(self)  # first: with a slow client the beginning may take minutes
+        if followed:
+            await self._follow(followed, *position)
+        else:
+            await self.say(hello(stream=self.empty, epoch=None, head=0))
 
     def heads(self) -> dict[str, int]:
         return {stream: follower.feed.head for stream, follower in self.followers.items()}
@@ -98,8 +77,17 @@ class StreamConsumer(SocketConsumer):
         self.node.access.discard(self)
 
     async def leave(self) -> None:
-        for stream in tuple(self.followers):
+        for stream in (*self.followers, *self._ending):
             await self._unfollow(stream)
+
+    async def close(self, code: CloseCode, reason: str) -> None:
+        if code == CloseCode.COMPLETE and not self.closed:
+            try:
+                await drained(self.writer)  # the client may still be reading the last events
+            except TooSlow as error:
+                self.failed(error)
+                return
+        await super().close(code, reason)
 
     def expired(self) -> None:
         self.failed(Refusal(CloseCode.UNAUTHENTICATED, "The token has expired."))
@@ -120,11 +108,13 @@ class StreamConsumer(SocketConsumer):
             self.failed(refusal)
             return
         for stream in self.followers.keys() - allowed:
-            self.soon(self._drop(stream))
-        if new := allowed - self.followers.keys():
-            self._grant = None  # checked again: the socket does not follow these streams yet
-            if not self._widening:
-                self.soon(self._widen(new))
+            self._drop(stream)
+        new = allowed - self.followers.keys()
+        is_changing = self._changing.locked()
+        if new or is_changing:
+            self._grant = None  # checked again: the streams that it follows are not final
+        if new and not is_changing:
+            self.soon(self._follow(new))
 
     def stays_member(self, grant: Grant) -> None:
         """Raise ``Refusal`` when the user has lost their last membership.
@@ -146,15 +136,15 @@ class StreamConsumer(SocketConsumer):
         self, followed: set[str], since: int | None = None, epoch: str | None = None
     ) -> None:
         """Join first, then read where to start, so that no event in between is missed."""
-        for stream in sorted(followed):
-            if stream not in self.followers:
-                self.followers[stream] = await self._join(stream)
-        if not self.followers:
-            await self.say(hello(stream=self.empty, epoch=None, head=0))
-        starts = await self._starts(sorted(followed), since, epoch)
+        joined: dict[str, Follower] = {}
+        async with self._changing:
+            for stream in sorted(followed - self.followers.keys()):
+                joined[stream] = self.followers[stream] = await self._join(stream)
+            starts = await self._starts(list(joined), since, epoch)
         for stream, start in starts.items():
-            if stream in self.followers and not self.closed:
-                await self._start(stream, start)
+            async with self._changing:  # one by one: the `gone` of another may come between
+                if self.followers.get(stream) is joined[stream] and not self.closed:
+                    await self._start(stream, start)
 
     async def _join(self, stream: str) -> Follower:
         await self.channel_layer.group_add(streams.group(stream), self.channel_name)
@@ -188,51 +178,56 @@ class StreamConsumer(SocketConsumer):
         follower = self.followers[stream]
         follower.feed.start(start.position)
         head = {"stream": stream, "epoch": start.position.epoch, "head": start.position.head}
-        await self.say(hello(**head, rendered_every_s=self.rendered_every_s))
+        if start.is_new:
+            await self.say(hello(**head, rendered_every_s=self.rendered_every_s))
         if start.reset:
             await self.say(Reset(**head, reason=start.reset))
-        await self._say_beginning(start)
-        follower.start(start.seq)
-        if start.complete:
-            self._complete()
-
-    async def _say_beginning(self, start: Start) -> None:
         for frame in start.frames:
-            if isinstance(frame, log.Entry):
-                await self.put(self.encoding.event(start, frame))
-            else:
-                await self.say(frame)
+            await self._write_beginning(start, frame)
+        if self._follows(stream):
+            follower.start(start.seq)
+            if start.complete:
+                self._complete()
+
+    async def _write_beginning(self, start: Start, frame: str | log.Entry) -> None:
+        """Write a frame that begins the stream, unless the stream is taken away meanwhile."""
+        is_event = isinstance(frame, log.Entry)
+        encoded = self.encoding.event(start, frame) if is_event else self.encoding.control(frame)
+        while self._follows(start.stream) and not self.writer.write(encoded):
+            await drained(self.writer)
+
+    def _follows(self, stream: str) -> bool:
+        return stream in self.followers and not self.closed
 
     def _complete(self) -> None:
         self.soon(self.close(CloseCode.COMPLETE, "The run is complete."))
 
     async def _restart(self, stream: str, reason: str) -> None:
         """The position is no longer valid: send a reset, then begin like a new socket."""
-        starts = await self._starts([stream], None, None)
-        start = starts[stream]
-        if stream in self.followers:
-            self.followers[stream].feed.start(start.position)
-        head = {"epoch": start.position.epoch, "head": start.position.head}
-        await self.say(Reset(stream=stream, reason=reason, **head))
-        await self._say_beginning(start)
-        if stream in self.followers and not self.closed:
-            self.followers[stream].start(start.seq)
+        async with self._changing:
+            if not self._follows(stream):
+                return
+            starts = await self._starts([stream], None, None)
+            if self._follows(stream):
+                start = replace(starts[stream], reset=reason, is_new=False)
+                await self._start(stream, start)
 
-    async def _widen(self, new: set[str]) -> None:
-        self._widening = True
-        try:
-            await self._follow(new)
-        finally:
-            self._widening = False
+    def _drop(self, stream: str) -> None:
+        """Send no event of the stream any more, and ``gone`` as soon as the client takes it."""
+        self.followers.pop(stream).stop()
+        self._ending |= {stream}
+        self.soon(self._say_gone(stream))
 
-    async def _drop(self, stream: str) -> None:
-        await self._unfollow(stream)
-        await self.say(Gone(stream=stream))
+    async def _say_gone(self, stream: str) -> None:
+        async with self._changing:  # a stream that begins needs its feed, so its group
+            await self._unfollow(stream)
+            await self.say(Gone(stream=stream))
 
     async def _unfollow(self, stream: str) -> None:
         if follower := self.followers.pop(stream, None):
             follower.stop()
-            await self.channel_layer.group_discard(streams.group(stream), self.channel_name)
+        self._ending -= {stream}
+        await self.channel_layer.group_discard(streams.group(stream), self.channel_name)
 
 
 def log_ids(crew_id: UUID, organization_id: int) -> dict[str, str]:

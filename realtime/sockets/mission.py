@@ -2,7 +2,8 @@ from realtime import log
 from realtime.delivery.access import Grant, WatchedRun
 from realtime.delivery.threads import in_thread
 from realtime.log import streams
-from realtime.sockets.base import Beginning, StreamConsumer
+from realtime.sockets.base import StreamConsumer
+from realtime.sockets.beginnings import Beginning
 from realtime.sockets.consumer import Admission
 from realtime.sockets.refusal import NO_SCOPE, UNAUTHENTICATED, Refusal
 

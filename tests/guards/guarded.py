@@ -366,8 +366,8 @@ BY_HAND = (
     ("delivery: published after the commit", "realtime/log/publish.py",
      'transaction.on_commit(partial(_publish, stream, entries))', '_publish(stream, entries)'),
     ("delivery: joined before it is read where to start", "realtime/sockets/base.py",
-     '        for stream in sorted(followed):\n            if stream not in self.followers:\n                self.followers[stream] = await self._join(stream)\n        if not self.followers:\n            await self.say(hello(stream=self.empty, epoch=None, head=0))\n        starts = await self._starts(sorted(followed), since, epoch)\n',
-     '        starts = await self._starts(sorted(followed), since, epoch)\n        for stream in sorted(followed):\n            if stream not in self.followers:\n                self.followers[stream] = await self._join(stream)\n'),
+     '            for stream in sorted(followed - self.followers.keys()):\n                joined[stream] = self.followers[stream] = await self._join(stream)\n            starts = await self._starts(list(joined), since, epoch)\n',
+     '            starts = await self._starts(sorted(followed), since, epoch)\n            for stream in sorted(followed - self.followers.keys()):\n                joined[stream] = self.followers[stream] = await self._join(stream)\n'),
 )  # fmt: skip
 
 

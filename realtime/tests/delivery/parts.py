@@ -14,7 +14,8 @@ from realtime.delivery.feed import Feed
 from realtime.delivery.hub import Hub
 from realtime.log import streams
 from realtime.servers.writer import Writer
-from realtime.sockets.base import Beginning, StreamConsumer
+from realtime.sockets.base import StreamConsumer
+from realtime.sockets.beginnings import Beginning
 from realtime.sockets.consumer import Admission
 
 
