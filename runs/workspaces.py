@@ -7,12 +7,14 @@ none.
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.db import transaction
 
 DOOMED = "removed-"  # prefix of the name of a directory that is being removed
 
@@ -39,6 +41,29 @@ def hand_on(run_id: UUID, to: UUID) -> bool:
         logger.exception("The workspace of run %s cannot be handed on", run_id)
         return False
     return True
+
+
+@contextmanager
+def given_back_on_failure(run_id: UUID) -> Iterator[Callable[[UUID], bool]]:
+    """Yield ``hand_on`` for this run, which keeps its workspace if no retry is made.
+
+    The block contains the transaction that makes the retry, with its commit: a rollback does not
+    undo the rename. What is raised after the commit changes nothing.
+    """
+    heirs: list[UUID] = []
+
+    def hand_on_to(heir: UUID) -> bool:
+        if is_given := hand_on(run_id, heir):
+            heirs.append(heir)
+            transaction.on_commit(heirs.clear)
+        return is_given
+
+    try:
+        yield hand_on_to
+    except BaseException:
+        for heir in heirs:
+            hand_on(heir, run_id)
+        raise
 
 
 def out_of_reach() -> Path:

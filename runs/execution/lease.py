@@ -16,8 +16,18 @@ from crews.tracking import IllegalMove
 from runs.models import Control, Run, TaskExecution
 
 POLL_S = 0.25  # interval of the query for controls of the run
+JUMP_S = 1.0  # by which the clock has run ahead after a suspend of the machine or a step
 
 logger = logging.getLogger(__name__)
+
+
+def clock_offset() -> float:
+    """Seconds by which the clock of the machine is ahead of ``time.monotonic``.
+
+    They grow while the machine is suspended and when its clock is set forward. Leases run out by
+    the clock of the database, which may have made the same jump.
+    """
+    return time.time() - time.monotonic()
 
 
 class LeaseLost(Exception):
@@ -27,16 +37,17 @@ class LeaseLost(Exception):
 class Lease:
     """Context manager around the work on a run, or on one task of a run that another process holds.
 
-    A separate thread renews the lease every ``RUN_HEARTBEAT_S`` seconds. It checks every quarter
-    of a second whether the run has been cancelled, paused or taken away, and acknowledges its
-    controls. If the database does not answer, or the worker was frozen, the work continues until
-    the lease itself has expired.
+    A separate thread renews the lease every ``RUN_HEARTBEAT_S`` seconds, and at once after a jump
+    of the clock. It checks every quarter of a second whether the run has been cancelled, paused or
+    taken away, and acknowledges its controls. If the database does not answer, or the worker was
+    frozen, the work continues until the lease itself has expired.
     """
 
     def __init__(self, run: Run, task: TaskExecution | None = None) -> None:
         self._run = run
         self._task = task
         self._renewed_at = time.monotonic()
+        self._clock_offset = clock_offset()
         self._over = threading.Event()
         self._cancelled = threading.Event()
         self._lost = threading.Event()
@@ -112,14 +123,16 @@ class Lease:
             self._lost.set()
 
     def _renew_if_due(self) -> None:
-        asked_at = time.monotonic()
-        if self._lost.is_set() or asked_at - self._renewed_at < settings.RUN_HEARTBEAT_S:
+        asked_at, offset = time.monotonic(), clock_offset()
+        is_due = asked_at - self._renewed_at >= settings.RUN_HEARTBEAT_S
+        has_jumped = offset - self._clock_offset > JUMP_S
+        if self._lost.is_set() or not (is_due or has_jumped):
             return
         task = self._task
         renewed = (
             TaskExecution.objects.renew_lease(task) if task else Run.objects.renew_lease(self._run)
         )
         if renewed:
-            self._renewed_at = asked_at
+            self._renewed_at, self._clock_offset = asked_at, offset
         else:
             self._lost.set()

@@ -11,15 +11,16 @@ from runs.models import Approval, Run, Worker
 
 
 def refresh(crew_id: UUID) -> None:
-    """Update ``Crew.activity``. If it changed, the save emits the ``signal`` event.
+    """Update ``Crew.activity`` of a crew that may have been deleted meanwhile.
+
+    If it changed, the save emits the ``signal`` event.
 
     The crew's row is locked before the runs are counted. So if two runs end at the same time, the
     second one sees that the first has ended.
     """
     with transaction.atomic():
-        crew = Crew.objects.unscoped().select_for_update().get(pk=crew_id)
-        activity = _activity(crew)
-        if crew.activity != activity:
+        crew = Crew.objects.unscoped().select_for_update().filter(pk=crew_id).first()
+        if crew and crew.activity != (activity := _activity(crew)):
             crew.activity = activity
             crew.save(update_fields=["activity"])
 

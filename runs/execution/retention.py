@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from django.dispatch import Signal
 
 from runs.execution import removal, workspace_removal
+from runs.execution.background import Looking
 from runs.execution.removal import Rest
 from runs.models import Run
 
@@ -72,6 +73,21 @@ class Housekeeping:
     def _rest(self, took_s: float) -> None:
         if self._over.wait(took_s):
             raise Stopped
+
+
+class WorkspaceCleaning(Looking):
+    """Removes old workspaces at its start and then once an hour, on a thread of each worker.
+
+    A worker's machine may have no scheduler.
+    """
+
+    name, due, interval_s = "workspaces", "old workspaces", INTERVAL_S
+
+    def look(self) -> None:
+        try:
+            workspace_removal.remove_old()
+        finally:
+            connection.close()
 
 
 def no_rest(took_s: float) -> None:

@@ -33,7 +33,12 @@ def carry_out(execution: TaskExecution, lease: Lease, pause: RunPause) -> None:
     run, task_id = execution.run, str(execution.task_id)
     task = next(task for task in run.plan["tasks"] if task["task_id"] == task_id)
     directory = directory_of(run.pk, run.plan, task_id)
-    directory.mkdir(exist_ok=True, mode=0o700)
+    try:
+        directory.mkdir(exist_ok=True, mode=0o700)
+    except OSError as error:
+        logger.exception("Task %s of run %s has no directory", execution, run.pk)
+        message = f"The task's directory could not be made: {error.strerror}."
+        return _finish(execution, TaskExecution.Status.FAILED, "no_workspace", message)
     try:
         for number, step in enumerate(task["steps"], start=1):
             _wait_while_paused(lease, pause)
@@ -68,7 +73,7 @@ def _call(
 ) -> tools.Outcome:
     tool = tools.get(step["tool"])
     params, secrets, refusal = _prepared(tool, step, execution.run)
-    passwords = [credential.password for credential in secrets.values()]
+    passwords = _passwords(secrets)
     if not refusal:
         gate.wait_for_approval(
             execution,
@@ -78,6 +83,9 @@ def _call(
             lease=lease,
             wait_while_paused=partial(_wait_while_paused, lease, pause),
         )
+        if secrets:  # an admin may have changed them while the step waited
+            params, secrets, refusal = _prepared(tool, step, execution.run)
+            passwords += _passwords(secrets)
     emitter = ToolEventEmitter(execution, cancelled=lease.check, pause=pause, secrets=passwords)
     emitter.start(tool.name, step.get("params", {}))
     if refusal:
@@ -114,6 +122,10 @@ def _prepared(
         return {}, {}, " ".join(faults)
     except credentials.Refused as refused:
         return {}, {}, str(refused)
+
+
+def _passwords(secrets: dict[str, Credential]) -> list[str]:
+    return [credential.password for credential in secrets.values()]
 
 
 def _secrets(tool: tools.Tool, params: dict[str, Any], run: Run) -> dict[str, Credential]:

@@ -14,6 +14,7 @@ from structlog.contextvars import bound_contextvars
 from runs.execution import (
     presence,
     report_writer,  # noqa: F401  its import connects it to the worker's signals
+    retention,
     turns,
 )
 from runs.execution.executor import execute
@@ -42,6 +43,11 @@ def execute_run(run_id: str) -> None:
 def find_tier(**kwargs: object) -> None:
     """Find the tier before the worker's processes are forked: they inherit the result."""
     box.tier()
+
+
+@worker_ready.connect
+def clean_workspaces(**kwargs: object) -> None:
+    retention.WorkspaceCleaning().start()
 
 
 class _Heartbeat:

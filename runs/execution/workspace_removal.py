@@ -3,11 +3,13 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from runs.models import Run
 from runs.tools.removal import remove_tree
@@ -20,8 +22,10 @@ logger = logging.getLogger(__name__)
 
 
 def remove_old(rest: Callable[[float], None] = lambda took_s: None) -> None:
-    """Remove workspaces older than ``WORKSPACE_RETENTION_H`` that belong to no active run.
+    """Remove workspaces older than ``WORKSPACE_RETENTION_H``.
 
+    Those of active runs stay, and of runs that ended less than that time ago: the time of a
+    directory is that of its last new entry, which a long run may have made long before its end.
     ``rest`` is called before each removal with 0 seconds, because no lock is held during it.
     """
     for workspace in _old():
@@ -56,12 +60,17 @@ def _take_out_of_reach(workspace: Path) -> Path | None:
         run = Run.objects.select_for_update().filter(pk=run_id).first()
         try:
             age_s = time.time() - workspace.lstat().st_mtime
-            if (run and not run.is_over) or (run_id and not run and age_s < NOBODYS_FOR_S):
+            if (run and _is_needed(run)) or (run_id and not run and age_s < NOBODYS_FOR_S):
                 return None
             workspace.rename(doomed)
         except FileNotFoundError:
             return None
     return doomed
+
+
+def _is_needed(run: Run) -> bool:
+    kept = timedelta(hours=settings.WORKSPACE_RETENTION_H)
+    return not run.is_over or run.ended_at > timezone.now() - kept
 
 
 def _id_in(name: str) -> UUID | None:

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import logging
 import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from crews.models import Crew
+from crews.outages import is_outage
 from crews.tracking import IllegalMove, TrackedModel, TrackedQuerySet
 from runs.models.run import Run
 
@@ -25,6 +27,8 @@ REFUSED = (
     "Ask an admin of the organization for the role of operator."
 )
 FOR_ADMINS = "By its rule only admins of the organization decide about this call."
+
+logger = logging.getLogger(__name__)
 
 
 class ApprovalQuerySet(TrackedQuerySet):
@@ -95,14 +99,14 @@ class ApprovalQuerySet(TrackedQuerySet):
         self.pending().filter(pk__in=ids).update(held_until=hold_end())
 
     def expire_due(self) -> int:
-        """End those that are too late or whose web process was lost. Returns their number."""
+        """End those that are too late or whose web process was lost. Returns their number.
+
+        One that cannot be ended keeps no other from its end.
+        """
         is_lost = models.Q(held_until__lt=Now())
         due = self.pending().filter(is_lost | models.Q(expires_at__lte=timezone.now()))
         due = due.select_related("run__crew").defer("run__plan").order_by("expires_at")
-        found = list(due[:SWEPT_AT_ONCE])
-        for approval in found:
-            approval.expire("" if approval.left_s <= 0 else LOST)
-        return len(found)
+        return sum([_has_ended(approval) for approval in due[:SWEPT_AT_ONCE]])
 
     def count_of(self, crew: Crew) -> int:
         """How many calls of the crew wait."""
@@ -237,6 +241,20 @@ class Approval(TrackedModel):
         """As ``locked``, but first locks the run's row: the events are on the run's stream."""
         with self.run.locked(), self.locked():
             yield
+
+
+def _has_ended(approval: Approval) -> bool:
+    """End an approval that is due. Returns False if that failed or it was deleted meanwhile."""
+    try:
+        approval.expire("" if approval.left_s <= 0 else LOST)
+    except (Run.DoesNotExist, Approval.DoesNotExist):
+        return False
+    except Exception as error:
+        if is_outage(error):  # the others could not be ended either
+            raise
+        logger.exception("Approval %s could not be ended", approval.pk)
+        return False
+    return True
 
 
 def hold_end() -> models.expressions.Combinable:

@@ -1,6 +1,8 @@
 """The plan of a retry: the crew's current tasks, or the rest of the parent's plan."""
 
+from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from crews.tracking import IllegalMove
 from runs import workspaces
@@ -8,16 +10,17 @@ from runs.models.run_record import RunRecord
 from runs.plan_progress import follows_the_list
 
 
-def follow(run: RunRecord, parent: RunRecord, *, from_failed: bool) -> None:
+def follow(run: RunRecord, parent: RunRecord, *, hand_on: Callable[[UUID], bool] | None) -> None:
     """Make ``run``, which is not saved yet, a retry of ``parent``, whose lock the caller holds.
 
-    With ``from_failed`` the run begins at the parent's first task that has not succeeded. It takes
-    over the parent's workspace. If the workspace does not exist any more, the run starts over.
-    Raises ``IllegalMove`` if every task has succeeded.
+    With ``hand_on`` the run begins at the parent's first task that has not succeeded. It takes over
+    the parent's workspace, which ``hand_on`` gives to the run of this id if it can. If the
+    workspace does not exist any more, the run starts over. Raises ``IllegalMove`` if every task has
+    succeeded.
     """
     run.parent = parent
     run.retry = RunRecord.Retry.AGAIN
-    if not from_failed:
+    if hand_on is None:
         return
     rest = rest_of(parent)
     if rest is None:
@@ -25,7 +28,7 @@ def follow(run: RunRecord, parent: RunRecord, *, from_failed: bool) -> None:
             f"Every task of run {parent.pk} has succeeded, so there is none to go on from. "
             "Run it again from the start."
         )
-    if can_hand_on_workspace(parent) and workspaces.hand_on(parent.pk, run.pk):
+    if can_hand_on_workspace(parent) and hand_on(run.pk):
         run.retry = RunRecord.Retry.RESUMED
         run.plan = rest
         run.remains = parent.remains

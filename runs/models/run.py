@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from crews.models import ApiKey
 from crews.tracking import IllegalMove, TrackedModel
+from runs import workspaces
 from runs.models import control
 from runs.models.control import Control
 from runs.models.run_queryset import RunQuerySet, lease_end
@@ -119,8 +120,9 @@ class Run(RunRecord):
         The latter takes over the workspace. If the workspace does not exist any more, the run
         starts over. ``Run.retry`` says which of them happened.
         Raises ``IllegalMove`` while the run is active, and for the same reasons as ``request``.
+        Call it outside of a transaction: the workspace stays only if this one is not committed.
         """
-        with self.locked():
+        with workspaces.given_back_on_failure(self.pk) as hand_on, self.locked():
             if self.is_reported:
                 raise IllegalMove("The run was reported by a program. Start that program again.")
             if not self.is_over:
@@ -133,7 +135,7 @@ class Run(RunRecord):
                 api_key=api_key,
                 idempotency_key=idempotency_key,
                 parent=self,
-                from_failed=from_failed,
+                hand_on=hand_on if from_failed else None,
             )
 
     def share(self, public: bool) -> None:

@@ -1,6 +1,7 @@
 """Queries for runs: request and claim them, and find those that need attention."""
 
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Self
 
@@ -69,7 +70,7 @@ class RunQuerySet(TrackedQuerySet):
         api_key: ApiKey | None = None,
         idempotency_key: str = "",
         parent: RunRecord | None = None,
-        from_failed: bool = False,
+        hand_on: Callable[[uuid.UUID], bool] | None = None,
         trigger: str = "",
     ) -> RunRecord:
         """Request a run of ``crew``. ``trigger``: see `RunRecord.Trigger`.
@@ -77,7 +78,7 @@ class RunQuerySet(TrackedQuerySet):
         If the same user or API key gave the idempotency key before, that run is returned. Raises
         ``IllegalMove`` for a crew that is deactivated, has no task or has used up its day's budget,
         and for an idempotency key that was given for another run, of any crew. With a ``parent`` it
-        is a retry: request retries with ``Run.run_again``.
+        is a retry: request retries with ``Run.run_again``. ``hand_on``: see `retry.follow`.
         """
         with transaction.atomic():
             # One request at a time per crew. The caller has checked the access to the crew.
@@ -102,7 +103,7 @@ class RunQuerySet(TrackedQuerySet):
                 trigger=trigger,
             )
             if parent:
-                retry.follow(run, parent, from_failed=from_failed)
+                retry.follow(run, parent, hand_on=hand_on)
             if cycle := plan_progress.cycle_of(run.plan):
                 raise IllegalMove(cycle_message(cycle))
             try:

@@ -54,6 +54,24 @@ def test_the_first_decision_stays(approval):
     assert types(approval.run).count("approval_decided") == 1
 
 
+def test_one_that_cannot_be_ended_keeps_no_other_from_its_end(acme, monkeypatch, caplog):
+    poisoned, deleted, good = (late(ask(acme.start_run())) for _ in range(3))
+    expire = Approval.expire
+
+    def fail(approval: Approval, *args, **kwargs) -> None:
+        if approval.pk == poisoned.pk:
+            raise ValueError("poison")
+        if approval.pk == deleted.pk:
+            approval.run.delete()
+        expire(approval, *args, **kwargs)
+
+    monkeypatch.setattr(Approval, "expire", fail)
+    assert Approval.objects.expire_due() == 1
+    assert Approval.objects.get(pk=good.pk).status == "expired"
+    assert f"Approval {poisoned.pk} could not be ended" in caplog.text
+    assert str(deleted.pk) not in caplog.text
+
+
 def test_nobody_decides_late_and_the_reaper_denies(approval):
     with pytest.raises(IllegalMove, match="expired"):
         late(approval).decide("approved", by="one", seen=approval.seen)

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 from django.db import connection
 
-from crews.models import ApprovalRule
+from crews.models import ApprovalRule, Secret
 from crews.tracking import IllegalMove
+from runs import tools
 from runs.execution import turns
 from runs.execution.executor import execute, workspace_of
 from runs.models import Approval, Run, ToolExecution
@@ -18,15 +19,19 @@ pytestmark = [
     pytest.mark.usefixtures("worker_alive"),
 ]
 TOUCH = {"tool": "script", "params": {"interpreter": "bash", "code": "echo made > x"}}
+CLONE = {
+    "tool": "git_clone",
+    "params": {"url": "https://github.com/acme/app", "credential": "deploy"},
+}
 
 
 @pytest.fixture
 def carry_out(acme):
     """Carries out a run of one step, and meanwhile calls ``act`` with the approval it waits for."""
 
-    def run_with(act: Callable[[Approval], None]) -> Run:
+    def run_with(act: Callable[[Approval], None], step: dict = TOUCH) -> Run:
         acme.crew.tasks.filter(order=1).get().delete()
-        acme.give_steps(TOUCH)
+        acme.give_steps(step)
         run = Run.objects.create(crew=acme.crew)
         faults = []
 
@@ -41,13 +46,14 @@ def carry_out(acme):
 
         thread = threading.Thread(target=person)
         thread.start()
-        execute(turns.claim(worker="w"))
+        execute(turns.claim(worker="w", tier="namespaces"))
         thread.join()
         assert not faults, faults
         run.refresh_from_db()
         return run
 
-    ApprovalRule.objects.create(organization=acme.organization, crew=acme.crew, tool="script")
+    for tool in ("script", "git_clone"):
+        ApprovalRule.objects.create(organization=acme.organization, crew=acme.crew, tool=tool)
     return run_with
 
 
@@ -111,3 +117,44 @@ def test_a_run_that_is_taken_away_ends_the_approval(carry_out):
     run = carry_out(take_away)
     assert (run.status, run.reason) == ("failed", "worker_lost")
     assert not made(run)
+
+
+@pytest.fixture
+def sent(monkeypatch) -> list[str]:
+    """The passwords that git_clone gets. It prints the last one, and the one before."""
+    sent: list[str] = []
+
+    def run(self, params, workspace, emitter) -> tools.Outcome:
+        sent.append(params["credential"].password)
+        emitter.progress(output=f"canary-of-a-secret {sent[-1]}\n")
+        return tools.Outcome(tools.Status.SUCCESS)
+
+    monkeypatch.setattr("runs.tools.git_clone.GitClone.run", run)
+    return sent
+
+
+def test_a_secret_that_is_replaced_while_the_step_waits_is_sent_with_its_new_value(
+    acme, carry_out, sent
+):
+    acme.keep_secret(name="deploy")
+
+    def replace(approval: Approval) -> None:
+        Secret.objects.get().store("the-new-canary", by=acme.admin)
+        approval.decide("approved", by="somebody", seen=approval.seen)
+
+    assert carry_out(replace, CLONE).status == "succeeded"
+    assert sent == ["the-new-canary"]
+    assert ToolExecution.objects.get().output == "[redacted] [redacted]\n"
+
+
+def test_a_secret_that_is_deleted_while_the_step_waits_is_not_sent(acme, carry_out, sent):
+    acme.keep_secret(name="deploy")
+
+    def delete(approval: Approval) -> None:
+        Secret.objects.get().delete()
+        approval.decide("approved", by="somebody", seen=approval.seen)
+
+    run = carry_out(delete, CLONE)
+    assert (run.status, run.reason) == ("failed", "task_failed")
+    assert "The organization has no secret 'deploy'" in run.message
+    assert sent == []

@@ -46,6 +46,22 @@ def test_it_is_renewed_while_its_block_lasts(run):
     assert not is_renewed()
 
 
+def test_it_is_renewed_at_once_after_a_jump_of_the_clock(run, monkeypatch, settings):
+    """Other processes may see by then that it has expired."""
+    settings.RUN_HEARTBEAT_S = 3600.0
+    clock = time.time
+    with Lease(run) as lease:
+        is_renewed = renewals(run)
+        time.sleep(0.3)
+        assert not is_renewed()
+        monkeypatch.setattr(time, "time", lambda: clock() + 100)
+        eventually(is_renewed)
+        is_renewed = renewals(run)
+        time.sleep(0.3)
+        assert not is_renewed()  # one jump, one renewal
+        assert not lost(lease)
+
+
 @pytest.mark.parametrize(
     "end",
     [

@@ -46,6 +46,19 @@ def test_a_crew_that_is_up_to_date_costs_no_transaction(crew, django_assert_num_
         presence.refresh_all()
 
 
+def test_a_crew_that_is_deleted_meanwhile_is_passed_over(acme, globex, worker_alive, monkeypatch):
+    refresh = presence.refresh
+
+    def delete_first(crew_id) -> None:
+        if crew_id == acme.crew.pk:
+            acme.crew.delete()
+        refresh(crew_id)
+
+    monkeypatch.setattr(presence, "refresh", delete_first)
+    presence.refresh_all()
+    assert [status(crew) for crew in Crew.objects.all()] == ["available"]
+
+
 def test_a_deactivated_crew_is_offline_whatever_it_does(crew, acme):
     acme.start_run()
     crew.refresh_from_db()

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from crews.tracking import IllegalMove
 from realtime.models import Event
@@ -161,6 +161,43 @@ def test_a_crew_that_is_deactivated_is_refused_and_the_workspace_stays(acme, fai
     with pytest.raises(IllegalMove, match="deactivated"):
         failed.run_again(from_failed=True)
     assert workspace_of(failed.pk).is_dir()
+
+
+def test_a_crew_whose_budget_is_used_up_is_refused_and_the_workspace_stays(acme, failed):
+    acme.crew.budget_day_tool_calls = 1
+    acme.crew.save()
+    with pytest.raises(IllegalMove, match="2 of 1 tool calls"):
+        failed.run_again(from_failed=True)
+    assert (workspace_of(failed.pk) / "done").is_file()
+    acme.crew.budget_day_tool_calls = 10
+    acme.crew.save()
+    retry = failed.run_again(from_failed=True)
+    assert retry.retry == "resumed"
+    assert (workspace_of(retry.pk) / "done").is_file()
+
+
+def test_a_retry_that_is_not_committed_leaves_the_workspace(failed, monkeypatch):
+    def fail() -> None:
+        raise OperationalError("gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(connection, "commit", fail)
+        with pytest.raises(OperationalError):
+            failed.run_again(from_failed=True)
+    assert Run.objects.get() == failed
+    assert (workspace_of(failed.pk) / "done").is_file()
+
+
+def test_a_failure_after_the_commit_leaves_the_workspace_to_the_retry(failed, monkeypatch):
+    def fail(*args) -> None:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(Run.objects, "note_announced", fail)
+    with pytest.raises(OperationalError):
+        failed.run_again(from_failed=True)
+    retry = Run.objects.get(parent=failed)
+    assert retry.retry == "resumed"
+    assert (workspace_of(retry.pk) / "done").is_file()
 
 
 def test_a_key_is_of_one_retry_of_one_run(acme, failed):

@@ -2,15 +2,19 @@
 
 import os
 import time
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from django.db.models import QuerySet
+from django.utils import timezone
 
 from runs import workspaces
-from runs.execution import workspace_removal
+from runs.execution import retention, workspace_removal
 from runs.models import Run
 from runs.models.retry import can_hand_on_workspace
+from tests.live import Process, eventually
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("worker_alive")]
 
@@ -31,14 +35,26 @@ def make(directory: Path, *, age_h: float) -> Path:
     return directory
 
 
+def end(run: Run, *, ago_h: float) -> None:
+    run.finish("succeeded")
+    ended_at = timezone.now() - timedelta(hours=ago_h)
+    QuerySet.update(Run.objects.filter(pk=run.pk), ended_at=ended_at)
+
+
 @pytest.mark.parametrize(
-    ("status", "age_h", "kept"),
-    [("succeeded", 3, False), ("succeeded", 1, True), ("running", 3, True), ("queued", 3, True)],
+    ("status", "age_h", "ended_h", "kept"),
+    [
+        ("succeeded", 3, 3, False),
+        ("succeeded", 3, 1, True),  # the directory got its last new entry long before the end
+        ("succeeded", 1, 3, True),
+        ("running", 3, None, True),
+        ("queued", 3, None, True),
+    ],
 )
-def test_an_old_workspace_of_an_ended_run_is_removed(acme, status, age_h, kept):
+def test_an_old_workspace_of_an_ended_run_is_removed(acme, status, age_h, ended_h, kept):
     run = Run.objects.create(crew=acme.crew) if status == "queued" else acme.start_run()
     if status == "succeeded":
-        run.finish("succeeded")
+        end(run, ago_h=ended_h)
     workspace = make(workspaces.workspace_of(run.pk), age_h=age_h)
     workspace_removal.remove_old()
     assert workspace.exists() == kept
@@ -54,7 +70,7 @@ def test_a_run_that_nobody_knows_yet_is_given_an_hour(settings, root, age_h, kep
 
 def test_what_could_not_be_removed_is_tried_again(acme, root, monkeypatch, caplog):
     run = acme.start_run()
-    run.finish("succeeded")
+    end(run, ago_h=3)
     make(workspaces.workspace_of(run.pk), age_h=3)
 
     def refuse(directory: Path) -> None:
@@ -93,3 +109,35 @@ def test_a_workspace_is_as_new_when_it_is_handed_on(acme):
     workspace_removal.remove_old()
     assert (workspaces.workspace_of(retry.pk) / "made").exists()
     assert not workspaces.hand_on(parent.pk, retry.pk)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_removes_old_workspaces_of_its_machine(acme, root):
+    """Without a scheduler, which may be on another machine."""
+    old, active = acme.start_run(), acme.start_run()
+    end(old, ago_h=3)
+    for run in (old, active):
+        make(workspaces.workspace_of(run.pk), age_h=3)
+    command = ("-m", "celery", "-A", "crewops", "worker", "--concurrency", "1")
+    worker = Process(*command, WORKSPACES_DIR=str(root), WORKSPACE_RETENTION_H="2")
+    try:
+        eventually(lambda: not workspaces.workspace_of(old.pk).exists(), within_s=60)
+        assert workspaces.workspace_of(active.pk).exists()
+    finally:
+        worker.stop()
+
+
+def test_the_workspaces_of_a_worker_are_looked_at_again(monkeypatch):
+    looks = []
+
+    def look() -> None:
+        looks.append(None)
+        if len(looks) == 1:
+            raise OSError("busy")
+
+    monkeypatch.setattr(workspace_removal, "remove_old", look)
+    monkeypatch.setattr(retention.WorkspaceCleaning, "interval_s", 0.01)
+    cleaning = retention.WorkspaceCleaning()
+    cleaning.start()
+    eventually(lambda: len(looks) > 1)
+    cleaning.stop()

@@ -1,6 +1,7 @@
 """``manage.py reap_runs``: ends runs whose worker was lost, and announces waiting runs again."""
 
 import logging
+import time
 from typing import Any
 
 from django.conf import settings
@@ -8,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error, close_old_connections, connection
 
 from runs.execution import background, reaper, retention
+from runs.execution.lease import JUMP_S, clock_offset
 from runs.execution.stop_signal import StopSignal
 from runs.models import ReportedRun
 
@@ -44,18 +46,25 @@ class Command(BaseCommand):
         threads = [retention.Housekeeping(), *background.all_of_them()]
         for thread in threads:
             thread.start()
-        renewed = False
+        renewed, offset, sweeps_from = False, clock_offset(), time.monotonic()
         logger.info("Sweeping every %g s", settings.REAPER_INTERVAL_S)
         while not stop.received:
             try:
                 close_old_connections()
-                if not renewed:  # reporters could not send while the server was down
+                before, offset = offset, clock_offset()
+                if offset - before > JUMP_S:
+                    logger.warning("The clock has jumped: workers get time to renew their leases")
+                    renewed, sweeps_from = False, time.monotonic() + settings.RUN_HEARTBEAT_S
+                if not renewed:  # reporters could not send while the server was down or suspended
                     ReportedRun.objects.renew_all()
                     renewed = True
-                reaper.sweep()
+                if time.monotonic() >= sweeps_from:
+                    reaper.sweep()
             except Error as error:
                 logger.warning("The sweep failed, the database did not answer: %s", error)
                 connection.close()
+            except Exception:
+                logger.exception("The sweep failed; it is repeated")
             stop.wait(settings.REAPER_INTERVAL_S)
         for thread in threads:
             thread.stop()

@@ -2,12 +2,18 @@
 
 import signal
 import sqlite3
+import time
+from collections.abc import Callable
 from datetime import timedelta
+from unittest import mock
 
+import pytest
 from django.db import models
 from django.utils import timezone
 
-from runs.models import Run
+from runs.execution.stop_signal import StopSignal
+from runs.management.commands import reap_runs
+from runs.models import ReportedRun, Run
 from runs.tests.commands.calling import run
 from tests.live import Process, eventually
 
@@ -31,6 +37,59 @@ def test_the_loop_sweeps_until_a_signal_stops_it(transactional_db, acme):
         eventually(Run.objects.filter(pk=lost.pk, reason="worker_lost").exists)
     assert process.stop(signal.SIGTERM) == 0
     assert "Stopped" in process.log.read_text()
+
+
+@pytest.fixture
+def loop(transactional_db, monkeypatch, settings) -> Callable[..., None]:
+    """Runs the loop. Each of its sweeps is one of these calls, and it stops after the last."""
+    settings.REAPER_INTERVAL_S = 0.01
+
+    class Stop(StopSignal):
+        def listen(self) -> None:
+            stops.append(self)
+
+    def loop_with(*sweeps: Callable[[], object]) -> None:
+        left = list(sweeps)
+
+        def sweep() -> None:
+            stops[0].received = len(left) == 1
+            left.pop(0)()
+
+        monkeypatch.setattr(reap_runs.reaper, "sweep", sweep)
+        reap_runs.Command()._loop()
+
+    stops: list[Stop] = []
+    monkeypatch.setattr(reap_runs, "StopSignal", Stop)
+    monkeypatch.setattr(reap_runs.retention, "Housekeeping", mock.Mock)
+    monkeypatch.setattr(reap_runs.background, "all_of_them", list)
+    return loop_with
+
+
+def test_the_loop_outlives_a_defect(loop, caplog):
+    sweeps = mock.Mock(side_effect=[ValueError("poison"), None])
+    loop(sweeps, sweeps)
+    assert sweeps.call_count == 2
+    assert "The sweep failed; it is repeated" in caplog.text
+
+
+def test_after_a_jump_of_the_clock_workers_get_time_to_renew_their_leases(
+    loop, monkeypatch, settings
+):
+    settings.RUN_HEARTBEAT_S = 0.5
+    renew, clock, swept, renewals = mock.Mock(), time.time, [], []
+    monkeypatch.setattr(ReportedRun.objects, "renew_all", renew)
+
+    def sweep() -> None:
+        swept.append(time.monotonic())
+        renewals.append(renew.call_count)
+
+    def jump() -> None:
+        sweep()
+        monkeypatch.setattr(time, "time", lambda: clock() + 100)
+
+    loop(sweep, jump, sweep)
+    assert swept[2] - swept[1] >= settings.RUN_HEARTBEAT_S
+    assert renewals == [1, 1, 2]  # reporters were suspended, too
 
 
 def test_the_loop_outlives_a_database_that_is_away(tmp_path):

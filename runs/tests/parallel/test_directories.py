@@ -1,12 +1,15 @@
 """Where tasks work: together in the run's directory, or each in its own."""
 
+import errno
 from pathlib import Path
 
 import pytest
 
 from runs.models import ToolExecution
+from runs.tests.parallel.conftest import END_S, wait_for
 from runs.tests.tools.repositories import make_repository
 from runs.workspaces import workspace_of
+from tests.live import eventually
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -28,6 +31,31 @@ def test_a_task_sees_no_file_of_another(crew_of, begin):
     assert work.statuses() == {"one": "succeeded", "two": "failed"}
     first = crew.tasks.get(name="one")
     assert (workspace_of(work.run.pk) / str(first.pk) / "file").read_text() == "one\n"
+
+
+def test_a_task_that_gets_no_directory_fails_and_says_why(crew_of, begin, monkeypatch):
+    """Also the task of a helper, which does not end the run."""
+    crew = crew_of(2, may_fail=("one", "two"), one=(wait_for("end"), []), two=("true", []))
+    apart(crew)
+    first, second = (str(crew.tasks.get(name=name).pk) for name in ("one", "two"))
+    mkdir = Path.mkdir
+
+    def on_a_full_disk(path: Path, *args, **kwargs) -> None:
+        if path.name == second:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        mkdir(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "mkdir", on_a_full_disk)
+    work = begin()
+    eventually(work.run.task_executions.filter(name="two", status="failed").exists, END_S)
+    assert work.has(first)
+    work.touch(f"{first}/end")
+    run = work.end()
+    task = run.task_executions.get(name="two")
+    assert task.reason == "no_workspace"
+    assert task.message == "The task's directory could not be made: No space left on device."
+    assert work.statuses() == {"one": "succeeded", "two": "failed"}
+    assert (run.status, run.reason, run.attempt) == ("failed", "task_failed", 1)
 
 
 def test_a_retry_clones_anew_in_the_directory_of_its_task(
