@@ -63,12 +63,14 @@ def ready(request: HttpRequest) -> JsonResponse:
 def overdue(*, quiet: bool) -> JsonResponse:
     """The answer of `ready` if its parts do not answer within ``READY_S``.
 
-    Redis has its own limit, so it is the database that hangs.
+    Redis has its own limit, so the database is named. A slow look-up of a host name is rarer.
     """
-    late = f"The database did not answer within {READY_S:g} s. Look at its load, or restart it."
+    late = (
+        f"No answer within {READY_S:g} s. Usually the database hangs: look at its load and locks."
+    )
     if not quiet:
         logger.warning("Not ready: %s", late)
-    unknown = {"ok": False, "message": "Not checked, because the database did not answer."}
+    unknown = {"ok": False, "message": "Not checked in time."}
     parts = {"database": {"ok": False, "message": late}}
     parts |= dict.fromkeys(("redis", "worker", "tools"), unknown)
     response = _answer(parts, quiet=quiet)

@@ -2,8 +2,8 @@
 
 from django.db import InterfaceError, InternalError, OperationalError
 
-# PostgreSQL's codes of errors that psycopg raises as internal errors. A transaction stood still, or
-# took, too long and its session was ended; the server is read-only, as after a switchover.
+# PostgreSQL's codes of errors that psycopg raises as internal errors. A transaction was idle or ran
+# for too long, so its session was ended. Or the server is read-only, as after a switchover.
 STATES = {"25P03", "25P04", "25006"}
 
 

@@ -14,7 +14,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import transaction
 
 DOOMED = "removed-"  # prefix of the name of a directory that is being removed
 
@@ -44,25 +43,28 @@ def hand_on(run_id: UUID, to: UUID) -> bool:
 
 
 @contextmanager
-def given_back_on_failure(run_id: UUID) -> Iterator[Callable[[UUID], bool]]:
+def given_back_on_failure(
+    run_id: UUID, *, exists: Callable[[UUID], bool]
+) -> Iterator[Callable[[UUID], bool]]:
     """Yield ``hand_on`` for this run, which keeps its workspace if no retry is made.
 
     The block contains the transaction that makes the retry, with its commit: a rollback does not
-    undo the rename. What is raised after the commit changes nothing.
+    undo the rename. ``exists`` says whether the retry was saved: an error may also be raised after
+    the commit, or instead of its answer.
     """
     heirs: list[UUID] = []
 
     def hand_on_to(heir: UUID) -> bool:
         if is_given := hand_on(run_id, heir):
             heirs.append(heir)
-            transaction.on_commit(heirs.clear)
         return is_given
 
     try:
         yield hand_on_to
     except BaseException:
         for heir in heirs:
-            hand_on(heir, run_id)
+            if not exists(heir):
+                hand_on(heir, run_id)
         raise
 
 

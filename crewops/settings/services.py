@@ -11,6 +11,7 @@ from crewops.redis import default_redis_url
 from crewops.settings.environment import DEBUG, VAR_DIR, env
 
 CONNECT_S = 10  # for PostgreSQL to accept a connection
+GONE_S = 20  # after which a connection to a machine that does not answer has failed
 
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'crewops.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
@@ -28,8 +29,16 @@ else:
     # another client's. Django opens such cursors for `.iterator()`, also in its own forms.
     DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
     # A database that hangs may accept a connection and say nothing: psycopg itself waits for 130 s.
-    # The URL may have its own ``?connect_timeout=``.
-    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", CONNECT_S)
+    # A connection whose server has disappeared would be waited for for a quarter of an hour, or two
+    # hours if nothing is sent. The URL may have its own values, such as ``?connect_timeout=``.
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": CONNECT_S,
+        "tcp_user_timeout": GONE_S * 1000,
+        "keepalives_idle": GONE_S // 2,
+        "keepalives_interval": GONE_S // 4,
+        "keepalives_count": 2,
+        **DATABASES["default"].get("OPTIONS", {}),
+    }
     # A process that freezes or is lost inside a transaction would keep its locks, and other
     # processes would wait.
     if idle_s := env.int("DATABASE_IDLE_IN_TRANSACTION_S", default=10):

@@ -2,12 +2,13 @@
 
 One pass of at most six queries serves every socket of the process. It finds every change in the
 database, from the API, the admin or a shell, and needs no Redis. Sockets that open at the same time
-share a pass too. While the database does not answer, sockets stay open for a minute at most.
+share a pass too. Sockets are closed when the database has not answered for a minute.
 """
 
 import asyncio
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from typing import NamedTuple, Protocol
 from uuid import UUID
@@ -18,7 +19,7 @@ from django.db.models import Case, When
 from django.utils import timezone
 
 from realtime.delivery.grants import NOTHING, Grant, Principal, grants, key_grants
-from realtime.delivery.threads import Batch, in_thread
+from realtime.delivery.threads import Batch, in_pool
 from realtime.failures import log_failure
 from runs.models import Run
 
@@ -26,9 +27,12 @@ RECHECK_S = 1.0
 # A check that takes longer is given up, and the next one uses another thread and connection.
 CHECK_S = 20.0
 UNCHECKED_S = 60.0  # how long sockets stay open without a successful check
+CHECKS_AT_ONCE = 2  # so checks that were given up take no thread of other queries
 UNCHECKED = f"Access could not be checked for {UNCHECKED_S:g} s."
 
 logger = logging.getLogger(__name__)
+
+_pool = ThreadPoolExecutor(CHECKS_AT_ONCE, thread_name_prefix="access")
 
 
 class Unchecked(Exception):
@@ -114,8 +118,8 @@ class AccessCheck:
     async def _run(self) -> None:
         """Close sockets in time, whether the database answers or not."""
         self._unchecked_s = 0.0
-        async with asyncio.TaskGroup() as group:
-            checks = group.create_task(self._check_repeatedly())
+        checks = asyncio.create_task(self._check_repeatedly())
+        try:
             while self._watchers:
                 await asyncio.sleep(RECHECK_S)
                 self._unchecked_s += RECHECK_S
@@ -124,6 +128,7 @@ class AccessCheck:
                     self._close_unchecked()
                 except Exception as error:  # if this task ended, no socket would be closed
                     log_failure(logger, "Sockets could not be closed", error)
+        finally:  # nothing is awaited here: `add` has to see at once that this task is over
             checks.cancel()
 
     async def _check_repeatedly(self) -> None:
@@ -153,8 +158,8 @@ class AccessCheck:
 
     async def _check(self) -> None:
         watchers = tuple(self._watchers)
-        state = await in_thread(
-            _read_access, {(w.principal, w.run_id, w.session_key) for w in watchers}
+        state = await in_pool(
+            _pool, _read_access, {(w.principal, w.run_id, w.session_key) for w in watchers}
         )
         self._granted = {
             principal: before if (before := self._granted.get(principal)) == grant else grant

@@ -27,8 +27,15 @@ _pool = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="realtime")
 
 async def in_thread(work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Run ``work``, which may query the database, on the pool. Return its result."""
+    return await in_pool(_pool, work, *args, **kwargs)
+
+
+async def in_pool(
+    pool: ThreadPoolExecutor, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+) -> R:
+    """Run ``work`` on a thread of another pool."""
     call = partial(copy_context().run, _with_connection, work, *args, **kwargs)
-    return await asyncio.get_running_loop().run_in_executor(_pool, call)
+    return await asyncio.get_running_loop().run_in_executor(pool, call)
 
 
 def _with_connection(work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:

@@ -22,7 +22,7 @@ PREFIXES = ("/sse/", "/agui/")  # of the paths whose responses are event streams
 BUFFER_LIMIT = 128 * 1024
 CLOSE_UNREAD_S = 2.0  # limit for a client that does not read to take the end
 CLOSE_S = 5.0  # limit for any other client to take it
-FLUSH_S = 30.0  # limit for a client to take the last events of a complete run before that
+FLUSH_S = 30.0  # limit for a client to take the last events of a complete run, before the end
 # Milliseconds in which a peer has to acknowledge the data sent to it, at least the heartbeats.
 # Without this limit, a peer that has disappeared without closing its connection would hold it for a
 # quarter of an hour.

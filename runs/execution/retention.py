@@ -1,6 +1,7 @@
 """Retention of workspaces and runs. Other modules clean up their records on ``cleaning``."""
 
 import logging
+import os
 import threading
 import time
 from datetime import timedelta
@@ -78,14 +79,22 @@ class Housekeeping:
 class WorkspaceCleaning(Looking):
     """Removes old workspaces at its start and then once an hour, on a thread of each worker.
 
-    A worker's machine may have no scheduler.
+    A worker's machine may have no scheduler. No process is forked while the thread uses the
+    database: it would inherit locks that are never released.
     """
 
     name, due, interval_s = "workspaces", "old workspaces", INTERVAL_S
 
+    def start(self) -> None:
+        self._between_forks = lock = threading.Lock()
+        os.register_at_fork(
+            before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release
+        )
+        super().start()
+
     def look(self) -> None:
         try:
-            workspace_removal.remove_old()
+            workspace_removal.remove_old(guard=self._between_forks)
         finally:
             connection.close()
 

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -19,19 +20,27 @@ from runs.workspaces import DOOMED, out_of_reach
 NOBODYS_FOR_S = 3600.0
 
 logger = logging.getLogger(__name__)
+_NO_GUARD = nullcontext()
 
 
-def remove_old(rest: Callable[[float], None] = lambda took_s: None) -> None:
+def remove_old(
+    rest: Callable[[float], None] = lambda took_s: None,
+    *,
+    guard: AbstractContextManager = _NO_GUARD,
+) -> None:
     """Remove workspaces older than ``WORKSPACE_RETENTION_H``.
 
     Those of active runs stay, and of runs that ended less than that time ago: the time of a
     directory is that of its last new entry, which a long run may have made long before its end.
     ``rest`` is called before each removal with 0 seconds, because no lock is held during it.
+    ``guard`` is entered for as long as the database is used.
     """
     for workspace in _old():
         rest(0)
         try:
-            if doomed := _take_out_of_reach(workspace):
+            with guard:
+                doomed = _take_out_of_reach(workspace)
+            if doomed:
                 remove_tree(doomed)
         except OSError:
             logger.exception("Workspace %s could not be removed", workspace.name)

@@ -120,9 +120,15 @@ class Run(RunRecord):
         The latter takes over the workspace. If the workspace does not exist any more, the run
         starts over. ``Run.retry`` says which of them happened.
         Raises ``IllegalMove`` while the run is active, and for the same reasons as ``request``.
-        Call it outside of a transaction: the workspace stays only if this one is not committed.
+        Call it outside of a transaction, whose rollback would not give the workspace back.
         """
-        with workspaces.given_back_on_failure(self.pk) as hand_on, self.locked():
+        retries = Run.objects.unscoped()
+        with (
+            workspaces.given_back_on_failure(
+                self.pk, exists=lambda heir: retries.filter(pk=heir).exists()
+            ) as hand_on,
+            self.locked(),
+        ):
             if self.is_reported:
                 raise IllegalMove("The run was reported by a program. Start that program again.")
             if not self.is_over:

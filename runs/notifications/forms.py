@@ -135,4 +135,5 @@ class TargetEditForm(TargetForm):
         for name in EDITED:
             setattr(self.target, name, self.cleaned_data[name])
         self.target.save()
+        self.seen = self.target.digest()  # a page with the new key shows the form again
         return self.target

@@ -200,6 +200,22 @@ def test_a_failure_after_the_commit_leaves_the_workspace_to_the_retry(failed, mo
     assert (workspace_of(retry.pk) / "done").is_file()
 
 
+def test_a_retry_whose_commit_was_not_answered_keeps_the_workspace(failed, monkeypatch):
+    commit = connection._commit
+
+    def commit_and_fail() -> None:
+        commit()
+        raise OperationalError("the connection is lost")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(connection, "_commit", commit_and_fail)
+        with pytest.raises(OperationalError):
+            failed.run_again(from_failed=True)
+    retry = Run.objects.get(parent=failed)
+    assert retry.retry == "resumed"
+    assert (workspace_of(retry.pk) / "done").is_file()
+
+
 def test_a_key_is_of_one_retry_of_one_run(acme, failed):
     ask = {"user": acme.operator, "idempotency_key": "k"}
     first = failed.run_again(from_failed=True, **ask)

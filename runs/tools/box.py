@@ -13,6 +13,7 @@ docs/box.md says what each tier prevents.
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -40,6 +41,8 @@ SANDBOX = "namespaces"  # the tier in which tools see no secret, no network and 
 
 # The user of tools if the worker is root: 60578-61183 are unassigned (systemd.io/UIDS-GIDS).
 TOOLS_UID = 60999
+
+NONE_S = 10.0  # for which it is remembered that no tier works
 
 # Shown to users: the weakness of each tier below the sandbox.
 WEAKNESS = {
@@ -85,23 +88,24 @@ class Tier:
 
 
 _tier: Tier | None = None  # found in this process or in the one that forked it
+_looked_at = 0.0  # when, on the monotonic clock
 
 
 def tier() -> Tier:
     """Return the best tier that works here, found by a command in each.
 
-    The result is cached, except the tier ``none``: a disk that is full now may have space later.
+    The result is cached, the tier ``none`` only for ``NONE_S``: a disk that is full now may have
+    space later.
     """
-    global _tier
-    if _tier:
+    global _tier, _looked_at
+    if _tier and (_tier.name != "none" or time.monotonic() - _looked_at < NONE_S):
         return _tier
     try:
-        found = _find_tier()
+        _tier = _find_tier()
     finally:
         fork_server.end()  # a worker's main process asks for the tier, but runs no tool
-    if found.name != "none":
-        _tier = found
-    return found
+    _looked_at = time.monotonic()
+    return _tier
 
 
 def _find_tier() -> Tier:

@@ -2,9 +2,13 @@
 // crew since the page was opened.
 "use strict";
 
+const SENDING_AT_MOST_MS = 60_000; // then it was stopped
+
 document.addEventListener("submit", ({ target }) => {
   // After the submission, whose data would lack a disabled button's.
-  if (target.id === "crew_form") setTimeout(() => disable(target, true));
+  if (target.id !== "crew_form") return;
+  setTimeout(disable, 0, target, true);
+  setTimeout(disable, SENDING_AT_MOST_MS, target, false);
 });
 
 // Coming back with the browser's back button restores the page as it was left.

@@ -127,3 +127,23 @@ async def test_the_check_ends_with_the_last_socket(database, check):
     calls = database.calls
     await asyncio.sleep(0.1)
     assert database.calls == calls
+
+
+class NoticesTheEnd(set):
+    """Calls ``then`` when a check has seen that it is empty."""
+
+    then: Callable[[], None]
+
+    def __bool__(self) -> bool:
+        if not len(self):
+            asyncio.get_running_loop().call_soon(self.then)
+        return bool(len(self))
+
+
+async def test_a_socket_that_opens_as_the_checks_end_is_checked(database, check):
+    first, second = Socket(), Socket()
+    check._watchers = NoticesTheEnd()
+    check._watchers.then = lambda: check.add(second)
+    check.add(first)
+    check.discard(first)
+    await comes_true(lambda: second.checks > 1)

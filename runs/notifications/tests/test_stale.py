@@ -66,3 +66,14 @@ def test_a_press_that_is_sent_twice_is_no_conflict(admin, make_target):
     form = mine(target)
     path = target.get_absolute_url()
     assert [admin.post(path, form).status_code for _ in range(2)] == [302, 302]
+
+
+def test_the_page_that_shows_a_new_key_can_be_saved_again(admin, make_target):
+    target = make_target()
+    path = target.get_absolute_url()
+    shown = admin.post(path, mine(target, address=ADDRESS))
+    assert shown.status_code == 200
+    seen = shown.context["form"].seen
+    assert f'name="seen" value="{seen}"' in shown.content.decode()
+    assert admin.post(path, mine(target, name="renamed", seen=seen)).status_code == 302
+    assert Target.objects.get().name == "renamed"

@@ -21,7 +21,6 @@ from runs.reporting.otlp.dialects import Kind, kind_of
 from runs.reporting.otlp.kept import Kept
 from runs.reporting.otlp.placing import (
     DEPTH,
-    NAMED,
     Node,
     Repeated,
     Unknown,
@@ -42,7 +41,7 @@ from runs.reporting.otlp.traces import (
 )
 
 SPANS_KEPT = 20_000  # of a trace, while its run is open
-HELD_AT_MOST = 1_000  # of a trace that wait for their agent; beyond it tools do not wait
+HELD_AT_MOST = 1_000  # calls of a trace that wait for their agent
 
 PLACE, END = TraceSpan.Waits.PLACE, TraceSpan.Waits.END
 
@@ -86,9 +85,8 @@ def _take(
         batch.apply(key, received, result)
         return
     begin_earlier(trace.run, min(span.start for span, _ in read), received)
-    spans = _Spans(key, trace, received, result)
-    spans.take(read)
-    set_lease(trace.run, has_top=spans.has_top)
+    _Spans(key, trace, received, result).take(read)
+    set_lease(trace.run)
 
 
 class _Spans:
@@ -102,7 +100,6 @@ class _Spans:
         self._result = result
         self._batch = Batch()
         self._nodes: dict[str, Node] = {}
-        self.has_top = False  # whether a span has come whose parent may never come
 
     def take(self, read: list[Read]) -> None:
         waiting = kept.WAITING.rows(trace=self._trace.pk)
@@ -111,7 +108,6 @@ class _Spans:
         if not self._trace.run.name:
             call_run(self._trace.run, name_of(self._nodes.values()))
         self._load_ancestors()
-        self.has_top = any(self._is_top(self._nodes[span.span_id]) for span, _ in read)
         rows = [self._row(span, kind, len(waiting)) for span, kind in read]
         self._keep(rows)
         released = [*self._release_calls(waiting), *filter(self._release_agent, waiting)]
@@ -133,10 +129,6 @@ class _Spans:
             for span_id, node in kept.NODES.rows(trace=self._trace.pk, ids=unknown):
                 self._nodes[span_id] = Node(**node)
 
-    def _is_top(self, node: Node) -> bool:
-        is_missing = node.parent_id and node.parent_id not in self._nodes
-        return bool(is_missing) and (node.is_remote or node.kind in NAMED)
-
     def _row(self, span: Span, kind: Kind, waiting: int) -> Kept:
         """Add the span's events to the batch, or hold them. Return the data kept of the span."""
         node = self._nodes[span.span_id]
@@ -152,19 +144,13 @@ class _Spans:
             except Repeated:
                 pass
             except Unknown:
-                if self._may_wait(node, waiting):
-                    waits, held = PLACE, storable(call)
-                else:
+                if waiting >= HELD_AT_MOST:
                     self._batch.show(span.span_id, call, "")
+                else:
+                    waits, held = PLACE, storable(call)
         trace = self._trace.pk
         about = (trace, span.span_id, span.parent_id, waits, self._received)
         return Kept(*about, node.as_json(), held)
-
-    def _may_wait(self, node: Node, waiting: int) -> bool:
-        if node.kind == "tool":
-            return waiting < HELD_AT_MOST
-        # Another may be shown a second time, by the span of the same call that is above it.
-        return self._trace.spans_kept < SPANS_KEPT
 
     def _keep(self, rows: list[Kept]) -> None:
         """Store the rows that are new. Above the limit only those that wait, and the root."""

@@ -7,7 +7,6 @@ from typing import Any
 from runs.reporting.otlp.dialects import Ending
 
 DEPTH = 100  # of a chain of parents
-NAMED = ("workflow", "agent")  # kinds of spans that may name the run
 
 
 @dataclass(slots=True)
@@ -56,26 +55,10 @@ def missing_in(nodes: Mapping[str, Node]) -> set[str]:
 
 def roots_of(nodes: Mapping[str, Node]) -> list[Node]:
     """The spans of a trace that are below no other: those without a parent, and those whose
-    parent's process may send no spans to CrewOps. Without these the agents below a lost root.
+    parent's process may send no spans to CrewOps.
     """
-    tops = _tops_of(nodes)
-    roots = [node for node in tops if not node.parent_id or node.is_remote]
-    if not roots and lost_its_root(nodes):
-        roots = [node for node in tops if node.kind in NAMED]
-    return roots
-
-
-def lost_its_root(nodes: Mapping[str, Node]) -> bool:
-    """Whether the root may have come before it was known that the trace is a run, and was dropped.
-
-    Then one span is missing, and it is no agent: agents have it as their parent, and no calls do.
-    """
-    kinds = {node.kind for node in _tops_of(nodes) if node.parent_id}
-    return len(missing_in(nodes)) == 1 and kinds <= {*NAMED, ""}
-
-
-def _tops_of(nodes: Mapping[str, Node]) -> list[Node]:
-    return [node for node in nodes.values() if node.parent_id not in nodes]
+    tops = [node for node in nodes.values() if node.parent_id not in nodes]
+    return [node for node in tops if not node.parent_id or node.is_remote]
 
 
 def agent_above(node: Node, nodes: Mapping[str, Node]) -> str:

@@ -15,23 +15,15 @@ from runs.reporting.calls import OLDEST, take
 from runs.reporting.otlp import events, kept
 from runs.reporting.otlp.batch import Result, item_of
 from runs.reporting.otlp.dialects import CONVERSATION, Kind
-from runs.reporting.otlp.placing import (
-    NAMED,
-    Node,
-    ending_of_roots,
-    lost_its_root,
-    missing_in,
-    roots_of,
-)
+from runs.reporting.otlp.placing import Node, ending_of_roots, missing_in, roots_of
 from runs.reporting.otlp.spans import Span
 
 # Past a root span, for children that arrive after it. Another process may send its last spans up to
 # 5 s later: so often exporters send.
 GRACE = timedelta(seconds=7)
 LONG_GRACE = timedelta(seconds=60)  # the same, while a span that others name is missing
-# Past the spans below a root that does not come. It may still be open, and another agent of it
-# silent as long as its first call takes.
-ROOTLESS_GRACE = timedelta(minutes=5)
+
+NAMED = ("workflow", "agent")  # kinds of spans that may name the run
 
 Read = tuple[Span, Kind]
 
@@ -122,31 +114,20 @@ def begin_earlier(reported: ReportedRun, start: float, received: datetime) -> No
         models.QuerySet.update(later, started_at=began_at)
 
 
-def set_lease(reported: ReportedRun, *, has_top: bool) -> None:
+def set_lease(reported: ReportedRun) -> None:
     """Let the run end soon once its roots have ended.
 
     No span says that a trace is complete: it may come from several processes. Its root ends last,
     but children of the root may still arrive. A root that waits for an approval is not the end.
-    ``has_top``: a span has come whose parent may never come.
     """
     rooted = {trace for (trace,) in kept.ROOTED.rows(run=reported.pk)}
-    if not rooted and not has_top:
+    if not rooted or reported.traces.exclude(pk__in=rooted).exists():
         return
-    traces = set(reported.traces.values_list("pk", flat=True))
-    if traces != rooted and not has_top:
-        return
-    tops = _tops_of(traces)
+    tops = _tops_of(rooted)
     roots = {trace: roots_of(nodes) for trace, nodes in tops.items()}
-    if not all(roots.values()):
-        return
-    if traces == rooted:
-        grace = LONG_GRACE if any(map(missing_in, tops.values())) else GRACE
-    elif all(not missing_in(nodes) or lost_its_root(nodes) for nodes in tops.values()):
-        grace = ROOTLESS_GRACE
-    else:  # spans below others have come, which are still at work
-        return
     last = max(roots, key=lambda trace: max(root.end for root in roots[trace]))
     if _waits(last, roots[last]):
         return
+    grace = LONG_GRACE if any(map(missing_in, tops.values())) else GRACE
     running = Run.objects.filter(pk=reported.pk, status=Run.Status.RUNNING)
     models.QuerySet.update(running, lease_until=Now() + grace)

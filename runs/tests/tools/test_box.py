@@ -60,6 +60,8 @@ def test_no_tier_is_kept_from_a_time_when_no_workspace_could_be_made(
     no_directory.touch()
     settings.WORKSPACES_DIR = no_directory
     assert box.tier().name == "none"
+    assert box.tier() is box.tier()  # not looked for at once again
+    monkeypatch.setattr(box, "NONE_S", 0.0)
     assert "The workspace could not be made: Not a directory." in box.tier().refusal
     settings.WORKSPACES_DIR = tmp_path
     found = box.tier()

@@ -35,7 +35,7 @@ export class Opened {
       if (value) query.set(name, value);
     }
     if (moment !== null) query.append("at", moment);
-    const open = [...new Set([...this.#ids, ...read])].slice(-OPENED_AT_MOST);
+    const open = [...new Set([...read, ...this.#ids])].slice(-OPENED_AT_MOST);
     if (open.length) query.set("open", open.join(","));
     return query.size ? `${url}?${query}` : url;
   }

@@ -58,7 +58,7 @@ export class RunTools {
     const isRead = (/** @type {HTMLDetailsElement} */ card) =>
       card.open && (!this.#follows || !this.#followed.has(card) || isBeingRead(card));
     const tasks = this.#cards.filter(isRead).map((card) => card.closest(".run-task")?.id ?? "");
-    return tasks.map((id) => id.replace("task-", ""));
+    return tasks.filter(Boolean).map((id) => id.replace("task-", ""));
   }
 
   /** The page has switched between past and present. @param {boolean} isPast */

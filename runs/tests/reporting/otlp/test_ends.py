@@ -50,19 +50,6 @@ def below_a_root(request: Json) -> Json:
     return root
 
 
-def test_a_root_that_came_first_is_not_waited_for_forever(exporter):
-    """While nothing says that its trace is a run, it is not kept."""
-    request = recorded("agent_framework")
-    root = below_a_root(request)
-    exporter.send(with_spans(request, [root]))
-    assert not Run.objects.exists()
-    exporter.send(request)
-    let_end(290)
-    assert Run.objects.get().status == "running"
-    let_end(11)
-    assert final()[0]["run"][:2] == ("succeeded", "")
-
-
 def test_an_agent_that_another_called_does_not_end_the_run_of_a_killed_program(exporter):
     request = recorded("pydantic_ai")
     spans = spans_of(request)

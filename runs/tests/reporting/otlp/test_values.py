@@ -8,7 +8,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from crews.models import Crew
 from runs.models import ModelCall, Run, ToolExecution, Trace
-from runs.reporting.otlp import calls
 from runs.tests.reporting.otlp.conftest import (
     PROTOBUF,
     let_end,
@@ -166,16 +165,6 @@ def test_a_model_call_with_two_spans_counts_its_tokens_once(exporter, who_counts
     tokens = list(ModelCall.objects.values_list("input_tokens", flat=True))
     assert sum(each or 0 for each in tokens) == (0 if who_counts == "nobody" else 500)
     assert len(tokens) == (10 if who_counts == "library" else 5)
-
-
-def test_a_model_call_with_two_spans_counts_once_beyond_the_limit(exporter, monkeypatch):
-    monkeypatch.setattr(calls, "HELD_AT_MOST", 0)
-    usage = {"key": "gen_ai.usage.input_tokens", "value": {"intValue": "100"}}
-    chat = {"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}}
-    outer, inner = {"spanId": "1" * 16}, {"spanId": "2" * 16, "parentSpanId": "1" * 16}
-    for fields in (inner, outer):
-        exporter.send(one(attributes=[chat, usage], **fields))
-    assert ModelCall.objects.unscoped().get().input_tokens == 100
 
 
 @pytest.mark.parametrize("levels", [40, 500, 900])
