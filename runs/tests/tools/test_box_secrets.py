@@ -45,12 +45,12 @@ for family, address in [('AF_INET', '169.254.169.254'), ('AF_INET', '192.0.2.1')
         print('none')
 """
 
-READ = {
-    "environment of every process": "cat /proc/[0-9]*/environ | tr '\\0' '\\n'",
-    "arguments of every process": "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'",
+READ = {  # without messages of `cat`, which could come in the middle of a secret
+    "environment of every process": "cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'",
+    "arguments of every process": "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n'",
     "settings": "cat <project>/.env",
-    "settings by working directory": "cat /proc/[0-9]*/cwd/.env",
-    "settings by root directory": "cat /proc/[0-9]*/root<project>/.env",
+    "settings by working directory": "cat /proc/[0-9]*/cwd/.env 2>/dev/null",
+    "settings by root directory": "cat /proc/[0-9]*/root<project>/.env 2>/dev/null",
     "settings by relative path": "cat ../../project/.env",
     "settings by symbolic link": "ln -s <project>/.env link; cat link",
     "settings by linked directory": "ln -s <project> dir; cat dir/.env",
