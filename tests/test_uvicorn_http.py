@@ -12,6 +12,7 @@ from crewops import held, uvicorn_http
 from crewops.uvicorn_http import HttpProtocol
 from realtime.sockets import agui
 from realtime.sockets.agui import AguiEvents
+from realtime.tests.transport import Transport
 from tests.waiting import comes_true
 
 STREAM = b"GET /sse/mission HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -19,19 +20,10 @@ OTHER = b"GET /other HTTP/1.1\r\nHost: a\r\n\r\n"
 RUN = "0b5e0000-0000-4000-8000-000000000000"
 
 
-class Transport:
-    """Keeps what is written. To close it ends the connection in the next turn of the loop."""
+class Connected(Transport):
+    """To close it ends the connection in the next turn of the loop."""
 
-    def __init__(self) -> None:
-        self.written = b""
-        self.lost: Callable[[Exception | None], None] | None = None
-        self.closing = False
-
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-    def is_closing(self) -> bool:
-        return self.closing
+    lost: Callable[[Exception | None], None]
 
     def close(self) -> None:
         if not self.closing:
@@ -72,7 +64,7 @@ class App:
 def connect(app: Callable) -> HttpProtocol:
     config = Config(app, http=HttpProtocol, interface="asgi3", log_config=None, lifespan="off")
     protocol = HttpProtocol(config=config, server_state=ServerState(), app_state={})
-    transport = Transport()
+    transport = Connected()
     transport.lost = protocol.connection_lost
     protocol.connection_made(transport)
     return protocol

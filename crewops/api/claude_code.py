@@ -14,10 +14,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from crewops import held
-from crewops.api.reports import ReportLimit, busy, require_key
+from crewops.api.reports import ReportLimit, busy_in_outages, require_key
 from crews.models import ApiKey
 from crews.models.approval_rule import MAX_WAIT_S, MIN_WAIT_S
-from crews.outages import is_outage
 from realtime.metrics import ingesting
 from runs.reporting.asking import Unaskable
 from runs.reporting.sources.claude_code import asking as questions
@@ -76,14 +75,9 @@ class ClaudeCodeView(APIView):
         expires_after_s = None if approve is None else questions.seconds_in(approve)
         if expires_after_s is not None and questions.is_question(request.data):
             return _ask(key, request.data, crew, expires_after_s, received)
-        try:
-            with ingesting(key.organization_id, "claude_code") as ingest:
-                receive(key, request.data, crew, received)
-                ingest(1)
-        except Error as error:
-            if not is_outage(error):
-                raise
-            raise busy() from error
+        with busy_in_outages(), ingesting(key.organization_id, "claude_code") as ingest:
+            receive(key, request.data, crew, received)
+            ingest(1)
         return Response({})
 
 

@@ -1,5 +1,7 @@
 """``POST /api/report/``."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -99,15 +101,10 @@ class ReportView(APIView):
             content_type=request.content_type or "",
             encoding=request.headers.get("Content-Encoding", ""),
         )
-        try:
-            with ingesting(request.user.key.organization_id, "report") as ingest:
-                taken = take(request.user.key, items, received)
-                ingest(taken.accepted)
-            return Response(taken.as_json())
-        except Error as error:
-            if not is_outage(error):
-                raise
-            raise busy() from error
+        with busy_in_outages(), ingesting(request.user.key.organization_id, "report") as ingest:
+            taken = take(request.user.key, items, received)
+            ingest(taken.accepted)
+        return Response(taken.as_json())
 
 
 def require_key(request: Request) -> None:
@@ -118,8 +115,14 @@ def require_key(request: Request) -> None:
         )
 
 
-def busy() -> Unavailable:
-    """Return the answer to a reporter while the database cannot be reached."""
-    answer = Unavailable()
-    answer.wait = BUSY_WAIT_S
-    return answer
+@contextmanager
+def busy_in_outages() -> Iterator[None]:
+    """Answer a reporter while the database cannot be reached, with the time to wait."""
+    try:
+        yield
+    except Error as error:
+        if not is_outage(error):
+            raise
+        answer = Unavailable()
+        answer.wait = BUSY_WAIT_S
+        raise answer from error

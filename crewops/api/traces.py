@@ -4,16 +4,14 @@ import json
 import logging
 
 from django.conf import settings
-from django.db import Error
 from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from crewops.api.reports import Bytes, ReportLimit, busy
+from crewops.api.reports import Bytes, ReportLimit, busy_in_outages
 from crews.key_holder import KeyHolder
-from crews.outages import is_outage
 from realtime.metrics import ingesting
 from runs.reporting.otlp import body
 from runs.reporting.otlp.calls import receive
@@ -50,14 +48,9 @@ class TracesView(APIView):
         spans, unusable = body.spans_in(
             request.data or b"", kind=kind, encoding=encoding, with_text=with_text
         )
-        try:
-            with ingesting(key.organization_id, "traces") as ingest:
-                result = receive(key, spans, received)
-                ingest(max(len(spans) - result.rejected, 0))
-        except Error as error:
-            if not is_outage(error):
-                raise
-            raise busy() from error
+        with busy_in_outages(), ingesting(key.organization_id, "traces") as ingest:
+            result = receive(key, spans, received)
+            ingest(max(len(spans) - result.rejected, 0))
         if unusable:
             result.reject(len(unusable), unusable[0])
         if result.rejected:  # exporters do not show this to their users

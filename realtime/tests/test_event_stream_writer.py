@@ -10,23 +10,17 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from realtime.servers import event_stream
 from realtime.servers.encodings import EVENT_STREAM
 from realtime.servers.event_stream import ChunkWriter
+from realtime.tests.transport import Transport
 
 FRAME = EVENT_STREAM[True].control("{}")
 
 
-class Transport:
-    """Takes everything; ``abort`` ends it as a lost connection does."""
+class Abortable(Transport):
+    """``abort`` ends it as a lost connection does."""
 
     def __init__(self) -> None:
-        self.written = b""
+        super().__init__()
         self.aborted = asyncio.Event()
-        self.closing = False
-
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-    def is_closing(self) -> bool:
-        return self.closing
 
     def close(self) -> None:
         self.closing = True
@@ -60,8 +54,8 @@ def cycle_of(transport: Transport) -> RequestResponseCycle:
 
 
 @pytest.fixture
-async def started() -> tuple[ChunkWriter, Transport, RequestResponseCycle]:
-    transport = Transport()
+async def started() -> tuple[ChunkWriter, Abortable, RequestResponseCycle]:
+    transport = Abortable()
     cycle = cycle_of(transport)
     writer = ChunkWriter(cycle)
     await cycle.send({"type": "http.response.start", "status": 200, "headers": []})

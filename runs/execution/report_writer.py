@@ -25,6 +25,7 @@ from django.db import OperationalError, close_old_connections, connection, reset
 
 from crews.outages import is_outage
 from crews.tracking import IllegalMove
+from runs.execution.forks import lock_between_forks
 from runs.models import ToolExecution
 from runs.models.report import Ended, OutOfStep, Report, StaleAttempt
 from runs.models.report_queryset import sender
@@ -40,15 +41,10 @@ class Writer:
 
     def __init__(self) -> None:
         self._inbox, self._entrance = _pair()
-        self._between_batches = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        # A process forked during a batch would inherit locks that are never released.
-        lock = self._between_batches
-        os.register_at_fork(
-            before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release
-        )
+        self._between_batches = lock_between_forks()
         self._thread = threading.Thread(target=self._run, name="reports", daemon=True)
         self._thread.start()
 

@@ -1,7 +1,6 @@
 """Retention of workspaces and runs. Other modules clean up their records on ``cleaning``."""
 
 import logging
-import os
 import threading
 import time
 from datetime import timedelta
@@ -13,6 +12,7 @@ from django.dispatch import Signal
 
 from runs.execution import removal, workspace_removal
 from runs.execution.background import Looking
+from runs.execution.forks import lock_between_forks
 from runs.execution.removal import Rest
 from runs.models import Run
 
@@ -77,19 +77,14 @@ class Housekeeping:
 
 
 class WorkspaceCleaning(Looking):
-    """Removes old workspaces at its start and then once an hour, on a thread of each worker.
-
-    A worker's machine may have no scheduler. No process is forked while the thread uses the
-    database: it would inherit locks that are never released.
+    """Removes old workspaces at its start and then once an hour, on a thread of each worker, whose
+    machine may have no scheduler.
     """
 
     name, due, interval_s = "workspaces", "old workspaces", INTERVAL_S
 
     def start(self) -> None:
-        self._between_forks = lock = threading.Lock()
-        os.register_at_fork(
-            before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release
-        )
+        self._between_forks = lock_between_forks()
         super().start()
 
     def look(self) -> None:

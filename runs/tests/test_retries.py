@@ -171,7 +171,10 @@ def test_a_crew_whose_budget_is_used_up_is_refused_and_the_workspace_stays(acme,
     assert (workspace_of(failed.pk) / "done").is_file()
     acme.crew.budget_day_tool_calls = 10
     acme.crew.save()
-    retry = failed.run_again(from_failed=True)
+    assert_has_the_workspace(failed.run_again(from_failed=True))
+
+
+def assert_has_the_workspace(retry: Run) -> None:
     assert retry.retry == "resumed"
     assert (workspace_of(retry.pk) / "done").is_file()
 
@@ -195,9 +198,7 @@ def test_a_failure_after_the_commit_leaves_the_workspace_to_the_retry(failed, mo
     monkeypatch.setattr(Run.objects, "note_announced", fail)
     with pytest.raises(OperationalError):
         failed.run_again(from_failed=True)
-    retry = Run.objects.get(parent=failed)
-    assert retry.retry == "resumed"
-    assert (workspace_of(retry.pk) / "done").is_file()
+    assert_has_the_workspace(Run.objects.get(parent=failed))
 
 
 def test_a_retry_whose_commit_was_not_answered_keeps_the_workspace(failed, monkeypatch):
@@ -211,9 +212,7 @@ def test_a_retry_whose_commit_was_not_answered_keeps_the_workspace(failed, monke
         patched.setattr(connection, "_commit", commit_and_fail)
         with pytest.raises(OperationalError):
             failed.run_again(from_failed=True)
-    retry = Run.objects.get(parent=failed)
-    assert retry.retry == "resumed"
-    assert (workspace_of(retry.pk) / "done").is_file()
+    assert_has_the_workspace(Run.objects.get(parent=failed))
 
 
 def test_a_key_is_of_one_retry_of_one_run(acme, failed):

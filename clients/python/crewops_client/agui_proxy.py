@@ -13,13 +13,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from . import reporter
+from .adapters.waiting import KEPT
 from .agui_exchange import Exchange
 from .streams.sse import Events
 
 PIECE = 64 * 1024  # bytes read at once
 BODY = 16 * 1024 * 1024  # bytes of a request
 CONNECT_S = 10.0
-WAITING = 200  # runs that wait after an interrupt; above this number the oldest is ended
 # Headers of one connection (RFC 9110, 7.6.1), and headers that this proxy sets.
 OWN = {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
        "transfer-encoding", "upgrade", "host", "content-length", "date", "server"}  # fmt: skip
@@ -89,7 +89,7 @@ class Proxy(ThreadingHTTPServer):
         with self._lock:
             before = self._waiting.pop(thread, None)
             self._waiting[thread] = exchange
-            over = next(iter(self._waiting)) if len(self._waiting) > WAITING else None
+            over = next(iter(self._waiting)) if len(self._waiting) > KEPT else None
             oldest = self._waiting.pop(over) if over is not None else None
         for each in filter(None, (before, oldest)):
             each.end("cancelled", "Too many runs wait, or another one began.")
