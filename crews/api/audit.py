@@ -30,6 +30,7 @@ class AuditFilter(django_filters.FilterSet):
 
     kind = django_filters.MultipleChoiceFilter(
         choices=Kind.choices,
+        distinct=False,  # a column of the entry itself repeats no row
         label="Entries of this kind, or of one of these.",
         error_messages={"invalid_choice": "%(value)s is no kind of entry."},
     )

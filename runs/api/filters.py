@@ -34,6 +34,7 @@ class RunFilter(django_filters.FilterSet):
     crew = _of_crew("Runs of this crew.")
     status = django_filters.MultipleChoiceFilter(
         choices=Run.Status.choices,
+        distinct=False,  # a column of the run itself repeats no row
         label="Runs in this state, or in one of these.",
         error_messages=_no_status(Run.Status.values),
     )
