@@ -23,7 +23,7 @@ from crews.models import ApprovalRule
 from crews.tracking import IllegalMove
 from runs.execution import controls
 from runs.models import Approval, Run, ToolExecution
-from runs.models.approval import LOST
+from runs.models.approval_queryset import LOST
 from runs.reporting.asking import TOO_LARGE
 from runs.tests.reporting.conftest import Program
 from tests import live

@@ -14,7 +14,7 @@ from crewops import held
 from crewops.api.reports import WAIT_S, ReportLimit, require_key
 from crews.models.approval_rule import MAX_WAIT_S, MIN_WAIT_S
 from runs.models import Approval
-from runs.models.approval import LOST
+from runs.models.approval_queryset import LOST
 from runs.reporting import asking
 from runs.reporting.reported_kinds import Invalid
 

@@ -1,116 +1,17 @@
-import hashlib
-import json
-import logging
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
-from typing import Any, Self
+from datetime import datetime
 
-from django.conf import settings
 from django.db import models
-from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
-from crews.models import Crew
-from crews.outages import is_outage
-from crews.tracking import IllegalMove, TrackedModel, TrackedQuerySet
-from runs.models.run import Run
+from crews.tracking import IllegalMove, TrackedModel
+from runs.models.approval_queryset import ApprovalQuerySet
 
 NOTE_LIMIT = 500  # characters
 DECISIONS = {"approve": "approved", "deny": "denied"}  # as people and programs give them
-SWEPT_AT_ONCE = 500
-LOST = "The server that kept the call waiting was lost. Ask again."
-REFUSED = (
-    "You may watch this crew but not decide about its tool calls. "
-    "Ask an admin of the organization for the role of operator."
-)
-FOR_ADMINS = "By its rule only admins of the organization decide about this call."
-
-logger = logging.getLogger(__name__)
-
-
-class ApprovalQuerySet(TrackedQuerySet):
-    organization_path = "run__crew__organization"
-    deletable = ("run__", "run__crew__")
-    grows = True
-
-    def pending(self) -> Self:
-        return self.filter(status=self.model.Status.PENDING)
-
-    def decidable_by(self, user: Any) -> Self:
-        """The approvals that ``user`` may decide, by role and by the setting of the rule."""
-        return self.operable_by(user).filter(admins_only=False) | self.managed_by(user)
-
-    def refusal(self, user: Any, pk: uuid.UUID) -> str:
-        """Why ``user`` may not decide about the approval, which they can see; "" if they may."""
-        if self.decidable_by(user).filter(pk=pk).exists():
-            return ""
-        return FOR_ADMINS if self.operable_by(user).filter(pk=pk).exists() else REFUSED
-
-    def for_lists(self) -> Self:
-        """Newest first, with all that a list shows."""
-        approvals = self.select_related("run__crew__organization")
-        return approvals.defer("run__plan", "run__remains").order_by("-requested_at", "-pk")
-
-    def request(
-        self,
-        *,
-        id: uuid.UUID,
-        run: Run,
-        agent_id: str,
-        tool: str,
-        params: dict[str, Any],
-        expires_after_s: float,
-        admins_only: bool = False,
-        task_id: uuid.UUID | None = None,
-        is_held: bool = False,
-    ) -> "Approval":
-        """Ask for approval of a tool call. ``params`` must be redacted already.
-
-        ``is_held``: a web process waits for the decision and calls `hold`. If it is lost, so is the
-        answer, and the call is denied. If an approval with this ``id`` exists, it is returned.
-        Raises ``IllegalMove`` unless the run is running.
-        """
-        with run.locked():
-            if known := self.unscoped().filter(run=run, pk=id).first():
-                known.run = run
-                return known
-            if run.status != Run.Status.RUNNING:
-                raise IllegalMove(f"Run {run.pk} is {run.status}; nothing of it can be approved.")
-            asked_at = timezone.now()
-            return self.create(
-                id=id,
-                run=run,
-                task_id=task_id,
-                agent_id=agent_id,
-                tool=tool,
-                params=params,
-                seen=digest_of(agent_id, tool, params),
-                admins_only=admins_only,
-                requested_at=asked_at,
-                expires_at=asked_at + timedelta(seconds=expires_after_s),
-                held_until=hold_end() if is_held else None,
-            )
-
-    def hold(self, ids: Collection[uuid.UUID]) -> None:
-        """Note that a web process still waits for these decisions. Emits no event."""
-        self.pending().filter(pk__in=ids).update(held_until=hold_end())
-
-    def expire_due(self) -> int:
-        """End those that are too late or whose web process was lost. Returns their number.
-
-        One that cannot be ended keeps no other from its end.
-        """
-        is_lost = models.Q(held_until__lt=Now())
-        due = self.pending().filter(is_lost | models.Q(expires_at__lte=timezone.now()))
-        due = due.select_related("run__crew").defer("run__plan").order_by("expires_at")
-        return sum([_has_ended(approval) for approval in due[:SWEPT_AT_ONCE]])
-
-    def count_of(self, crew: Crew) -> int:
-        """How many calls of the crew wait."""
-        return self.unscoped().pending().filter(run__crew=crew.pk).count()
 
 
 class Approval(TrackedModel):
@@ -241,28 +142,3 @@ class Approval(TrackedModel):
         """As ``locked``, but first locks the run's row: the events are on the run's stream."""
         with self.run.locked(), self.locked():
             yield
-
-
-def _has_ended(approval: Approval) -> bool:
-    """End an approval that is due. Returns False if that failed or it was deleted meanwhile."""
-    try:
-        approval.expire("" if approval.left_s <= 0 else LOST)
-    except (Run.DoesNotExist, Approval.DoesNotExist):
-        return False
-    except Exception as error:
-        if is_outage(error):  # the others could not be ended either
-            raise
-        logger.exception("Approval %s could not be ended", approval.pk)
-        return False
-    return True
-
-
-def hold_end() -> models.expressions.Combinable:
-    """The database's time at which a web process that does not renew its hold counts as lost."""
-    return Now() + timedelta(seconds=settings.RUN_LEASE_S)
-
-
-def digest_of(agent_id: str, tool: str, params: dict[str, Any]) -> str:
-    """Return the digest of a call. A decision names it, so a user cannot approve another call."""
-    shown = json.dumps([agent_id, tool, params], sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(shown.encode(errors="surrogatepass")).hexdigest()
