@@ -8,18 +8,12 @@ before the task, whatever later steps have moved.
 """
 
 import logging
-import os
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from runs.execution.outages import retry_on_outage
 from runs.models import Run
-from runs.tools.removal import remove_tree
-from runs.workspaces import out_of_reach, workspace_of
-
-WAY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+from runs.tools.removal import remove_inside
+from runs.workspaces import workspace_of
 
 logger = logging.getLogger(__name__)
 
@@ -47,37 +41,8 @@ def clear(run: Run) -> None:
     for item in run.remains:
         if item["task_id"] in own:
             try:
-                _remove(workspace_of(run.pk), item)
+                remove_inside(workspace_of(run.pk), item["path"], inode=item["inode"])
             except OSError:
                 logger.exception("%s of run %s could not be removed", item["path"], run.pk)
     rest = [item for item in run.remains if item["task_id"] not in own]
     retry_on_outage(Run.objects.note_remains, run, rest)
-
-
-def _remove(workspace: Path, item: dict) -> None:
-    *above, name = PurePath(item["path"]).parts
-    try:
-        with _opened(workspace, above) as parent:
-            status = os.stat(name, dir_fd=parent, follow_symlinks=False)
-            if not stat.S_ISDIR(status.st_mode) or status.st_ino != item["inode"]:
-                return
-            # Renamed first, to a place where no tool can replace a part of it by a symbolic link.
-            doomed = out_of_reach()
-            os.rename(name, doomed, src_dir_fd=parent)
-    except (FileNotFoundError, NotADirectoryError):  # gone, or replaced by a link
-        return
-    remove_tree(doomed)
-
-
-@contextmanager
-def _opened(workspace: Path, parts: list[str]) -> Iterator[int]:
-    """Open the directory at this path below the workspace. Symbolic links are not followed."""
-    descriptor = os.open(workspace, WAY)
-    try:
-        for part in parts:
-            outer = descriptor
-            descriptor = os.open(part, WAY | os.O_NOFOLLOW, dir_fd=outer)
-            os.close(outer)
-        yield descriptor
-    finally:
-        os.close(descriptor)

@@ -24,7 +24,7 @@ from runs.tools.base import (
 from runs.tools.git_address import Address, Refused, check_branch, parse
 from runs.tools.git_output import NOT_LET_IN, Percentages, fatal
 from runs.tools.public_address import NotPublic, resolve
-from runs.tools.removal import remove_tree
+from runs.tools.removal import remove_inside
 
 MAX_DEPTH = 1_000_000
 
@@ -123,7 +123,8 @@ class GitClone(Tool):
         if not message and git_checkout.is_unborn(target):
             message = _nothing_checked_out(git_checkout.branches(target))
         if message:
-            remove_tree(target)  # a partial clone would make the next try fail
+            # A partial clone would make the next try fail.
+            remove_inside(workspace, params["directory"])
             return Outcome(Status.ERROR, finished.exit_code, message)
         emitter.progress(progress=1.0)
         commit = git_command.commit_of(params)

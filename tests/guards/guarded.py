@@ -131,7 +131,6 @@ FUNCTIONS = {
      "serve~settings.SOCKETS_PER_USER websocket_receive",
     "runs/api/idempotency.py": "key_of",
     "runs/events/encoding.py": "clean~isfinite clean~DEPTH_LIMIT encode~EVENT_LIMIT",
-    "runs/execution/clones.py": "_remove",
     "runs/execution/credentials.py": "_find _find~organization_id validate",
     "runs/execution/emitter.py": "progress~self._redactor.feed",
     "runs/execution/lease.py": "check",
@@ -164,7 +163,7 @@ FUNCTIONS = {
     "runs/tools/launcher/usage.py": "_disk",
     "runs/tools/process.py": "excess run",
     "runs/tools/public_address.py": "is_public~is_global is_public~TRANSLATED resolve",
-    "runs/tools/removal.py": "remove_tree",
+    "runs/tools/removal.py": "remove_inside remove_tree",
 }  # fmt: skip
 
 # What no shape shows, and what needs a second edit: name, file, text, what stands there without it.
@@ -303,7 +302,7 @@ BY_HAND = (
      'WAITING = models.Q(status="queued")'),
     ("run: starts once", "runs/models/run.py",
      'raise IllegalMove(f"Run {self.pk} is {self.status}; only a queued run starts.")', 'pass'),
-    ("workspace: what a task left is not looked for behind a link", "runs/execution/clones.py",
+    ("workspace: what a task left is not looked for behind a link", "runs/tools/removal.py",
      'WAY | os.O_NOFOLLOW', 'WAY'),
     ("lease: of the attempt", "runs/execution/lease.py",
      'run.attempt != self._run.own_attempt or run.status', 'run.status', "runs/models/run_queryset.py",

@@ -1,12 +1,14 @@
 """The git_clone tool against real repositories."""
 
+import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runs.tests.tools.repositories import clone, git
-from runs.tools import Outcome, Status, git_command
+from runs.tools import Outcome, Status, git_command, process
 from runs.tools.git_address import parse
 from runs.tools.git_output import Percentages, fatal
 
@@ -63,6 +65,27 @@ def test_a_failed_clone_leaves_nothing(workspace, emitter, origin):
     assert outcome == Outcome(Status.ERROR, 128, message)
     assert "Remote branch missing not found" in emitter.output
     assert not (workspace / "repo").exists()
+
+
+def test_a_failed_clone_removes_nothing_behind_a_link(
+    workspace, emitter, origin, tmp_path, monkeypatch
+):
+    """A tool of another task has put a link where the directory above the clone was."""
+    canary = tmp_path / "outside/repo/canary"
+    canary.parent.mkdir(parents=True)
+    canary.touch()
+    run = process.run
+
+    def run_and_replace(*args: Any, **kwargs: Any) -> process.Finished:
+        finished = run(*args, **kwargs)
+        shutil.rmtree(workspace / "vendor", ignore_errors=True)
+        (workspace / "vendor").symlink_to(tmp_path / "outside")
+        return finished
+
+    monkeypatch.setattr(process, "run", run_and_replace)
+    outcome = clone(workspace, emitter, url=str(origin), branch="missing", directory="vendor/repo")
+    assert outcome.status == Status.ERROR
+    assert canary.exists()
 
 
 def test_hooks_and_symbolic_links_of_a_repository_stay_harmless(workspace, emitter, origin):
