@@ -1,15 +1,15 @@
 """The steps of two runs side by side, by task, agent and step, and the first difference."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from difflib import SequenceMatcher
 from typing import Any
 from uuid import UUID
 
 from runs.models.timespan import seconds_between
+from runs.pages.alignment import paired
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +118,10 @@ def keyed(tasks: Sequence[tuple[Any, str, str]], shared: set[Any]) -> list[Hasha
 
 def aligned(before: list[ComparedTask], after: list[ComparedTask]) -> list[TaskPair]:
     """Pair all tasks of two runs, in the order of their plans."""
-    of_before = {task.key: task for task in before}
-    of_after = {task.key: task for task in after}
+    before, after = ([*{task.key: task for task in tasks}.values()] for tasks in (before, after))
     pairs = []
-    for is_here, is_there, old, new in _matched([*of_before], [*of_after]):
-        pair = TaskPair(
-            of_before.get(old) if is_here else None, of_after.get(new) if is_there else None
-        )
+    for i, j in paired([task.key for task in before], [task.key for task in after]):
+        pair = TaskPair(None if i is None else before[i], None if j is None else after[j])
         pair.steps = _steps(pair)
         pair.difference = _task_difference(pair)
         pairs.append(pair)
@@ -144,20 +141,6 @@ def first_divergence(pairs: Sequence[TaskPair]) -> Divergence | None:
     return None
 
 
-def _matched(before: list[Any], after: list[Any]) -> Iterator[tuple[bool, bool, Any, Any]]:
-    """Each entry of both lists once, in an order that fits both, equal ones together."""
-    matcher = SequenceMatcher(None, before, after, autojunk=False)
-    for tag, i, until, j, end in matcher.get_opcodes():
-        if tag == "equal":
-            yield from (
-                (True, True, old, new)
-                for old, new in zip(before[i:until], after[j:end], strict=True)
-            )
-            continue
-        yield from ((True, False, old, None) for old in before[i:until])
-        yield from ((False, True, None, new) for new in after[j:end])
-
-
 def _reunited(pairs: list[TaskPair]) -> list[TaskPair]:
     """Pair tasks that both runs have in another order."""
     alone = {pair.after.key: pair for pair in pairs if pair.before is None}
@@ -175,16 +158,11 @@ def _reunited(pairs: list[TaskPair]) -> list[TaskPair]:
 def _steps(pair: TaskPair) -> list[StepPair]:
     before = pair.before.steps if pair.before else []
     after = pair.after.steps if pair.after else []
-    # Indexes, so that equal steps stay apart.
     names = [[(step.kind, step.name) for step in steps] for steps in (before, after)]
-    matcher = SequenceMatcher(None, *names, autojunk=False)
-    found: list[tuple[ComparedStep | None, ComparedStep | None]] = []
-    for tag, i, until, j, end in matcher.get_opcodes():
-        if tag == "equal":
-            found += zip(before[i:until], after[j:end], strict=True)
-        else:
-            found += [(step, None) for step in before[i:until]]
-            found += [(None, step) for step in after[j:end]]
+    found = [
+        (None if i is None else before[i], None if j is None else after[j])
+        for i, j in paired(*names)
+    ]
     steps = [StepPair(number, old, new) for number, (old, new) in enumerate(found, start=1)]
     if pair.before and pair.after:
         for step in steps:

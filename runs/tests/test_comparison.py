@@ -1,16 +1,21 @@
 """Two runs of a crew side by side: what is aligned, where they differ first, what is flaky."""
 
 import re
+from difflib import SequenceMatcher
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.test import Client
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from conftest import Tenant
 from realtime.tests.pages.scene import get, queries
 from realtime.tests.replay import stories
 from runs.models import Run, TaskExecution, ToolExecution
-from runs.pages import output_diff, trend
+from runs.pages import alignment, output_diff, trend
+from runs.pages.alignment import paired
 from runs.pages.compared_steps import ComparedStep, ComparedTask, aligned, first_divergence
 from runs.pages.comparison import Comparison
 
@@ -134,6 +139,37 @@ class TestDivergence:
             return [ComparedTask(1, "T", "a", "running", steps=[step])]
 
         assert first_divergence(aligned(side("success"), side("running"))) is None
+
+
+class TestAlignment:
+    """Names that come again and again: with `difflib` alone, the time grows with their cube."""
+
+    @given(st.lists(st.sampled_from("ab"), max_size=400), st.lists(st.sampled_from("ab")))
+    @settings(max_examples=50, deadline=None)
+    def test_each_entry_comes_once_in_order_and_pairs_are_equal(self, before, after):
+        pairs = list(paired(before, after))
+        assert [i for i, _ in pairs if i is not None] == [*range(len(before))]
+        assert [j for _, j in pairs if j is not None] == [*range(len(after))]
+        assert all(before[i] == after[j] for i, j in pairs if None not in (i, j))
+
+    def test_what_is_added_and_left_out_in_a_long_sequence_is_found(self):
+        before = [f"{number % 7}" for number in range(2_000)]
+        after = [*before[:100], *["new"] * 40, *before[100:500], *before[520:]]
+        pairs = list(paired(before, after))
+        assert sum(None not in pair for pair in pairs) == 1_980
+        assert [after[j] for i, j in pairs if i is None] == ["new"] * 40
+
+    def test_difflib_gets_few_entries_and_few_times(self, monkeypatch):
+        sizes = []
+
+        def matcher(junk: None, before: list, after: list, **options: Any) -> SequenceMatcher:
+            sizes.append(max(len(before), len(after)))
+            return SequenceMatcher(junk, before, after, **options)
+
+        monkeypatch.setattr(alignment, "SequenceMatcher", matcher)
+        list(paired(["Bash", "Read"] * 1_000, ["Bash"] * 2_000))
+        assert max(sizes) <= alignment.AT_ONCE
+        assert len(sizes) <= 2 * 2_000 / alignment.AT_ONCE + 1
 
 
 class TestOutput:
