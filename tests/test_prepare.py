@@ -2,6 +2,8 @@
 is said.
 """
 
+from types import SimpleNamespace
+
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
@@ -45,6 +47,15 @@ def test_the_demo_and_production_are_asked_for(db, called):
     called.clear()
     call_command("prepare", production=True)
     assert called == ["collectstatic", "check"]
+
+
+def test_only_the_owner_may_read_an_sqlite_database(tmp_path, monkeypatch):
+    database = tmp_path / "crewops.sqlite3"
+    database.touch(0o644)
+    own = SimpleNamespace(vendor="sqlite", settings_dict={"NAME": str(database)})
+    monkeypatch.setattr(prepare, "connection", own)
+    prepare.keep_private()
+    assert database.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_missing_redis_server_is_said_before_anything_starts(db, called, monkeypatch):

@@ -122,8 +122,11 @@ class TargetEditForm(TargetForm):
         elif self.seen != there.digest() and not self._is_saved(there):
             self.theirs, self.seen = there, there.digest()
             self.add_error(None, STALE)
-        elif cleaned["address"]:
-            self.keep(self.target)
+        else:
+            for name in Target.SEALED:  # they may have been encrypted with another key meanwhile
+                setattr(self.target, name, getattr(there, name))
+            if cleaned["address"]:
+                self.keep(self.target)
         return cleaned
 
     def _is_saved(self, there: Target) -> bool:

@@ -10,7 +10,6 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import close_old_connections, connection
-from django.db.models.functions import Now
 from structlog.contextvars import bound_contextvars
 
 from crews.text import storable
@@ -23,6 +22,9 @@ from runs.notifications.models.target import Target
 
 THREADS = 8
 PER_ORGANIZATION = 2  # at once, so that one with slow receivers leaves threads to the others
+# Attempts an hour for each notification that a target may get: most fail while a receiver is down.
+TRIED_FOR_ONE = 5
+POSTPONED_FOR = timedelta(minutes=10)
 FAULT = "CrewOps could not send it. The scheduler's log says why."
 
 logger = logging.getLogger(__name__)
@@ -88,6 +90,16 @@ def attempt(delivery: Delivery) -> None:
     if reason := _reason_not_to(delivery):
         delivery.suppress(reason)
         return
+    recent = Attempt.objects.within_an_hour(delivery.target)
+    if recent.arrived >= settings.NOTIFICATIONS_PER_HOUR:
+        delivery.suppress(
+            f"The target got {settings.NOTIFICATIONS_PER_HOUR} notifications within an hour "
+            "(NOTIFICATIONS_PER_HOUR). Press Send again later."
+        )
+        return
+    if recent.tried >= (most := TRIED_FOR_ONE * settings.NOTIFICATIONS_PER_HOUR):
+        delivery.postpone(POSTPONED_FOR, f"There were {most} attempts for the target in an hour.")
+        return
     began = time.monotonic()
     try:
         outcome = sending.send(delivery)
@@ -116,17 +128,12 @@ def _reason_not_to(delivery: Delivery) -> str:
     target = delivery.target
     if not target.is_active or target.organization.deleted_at:
         return "The target is switched off."
+    if target.owner and not target.owner.is_active:
+        return f"The account of {target.owner} is deactivated."
     if target.owner and not Target.objects.visible_to(target.owner).filter(pk=target.pk).exists():
         return f"{target.owner} is no member of the organization any more."
     if delivery.event["type"] == Kind.APPROVAL and (reason := _undecidable(delivery)):
         return reason
-    recent = target.deliveries.filter(created_at__gt=Now() - timedelta(hours=1))
-    sent = recent.filter(attempts__gt=0).exclude(pk=delivery.pk).exclude(status="suppressed")
-    if sent.count() >= settings.NOTIFICATIONS_PER_HOUR:
-        return (
-            f"The target got {settings.NOTIFICATIONS_PER_HOUR} notifications within an hour "
-            "(NOTIFICATIONS_PER_HOUR). Press Send again later."
-        )
     return ""
 
 

@@ -1,5 +1,6 @@
 """``manage.py prepare``: the steps before the stack starts, in one process, only where needed."""
 
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -41,8 +42,18 @@ class Command(BaseCommand):
             raise CommandError(
                 f"The database does not answer. Start it, or correct DATABASE_URL: {error}"
             ) from error
+        keep_private()
         if demo:
             call_command("seed_demo")
+
+
+def keep_private() -> None:
+    """Let only the owner read an SQLite database: it has the keys of sessions.
+
+    SQLite gives its other files, such as `-wal`, the same mode.
+    """
+    if connection.vendor == "sqlite" and (path := Path(connection.settings_dict["NAME"])).is_file():
+        path.chmod(0o600)
 
 
 def is_behind() -> bool:

@@ -1,10 +1,11 @@
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from django.db import connection, models, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import Now
 
 from crews.scoping import OwnedModel, User
@@ -136,6 +137,10 @@ class Delivery(OwnedModel):
         end = {"status": self.Status.SUPPRESSED, "next_at": None, "ended_at": Now()}
         self._note(None, note=note, **end)
 
+    def postpone(self, pause: timedelta, note: str) -> None:
+        """Nothing is sent now, for the reason in ``note``. It waits again."""
+        self._note(None, note=note, next_at=Now() + pause)
+
     def _note(self, attempt: "Attempt | None", **values: Any) -> None:
         """Save the outcome of this attempt, unless another one has begun in the meantime."""
         values["note"] = values["note"][:ERROR_LIMIT]
@@ -147,11 +152,25 @@ class Delivery(OwnedModel):
                 attempt.save()
 
 
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """The attempts for a target within the last hour."""
+
+    tried: int
+    arrived: int
+
+
 class AttemptQuerySet(OwnedQuerySet):
     organization_path = "delivery__target__organization"
     owner_path = "delivery__target__owner"
     deletable = ("delivery__target__organization__",)
     grows = True
+
+    def within_an_hour(self, target: Target) -> Recent:
+        recent = self.filter(delivery__target=target, at__gt=Now() - timedelta(hours=1))
+        return Recent(
+            **recent.aggregate(tried=Count("pk"), arrived=Count("pk", filter=Q(error="")))
+        )
 
 
 class Attempt(OwnedModel):
@@ -169,6 +188,7 @@ class Attempt(OwnedModel):
 
     class Meta:
         ordering = ["number", "id"]
+        indexes = [models.Index(fields=["at"], name="attempt_at")]
 
     def __str__(self) -> str:
         return f"Attempt {self.number} of {self.delivery_id}"

@@ -10,6 +10,7 @@ from crews import sealing
 from crews.digests import digest
 from crews.models import Crew, Organization
 from crews.models.atomic_save import AtomicSave
+from crews.models.sealed import SealedModel
 from crews.scoping import WATCHING, OwnedModel, ScopedQuerySet, User
 from runs.notifications import services, signing
 from runs.notifications.kinds import Kind
@@ -48,7 +49,7 @@ class TargetQuerySet(OwnedQuerySet):
         return [target for target in found.only("kinds") if kind in target.kinds]
 
 
-class Target(AtomicSave, OwnedModel):
+class Target(SealedModel, AtomicSave, OwnedModel):
     """An address that gets notifications: of an organization, or of one of its members.
 
     The address often holds a token. It is stored encrypted and never shown again.
@@ -86,6 +87,8 @@ class Target(AtomicSave, OwnedModel):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
     )
 
+    SEALED = ("sealed", "sealed_key")
+
     objects = TargetQuerySet.as_manager()
 
     class Meta:
@@ -99,6 +102,10 @@ class Target(AtomicSave, OwnedModel):
     def log_ids(self) -> dict[str, str]:
         """The ids for log lines about the target."""
         return {"target_id": str(self.pk), "organization_id": str(self.organization_id)}
+
+    @property
+    def sealed_name(self) -> str:
+        return f"{super().sealed_name} (notification target)"
 
     @property
     def kind_labels(self) -> list[str]:

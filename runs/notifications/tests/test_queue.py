@@ -13,7 +13,7 @@ from runs.execution import reaper, retention
 from runs.models import Run
 from runs.notifications.models import Attempt, Delivery, Target
 from runs.notifications.models.delivery import PAUSES_S
-from runs.notifications.sender import FAULT, Sender, send_due
+from runs.notifications.sender import FAULT, TRIED_FOR_ONE, Sender, send_due
 from tests.live import eventually
 
 pytestmark = pytest.mark.django_db
@@ -100,6 +100,15 @@ def test_a_person_who_has_left_is_not_notified(acme, make_target):
     assert "no member" in delivery.note
 
 
+def test_a_person_whose_account_is_deactivated_is_not_notified(acme, make_target):
+    make_target(owner=acme.viewer)
+    ends(acme)
+    acme.viewer.is_active = False
+    acme.viewer.save()
+    send_due()
+    assert Delivery.objects.get().note == "The account of acme-viewer is deactivated."
+
+
 def test_retries_grow_further_apart_and_end(acme, make_target, receiver, loopback):
     receiver.status = 500
     make_target(f"{receiver.origin}/")
@@ -163,6 +172,50 @@ def test_a_flood_reaches_a_target_only_up_to_the_limit(
         sorted(d.status for d in Delivery.objects.all()) == ["delivered"] * 3 + ["suppressed"] * 2
     )
     assert "within an hour" in Delivery.objects.filter(status="suppressed").first().note
+
+
+def test_what_is_sent_again_counts_to_the_limit(acme, make_target, receiver, loopback, settings):
+    settings.NOTIFICATIONS_PER_HOUR = 3
+    make_target(f"{receiver.origin}/")
+    ends(acme)
+    for _ in range(5):
+        Delivery.objects.get().send_again()
+        send_due()
+    assert len(receiver.requests) == 3
+    assert Delivery.objects.get().status == "suppressed"
+
+
+def test_what_a_dead_receiver_did_not_get_counts_for_no_limit(
+    acme, make_target, receiver, loopback, settings
+):
+    settings.NOTIFICATIONS_PER_HOUR = 3
+    make_target("http://127.0.0.1:1/")
+    for _ in range(5):
+        ends(acme)
+    send_due()
+    assert [d.status for d in Delivery.objects.all()] == ["pending"] * 5
+    target = Target.objects.get()
+    target.keep(f"{receiver.origin}/")
+    target.save()
+    due()
+    send_due()
+    assert len(receiver.requests) == 3
+
+
+def test_attempts_that_fail_are_limited_and_lose_nothing(
+    acme, make_target, receiver, loopback, settings
+):
+    settings.NOTIFICATIONS_PER_HOUR = 1
+    make_target("http://127.0.0.1:1/")
+    ends(acme)
+    for _ in range(8):
+        Delivery.objects.get().send_again()
+        send_due()
+    assert Attempt.objects.count() == TRIED_FOR_ONE
+    delivery = Delivery.objects.get()
+    assert delivery.status == "pending"
+    assert delivery.note == "There were 5 attempts for the target in an hour."
+    assert delivery.next_at > timezone.now() + timedelta(minutes=9)
 
 
 def test_an_outcome_of_an_earlier_attempt_changes_nothing(acme, make_target):
