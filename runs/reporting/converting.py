@@ -22,6 +22,8 @@ LIMITS = {
     "tool": 40, "provider": 100, "model": 100, "finish_reason": 100,
     "output": 16_384, "input": 16_384,
 }  # fmt: skip
+SHOWN = frozenset({"name", "role"})  # redacted here; what else is shown is redacted when it is kept
+SEARCHED = 2_000  # characters of them
 CUT = {
     kind: {
         name: limit
@@ -41,8 +43,11 @@ def event_of(raw: dict[str, Any]) -> Kind:
         raise Invalid("unknown_type", f"There is no such type. Choose of: {', '.join(KINDS)}.")
     given = {name: value for name, value in raw.items() if value is not None}
     for name, limit in CUT[kind].items():
-        if isinstance(value := given.get(name), str) and len(value) > limit:
-            given[name] = value[:limit]
+        if not isinstance(value := given.get(name), str):
+            continue
+        if name in SHOWN:  # before it is cut: of a part, no pattern may know that it is a secret
+            value = redact(value[:SEARCHED])
+        given[name] = value[:limit]
     try:
         event = msgspec.convert(storable(given), kind)
         event.at = _seconds(event.at)

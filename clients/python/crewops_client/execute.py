@@ -14,6 +14,8 @@ from .scope import Agent
 from .signals import Signals, die_of, restore_defaults
 from .streams import MAPPERS
 
+TITLE_CHARS = 1_000  # the server removes secrets and then shortens it
+
 
 def execute(
     crew: str,
@@ -37,7 +39,7 @@ def execute(
     signals.block()  # to join a run starts threads
     named = os.environ.get(context.VARIABLE)
     run = (context.join(named) if named else None) or Run(
-        reporter.current(), crew, name or title[:100], origin=source or "exec"
+        reporter.current(), crew, name or title[:TITLE_CHARS], origin=source or "exec"
     )
     command = Command(argv, run.env(), signals)
     try:
@@ -51,7 +53,7 @@ def execute(
             shown = mapped.name if mapped else None
             stack.enter_context(run.agent(agent or source or own, name=shown))
         place = context.current() or run
-        task = place.task(name or title[:100])
+        task = place.task(name or title[:TITLE_CHARS])
         if mapped:
             mapper = mapped(place.agent_id, task.task_id, run.reporter.prefix, argv)
             code = command.relay(Lines(run, mapper))

@@ -287,3 +287,17 @@ def test_an_agent_does_not_get_the_name_of_an_agent_that_it_calls(program, acme)
     )  # fmt: skip
     crew = acme.organization.crews.get(slug="support")
     assert dict(crew.agents.values_list("slug", "name")) == {"scout": "The Scout", "chief": "chief"}
+
+
+@pytest.mark.parametrize("before", ["", "x" * 55, "x" * 95])
+def test_a_secret_in_a_name_is_not_shown_nor_kept(program, run_of, before):
+    """A reporter may take a command line as the name. The secret may begin before the limit."""
+    text = f"{before} curl -H 'Authorization: Bearer ghp_abcdefghijklmnop1234567890' x"
+    shown = {"boot": ("name",), "agent_start": ("name", "role"), "task_start": ("name",)}
+    program.send(*(event | dict.fromkeys(shown.get(event["type"], ()), text) for event in story()))
+    run = run_of("nightly-1")
+    agent = run.crew.agents.get()
+    kept = [run.reported.name, agent.name, agent.role, run.plan, frames(run)]
+    assert "curl" in str(kept) or before
+    assert "Bearer" not in str(kept)
+    assert "ghp_" not in str(kept)
