@@ -6,13 +6,18 @@ from typing import Any
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from rest_framework.exceptions import ParseError
 
-from runs.reporting.otlp import json_form, protobuf
+from runs.reporting.otlp import json_form, protobuf, wire
 from runs.reporting.otlp.spans import WANTED, WANTED_WITH_TEXT, Malformed, Span
 from runs.reporting.reading import TooLarge, Unsupported, inflated
 
 JSON, PROTOBUF = "application/json", "application/x-protobuf"
 BODY_BYTES = 20 * 1024 * 1024  # as sent and as unpacked: 512 spans of 40 KiB
 SPANS_AT_MOST = 10_000
+GROUPS_AT_MOST = SPANS_AT_MOST  # resources and scopes, as each has a span
+# Messages of protobuf; objects and lists of JSON. As many as 10,000 spans with 50 attributes have.
+# An empty one takes 2 bytes of a body, and thirty times as much memory.
+OBJECTS_AT_MOST = 1_000_000
+SMALL_BYTES = 256 * 1024  # such a body cannot have too many of them
 
 
 def media_type(content_type: str) -> str:
@@ -36,6 +41,11 @@ def spans_in(
     spans: list[Span] = []
     unusable: list[str] = []
     try:
+        if len(body) > SMALL_BYTES and not _is_within(body, kind):
+            raise TooLarge(
+                f"A call has at most {OBJECTS_AT_MOST} objects and {GROUPS_AT_MOST} resources and "
+                "scopes. Send two calls."
+            )
         wanted = WANTED_WITH_TEXT if with_text else WANTED
         for span in (protobuf if kind == PROTOBUF else json_form).spans_in(body, wanted):
             if isinstance(span, Malformed):
@@ -47,6 +57,13 @@ def spans_in(
     except ValueError as error:
         raise ParseError(str(error)) from error
     return spans, unusable
+
+
+def _is_within(body: bytes, kind: str) -> bool:
+    if kind == PROTOBUF:
+        return wire.is_within(body, messages=OBJECTS_AT_MOST, groups=GROUPS_AT_MOST)
+    groups = body.count(b'"scopeSpans"') + body.count(b'"spans"')
+    return groups <= GROUPS_AT_MOST and body.count(b"{") + body.count(b"[") <= OBJECTS_AT_MOST
 
 
 def answer(kind: str, *, rejected: int, message: str) -> bytes:

@@ -7,6 +7,7 @@ children may arrive after it, and they can decide how it ended.
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 
 from django.db import transaction
 
@@ -21,10 +22,12 @@ from runs.reporting.otlp.dialects import Kind, kind_of
 from runs.reporting.otlp.kept import Kept
 from runs.reporting.otlp.placing import (
     DEPTH,
+    Children,
     Node,
     Repeated,
     Unknown,
     agent_above,
+    children_of,
     outcome,
     place,
     within,
@@ -100,15 +103,18 @@ class _Spans:
         self._result = result
         self._batch = Batch()
         self._nodes: dict[str, Node] = {}
+        self._is_full = trace.spans_kept >= SPANS_KEPT
+        self._is_crowded = False  # no more spans may wait
 
     def take(self, read: list[Read]) -> None:
         waiting = kept.WAITING.rows(trace=self._trace.pk)
+        self._is_crowded = len(waiting) >= HELD_AT_MOST
         self._nodes = {row.span_id: Node(**row.node) for row in waiting}
         self._nodes |= {span.span_id: events.node_of(span, kind) for span, kind in read}
         if not self._trace.run.name:
             call_run(self._trace.run, name_of(self._nodes.values()))
         self._load_ancestors()
-        rows = [self._row(span, kind, len(waiting)) for span, kind in read]
+        rows = [self._row(span, kind) for span, kind in read]
         self._keep(rows)
         released = [*self._release_calls(waiting), *filter(self._release_agent, waiting)]
         self._batch.apply(self._key, self._received, self._result)
@@ -129,13 +135,17 @@ class _Spans:
             for span_id, node in kept.NODES.rows(trace=self._trace.pk, ids=unknown):
                 self._nodes[span_id] = Node(**node)
 
-    def _row(self, span: Span, kind: Kind, waiting: int) -> Kept:
+    def _row(self, span: Span, kind: Kind) -> Kept:
         """Add the span's events to the batch, or hold them. Return the data kept of the span."""
         node = self._nodes[span.span_id]
         waits, held = "", None
         if kind == "agent":
             self._batch.add(span.span_id, events.agent_begun(self._run, node.name, node.start))
-            waits = END
+            if self._is_full:
+                self._end_agent(node, [])
+                self._call_agent(node)
+            else:
+                waits = END
         elif kind in ("tool", "model", "mcp"):
             with_text = self._key.organization.keeps_model_text
             call = events.call(self._run, self._trace.trace_id, span, node, with_text=with_text)
@@ -144,7 +154,7 @@ class _Spans:
             except Repeated:
                 pass
             except Unknown:
-                if waiting >= HELD_AT_MOST:
+                if self._is_crowded:
                     self._batch.show(span.span_id, call, "")
                 else:
                     waits, held = PLACE, storable(call)
@@ -156,7 +166,7 @@ class _Spans:
         """Store the rows that are new. Above the limit only those that wait, and the root."""
         # In the same order in every process, since rows that exist are locked.
         rows = sorted(rows, key=lambda row: row.span_id)
-        if self._trace.spans_kept >= SPANS_KEPT:
+        if self._is_full:
             rows = [row for row in rows if row.waits or not row.parent_id]
         root_ended = any(
             not row.parent_id and row.node["status"] not in ("", "waiting") for row in rows
@@ -200,14 +210,16 @@ class _Spans:
         if is_ending:
             if self._received - row.received_at < GRACE:
                 return False
-            self._load_all()
-            ending = outcome(node, within(node, self._nodes))
-            made = events.agent_ended(self._run, self._trace.trace_id, node, ending)
-            self._batch.add(row.span_id, made)
+            self._end_agent(node, within(node, self._children))
         is_called = self._call_agent(node)
-        row.waits = "" if is_called else PLACE
+        row.waits = "" if is_called or self._is_crowded else PLACE
         row.held = None
         return is_ending or is_called
+
+    def _end_agent(self, node: Node, below: Sequence[Node]) -> None:
+        ending = outcome(node, below)
+        made = events.agent_ended(self._run, self._trace.trace_id, node, ending)
+        self._batch.add(node.span_id, made)
 
     def _call_agent(self, node: Node) -> bool:
         """Report which agent called the agent ``node``, once that is known."""
@@ -219,6 +231,9 @@ class _Spans:
         self._batch.add(node.span_id, made)
         return True
 
-    def _load_all(self) -> None:
+    @cached_property
+    def _children(self) -> Children:
+        """Of every span of the trace. Read once in a call, when an agent ends."""
         for span_id, node in self._trace.spans.values_list("span_id", "node"):
             self._nodes.setdefault(span_id, Node(**node))
+        return children_of(self._nodes)

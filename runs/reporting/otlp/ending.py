@@ -18,6 +18,7 @@ from runs.reporting.otlp.placing import (
     Repeated,
     Unknown,
     agent_above,
+    children_of,
     outcome,
     place,
     roots_of,
@@ -70,6 +71,7 @@ class _Whole:
         for row in rows:
             by_trace.setdefault(row.trace_id, {})[row.span_id] = Node(**row.node)
         self._nodes = by_trace
+        self._children = {trace: children_of(nodes) for trace, nodes in by_trace.items()}
         self._roots = [roots_of(nodes) for nodes in by_trace.values()]
         self._agents: dict[str, list[Node]] = {}  # the spans of each agent and of its calls
 
@@ -86,7 +88,7 @@ class _Whole:
             trace_id = row.trace.trace_id
             if node.kind == "agent":
                 self._agents.setdefault(node.name, []).append(node)
-                ending = outcome(node, within(node, nodes))
+                ending = outcome(node, within(node, self._children[row.trace_id]))
                 made = events.agent_ended(self._run, trace_id, node, ending)
                 self.batch.add(row.span_id, made)
                 made = events.agent_called(self._run, trace_id, node, _above(node, nodes))
@@ -123,8 +125,9 @@ class _Whole:
         self.batch.add("", events.run_ended(self._run, agents, of_run, last.end))
 
     def _below(self, node: Node) -> list[Node]:
-        nodes = next(each for each in self._nodes.values() if each.get(node.span_id) is node)
-        return within(node, nodes)
+        nodes = self._nodes.items()
+        trace = next(trace for trace, each in nodes if each.get(node.span_id) is node)
+        return within(node, self._children[trace])
 
     def correct_times(self) -> None:
         """Give agents and tasks the times of their spans, in whatever order these came."""

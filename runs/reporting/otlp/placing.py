@@ -117,18 +117,26 @@ def outcome(node: Node, within: Iterable[Node]) -> Ending:
 def ending_of_roots(roots: Iterable[Node], nodes: Mapping[str, Node]) -> Ending:
     """How the last of the roots ended. A web request has no status: its calls decide."""
     last = max(roots, key=lambda node: node.end)
-    return outcome(last, within(last, nodes))
+    return outcome(last, within(last, children_of(nodes)))
 
 
 def _is_fine(call: Node) -> bool:
     return call.status in ("", "succeeded")
 
 
-def within(node: Node, nodes: Mapping[str, Node]) -> list[Node]:
-    """The spans below ``node``."""
+Children = Mapping[str, list[Node]]
+
+
+def children_of(nodes: Mapping[str, Node]) -> Children:
+    """The spans directly below each span, by its id."""
     children: dict[str, list[Node]] = {}
-    for each in nodes.values():
-        children.setdefault(each.parent_id, []).append(each)
+    for node in nodes.values():
+        children.setdefault(node.parent_id, []).append(node)
+    return children
+
+
+def within(node: Node, children: Children) -> list[Node]:
+    """The spans below ``node``, at any depth up to ``DEPTH``."""
     found: list[Node] = []
     level = [node]
     for _ in range(DEPTH):
