@@ -1,6 +1,7 @@
 """The output of a tool in a real browser: live, after a reload, in the past."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ READS_ON = """([selector, words]) => {
 
 def shows(page, tool, wanted: list[str]) -> None:
     """Wait until the output shows these lines."""
-    text = page.locator(f"#text-{tool.pk}")
+    text = page.locator(f"#tool-{tool.pk} .output-text")
     eventually(lambda: text.evaluate("e => e.textContent").rstrip("\n").split("\n") == wanted)
 
 
@@ -88,7 +89,7 @@ def test_an_output_is_as_a_terminal_ends_up_live_after_a_reload_and_in_the_past(
 
     signed_in.goto(f"{run.get_absolute_url()}?at={moment}")
     shows(signed_in, tool, wanted[:-3])
-    assert text.locator("span").count() > 5
+    assert signed_in.locator(f"#then-text-{tool.pk} span").count() > 5
 
 
 def test_of_a_large_coloured_output_the_end_is_kept_and_what_is_seen_is_laid_out(signed_in, acme):
@@ -112,6 +113,32 @@ def test_of_a_large_coloured_output_the_end_is_kept_and_what_is_seen_is_laid_out
     tool.report(output="the last\n")
     expect(text).to_contain_text("the last")
     assert text.evaluate(KEPT)["chars"] <= 200_000 + 10_100 + 50 * 100
+
+
+def test_what_came_while_the_tab_was_hidden_has_no_hole(signed_in, acme):
+    """A hidden tab paints nothing. It keeps the end of what comes, here 200,000 characters."""
+    styled = "\x1b[38;5;200m" * 10  # so that few lines are many characters
+    run = acme.start_run()
+    _, [tool] = begin(run, 0)
+    signed_in.goto(run.get_absolute_url())
+    expect(mark(signed_in)).to_have_attribute("data-state", "live")
+    tool.report(output="".join(f"line {number}\n" for number in range(100)))
+    text = signed_in.locator(f"#text-{tool.pk}")
+    expect(text).to_contain_text("line 99")
+    signed_in.evaluate("() => { window.raf = requestAnimationFrame; window.held = [];"
+                       " window.requestAnimationFrame = (paint) => held.push(paint); }")  # fmt: skip
+    for first in range(100, 5_100, 100):
+        lines = "".join(f"{styled}line {number}\n" for number in range(first, first + 100))
+        tool.report(output=lines, progress=first / 10_000)
+    bar = signed_in.locator(f"#tool-{tool.pk} [data-meter] i")
+    expect(bar).to_have_attribute("style", re.compile(r"--progress: 50"))
+    signed_in.evaluate(
+        "() => { requestAnimationFrame = raf; held.forEach(requestAnimationFrame); }"
+    )
+    expect(text).to_contain_text("line 5099")
+    shown = [int(line[5:]) for line in text.evaluate("e => e.textContent").split("\n") if line]
+    assert shown == [*range(shown[0], 5_100)]
+    assert shown[0] > 100
 
 
 def test_names_and_lines_do_not_turn_their_neighbours_round(signed_in, acme):

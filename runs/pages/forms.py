@@ -23,11 +23,21 @@ class RetryForm(RunRequestForm):
     from_failed = forms.BooleanField(required=False)
 
 
+class MessageField(forms.CharField):
+    """A text whose line ends count as one character, as in the browser's ``maxlength``.
+
+    A browser sends each as two.
+    """
+
+    def to_python(self, value: Any) -> str:
+        return super().to_python(value).replace("\r\n", "\n")
+
+
 class ControlForm(forms.Form):
     """The buttons Pause, Resume, Cancel and Message."""
 
     action = forms.ChoiceField(choices=Control.Action.choices)
-    text = forms.CharField(max_length=TEXT_LIMIT, required=False)
+    text = MessageField(max_length=TEXT_LIMIT, required=False)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean()

@@ -44,6 +44,7 @@ class Entry:
     @cached_property
     def version(self) -> str:
         shown = (self.type, self.id, self.at, self.status, self.origin)
+        shown += (self.what, self.agent, self.detail)
         return version("event", *shown, self.has_input, self.has_output)
 
     @property

@@ -66,6 +66,14 @@ class TaskRow:
         ended_at = self.execution and self.execution.ended_at
         message = self.execution and self.execution.message
         steps = [step.version for step in self.steps]
-        shown = (self.run_status, self.status, ended_at, message, self.is_closed)
+        shown = (
+            self.name,
+            self.agent,
+            self.run_status,
+            self.status,
+            ended_at,
+            message,
+            self.is_closed,
+        )
         shown += (self.step_count if self.is_closed else None,)
         return version("task", self.task_id, shown, steps)

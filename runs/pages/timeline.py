@@ -52,7 +52,7 @@ class Lane:
             (b.id, b.label, b.status, b.start, b.end, b.row, b.count, b.progress) for b in self.bars
         ]
         unstarted = [(bar.x, bar.width) for bar in self.bars if bar.start is None]
-        return version("lane", self.agent_id, bars, unstarted)
+        return version("lane", self.agent_id, self.name, self.role, bars, unstarted)
 
     @property
     def height(self) -> int:

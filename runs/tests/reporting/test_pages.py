@@ -1,5 +1,6 @@
 """Model calls, handoffs and totals of reported runs on their pages."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -233,3 +234,18 @@ def test_of_many_agents_those_that_think_have_a_lane(acme):
     assert len(record.lanes.shown) < 40
     lane = next(lane for lane in record.timeline.lanes if lane.agent_id == "a20")
     assert {bar.kind for bar in lane.bars} == {"task", "call"}
+
+
+def test_a_name_that_comes_later_reaches_what_an_open_page_has(acme):
+    events = (
+        {"type": "agent_start", "agent_id": "lead"},
+        {"type": "handoff", "from_agent_id": "lead", "to_agent_id": "billing"},
+        {"type": "task_start", "task_id": "t1", "agent_id": "billing", "name": "Pay"},
+        {"type": "task_end", "task_id": "t1", "status": "succeeded"},
+    )
+    run = reported(acme, *events)
+    has = re.findall('data-version="([^"]+)"', get(acme.viewer, path(run)).content.decode())
+    named = {"agent_id": "billing", "name": "Billing agent", "role": "Payer"}
+    reported(acme, *events, {"type": "agent_start", **named})
+    sent = get(acme.viewer, f"{path(run)}live/", headers={"X-Has": ",".join(has)}).content.decode()
+    assert sent.count("Billing agent") == shown(run, acme.viewer).count("Billing agent")

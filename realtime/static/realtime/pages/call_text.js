@@ -27,7 +27,8 @@ export function showTexts(root) {
 async function fetched(address) {
   try {
     const answer = await fetch(address, { cache: "no-store" });
-    if (answer.ok) return await answer.text();
+    // A session that has ended leads to the sign-in page.
+    if (answer.ok && !answer.redirected) return await answer.text();
   } catch {
     // No connection: said below.
   }

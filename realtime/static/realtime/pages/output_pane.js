@@ -24,6 +24,7 @@ export class OutputPane {
   #isInLine = false;
   #ours = false;
   #isLeft = false;
+  #isComplete = false;
 
   /** @param {HTMLElement} root  `.tool-output` */
   constructor(root) {
@@ -65,9 +66,23 @@ export class OutputPane {
     this.#screen = undefined;
   }
 
+  /** All of the output has come: once it is painted, its terminal's memory is freed. */
+  complete() {
+    this.#isComplete = true;
+    this.#free();
+  }
+
+  #free() {
+    if (!this.#isComplete || this.#isAsked || this.#pending) return;
+    this.#screen?.dispose();
+    this.#screen = undefined;
+  }
+
+  /** Lines in the middle are left out. So those before it are shown no more. */
   #leaveOut() {
     const end = this.#pending.slice(-KEEP_CHARS);
     this.#pending = end.slice(end.indexOf("\n") + 1);
+    this.#ours = false;
     this.#showCut();
   }
 
@@ -90,6 +105,7 @@ export class OutputPane {
     this.#draw(screen.screen());
     this.#search?.update();
     this.#scroll();
+    this.#free();
   }
 
   #begin() {

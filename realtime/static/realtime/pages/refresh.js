@@ -5,7 +5,7 @@ import { localTimes } from "./times.js";
 
 const DEBOUNCE_MS = 250;
 const AT_MOST_EVERY_MS = 1_000;
-const CLOCK_MS = 15_000;
+const REFRESH_MS = 15_000;
 
 /**
  * Keeps the page's live parts fresh: on request, soon but not often, and every 15 s while somebody
@@ -35,10 +35,7 @@ export function refreshing(onChange, shape) {
     const earliest = Math.max(last + AT_MOST_EVERY_MS - Date.now(), DEBOUNCE_MS);
     timer = setTimeout(() => (running ? ((timer = undefined), request()) : refresh()), earliest);
   };
-  setInterval(() => {
-    localTimes(document.body);
-    request();
-  }, CLOCK_MS);
+  setInterval(request, REFRESH_MS);
   document.addEventListener("visibilitychange", request);
   return request;
 }

@@ -3,6 +3,8 @@
 import { setBusy } from "./forms.js";
 import { localTimes } from "./times.js";
 
+const CLOCK_MS = 15_000;
+
 document.addEventListener("submit", ({ target }) => {
   // After the submission, whose data would lack a disabled button's.
   if (isPost(target)) setTimeout(() => setBusy(target, true));
@@ -14,6 +16,7 @@ addEventListener("pageshow", () => {
 });
 
 localTimes(document.body);
+setInterval(() => localTimes(document.body), CLOCK_MS); // "just now" does not stay
 
 /**
  * @param {unknown} form
