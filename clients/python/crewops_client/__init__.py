@@ -66,7 +66,8 @@ def configure(
 ) -> None:
     """Set the settings of the package in the program.
 
-    A setting that is not given comes from the environment, as without this call.
+    A setting that is not given comes from the environment, as without this call. Runs that are
+    open keep their settings.
     """
     given: dict[str, Any] = {
         "url": url,

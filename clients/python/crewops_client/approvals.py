@@ -10,8 +10,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from .controls import Cancelled
-from .snapshot import snapshot
 from .transport import Transport
+from .whole import whole
 
 if TYPE_CHECKING:
     from .runs import Run
@@ -23,6 +23,10 @@ AGAIN_S = 1.0  # before the server is asked again
 PARAMS = 40_000  # characters as JSON; a call that cannot be shown whole cannot be approved
 SHORTEST_S, LONGEST_S = 10, 7 * 24 * 3600  # limits of the server
 TRANSIENT = (0, 429, 500, 502, 503, 504)
+NO_RUN = (
+    "It needs approval, and nobody can be asked, because the call is not in a run. Call it within "
+    "`with crewops.run(...)`. Start a thread with `crewops.copy_context`."
+)
 
 
 class Denied(Exception):
@@ -91,19 +95,20 @@ class Question:
                 self._answer = _denial(f"The server cannot be asked for approval: {why}.")
             return False
         try:
-            text = json.dumps(self._call["params"], default=snapshot, allow_nan=False)
-        except (TypeError, ValueError, RecursionError):
-            text = ""
-        if not text or len(text) > PARAMS:
-            # Without the parameters no rule can be checked, so a rule counts as matched.
-            self._answer = _denial(
-                "The parameters cannot be shown whole, so no user can approve it."
-            )
-            return False
+            self._call["params"], length = whole(self._call["params"])
+        except Exception as error:  # whatever it is, a person could not see what would be called
+            return self._unshown(str(error) or type(error).__name__)
+        if length > PARAMS:
+            return self._unshown(f"they have more than {PARAMS} characters as JSON")
         self._run.start()
-        self._call["params"] = json.loads(text)
         threading.Thread(target=self._ask, name="crewops-approval", daemon=True).start()
         return True
+
+    def _unshown(self, why: str) -> bool:
+        """Deny. Without the parameters no rule can be checked, so a rule counts as matched."""
+        text = "The parameters cannot be shown whole, so no user can approve it"
+        self._answer = _denial(f"{text}: {why[:300]}.")
+        return False
 
     def _finish(self) -> None:
         if self._run.stop_requested:
@@ -140,14 +145,28 @@ class Question:
         until, why = time.monotonic() + settings.approve_s, "it does not answer"
         while not self._left and (left := until - time.monotonic()) > 0:
             # The server must have the run, and the events before this call.
-            if self._run.flush(min(left, settings.timeout_s)):
+            if self._has_arrived(min(left, settings.timeout_s)):
                 status, body, why = self._post(max(left, SHORTEST_S))
                 if status == 200 and not body.get("again"):
                     return body
                 if status not in (200, *TRANSIENT):
                     return _denial(f"The server refuses to ask: {why or status}")
+            if refusal := self._run.reporter.refusal:
+                return _denial(f"The server cannot be asked: {refusal}.")
             time.sleep(min(AGAIN_S, max(until - time.monotonic(), 0.0)))
         return _denial(f"Nobody could be asked within {settings.approve_s:g} s: {why}")
+
+    def _has_arrived(self, timeout: float) -> bool:
+        """Return whether the server takes all events so far within `timeout` seconds.
+
+        Do not wait for a server that refuses them, or if the caller no longer waits.
+        """
+        reporter = self._run.reporter
+        until, flushed = time.monotonic() + timeout, reporter.begin_flush()
+        while not (flushed.wait(LOOK_S) or reporter.refusal or self._left):
+            if time.monotonic() >= until:
+                break
+        return flushed.is_set()
 
     def _post(self, left_s: float) -> tuple[int, dict[str, Any], str]:
         """Send one request. Return the status (0 without an answer), the body and the detail."""

@@ -5,7 +5,8 @@ import time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from .encoding import OUTPUT, identifier
+from .encoding import identifier
+from .pieces import pieces
 from .scope import Scope, outcome, text_of
 from .snapshot import snapshot
 
@@ -42,13 +43,7 @@ class Call(Scope):
         if length > 1_000 and not self.run.reporter.room_for(length):
             self.run.reporter.lose(self.run.key)
             return False
-        start = 0
-        while start < length:
-            end = start + OUTPUT
-            if end < length:  # cut after a line: the server looks for secrets in each event
-                end = text.rfind("\n", start, end) + 1 or end
-            piece = text[start:end]
-            start = end
+        for piece in pieces(text):
             self.run.emit(kind, {**about, field: piece})
         return True
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 TAKEN = ("cancel", "pause", "message")
 MESSAGES_KEPT = 1_000
 POLL_S = 0.05  # between two checks of async code that waits
+LOOK_S = 0.5  # between two checks whether a message can still arrive
 
 
 class Cancelled(Exception):
@@ -111,7 +112,8 @@ class Controls:
                 left = None if until is None else until - time.monotonic()
                 if left is not None and left <= 0:
                     break
-                self._arrived.wait(left)
+                # The end of the run in another thread notifies nobody.
+                self._arrived.wait(LOOK_S if left is None else min(left, LOOK_S))
         return self.take()
 
     @property

@@ -1,12 +1,15 @@
-"""Report functions as tools, tasks and agents. Outside of a run the decorators have no effect."""
+"""Report functions as tools, tasks and agents.
 
-import contextlib
+Outside of a run the decorators have no effect, except that a tool that needs approval is denied.
+"""
+
 import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
-from . import context
+from . import context, generators
+from .approvals import NO_RUN, Denied
 from .scope import Scope
 from .tools import Tool
 
@@ -23,7 +26,8 @@ def tool(name: Any = None, /, *, output: bool = True, approve: bool = False) -> 
     """Report each call of the function as a tool, with its arguments, result and exception.
 
     Write ``@tool``, ``@tool("git_clone")``, or ``@tool(output=False)`` to not report the result.
-    With ``@tool(approve=True)`` each call waits for a person's approval, or raises `Denied`.
+    With ``@tool(approve=True)`` each call waits for a person's approval, or raises `Denied`. It
+    raises `Denied` outside of a run, too, because nobody can be asked there.
     """
     if callable(name):
         return tool()(name)
@@ -39,7 +43,7 @@ def tool(name: Any = None, /, *, output: bool = True, approve: bool = False) -> 
             if output:
                 started.result(result)
 
-        return _wrapped(function, begin, finish)
+        return _wrapped(function, begin, finish, gated=shown if approve else None)
 
     return decorate
 
@@ -82,13 +86,17 @@ def _wrapped(
     function: F,
     begin: Callable[[Scope, tuple[Any, ...], dict[str, Any]], Scope],
     finish: Callable[[Any, Any], None],
+    gated: str | None = None,
 ) -> F:
-    """Return `function` in a scope from `begin`. A generator's scope ends when it is exhausted."""
+    """Return `function` in a scope from `begin`. A generator's scope ends when it is exhausted.
+
+    `gated` is the name of a tool that needs approval. It must not be called outside of a run.
+    """
     call: Any
     if inspect.iscoroutinefunction(function):
 
         async def call(*args: Any, **kwargs: Any) -> Any:
-            if (scope := context.current()) is None:
+            if (scope := _scope_of(gated)) is None:
                 return await function(*args, **kwargs)
             await scope.run.at_async_start()
             async with begin(scope, args, kwargs) as begun:
@@ -97,39 +105,15 @@ def _wrapped(
                 return result
 
     elif inspect.isasyncgenfunction(function):
-
-        async def call(*args: Any, **kwargs: Any) -> Any:
-            async with contextlib.AsyncExitStack() as stack:
-                if (scope := context.current()) is not None:
-                    await scope.run.at_async_start()
-                    await stack.enter_async_context(begin(scope, args, kwargs))
-                items = function(*args, **kwargs)
-                stack.push_async_callback(items.aclose)
-                # As `yield from`, which async generators do not have.
-                with contextlib.suppress(StopAsyncIteration):
-                    item = await anext(items)
-                    while True:
-                        try:
-                            sent = yield item
-                        except GeneratorExit:
-                            raise
-                        except BaseException as error:
-                            item = await items.athrow(error)
-                        else:
-                            item = await items.asend(sent)
+        call = generators.async_generator(function, begin, lambda: _scope_of(gated))
 
     elif inspect.isgeneratorfunction(function):
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if (scope := context.current()) is None:
-                return (yield from function(*args, **kwargs))
-            with begin(scope, args, kwargs):
-                return (yield from function(*args, **kwargs))
+        call = generators.generator(function, begin, lambda: _scope_of(gated))
 
     else:
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            if (scope := context.current()) is None:
+            if (scope := _scope_of(gated)) is None:
                 return function(*args, **kwargs)
             with begin(scope, args, kwargs) as begun:
                 result = function(*args, **kwargs)
@@ -137,6 +121,14 @@ def _wrapped(
                 return result
 
     return functools.wraps(function)(call)
+
+
+def _scope_of(gated: str | None) -> Scope | None:
+    """Return the scope around the call, or None. Raises `Denied` if a gated tool has none."""
+    scope = context.current()
+    if scope is None and gated is not None:
+        raise Denied(f"{gated}: {NO_RUN}", decision="expired")
+    return scope
 
 
 def _arguments(

@@ -19,7 +19,7 @@ class Health:
     def __init__(self, settings: Settings, notices: Notices) -> None:
         self.failing_since: float | None = None
         self.failures = 0
-        self.refused = False  # whether the last answer refused the key or the address
+        self.refusal = ""  # why the last answer refused the key or the address, if it did
         self.again_at = 0.0
         self.rejected = 0
         self._settings = settings
@@ -29,7 +29,7 @@ class Health:
         """Handle the answer to a call with `sent` events, and beats after them."""
         repeated = self.failures > 0
         self.failing_since, self.failures, self.again_at = None, 0, 0.0
-        self.refused = False
+        self.refusal = ""
         self._notices.withdraw("away", "the server answers again")
         self._notices.withdraw("refused", "the server accepts the calls again")
         rejected = body.get("rejected")
@@ -50,10 +50,10 @@ class Health:
         if self.failing_since is None:
             self.failing_since = now
         self.failures += 1
-        self.refused = answer.refused
+        self.refusal = refusal(answer, self._settings.url) if answer.refused else ""
         if answer.refused:
             self.again_at = now + REFUSED_S * random.uniform(1, 1.5)
-            self._notices.say("refused", refusal(answer, self._settings.url), logging.ERROR)
+            self._notices.say("refused", self.refusal, logging.ERROR)
             return
         longest = BACKOFF_S if now - self.failing_since >= RESTART_S else RESTART_BACKOFF_S
         wait = min(longest, 0.2 * 2 ** min(self.failures, 10)) * random.uniform(0.5, 1)

@@ -4,7 +4,9 @@ An OTLP exporter sends a span when it has ended. This processor reports its star
 with the spans of any instrumentation that `otel_spans` knows, and needs no exporter.
 """
 
+import os
 import threading
+import weakref
 from collections import OrderedDict
 from typing import Any
 
@@ -22,6 +24,7 @@ from .otel_spans import (
     tool_of,
     usage_of,
 )
+from .otel_traces import REPEATED, Open, Trace
 from .runs import Run
 
 try:
@@ -30,96 +33,66 @@ except ImportError:  # the rest of the package works without it
     SpanProcessor = object  # type: ignore[misc,assignment]
 
 TRACES = 1_000  # the most open traces that are stored, and the most ended ones
-REPEATED = "repeated"  # the client library's span of a model call that a framework's span shows
 CALL_STATUS = {"succeeded": "success", "failed": "error", "cancelled": "cancelled"}
-
-
-class _Open:
-    """A span that has begun."""
-
-    __slots__ = ("agent", "kind", "live", "model", "run", "usage")
-
-    def __init__(self, kind: str, agent: str, above: "_Open | None") -> None:
-        self.kind = kind
-        self.agent = agent  # the agent that it is, or that it belongs to
-        self.live = bool(kind)  # its start was reported when it began
-        # The run around it, or else that of the span above. None: the trace is a run of its own.
-        self.run: Run | None = context.current_run() or (above.run if above is not None else None)
-        self.usage: dict[str, Any] = {}  # of a model call: the usage in the client library's span
-        self.model: _Open | None = None  # the model call that it is within
-        if above is not None and above.kind not in ("agent", "tool"):
-            self.model = above if above.kind == "model" else above.model
-        if kind == "model" and self.model is not None:
-            self.kind = REPEATED
-
-
-class _Trace:
-    def __init__(self, root: int) -> None:
-        self.root = root
-        # Spans that are open and have no span above them in this process. Several requests may
-        # have one trace id.
-        self.roots = {root}
-        self.run: Run | None = None  # the run that the trace is, outside of any other run
-        self.open: dict[int, _Open] = {}
-        self.waiting: list[tuple[Any, _Open]] = []  # agents that ended before their calls did
-        self.root_ending: tuple[str, str] | None = None
-        self._trouble: dict[str, tuple[str, str, int]] = {}  # status, message, end; by run
-
-    def note(self, run: Run, status: str, message: str, start: int, end: int) -> None:
-        """Record how a call ended. A failure counts unless a call that began after it succeeded."""
-        before = self._trouble.get(run.key)
-        if status != "succeeded":
-            self._trouble[run.key] = (status, message, end)
-        elif before is not None and start >= before[2]:
-            del self._trouble[run.key]
-
-    def verdict(self, run: Run) -> tuple[str, str]:
-        """Return how the run's calls ended: a span without a status does not prove success."""
-        return self._trouble[run.key][:2] if run.key in self._trouble else ("succeeded", "")
-
-    def has_open_calls(self, agent: str | None = None) -> bool:
-        """Return whether a call of this agent, or of any agent, is open."""
-        return any(
-            each.kind in ("tool", "model") and agent in (None, each.agent)
-            for each in self.open.values()
-        )
 
 
 class LiveSpanProcessor(SpanProcessor):
     """Reports agents, tools and model calls when they begin and when they end.
 
-    One trace is one run of the crew. A span that begins within ``crewops.run`` belongs to that run,
-    and so do the spans below it. Do not export the same spans to CrewOps with OTLP: they would be a
-    second run.
+    One trace is one run of the crew. If a trace has more spans without a parent in this process
+    after the end of the run, each of these is another run. A span that begins within
+    ``crewops.run`` belongs to that run, and so do the spans below it. Do not export the same spans
+    to CrewOps with OTLP: they would be a second run.
     """
 
     def __init__(self, crew: str, *, name: str | None = None) -> None:
         self._crew = crew
         self._name = name
         self._lock = threading.RLock()
-        self._traces: OrderedDict[int, _Trace] = OrderedDict()
+        self._traces: OrderedDict[int, Trace] = OrderedDict()
         self._over: OrderedDict[int, None] = OrderedDict()
+        _processors.add(self)
+
+    def forked(self) -> None:
+        """Take a new lock in a forked child: a thread that the child does not have may hold it.
+
+        The spans that were open belong to the parent, which reports their end.
+        """
+        self._lock = threading.RLock()
+        for trace_id, trace in list(self._traces.items()):
+            trace.forked()
+            if trace.run is None:
+                del self._traces[trace_id]
 
     @quiet
     def on_start(self, span: Any, parent_context: Any = None) -> None:
         own, parent = span.get_span_context(), span.parent
         with self._lock:
-            if own.trace_id in self._over and context.current_run() is None:
-                return
             trace = self._traces.get(own.trace_id)
-            if trace is None:
-                trace = self._traces[own.trace_id] = _Trace(own.span_id)
-                if len(self._traces) > TRACES:
-                    self._finish(*self._traces.popitem(last=False))
-            elif parent is None or parent.is_remote:
-                trace.roots.add(own.span_id)
-            above = trace.open.get(parent.span_id) if parent is not None else None
+            is_root = parent is None or parent.is_remote
+            if trace is not None:
+                trace.roots |= {own.span_id} if is_root else set()
+            elif is_root or own.trace_id not in self._over or context.current_run() is not None:
+                trace = self._begin(own)
+            else:
+                return  # a late span of a run that has ended
+            above = trace.above(parent.span_id) if parent is not None else None
             kind = kind_of(span)
             # Every span is stored, because it may be between an agent and its tool.
             agent = agent_of(span, kind) or (above.agent if above else "")
-            record = trace.open[own.span_id] = _Open(kind, agent, above)
+            record = trace.open[own.span_id] = Open(kind, agent, above)
             if record.kind in ("agent", "tool", "model"):
                 self._start(span, trace, record, above.agent if above else "")
+
+    def _begin(self, own: Any) -> Trace:
+        """Store and return a new trace. A caller may make several requests with one trace id, one
+        after the other: each is a run."""
+        key = f"live-{own.trace_id:032x}"
+        key += f"-{own.span_id:016x}" if own.trace_id in self._over else ""
+        trace = self._traces[own.trace_id] = Trace(own.span_id, key)
+        if len(self._traces) > TRACES:
+            self._finish(*self._traces.popitem(last=False))
+        return trace
 
     @quiet
     def on_end(self, span: Any) -> None:
@@ -153,7 +126,7 @@ class LiveSpanProcessor(SpanProcessor):
                 self._finish(own.trace_id, trace)
 
     def _start(
-        self, span: Any, trace: _Trace, record: _Open, above: str, kind: str | None = None
+        self, span: Any, trace: Trace, record: Open, above: str, kind: str | None = None
     ) -> None:
         kind = kind or record.kind
         run = self._run(span, trace, record)
@@ -174,7 +147,7 @@ class LiveSpanProcessor(SpanProcessor):
             run.emit("llm_start", {**fields, "call_id": id, **call_of(span)})
 
     def _end(
-        self, span: Any, trace: _Trace, record: _Open, kind: str, ending: tuple[str, str]
+        self, span: Any, trace: Trace, record: Open, kind: str, ending: tuple[str, str]
     ) -> None:
         run = self._run(span, trace, record)
         status, message = ending
@@ -201,21 +174,21 @@ class LiveSpanProcessor(SpanProcessor):
             fields |= {"output": answer[:TEXT]} if answer else {}
             run.emit("llm_end", {**fields, "call_id": id, **record.usage, **usage_of(span)})
 
-    def _run(self, span: Any, trace: _Trace, record: _Open) -> Run:
+    def _run(self, span: Any, trace: Trace, record: Open) -> Run:
         if record.run is None:
             if trace.run is None:
-                key = f"live-{span.get_span_context().trace_id:032x}"
                 name = self._name or record.agent or None
                 trace.run = Run(
-                    reporter.current(), self._crew, name, key=key, origin="opentelemetry"
+                    reporter.current(), self._crew, name, key=trace.key, origin="opentelemetry"
                 ).start()
             record.run = trace.run
         return record.run
 
-    def _finish(self, trace_id: int, trace: _Trace) -> None:
+    def _finish(self, trace_id: int, trace: Trace) -> None:
         if trace.run is None:
             return
         self._over[trace_id] = None
+        self._over.move_to_end(trace_id)
         if len(self._over) > TRACES:
             self._over.popitem(last=False)
         status, message = trace.root_ending or ("", "")
@@ -236,3 +209,15 @@ class LiveSpanProcessor(SpanProcessor):
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         return bool(reporter.current().flush(timeout_millis / 1000))
+
+
+_processors: "weakref.WeakSet[LiveSpanProcessor]" = weakref.WeakSet()
+
+
+def _in_forked_child() -> None:
+    for processor in list(_processors):
+        processor.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_forked_child)

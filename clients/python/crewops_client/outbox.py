@@ -5,8 +5,10 @@ are events on disk, new events may wait in memory, but they are sent after those
 """
 
 import collections
+import itertools
 import logging
 import time
+from pathlib import Path
 
 from . import spool
 from .notices import Notices
@@ -16,6 +18,7 @@ BATCH_EVENTS = 900  # of 1,000 in a call, because beats follow the events
 BATCH_BYTES = 512 * 1024
 DISK_RETRY_S = 5.0  # after a failed write
 SCAN_S = 60.0  # between two searches for spools of ended processes
+FOUND = 16  # spools of ended processes at a time: each holds a descriptor of the host's process
 
 
 class Outbox:
@@ -31,6 +34,7 @@ class Outbox:
         self._spooled = 0  # events of this process on disk
         self._found: list[spool.Spool] = []  # spools of processes that have ended
         self._source: spool.Spool | None = None  # where the batch is from; `None`: memory
+        self._unread: set[Path] = set()  # spools that could not be read
         self._turn_of_found = False
         self._disk_again_at = 0.0
         self._batch_bytes = BATCH_BYTES
@@ -143,15 +147,24 @@ class Outbox:
         return True
 
     def find(self) -> None:
-        """Take over the spools that ended processes have left on disk."""
+        """Take over spools that ended processes have left on disk, at most `FOUND` at a time.
+
+        Searches again after `SCAN_S`, and at once when as many as that were sent.
+        """
         now = time.monotonic()
-        if not self._settings.spool_limit or now - self._scanned_at < SCAN_S:
+        if not self._settings.spool_limit or self._found or now - self._scanned_at < SCAN_S:
             return
         self._scanned_at = now
         try:
-            self._found += spool.left_behind(spool.base_directory(self._settings))
+            base = spool.base_directory(self._settings)
+            left = spool.left_behind(base, self._unread)
+            self._found += itertools.islice(left, FOUND)
         except OSError as error:
             self._notices.say("no spool", f"there is no spool on disk: {error}", logging.INFO)
+        if len(self._found) < FOUND:
+            self._unread.clear()
+        else:  # more may be there
+            self._scanned_at = float("-inf")
 
     def close(self) -> None:
         """Release the directories, so that another process may send the events in them."""
@@ -164,8 +177,9 @@ class Outbox:
             each.forget()
 
     def _read(self, source: spool.Spool) -> list[bytes]:
-        """Read the next batch from a spool. Release one that cannot be read: `find` may try it
-        again.
+        """Read the next batch from a spool. Release one that cannot be read.
+
+        `find` tries it again after the others.
         """
         self._source = source
         try:
@@ -179,6 +193,7 @@ class Outbox:
             self._spooled = 0
         else:
             self._found.remove(source)
+            self._unread.add(source.directory)
         return []
 
     def _disk_failed(self, error: OSError) -> None:

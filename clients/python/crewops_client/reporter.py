@@ -15,6 +15,7 @@ from . import follow
 from .notices import Notices
 from .sender import ENDS, Close, Flush, Sender
 from .settings import Settings, from_environment
+from .snapshot import Long
 
 ITEM = 400  # approximate bytes of an event without long texts
 RESERVE = 2_000  # events; above the limit, only ends are taken, up to this many
@@ -27,6 +28,7 @@ class Reporter:
         self.settings = settings
         self.notices = Notices()
         self.runs: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+        self._retired = False  # another reporter takes the new runs
         self.off = settings.disabled
         if not self.off and (problem := settings.problem):
             self.off = True
@@ -76,6 +78,9 @@ class Reporter:
             lost = self._sender.lost
             lost[run] = lost.get(run, 0) + 1
             return
+        if type(params := fields.get("params")) is Long and not self.room_for(params.size):
+            # The call is more important than its parameters.
+            fields = {name: value for name, value in fields.items() if name != "params"}
         self._queue.put((run, kind, time.time(), number, fields))
         if not self._started:
             self._start()
@@ -140,27 +145,60 @@ class Reporter:
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until the server has taken all events so far. Return False if it has not in time."""
-        if self.off or not self._started or self._closed:
-            return not self._closed
+        timeout = self.settings.flush_s if timeout is None else timeout
+        if self._closed:
+            outbox = self._sender.outbox
+            ended = self._started and self._sender.closed.wait(timeout)
+            return ended and outbox.gone >= outbox.added
+        return self.begin_flush().wait(timeout)
+
+    def begin_flush(self) -> threading.Event:
+        """Return an event that is set when the server has taken all events so far."""
         flush = Flush()
-        self._sender.urgent = True
-        self._queue.put(flush)
-        return flush.done.wait(self.settings.flush_s if timeout is None else timeout)
+        if self.off or not self._started:
+            flush.done.set()
+        else:
+            self._sender.urgent = True
+            self._queue.put(flush)
+        return flush.done
+
+    @property
+    def refusal(self) -> str:
+        """Why the server's last answer refused the key or the address, or an empty text."""
+        return self._sender.health.refusal
+
+    def retire(self) -> None:
+        """Close now, or when the last run ends: another reporter takes the new runs."""
+        self._retired = True
+        if not self._is_used():
+            self.close()
+
+    def run_ended(self) -> None:
+        """Begin to close after the last run of a retired reporter. Does not wait."""
+        if self._retired and not self._is_used():
+            self._begin_to_close(self.settings.flush_s)
+
+    def _is_used(self) -> bool:
+        return any(not run.has_ended for run in self._all())
 
     def close(self, limit: float | None = None) -> None:
-        """Send the remaining events, or leave them on disk for the next process."""
-        if self._closed or self.off or self.pid != os.getpid():
+        """Send the remaining events, or leave them on disk for the next process. Waits for it."""
+        if self.off or self.pid != os.getpid():
             return
-        for run in self._all():
+        limit = self.settings.flush_s if limit is None else limit
+        for run in [] if self._closed else self._all():
             with contextlib.suppress(Exception):
                 run.abandoned()
-        self._closed = True
-        limit = self.settings.flush_s if limit is None else limit
-        self._sender.urgent = True
-        self._queue.put(Close(limit))
+        self._begin_to_close(limit)
         if self._started:
             # The sender itself observes the limit. The extra 0.5 s is for a disk that hangs.
             self._sender.closed.wait(limit + 0.5)
+
+    def _begin_to_close(self, limit: float) -> None:
+        if not (self._closed or self.off):
+            self._closed = True
+            self._sender.urgent = True
+            self._queue.put(Close(limit))
 
 
 # Never finalized, because threads that the child does not have may hold their locks.
@@ -181,12 +219,12 @@ def current() -> Reporter:
 
 
 def use(settings: Settings) -> Reporter:
-    """Replace the reporter, and return the new one. The old one still sends its events."""
+    """Replace the reporter, and return the new one. The old one still serves its open runs."""
     global _current
     with _lock:
         before, _current = _current, Reporter(settings)
     if before is not None:
-        before.close()
+        before.retire()
     return _current
 
 

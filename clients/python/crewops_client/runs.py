@@ -71,6 +71,8 @@ class Run(Scope):
         if self.takes_controls:
             self._fields["controls"] = list(TAKEN)
             self.controls.listen()
+        else:
+            self.follower.stop()  # nothing can arrive, so nothing waits for it
         self._before_end: list[Callable[[], None]] = []
         self._owner = owner
         self._pid = reporter.pid
@@ -121,6 +123,7 @@ class Run(Scope):
         self.follower.stop()
         fields = {"status": status, "message": message, "reason": reason}
         self.emit("done", {key: value for key, value in fields.items() if value is not None})
+        self.reporter.run_ended()
 
     @property
     def has_ended(self) -> bool:
@@ -164,12 +167,12 @@ class Run(Scope):
         self, place: Scope, tool: str, params: Mapping[str, Any] | None, always: bool
     ) -> Question | None:
         """Return the question to ask before the call begins, or None if none is needed."""
-        if not (always or self.reporter.settings.approvals):
-            return None
-        return Question(self, self._call(tool, params, place.agent_id, place.task_id), always)
+        if always:
+            return Question(self, self._call(tool, params, place.agent_id, place.task_id), True)
+        return self.gate(place, tool, params) if self.reporter.settings.approvals else None
 
     def gate(self, place: Scope, tool: str, params: Mapping[str, Any] | None) -> Question:
-        """Return an adapter's question about a framework's tool call. The server's rules decide.
+        """Return the question about a call that only approval rules of the server may stop.
 
         Without usable settings the server cannot be asked, so the call is denied.
         """

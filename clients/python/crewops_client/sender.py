@@ -61,7 +61,7 @@ class Sender:
         self._notices = notices
         self._on_stop = on_stop
         self._on_opened = on_opened
-        self._health = Health(settings, notices)
+        self.health = Health(settings, notices)
         self._transport = Transport(settings)
         self._posts: SimpleQueue[list[bytes] | None] = SimpleQueue()
         self._posted_at: float | None = None
@@ -113,7 +113,7 @@ class Sender:
         return items
 
     def _time_to_next(self) -> float | None:
-        now, again_at = time.monotonic(), self._health.again_at
+        now, again_at = time.monotonic(), self.health.again_at
         due = []
         if self._posted_at is None:
             due = [max(when, again_at) for when, _ in self._beats.values()]
@@ -138,10 +138,10 @@ class Sender:
         if self.lost and not self.outbox.full:
             self._report_losses()
         now = time.monotonic()
-        since = self._health.failing_since or self._posted_at
+        since = self.health.failing_since or self._posted_at
         if since is not None and now - since >= self._settings.away_s:
             self.outbox.to_disk()
-        if self._posted_at is None and now >= self._health.again_at:
+        if self._posted_at is None and now >= self.health.again_at:
             self._send(now)
         for flush in [each for each in self._flushes if self.outbox.gone >= each.goal]:
             self._flushes.remove(flush)
@@ -203,7 +203,7 @@ class Sender:
     def _answered(self, answer: Answer) -> None:
         self._posted_at = None
         if answer.taken:
-            self._health.taken(answer.body, len(self.outbox.batch))
+            self.health.taken(answer.body, len(self.outbox.batch))
             self.outbox.acknowledge()
             stop = answer.body.get("stop")
             for run in stop if isinstance(stop, list) else []:
@@ -212,7 +212,7 @@ class Sender:
             for run, run_id in opened.items() if isinstance(opened, dict) else ():
                 self._on_opened(run, str(run_id))
         elif not answer.spoiled:
-            self._health.failed(answer)
+            self.health.failed(answer)
         elif not self.outbox.halve(answer.status == 413) and self.outbox.batch:
             text = f"an event was refused (HTTP {answer.status} {answer.detail}) and is lost"
             self._notices.say(f"spoiled {answer.status}", text, logging.ERROR)
@@ -222,11 +222,11 @@ class Sender:
         """Return whether no answer is expected soon. A server that only restarts is waited for: a
         run whose end stays on disk would end as `reporter_lost`.
         """
-        since = self._health.failing_since
+        since = self.health.failing_since
         if since is None:
             return False
         was_away = self.outbox.left_behind  # for programs that have ended before
-        return was_away or self._health.refused or now - since >= self._settings.flush_s
+        return was_away or bool(self.health.refusal) or now - since >= self._settings.flush_s
 
     def _end(self, close: Close, now: float) -> None:
         """End if all is sent, or is on disk while the server is away, or the time is up."""
@@ -241,6 +241,6 @@ class Sender:
                 f"{self.outbox.dropped} events were lost: the program ended before they were sent"
             )
             self._notices.say("dropped", text)
-        if self._health.rejected > 1:
-            self._notices.say("in all", f"{self._health.rejected} events were rejected in all")
+        if self.health.rejected > 1:
+            self._notices.say("in all", f"{self.health.rejected} events were rejected in all")
         self.closed.set()

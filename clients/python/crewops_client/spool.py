@@ -11,7 +11,7 @@ import os
 import shutil
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from .settings import Settings, default_spool_directories
@@ -151,28 +151,53 @@ def base_directory(settings: Settings) -> Path:
 
 
 def create(base: Path, limit: int) -> Spool:
+    """Return a new spool for at most `limit` bytes, less what all spools in `base` have.
+
+    Raises `OSError`, also if the file system has no locks. No directory is left then.
+    """
     used = sum(_stat(path, "st_size") for path in _files(base))
     directory = base / f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
     directory.mkdir(mode=0o700)
     lock = _locked(directory)
-    assert lock is not None  # no other process knows the directory
-    return Spool(directory, lock, max(0, limit - used))
+    try:
+        if lock is None:  # no other process knows the directory
+            raise OSError(f"there is no lock for a file in {base}")
+        return Spool(directory, lock, max(0, limit - used))
+    except OSError:
+        _discard(directory, lock)
+        raise
 
 
-def left_behind(base: Path) -> Iterator[Spool]:
-    """Yield the spools of processes that have ended, oldest first. The caller owns them."""
+def left_behind(base: Path, but: Collection[Path] = ()) -> Iterator[Spool]:
+    """Yield the spools of processes that have ended, oldest first. The caller owns them.
+
+    Each holds an open descriptor. The directories in `but` are left out.
+    """
     if fcntl is None:
         return
-    directories = [path for path in base.iterdir() if path.is_dir()]
+    directories = [path for path in base.iterdir() if path not in but and path.is_dir()]
     for directory in sorted(directories, key=lambda path: _stat(path, "st_mtime_ns")):
         lock = _locked(directory)
         if lock is None:
             continue
-        spool = Spool(directory, lock, 0)
+        try:
+            spool = Spool(directory, lock, 0)
+        except OSError:
+            os.close(lock)
+            continue
         if spool.size:
             yield spool
         else:
             spool.close()
+
+
+def _discard(directory: Path, lock: int | None) -> None:
+    """Remove a directory that holds no events. This opens no file: there may be no descriptors."""
+    if lock is not None and lock >= 0:
+        os.close(lock)
+    with contextlib.suppress(OSError):
+        (directory / LOCK).unlink(missing_ok=True)
+        directory.rmdir()
 
 
 # Another process may remove its files and its directory at any time.

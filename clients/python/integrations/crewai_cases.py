@@ -12,16 +12,15 @@ os.environ |= {"CREWAI_DISABLE_TELEMETRY": "true", "OPENAI_API_KEY": "none"}
 import recording
 from crewai import Agent, BaseLLM, Crew, Process, Task
 from crewai.events import LLMCallCompletedEvent, LLMCallStartedEvent, crewai_event_bus
-from crewai.events.event_context import get_current_parent_id
 from crewai.events.types.llm_events import LLMCallFailedEvent, LLMCallType
 from crewai.flow.flow import Flow, start
 from crewai.hooks import register_before_tool_call_hook, unregister_before_tool_call_hook
 from crewai.tools import tool
+from crewai_gate import Noted
 from sdk import recorded
 
 import crewops_client as crewops
 from crewops_client.adapters.crewai import CrewOps
-from crewops_client.adapters.crewai_approvals import Gate
 
 ATTRIBUTES = (
     *("type", "event_id", "parent_event_id", "started_event_id", "crew_name", "error"),
@@ -155,6 +154,14 @@ def task_alone(listener: Any) -> Any:
     return task.execute_sync(scout).raw
 
 
+def agent_alone(*script: Any) -> Any:
+    def case(listener: Any) -> Any:
+        stub = Stub(*script)
+        return Agent(role="Scout", goal="g", backstory="b", llm=stub, tools=[add]).kickoff("hi").raw
+
+    return case
+
+
 def blocked(listener: Any) -> Any:
     def deny(about: Any) -> bool:
         return False
@@ -164,26 +171,6 @@ def blocked(listener: Any) -> Any:
         return crew(calls(ADD), "done", tools=[add]).kickoff().raw
     finally:
         unregister_before_tool_call_hook(deny)
-
-
-class Noted(Gate):
-    """Notes what the hooks get and answer."""
-
-    def __init__(self, listener: Any) -> None:
-        self.calls = listener.calls
-        super().__init__(listener.entry_of)
-
-    def before_tool(self, about: Any) -> None:
-        given = {"tool_name": about.tool_name, "tool_input": dict(about.tool_input)}
-        try:
-            super().before_tool(about)
-        finally:
-            self.calls.append(["before_tool", [], given | {"around": get_current_parent_id()}])
-
-    def after_tool(self, about: Any) -> str | None:
-        text = super().after_tool(about)
-        self.calls.append(["after_tool", [], {"text": text}])
-        return text
 
 
 async def finished(started: Any) -> None:
@@ -206,8 +193,11 @@ def gate(answer: Any, native: bool = True, how: str = "kickoff") -> Any:
         stub = Stub(answer, "done" if native else "Thought: x\nFinal Answer: done", native=native)
         scout = Agent(role="Scout", goal="g", backstory="b", llm=stub, tools=[deploy])
         task = Task(name="Fetch", description="Fetch it", expected_output="text", agent=scout)
-        started = getattr(Crew(agents=[scout], tasks=[task], name="nightly"), how)()
-        if how != "kickoff":
+        if how == "alone":
+            scout.kickoff("hi")
+        else:
+            started = getattr(Crew(agents=[scout], tasks=[task], name="nightly"), how)()
+        if how not in ("alone", "kickoff"):
             asyncio.run(finished(started))
         result = re.search(r"deploy: [^'\"\\]*|deployed to prod", stub.read[-1])
         return f"{result and result[0]}, entered {len(entered)} times"
@@ -242,6 +232,8 @@ recording.run(
         "blocked tool": blocked,
         "within a run": joined,
         "task without a crew": task_alone,
+        "agent without a crew": agent_alone(calls(ADD), "done"),
+        "agent without a crew and a dead model": agent_alone(RuntimeError("model is down")),
         "gate approved": gate(DEPLOY),
         "gate denied": gate(DEPLOY),
         "gate expired": gate(DEPLOY),
@@ -249,6 +241,8 @@ recording.run(
         "gate denied in akickoff": gate(DEPLOY, how="akickoff"),
         "gate denied in kickoff_async": gate(DEPLOY, how="kickoff_async"),
         "gate approved without native calls": gate(TEXT, native=False),
+        "gate approved for an agent without a crew": gate(DEPLOY, how="alone"),
+        "gate denied for an agent without a crew": gate(DEPLOY, how="alone"),
         "gate denied without native calls": gate(TEXT, native=False),
     },
 )

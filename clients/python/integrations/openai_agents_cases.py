@@ -11,6 +11,8 @@ import recording
 from agents import Agent, Model, ModelResponse, RunConfig, Runner, Usage, function_tool
 from agents.tracing import generation_span
 from openai.types.responses import (
+    Response,
+    ResponseCompletedEvent,
     ResponseFunctionToolCall,
     ResponseOutputMessage,
     ResponseOutputText,
@@ -62,8 +64,14 @@ class Stub(Model):
             }
             return ModelResponse(output=answer, usage=Usage(), response_id=None)
 
-    def stream_response(self, *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError
+    async def stream_response(self, *args: Any, **kwargs: Any) -> Any:
+        answer = await self.get_response()
+        about = {"id": "r", "created_at": 0, "model": "stub-1", "object": "response", "tools": []}
+        about |= {"parallel_tool_calls": True, "tool_choice": "auto"}
+        response = Response(output=answer.output, **about)
+        yield ResponseCompletedEvent(
+            response=response, sequence_number=0, type="response.completed"
+        )
 
 
 def says(text: str) -> list:
@@ -169,6 +177,20 @@ def mixed(processor: Any) -> Any:
     return asyncio.run(work())
 
 
+def streamed(make: Any, **given: Any) -> Any:
+    async def work() -> Any:
+        result = Runner.run_streamed(make(), "hi", **given)
+        async for _ in result.stream_events():
+            pass
+        return result.final_output
+
+    def case(processor: Any) -> Any:
+        agents.set_trace_processors([processor])
+        return asyncio.run(work())
+
+    return case
+
+
 def cancelled(processor: Any) -> Any:
     async def work() -> Any:
         task = asyncio.create_task(Runner.run(agent(calls(("slow", {})), tools=[slow]), "hi"))
@@ -203,6 +225,15 @@ recording.run(
         "unknown tool": run(lambda: agent(calls(("nope", {})), tools=[add])),
         "dead model": run(lambda: agent(RuntimeError("model is down"))),
         "handoff": run(lambda: agent(calls(("transfer_to_lyra", {})), handoffs=[lyra()])),
+        "a tool without result and a handoff": run(
+            lambda: agent(
+                calls(("nothing", {}), ("transfer_to_lyra", {})), tools=[nothing], handoffs=[lyra()]
+            )
+        ),
+        "stream": streamed(lambda: agent(calls(ADD), says("done"), tools=[add])),
+        "stream with too many turns": streamed(
+            lambda: agent(calls(ADD), calls(ADD), tools=[add]), max_turns=1
+        ),
         "agent as tool": run(
             lambda: agent(
                 calls(("ask", {"input": "q"})), says("done"), tools=[lyra().as_tool("ask", "Ask")]

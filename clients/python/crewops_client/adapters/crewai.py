@@ -18,13 +18,14 @@ from ..scope import Agent, Task
 from ..tools import Tool
 from .common import captured, quiet
 from .crewai_approvals import Gate
-from .crewai_entries import EVENTS, Entry, usage_of
+from .crewai_entries import Entry, kinds_of, usage_of
 
 try:
+    from crewai import events
     from crewai.events import crewai_event_bus as bus
     from crewai.events import event_types
 except ImportError:  # tests replay recorded sequences without it
-    bus = event_types = None
+    events = bus = event_types = None  # type: ignore[assignment]
 
 BLOCKED = "Tool execution blocked by hook"
 FLUSH_S = 2.0
@@ -38,8 +39,7 @@ class CrewOps:
         self._name = name
         self._entries: dict[str, Entry] = {}
         self._calls: dict[str, LLM] = {}
-        found = [getattr(event_types, each, None) for each in EVENTS]
-        self._kinds = [each for each in found if each is not None]
+        self._kinds = kinds_of(events, event_types) if bus is not None else []
         for kind in self._kinds:
             bus.on(kind)(self._handle)
         self._gate = Gate(self.entry_of) if approvals else None

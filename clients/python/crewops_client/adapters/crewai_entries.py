@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..notices import Notices
 from ..runs import Run
 from ..scope import Agent, Scope, Task
 from ..tools import Tool
@@ -20,10 +21,27 @@ EVENTS = (
     "MethodExecutionFailedEvent",
 )
 
+_notices = Notices()
+
 OUTPUT = ("completion_tokens", "candidates_token_count", "output_tokens", "outputTokens")
 # The names of Claude and Bedrock. Their count of the input leaves these tokens out.
 RAW_READ = ("cache_read_input_tokens", "cacheReadInputTokens", "cacheReadInputTokenCount")
 RAW_WRITTEN = ("cache_creation_input_tokens", "cacheWriteInputTokens", "cacheWriteInputTokenCount")
+
+
+def kinds_of(*modules: Any) -> list[Any]:
+    """Return the classes of EVENTS, each from the first of the modules that has it.
+
+    Versions of CrewAI differ in the module. A name that no module has is logged once.
+    """
+    kinds = []
+    for name in EVENTS:
+        kind = next((found for each in modules if (found := getattr(each, name, None))), None)
+        if kind is not None:
+            kinds.append(kind)
+        else:
+            _notices.say(name, f"this version of CrewAI has no {name}: a part is not shown")
+    return kinds
 
 
 @dataclass(eq=False)

@@ -78,10 +78,7 @@ class CrewOps(TracingProcessor, RunHooks):
 
     def _begin_turn(self, entry: Entry, data: Any) -> None:
         scope = entry.scope
-        unclear = entry.root.unclear
-        for tool in [each for each in unclear if each.agent_id == scope.agent_id]:
-            unclear.remove(tool)
-            tool.end()  # the agent continued, so the tool had run and returned nothing
+        entry.root.settle(scope.agent_id)
         entry.begun = entry.scope = Task(
             scope.run, scope.agent_id, f"Turn {data.turn}", None, scope.task_id
         )
@@ -136,9 +133,12 @@ class CrewOps(TracingProcessor, RunHooks):
             begun.end(STATUS[status], message=message, finish_reason=usage)
         elif type(data).__name__ == "HandoffSpanData" and data.to_agent:
             entry.scope.handoff(data.to_agent)
+            entry.root.settle(entry.scope.agent_id)  # no handoff begins while a tool waits
         self._end_open_tools(entry)
         if isinstance(begun, Agent | Task):
             begun.end(status, message=message)
+        if isinstance(begun, Agent) and entry.parent is not None and entry.parent.parent is None:
+            entry.root.ending = (status, message)
         if entry.parent is None:
             self._end_root(entry.root, span.trace_id, status, message)
 
@@ -163,6 +163,8 @@ class CrewOps(TracingProcessor, RunHooks):
         """End the run, unless a tool waits for approval: then the same trace continues the run."""
         for tool in root.waiting:
             tool.end("cancelled")  # it was refused
+        if status == "succeeded":
+            status, message = root.ending
         if root.unclear and status == "succeeded":
             for tool in root.unclear:
                 tool.progress(message=WAITING)
@@ -199,7 +201,8 @@ class CrewOps(TracingProcessor, RunHooks):
 
 def _text(error: Any) -> str:
     data = error.get("data") or {}
-    return f"{error.get('message')}: {data.get('error') or data.get('tool_name') or ''}"[:500]
+    more = data.get("error") or data.get("tool_name")
+    return (f"{error.get('message')}: {more}" if more else str(error.get("message")))[:500]
 
 
 def _usage(call: LLM, data: Any) -> str | None:

@@ -20,6 +20,15 @@ class Root:
     # the end of the run, shows which of the two it is.
     unclear: list[Tool] = field(default_factory=list)
     waiting: list[Tool] = field(default_factory=list)  # of the call before, which this continues
+    # How the last agent ended that no other agent called as a tool: status and message. In a stream
+    # the error of too many turns is only in the span of this agent.
+    ending: tuple[str, str | None] = ("succeeded", None)
+
+    def settle(self, agent_id: str | None) -> None:
+        """End the agent's unclear tools: it went on, so they had run and returned nothing."""
+        for tool in [each for each in self.unclear if each.agent_id == agent_id]:
+            self.unclear.remove(tool)
+            tool.end()
 
     def approved(self, name: str, given: dict[str, Any] | None) -> Tool | None:
         """Return the tool that waited for this call, or None. The SDK gives no id of the call."""

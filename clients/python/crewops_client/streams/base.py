@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..encoding import OUTPUT, identifier
+from ..pieces import pieces
 from ..snapshot import snapshot
 
 Event = tuple[str, dict[str, Any]]
@@ -53,8 +54,9 @@ class Mapper:
     def _tool_end(self, own: Any, output: str, status: str, **fields: Any) -> list[Event]:
         execution = {"execution_id": self._id(own)}
         given = {key: value for key, value in fields.items() if value is not None}
+        output = output if len(output) <= MOST else output[:MOST] + "…"
         events: list[Event] = [
-            ("tool_progress", {**execution, "output": piece}) for piece in _pieces(output)
+            ("tool_progress", {**execution, "output": piece}) for piece in pieces(output)
         ]
         return [*events, ("tool_end", {**execution, "status": status, **given})]
 
@@ -66,19 +68,6 @@ class Mapper:
             ("llm_start", {**call, "provider": provider, "model": model, **place}),
             ("llm_end", {**call, "status": "success", **usage}),
         ]
-
-
-def _pieces(text: str) -> list[str]:
-    """Return `text` in parts that end with a line if they can. Each is searched for secrets."""
-    text = text if len(text) <= MOST else text[:MOST] + "…"
-    parts, start = [], 0
-    while start < len(text):
-        end = start + OUTPUT
-        if end < len(text):
-            end = text.rfind("\n", start, end) + 1 or end
-        parts.append(text[start:end])
-        start = end
-    return parts
 
 
 def mapping(value: Any) -> dict[str, Any]:

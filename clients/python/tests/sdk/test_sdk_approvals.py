@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -40,6 +41,16 @@ def test_without_a_server_it_is_denied_when_its_time_is_over(make, monkeypatch, 
     assert 1.0 <= time.monotonic() - began < 10
 
 
+@pytest.mark.parametrize("given", [{"approve": True}, {}])
+def test_with_a_key_that_is_refused_it_is_denied_at_once(make, monkeypatch, given):
+    monkeypatch.setattr(reporters, "_current", make(api_key="wrong", approvals=True, approve_s=20))
+    began = time.monotonic()
+    with crewops.run("release-crew") as run:
+        denied(run, "does not accept the key in CREWOPS_API_KEY", **given)
+        denied(run, "does not accept the key in CREWOPS_API_KEY", **given)
+    assert time.monotonic() - began < 5
+
+
 def test_a_server_that_does_not_know_the_address_denies(reporter):
     with crewops.run("release-crew") as run:
         denied(run, "deploy: The server refuses to ask", approve=True)
@@ -69,6 +80,65 @@ def test_decorated_functions_are_not_called(reporter):
 
     with crewops.run("release-crew"), pytest.raises(crewops.Denied):
         deploy("prod")
+
+
+@pytest.mark.parametrize("url", ["", "crewops.example.com", "http://host:port"])
+def test_with_rules_and_settings_that_cannot_be_used_every_tool_is_denied(monkeypatch, url):
+    settings = Settings(url, "key", approvals=True)
+    monkeypatch.setattr(reporters, "_current", reporters.Reporter(settings))
+    with crewops.run("release-crew") as run:
+        denied(run, "cannot be asked for approval")
+
+
+def test_only_a_program_that_is_switched_off_has_no_rules(monkeypatch):
+    settings = Settings(approvals=True, disabled=True)
+    monkeypatch.setattr(reporters, "_current", reporters.Reporter(settings))
+    with crewops.run("release-crew") as run, run.tool("build"):
+        pass
+
+
+@crewops.tool(approve=True)
+def plain() -> None:
+    raise AssertionError("called")
+
+
+@crewops.tool(approve=True)
+async def coroutine() -> None:
+    raise AssertionError("called")
+
+
+@crewops.tool(approve=True)
+def generator() -> Any:
+    yield from plain.__wrapped__()
+
+
+@crewops.tool(approve=True)
+async def async_generator() -> Any:
+    yield plain.__wrapped__()
+
+
+async def first_of(items: Any) -> None:
+    await anext(items)
+
+
+OUTSIDE = {
+    "plain": plain,
+    "coroutine": lambda: asyncio.run(coroutine()),
+    "generator": lambda: list(generator()),
+    "async generator": lambda: asyncio.run(first_of(async_generator())),
+}
+
+
+@pytest.mark.parametrize("call", OUTSIDE.values(), ids=OUTSIDE)
+def test_decorated_functions_that_need_approval_are_denied_outside_of_a_run(reporter, call):
+    with pytest.raises(crewops.Denied, match="is not in a run"):
+        call()
+    with (
+        crewops.run("release-crew"),
+        ThreadPoolExecutor() as threads,
+        pytest.raises(crewops.Denied, match="copy_context"),
+    ):
+        threads.submit(call).result()
 
 
 def test_the_environment_switches_it_on(monkeypatch):
