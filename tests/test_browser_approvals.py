@@ -42,3 +42,35 @@ def test_a_call_is_approved_from_a_phone_and_another_denied_by_key(signed_in, we
     page.locator("#confirm .btn-primary").click()
     eventually(lambda: Approval.objects.get(pk=second.pk).status == "denied", within_s=20)
     expect(page.locator("#approvals-count")).to_be_hidden()
+
+
+def test_the_enter_key_in_a_note_decides_nothing(signed_in, acme):  # noqa: F811
+    run = acme.start_run()
+    work(run)
+    approval = ask(run, "make deploy")
+    signed_in.goto("/approvals/")
+    signed_in.get_by_label("Note").fill("not yet")
+    posted = []
+    signed_in.route("**/*", lambda route: (posted.append(route.request.method), route.fallback()))
+    signed_in.get_by_label("Note").press("Enter")
+    signed_in.wait_for_timeout(500)
+    assert "POST" not in posted
+    signed_in.get_by_role("button", name="Deny").click()
+    expect(signed_in.get_by_text("Denied: script of orion.")).to_be_visible()
+    approval.refresh_from_db()
+    assert (approval.status, approval.note) == ("denied", "not yet")
+
+
+def test_what_is_chosen_in_the_filter_stays_when_a_call_comes(signed_in, acme):  # noqa: F811
+    run = acme.start_run()
+    work(run)
+    signed_in.goto("/approvals/")
+    expect(signed_in.locator("[data-live-mark]").first).to_have_attribute("data-state", "live")
+    status = signed_in.locator("#approvals-filter [name=status]")
+    status.select_option("denied")
+    ask(run, "make deploy")
+    expect(signed_in.locator("[data-approval]")).to_have_count(1)
+    expect(status).to_have_value("denied")
+    signed_in.get_by_role("button", name="Show").click()
+    expect(signed_in.get_by_text("No tool call matches")).to_be_visible()
+    expect(status).to_have_value("denied")

@@ -110,6 +110,17 @@ def test_a_task_of_a_large_run_opens_and_its_tools_output_comes(signed_in, acme)
     expect(card.locator(".output-text")).to_be_visible()
 
 
+def test_the_keyboard_stays_at_a_task_of_a_large_run_that_it_has_opened(signed_in, acme):
+    run = large_run(acme, 40)
+    [tool] = carry_out(run, 0, tools=1)
+    begin(run, 1)
+    signed_in.goto(run.get_absolute_url())
+    task = run.plan["tasks"][0]["task_id"]
+    signed_in.locator(f'[data-open="{task}"]').press("Enter")
+    expect(signed_in.locator(f"#tool-{tool.pk}")).to_be_visible()
+    expect(signed_in.locator(f"#task-{task}")).to_be_focused()
+
+
 def test_a_task_of_a_large_run_that_was_live_opens_again_with_its_output(signed_in, acme):
     run = large_run(acme, 40)
     signed_in.goto(run.get_absolute_url())

@@ -10,7 +10,7 @@ import { showLive } from "./live_mark.js";
 import { PageSocket } from "./page_socket.js";
 import { refreshing } from "./refresh.js";
 import { ReplayBar } from "./replay_bar.js";
-import { followRuns, showHold } from "./run_rows.js";
+import { ACTIVE, followRuns, showHold } from "./run_rows.js";
 import { startingHere } from "./start_run.js";
 import { toolEnded, toolStarted } from "./toasts.js";
 
@@ -48,7 +48,7 @@ const refresh = refreshing(
       const id = row.getAttribute("data-run") ?? "";
       if (state.knows(id)) showHold(id, state.holdOf(id)); // else as the server has marked it
     }
-    if (live.dataset.newest && !bar?.isPast) bar?.use(live.dataset.newest);
+    updateBar();
     nameTable();
   },
   () => shape,
@@ -97,10 +97,19 @@ let past;
  */
 async function showMoment(at, recording) {
   const then = at === null ? undefined : await recording.stateAt(at);
-  if (at !== null && !then) return; // It cannot be had now: what is shown stays.
+  if (at !== null && then === undefined) return; // It cannot be had now: what is shown stays.
+  if (then === null) bar?.lost();
   past = at !== null && then ? { state: then, clock: Date.parse(at) } : undefined;
   nameTable();
   show();
+}
+
+/** The scrubber is for the newest run, unless the reader looks back. It learns of the end. */
+function updateBar() {
+  const { newest } = live.dataset;
+  if (newest && !bar?.isPast) bar?.use(newest);
+  const row = document.getElementById(`run-${bar?.runId}`);
+  if (row && !row.matches(ACTIVE) && !scrubber?.hasAttribute("data-over")) bar?.ended();
 }
 
 function nameTable() {
@@ -196,6 +205,7 @@ if (form instanceof HTMLFormElement) startingHere(form, refresh);
 drawGraph();
 const scrubber = document.getElementById("replay");
 const bar = scrubber ? new ReplayBar(scrubber, showMoment) : undefined;
+if (!bar?.runId) updateBar(); // The run that the address names is gone.
 setInterval(() => state.isBusy && !past && !document.hidden && show(), TICK_MS);
 showLive([graph, mission]);
 graph.connect();

@@ -47,13 +47,15 @@ export class Recording {
   /**
    * The crew's state, of this run alone. A moment soon after the last one needs no request.
    * @param {string} at
-   * @returns {Promise<CrewState | undefined>}
+   * @returns {Promise<CrewState | null | undefined>} null if nothing is known of the run's past;
+   *   undefined if the server cannot be asked now
    */
   async stateAt(at) {
     const known = this.#segment;
     if (!known || at < known.at || at > known.until) {
       const fresh = await this.#get(`moment/?at=${encodeURIComponent(at)}`);
-      if (!fresh?.at) return undefined;
+      if (!fresh) return undefined;
+      if (!fresh.at) return null;
       this.#segment = fresh;
     }
     return stateIn(/** @type {Segment} */ (this.#segment), at);

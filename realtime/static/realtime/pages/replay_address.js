@@ -34,20 +34,30 @@ export function withMoment(href, at, runId) {
 export class MomentAddress {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
-  #wanted = location.href;
+  /** @type {[at: string | null, runId: string | undefined] | undefined} */
+  #wanted;
+
+  /** Whether the address is that of an earlier moment than the page's. */
+  get isPending() {
+    return this.#wanted !== undefined;
+  }
 
   /**
    * @param {string | null} at
    * @param {string} [runId]
    */
   set(at, runId) {
-    this.#wanted = withMoment(location.href, at, runId);
+    const isWritten = withMoment(location.href, at, runId) === location.href;
+    this.#wanted = isWritten ? undefined : [at, runId];
     this.#timer ??= setTimeout(() => this.write(), AT_MOST_EVERY_MS);
   }
 
   write() {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#wanted !== location.href) history.replaceState(history.state, "", this.#wanted);
+    // The page may have gone to another part of itself meanwhile.
+    const href = this.#wanted ? withMoment(location.href, ...this.#wanted) : location.href;
+    this.#wanted = undefined;
+    if (href !== location.href) history.replaceState(history.state, "", href);
   }
 }

@@ -1,14 +1,15 @@
 /** The scrubber: chooses a moment of a run's past, plays from there, and returns to the present. */
 
-import { Recording, stamp } from "./recording.js";
+import { KnownPast } from "./known_past.js";
+import { stamp } from "./recording.js";
 import { MomentAddress, momentIn } from "./replay_address.js";
+import { ReplayPlayer } from "./replay_player.js";
 import { ReplayView } from "./replay_view.js";
 import { copyText } from "./run_forms.js";
 
-/** @import {About, Mark} from "./recording.js"; */
+/** @import {Mark, Recording} from "./recording.js"; */
 
 const LOOK_MS = 2_000; // how often a live run is asked for its newest events, while looking back
-const FRAME_MS = 100; // between two moments that are shown while playing
 
 /** @typedef {(at: string | null, recording: Recording) => Promise<unknown> | void} Show */
 
@@ -16,20 +17,14 @@ export class ReplayBar {
   #root;
   #show;
   #input;
-  /** @type {Recording} */
-  #recording;
-  /** @type {About | undefined} */
-  #about;
-  /** The request for what is known of the run, while it is under way. @type {Promise<void> | undefined} */
-  #loading;
-  /** How far the server's clock is ahead of ours. */
-  #ahead = 0;
+  /** @type {KnownPast} */
+  #known;
   /** The moment that is shown; null: the present. @type {string | null} */
   #at = null;
-  /** @type {ReturnType<typeof setInterval> | undefined} */
-  #playing;
+  #player = new ReplayPlayer((milliseconds) => this.#playOn(milliseconds));
   #isShowing = false;
   #isChanged = false;
+  #isLost = false;
   #view;
   #writer = new MomentAddress();
 
@@ -42,17 +37,22 @@ export class ReplayBar {
     this.#show = show;
     this.#input = /** @type {HTMLInputElement} */ (root.querySelector("input"));
     this.#view = new ReplayView(root, this.#input);
-    this.#recording = new Recording(root.dataset.run ?? "");
+    this.#known = new KnownPast(root.dataset.run ?? "", () => this.#paint());
     this.#input.addEventListener("input", () => this.#seek());
     this.#input.addEventListener("keydown", (event) => this.#onKey(event));
     root.addEventListener("click", (event) => this.#onClick(event));
     for (const type of ["pointerenter", "focusin"])
-      root.addEventListener(type, () => !this.#about && this.#load());
-    setInterval(() => this.#at !== null && !this.#about?.is_over && this.#load(), LOOK_MS);
+      root.addEventListener(type, () => !this.#known.about && this.#known.load());
+    setInterval(
+      () => this.#at !== null && !this.#known.about?.is_over && this.#known.load(),
+      LOOK_MS,
+    );
+    addEventListener("popstate", () => this.#followAddress());
     root.hidden = !this.runId;
     const at = momentIn(location.search);
-    if (at) this.go(at);
-    else if (root.hasAttribute("data-over")) this.#load();
+    if (at && this.runId) this.go(at);
+    else if (at) this.lost();
+    else if (root.hasAttribute("data-over")) this.#known.load();
     this.#paint();
   }
 
@@ -70,67 +70,59 @@ export class ReplayBar {
     this.#root.hidden = false;
     this.#root.removeAttribute("data-over");
     this.#root.dataset.run = runId;
-    this.#recording = new Recording(runId);
-    this.#about = undefined;
+    this.#known = new KnownPast(runId, () => this.#paint());
+    this.#input.value = this.#input.max;
     this.#paint();
+    if (this.#root.matches(":hover, :focus-within")) this.#known.load();
   }
 
   /** The run has ended. */
-  async ended() {
+  ended() {
     this.#root.setAttribute("data-over", "");
-    await this.#loading; // It may have been asked for before the end.
-    this.#about = undefined;
-    this.#load();
+    this.#known.reload();
   }
 
   /** @param {string | null} at */
   async go(at) {
     this.#at = at;
+    this.#isLost = false;
     this.#address();
-    if (!this.#about) await this.#load();
+    if (!this.#known.about) await this.#known.load();
     this.#change();
   }
 
   /** The moment is not known: the page shows the present. */
   lost() {
     this.#at = null;
+    this.#isLost = true;
+    this.#root.hidden = false;
+    this.#input.value = this.#input.max;
     this.#pause();
     this.#address();
-    this.#view.say("The past of this run is not known.");
   }
 
-  #load() {
-    this.#loading ??= this.#read().finally(() => (this.#loading = undefined));
-    return this.#loading;
-  }
-
-  async #read() {
-    do {
-      const recording = this.#recording;
-      const about = await recording.about();
-      if (!about || recording !== this.#recording) break;
-      this.#ahead = Date.parse(about.now) - Date.now();
-      this.#about = about.first ? about : undefined;
-      this.#paint();
-    } while (this.#about && !this.#about.is_complete);
-  }
-
-  get #first() {
-    return Date.parse(this.#about?.first ?? "");
-  }
-
-  get #last() {
-    return this.#about?.is_over ? Date.parse(this.#about.last) : Date.now() + this.#ahead;
+  /** The reader has gone back or forward in the browser's history. */
+  #followAddress() {
+    if (this.#writer.isPending) return; // The page's moment is written over that of the address.
+    const at = momentIn(location.search);
+    const runId = new URLSearchParams(location.search).get("run");
+    if (at && runId && this.#namesRun) this.use(runId);
+    if (at === this.#at) return;
+    this.#pause();
+    this.go(at);
   }
 
   /** To the moment that the slider is at. Its end is the present. */
   async #seek() {
     const share = Number(this.#input.value) / Number(this.#input.max);
     this.#pause();
-    if (!this.#about) await this.#load();
-    if (!this.#about) return;
+    if (!this.#known.about) await this.#known.load();
+    if (!this.#known.about) return;
+    this.#isLost = false;
     this.#at =
-      share >= 1 ? null : stamp(Math.round(this.#first + share * (this.#last - this.#first)));
+      share >= 1
+        ? null
+        : stamp(Math.round(this.#known.first + share * (this.#known.last - this.#known.first)));
     this.#change();
   }
 
@@ -144,7 +136,7 @@ export class ReplayBar {
     try {
       while (this.#isChanged) {
         this.#isChanged = false;
-        await this.#show(this.#at, this.#recording);
+        await this.#show(this.#at, this.#known.recording);
       }
     } finally {
       this.#isShowing = false;
@@ -152,8 +144,13 @@ export class ReplayBar {
   }
 
   #paint() {
-    const isPlaying = this.#playing !== undefined;
-    this.#view.draw({ about: this.#about, at: this.#at, last: this.#last, isPlaying });
+    this.#view.draw({
+      about: this.#known.about,
+      at: this.#at,
+      last: this.#known.last,
+      isPlaying: this.#player.isOn,
+      note: this.#isLost ? "The past of this run is not known." : "",
+    });
   }
 
   /** @param {MouseEvent} event */
@@ -161,8 +158,7 @@ export class ReplayBar {
     const button = target instanceof Element ? target.closest("button[data-replay]") : null;
     switch (button?.getAttribute("data-replay")) {
       case "play":
-        if (this.#playing === undefined) this.#play();
-        else this.#pause();
+        this.#playOrPause();
         break;
       case "error":
       case "handoff":
@@ -189,45 +185,54 @@ export class ReplayBar {
   #onKey(event) {
     if (event.key !== " ") return;
     event.preventDefault();
-    if (event.repeat) return;
-    if (this.#playing === undefined) this.#play();
-    else this.#pause();
+    if (!event.repeat) this.#playOrPause();
+  }
+
+  #playOrPause() {
+    if (this.#player.isOn) this.#pause();
+    else this.#play();
   }
 
   /** To the next one after the moment; after the last, to the first. @param {Mark[1]} kind */
   #jump(kind) {
     this.#pause();
-    const times = (this.#about?.marks ?? []).filter(([, own]) => own === kind).map(([at]) => at);
+    const times = (this.#known.about?.marks ?? [])
+      .filter(([, own]) => own === kind)
+      .map(([at]) => at);
     const next = times.find((at) => at > (this.#at ?? "9")) ?? times[0];
     if (next) this.go(next);
   }
 
   /** From the moment on; at the end, from the beginning. */
   async #play() {
-    if (!this.#about) await this.#load();
-    if (!this.#about || this.#playing !== undefined) return; // Play was pressed again meanwhile.
-    this.#at ??= stamp(this.#first);
-    let then = performance.now();
-    this.#playing = setInterval(() => {
-      const now = performance.now();
-      const speed = Number(/** @type {HTMLSelectElement} */ (this.#view.part("speed")).value);
-      const moment = Date.parse(this.#at ?? "") + (now - then) * speed;
-      then = now;
-      this.#at = moment < this.#last ? stamp(moment) : null;
-      if (this.#at === null) this.#pause(); // It has caught up with the present.
-      this.#change();
-    }, FRAME_MS);
+    if (!this.#known.about) await this.#known.load();
+    if (!this.#known.about || this.#player.isOn) return; // Play was pressed again meanwhile.
+    this.#at ??= stamp(this.#known.first);
+    this.#isLost = false;
+    this.#player.start();
     this.#paint();
+  }
+
+  /** @param {number} milliseconds  that have passed */
+  #playOn(milliseconds) {
+    const speed = Number(/** @type {HTMLSelectElement} */ (this.#view.part("speed")).value);
+    const moment = Date.parse(this.#at ?? "") + milliseconds * speed;
+    this.#at = moment < this.#known.last ? stamp(moment) : null;
+    if (this.#at === null) this.#pause(); // It has caught up with the present.
+    this.#change();
   }
 
   #pause() {
-    clearInterval(this.#playing);
-    this.#playing = undefined;
+    this.#player.stop();
     this.#paint();
   }
 
+  /** Whether the address says of which run the moment is. */
+  get #namesRun() {
+    return this.#root.hasAttribute("data-names-run");
+  }
+
   #address() {
-    const names = this.#root.hasAttribute("data-names-run");
-    this.#writer.set(this.#at, names ? this.runId : undefined);
+    this.#writer.set(this.#at, this.#namesRun ? this.runId : undefined);
   }
 }

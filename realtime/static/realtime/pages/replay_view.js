@@ -5,6 +5,7 @@ import { clock } from "./timeline_scale.js";
 /** @import {About, Mark} from "./recording.js"; */
 
 const STEPS = 1_000; // of the slider
+const KINDS = /** @type {const} */ (["error", "handoff", "approval"]);
 
 /**
  * @typedef {object} Shown
@@ -12,6 +13,7 @@ const STEPS = 1_000; // of the slider
  * @property {string | null} at  the moment; null: the present
  * @property {number} last  milliseconds since 1970 of the end, or of the present
  * @property {boolean} isPlaying
+ * @property {string} note  what to say where nothing else is to be said
  */
 
 export class ReplayView {
@@ -28,7 +30,7 @@ export class ReplayView {
   }
 
   /** @param {Shown} shown */
-  draw({ about, at, last, isPlaying }) {
+  draw({ about, at, last, isPlaying, note }) {
     const isPast = at !== null;
     this.#root.toggleAttribute("data-past", isPast);
     document.body.toggleAttribute("data-past", isPast);
@@ -37,7 +39,10 @@ export class ReplayView {
     this.part("live").hidden = this.part("copy").hidden = !isPast;
     this.part("live").textContent = isOver ? "To the end" : "Back to live";
     this.#drawPlay(isPlaying);
-    if (!about) return;
+    if (!about) {
+      this.#clear();
+      return this.say(note);
+    }
     const first = Date.parse(about.first ?? "");
     const total = Math.max(last - first, 1);
     const then = isPast ? Math.min(Math.max(Date.parse(at) - first, 0), total) : total;
@@ -45,13 +50,26 @@ export class ReplayView {
     this.#input.max = String(Math.min(total, STEPS));
     this.#input.value = String((then / total) * Number(this.#input.max));
     this.#drawTime(clock(tenth(then)), clock(tenth(total)), { isPast, isOver });
-    for (const kind of /** @type {const} */ (["error", "handoff", "approval"]))
-      this.part(kind).hidden = !about.marks.some(([, own]) => own === kind);
+    for (const kind of KINDS) this.part(kind).hidden = !about.marks.some(([, own]) => own === kind);
     this.#drawMarks(about.marks, first, total);
     if (!about.is_complete)
       this.say(`Reading the run's events: ${Math.round(about.share * 100)} %`);
     else if (about.is_pruned) this.say("Earlier events have been deleted: known from here.");
-    else this.say("");
+    else this.say(note);
+  }
+
+  /** Nothing is known of the run yet. */
+  #clear() {
+    this.#input.removeAttribute("aria-valuetext");
+    for (const name of ["time", "total"]) this.part(name).textContent = "";
+    for (const kind of KINDS) this.part(kind).hidden = true;
+    const box = this.#marks;
+    delete box.dataset.shown;
+    box.replaceChildren();
+  }
+
+  get #marks() {
+    return /** @type {HTMLElement} */ (this.#root.querySelector(".replay-marks"));
   }
 
   /** @param {string} note */
@@ -89,7 +107,7 @@ export class ReplayView {
    * @param {number} total
    */
   #drawMarks(marks, first, total) {
-    const box = /** @type {HTMLElement} */ (this.#root.querySelector(".replay-marks"));
+    const box = this.#marks;
     const key = `${marks.length} ${Math.round(total / 1000)}`;
     if (box.dataset.shown === key) return;
     box.dataset.shown = key;

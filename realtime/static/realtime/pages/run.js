@@ -127,7 +127,10 @@ function openTask(event) {
   const link = event.target instanceof Element ? event.target.closest("[data-open]") : null;
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  openPart(link.getAttribute("data-open") ?? "");
+  const id = link.getAttribute("data-open") ?? "";
+  // The link goes when the tools come; the keyboard stays at the task.
+  document.getElementById(`task-${id}`)?.focus({ preventScroll: true });
+  openPart(id);
 }
 
 /** A link to a tool on another page of the tasks loads that page. */

@@ -1,5 +1,6 @@
 /** The tools of the run: output and progress from the graph socket, and the open card. */
 
+import { isBeingRead } from "./being_read.js";
 import { codePoints } from "./code_points.js";
 import { drawPast } from "./past_output.js";
 import { ToolOutput } from "./tool_output.js";
@@ -22,6 +23,12 @@ export class RunTools {
   #opened;
   /** The open cards that were opened to follow the run, not by the reader. @type {WeakSet<Element>} */
   #followed = new WeakSet();
+  /** Cards that were on the page at an earlier update. @type {WeakSet<Element>} */
+  #seen = new WeakSet();
+  /** The open cards of the present, also while the past is shown. @type {Set<string>} */
+  #open = new Set();
+  /** As the reader has set the switch, which a page of the past and one of an ended run lack. */
+  #wantsToFollow;
 
   /**
    * @param {HTMLElement} root  the run page
@@ -36,13 +43,17 @@ export class RunTools {
     this.#fetchCard = fetchCard;
     root.addEventListener("click", ({ target }) => {
       const link = target instanceof Element ? target.closest('a[href^="#tool-"]') : null;
-      this.#open(link?.getAttribute("href")?.slice(1));
+      this.#openCard(link?.getAttribute("href")?.slice(1));
     });
     // This event does not bubble.
     root.addEventListener("toggle", ({ target }) => this.#toggled(target), { capture: true });
+    this.#wantsToFollow = this.#switch?.checked ?? true;
+    root.addEventListener("change", ({ target }) => {
+      if (target === this.#switch) this.#wantsToFollow = this.#follows;
+    });
     this.#opened = this.#cards.find(({ open }) => open);
     if (this.#opened) this.#followed.add(this.#opened);
-    this.#open(location.hash.slice(1));
+    this.#openCard(location.hash.slice(1));
     for (const card of this.#cards) this.#add(card);
     this.#follow();
     if (isPast) drawPast(root);
@@ -70,13 +81,14 @@ export class RunTools {
     for (const output of this.#root.querySelectorAll(".tool > .tool-body > .tool-output"))
       if (output.hasAttribute("data-keep") === isPast) output.parentElement?.remove();
     this.#places.clear(); // The next chunk asks the server what it follows on.
+    if (this.#switch) this.#switch.checked = this.#wantsToFollow;
   }
 
   /** Handles the current cards. Call it after the page was updated from the server. */
   update() {
     if (this.#isPast) {
-      drawPast(this.#root);
-      return;
+      for (const card of this.#cards) this.#seen.add(card);
+      return void drawPast(this.#root);
     }
     this.#leaveRemoved();
     /** @type {HTMLDetailsElement | undefined} */
@@ -86,11 +98,7 @@ export class RunTools {
       if (output) {
         output.update();
       } else {
-        card.open &&= this.#follows; // Else the reader is somewhere else.
-        if (card.open) {
-          latest = card;
-          this.#followed.add(card);
-        }
+        if (!this.#seen.has(card) && this.#opensNew(card)) latest = card;
         this.#add(card);
       }
     }
@@ -163,9 +171,11 @@ export class RunTools {
   #toggled(card) {
     if (!(card instanceof HTMLDetailsElement)) return;
     if (!card.open) this.#followed.delete(card); // It is the reader who opens it again.
-    if (!this.#isPast || !card.open || !card.matches(".tool")) return;
+    if (!card.matches(".tool")) return;
+    const id = card.dataset.execution ?? "";
+    if (!this.#isPast) this.#open[card.open ? "add" : "delete"](id);
     // A card of the past has what it shows from the server.
-    if (!card.querySelector(".output-text")) this.#fetchCard(card.dataset.execution ?? "");
+    else if (card.open && !card.querySelector(".output-text")) this.#fetchCard(id);
   }
 
   /** A card that comes back to the page is another element. */
@@ -174,20 +184,34 @@ export class RunTools {
       if (output.isOnPage) continue;
       output.leave();
       this.#outputs.delete(id);
+      this.#open.delete(id);
     }
+  }
+
+  /**
+   * A card that has come to the page is open if it was before the past was shown, or to follow.
+   * @param {HTMLDetailsElement} card
+   * @returns {boolean} whether it is open to follow the run
+   */
+  #opensNew(card) {
+    const wasOpen = this.#open.has(card.dataset.execution ?? "");
+    card.open = wasOpen || (card.open && this.#wantsToFollow);
+    const follows = card.open && !wasOpen;
+    if (follows) this.#followed.add(card);
+    return follows;
   }
 
   /** @param {HTMLDetailsElement} card */
   #add(card) {
+    this.#seen.add(card);
     if (this.#isPast) return;
-    this.#outputs.set(
-      card.dataset.execution ?? "",
-      new ToolOutput(card, () => this.#fetchCard(card.dataset.execution ?? "")),
-    );
+    const id = card.dataset.execution ?? "";
+    this.#open[card.open ? "add" : "delete"](id);
+    this.#outputs.set(id, new ToolOutput(card, () => this.#fetchCard(id)));
   }
 
   /**
-   * Opens the tool at work, and closes the one that was opened so before, unless somebody reads it.
+   * Opens the tool at work, and closes the one opened so before, unless somebody reads it.
    * @param {HTMLDetailsElement} [latest]  that the server opened, if it is over already
    */
   #follow(latest) {
@@ -204,7 +228,7 @@ export class RunTools {
   }
 
   /** @param {string | undefined} id  of a card */
-  #open(id) {
+  #openCard(id) {
     const card = id && document.getElementById(id);
     if (!(card instanceof HTMLDetailsElement)) return;
     card.open = true;
@@ -212,27 +236,15 @@ export class RunTools {
   }
 
   get #follows() {
-    const box = this.#root.querySelector("#follow-run input");
-    return box instanceof HTMLInputElement && box.checked;
+    return this.#switch?.checked ?? false;
+  }
+
+  /** @returns {HTMLInputElement | null} not there in the past, and when the run has ended */
+  get #switch() {
+    return this.#root.querySelector("#follow-run input");
   }
 
   get #cards() {
     return /** @type {HTMLDetailsElement[]} */ ([...this.#root.querySelectorAll(".tool")]);
   }
-}
-
-/**
- * Whether the reader is in the card, searches in it, has scrolled up or selected something there.
- * @param {Element} card
- */
-function isBeingRead(card) {
-  const words = card.querySelector("[data-search]");
-  const follow = card.querySelector("[data-follow]");
-  const selection = getSelection();
-  return (
-    card.contains(document.activeElement) ||
-    (words instanceof HTMLInputElement && words.value !== "") ||
-    (follow instanceof HTMLElement && !follow.hidden) ||
-    Boolean(selection && !selection.isCollapsed && card.contains(selection.anchorNode))
-  );
 }

@@ -1,0 +1,38 @@
+"""The button that starts a run on the crew page, in a real browser."""
+
+import pytest
+from playwright.sync_api import expect
+
+from runs.models import Worker
+from tests.test_browser_crew import mark, signed_in
+
+__all__ = ["signed_in"]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def test_the_keyboard_stays_at_the_button_that_has_started_a_run(signed_in, acme, worker_alive):
+    signed_in.goto(acme.crew.get_absolute_url())
+    expect(mark(signed_in)).to_have_attribute("data-state", "live")
+    button = signed_in.get_by_role("button", name="Start run")
+    button.press("Enter")
+    expect(signed_in.locator("#runs .run-row")).to_have_count(1)
+    expect(button).to_be_focused()
+
+
+def test_the_notice_of_a_refusal_goes_when_a_run_has_started(signed_in, acme, worker_alive):
+    signed_in.goto(acme.crew.get_absolute_url())
+    expect(mark(signed_in)).to_have_attribute("data-state", "live")
+    Worker.objects.all().delete()
+    acme.crew.is_active = False
+    acme.crew.save()
+    signed_in.get_by_role("button", name="Start run").click()
+    notices = signed_in.locator("#notices > .alert")
+    expect(notices).to_have_count(1)
+    banner = signed_in.locator("#worker-banner .alert")
+    expect(banner).to_have_count(1)
+    acme.crew.is_active = True
+    acme.crew.save()
+    signed_in.locator("#start button").evaluate("button => { button.disabled = false; }")
+    signed_in.locator("#start button").click()
+    expect(notices).to_have_count(0)
+    expect(banner).to_have_count(1)
