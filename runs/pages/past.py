@@ -12,6 +12,8 @@ from functools import singledispatchmethod
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
+
 from runs.events.encoding import stamp
 from runs.events.model_state import HANDOFFS_KEPT, NO_USAGE
 from runs.events.run_state import RunState
@@ -80,6 +82,11 @@ class Past:
     @property
     def moment(self) -> str:
         return stamp(self.at)
+
+    @property
+    def known_tools(self) -> Q:
+        """The tool calls whose events had come. Their times are the reporter's, often earlier."""
+        return Q(pk__in=[*self.state.executions]) | Q(task_execution__in=self._ended_tasks)
 
     @property
     def waiting(self) -> list[str]:

@@ -119,7 +119,10 @@ class RunRecord:
     def _read_tools(self) -> list[ToolExecution]:
         """Return the newest tools of the open tasks, oldest first."""
         of = [self._execution_of[task].pk for task in self.open_tasks if task in self._execution_of]
-        newest = self._calls().filter(task_execution__in=of).order_by("-started_at", "-id")
+        calls = self._calls()
+        if self._until and self.run.is_reported and not self.past.is_pruned:
+            calls = ToolExecution.objects.unscoped().filter(self.past.known_tools)
+        newest = calls.filter(task_execution__in=of).order_by("-started_at", "-id")
         tools = self._cut(newest[: TOOLS_AT_MOST + 1])[::-1]
         self.leaves_out = len(tools) > TOOLS_AT_MOST
         for tool in tools:

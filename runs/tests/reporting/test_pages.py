@@ -8,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from realtime.pages.crew_page import CrewPage, reported_edges
+from realtime.replay.merging import stamp
 from realtime.tests.pages.scene import crew_path, get, queries, reported, text
 from runs.models import Handoff, ModelCall, Run, ToolExecution
 from runs.pages.event_pages import EventPage, Place
@@ -249,3 +250,22 @@ def test_a_name_that_comes_later_reaches_what_an_open_page_has(acme):
     reported(acme, *events, {"type": "agent_start", **named})
     sent = get(acme.viewer, f"{path(run)}live/", headers={"X-Has": ",".join(has)}).content.decode()
     assert sent.count("Billing agent") == shown(run, acme.viewer).count("Billing agent")
+
+
+def test_the_past_has_the_tools_that_had_come_though_later_ones_have_earlier_times(acme):
+    """A reporter may send many events late, with times before those of the moment."""
+    at = (timezone.now() - timedelta(minutes=5)).isoformat()
+
+    def tool(number: int, name: str) -> tuple[dict, dict]:
+        about = {"execution_id": f"x{number}", "at": at}
+        start = {"type": "tool_start", "tool": name, "task_id": "t1"}
+        return about | start, about | {"type": "tool_end", "status": "success"}
+
+    begun = ({"type": "task_start", "task_id": "t1", "agent_id": "a", "at": at}, *tool(0, "early"))
+    run = reported(acme, *begun)
+    moment = stamp(timezone.now())
+    later = [event for number in range(1, 150) for event in tool(number, "late")]
+    reported(acme, *begun, *later)
+    page = get(acme.viewer, path(run), data={"at": moment}).content.decode()
+    assert "early" in page
+    assert "late" not in page.replace("latest", "")
