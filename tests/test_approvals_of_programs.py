@@ -24,7 +24,7 @@ from crews.tracking import IllegalMove
 from runs.execution import controls
 from runs.models import Approval, Run, ToolExecution
 from runs.models.approval_queryset import LOST
-from runs.reporting.asking import TOO_LARGE
+from runs.reporting.asking import HAS_NAME, LONG_NAME, TOO_LARGE
 from runs.tests.reporting.conftest import Program
 from tests import live
 from tests.live import Web, eventually
@@ -136,6 +136,16 @@ def test_a_denied_call_is_never_entered(use):
     assert (call.error.decision, call.error.by) == ("denied", "acme-operator")
     assert call.error.note == "not at night"
     assert not ToolExecution.objects.exists()
+
+
+def test_a_call_that_cannot_be_shown_whole_is_never_entered(use):
+    with crewops.run("release-crew") as run:
+        call = Call(run, approve=True, command="SECRET='a b' make")
+        call.end()
+    assert call.entered is None
+    assert isinstance(call.error, crewops.Denied)
+    assert "The parameter 'command' cannot be shown whole" in str(call.error)
+    assert not Approval.objects.exists()
 
 
 def test_nobody_decides_in_time(use):
@@ -278,6 +288,18 @@ def test_a_call_that_the_scheduler_ended_as_lost_is_asked_again(use):
         ({"run": "other", "tool": "t"}, 404, "There is nothing here"),
         ({"run": "r", "tool": "t", "always": True, "params": {"a": "x" * 50_000}}, 409, TOO_LARGE),
         ({"run": "ended", "tool": "t", "always": True}, 409, "Run "),
+        (
+            {"run": "r", "tool": "t", "always": True, "params": {"c": "TOKEN='a b'"}},
+            409,
+            "The parameter 'c' cannot",
+        ),
+        ({"run": "r", "tool": "token=canary", "always": True}, 409, "The name of the tool cannot"),
+        ({"run": "r", "tool": "x" * 50, "always": True, "params": {LONG_NAME: "y"}}, 409, HAS_NAME),
+        (
+            {"run": "r", "tool": "t", "always": True, "params": {f" {LONG_NAME.upper()}": "y"}},
+            409,
+            HAS_NAME,
+        ),
     ],
 )
 def test_what_cannot_be_asked_is_refused(program, acme, body, status, detail):

@@ -2,16 +2,22 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from channels.layers import get_channel_layer
 from django.db import connections
+from django.utils import timezone
 
 from crewops import held
 from crewops.handler import Handler
+from crews.models import ApiKey
+from realtime.delivery import decisions
+from realtime.delivery.threads import in_thread
 from runs.models import Approval
+from runs.tests.test_approvals import ask
 from tests.waiting import comes_true
 
 PATH = "/api/report/claude-code/"
@@ -160,8 +166,6 @@ def test_a_call_that_comes_while_the_server_stops_is_denied(handler, acme):
 def test_without_the_database_it_is_denied_when_its_time_is_over(handler, acme, monkeypatch):
     from django.db import OperationalError
 
-    from realtime.delivery import decisions
-
     def away(*args: Any, **kwargs: Any) -> None:
         raise OperationalError("away")
 
@@ -174,3 +178,48 @@ def test_without_the_database_it_is_denied_when_its_time_is_over(handler, acme, 
         assert answer.startswith("CrewOps: Its approval cannot be read")
 
     on_a_loop(calls)
+
+
+def revoke(key: ApiKey) -> None:
+    key.revoke()
+
+
+def let_expire(key: ApiKey) -> None:
+    key.expires_at = timezone.now()
+    key.save(update_fields=["expires_at"])
+
+
+@pytest.mark.parametrize("end", [revoke, let_expire])
+def test_a_call_whose_key_is_not_valid_any_more_is_denied(handler, acme, end):
+    (one, text), (_, other_text) = (acme.issue_key("report") for _ in range(2))
+
+    async def calls() -> None:
+        call, other = Call(handler, text), Call(handler, other_text)
+        await call.waits()
+        await other.waits()
+        await in_thread(end, one)
+        began = time.monotonic()
+        assert await call.answer() == f"CrewOps: {decisions.KEY_ENDED}"
+        assert time.monotonic() - began < 5
+        assert not other.task.done()
+        await other.leave()
+
+    on_a_loop(calls)
+    assert ("expired", decisions.KEY_ENDED) in Approval.objects.values_list("status", "note")
+
+
+def test_an_approval_after_the_end_of_the_key_is_not_handed_on(acme):
+    key = acme.issue_key("report")[0]
+    approval = ask(acme.start_run())
+    key.revoke()
+    approval.decide("approved", by="somebody", seen=approval.seen)
+    found = decisions.look({approval.pk: key.pk}, renews=True)[approval.pk]
+    assert found.refusal == decisions.KEY_ENDED
+    assert Approval.objects.get().status == "approved"
+
+
+def test_a_look_asks_once_for_all_keys(acme, django_assert_num_queries):
+    run, key = acme.start_run(), acme.issue_key("report")[0]
+    keys = {ask(run).pk: key.pk for _ in range(5)}
+    with django_assert_num_queries(2):
+        assert decisions.look(keys, renews=False) == {}

@@ -9,8 +9,8 @@ from crews.models import ApprovalRule
 from crews.models.approval_rule import strictest
 from runs.execution.lease import Lease
 from runs.execution.outages import retry_on_outage
-from runs.execution.redaction import forms, redact_params, secrets_in
 from runs.execution.run_events import RunEvents
+from runs.execution.shown_calls import Unshowable, shown_params
 from runs.models import Approval, TaskExecution
 
 logger = logging.getLogger(__name__)
@@ -35,10 +35,10 @@ def wait_for_approval(
 ) -> None:
     """Return at once if no rule matches the step, otherwise when it is approved.
 
-    ``params`` are the step's with their defaults. The approval shows those of the step, redacted.
-    Raises ``Refused`` if the step must not begin, and what ``Lease.check`` raises. If the worker is
-    lost, the end of the run ends the approval; a retry of the run asks again. No step begins while
-    the run is paused.
+    ``params`` are the step's with their defaults. The approval shows those of the step without
+    credentials; a step that cannot be shown whole is refused. Raises ``Refused`` if the step must
+    not begin, and what ``Lease.check`` raises. If the worker is lost, the end of the run ends the
+    approval; a retry of the run asks again. No step begins while the run is paused.
     """
     given = step.get("params", {})
     crew, call = task.run.crew, {"agent_id": task.agent_id, "tool": step["tool"]}
@@ -47,13 +47,18 @@ def wait_for_approval(
     )
     if not rules:
         return
+    try:
+        shown = shown_params(given, secrets)
+    except Unshowable as error:
+        raise Refused("approval_denied", str(error)) from error
     approval = retry_on_outage(
         Approval.objects.request,
         id=uuid4(),
         run=task.run,
         task_id=task.task_id,
         **call,
-        params=redact_params(given, forms({*secrets, *secrets_in(given)})),
+        params=shown,
+        unredacted=given,
         **strictest(rules),
     )
     logger.info("Approval %s: %s waits for a decision", approval.pk, step["tool"])

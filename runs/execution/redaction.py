@@ -4,14 +4,15 @@ Matching takes time linear in the length of any text. A pattern begins with a li
 it has a bounded length, or is a repeated character class that nothing has to match after.
 """
 
-import base64
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote
+from urllib.parse import unquote
 
+from runs.execution.known_secrets import REDACTED, Known
+from runs.execution.known_secrets import forms as forms  # callers import it from here
 from runs.execution.secret_values import (
     LOOK_AHEAD,
     LOOK_BACK,
@@ -22,9 +23,6 @@ from runs.execution.secret_values import (
     is_plain_string,
     whole_name,
 )
-
-REDACTED = "[redacted]"
-MIN_SECRET_CHARS = 4  # a shorter known secret would also match in common text
 
 WORDS = (
     "password", "passwd", "passphrase", "passcode", "secret", "token", "credential",
@@ -48,6 +46,9 @@ VALUE = r"""[^\s"'`&,;<>(){}\[\]\\]"""
 USER = r"""[^\s/?#"'<>]{1,1000}"""
 
 
+Replacement = str | Callable[[re.Match[str]], str]
+
+
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """Text to replace. Every (lower-case) text that matches contains one of the `hints`.
@@ -57,7 +58,7 @@ class Pattern:
 
     hints: tuple[str, ...]
     regex: re.Pattern[str]
-    replacement: str | Callable[[re.Match[str]], str]
+    replacement: Replacement
 
 
 def _named(match: re.Match[str]) -> str:
@@ -157,12 +158,15 @@ NAME_KEPT = 100  # characters of a parameter's name whose search is kept
 SECRET_NAME = re.compile(rf"(?i){NAME}$|cookie")
 
 _USER_INFO = re.compile(rf"://({USER})@")
+Replace = Callable[[re.Match[str], str], str]  # the match and its replacement: what is shown
 
 
-def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return `text` with `secrets` and everything that looks like a secret replaced."""
-    for secret in secrets:
-        text = text.replace(secret, REDACTED)
+def redact(text: str, secrets: Iterable[str] | Known = (), replace: Replace | None = None) -> str:
+    """Return `text` with `secrets` and everything that looks like a secret replaced.
+
+    `replace` decides what stands for something that looks like a secret; it may raise.
+    """
+    text = Known.of(secrets).replace(text)
     lowered = text.lower()
     for hint in ANY_HINT:
         if hint in lowered:
@@ -171,26 +175,40 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         return text
     for pattern in PATTERNS:
         if any(hint in lowered for hint in pattern.hints):
-            text = pattern.regex.sub(pattern.replacement, text)
+            text = pattern.regex.sub(_shown(pattern.replacement, replace), text)
     return text
 
 
-def redact_params(params: Any, secrets: Iterable[str] = ()) -> Any:
+def _shown(own: Replacement, replace: Replace | None) -> Replacement:
+    if replace is None:
+        return own
+    return lambda found: replace(found, found.expand(own) if isinstance(own, str) else own(found))
+
+
+def redact_params(params: Any, secrets: Iterable[str] | Known = ()) -> Any:
     """Return a redacted copy of JSON-like `params`.
 
     Strings are redacted. A value whose name is that of a secret is replaced as a whole.
     """
-    secrets = tuple(secrets)
+    known = Known.of(secrets)
+    return map_params(params, lambda text: redact(text, known))
+
+
+def map_params(params: Any, text_of: Callable[[str], str]) -> Any:
+    """Return a copy of JSON-like `params`, with ``text_of(text)`` for each string.
+
+    A value whose name is that of a secret is replaced as a whole.
+    """
     if isinstance(params, Mapping):
         return {
             key: REDACTED
             if value and _is_secret(key, value) and not isinstance(value, Mapping)
-            else redact_params(value, secrets)
+            else map_params(value, text_of)
             for key, value in params.items()
         }
     if isinstance(params, list | tuple):
-        return [redact_params(value, secrets) for value in params]
-    return redact(params, secrets) if isinstance(params, str) else params
+        return [map_params(value, text_of) for value in params]
+    return text_of(params) if isinstance(params, str) else params
 
 
 def secrets_in(params: Any) -> set[str]:
@@ -230,20 +248,3 @@ def _search_name(name: str) -> bool:
 
 
 _is_its_name = lru_cache(maxsize=1024)(_search_name)  # the same parameters come again and again
-
-
-def forms(secrets: Iterable[str]) -> tuple[str, ...]:
-    """Return the forms of known secrets: plain, URL-encoded, base64. The longest come first."""
-    found: set[str] = set()
-    for secret in secrets:
-        if len(secret) < MIN_SECRET_CHARS:
-            continue
-        found |= {secret, quote(secret, safe=""), quote_plus(secret)}
-        # Base64 encodes three bytes at a time, so the encoded secret depends on the text before
-        # it. The characters that share bits with neighbouring text are left out.
-        for before in range(3):
-            encoded = base64.b64encode(b"\0" * before + secret.encode()).decode().rstrip("=")
-            shared = -(-before * 8 // 6)
-            if len(inner := encoded[shared:-1]) >= 2 * MIN_SECRET_CHARS:
-                found.add(inner)
-    return tuple(sorted(found, key=len, reverse=True))

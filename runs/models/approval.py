@@ -27,6 +27,8 @@ class Approval(TrackedModel):
         DENIED = "denied", "Denied"
         EXPIRED = "expired", "Expired"
 
+    REFUSED = (Status.DENIED, Status.EXPIRED)
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     run = models.ForeignKey("runs.Run", on_delete=models.CASCADE, related_name="approvals")
     task_id = models.UUIDField(null=True, help_text="The task in the run's plan.")
@@ -43,6 +45,9 @@ class Approval(TrackedModel):
     note = models.CharField(max_length=NOTE_LIMIT, blank=True)
     # When the web process that keeps the program waiting counts as lost, by the database's clock.
     held_until = models.DateTimeField(null=True, editable=False)
+
+    # The API key of the program that waits in this process. It is not stored.
+    asked_by: uuid.UUID | None = None
 
     UNREPORTED = frozenset({"held_until"})
 
@@ -77,6 +82,10 @@ class Approval(TrackedModel):
     @property
     def is_pending(self) -> bool:
         return self.status == self.Status.PENDING
+
+    @property
+    def is_refused(self) -> bool:
+        return self.status in self.REFUSED
 
     @property
     def left_s(self) -> float:

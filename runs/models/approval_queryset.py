@@ -1,6 +1,5 @@
 """Queries for approvals: ask for one, keep it waiting, and end those that are too late."""
 
-import hashlib
 import json
 import logging
 import uuid
@@ -13,6 +12,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from crews.models import Crew
 from crews.outages import is_outage
@@ -61,6 +61,7 @@ class ApprovalQuerySet(TrackedQuerySet):
         agent_id: str,
         tool: str,
         params: dict[str, Any],
+        unredacted: Any = None,
         expires_after_s: float,
         admins_only: bool = False,
         task_id: uuid.UUID | None = None,
@@ -68,6 +69,8 @@ class ApprovalQuerySet(TrackedQuerySet):
     ) -> Any:
         """Ask for approval of a tool call and return it. ``params`` must be redacted already.
 
+        ``unredacted`` is all of the call that decides what it does. It is not stored, only its
+        digest is: calls that are shown alike have different digests.
         ``is_held``: a web process waits for the decision and calls `hold`. If it is lost, so is the
         answer, and the call is denied. If an approval with this ``id`` exists, it is returned.
         Raises ``IllegalMove`` unless the run is running.
@@ -86,7 +89,7 @@ class ApprovalQuerySet(TrackedQuerySet):
                 agent_id=agent_id,
                 tool=tool,
                 params=params,
-                seen=digest_of(agent_id, tool, params),
+                seen=digest_of(id, [agent_id, tool, params, unredacted]),
                 admins_only=admins_only,
                 requested_at=asked_at,
                 expires_at=asked_at + timedelta(seconds=expires_after_s),
@@ -131,7 +134,11 @@ def hold_end() -> models.expressions.Combinable:
     return Now() + timedelta(seconds=settings.RUN_LEASE_S)
 
 
-def digest_of(agent_id: str, tool: str, params: dict[str, Any]) -> str:
-    """Return the digest of a call. A decision names it, so a user cannot approve another call."""
-    shown = json.dumps([agent_id, tool, params], sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(shown.encode(errors="surrogatepass")).hexdigest()
+def digest_of(id: uuid.UUID, call: Any) -> str:
+    """Return the digest of a call, 64 characters. A decision names it, so it is for this call.
+
+    It also covers what is hidden from people. It needs the key of the server and is different for
+    each approval: so nobody can find a secret by comparing the digests of guesses.
+    """
+    text = json.dumps([str(id), call], sort_keys=True, separators=(",", ":"), default=str)
+    return salted_hmac("runs.approval", text, algorithm="sha256").hexdigest()

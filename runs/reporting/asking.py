@@ -14,7 +14,7 @@ from crews.models.approval_rule import MAX_WAIT_S, MIN_WAIT_S, strictest
 from crews.scoping import unscoped
 from crews.text import storable
 from crews.tracking import IllegalMove
-from runs.execution.redaction import forms, redact, redact_params, secrets_in
+from runs.execution.shown_calls import Unshowable, shown_name, shown_params
 from runs.models import Approval, ReportedRun
 from runs.reporting.agents import slug_of
 from runs.reporting.converting import described, is_shallow
@@ -24,6 +24,8 @@ PARAMS = 40_000  # characters as JSON; what cannot be shown whole cannot be appr
 NAME_LIMIT = 40  # characters of a tool's name
 EXPIRES_AFTER_S = 3600  # where neither a rule nor the program says it
 TOO_LARGE = "The input of the call is too large to be shown whole, so nobody can approve it."
+LONG_NAME = "name of the tool"  # the parameter that shows a long name whole
+HAS_NAME = f"The call has a parameter {LONG_NAME!r}, which CrewOps uses itself. Rename it."
 UNKNOWN = "Its approval cannot be read: the run was deleted, or the database does not answer."
 
 
@@ -59,7 +61,8 @@ def question_of(raw: Any) -> Question:
 def ask(key: ApiKey, question: Question) -> Approval | None:
     """Ask for approval of the call; ``None`` if it needs none.
 
-    Raises ``NotFound``, and ``Unaskable`` if the call must not begin.
+    The decision is for ``key`` only. Raises ``NotFound``, and ``Unaskable`` if the call must not
+    begin.
     """
     with unscoped():  # all rows are reached from the key's organization
         own = ReportedRun.objects.filter(organization=key.organization_id, key=question.run)
@@ -68,6 +71,7 @@ def ask(key: ApiKey, question: Question) -> Approval | None:
             raise NotFound("The run has had no boot.")
         return request(
             reported,
+            key=key,
             agent_id=question.agent_id,
             task_id=question.task_id,
             tool=question.tool,
@@ -80,6 +84,7 @@ def ask(key: ApiKey, question: Question) -> Approval | None:
 def request(
     reported: ReportedRun,
     *,
+    key: ApiKey,
     agent_id: str | None,
     task_id: str | None,
     tool: str,
@@ -105,12 +110,14 @@ def request(
         own_s = expires_after_s
         terms["expires_after_s"] = min(terms["expires_after_s"], own_s) if rules else own_s
     try:
-        return Approval.objects.request(
+        approval = Approval.objects.request(
             id=uuid4(), run=run, agent_id=slug, task_id=_task(reported, task_id),
-            is_held=True, **_shown(tool, params), **terms,
+            is_held=True, unredacted=[tool, params], **_shown(tool, params), **terms,
         )  # fmt: skip
-    except IllegalMove as error:
+    except (IllegalMove, Unshowable) as error:
         raise Unaskable(str(error)) from error
+    approval.asked_by = key.pk
+    return approval
 
 
 def answer_of(approval: Approval | None) -> dict[str, Any]:
@@ -122,10 +129,15 @@ def answer_of(approval: Approval | None) -> dict[str, Any]:
 
 
 def _shown(tool: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The tool and its parameters as a person sees them. A long name is shown whole, too."""
-    name, shown = redact(tool), redact_params(params, forms(secrets_in(params)))
+    """The tool and its parameters as a person sees them. A long name is shown whole, too.
+
+    Raises ``Unaskable`` and ``Unshowable``.
+    """
+    if any(name.strip().casefold() == LONG_NAME for name in params):
+        raise Unaskable(HAS_NAME)
+    name, shown = shown_name(tool), shown_params(params)
     if len(name) > NAME_LIMIT:
-        shown = {"name of the tool": name, **shown}
+        shown = {**shown, LONG_NAME: name}
     return {"tool": name[:NAME_LIMIT], "params": shown}
 
 

@@ -1,6 +1,7 @@
 """Filters and tags that format values for the run page."""
 
 import json
+import re
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,12 @@ from runs.pages.run_window import Window
 from runs.pages.timeline import clock
 
 SUMMARY_CHARS = 160
+# Characters that Unicode counts as printable although nobody sees them.
+BLANK = re.compile(
+    r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    r"\U000e0100-\U000e01ef]"
+)
+NOT_ASCII = re.compile(r"[^ -~\n\t]")
 
 register = template.Library()
 register.filter(clock)
@@ -56,9 +63,26 @@ def as_text(value: Any) -> str:
 
 
 @register.filter
+def visible(text: Any) -> str:
+    """Return ``text`` with an escape (``\\u202e``) for each character that nobody sees.
+
+    So it cannot change the order or hide a part of what a person approves. Newlines and tabs stay.
+    """
+    return NOT_ASCII.sub(_seen, str(text))
+
+
+@register.filter
 def as_json(value: str) -> str:
     """Return a text for a script. A parser of HTML would change carriage returns and NUL."""
     return json.dumps(value)
+
+
+def _seen(match: re.Match[str]) -> str:
+    character = match[0]
+    if character.isprintable() and not BLANK.match(character):
+        return character
+    number = ord(character)
+    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
 
 
 def _in_short(param: tuple[str, Any]) -> str:

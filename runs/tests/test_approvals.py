@@ -11,6 +11,7 @@ from crews.tracking import IllegalMove
 from realtime.models import Event
 from runs.execution import reaper
 from runs.models import Approval, Run
+from runs.models.approval_queryset import digest_of
 from runs.tests.scene import client_of, get, work
 
 CODE = {"interpreter": "bash", "code": "make deploy"}
@@ -18,7 +19,7 @@ CODE = {"interpreter": "bash", "code": "make deploy"}
 
 def ask(run: Run, **fields) -> Approval:
     call = {"agent_id": "orion", "tool": "script", "params": CODE, "expires_after_s": 60}
-    return Approval.objects.request(id=uuid4(), run=run, **call | fields)
+    return Approval.objects.request(run=run, **{"id": uuid4()} | call | fields)
 
 
 @pytest.fixture
@@ -190,6 +191,47 @@ def test_a_refused_decision_says_why_on_the_page(acme, approval):
     )
     assert "not what you were shown" in answer.content.decode()
     assert Approval.objects.get().status == "pending"
+
+
+@pytest.mark.parametrize("path", ["/approvals/", "/approvals/{}/"])
+def test_characters_that_nobody_sees_are_shown_as_escapes(acme, path):
+    unseen = "a\u202eb\u200bc\u3164d\ufe0fe\rf\U000e0041 é\n\tg"
+    approval = ask(acme.start_run(), tool="t\u202e", params={"n\u202e": unseen, "list": ["\u2066"]})
+    shown = get(acme.operator, path.format(approval.pk)).content.decode()
+    assert "<pre>a\\u202eb\\u200bc\\u3164d\\ufe0fe\\u000df\\U000e0041 é\n\tg</pre>" in shown
+    assert "<code>t\\u202e</code>" in shown
+    assert "<code>n\\u202e</code>" in shown
+    assert "\\u2066" in shown
+    assert not {*"\u202e\u200b\u3164\u2066"} & {*shown}
+
+
+def test_the_summary_of_a_long_call_shows_escapes_too(acme):
+    ask(acme.start_run(), params={"code": "\u202e" + "x" * 5_000})
+    assert "\\u202exxx" in get(acme.operator, "/approvals/").content.decode()
+
+
+def test_calls_that_are_shown_alike_have_different_digests(acme):
+    run, id = acme.start_run(), uuid4()
+    shown = {"password": "[redacted]"}
+    one = digest_of(id, ["orion", "script", shown, {"password": "one"}])
+    other = digest_of(id, ["orion", "script", shown, {"password": "other"}])
+    assert len({one, other}) == 2
+    asked = ask(run, id=id, params=shown, unredacted={"password": "one"})
+    assert (asked.seen, len(asked.seen)) == (
+        digest_of(id, ["orion", "script", shown, {"password": "one"}]), 64,
+    )  # fmt: skip
+    with pytest.raises(IllegalMove, match="not what you were shown"):
+        asked.decide("approved", by="one", seen=other)
+
+
+def test_a_digest_does_not_confirm_a_guess(acme, settings):
+    run = acme.start_run()
+    one, again = (ask(run, unredacted={"password": "canary"}) for _ in range(2))
+    assert one.seen != again.seen
+    call = ["orion", "script", CODE, {"password": "canary"}]
+    assert digest_of(one.pk, call) == one.seen
+    settings.SECRET_KEY = "another"
+    assert digest_of(one.pk, call) != one.seen
 
 
 def test_the_run_page_shows_what_waits_and_who_decided(acme, approval):

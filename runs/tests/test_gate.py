@@ -119,6 +119,23 @@ def test_a_run_that_is_taken_away_ends_the_approval(carry_out):
     assert not made(run)
 
 
+def test_a_step_that_cannot_be_shown_whole_is_refused_without_a_question(acme):
+    code = "# -----BEGIN PRIVATE KEY-----\necho made > x"
+    step = {"tool": "script", "params": {"interpreter": "bash", "code": code}}
+    acme.crew.tasks.filter(order=1).get().delete()
+    acme.give_steps(step)
+    ApprovalRule.objects.create(organization=acme.organization, tool="script", expires_after_s=10)
+    run = Run.objects.create(crew=acme.crew)
+    execute(turns.claim(worker="w", tier="namespaces"))
+    run.refresh_from_db()
+    task = run.task_executions.get()
+    assert (run.status, task.reason) == ("failed", "approval_denied")
+    assert "The parameter 'code' cannot be shown whole" in task.message
+    assert not Approval.objects.exists()
+    assert not ToolExecution.objects.exists()
+    assert not made(run)
+
+
 @pytest.fixture
 def sent(monkeypatch) -> list[str]:
     """The passwords that git_clone gets. It prints the last one, and the one before."""

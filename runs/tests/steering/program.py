@@ -99,7 +99,7 @@ class Program:
             return
         code = [*self._waiting][which % len(self._waiting)]
         id = self._waiting[code].pk
-        found = decisions.look([id], renews=True)
+        found = decisions.look({id: self._key.pk}, renews=True)
         if id not in found:
             return
         del self._waiting[code]

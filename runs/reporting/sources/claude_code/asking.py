@@ -61,6 +61,7 @@ def ask(
         tool_id = runs.wait(reported, hook)
         approval = asking.request(
             reported,
+            key=key,
             **hook.place,
             tool=hook.tool_name,
             params=storable(hook.tool_input),
