@@ -200,10 +200,14 @@ def _line(kind: type[Event]) -> str:
 
 
 def _shape(type_: Any) -> str:
-    """Return ``: {keys}`` for an object, ``: [{keys}]`` for a list of objects, else nothing."""
+    """Return ``: {keys}`` for an object, ``: [{keys}]`` for a list of objects, else nothing.
+
+    A key that may be missing ends with a question mark.
+    """
     of_list = get_origin(type_) is list
     inner = get_args(type_)[0] if of_list else type_
     if not is_typeddict(inner):
         return ""
-    keys = "{" + ", ".join(inner.__annotations__) + "}"
+    optional = inner.__optional_keys__
+    keys = "{" + ", ".join(f"{k}?" if k in optional else k for k in inner.__annotations__) + "}"
     return f": [{keys}]" if of_list else f": {keys}"

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from django.conf import settings
 
-from crewops.event_documents import SCHEMA, files
+from crewops.event_documents import PROTOCOL, SCHEMA, files
 from runs.events.encoding import encode
 from runs.events.kinds import KINDS, Event, TaskEnd, ToolProgress
 from tests.events import UNIMPORTANT, sample
@@ -36,6 +36,10 @@ def test_the_schema_describes_what_is_written(schema, kind: type[Event]):
         less = {key: value for key, value in frame.items() if key != name}
         assert not schema.is_valid(less), f"{name} may be missing"
     assert schema.is_valid(frame | {"added_later": 1})
+
+
+def test_the_table_marks_the_keys_of_an_object_that_may_be_missing():
+    assert "`payload: {status, crewId, approvals?}`" in files()[PROTOCOL]
 
 
 @pytest.mark.parametrize(

@@ -57,10 +57,12 @@ export function followCrew(id, on, changed) {
   /** @param {string} runId */
   function follow(runId) {
     if (runs.has(runId) || runs.size >= RUNS_FOLLOWED || state.knows(runId)) return;
+    state.awaited.add(runId);
     const socket = new RunWebSocket(runId, null, { ...on, autoReconnect: true });
     const end = () => {
       runs.get(runId)?.stop();
       runs.delete(runId);
+      state.leave(runId); // A run that is refused never reports its end.
       changed();
     };
     socket.onStateChange(({ state }) => {
@@ -72,7 +74,7 @@ export function followCrew(id, on, changed) {
   const graph = new GraphWebSocket(id, null, { ...on, autoReconnect: true });
   const watched = new Watched(graph, changed, (message) => {
     state.graph(message);
-    for (const runId of runsUnderWay(message)) follow(runId);
+    for (const runId of runsToFollow(message)) follow(runId);
   });
   return {
     /** @returns {CrewView} */
@@ -86,15 +88,20 @@ export function followCrew(id, on, changed) {
 }
 
 /**
- * The runs that are under way according to a message of the graph.
+ * The runs that may be under way according to a message of the graph. An agent may be between two
+ * calls, waiting or paused, so a snapshot's runs without open calls count, too. The stream of one
+ * that has ended closes by itself.
  * @param {GraphMessage} message
- * @returns {string[]}
+ * @returns {string[]}  those with open calls first
  */
-function runsUnderWay(message) {
+function runsToFollow(message) {
   switch (message.type) {
     case "snapshot": {
-      const running = message.executions.filter(({ status }) => status === "running");
-      return [...running, ...(message.calls ?? [])].map(({ run_id }) => run_id);
+      const { executions, calls = [], usage = [], handoffs = [] } = message;
+      const running = executions.filter(({ status }) => status === "running");
+      return [...running, ...calls, ...executions, ...usage, ...handoffs].map(
+        ({ run_id }) => run_id,
+      );
     }
     case "tool_start":
     case "llm_start":

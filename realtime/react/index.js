@@ -54,20 +54,21 @@ export function useMission() {
 /**
  * @template {keyof Views} Kind
  * @param {Kind} kind
- * @param {string | null | undefined} id
+ * @param {string | null | undefined} givenId  "" is an id of the mission alone
  * @returns {Views[Kind]}
  */
-function useFollowed(kind, id) {
+function useFollowed(kind, givenId) {
+  const id = kind === "mission" ? "" : givenId || undefined;
   const client = useContext(Context);
   if (!client) throw new Error("No CrewOps client: put <CrewOpsProvider client={…}> around this.");
   const subscribe = useCallback(
     (/** @type {() => void} */ listener) =>
-      typeof id === "string" ? client.follow(kind, id, listener) : () => {},
+      id === undefined ? () => {} : client.follow(kind, id, listener),
     [client, kind, id],
   );
   return useSyncExternalStore(
     subscribe,
-    () => (typeof id === "string" ? client.snapshot(kind, id) : NOTHING[kind]),
+    () => (id === undefined ? NOTHING[kind] : client.snapshot(kind, id)),
     () => NOTHING[kind],
   );
 }

@@ -18,7 +18,8 @@ class RunState(Struct):
     requested_at?}}``, ``status`` as in `runs.models.control.Control`. ``paused``: whether a pause
     is in effect. ``planned``: whether its ``boot`` has listed tasks. Then a worker carries it out,
     and a pause stops its tools, too. ``status``: ``queued`` until the first task starts,
-    ``running``, then the status of ``done``.
+    ``running``, then the status of ``done``. A run without ``planned`` is reported by a program
+    that is at work already: it is never ``queued`` after its ``boot``.
     """
 
     run_id: str = ""
@@ -69,6 +70,7 @@ class RunState(Struct):
 
     def _boot(self, frame: dict[str, Any]) -> None:
         self.crew, self.planned = frame["crew"], bool(frame["tasks"])
+        self.status = "queued" if self.planned else "running"
         self.agents = {agent["agent_id"]: agent | {"status": ""} for agent in frame["agents"]}
         self.tasks = {task["task_id"]: task | {"status": "pending"} for task in frame["tasks"]}
 

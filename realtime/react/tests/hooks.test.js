@@ -191,6 +191,17 @@ test("another id is another stream, and no id none", async () => {
   assert.deepEqual(subscribed(), []);
 });
 
+test("an empty id is no id: no graph of all crews, and no error", async () => {
+  const { mount, seen } = page(
+    () => useCrew(""),
+    () => useRun(""),
+  );
+  await mount();
+  await soon();
+  assert.deepEqual([seen[0].connection, seen[1].connection], ["idle", "idle"]);
+  assert.equal(FakeWebSocket.all.length, 0);
+});
+
 test("many events at once are one render", async () => {
   let renders = 0;
   const { mount } = page(() => {

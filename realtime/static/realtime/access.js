@@ -119,22 +119,33 @@ export class Access {
    * @param {RequestInit} [init]
    * @returns {Promise<Response>}
    * @throws {AccessError} if there is no token, or no answer
+   * @throws {TypeError} if the address is not one of this server: it may belong to another program
    */
   async fetch(path, init = {}) {
-    const url = new URL(path, `${this.#server}/`);
-    if (url.origin !== new URL(this.#server).origin)
-      throw new TypeError(`${path} is not an address of ${this.#server}: the token stays here.`);
-    const response = await this.#call(url.href, init, await this.token());
+    const address = this.#addressOf(path);
+    const response = await this.#call(address, init, await this.token());
     if (response.status !== 401 || this.#isKey) return response;
-    return this.#call(url.href, init, await this.token({ renew: true }));
+    return this.#call(address, init, await this.token({ renew: true }));
   }
 
-  /** Ends the access: the server accepts the refresh token no more. Close the sockets, too. */
+  /**
+   * Ends the access: no token is given any more, and the server accepts the refresh token no more.
+   * Close the sockets, too.
+   * @throws {AccessError} if the server has not revoked the refresh token: call it again
+   */
   async signOut() {
     await this.#obtaining?.catch(() => {});
+    this.#end ??= new AccessError("Signed out. Sign in again.", {
+      code: "signed_out",
+      status: 401,
+    });
+    this.#token = undefined;
     const refresh = this.#refresh;
-    this.#leave(new AccessError("Signed out. Sign in again.", { code: "signed_out", status: 401 }));
-    if (refresh) await this.#ask("/api/token/revoke/", { refresh });
+    if (!refresh) return;
+    const response = await this.#ask("/api/token/revoke/", { refresh });
+    // 401: the token was not valid any more.
+    if (!response.ok && response.status !== 401) throw await refusalOf(response);
+    this.#refresh = undefined;
   }
 
   /**
@@ -166,6 +177,15 @@ export class Access {
     if (this.#end) throw this.#end; // Signed out meanwhile.
   }
 
+  /** @param {string} path  below the server's own path */
+  #addressOf(path) {
+    const isBelow = path.startsWith("/") && !path.startsWith("//");
+    const { href } = new URL(isBelow ? this.#server + path : path, `${this.#server}/`);
+    if (!href.startsWith(`${this.#server}/`))
+      throw new TypeError(`${path} is not an address of ${this.#server}: the token stays here.`);
+    return href;
+  }
+
   /** @param {AccessError} end */
   #leave(end) {
     this.#end ??= end;
@@ -187,6 +207,7 @@ export class Access {
       // Without cookies: the token says who calls.
       return await this.#fetch(url, { ...init, headers, credentials: "omit" });
     } catch (cause) {
+      if (init.signal?.aborted) throw cause; // by the caller
       const message =
         `${this.#server} cannot be reached, or does not allow this page: ` +
         "is it running, and is the page's origin in its ALLOWED_ORIGINS?";

@@ -1,7 +1,7 @@
 import { UNAUTHORIZED } from "./close_codes.js";
 import { PACKED, unpacked } from "./message_pack.js";
 import { RenderTime } from "./render_time.js";
-import { renewalDelay } from "./token.js";
+import { lifeBeforeRenewal, renewalDelay } from "./token.js";
 
 /** @import {Frame} from "./frames.js"; */
 /** @import {MessagePack} from "./message_pack.js"; */
@@ -21,6 +21,8 @@ const OPEN = 1;
  * @property {number} [code]  of the close frame, if there was one
  * @property {string} reason
  * @property {boolean} [impossible]  whether no further attempt can succeed
+ * @property {boolean} [renews]  of a stream on a shared connection: the connection gets a new token,
+ *   so connect again at once
  */
 
 /**
@@ -139,7 +141,8 @@ export class Connection {
       return;
     }
     this.#socket.onmessage = (event) => this.#receive(event.data);
-    this.#socket.onclose = ({ code, reason }) => this.#lose({ code, reason });
+    this.#socket.onclose = ({ code, reason, impossible, renews }) =>
+      this.#lose({ code, reason, impossible, renews }); // The last two are of a shared connection.
     // Not removed with the others: the package `ws` throws an error that has no listener.
     this.#socket.onerror = () => this.#failed();
   }
@@ -159,7 +162,7 @@ export class Connection {
     const arrivedAt = performance.now();
     const frame = this.#parse(data);
     if (!frame) return;
-    if (!this.#accepted) this.#accept();
+    if (!this.#accepted && frame.type !== "error_message") this.#accept();
     if (frame.type === "hello") this.#silenceMs = silenceAllowed(frame.heartbeat_s);
     if (frame.type === "ping") this.#send({ type: "pong" });
     if (frame.type === "auth_ok") this.#scheduleRenewal();
@@ -168,7 +171,7 @@ export class Connection {
     this.#renderTime.take(frame, arrivedAt);
   }
 
-  /** A refused socket is closed without a frame, so the first frame means it is accepted. */
+  /** A refused socket gets no frame, or only an `error_message`: any other means it is accepted. */
   #accept() {
     this.#accepted = true;
     this.#silenceMs = silenceAllowed(HEARTBEAT_S);
@@ -206,8 +209,9 @@ export class Connection {
   #scheduleRenewal() {
     clearTimeout(this.#renewalTimer);
     if (typeof this.#token !== "function" || !this.#jwt) return;
-    const delay = renewalDelay(this.#jwt);
-    if (delay !== undefined) this.#renewalTimer = setTimeout(() => this.#renew(), delay);
+    // The server has just accepted it. If it has expired by our clock, this clock is wrong.
+    const delay = renewalDelay(this.#jwt) ?? lifeBeforeRenewal(this.#jwt);
+    if (delay) this.#renewalTimer = setTimeout(() => this.#renew(), delay);
   }
 
   async #renew() {

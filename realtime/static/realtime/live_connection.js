@@ -1,20 +1,19 @@
-import { fullJitter } from "./backoff.js";
-import { COMPLETE, UNAUTHORIZED } from "./close_codes.js";
+import { fullJitter, restartJitter, SETTLED_MS } from "./backoff.js";
+import { COMPLETE, NOT_YET_VALID, RESTARTING, UNAUTHORIZED } from "./close_codes.js";
 import { Connection } from "./connection.js";
 import { baseUrl } from "./endpoint.js";
 import { logger } from "./log.js";
 import { SharedStream } from "./shared_stream.js";
+import { framesOf } from "./stream_frames.js";
 import { socketsOn } from "./stream_socket.js";
 
 /** @import {Loss} from "./connection.js"; */
+/** @import {Member, Named} from "./members.js"; */
 /** @import {Options, WebSocketLike} from "./options.js"; */
-/** @import {Member, Named} from "./shared_stream.js"; */
 /** @import {Said} from "./stream_socket.js"; */
 /** @import {Token} from "./token.js"; */
 
-const LOST = 1006;
 const FRAMES_EVERY_MS = 250; // the server takes ten frames a second
-const STREAMS_IN_A_FRAME = 80; // each with its position; the server takes 16 KiB
 const LINGER_MS = 5_000; // an unused connection stays open for so long
 const MEASURED_EVERY_MS = 2_000; // the server counts one in five seconds
 const LONGEST_PAUSE_MS = 5_000; // between attempts; the sockets on it have pauses of their own
@@ -37,7 +36,9 @@ export class LiveConnection {
   /** @type {Connection | undefined} */
   #connection;
   #isAccepted = false;
+  #acceptedAt = 0;
   #failures = 0;
+  /** Whether the last token was refused. */
   #renew = false;
   /** @type {Map<string, SharedStream>} */
   #streams = new Map();
@@ -112,7 +113,7 @@ export class LiveConnection {
   /** Ends the connection, and every socket on it. */
   close() {
     this.#release();
-    this.#endAll(COMPLETE, "closed");
+    this.#endAll({ code: COMPLETE, reason: "closed" });
   }
 
   #dialSoon() {
@@ -146,8 +147,8 @@ export class LiveConnection {
 
   #accepted() {
     this.#isAccepted = true;
+    this.#acceptedAt = Date.now();
     this.#failures = 0;
-    this.#renew = false;
     this.#log("Connected");
     this.#flush();
   }
@@ -174,20 +175,31 @@ export class LiveConnection {
   }
 
   /** @param {Loss} loss */
-  #lose({ code = LOST, reason }) {
-    this.#log(`Lost (${code} ${reason})`);
-    if (!this.#isAccepted) this.#failures += 1;
-    const renews = code === UNAUTHORIZED && typeof this.#token === "function" && !this.#renew;
-    this.#renew = renews;
+  #lose({ code, reason, impossible }) {
+    this.#log(`Lost (${[code, reason].filter(Boolean).join(" ")})`);
+    const renews = this.#renews(code, reason);
+    if (!this.#isAccepted && !renews) this.#failures += 1;
     this.#release();
-    this.#endAll(renews ? LOST : code, reason);
+    // One time for all: the earliest of many random ones would be too early.
+    if (code === RESTARTING) this.#dialTimer = setTimeout(() => this.#dial(), restartJitter());
+    this.#endAll({ code, reason, impossible, renews });
   }
 
-  /** @param {number} code @param {string} reason */
-  #endAll(code, reason) {
+  /** Whether a new token may help, once. @param {number | undefined} code @param {string} reason */
+  #renews(code, reason) {
+    const isSettled = this.#isAccepted && Date.now() - this.#acceptedAt >= SETTLED_MS;
+    if (isSettled) this.#renew = false;
+    if (code !== UNAUTHORIZED || reason?.startsWith(NOT_YET_VALID)) return false;
+    // After a refusal of the new one, too, only a later call of the sockets asks again.
+    this.#renew = typeof this.#token === "function" && !this.#renew;
+    return this.#renew;
+  }
+
+  /** @param {Loss} loss */
+  #endAll(loss) {
     const streams = [...this.#streams.values()];
     this.#streams.clear();
-    for (const stream of streams) stream.end(code, reason);
+    for (const stream of streams) stream.end(loss);
   }
 
   #release() {
@@ -231,15 +243,4 @@ export class LiveConnection {
     // Usually two frames; more of them make the next pause longer.
     this.#nextFlush = Date.now() + FRAMES_EVERY_MS * Math.max(1, frames.length / 2);
   }
-}
-
-/**
- * @param {"subscribe" | "unsubscribe"} type
- * @param {unknown[]} streams
- */
-function framesOf(type, streams) {
-  const frames = [];
-  for (let at = 0; at < streams.length; at += STREAMS_IN_A_FRAME)
-    frames.push({ type, streams: streams.slice(at, at + STREAMS_IN_A_FRAME) });
-  return frames;
 }

@@ -1,21 +1,6 @@
+/** @import {Loss} from "./connection.js"; */
 /** @import {Frame, HelloFrame} from "./frames.js"; */
-
-/**
- * One who follows a stream on a shared connection.
- * @typedef {object} Member
- * @property {number} [since]  the last `seq` that it has; undefined: it begins anew
- * @property {string} [epoch]
- * @property {(text: string) => void} receive  takes the text of a frame
- * @property {(code: number, reason: string) => void} end  called when nothing more follows
- */
-
-/**
- * @typedef {object} Progress
- * @property {string | null | undefined} epoch
- * @property {number | undefined} at  the last `seq`
- */
-
-/** A frame of a live socket, as this module reads it. @typedef {Frame & {stream: string}} Named */
+/** @import {Member, Named, Progress} from "./members.js"; */
 
 const LOST = 1006;
 
@@ -121,7 +106,9 @@ export class SharedStream {
         return;
       case "close":
         if (this.#answered === this.#unsubscribed) this.#isSubscribed = false;
-        for (const member of this.#current()) this.#end(member, frame.code, frame.reason);
+        for (const member of this.#current()) {
+          this.#end(member, { code: frame.code, reason: frame.reason });
+        }
         return;
     }
     const wasGreeted = this.#greeted;
@@ -163,9 +150,9 @@ export class SharedStream {
     }
   }
 
-  /** The connection has ended. @param {number} code @param {string} reason */
-  end(code, reason) {
-    for (const member of [...this.#members.keys()]) this.#end(member, code, reason);
+  /** The connection has ended. @param {Loss} loss */
+  end(loss) {
+    for (const member of [...this.#members.keys()]) this.#end(member, loss);
   }
 
   /** Whether the member begins with the subscription that is answered now. @param {Member} member */
@@ -237,14 +224,14 @@ export class SharedStream {
 
   /** It connects again, and resumes. @param {Member} member */
   #lose(member) {
-    this.#end(member, LOST, "another numbering");
+    this.#end(member, { code: LOST, reason: "another numbering" });
   }
 
-  /** @param {Member} member @param {number} code @param {string} reason */
-  #end(member, code, reason) {
+  /** @param {Member} member @param {Loss} loss */
+  #end(member, loss) {
     if (!this.#members.has(member)) return;
     this.remove(member);
-    member.end(code, reason);
+    member.end(loss);
   }
 }
 

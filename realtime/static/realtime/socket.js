@@ -163,9 +163,8 @@ export class LiveSocket {
 
   /** @param {Frame} frame */
   #receive(frame) {
-    if (frame.type === "error_message") {
+    if (frame.type === "error_message")
       this.#log(`The server objects: ${frame.detail} (${frame.code})`);
-    }
     this.#reader.read(frame);
     // A listener may have dropped the connection of this frame.
     if (this.#attempts.accepted) this.#enter(this.#reader.caughtUp ? "live" : "catching_up");
@@ -187,8 +186,9 @@ export class LiveSocket {
   }
 
   /** @param {Loss} loss */
-  #lose({ code, reason, impossible }) {
+  #lose({ code, reason, impossible, renews }) {
     this.#release();
+    if (renews) return this.#open("connecting");
     if (code === COMPLETE) {
       this.#end("closed", { code, reason });
     } else if (impossible || (code !== undefined && REFUSALS.has(code))) {

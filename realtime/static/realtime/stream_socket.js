@@ -1,5 +1,5 @@
 /** @import {WebSocketLike} from "./options.js"; */
-/** @import {Member} from "./shared_stream.js"; */
+/** @import {Member} from "./members.js"; */
 
 /**
  * What a page measures: a `ping`, which is answered with a `pong`, and a `rendered`.
@@ -58,10 +58,10 @@ export class StreamSocket {
         this.readyState = OPEN;
         this.onmessage?.({ data });
       },
-      end: (code, reason) => {
+      end: (loss) => {
         if (this.readyState === CLOSED) return;
         this.readyState = CLOSED;
-        this.onclose?.({ code, reason });
+        this.onclose?.(loss);
       },
     });
   }

@@ -31,7 +31,7 @@ export function renewalDelay(jwt, now = Date.now()) {
 }
 
 /**
- * When to replace a token that has just been issued, whatever our clock says.
+ * When to replace a token that has just been issued or accepted, whatever our clock says.
  * @param {string} jwt
  * @returns {number} milliseconds from now; 0 if its lifetime is unknown
  */

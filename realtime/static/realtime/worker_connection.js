@@ -1,4 +1,4 @@
-/** @import {Member} from "./shared_stream.js"; */
+/** @import {Member} from "./members.js"; */
 /** @import {Said} from "./stream_socket.js"; */
 /** @import {FromPage, FromWorker} from "./worker_tab.js"; */
 
@@ -87,7 +87,8 @@ export class WorkerConnection {
       case "end": {
         const member = this.#members.get(message.id);
         this.#members.delete(message.id);
-        member?.end(message.code, message.reason);
+        const { code, reason, impossible } = message;
+        member?.end({ code, reason, impossible });
       }
     }
   }
@@ -113,6 +114,7 @@ export class WorkerConnection {
   /** @param {boolean} isUsable */
   #end(isUsable) {
     clearTimeout(this.#readyTimer);
+    this.#post({ type: "bye" }); // A slow worker reads later that this page has opened streams.
     this.#port.close();
     this.#onEnd(isUsable);
     this.#endAll("the worker has ended");
@@ -122,7 +124,7 @@ export class WorkerConnection {
   #endAll(reason) {
     const members = [...this.#members.values()];
     this.#members.clear();
-    for (const member of members) member.end(LOST, reason);
+    for (const member of members) member.end({ code: LOST, reason });
   }
 
   /** @param {FromPage} message */

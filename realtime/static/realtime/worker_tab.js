@@ -1,3 +1,4 @@
+/** @import {Loss} from "./connection.js"; */
 /** @import {LiveConnection} from "./live_connection.js"; */
 /** @import {Said} from "./stream_socket.js"; */
 
@@ -11,10 +12,10 @@
 /**
  * What the worker says to a page. `lock` is held as long as the worker lives.
  * @typedef {{type: "ready", lock?: string} | {type: "frame", id: number, text: string}
- *   | {type: "end", id: number, code: number, reason: string}} FromWorker
+ *   | ({type: "end", id: number} & Loss)} FromWorker
  */
 
-const TOO_SLOW = 4408;
+const READS_NOTHING = { code: 4408, reason: "The page reads nothing." };
 // What was sent to a page and not read. A browser may freeze a tab in the background for days.
 const UNREAD_LIMIT = 32 * 1024 * 1024; // characters
 
@@ -65,12 +66,12 @@ export class WorkerTab {
 
   /** @param {Extract<FromPage, {type: "open"}>} message */
   #open({ id, name, since, epoch }) {
-    if (this.#unread > UNREAD_LIMIT) return this.#end(id, TOO_SLOW, "The page reads nothing.");
+    if (this.#unread > UNREAD_LIMIT) return this.#end(id, READS_NOTHING);
     const leave = this.#connection.follow(name, {
       since,
       epoch,
       receive: (text) => this.#send(id, text),
-      end: (code, reason) => this.#end(id, code, reason),
+      end: (loss) => this.#end(id, loss),
     });
     this.#streams.set(id, leave);
   }
@@ -82,13 +83,13 @@ export class WorkerTab {
     if (this.#unread <= UNREAD_LIMIT) return;
     for (const stream of [...this.#streams.keys()]) {
       this.#streams.get(stream)?.();
-      this.#end(stream, TOO_SLOW, "The page reads nothing.");
+      this.#end(stream, READS_NOTHING);
     }
   }
 
-  /** @param {number} id @param {number} code @param {string} reason */
-  #end(id, code, reason) {
+  /** @param {number} id @param {Loss} loss */
+  #end(id, loss) {
     this.#streams.delete(id);
-    this.#post({ type: "end", id, code, reason });
+    this.#post({ type: "end", id, ...loss });
   }
 }

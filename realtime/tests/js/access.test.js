@@ -12,7 +12,7 @@ beforeEach(stopTime);
 afterEach(() => mock.timers.reset());
 
 /** A server that gives tokens of 15 minutes; `ahead`: its clock, in seconds. */
-function server(ahead = 0) {
+function server(ahead = 0, address = URL_) {
   /** @type {{path: string, body: any, token: string | null, cookies: string | undefined}[]} */
   const calls = [];
   let issued = 0;
@@ -29,11 +29,12 @@ function server(ahead = 0) {
     const token = init.headers.get("Authorization")?.slice("Bearer ".length) ?? null;
     const body = init.body && JSON.parse(init.body);
     calls.push({ path: url.slice(URL_.length), body, token, cookies: init.credentials });
+    init.signal?.throwIfAborted();
     const answer = next.shift() ?? (token ? Response.json([]) : pair());
     if (answer instanceof Error) throw answer;
     return answer;
   };
-  return { calls, next, options: { url: URL_, fetch } };
+  return { calls, next, options: { url: address, fetch } };
 }
 
 /** @param {number} status @param {string} code @param {object} [headers] */
@@ -161,6 +162,27 @@ test("the token goes to no other server", async () => {
   assert.equal(calls.length, 2);
 });
 
+test("a server below a path is called there, and another program of its origin never", async () => {
+  const { calls, options } = server(0, `${URL_}/crewops/`);
+  const access = await signIn({ username: "ada", password: "secret" }, options);
+  await access.fetch("/api/crews/");
+  await access.fetch(`${URL_}/crewops/api/runs/?cursor=x`);
+  assert.deepEqual(
+    calls.map(({ path }) => path),
+    ["/crewops/api/token/", "/crewops/api/crews/", "/crewops/api/runs/?cursor=x"],
+  );
+  const others = [`${URL_}/api/crews/`, `${URL_}/crewops2/`, "/../api/crews/", "/%2e%2e/api/"];
+  for (const other of others) await assert.rejects(access.fetch(other), TypeError, other);
+  assert.equal(calls.length, 3);
+});
+
+test("a call that its caller ends is not reported as a server that cannot be reached", async () => {
+  const { options } = server();
+  const access = await signIn({ username: "ada", password: "secret" }, options);
+  const signal = AbortSignal.abort();
+  await assert.rejects(access.fetch("/api/crews/", { signal }), { name: "AbortError" });
+});
+
 test("an API key is used as it is, and never renewed", async () => {
   const { calls, next, options } = server();
   const access = withKey("crewops_key", options);
@@ -180,4 +202,28 @@ test("signing out revokes the refresh token", async () => {
   const { path, body } = calls[1];
   assert.deepEqual([path, body], ["/api/token/revoke/", { refresh: "refresh-1" }]);
   await assert.rejects(access.token(), { code: "signed_out", refused: true });
+});
+
+test("signing out fails if the server does not revoke, and can be repeated", async () => {
+  const { calls, next, options } = server();
+  const access = await signIn({ username: "ada", password: "secret" }, options);
+  next.push(problem(503, "database_unavailable"), new TypeError("Failed to fetch"));
+  await assert.rejects(access.signOut(), { code: "database_unavailable", status: 503 });
+  await assert.rejects(access.token(), { code: "signed_out" });
+  await assert.rejects(access.signOut(), { code: "unreachable" });
+  await access.signOut();
+  await access.signOut();
+  assert.deepEqual(
+    calls.slice(1).map(({ body }) => body.refresh),
+    ["refresh-1", "refresh-1", "refresh-1"],
+  );
+});
+
+test("signing out with a refresh token that is not valid any more is no error", async () => {
+  const { calls, next, options } = server();
+  const access = await signIn({ username: "ada", password: "secret" }, options);
+  next.push(problem(401, "token_not_valid"));
+  await access.signOut();
+  await access.signOut();
+  assert.equal(calls.length, 2);
 });

@@ -118,3 +118,21 @@ test("after 4429 half a minute passes at least, a minute at most", (t) => {
     t.mock.restoreAll();
   }
 });
+
+test("a socket refused as one too many was never accepted, though a frame says why", () => {
+  const { options } = fakeOptions();
+  const run = new RunWebSocket("r1", null, options);
+  /** @type {string[]} */
+  const states = [];
+  run.onStateChange(({ state }) => void states.push(state));
+  run.connect();
+  const code = "too_many_connections";
+  for (let attempt = 0; attempt < 4; attempt++) {
+    FakeWebSocket.last.receive({ type: "error_message", code, detail: "This server is full." });
+    FakeWebSocket.last.lose(4429, "This server is full.");
+    mock.timers.tick(60_000);
+  }
+  assert.equal(states.includes("live"), false);
+  assert.equal(run.state, "disconnected", "after three more attempts");
+  assertNoMore(4);
+});

@@ -42,7 +42,8 @@ export function shown(state) {
     handoff.to_agent_id,
     handoff.message,
   ]);
-  return [...agents, usage.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)), handoffs];
+  usage.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1));
+  return [...agents, usage, handoffs, state.names.ids];
 }
 
 /**

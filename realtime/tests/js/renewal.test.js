@@ -132,3 +132,37 @@ test("authenticate() replaces a fixed token, now and for the next connection", (
   assert.deepEqual(FakeWebSocket.last.protocols, ["token", "new"]);
   socket.disconnect();
 });
+
+test("a token that the server accepts is renewed, though it has expired by our clock", async () => {
+  let issued = 0;
+  const { socket } = run(async () => {
+    issued += 1;
+    const now = Date.now() / 1000 - 1200;
+    return jwt({ iat: now, exp: now + 100 });
+  });
+  await settled();
+  FakeWebSocket.last.receive(hello("run:r1", 0));
+  for (const renewal of [1, 2]) {
+    mock.timers.tick(79_999);
+    assert.equal(issued, renewal);
+    mock.timers.tick(1);
+    await settled();
+    assert.equal(FakeWebSocket.last.sent.at(-1).type, "auth");
+    FakeWebSocket.last.receive({ type: "auth_ok", expires_at: "" });
+  }
+  socket.disconnect();
+});
+
+test("a token whose lifetime nobody knows is not renewed by itself", async () => {
+  let asked = 0;
+  const { socket } = run(async () => {
+    asked += 1;
+    return "opaque";
+  });
+  await settled();
+  FakeWebSocket.last.receive(hello("run:r1", 0));
+  mock.timers.tick(40_000);
+  await settled();
+  assert.equal(asked, 1);
+  socket.disconnect();
+});

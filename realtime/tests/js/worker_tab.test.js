@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { WorkerTab } from "../../static/realtime/worker_tab.js";
 
 /** @import {LiveConnection} from "../../static/realtime/live_connection.js"; */
-/** @import {Member} from "../../static/realtime/shared_stream.js"; */
+/** @import {Member} from "../../static/realtime/members.js"; */
 
 const MEGABYTE = "x".repeat(1024 * 1024);
 
@@ -45,7 +45,7 @@ test("each stream of a page gets its own frames, and leaves alone", () => {
 test("the end of a stream reaches the page, and the stream may be opened again", () => {
   const { tab, members, sent } = opened();
   tab.receive({ type: "open", id: 1, name: "run:r1" });
-  members.get("run:r1")?.end(4404, "Not found.");
+  members.get("run:r1")?.end({ code: 4404, reason: "Not found." });
   assert.deepEqual(sent, [{ type: "end", id: 1, code: 4404, reason: "Not found." }]);
   tab.receive({ type: "open", id: 2, name: "run:r1" });
   assert.equal(members.size, 1);

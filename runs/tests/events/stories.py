@@ -149,7 +149,8 @@ def _lists() -> dict[str, list[dict[str, Any]]]:
 
 def shown(state: CrewState) -> list[Any]:
     """Of each agent its state, its task, of each tool shown the id, status and progress and
-    whether a pause has stopped it, its open model calls, its name and parent. Then the totals of each run and the handoffs.
+    whether a pause has stopped it, its open model calls, its name and parent. Then the totals of
+    each run, the handoffs, and the ids of all agents that were named.
     """
     agents = [
         [
@@ -171,7 +172,7 @@ def shown(state: CrewState) -> list[Any]:
     ]
     usage = [[run_id, *totals.values()] for run_id, totals in sorted(state.model.usage.items())]
     handoffs = [list(handoff.values()) for handoff in state.model.handoffs]
-    return [*agents, usage, handoffs]
+    return [*agents, usage, handoffs, list(state.agents)]
 
 
 def after_each(frames: list[dict[str, Any]]) -> list[list[Any]]:

@@ -79,6 +79,12 @@ def test_a_run_goes_from_queued_over_running_to_its_end():
     assert ended.tasks["1"]["status"] == "failed"
 
 
+def test_a_reported_run_is_never_queued():
+    boot = BOOT | {"tasks": []}
+    assert after(boot).status == "running"
+    assert after(boot, DONE).status == "failed"
+
+
 def test_a_run_whose_boot_was_pruned_shows_what_followed():
     state = after(START, END)
     assert state.tasks["1"]["name"] == "Fetch"

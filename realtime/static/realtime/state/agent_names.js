@@ -9,7 +9,7 @@ export class AgentNames {
   /** Parents by run and agent. @type {Map<string, Map<string, string>>} */
   #parents = new Map();
 
-  /** The agents that snapshots and runs have named. @returns {string[]} */
+  /** The agents that snapshots, runs and events of the graph have named. @returns {string[]} */
   get ids() {
     return [...this.#agents.keys()];
   }
@@ -32,6 +32,22 @@ export class AgentNames {
         { name, role, parent },
       ]),
     );
+  }
+
+  /**
+   * An event may be the first that names an agent: a socket that resumes gets no snapshot.
+   * @param {GraphMessage} message
+   */
+  note(message) {
+    if ("agent_id" in message) this.#name(message.agent_id);
+    if (message.type !== "handoff") return;
+    this.#name(message.from_agent_id);
+    this.#name(message.to_agent_id);
+  }
+
+  /** @param {string} agent */
+  #name(agent) {
+    if (!this.#agents.has(agent)) this.#agents.set(agent, { name: agent, role: "" });
   }
 
   /** @param {import("./saved_state.js").SavedState} saved */

@@ -5,6 +5,7 @@ import { agentState, isRunning } from "./agent_states.js";
 import { byAgent } from "./by_agent.js";
 import { ModelState } from "./model_state.js";
 import { RunState } from "./run_state.js";
+import { ServerClock } from "./server_clock.js";
 import { ToolCalls } from "./tool_calls.js";
 
 /** @import {GraphMessage, RunMessage} from "../frames.js"; */
@@ -38,8 +39,10 @@ export class CrewState {
    * @type {Map<string, OfAgent> | undefined} */
   #byAgent;
 
-  /** Smallest time from an event's timestamp to its arrival: how far our clock is ahead. */
-  #clockAhead = Infinity;
+  #clock = new ServerClock();
+
+  /** Runs whose events are to come: what is shown of them stays. @type {Set<string>} */
+  awaited = new Set();
 
   /**
    * @param {GraphMessage} message
@@ -47,27 +50,15 @@ export class CrewState {
    */
   graph(message, now = Date.now()) {
     this.#byAgent = undefined;
-    const stamp = "timestamp" in message ? Date.parse(message.timestamp) : NaN;
-    if (stamp) this.#clockAhead = Math.min(this.#clockAhead, now - stamp);
-    const begunAt = stamp ? stamp + this.#clockAhead : now;
+    const begunAt = this.#clock.timeOf(message, now);
+    this.names.note(message);
     if (message.type === "tool_start" || message.type === "llm_start" || message.type === "handoff")
       if (!this.#hasEvents(message.run_id)) this.#forgetEnded(message.run_id);
     this.model.apply(message, begunAt, now);
-    switch (message.type) {
-      case "snapshot":
-        this.#snapshot(message, now);
-        break;
-      case "tool_start":
-        this.tools.add(message, begunAt);
-        break;
-      case "tool_end":
-        this.#reported.set(message.agent_id, message.status === "success" ? "done" : "error");
-        this.tools.report(message, now);
-        break;
-      case "tool_progress":
-        this.tools.report(message, now);
-        break;
-    }
+    this.tools.apply(message, begunAt, now);
+    if (message.type === "snapshot") this.#snapshot(message);
+    if (message.type === "tool_end")
+      this.#reported.set(message.agent_id, message.status === "success" ? "done" : "error");
   }
 
   /**
@@ -101,6 +92,7 @@ export class CrewState {
    * @param {string} runId
    */
   leave(runId) {
+    this.awaited.delete(runId);
     if (this.#runs.get(runId)?.isOver) return;
     this.#byAgent = undefined;
     this.#runs.delete(runId);
@@ -190,16 +182,12 @@ export class CrewState {
     return this.#runs.has(runId);
   }
 
-  /**
-   * @param {Extract<GraphMessage, {type: "snapshot"}>} message
-   * @param {number} now
-   */
-  #snapshot({ agents, executions }, now) {
+  /** @param {Extract<GraphMessage, {type: "snapshot"}>} message */
+  #snapshot({ agents }) {
     this.#reported = new Map(
       agents.map(({ agent_id, state }) => [agent_id, /** @type {AgentState} */ (state)]),
     );
     this.names.snapshot(agents);
-    this.tools.snapshot(executions, now);
     this.#forgetRuns();
   }
 
@@ -226,7 +214,8 @@ export class CrewState {
   #forgetEnded(runId) {
     this.#forgetRuns();
     const open = [...this.tools.running, ...this.model.calls.values()];
-    const active = new Set([runId, ...this.#runs.keys(), ...open.map(({ run_id }) => run_id)]);
+    const active = new Set([runId, ...this.#runs.keys(), ...this.awaited]);
+    for (const { run_id } of open) active.add(run_id);
     this.tools.keep(active);
     this.model.keep(active);
     this.#reported.clear();

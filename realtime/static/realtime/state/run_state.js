@@ -58,7 +58,10 @@ export class RunState {
   run_id = "";
   crew_id = "";
   crew = "";
-  /** queued until the first task starts, running, then the status of `done` */
+  /**
+   * queued until the first task starts, running, then the status of `done`; a run that a program
+   * reports is running from its `boot` on
+   */
   status = "queued";
   reason = "";
   /** @type {number | null} */
@@ -127,6 +130,7 @@ export class RunState {
       case "boot":
         this.crew = event.crew;
         this.planned = event.tasks.length > 0;
+        this.status = this.planned ? "queued" : "running";
         this.agents = byId(event.agents, "agent_id", { status: "" });
         this.tasks = byId(event.tasks, "task_id", { status: "pending" });
         break;

@@ -31,10 +31,30 @@ export class ToolCalls {
   }
 
   /**
+   * @param {GraphMessage} message
+   * @param {number} begunAt  when it happened, by this computer's clock
+   * @param {number} now
+   */
+  apply(message, begunAt, now) {
+    switch (message.type) {
+      case "snapshot":
+        this.#snapshot(message.executions, now);
+        break;
+      case "tool_start":
+        this.#add(message, begunAt);
+        break;
+      case "tool_progress":
+      case "tool_end":
+        this.#report(message, now);
+        break;
+    }
+  }
+
+  /**
    * @param {Extract<GraphMessage, {type: "snapshot"}>["executions"]} executions
    * @param {number} now
    */
-  snapshot(executions, now) {
+  #snapshot(executions, now) {
     this.#executions = new Map(
       executions.map((execution) => {
         const begunAt = now - Number(execution.duration_s) * 1000;
@@ -58,7 +78,7 @@ export class ToolCalls {
    * @param {number} begunAt
    * @returns {Execution}
    */
-  add({ run_id, agent_id, execution_id, tool }, begunAt) {
+  #add({ run_id, agent_id, execution_id, tool }, begunAt) {
     /** @type {Execution} */
     const execution = { run_id, agent_id, execution_id, tool, status: "running", begunAt };
     this.#executions.set(execution_id, execution);
@@ -71,9 +91,9 @@ export class ToolCalls {
    * @param {Exclude<ToolEvent, {type: "tool_start"}>} event
    * @param {number} now
    */
-  report(event, now) {
+  #report(event, now) {
     // Followed from the middle, a tool may report that is not known to have started.
-    const execution = this.#executions.get(event.execution_id) ?? this.add(event, now);
+    const execution = this.#executions.get(event.execution_id) ?? this.#add(event, now);
     // What this event does not say stands as it was.
     execution.message = event.message ?? execution.message;
     if (event.type === "tool_progress") execution.progress = event.progress ?? execution.progress;
