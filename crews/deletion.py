@@ -42,8 +42,10 @@ def delete_organization(organization: Organization) -> None:
 def _hide(record: Crew | Organization, **values: bool) -> None:
     """Mark the record as deleted. The slug is free again.
 
+    Nobody can take the slug that it gets: "~" is in no slug that people or programs may choose.
+
     No event reports it: the sockets notice it in their access check.
     """
-    record.deleted_at, record.slug = timezone.now(), f"deleted-{record.pk}"
+    record.deleted_at, record.slug = timezone.now(), f"~{record.pk}"
     row = type(record).objects.unscoped().filter(pk=record.pk)
     QuerySet.update(row, deleted_at=record.deleted_at, slug=record.slug, **values)

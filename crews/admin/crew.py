@@ -18,6 +18,7 @@ from crews.admin.crew_form import CrewChangeForm, CrewForm
 from crews.admin.deleting import DeletesInBackground
 from crews.admin.growing import counted
 from crews.admin.scoped import RowsOfTheRecord, ScopedAdmin, ScopedFilter, ScopedInline
+from crews.admin.stale import RefusesStale
 from crews.admin.steps import StepsField
 from crews.deletion import delete_crew
 from crews.models import Agent, Crew, Task
@@ -162,10 +163,10 @@ BUDGET_ROWS = [
 ] + ["budget_zone"]
 
 
-class CrewAdmin(DeletesInBackground, ScopedAdmin):
+class CrewAdmin(DeletesInBackground, RefusesStale, ScopedAdmin):
     """``runs.admin`` registers it."""
 
-    form = CrewForm
+    form, change_form = CrewForm, CrewChangeForm
     list_display = ["name", "organization", "status_label", "agent_count", "task_count"]
     list_filter = ["is_active", "activity", ("organization", ScopedFilter)]
     list_select_related = ["organization"]
@@ -196,19 +197,6 @@ class CrewAdmin(DeletesInBackground, ScopedAdmin):
     def get_inlines(self, request: HttpRequest, obj: Crew | None) -> list[Any]:
         """Tasks come after the crew has been saved, because a task needs an agent to choose."""
         return [AgentInline, self.task_inline] if obj else [AgentInline]
-
-    def get_form(
-        self, request: HttpRequest, obj: Crew | None = None, change: bool = False, **kwargs: Any
-    ) -> type[ModelForm]:
-        if self._is_edited(request, obj):
-            kwargs["form"] = CrewChangeForm
-        return super().get_form(request, obj, change, **kwargs)
-
-    def get_fields(self, request: HttpRequest, obj: Crew | None = None) -> list[Any]:
-        return [*self.fields, "seen"] if self._is_edited(request, obj) else self.fields
-
-    def _is_edited(self, request: HttpRequest, crew: Crew | None) -> bool:
-        return crew is not None and self.has_change_permission(request, crew)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Crew | None = None) -> list[str]:
         # its runs would move with it and disappear from its members' lists

@@ -1,18 +1,11 @@
 """The form of a crew in the admin. It does not overwrite what another user has saved meanwhile."""
 
-from typing import Any
+from django.forms import ModelForm
 
-from django.core.exceptions import ValidationError
-from django.forms import CharField, HiddenInput, ModelForm
-
+from crews.admin.stale import SeenForm
 from crews.audit.watched import WATCHED, values_of
 from crews.digests import digest
 from crews.models import Crew
-
-STALE = (
-    "The crew has been saved since you opened this page, by somebody else or in another tab. What "
-    "you entered is below and is not saved. Open the page again in another tab and enter it there."
-)
 
 
 class CrewForm(ModelForm):
@@ -20,21 +13,13 @@ class CrewForm(ModelForm):
         return self.cleaned_data["max_parallel"] or 1
 
 
-class CrewChangeForm(CrewForm):
-    """``seen``: the digest of the crew when the page was opened."""
+class CrewChangeForm(SeenForm, CrewForm):
+    def digest(self) -> str:
+        return digest_of(self.instance)
 
-    seen = CharField(required=False, widget=HiddenInput)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["seen"].initial = digest_of(self.instance)
-
-    def clean(self) -> None:
-        """Refuse a stale form. The crew stays locked until the admin's transaction ends."""
-        super().clean()
+    def locked_digest(self) -> str:
         with self.instance.locked():
-            if self.cleaned_data.get("seen") != digest_of(self.instance):
-                raise ValidationError(STALE, code="stale")
+            return digest_of(self.instance)
 
 
 def digest_of(crew: Crew) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import generics, serializers
@@ -61,7 +62,8 @@ class _Rules(ManagedOrganizationView):
         )
 
     def get_serializer_context(self) -> dict[str, Any]:
-        return super().get_serializer_context() | {"was_saved": self.request.method != "GET"}
+        was_saved = self.request.method in ("POST", "PATCH")
+        return super().get_serializer_context() | {"was_saved": was_saved}
 
 
 @extend_schema_view(
@@ -93,3 +95,12 @@ class ApprovalRuleView(_Rules, generics.RetrieveUpdateDestroyAPIView):
     """One approval rule. Only for the organization's admins."""
 
     http_method_names = ["get", "head", "options", "patch", "delete"]
+
+    def get_queryset(self) -> QuerySet[ApprovalRule]:
+        """For PATCH the rule is locked: all its fields are saved, also those not in the body."""
+        rows = super().get_queryset()
+        return rows.select_for_update(of=("self",)) if self.request.method == "PATCH" else rows
+
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        with transaction.atomic():
+            return super().update(request, *args, **kwargs)

@@ -57,6 +57,7 @@ class ReplacedSecretSerializer(SecretSerializer):
 
     class Meta(SecretSerializer.Meta):
         read_only_fields = [*SecretSerializer.Meta.read_only_fields, "name"]
+        extra_kwargs = {"host": {"required": False}}
 
 
 class _Secrets(ManagedOrganizationView):
@@ -105,7 +106,7 @@ class SecretView(mixins.UpdateModelMixin, _Secrets, generics.RetrieveDestroyAPIV
         request=ReplacedSecretSerializer, responses={200: SecretSerializer, 403: MEMBER_REFUSED}
     )
     def put(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Replaces the value and, if given, host and user name."""
+        """Replaces the value and, if given, host and user name. What is left out stays."""
         return self.update(request, *args, **kwargs)
 
     def get_serializer_class(self) -> type[SecretSerializer]:

@@ -44,6 +44,8 @@ def digest_of(text: str) -> str:
 
 
 class ApiKeyQuerySet(ScopedQuerySet):
+    deletable = ("organization__",)
+
     def visible_to(self, user: User) -> Self:
         """Only an organization's admins see its keys. Others do not see whether there are any."""
         return self.managed_by(user)
@@ -73,9 +75,9 @@ class ApiKeyQuerySet(ScopedQuerySet):
         return key, text
 
     def valid(self, now: Any = None) -> Self:
-        """Neither revoked nor expired."""
+        """Neither revoked nor expired, nor of an organization that was deleted."""
         unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=now or timezone.now())
-        return self.filter(unexpired, revoked_at=None)
+        return self.kept().filter(unexpired, revoked_at=None)
 
     def of_text(self, text: str) -> "ApiKey | None":
         """The valid key with this text, or ``None``."""

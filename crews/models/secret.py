@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from crews import sealing
 from crews.models.atomic_save import AtomicSave
+from crews.models.sealed import SealedModel
 from crews.scoping import OwnedModel, ScopedQuerySet, User
 
 MIN_VALUE_CHARS = 8  # redacting a shorter value from output would damage common text
@@ -45,7 +46,7 @@ def validate_value(value: str) -> None:
         )
 
 
-class Secret(AtomicSave, OwnedModel):
+class Secret(SealedModel, AtomicSave, OwnedModel):
     """A password or token of an organization. Steps use it by its name; no user can read it.
 
     It is sent only to its `host`. Any change needs the value to be entered again: a person who may
@@ -110,14 +111,6 @@ class Secret(AtomicSave, OwnedModel):
         value = sealing.unseal(self.sealed, bound_to=self._bond)
         Secret.objects.filter(pk=self.pk).update(last_used_at=timezone.now())
         return value
-
-    def reseal(self) -> None:
-        """Encrypt it with the first key. Raises ``sealing.Unreadable``.
-
-        A value that was stored meanwhile is already encrypted with that key and stays.
-        """
-        held = Secret.objects.filter(pk=self.pk, sealed=self.sealed)
-        held.update(sealed=sealing.reseal(self.sealed))
 
     @property
     def _bond(self) -> str:

@@ -191,3 +191,23 @@ def test_tasks_that_wait_for_each_other_are_refused_by_their_names(acme, staff):
     assert acme.crew.max_parallel == 1
     first.refresh_from_db()
     assert first.after == []
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[" * 100_000, "nested too deeply"),
+        ("[" * 500 + "]" * 500, "nested too deeply"),
+        ("[" * 21 + "]" * 21, "nested too deeply"),
+        ("[" * 20 + "]" * 20, "Step 1"),
+        ("[" + "1" * 5000 + "]", "A number has too many digits."),
+        ("[" + "1" * 4000 + "]", "Step 1"),
+        (f'[{{"tool": "script", "params": {{"a": {"1" * 5000}}}}}]', "too many digits"),
+    ],
+)
+def test_odd_numbers_and_nesting_in_steps_are_refused(acme, staff, text, says):
+    path = url("crews_crew_change", acme.crew.pk)
+    refused = staff["admin"].post(path, crew_form(acme.crew, **{"tasks-0-steps": text}))
+    assert says in errors(refused)
+    page = "".join(refused.content.decode().replace("&quot;", '"').split())
+    assert "".join(text.split()) in page  # it is shown again

@@ -10,8 +10,9 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from crews.deletion import delete_organization
 from crews.key_holder import KeyHolder
-from crews.models import ApiKey, AuditEntry, Crew
+from crews.models import ApiKey, AuditEntry, Crew, Organization
 from crews.models.api_key import LAST_USED_S, TEXT
 from runs.models import Run
 from tests.admin import url
@@ -236,3 +237,14 @@ def test_the_command_says_what_is_wrong(acme, arguments, message):
     with pytest.raises(CommandError, match=message):
         call_command("issue_api_key", *arguments)
     assert not ApiKey.objects.exists()
+
+
+def test_a_deleted_organization_gets_no_key_and_its_keys_open_nothing(acme, globex):
+    delete_organization(acme.organization)
+    deleted = Organization.objects.get(pk=acme.organization.pk)
+    with pytest.raises(CommandError, match=r"There are: globex\.$"):
+        call_command("issue_api_key", deleted.slug)
+    client = client_of(acme.issue_key("report", "watch")[1])
+    event = {"id": "1", "run": "r", "type": "boot", "crew": "another"}
+    assert client.post("/api/report/", [event], format="json").status_code == 401
+    assert client.get("/api/crews/").status_code == 401

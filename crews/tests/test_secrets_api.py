@@ -49,6 +49,16 @@ def test_an_admin_makes_lists_replaces_and_deletes_one(acme, send):
     assert send("get", ONE).status_code == 404
 
 
+def test_a_value_alone_is_replaced_and_the_rest_stays(acme, send):
+    send("post", LIST, NEW | {"host": "gitlab.com", "username": "deployer"})
+    replaced = send("put", ONE, {"value": "canary-the-second"})
+    assert replaced.status_code == 200
+    stored = replaced.json()
+    assert (stored["host"], stored["username"]) == ("gitlab.com", "deployer")
+    assert Secret.objects.get().use() == "canary-the-second"
+    assert send("put", ONE, {"host": "gitlab.com"}).status_code == 400
+
+
 def test_lists_are_paged(acme, send):
     for number in range(3):
         acme.keep_secret(name=f"s{number}")

@@ -73,6 +73,8 @@ class RunAdmin(DeletesInBackground, Growing, ReadOnly, RecordActions, ScopedAdmi
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:
         actions = super().get_actions_detail(request, object_id)
+        if not actions:  # the user reaches no such run; the text may not even be an id
+            return actions
         under_way = Run.objects.visible_to(request.user).active().filter(pk=object_id)
         found = under_way.values_list("pause_requested", "origin").first()  # None: it has ended
         if found is None:

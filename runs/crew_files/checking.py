@@ -14,8 +14,8 @@ from runs import tools
 from runs.crew_files.budgets import budget_fields
 from runs.crew_files.faults import Invalid, faults_of, refuse
 from runs.crew_files.reading import Lines, read
+from runs.tools.text_parameters import IN_QUOTES, refuse_numbers
 
-IN_QUOTES = "This is text. Write it in quotes."
 MAX_RUNS = 2**31 - 1  # the column's
 
 
@@ -76,7 +76,7 @@ class StepEntry(Known):
         except LookupError as error:
             raise refuse(str(error), "tool") from None
         try:
-            _refuse_numbers_for_text(tool.params(), step["params"])
+            refuse_numbers(tool.params(), step["params"])
             tool.clean(step["params"])
         except serializers.ValidationError as error:
             raise serializers.ValidationError({"params": error.detail}) from None
@@ -204,18 +204,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list) else value
-
-
-def _refuse_numbers_for_text(params: serializers.Serializer, given: Mapping[str, Any]) -> None:
-    faults: dict[str, Any] = {}
-    for name, field in params.fields.items():
-        value = given.get(name)
-        if isinstance(field, serializers.CharField) and not isinstance(value, str | None):
-            faults[name] = [IN_QUOTES]
-        if isinstance(getattr(field, "child", None), serializers.CharField):
-            items = value if isinstance(value, list) else []
-            wrong = [index for index, item in enumerate(items) if not isinstance(item, str)]
-            if wrong:
-                faults[name] = {index: [IN_QUOTES] for index in wrong}
-    if faults:
-        raise serializers.ValidationError(faults)

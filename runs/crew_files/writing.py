@@ -11,6 +11,7 @@ from crews.models import Agent, Crew, Task
 from crews.models.budget import BUDGET_FIELDS
 from crews.text import plain_number
 from runs.tools import REGISTRY
+from runs.tools.text_parameters import with_text
 
 # The text leaves out these values, because leaving them out means the same.
 DEFAULTS = {
@@ -48,7 +49,7 @@ def describe(crew: Crew) -> Description:
         "own_directories": crew.own_directories,
         **{name: getattr(crew, name) for name in BUDGET_FIELDS},
         "agents": [
-            {"slug": agent.slug, "name": agent.name, "role": agent.role}
+            {"slug": agent.slug, "name": agent.name.strip() or agent.slug, "role": agent.role}
             for agent in agents_of(crew)
         ],
         "tasks": [
@@ -81,9 +82,14 @@ def digest(description: Description) -> str:
 
 
 def _step(step: dict[str, Any]) -> dict[str, Any]:
-    """Parameters in the tool's order: PostgreSQL does not keep the one in which they were saved."""
+    """Parameters in the tool's order: PostgreSQL does not keep the one in which they were saved.
+
+    Numbers that were stored in place of text are written as text.
+    """
     params = step.get("params", {})
     tool = REGISTRY.get(step.get("tool", ""))
+    if tool:
+        params = with_text(tool.params(), params)
     names = [*(tool.params().fields if tool else ()), *sorted(params)]
     return {**step, "params": {name: params[name] for name in names if name in params}}
 

@@ -18,6 +18,7 @@ from runs.editor.parameters import fields_of, fits, number, taken
 
 MAX_PARTS = 120  # agents, tasks and steps of a crew that the page shows; YAML has no such limit
 NEW = "+"  # begins the key of an agent without a slug, and the id of a task without a record
+NEW_KEY = re.compile(rf"{re.escape(NEW)}(\d{{1,9}})")  # a longer number is none of ours
 NAME = re.compile(r"(agents|tasks)-(\d{1,4})-(?:steps-(\d{1,4})-)?(params-)?(\w+)")
 TOO_MANY = f"A crew of more than {MAX_PARTS} agents, tasks and steps is edited as YAML."
 
@@ -204,7 +205,7 @@ def of_post(post: QueryDict, *, organization: str, slug: str = "") -> Draft:
 
 
 def _new(keys: Iterable[str]) -> str:
-    numbers = [int(key[1:]) for key in keys if key.startswith(NEW) and key[1:].isdecimal()]
+    numbers = [int(found[1]) for key in keys if (found := NEW_KEY.fullmatch(key))]
     return f"{NEW}{max(numbers, default=0) + 1}"
 
 

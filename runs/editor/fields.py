@@ -1,6 +1,6 @@
 """Parts of the editor's page: fields, rows of fields, and faults in words."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,15 +54,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A fault in words, with the id of the element that it is about."""
+    """A fault in words, with the id of the element that it is about, or that contains it."""
 
     target: str
     place: str
     message: str
 
     @classmethod
-    def of(cls, fault: Fault) -> "Summary":
-        return cls(target(fault.path), in_words(fault.path), fault.message)
+    def of(cls, fault: Fault, ids: Container[str]) -> "Summary":
+        """``ids``: of the elements on the page."""
+        return cls(nearest(target(fault.path), ids), in_words(fault.path), fault.message)
 
 
 def target(path: Path) -> str:
@@ -72,6 +73,13 @@ def target(path: Path) -> str:
     if path and path[0] == "agents" and path[-1] == "slug":
         path = (*path[:-1], "name")
     return "-".join(RENAMED.get(str(key), str(key)) for key in path)
+
+
+def nearest(wanted: str, ids: Container[str]) -> str:
+    """The id itself, or the longest beginning of it that the page has; empty if it has none."""
+    while wanted and wanted not in ids:
+        wanted = wanted.rpartition("-")[0]
+    return wanted
 
 
 def in_words(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rest_framework import serializers
@@ -41,7 +41,6 @@ class EditForm:
         self.faults = list(faults)
         for fault in self.faults:
             self._errors[target(fault.path)].append(fault.message)
-        self.summary = [Summary.of(fault) for fault in self.faults]
         self.crew = self._crew(draft, is_new)
         self.budgets = [
             (period, title, list(fields_of_budget(draft.budget, self._field, period)))
@@ -52,6 +51,19 @@ class EditForm:
         self.tasks = [
             self._task(draft, index, task, agents) for index, task in enumerate(draft.tasks)
         ]
+        ids = set(self._ids())
+        self.summary = [Summary.of(fault, ids) for fault in self.faults]
+
+    def _ids(self) -> Iterator[str]:
+        """The ids of the page's elements that a fault can be about."""
+        yield from ("agents", "tasks")
+        yield from (each.id for each in self.crew)
+        yield from (each.id for _, _, fields in self.budgets for each in fields)
+        steps = [step for task in self.tasks for step in task.steps]
+        for row in (*self.agents, *self.tasks, *steps):
+            yield row.id
+            yield from (each.id for each in row.fields)
+        yield from (f"{task.id}-steps" for task in self.tasks)
 
     def _field(self, name: str, label: str, kind: str, value: Any, **options: Any) -> Field:
         return Field(name, label, kind, value, errors=self._errors.get(name, ()), **options)
@@ -185,6 +197,9 @@ class EditForm:
         # An unticked box sends nothing, which is not the same as a switch that is set to off.
         hidden += [(each.id, "off") for each in fields if step.params.get(_last(each)) is False]
         row = self._row(name, step.tool, fields, hidden, index, count)
+        places = {each.id for each in fields}
+        others = [key for key in self._errors if key.startswith(f"{name}-") and key not in places]
+        row.errors = [*row.errors, *(each for key in others for each in self._errors[key])]
         row.kept = "\n".join(f"{key}: {value!r}" for key, value in step.rest.items())
         return row
 

@@ -114,7 +114,7 @@ def _prepared(
     since the step was written.
     """
     try:
-        tools.validate_steps([step])
+        tools.validate_steps([step], is_stored=True)
         params = tool.clean(step.get("params", {}))
         return params, retry_on_outage(_secrets, tool, params, run), ""
     except ValidationError as refused:

@@ -14,6 +14,7 @@ from runs.reporting.reported_kinds import AgentStart, Kind
 
 SLUG = re.compile(r"[A-Za-z0-9_-]{1,50}")
 AGENTS_AT_MOST = 300  # of a crew, while reports create agents
+NAME_CHARS = 60  # of an agent's name
 NOBODY = "run"  # the agent id for events without an agent
 
 
@@ -44,8 +45,9 @@ def make_agents(
             if slug_of(agent_id) in known:
                 continue
             if started or slug_of(agent_id) not in named:
-                name = (started and started.name) or agent_id
-                named[slug_of(agent_id)] = (name[:60], started.role if started else "")
+                name = _name(started and started.name) or _name(agent_id) or slug_of(agent_id)
+                role = started.role.strip() if started else ""
+                named[slug_of(agent_id)] = (name, role)
     if not named or not organization.reports_create:
         return
     crew = Crew.objects.get(runs=run_id)
@@ -61,6 +63,11 @@ def make_agents(
         except IntegrityError:  # a concurrent call has just created it
             continue
         there[slug] = agent.pk
+
+
+def _name(text: str | None) -> str:
+    """The text as an agent's name: forms and files of crews strip names, too. It may be empty."""
+    return (text or "").strip()[:NAME_CHARS].strip()
 
 
 def _named_in(event: Kind) -> list[str]:

@@ -4,7 +4,18 @@ from django.http import HttpRequest
 from unfold.admin import TabularInline
 
 from crews.admin.scoped import ReadOnly, ScopedAdmin, ScopedFilter, ScopedInline
+from crews.admin.stale import RefusesStale, SeenForm
 from runs.schedules.models import Fire, Schedule
+from runs.schedules.models.schedule import seen_digest
+
+
+class ScheduleChangeForm(SeenForm):
+    def digest(self) -> str:
+        return seen_digest(self.instance)
+
+    def locked_digest(self) -> str:
+        rows = Schedule.objects.unscoped().select_for_update()
+        return seen_digest(rows.filter(pk=self.instance.pk).first())
 
 
 class FireInline(ReadOnly, ScopedInline, TabularInline):
@@ -18,7 +29,8 @@ class FireInline(ReadOnly, ScopedInline, TabularInline):
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(ScopedAdmin):
+class ScheduleAdmin(RefusesStale, ScopedAdmin):
+    change_form = ScheduleChangeForm
     list_display = ["crew", "expression", "zone", "is_enabled", "next_at"]
     list_filter = [("crew__organization", ScopedFilter), "is_enabled"]
     list_select_related = ["crew"]

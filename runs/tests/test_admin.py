@@ -7,7 +7,7 @@ from django.test import Client
 from realtime.models import Event
 from runs.models import Run
 from runs.workspaces import workspace_of
-from tests.admin import SECRET, World, clients, url
+from tests.admin import SECRET, World, answer, clients, url
 
 SUBMIT = {"_form_submitted": "on"}
 
@@ -226,3 +226,9 @@ def test_lists_of_what_grows_count_no_further_than_they_say(acme, staff, monkeyp
     changelist = staff["superuser"].get(url(f"{model}_changelist")).context["cl"]
     assert changelist.result_count <= 2
     assert changelist.full_result_count is None
+
+
+@pytest.mark.parametrize("person", ["superuser", "admin", "viewer"])
+def test_what_is_no_id_is_answered_like_a_run_that_is_not_there(staff, person):
+    for pk in ("abc", "00000000-0000-0000-0000-000000000000"):
+        assert answer(staff[person].get(url("runs_run_change", pk))) == "gone"

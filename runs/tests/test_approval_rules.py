@@ -1,9 +1,13 @@
 """Approval rules: what they match, the API and the page of a crew."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
 
+from crews.api.approval_rules import ApprovalRuleSerializer
 from crews.models import ApprovalRule, AuditEntry, Crew
 from runs.tests.scene import client_of
 
@@ -93,3 +97,43 @@ def test_a_rule_of_another_organizations_crew_is_refused(api, acme, globex):
     url = f"/api/organizations/{acme.organization.slug}/approval-rules/"
     body = {"tool": "*", "crew": "theirs"}
     assert api(acme.admin).post(url, body, format="json").status_code == 400
+
+
+RULES = "/api/organizations/acme/approval-rules/"
+
+
+def test_a_list_of_rules_works_out_no_warning(acme, api, django_assert_num_queries):
+    ApprovalRule.objects.create(organization=acme.organization, tool="script")
+    client = api(acme.admin)
+    with CaptureQueriesContext(connection) as asked:
+        client.get(RULES)
+    for ask in (client.get, client.head):
+        with django_assert_num_queries(len(asked)):
+            assert ask(RULES).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_change_waits_for_that_of_another_admin_and_keeps_it(acme, api, monkeypatch):
+    rule = ApprovalRule.objects.create(
+        organization=acme.organization, tool="script", is_enabled=False
+    )
+    update, clients, began = ApprovalRuleSerializer.update, [api(acme.admin), api(acme.admin)], []
+
+    def patch(client, fields: dict) -> int:
+        try:
+            return client.patch(f"{RULES}{rule.pk}/", fields, format="json").status_code
+        finally:
+            connections.close_all()
+
+    def slow(self, instance, fields):
+        if not began:
+            began.append(pool.submit(patch, clients[1], {"is_enabled": True}))
+            time.sleep(0.5)
+        return update(self, instance, fields)
+
+    monkeypatch.setattr(ApprovalRuleSerializer, "update", slow)
+    with ThreadPoolExecutor(2) as pool:
+        assert pool.submit(patch, clients[0], {"params": "code=*"}).result() == 200
+        assert began[0].result() == 200
+    rule.refresh_from_db()
+    assert (rule.params, rule.is_enabled) == ("code=*", True)

@@ -1,9 +1,11 @@
 """What people delete: out of every list at once, its rows removed in the background."""
 
 import threading
+from contextlib import nullcontext
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -140,6 +142,20 @@ def test_a_crew_made_while_its_organization_is_deleted_goes_with_it(acme):
     removal.remove_deleted(retention.no_rest)
     assert not Organization.objects.exists()
     assert not Crew.objects.exists()
+
+
+def test_nobody_can_take_the_slug_of_a_deletion_to_come(acme, globex):
+    for record in (globex.organization, acme.crew):
+        for taken in (f"deleted-{record.pk}", f"~{record.pk}"):
+            with pytest.raises(ValidationError) if "~" in taken else nullcontext():
+                type(record)._meta.get_field("slug").clean(taken, None)
+    for owner, model in ((globex.organization, Organization), (acme.crew, Crew)):
+        values = {"organization": acme.organization} if model is Crew else {}
+        model.objects.create(name="Taken", slug=f"deleted-{owner.pk}", **values)
+    deletion.delete_organization(globex.organization)
+    deletion.delete_crew(acme.crew)
+    assert Organization.objects.get(pk=globex.organization.pk).deleted_at
+    assert Crew.objects.get(pk=acme.crew.pk).deleted_at
 
 
 @pytest.mark.parametrize("model", ["crew", "organization"])

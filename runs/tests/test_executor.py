@@ -67,6 +67,13 @@ def test_a_step_that_is_not_valid_any_more_says_why(carry_out):
     assert "perl" in run.message
 
 
+def test_a_number_that_was_stored_for_text_is_carried_out_as_its_text(carry_out):
+    """The admin once accepted it. The code is the command ``5``, which is not there."""
+    run = carry_out([{"tool": "script", "params": {"interpreter": "bash", "code": 5}}], [])
+    assert "Step 1, script" in run.message
+    assert "127" in run.message
+
+
 @pytest.mark.parametrize("how", ["cancelled", "taken away"])
 def test_a_run_that_is_stopped_from_outside_stops_its_tool(acme, carry_out, how):
     def stop() -> None:

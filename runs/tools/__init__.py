@@ -9,6 +9,7 @@ from runs.tools.base import Emitter, Outcome, Params, Status, Tool
 from runs.tools.git_clone import GitClone
 from runs.tools.pytest import Pytest
 from runs.tools.script import Script
+from runs.tools.text_parameters import refuse_numbers
 
 MAX_STEPS = 50
 
@@ -32,8 +33,10 @@ def get(name: str) -> Tool:
         raise LookupError(f"There is no tool {name!r}. Choose one of: {_names()}.") from None
 
 
-def validate_steps(steps: Any) -> None:
+def validate_steps(steps: Any, *, is_stored: bool = False) -> None:
     """Reject steps that cannot be executed.
+
+    ``is_stored``: numbers may stand for text, as they could in steps that were saved earlier.
 
     Steps are ``[{"tool": name, "params": {...}}, ...]``. Raises Django's ValidationError with one
     message for each fault, such as ``Step 2 (pytest): args: Expected a list of items ...``.
@@ -45,13 +48,13 @@ def validate_steps(steps: Any) -> None:
     faults = [
         f"Step {number}{fault}"
         for number, step in enumerate(steps, start=1)
-        for fault in _faults(step)
+        for fault in _faults(step, is_stored)
     ]
     if faults:
         raise ValidationError(faults)
 
 
-def _faults(step: Any) -> list[str]:
+def _faults(step: Any, is_stored: bool) -> list[str]:
     if not isinstance(step, dict) or not isinstance(step.get("tool"), str):
         return [': write {"tool": name, "params": {...}}.']
     name = step["tool"]
@@ -63,6 +66,8 @@ def _faults(step: Any) -> list[str]:
         return [f": {error}"]
     try:
         tool.clean(step.get("params", {}))
+        if not is_stored:
+            refuse_numbers(tool.params(), step.get("params", {}))
     except serializers.ValidationError as error:
         return [f" ({name}): {message}" for message in _messages(error.detail)]
     return []

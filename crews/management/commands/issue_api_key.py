@@ -25,9 +25,10 @@ class Command(BaseCommand):
         parser.add_argument("--name", default="issue_api_key", help="what uses the key")
 
     def handle(self, *args: Any, organization: str, **options: Any) -> None:
-        owner = Organization.objects.filter(slug=organization).first()
+        owner = Organization.objects.kept().filter(slug=organization).first()
         if owner is None:
-            known = ", ".join(Organization.objects.values_list("slug", flat=True)[:20]) or "none"
+            kept = Organization.objects.kept().values_list("slug", flat=True)
+            known = ", ".join(kept[:20]) or "none"
             raise CommandError(f"There is no organization {organization!r}. There are: {known}.")
         scopes = options["scopes"].split(",")
         if unknown := [scope for scope in scopes if scope not in Scope.values]:

@@ -1,17 +1,21 @@
-"""``manage.py reencrypt_secrets``: encrypts every secret with the first of ``SECRETS_KEYS``."""
+"""``manage.py reencrypt_secrets``: encrypts all sealed values with the first of ``SECRETS_KEYS``.
+
+These are the values of secrets, and the addresses and keys of notification targets.
+"""
 
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from crews.models import Secret
-from crews.sealing import Unreadable, reseal
+from crews.models.sealed import sealed_records
+from crews.sealing import Unreadable
 
 
 class Command(BaseCommand):
     help = (
-        "Encrypts every secret with the first of SECRETS_KEYS, so that the keys behind it can be "
-        "removed. Names those that no key opens, and then exits 1. Harmless while runs go on."
+        "Encrypts every secret, and the address and the key of every notification target, with the "
+        "first of SECRETS_KEYS, so that the keys behind it can be removed. Names those that no key "
+        "opens, and then exits 1. Harmless while runs go on."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -21,15 +25,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
         done, lost = 0, []
-        for secret in Secret.objects.select_related("organization"):
+        for record in sealed_records():
             try:
-                reseal(secret.sealed) if dry_run else secret.reseal()
+                record.resealed() if dry_run else record.reseal()
                 done += 1
             except Unreadable:
-                lost.append(f"{secret.organization.slug}/{secret.name}")
+                lost.append(record.sealed_name)
         self.stdout.write(f"{'Readable' if dry_run else 'Encrypted with the first key'}: {done}.")
         if lost:
             raise CommandError(
                 f"No key opens these: {', '.join(lost)}. Put their key back into SECRETS_KEYS, "
-                "or have an admin of the organization enter the values anew."
+                "or have an admin of the organization enter the values anew. The owner of a "
+                "personal notification target enters its address anew."
             )

@@ -7,7 +7,9 @@ import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 
+from crews.models import Crew
 from crews.tracking import IllegalMove
 from runs.execution.lease import Lease, LeaseLost
 from runs.management.commands.run_crew import INTERRUPTED, find_crew
@@ -38,8 +40,7 @@ class Command(BaseCommand):
         found = find_crew(crew)
         if not found.tasks.exists():
             raise CommandError(f"Crew {found} has no task. Add one.")
-        run = Run.objects.create(crew=found)  # not announced, so no worker takes it
-        run.start(worker=f"emit_events@{socket.gethostname()}:{os.getpid()}")
+        run = _started(found)
         self.stdout.write(str(run.pk))
         self.stdout.flush()
         begun = time.monotonic()
@@ -61,6 +62,14 @@ class Command(BaseCommand):
         )
         if interrupted:
             sys.exit(INTERRUPTED)
+
+
+def _started(crew: Crew) -> Run:
+    """A running run of the crew. No worker ever sees it as queued, so none takes it."""
+    with transaction.atomic():
+        run = Run.objects.create(crew=crew)
+        run.start(worker=f"emit_events@{socket.gethostname()}:{os.getpid()}")
+    return run
 
 
 class Synthetic:

@@ -46,6 +46,20 @@ class ScheduleQuerySet(ScopedQuerySet):
         row = self.unscoped().filter(pk=schedule.pk, **same)
         return bool(QuerySet.update(row, next_at=to))
 
+    def lock(self) -> None:
+        """Lock the rows until the transaction ends. It waits for those that fire now."""
+        rows = self.model.objects.unscoped().filter(pk__in=list(self.values_list("pk", flat=True)))
+        list(rows.select_for_update().order_by("pk"))
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete them like ``Schedule.delete``."""
+        with transaction.atomic():
+            self.lock()
+            return super().delete()
+
+    delete.alters_data = True
+    delete.queryset_only = True
+
     def put(
         self, crew: Crew, *, by: User | None, seen: str | None = None, **values: Any
     ) -> tuple["Schedule", bool]:
@@ -141,24 +155,28 @@ class Schedule(AtomicSave, OwnedModel):
     def __str__(self) -> str:
         return f"{self.expression} {self.zone}"
 
-    @classmethod
-    def from_db(cls, db: str | None, field_names: Any, values: Any) -> Self:
-        instance = super().from_db(db, field_names, values)
-        instance._stored_timing = instance._timing()
-        return instance
-
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save it, with another next fire time only if what that depends on has changed.
 
-        The scheduler may have set a later one since this instance was read.
+        It is compared with the stored row, which is locked: another user or the scheduler may
+        have changed the row since this instance was read.
         """
-        if self._timing() != getattr(self, "_stored_timing", None):
-            self.next_at = self.first_after(timezone.now()) if self.is_enabled else None
-        elif "update_fields" not in kwargs:
-            fields = [field.name for field in self._meta.concrete_fields]
-            kwargs["update_fields"] = [name for name in fields if name not in ("id", "next_at")]
-        super().save(*args, **kwargs)
-        self._stored_timing = self._timing()
+        with transaction.atomic():
+            if self._timing() != self._stored_timing():
+                self.next_at = self.first_after(timezone.now()) if self.is_enabled else None
+            elif "update_fields" not in kwargs:
+                fields = [field.name for field in self._meta.concrete_fields]
+                kwargs["update_fields"] = [name for name in fields if name not in ("id", "next_at")]
+            super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete it with its fire times. Its own row is locked first.
+
+        Otherwise a fire time could be stored between the deletion of the others and its own.
+        """
+        with transaction.atomic():
+            Schedule.objects.unscoped().filter(pk=self.pk).lock()
+            return super().delete(*args, **kwargs)
 
     @property
     def log_ids(self) -> dict[str, str]:
@@ -181,7 +199,11 @@ class Schedule(AtomicSave, OwnedModel):
         return reverse("schedule", args=[self.crew_id])
 
     def _timing(self) -> tuple[Any, ...]:
-        return tuple(self.__dict__.get(name) for name in self.TIMING)
+        return tuple(getattr(self, name) for name in self.TIMING)
+
+    def _stored_timing(self) -> tuple[Any, ...] | None:
+        rows = Schedule.objects.unscoped().select_for_update().filter(pk=self.pk)
+        return rows.values_list(*self.TIMING).first()
 
 
 def seen_digest(schedule: Schedule | None) -> str:

@@ -6,6 +6,8 @@ from django.urls import reverse
 from runs.schedules.models import Schedule
 from runs.schedules.models.schedule import seen_digest
 from runs.schedules.tests.test_pages import ENTERED
+from tests.admin import clients
+from tests.admin import url as admin_url
 
 pytestmark = pytest.mark.django_db
 
@@ -79,3 +81,49 @@ def test_a_fire_time_is_no_edit(admin, url, make_schedule):
     before = seen(admin.get(url))
     Schedule.objects.advance(schedule, to=None)
     assert seen_digest(Schedule.objects.get()) == before
+
+
+@pytest.fixture
+def staff(acme, globex, superuser):
+    return clients(acme, globex, superuser)["admin"]
+
+
+def admin_form(page) -> dict[str, object]:
+    """What the browser sends for the admin's page of a schedule as it stands."""
+    form = page.context["adminform"].form
+    sent = {name: form[name].value() for name in form.fields}
+    for inline in page.context["inline_admin_formsets"]:
+        formset = inline.formset.management_form
+        sent |= {field.html_name: field.value() or 0 for field in formset}
+    return {name: value for name, value in sent.items() if value is not False}
+
+
+def test_the_page_in_the_admin_does_not_overwrite_what_was_saved_meanwhile(
+    acme, staff, make_schedule
+):
+    schedule = make_schedule()
+    path = admin_url("schedules_schedule_change", schedule.pk)
+    mine = admin_form(staff.get(path)) | {"overlap": "cancel"}
+    Schedule.objects.put(acme.crew, by=acme.operator, expression="0 5 * * *", is_enabled=False)
+    refused = staff.post(path, mine)
+    assert refused.status_code == 200
+    assert "The schedule has been saved since you opened this page" in refused.content.decode()
+    schedule.refresh_from_db()
+    stored = (schedule.expression, schedule.is_enabled, schedule.overlap)
+    assert stored == ("0 5 * * *", False, "skip")
+    mine = admin_form(staff.get(path)) | {"overlap": "cancel"}
+    assert staff.post(path, mine).status_code == 302
+    schedule.refresh_from_db()
+    assert (schedule.overlap, schedule.updated_by) == ("cancel", acme.admin)
+
+
+def test_a_stale_schedule_that_is_saved_switched_on_has_a_next_time(acme, make_schedule):
+    """Another user has switched it off since it was read."""
+    make_schedule()
+    stale = Schedule.objects.get()
+    Schedule.objects.put(acme.crew, by=acme.operator, is_enabled=False)
+    stale.overlap = "cancel"
+    stale.save()
+    found = Schedule.objects.get()
+    assert (found.is_enabled, found.overlap) == (True, "cancel")
+    assert found.next_at is not None

@@ -4,10 +4,12 @@ import json
 import re
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
 from django.core.management import CommandError
+from django.db import connections
 
 from realtime.models import Event
 from runs.models import Run, ToolExecution
@@ -31,6 +33,26 @@ def test_a_synthetic_run_is_whole_and_its_progress_has_the_time(transactional_db
     times = [int(message.removeprefix("t=").split()[0]) for message in messages]
     assert before < times[0]
     assert times == sorted(set(times))
+
+
+def test_no_worker_takes_a_synthetic_run(transactional_db, acme, monkeypatch):
+    """Another connection, like a worker's, never sees the run as queued."""
+    start, claimed = Run.start, []
+
+    def claim() -> None:
+        try:
+            claimed.append(Run.objects.unscoped().waiting().count())
+        finally:
+            connections.close_all()
+
+    def watched(self, **options):
+        with ThreadPoolExecutor() as pool:
+            pool.submit(claim).result()
+        start(self, **options)
+
+    monkeypatch.setattr(Run, "start", watched)
+    run("emit_events", crew="crew", seconds=0.1)
+    assert claimed == [0]
 
 
 def test_a_rate_beyond_the_databases_ends_in_time(transactional_db, acme):

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runs.crew_files.applying import apply
-from runs.crew_files.checking import check
+from runs.crew_files.checking import check, load
 from runs.crew_files.reading import read
 from runs.crew_files.writing import describe, text_of
 
@@ -67,3 +67,29 @@ def test_applying_an_export_changes_nothing(acme):
     assert [(task.pk, task.order, task.steps) for task in acme.crew.tasks.all()] == before
     assert text_of(describe(acme.crew)) == text
     assert code in [step["params"].get("code") for step in acme.crew.tasks.first().steps]
+
+
+@pytest.mark.django_db
+def test_numbers_that_were_stored_for_text_are_written_as_text(acme):
+    acme.give_steps(
+        {
+            "tool": "git_clone",
+            "params": {"url": "https://github.com/a/b", "branch": 2024, "depth": 3},
+        },
+        {"tool": "pytest", "params": {"args": ["--maxfail", 1, 1.5], "network": False}},
+    )
+    found, _ = load(text_of(describe(acme.crew)))
+    (task, *_) = [task for task in found["tasks"] if task["steps"]]
+    clone, tests = (step["params"] for step in task["steps"])
+    assert (clone["branch"], clone["depth"]) == ("2024", 3)
+    assert (tests["args"], tests["network"]) == (["--maxfail", "1", "1.5"], False)
+    assert apply(found, acme.crew, acme.organization).diff == ""
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["", "  ", " Planner", "Planner\n"])
+def test_agents_that_were_stored_with_odd_names_come_back(acme, name):
+    acme.crew.agents.create(slug="planner", name=name, order=9)
+    found, _ = load(text_of(describe(acme.crew)))
+    assert found["agents"][-1]["name"] == (name.strip() or "planner")
+    assert apply(found, acme.crew, acme.organization).diff == ""

@@ -1,9 +1,12 @@
 """The editor with what no form sends, what no field can show, and too much of everything."""
 
+import re
+
 import pytest
 from django.urls import reverse
 
 from runs.editor.draft import MAX_PARTS
+from runs.tests.editor.form_reader import FormReader
 from runs.tests.editor.test_editing import steps_of
 
 pytestmark = pytest.mark.django_db
@@ -73,3 +76,42 @@ def test_hostile_names_are_shown_as_text(acme, editor):
     editor.press("add-task", name=hostile, agents__0__name=hostile, tasks__0__name=hostile)
     assert "<script>alert" not in editor.page
     assert editor.form.values["name"] == [hostile]
+
+
+@pytest.mark.parametrize("key", ["+" + "9" * 5000, "+٣", "+-1", "+", "+999999999"])
+def test_an_agent_is_added_beside_an_odd_key(acme, editor, key):
+    values = editor.form.values | {"agents-0-key": [key], "action": ["add-agent"]}
+    response = editor.client.post(editor.path, values)
+    assert response.status_code == 200
+    keys = [
+        texts[0]
+        for name, texts in FormReader(response.content.decode()).values.items()
+        if name.startswith("agents-") and name.endswith("-key")
+    ]
+    assert len(keys) == len({*keys}) == 3
+
+
+@pytest.mark.parametrize(
+    "params", [{"args": ["--maxfail", 1]}, {"path": 2024}, {"args": ["-k", 1.5], "directory": 1}]
+)
+def test_a_crew_with_numbers_that_were_stored_for_text_is_edited(acme, editor_of, params):
+    acme.give_steps({"tool": "pytest", "params": params})
+    editor = editor_of(acme.admin, reverse("crew-edit", args=[acme.crew.pk]))
+    assert editor.press("save", name="Renamed").status_code == 302
+    acme.crew.refresh_from_db()
+    assert acme.crew.name == "Renamed"
+
+
+def test_a_fault_of_what_no_field_shows_leads_to_its_step(acme, editor_of):
+    acme.give_steps({"tool": "pytest", "params": {"args": ["<b>\nx"], "path": "tests"}})
+    editor = editor_of(acme.admin, reverse("crew-edit", args=[acme.crew.pk]))
+    rest = '{"args": ["a", {}], "more": 1}'
+    values = editor.form.values | {"tasks-0-steps-0-rest": [rest], "action": ["save"]}
+    page = editor.client.post(editor.path, values).content.decode()
+    summary, _, rest_of_page = page.partition('id="agents"')
+    targets = re.findall(r'class="alert-link" href="#([^"]+)"', summary)
+    assert targets
+    assert {*targets} == {"tasks-0-steps-0"}
+    assert 'id="tasks-0-steps-0"' in rest_of_page
+    beside = rest_of_page.partition('id="tasks-0-steps-0"')[2]
+    assert "This is text. Write it in quotes." in beside.partition("</li>")[0]

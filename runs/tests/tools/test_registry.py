@@ -145,3 +145,17 @@ def test_time_limits_by_setting(settings):
     assert tools.get("pytest").time_limit == 600
     settings.TOOLS_TIME_LIMITS_S = {"pytest": 5}
     assert (tools.get("pytest").time_limit, tools.get("script").time_limit) == (5, 600)
+
+
+@pytest.mark.parametrize(
+    ("step", "place"),
+    [
+        ({"tool": "pytest", "params": {"args": ["--maxfail", 1]}}, "args[1]"),
+        ({"tool": "pytest", "params": {"path": 1.5}}, "path"),
+        ({"tool": "git_clone", "params": {"url": "https://github.com/a/b", "branch": 1}}, "branch"),
+    ],
+)
+def test_a_number_is_no_text_but_where_it_was_stored_before(step, place):
+    fault = f"Step 1 ({step['tool']}): {place}: This is text. Write it in quotes."
+    assert faults([step]) == [fault]
+    validate_steps([step], is_stored=True)

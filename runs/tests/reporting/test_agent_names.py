@@ -1,0 +1,31 @@
+"""The names of agents that reports create: as people may write them in files and forms."""
+
+import pytest
+
+from crews.models import Crew
+from runs.crew_files.checking import load
+from runs.crew_files.writing import describe, text_of
+from runs.reporting.agents import slug_of
+
+
+@pytest.mark.parametrize(
+    ("agent", "stored"),
+    [
+        ({"agent_id": "planner", "name": "  "}, "planner"),
+        ({"agent_id": "planner", "name": " Plan ner\n", "role": " plans "}, "Plan ner"),
+        ({"agent_id": "planner", "name": "a" * 59 + " b"}, "a" * 59),
+        ({"agent_id": "planner", "name": " " * 30 + "b"}, "b"),
+        ({"agent_id": " "}, slug_of(" ")),
+        ({"agent_id": " The planner "}, "The planner"),
+    ],
+)
+def test_an_agent_comes_back_from_the_file_of_its_crew(program, agent, stored):
+    events = [{"type": "boot", "crew": "another"}, {"type": "agent_start", **agent}]
+    sent = [{"run": "r", "id": str(n)} | event for n, event in enumerate(events)]
+    assert program.send(*sent)["accepted"] == 2
+    crew = Crew.objects.get(slug="another")
+    assert [each.name for each in crew.agents.all()] == [stored]
+    found, _ = load(text_of(describe(crew)))
+    assert found["agents"] == [
+        {"slug": each.slug, "name": each.name, "role": each.role} for each in crew.agents.all()
+    ]
