@@ -9,5 +9,8 @@ from typing import Any
 
 
 def digest(values: Any) -> str:
-    """It changes whenever the values do, which JSON or ``str`` can express. 64 characters."""
+    """Return the SHA-256 of ``values`` as JSON, 64 hex digits.
+
+    Values that JSON cannot express are converted with ``str``.
+    """
     return sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()

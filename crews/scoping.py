@@ -83,8 +83,8 @@ def check_reached(model: type[models.Model]) -> None:
     if _enforced.get():
         raise UnscopedQuery(
             f"{model.__name__}: start from visible_to(), operable_by() or managed_by(), or say "
-            "unscoped() where the rows are the same for everybody or hang on a record that "
-            "was reached."
+            "unscoped() where the rows are the same for everybody or belong to a record that "
+            "was loaded through one of these."
         )
 
 

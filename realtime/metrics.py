@@ -167,7 +167,8 @@ def code_label(code: int | None) -> str:
 def known_labels() -> dict[MetricWrapperBase, list[tuple[str, ...]]]:
     """All possible labels, so that each has a series from the beginning."""
     streams = ("run", "graph", "mission")
-    kinds = (*streams, *(f"sse_{stream}" for stream in streams), "metrics", "unknown")
+    other = ("live", "agui_run", "metrics", "unknown")
+    kinds = (*streams, *(f"sse_{stream}" for stream in streams), *other)
     codes = [*sorted(KNOWN_CODES), *(code for code in CloseCode if code >= CloseCode.MALFORMED)]
     labels = [*(code_label(int(code)) for code in codes), code_label(None)]
     return {

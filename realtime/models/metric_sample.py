@@ -19,7 +19,7 @@ class MetricSample(OwnedModel):
         related_name="metric_samples",
         db_index=False,  # the index below begins with it
     )
-    figures = models.JSONField()  # see `realtime.monitoring.figures`
+    figures = models.JSONField()  # see `realtime.monitoring.measured`
 
     objects = ScopedQuerySet.as_manager()
 

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
-    """What happened to a crew. ``seq`` and ``timestamp`` are the log's to give."""
+    """What happened to a crew. ``seq`` and ``timestamp`` are assigned by the log."""
 
     stream: ClassVar[Literal["run", "graph", "mission"]]
     crew_id: str

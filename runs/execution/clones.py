@@ -3,8 +3,8 @@
 A retry repeats the failed task from its first step, in the workspace that the failure left. Its
 clone would fail, because the directory of the earlier clone still exists. So each such directory is
 recorded with its task and its inode number, in the database, where no tool can change the record.
-Only a directory that still has that inode number at that path is removed. So it did not exist
-before the task, whatever later steps have moved.
+A directory is removed only if the path still has the recorded inode number. So a directory that
+the task did not create is kept, even if a later step has moved it to this path.
 """
 
 import logging

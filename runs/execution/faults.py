@@ -1,4 +1,4 @@
-"""Handles processes that lose the run they work on, or fail because of a fault of ours."""
+"""Handles processes that lose the run they work on, or fail because of an internal error."""
 
 import logging
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 def handled(run: Run, *, by_helper: bool = False) -> Iterator[None]:
     """Handle the exceptions that are raised within.
 
-    A fault of ours ends the run, also for the process that holds it if this one is a helper. After
-    an outage of the database nothing is written: the run is lost.
+    An internal error ends the run, also for the process that holds it if this one is a helper.
+    After an outage of the database nothing is written: the run is lost.
     """
     try:
         yield
@@ -32,7 +32,7 @@ def handled(run: Run, *, by_helper: bool = False) -> Iterator[None]:
         if is_outage(error):
             logger.exception("Run %s was given up: the database did not answer", run.pk)
             return  # the scheduler ends it as lost when its lease has expired
-        logger.exception("Run %s failed for a reason of ours", run.pk)
+        logger.exception("Run %s failed because of an internal error", run.pk)
         if by_helper:
             run.held_attempt = None  # so that the end takes the run away from its worker
         retry_on_outage(

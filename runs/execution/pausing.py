@@ -40,7 +40,7 @@ class RunPause:
             self._is_noted = True
         elif not paused and self._is_noted and self._report(False):
             self._is_paused = self._is_noted = False
-            call_helpers(self._run)  # while the run was paused, their calls were in vain
+            call_helpers(self._run)  # those that were called during the pause found no work
         return self._is_paused if paused else not self._is_noted
 
     def _report(self, paused: bool) -> bool:

@@ -99,7 +99,7 @@ def _call(
     except (LeaseLost, IllegalMove):
         raise
     except Exception as error:
-        logger.exception("Tool %s failed for a reason of ours", tool.name)
+        logger.exception("Tool %s failed because of an internal error", tool.name)
         outcome = tools.Outcome(tools.Status.ERROR, message=type(error).__name__)
     lease.check()  # a worker that has lost the run writes nothing more, and logs the loss
     return emitter.end(outcome)

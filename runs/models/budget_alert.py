@@ -40,7 +40,7 @@ class BudgetAlert(TrackedModel):
     period = models.CharField(max_length=3, choices=Period)
     measure = models.CharField(max_length=11, choices=Measure)
     level = models.CharField(max_length=8, choices=Level)
-    # With which the crew's day began; of a run: with which it did.
+    # The beginning of the crew's budget day, or of the run.
     since = models.DateTimeField()
     limit = models.DecimalField(max_digits=AMOUNT_DIGITS, decimal_places=AMOUNT_PLACES)
     used = models.DecimalField(max_digits=AMOUNT_DIGITS, decimal_places=AMOUNT_PLACES)

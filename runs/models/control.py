@@ -131,7 +131,7 @@ class Control(TrackedModel):
 
     @property
     def refusal(self) -> str:
-        """Why the action is not possible, for who has just asked; ``""`` if it was not refused."""
+        """Why the action was refused, for the person who asked; ``""`` if it was not."""
         if self.status != self.Status.REFUSED:
             return ""
         return f"{self.get_action_display()} is not possible. {self.detail}"
@@ -160,7 +160,7 @@ class Control(TrackedModel):
             self._change_run()
 
     def _change_run(self) -> None:
-        """A pause that was refused is not wanted any more; one that is in effect has a time."""
+        """Set or clear the time of the run's pause. A refused pause is requested no more."""
         run, is_pause = self.run, self.action == self.Action.PAUSE
         if self.status == self.Status.APPLIED and run.pause_requested == is_pause:
             run.paused_at = self.ended_at if is_pause else None

@@ -113,7 +113,7 @@ class RunRecord(TrackedModel, Deletable, TimeSpan, UsageTotals):
     paused_at = models.DateTimeField(null=True, editable=False)
     announced_at = models.DateTimeField(null=True, blank=True)  # last message to the workers
 
-    # The attempt that the worker holds. Set for good on the instance that started the run.
+    # The attempt that this process works on. None on an instance that carries out no attempt.
     held_attempt: int | None = None
 
     class Meta(TrackedModel.Meta):

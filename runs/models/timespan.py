@@ -10,7 +10,7 @@ class TimeSpan(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 
-    as_of: datetime | None = None  # of a row as it was: the present of its duration
+    as_of: datetime | None = None  # of a row in a past state: until when its duration counts
 
     class Meta:
         abstract = True

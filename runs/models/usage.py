@@ -60,7 +60,7 @@ class Counted(Protocol):
 
 
 class EndedCalls:
-    """The calls that end in a batch: it adds them to the totals of their runs at its end."""
+    """Collects the model calls that end in a batch. At its end they are added to their runs."""
 
     def __init__(self) -> None:
         self._by_run: dict[UUID, list[Counted]] = {}

@@ -88,7 +88,9 @@ class Trend:
 
 
 def flaky_steps(runs: Sequence[Run]) -> list[Flaky]:
-    """The tool calls whose outcome differs though their inputs do not, the most even ones first.
+    """The tool calls whose outcome differs though their inputs do not.
+
+    Those that fail about as often as they succeed come first.
 
     ``runs``: newest first. Looks at as many as have ``TASKS_AT_MOST`` tasks, in one query.
     """

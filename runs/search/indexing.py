@@ -23,10 +23,10 @@ from runs.search.models.document import new_id
 from runs.search.words import vector, words_of
 
 DELAY_S = 5.0  # from the end of a call or run until it is indexed, on an idle server
-SHARE = 20  # a run is looked at again after so many times the look's duration, at least
-JOBS = 200  # runs in one look
+SHARE = 20  # the shortest time between two passes over a run, in durations of a pass
+JOBS = 200  # runs in one pass
 BACKLOG_JOBS = 20
-DOCUMENTS = 50  # in one look, of each kind; one transaction writes those of one run
+DOCUMENTS = 50  # in one pass, of each kind; one transaction writes those of one run
 AGAIN_S = 60.0  # after a failure
 
 logger = logging.getLogger(__name__)

@@ -60,7 +60,7 @@ class Pause(Protocol):
     def report(self, paused: bool) -> bool:
         """Report that the work has stopped, or that it is about to continue.
 
-        Returns whether people still want that. If not, nothing was reported.
+        Returns whether the run is paused (``paused``), or may continue (not ``paused``).
         """
 
 
