@@ -4,8 +4,8 @@ Django's own handler makes a thread for each request, and so a database connecti
 threads for each middleware that is not written for both modes. All our views and middleware are
 synchronous.
 
-Health checks have threads of their own, so they are answered while a database that hangs keeps all
-others.
+Health checks and metrics have threads of their own, so they are answered while a database that
+hangs keeps all others.
 """
 
 import asyncio
@@ -23,8 +23,9 @@ from django.urls import set_script_prefix
 
 from crewops import health, held
 
-ALIVE, READY = "/healthz", "/readyz"
+ALIVE, READY, METRICS = "/healthz", "/readyz", "/metrics"
 READY_AT_ONCE = 2  # checks of whether all is ready; others wait
+OWN_THREADS = {ALIVE: 1, READY: READY_AT_ONCE, METRICS: 2}  # by path
 
 T = TypeVar("T")
 
@@ -36,9 +37,9 @@ class Handler(ASGIHandler):
         super(ASGIHandler, self).__init__()
         self.load_middleware(is_async=False)
         self._threads = ThreadPoolExecutor(settings.HTTP_THREADS, thread_name_prefix="http")
-        self._health_threads = {
-            ALIVE: ThreadPoolExecutor(1, thread_name_prefix="alive"),
-            READY: ThreadPoolExecutor(READY_AT_ONCE, thread_name_prefix="ready"),
+        self._own_threads = {
+            path: ThreadPoolExecutor(number, thread_name_prefix=path.strip("/"))
+            for path, number in OWN_THREADS.items()
         }
 
     async def __call__(self, scope: dict[str, Any], receive: Callable, send: Callable) -> None:
@@ -47,8 +48,8 @@ class Handler(ASGIHandler):
         except RequestAborted:
             return
         try:
-            if scope["path"] in self._health_threads:
-                response = await self._check_health(scope, body)
+            if scope["path"] in self._own_threads:
+                response = await self._answer_monitor(scope, body)
             else:
                 response = await self._in_thread(self._answer, scope, body)
             try:
@@ -63,13 +64,15 @@ class Handler(ASGIHandler):
         finally:
             body.close()
 
-    async def _check_health(self, scope: dict[str, Any], body: Any) -> HttpResponse:
-        """Answer a health check in time, whether the database answers or not."""
+    async def _answer_monitor(self, scope: dict[str, Any], body: Any) -> HttpResponse:
+        """Answer a health check or a scrape in time, whether the database answers or not."""
         # Without a cookie, no middleware asks the database for a session.
         scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"cookie"]}
-        threads = self._health_threads[scope["path"]]
+        threads = self._own_threads[scope["path"]]
+        # Metrics limit the time of the database themselves, and report the rest without it.
+        limit_s = None if scope["path"] == METRICS else health.READY_S
         try:
-            async with asyncio.timeout(health.READY_S):
+            async with asyncio.timeout(limit_s):
                 return await self._in_thread(self._answer, scope, body, threads=threads)
         except TimeoutError:
             response = health.overdue(quiet="quiet" in QueryDict(scope["query_string"]))

@@ -22,8 +22,8 @@ from crewops import rate
 from crewops.request_context import known_labels as requests_known
 from realtime.metrics import known_labels as realtime_known
 from realtime.sockets.addresses import counted
-from runs.metrics import Present
 from runs.metrics import known_labels as runs_known
+from runs.present_metrics import Present
 
 ABSENT = "There are no metrics here: METRICS_TOKEN is not set.\n"
 TOO_MANY = "Too many calls without the right token. Wait as Retry-After says.\n"

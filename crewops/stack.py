@@ -8,7 +8,6 @@ is left. SIGINT, SIGTERM and a closed terminal (SIGHUP) end all processes.
 import fcntl
 import os
 import shlex
-import shutil
 import signal
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, TextIO
 
+import psutil
 from django.conf import settings
 from django.utils.log import configure_logging
 from supervisor import events, loggers, poller
@@ -25,7 +25,7 @@ from supervisor.process import ProcessGroup
 from supervisor.states import ProcessStates, SupervisorStates
 from supervisor.supervisord import go
 
-from crewops import maintenance, port, redis, stale_processes, standard_output
+from crewops import maintenance, metric_files, port, redis, stale_processes, standard_output
 from realtime.terminal import address
 
 
@@ -40,8 +40,7 @@ def main() -> None:
         variables = environment()
         held = lock(settings.VAR_DIR)
         stale_processes.end(settings.VAR_DIR)
-        shutil.rmtree(settings.METRICS_DIR)  # from processes that have ended
-        settings.METRICS_DIR.mkdir()
+        metric_files.remove(settings.METRICS_DIR)
         port.refuse_taken(settings.HOST, settings.PORT, settings.START_COMMAND)
         address.note(settings.VAR_DIR, settings.HOST, settings.PORT)
         (settings.VAR_DIR / maintenance.FILE).unlink(missing_ok=True)
@@ -126,8 +125,12 @@ class Options(ServerOptions):
         signal.signal(signal.SIGHUP, lambda number, frame: self._end(frame))
 
     def _started(self, event: events.ProcessStateRunningEvent) -> None:
-        stale_processes.note(settings.VAR_DIR, event.process.config.name, event.process.pid)
-        self._groups[event.process.group.config.name] = event.process.group
+        process = event.process
+        self._groups[process.group.config.name] = process.group
+        try:
+            stale_processes.note(settings.VAR_DIR, process.config.name, process.pid)
+        except (OSError, psutil.Error) as error:  # it would end the supervisor, not its processes
+            self.logger.error(f"{process.config.name} is not recorded in stack.json: {error}")
 
     def _maintain(self, event: events.Tick5Event) -> None:
         """Stop the processes that use the database while `crewops.maintenance` requests it.
@@ -141,7 +144,8 @@ class Options(ServerOptions):
                 group.stop_all()
                 continue
             for process in group.processes.values():
-                if process.get_state() == ProcessStates.STOPPED:
+                # FATAL is what waited for its next start when it was stopped.
+                if process.get_state() in (ProcessStates.STOPPED, ProcessStates.FATAL):
                     process.spawn()
 
     def _look_at_terminal(self, event: events.Tick5Event) -> None:

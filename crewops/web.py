@@ -1,6 +1,6 @@
 """The web process: ``python -m crewops.web`` runs uvicorn with our WebSocket protocol.
 
-``HOST``, ``PORT`` and ``WEB_CONCURRENCY`` (processes) come from the environment. If standard input
+``HOST``, ``PORT`` and ``WEB_CONCURRENCY`` (processes) come from the settings. If standard input
 is a listening socket, as under `supervisord.conf`, one process serves that socket instead.
 """
 
@@ -69,9 +69,9 @@ def main() -> None:
         multiprocess.Process = WebProcess
         uvicorn.run(
             APPLICATION,
-            host=os.environ.get("HOST", "127.0.0.1"),
-            port=int(os.environ.get("PORT", "8000")),
-            workers=int(os.environ.get("WEB_CONCURRENCY", "1")),
+            host=settings.HOST,
+            port=settings.PORT,
+            workers=settings.WEB_CONCURRENCY,
             **options,
         )
 

@@ -28,7 +28,7 @@ PROMTOOL = shutil.which("promtool")
 
 
 @pytest.fixture
-def text(client, db) -> str:
+def text(client, transactional_db) -> str:
     Worker.objects.beat("w", tier="namespaces", slots=4)
     headers = {"Authorization": f"Bearer {settings.METRICS_TOKEN}"}
     return client.get("/metrics", headers=headers).content.decode()

@@ -10,6 +10,7 @@ from io import FileIO
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connections
 from django.db.backends.signals import connection_created
 from django.http import FileResponse, HttpRequest
@@ -30,7 +31,7 @@ def handler(settings, monkeypatch):
     made = Handler()
     yield made
     made._threads.submit(connections.close_all).result()
-    for threads in (made._threads, *made._health_threads.values()):
+    for threads in (made._threads, *made._own_threads.values()):
         threads.shutdown()
 
 
@@ -124,7 +125,7 @@ def test_a_database_that_hangs_is_reported_in_time(handler, over, monkeypatch, q
 
 
 def test_while_the_database_keeps_all_threads_it_says_that_it_is_alive(handler, over, monkeypatch):
-    """Also to a browser, whose session is not looked up."""
+    """Also to a browser, whose session is not looked up. Metrics are answered, too."""
     monkeypatch.setattr(SessionStore, "load", lambda store: over.wait(60) and {})
     cookie = (b"cookie", b"sessionid=" + b"x" * 32)
 
@@ -133,10 +134,12 @@ def test_while_the_database_keeps_all_threads_it_says_that_it_is_alive(handler, 
         try:
             await comes_true(lambda: handler._threads._work_queue.qsize() == 2)
             async with asyncio.timeout(20):
-                return await get(handler, "/healthz", "", cookie)
+                metrics = await get(handler, "/metrics", settings.METRICS_TOKEN, cookie)
+                return [*metrics[:1], *await get(handler, "/healthz", "", cookie)]
         finally:
             over.set()
             await asyncio.gather(*waiting)
 
-    start, body = asyncio.run(probe())
+    scraped, start, body = asyncio.run(probe())
+    assert scraped["status"] == 200
     assert (start["status"], json.loads(body["body"])) == (200, {"status": "alive"})

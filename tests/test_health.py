@@ -116,6 +116,22 @@ class TestTools:
         assert tools() == {"ok": True, "tiers": {}}
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/healthz", 200),
+        ("/readyz?quiet", 200),
+        ("/metrics", 401),
+        ("/login/", 400),
+        ("/healthz/", 400),
+    ],
+)
+def test_monitors_ask_by_address_and_port(client, db, path, status):
+    response = client.get(path, headers={"Host": "10.0.0.5:8000"})
+    assert response.status_code == status
+    assert "10.0.0.5" not in response.content.decode()
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_neither_is_changed_by_anyone(client, path):
     assert client.post(path).status_code == 405

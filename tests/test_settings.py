@@ -8,6 +8,9 @@ import sys
 
 import pytest
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from crewops.settings.security import networks
 
 PRODUCTION = {
     "DEBUG": "0",
@@ -31,7 +34,7 @@ host = settings.ALLOWED_HOSTS[0]
 answers = {
     "headers": {k.lower(): v for k, v in Client().get("/healthz", secure=True, HTTP_HOST=host).items()},
     "plain": Client().get("/runs/", HTTP_HOST=host).headers["Location"],
-    "elsewhere": Client().get("/healthz", secure=True, HTTP_HOST="evil.example").status_code,
+    "elsewhere": Client().get("/login/", secure=True, HTTP_HOST="evil.example").status_code,
 }
 for name in ("SECURE", "HTTPONLY", "SAMESITE"):
     answers[name] = [getattr(settings, f"{cookie}_COOKIE_{name}") for cookie in ("SESSION", "CSRF")]
@@ -165,6 +168,13 @@ def test_trusting_every_proxy_is_refused():
     assert "TRUSTED_PROXIES: '*' would let every client choose its own address" in refused.stderr
 
 
+def test_a_trusted_proxy_is_an_address_or_a_network():
+    """Otherwise no proxy would be trusted by it, and nothing would say so."""
+    assert networks(["10.0.0.1", "10.1.2.3/8", "::1"]) == ["10.0.0.1/32", "10.0.0.0/8", "::1/128"]
+    with pytest.raises(ImproperlyConfigured, match=r"TRUSTED_PROXIES: 'proxy\.internal' "):
+        networks(["10.0.0.1", "proxy.internal"])
+
+
 def test_the_example_lists_every_variable_and_no_other():
     modules = (settings.BASE_DIR / "crewops" / "settings").glob("*.py")
     source = "".join(module.read_text() for module in modules)
@@ -173,6 +183,46 @@ def test_the_example_lists_every_variable_and_no_other():
     assert set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE)) == read
     assert "SECRET_KEY" in read
     assert "DATABASE_URL" in read
+
+
+DUMP = """
+import json
+from pathlib import Path
+from crewops import settings
+
+def text_of(value):
+    return str(value) if isinstance(value, Path) else type(value).__name__
+
+read = {name: getattr(settings, name) for name in dir(settings) if name.isupper()}
+print(json.dumps(read, default=text_of))
+"""
+# What the example shows for them is no default; VAR_DIR is the test's own.
+SHOWN_ONLY = {"ALLOWED_HOSTS", "ALLOWED_ORIGINS", "VAR_DIR"}
+
+
+def test_each_line_of_the_example_gives_the_default(tmp_path):
+    example = (settings.BASE_DIR / ".env.example").read_text()
+    lines = dict(re.findall(r"^#([A-Z_]+)=(.*)", example, re.MULTILINE))
+    given = {name: text for name, text in lines.items() if name not in SHOWN_ONLY}
+    assert len(given) > 50
+    read = start(DUMP, **given, VAR_DIR=str(tmp_path))
+    assert read.returncode == 0, read.stderr
+    defaults = start(DUMP, VAR_DIR=str(tmp_path))
+    assert json.loads(read.stdout) == json.loads(defaults.stdout)
+
+
+def test_the_log_level_is_one_of_pythons_in_either_case():
+    assert start(LOG_LEVEL="debug").returncode == 0
+    refused = start(LOG_LEVEL="loud")
+    last = refused.stderr.strip().splitlines()[-1]
+    assert "LOG_LEVEL is 'LOUD'. Set it to one of: DEBUG, INFO, " in last
+
+
+def test_no_time_of_retention_is_below_zero():
+    """The end of the time would be in the future, and everything older than it."""
+    source = (settings.BASE_DIR / "crewops" / "settings" / "services.py").read_text()
+    readers = re.findall(r'env\.(\w+)\("\w+_RETENTION_', source)
+    assert readers == ["retention"] * 4
 
 
 @pytest.mark.parametrize("key", ["too-short", "ü", "x" * 44])

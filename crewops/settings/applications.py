@@ -1,7 +1,6 @@
 """The parts of the project: applications, pages, static files and the HTTP API."""
 
 import sys
-from pathlib import Path
 from uuid import UUID
 
 from whitenoise.compress import Compressor
@@ -47,7 +46,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "crewops.host_check.HostCheck",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "crewops.request_context.UserContext",
@@ -83,7 +82,7 @@ TEMPLATES = [
 # Static files, including the front-end packages
 
 STATIC_URL = "static/"
-STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
+STATIC_ROOT = env.directory("STATIC_ROOT", BASE_DIR / "staticfiles")
 NODE_MODULES = BASE_DIR / "node_modules"
 FRONT_END = {  # directory below NODE_MODULES: the prefix it is served under
     "@tabler/core/dist/css": "vendor/tabler/css",

@@ -7,10 +7,12 @@ from pathlib import Path
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from crewops.settings.variables import Variables
+
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
-env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
+environ.Env.read_env(BASE_DIR / ".env")  # what the environment has counts more
+env = Variables(BASE_DIR)
 
 DEBUG = env.bool("DEBUG", default=True)
 # Starts everything. On a production site `make run` would make the demo's accounts.
@@ -18,7 +20,7 @@ START_COMMAND = "make run" if DEBUG else "make serve"
 HOST = env.str("HOST", default="127.0.0.1")  # the address `make run` listens on
 PORT = env.int("PORT", default=8000)
 WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", default=1)  # web processes
-VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
+VAR_DIR = env.directory("VAR_DIR", BASE_DIR / "var")
 VAR_DIR.mkdir(parents=True, exist_ok=True)
 
 
@@ -58,6 +60,12 @@ USE_TZ = True
 LOG_FORMAT = env.str("LOG_FORMAT", default="line" if DEBUG else "json")
 if LOG_FORMAT not in ("line", "json"):
     raise ImproperlyConfigured(f"LOG_FORMAT is {LOG_FORMAT!r}. Set it to json or line.")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").strip().upper()
+if LOG_LEVEL not in LOG_LEVELS:
+    raise ImproperlyConfigured(
+        f"LOG_LEVEL is {LOG_LEVEL!r}. Set it to one of: {', '.join(LOG_LEVELS)}."
+    )
 LOGGING_CONFIG = "crewops.logs.configure"
 LOGGING = {
     "version": 1,
@@ -74,7 +82,7 @@ LOGGING = {
             "filters": ["refusals"],
         }
     },
-    "root": {"handlers": [LOG_FORMAT], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": [LOG_FORMAT], "level": LOG_LEVEL},
     "loggers": {
         # Below WARNING uvicorn logs each socket with its query string, and websockets each header.
         "uvicorn.error": {"level": "WARNING"},
@@ -89,7 +97,7 @@ LOGGING = {
 # Prometheus sends it as `Authorization: Bearer`. If it is empty, there is no /metrics.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 # All processes of a machine share it, so that any web process can report for all.
-METRICS_DIR = Path(env.str("METRICS_DIR", default=str(VAR_DIR / "metrics")))
+METRICS_DIR = env.directory("METRICS_DIR", VAR_DIR / "metrics")
 METRICS_DIR.mkdir(parents=True, exist_ok=True)
 # prometheus_client reads it at its first import, which is after the settings.
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(METRICS_DIR)
@@ -120,4 +128,4 @@ def checked(keys: list[str]) -> list[str]:
 
 
 # The first key encrypts, every key decrypts. Empty: a key derived from SECRET_KEY.
-SECRETS_KEYS = checked(env.list("SECRETS_KEYS", default=[]))
+SECRETS_KEYS = checked(env.entries("SECRETS_KEYS"))

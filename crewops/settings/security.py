@@ -1,6 +1,8 @@
 """Sign-in, the security policies for browsers, and limits of use."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from ipaddress import ip_network
 from urllib.parse import urlsplit
 
 from csp.constants import NONCE, NONE, SELF, UNSAFE_INLINE
@@ -25,6 +27,23 @@ def origin_of(text: str) -> str:
         )
     host = origin.netloc.lower().removesuffix(DEFAULT_PORTS[origin.scheme])
     return f"{origin.scheme}://{host}"
+
+
+def networks(proxies: Sequence[str]) -> list[str]:
+    """The addresses and networks as uvicorn reads them: 10.1.2.3/8 as 10.0.0.0/8.
+
+    Raises ``ImproperlyConfigured`` for anything else: uvicorn would trust no proxy by that name.
+    """
+    if "*" in proxies:
+        raise ImproperlyConfigured(
+            "TRUSTED_PROXIES: '*' would let every client choose its own address. Name the proxies."
+        )
+    try:
+        return [str(ip_network(proxy, strict=False)) for proxy in proxies]
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"TRUSTED_PROXIES: {error}. Write addresses or networks, comma-separated."
+        ) from None
 
 
 ALLOWED_HOSTS = [
@@ -146,8 +165,4 @@ SIGN_INS_PER_MINUTE = env.int("SIGN_INS_PER_MINUTE", default=60)  # from one add
 # time.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 # Proxies, as addresses or networks, whose X-Forwarded-For and X-Forwarded-Proto are trusted.
-TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=["127.0.0.1", "::1"])
-if "*" in TRUSTED_PROXIES:
-    raise ImproperlyConfigured(
-        "TRUSTED_PROXIES: '*' would let every client choose its own address. Name the proxies."
-    )
+TRUSTED_PROXIES = networks(env.entries("TRUSTED_PROXIES", default=["127.0.0.1", "::1"]))

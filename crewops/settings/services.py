@@ -1,7 +1,6 @@
 """The database, Redis, workers, sockets and tools."""
 
 import re
-from pathlib import Path
 from urllib.parse import unquote
 
 from django.core.exceptions import ImproperlyConfigured
@@ -103,9 +102,9 @@ WORKER_HEARTBEAT_S = env.float("WORKER_HEARTBEAT_S", default=5.0)
 WORKER_ALIVE_S = env.float("WORKER_ALIVE_S", default=20.0)  # without a heartbeat: not alive
 REAPER_INTERVAL_S = env.float("REAPER_INTERVAL_S", default=5.0)
 
-WORKSPACES_DIR = Path(env.str("WORKSPACES_DIR", default=str(VAR_DIR / "workspaces")))
-RUNS_RETENTION_DAYS = env.float("RUNS_RETENTION_DAYS", default=0.0)  # 0: for ever
-WORKSPACE_RETENTION_H = env.float("WORKSPACE_RETENTION_H", default=24.0)
+WORKSPACES_DIR = env.directory("WORKSPACES_DIR", VAR_DIR / "workspaces")
+RUNS_RETENTION_DAYS = env.retention("RUNS_RETENTION_DAYS", default=0.0)  # 0: for ever
+WORKSPACE_RETENTION_H = env.retention("WORKSPACE_RETENTION_H", default=24.0)
 
 # The shortest time between two fire times of a schedule, in minutes. Cron knows whole minutes.
 SCHEDULES_SHORTEST_MINUTES = env.int("SCHEDULES_SHORTEST_MINUTES", default=5)
@@ -114,9 +113,9 @@ SCHEDULES_SHORTEST_MINUTES = env.int("SCHEDULES_SHORTEST_MINUTES", default=5)
 
 # Hosts, as they are written in a target's address, that may have a private address. Webhooks to
 # them may use http.
-NOTIFICATIONS_PRIVATE_HOSTS = env.list("NOTIFICATIONS_PRIVATE_HOSTS", default=[])
+NOTIFICATIONS_PRIVATE_HOSTS = env.entries("NOTIFICATIONS_PRIVATE_HOSTS")
 NOTIFICATIONS_PER_HOUR = env.int("NOTIFICATIONS_PER_HOUR", default=60)  # to one target
-NOTIFICATIONS_RETENTION_DAYS = env.float("NOTIFICATIONS_RETENTION_DAYS", default=30.0)  # 0: all
+NOTIFICATIONS_RETENTION_DAYS = env.retention("NOTIFICATIONS_RETENTION_DAYS", default=30.0)  # 0: all
 
 # The channel layer and the sockets
 
@@ -129,7 +128,7 @@ REALTIME_COMPRESSION = env.bool("REALTIME_COMPRESSION", default=True)
 REALTIME_SWEEP_S = env.float("REALTIME_SWEEP_S", default=1.0)
 # An expired token leads to close code 4401 between its expiry and this many seconds later.
 REALTIME_TOKEN_GRACE_S = env.float("REALTIME_TOKEN_GRACE_S", default=15.0)
-EVENTS_RETENTION_DAYS = env.float("EVENTS_RETENTION_DAYS", default=0.0)  # 0: for ever
+EVENTS_RETENTION_DAYS = env.retention("EVENTS_RETENTION_DAYS", default=0.0)  # 0: for ever
 
 # The tools' box and its limits
 
@@ -154,17 +153,17 @@ TOOLS_ALLOW_UNBOXED_ROOT = env.bool("TOOLS_ALLOW_UNBOXED_ROOT", default=DEBUG)
 # off, tools get no secrets there.
 TOOLS_ALLOW_UNBOXED_SECRETS = env.bool("TOOLS_ALLOW_UNBOXED_SECRETS", default=DEBUG)
 # for tools, in addition to the system's
-TOOLS_READABLE_PATHS = env.list("TOOLS_READABLE_PATHS", default=[])
+TOOLS_READABLE_PATHS = env.entries("TOOLS_READABLE_PATHS")
 TOOLS_ALLOW_NETWORK = env.bool("TOOLS_ALLOW_NETWORK", default=False)  # whether steps may request it
 TOOLS_PYTHON = env.str("TOOLS_PYTHON", default="")  # the interpreter of tools; empty: our own
 # The schemes and hosts that git_clone may use. "*" allows every host with a public address.
-TOOLS_GIT_ALLOWED_SCHEMES = env.list("TOOLS_GIT_ALLOWED_SCHEMES", default=["https"])
-TOOLS_GIT_ALLOWED_HOSTS = env.list(
+TOOLS_GIT_ALLOWED_SCHEMES = env.entries("TOOLS_GIT_ALLOWED_SCHEMES", default=["https"])
+TOOLS_GIT_ALLOWED_HOSTS = env.entries(
     "TOOLS_GIT_ALLOWED_HOSTS",
     default=["github.com", "gitlab.com", "bitbucket.org", "codeberg.org"],
 )
 # Hosts of the list above, given by name, that may have a private address.
-TOOLS_GIT_PRIVATE_HOSTS = env.list("TOOLS_GIT_PRIVATE_HOSTS", default=[])
+TOOLS_GIT_PRIVATE_HOSTS = env.entries("TOOLS_GIT_PRIVATE_HOSTS")
 # A file of the certificate authorities that git_clone trusts instead of the system's.
 TOOLS_GIT_CA_FILE = env.str("TOOLS_GIT_CA_FILE", default="")
 # git_clone may clone local repositories below this directory; empty: none.

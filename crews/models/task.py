@@ -52,6 +52,7 @@ class Task(TrackedModel):
     # Ids of tasks of the crew. An id of a task that was deleted since means nothing.
     after = models.JSONField(
         default=list,
+        db_default=models.Value([], models.JSONField()),  # of processes that do not know the field
         blank=True,
         validators=[validate_after],
         help_text="The task begins when these have succeeded. None: it waits for no other.",

@@ -28,7 +28,7 @@ def remove_old(
     *,
     guard: AbstractContextManager = _NO_GUARD,
 ) -> None:
-    """Remove workspaces older than ``WORKSPACE_RETENTION_H``.
+    """Remove workspaces older than ``WORKSPACE_RETENTION_H``. Anything else there stays.
 
     Those of active runs stay, and of runs that ended less than that time ago: the time of a
     directory is that of its last new entry, which a long run may have made long before its end.
@@ -51,6 +51,8 @@ def _old() -> Iterator[Path]:
     if not settings.WORKSPACES_DIR.is_dir():
         return
     for workspace in list(settings.WORKSPACES_DIR.iterdir()):
+        if not _is_ours(workspace.name):
+            continue
         try:
             age_s = time.time() - workspace.lstat().st_mtime
         except FileNotFoundError:  # given to a retry meanwhile
@@ -64,12 +66,12 @@ def _take_out_of_reach(workspace: Path) -> Path | None:
     if workspace.name.startswith(DOOMED):
         return workspace
     doomed = out_of_reach()
-    run_id = _id_in(workspace.name)
+    run_id = UUID(workspace.name)
     with transaction.atomic():
         run = Run.objects.select_for_update().filter(pk=run_id).first()
         try:
             age_s = time.time() - workspace.lstat().st_mtime
-            if (run and _is_needed(run)) or (run_id and not run and age_s < NOBODYS_FOR_S):
+            if (run and _is_needed(run)) or (not run and age_s < NOBODYS_FOR_S):
                 return None
             workspace.rename(doomed)
         except FileNotFoundError:
@@ -82,8 +84,15 @@ def _is_needed(run: Run) -> bool:
     return not run.is_over or run.ended_at > timezone.now() - kept
 
 
-def _id_in(name: str) -> UUID | None:
+def _is_ours(name: str) -> bool:
+    """Whether we name a directory so. The setting may point at one that has other files, too."""
+    if name.startswith(DOOMED):
+        return _is_id(name.removeprefix(DOOMED))
+    return _is_id(name)
+
+
+def _is_id(name: str) -> bool:
     try:
-        return UUID(name)
+        return str(UUID(name)) == name
     except ValueError:
-        return None
+        return False

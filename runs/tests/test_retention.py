@@ -85,13 +85,13 @@ def test_old_runs_go_with_all_that_belongs_to_them(acme, workspaces, settings):
 
 def test_old_workspaces_go_but_for_those_in_use(acme, workspaces, settings):
     settings.WORKSPACE_RETENTION_H = 24.0
-    active = acme.start_run()
-    for name in ("old", "recent", str(active.pk)):
+    active, old, recent = str(acme.start_run().pk), str(uuid4()), str(uuid4())
+    for name in (old, recent, active):
         (workspaces / name).mkdir()
-    for name in ("old", str(active.pk)):
+    for name in (old, active):
         os.utime(workspaces / name, (time.time() - 2 * DAY_S,) * 2)
     retention.clean()
-    assert {path.name for path in workspaces.iterdir()} == {"recent", str(active.pk)}
+    assert {path.name for path in workspaces.iterdir()} == {recent, active}
 
 
 def test_events_are_pruned_where_a_setting_says_so(acme, workspaces, settings):

@@ -68,6 +68,17 @@ def test_a_run_that_nobody_knows_yet_is_given_an_hour(settings, root, age_h, kep
     assert workspace.exists() == kept
 
 
+def test_what_is_no_workspace_stays(root):
+    """The setting may point at a directory that has other files, too."""
+    names = ["home", "removed-by-me", "removed-", uuid4().hex, f"{uuid4()}.txt"]
+    others = [make(root / name, age_h=10_000) for name in names]
+    for name in (str(uuid4()), f"removed-{uuid4()}"):
+        make(root / name, age_h=3)
+    workspace_removal.remove_old()
+    assert set(root.iterdir()) == set(others)
+    assert all((other / "made").exists() for other in others)
+
+
 def test_what_could_not_be_removed_is_tried_again(acme, root, monkeypatch, caplog):
     run = acme.start_run()
     end(run, ago_h=3)
@@ -86,8 +97,8 @@ def test_what_could_not_be_removed_is_tried_again(acme, root, monkeypatch, caplo
 
 
 def test_a_workspace_that_another_sweep_removes_is_nobodys_fault(root, monkeypatch, caplog):
-    for name in "abc":
-        make(root / name, age_h=3)
+    for _ in range(3):
+        make(root / str(uuid4()), age_h=3)
     remove = workspace_removal.remove_tree
 
     def remove_all(directory: Path) -> None:
