@@ -82,8 +82,12 @@ def test_what_holds_a_run_up_is_shown_in_its_row_live(signed_in, acme):
     call = {"agent_id": "orion", "tool": "script", "params": {}, "expires_after_s": 3600}
     approval = Approval.objects.request(id=uuid4(), run=run, **call)
     expect(badge).to_have_text("Waits for approval")
+    waiting = signed_in.locator("[data-waits] a", has_text="script")
+    expect(waiting).to_have_count(2)  # in the card and in the row
+    expect(waiting.last).to_have_attribute("href", approval.get_absolute_url())
     approval.decide("approved", by="ada", seen=approval.seen)
     expect(badge).to_have_text("Running")
+    expect(waiting).to_have_count(0)
     controls.ask(run, "pause")
     report_paused(run, True)
     expect(badge).to_have_text("Paused")

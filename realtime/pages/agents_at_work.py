@@ -4,11 +4,13 @@ from collections import defaultdict
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Value
+from django.db.models import OuterRef, Subquery, UUIDField, Value
 
 from crews.models import Agent
 from runs.events.agent_states import agent_state
 from runs.models import Approval, Run, TaskExecution
+
+NOTHING = {"id": Value(None, UUIDField()), "tool": Value("")}
 
 
 class AgentsAtWork:
@@ -21,20 +23,22 @@ class AgentsAtWork:
     def __init__(self, shown: list[UUID], *, with_approvals: bool) -> None:
         rows = TaskExecution.objects.unscoped().filter(run__in=shown).order_by("started_at")
         asked = Approval.objects.unscoped().pending().filter(run=OuterRef("run"))
-        waits = Exists(asked.filter(agent_id=OuterRef("agent_id")))
-        rows = rows.annotate(waits=waits if with_approvals else Value(False))
+        asked = asked.filter(agent_id=OuterRef("agent_id")).order_by("requested_at", "id")
+        for name in ("id", "tool"):
+            first = Subquery(asked.values(name)[:1]) if with_approvals else NOTHING[name]
+            rows = rows.annotate(**{f"asked_{name}": first})
         self.stopped: set[str] = set()
-        self._waiting: set[str] = set()
+        self._waiting: dict[str, dict[str, Any]] = {}
         self._work: defaultdict[str, list[tuple[str, bool]]] = defaultdict(list)
         self._tasks: defaultdict[str, list[tuple[str, UUID, str]]] = defaultdict(list)
-        columns = ("agent_id", "waits", "run_id", "run__origin", "run__paused_at")
-        for agent_id, is_waiting, run_id, origin, paused_at, *task in rows.values_list(
+        columns = ("agent_id", "asked_id", "asked_tool", "run_id", "run__origin", "run__paused_at")
+        for agent_id, asked_id, tool, run_id, origin, paused_at, *task in rows.values_list(
             *columns, "status", "task_id", "name"
         ):
             self._work[agent_id].append((task[0], paused_at is not None))
             self._tasks[agent_id].append(tuple(task))
-            if is_waiting:
-                self._waiting.add(agent_id)
+            if asked_id:
+                self._waiting.setdefault(agent_id, {"approval_id": asked_id, "tool": tool})
             if paused_at and origin != Run.Origin.REPORTED:
                 self.stopped.add(str(run_id))
 
@@ -47,6 +51,10 @@ class AgentsAtWork:
         running = [tool for tool in agent.tools if tool["status"] == "running"]
         tools = [("running", tool["is_stopped"]) for tool in running]
         return agent_state([*self._work[agent.slug], *tools])
+
+    def waiting_of(self, agent_id: str) -> dict[str, Any] | None:
+        """``{approval_id, tool}`` of the agent's call that has waited longest for approval."""
+        return self._waiting.get(agent_id)
 
     def current_of(self, agent_id: str) -> tuple[UUID | None, str]:
         """Id and name of the agent's running task, else of its last one."""

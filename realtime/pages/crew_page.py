@@ -85,9 +85,9 @@ class CrewPage:
         return hashlib.sha256(shape.encode()).hexdigest()[:16]
 
     def _describe(self, agents: Iterable[Agent], tasks: Iterable[Task], shown: list[UUID]) -> None:
-        """Set ``state``, ``model_calls``, ``tools``, ``at_hand`` (the number of both),
-        ``numbered_tasks`` and ``current_task`` of each agent, ``calls`` and ``after_names`` of each
-        task.
+        """Set ``state``, ``model_calls``, ``tools``, ``waiting`` (a call that waits for approval),
+        ``at_hand`` (the number of all three), ``numbered_tasks`` and ``current_task`` of each
+        agent, ``calls`` and ``after_names`` of each task.
         """
         waits = bool(self.crew.approvals_pending)
         work = AgentsAtWork(shown, with_approvals=waits)
@@ -109,9 +109,10 @@ class CrewPage:
             for tool in agent.tools:
                 tool["is_stopped"] = tool["status"] == "running" and tool["run_id"] in work.stopped
             agent.state = work.state_of(agent)
-            if agent.model_calls:
+            agent.waiting = work.waiting_of(agent.slug)
+            if agent.model_calls or agent.waiting:
                 agent.tools = [tool for tool in agent.tools if tool["status"] == "running"]
-            agent.at_hand = len(agent.model_calls) + len(agent.tools)
+            agent.at_hand = len(agent.model_calls) + len(agent.tools) + bool(agent.waiting)
             agent.numbered_tasks = numbered[agent.pk]
             agent.current_task, agent.task_name = work.current_of(agent.slug)
 

@@ -54,7 +54,12 @@ def session_tag(context: template.Context) -> str:
 
 
 @register.filter
+def run_name(run: Run) -> str:
+    """The name that a program has given the run that it reports; "" if there is none."""
+    return run.reported.name if run.is_reported else ""
+
+
+@register.filter
 def run_title(run: Run) -> str:
     """A short name of a run among those of its crew: its own name, else the beginning of its id."""
-    name = run.reported.name if run.is_reported else ""
-    return name or f"Run {str(run.pk)[:8]}"
+    return run_name(run) or f"Run {str(run.pk)[:8]}"

@@ -8,13 +8,17 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from runs.models import Approval
 from runs.models.timespan import seconds_between
 from runs.pages.alignment import paired
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedStep:
-    """A tool call or a model call of one run. ``inputs``: a digest of a tool's parameters."""
+    """A tool call or a model call of one run. ``inputs``: a digest of a tool's parameters.
+
+    A tool call that was denied or expired never began; ``id`` is that of its approval.
+    """
 
     id: UUID
     kind: str  # tool or call
@@ -37,8 +41,14 @@ class ComparedStep:
         return self.status, self.exit_code
 
     @property
+    def is_refused(self) -> bool:
+        return self.status in Approval.REFUSED
+
+    @property
     def href(self) -> str:
         """The element of its run's page."""
+        if self.is_refused:
+            return f"refused-{self.id}"
         return f"tool-{self.id}" if self.kind == "tool" else f"event-llm_start-{self.id}"
 
 
@@ -72,6 +82,12 @@ class StepPair:
     before: ComparedStep | None
     after: ComparedStep | None
     difference: str = ""  # for people; "": none that counts
+
+    @property
+    def is_shown_in_full(self) -> bool:
+        """Whether both runs have the tool call, with its parameters."""
+        both = (self.before, self.after)
+        return all(one and one.kind == "tool" and not one.is_refused for one in both)
 
     @property
     def either(self) -> ComparedStep:
@@ -176,11 +192,22 @@ def _step_difference(step: StepPair, pair: TaskPair) -> str:
         return "" if pair.before.is_open else "Only in the second run"
     if new is None:
         return "" if pair.after.is_open else "Only in the first run"
+    if old.is_refused or new.is_refused:
+        return _refusal(old, new)
     if old.inputs != new.inputs:
         return "Other inputs"
     if "running" in (old.status, new.status) or old.outcome == new.outcome:
         return ""
     return "Same inputs, other outcome" if old.kind == "tool" else "Other outcome"
+
+
+def _refusal(old: ComparedStep, new: ComparedStep) -> str:
+    """The difference if at least one of the two calls never began. Its inputs are not compared."""
+    if old.is_refused and new.is_refused:
+        return "" if old.status == new.status else "Other outcome"
+    if old.is_refused:
+        return f"{old.status.capitalize()} in the first run"
+    return f"{new.status.capitalize()} in the second run"
 
 
 def _task_difference(pair: TaskPair) -> str:

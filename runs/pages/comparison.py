@@ -24,6 +24,7 @@ from runs.pages.compared_steps import (
     keyed,
 )
 from runs.pages.output_diff import Diff, diff
+from runs.pages.refused_steps import refused_steps
 
 TASKS_AT_MOST = 300  # of each run
 STEPS_AT_MOST = 1_000  # tool calls of each run, and as many model calls
@@ -144,22 +145,25 @@ class Comparison:
             executions[row.run_id].append(row)
         ids = [{row.task_id for row in own} for own in executions.values()]
         shared = set.intersection(*ids)
+        refused = refused_steps(executions, 2 * STEPS_AT_MOST)
         sides = [
-            _tasks(run, executions[run.pk], self._steps(run), shared)
+            _tasks(run, executions[run.pk], self._steps(run, refused[run.pk]), shared)
             for run in (self.before, self.after)
         ]
         self.pairs = aligned(*sides)
 
-    def _steps(self, run: Run) -> dict[Any, list[ComparedStep]]:
+    def _steps(
+        self, run: Run, refused: Iterable[tuple[Any, ComparedStep]]
+    ) -> dict[Any, list[ComparedStep]]:
         """The steps of each task execution, in the order of their start.
 
         Model calls outside tasks have the id of their agent as the key.
         """
         inputs = MD5(Cast("params", TextField()))
-        own = self._tools().filter(task_execution__run=run).order_by("started_at", "id")
+        tools = self._tools().filter(task_execution__run=run).order_by("started_at", "id")
         read = [
             (task, ComparedStep(pk, "tool", tool, status, began, ended, code, digest, length))
-            for task, pk, tool, status, began, ended, code, digest, length in own.values_list(
+            for task, pk, tool, status, began, ended, code, digest, length in tools.values_list(
                 "task_execution", "pk", "tool", "status", "started_at", "ended_at", "exit_code",
                 inputs, "output_length",
             )[: STEPS_AT_MOST + 1]
@@ -169,8 +173,8 @@ class Comparison:
         ]
         self.is_cut |= max(len(read), len(calls)) > STEPS_AT_MOST
         found: dict[Any, list[ComparedStep]] = {}
-        both = [*read[:STEPS_AT_MOST], *calls[:STEPS_AT_MOST]]
-        for task, step in sorted(both, key=lambda one: (one[1].started_at, one[1].id)):
+        own = [*read[:STEPS_AT_MOST], *calls[:STEPS_AT_MOST], *refused]
+        for task, step in sorted(own, key=lambda one: (one[1].started_at, one[1].id)):
             found.setdefault(task, []).append(step)
         return found
 

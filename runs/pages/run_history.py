@@ -1,7 +1,9 @@
 """The approvals and controls of a run, and its history: the list of events on the run page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
+
+from django.db.models import Q
 
 from runs.models import Approval, BudgetAlert, Control
 from runs.pages import budget_rows
@@ -24,24 +26,38 @@ class RunHistory(RunRecord):
 
     @cached_property
     def approvals(self) -> list[Approval]:
-        """The approvals of the run, oldest first: all, or of a large run those that wait."""
+        """The approvals of the run, oldest first: all, or of a large run those that wait, and the
+        refused ones of the open tasks.
+        """
         approvals = self.run.approvals.all()
-        if self.is_large and self._until:
-            approvals = approvals.filter(pk__in=self.past.waiting)
-        elif self.is_large and not self.run.crew.approvals_pending:
+        if self.is_large and not self._until and not self._may_have_approvals:
             return []
-        elif self.is_large:
-            approvals = approvals.pending()
+        if self.is_large:
+            waits = Q(pk__in=self.past.waiting) if self._until else Q(status="pending")
+            refused = Q(status__in=Approval.REFUSED, task_id__in=self.open_tasks)
+            approvals = approvals.filter(waits | refused)
         return self._cut(approvals.order_by("requested_at", "id")[:APPROVALS_AT_MOST])
 
     @cached_property
     def waiting(self) -> dict[str, list[Approval]]:
         """The calls that wait for approval, by the id of their task."""
-        by_task: dict[str, list[Approval]] = {}
-        for approval in self.approvals:
-            if approval.is_pending:
-                by_task.setdefault(str(approval.task_id), []).append(approval)
-        return by_task
+        return _by_task(one for one in self.approvals if one.is_pending)
+
+    @cached_property
+    def refused(self) -> dict[str, list[Approval]]:
+        """The calls that were denied or that nobody approved in time, by the id of their task."""
+        return _by_task(one for one in self.approvals if one.is_refused)
+
+    @property
+    def _may_have_approvals(self) -> bool:
+        """Whether a large run may have approvals to show, as far as this is known without a query.
+
+        A refused call fails its task, unless a program reports the run and decides itself.
+        """
+        if self.run.crew.approvals_pending or self.run.is_reported:
+            return True
+        fine = ("succeeded", "running")
+        return any(self.statuses.get(task, "running") not in fine for task in self.open_tasks)
 
     @property
     def waiting_count(self) -> int:
@@ -108,3 +124,10 @@ class RunHistory(RunRecord):
             yield from of_call(call, names)
         for handoff in self._cut(self.run.handoffs.order_by("id")):
             yield of_handoff(handoff, names)
+
+
+def _by_task(approvals: Iterable[Approval]) -> dict[str, list[Approval]]:
+    by_task: dict[str, list[Approval]] = {}
+    for approval in approvals:
+        by_task.setdefault(str(approval.task_id), []).append(approval)
+    return by_task

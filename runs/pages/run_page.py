@@ -13,21 +13,17 @@ from uuid import uuid4
 
 from django.db.models import Count
 
-from runs.models import Run, TaskExecution, ToolExecution, Worker, retry
-from runs.pages import transcript
-from runs.pages.run_history import RunHistory
+from runs.models import Run, ToolExecution, Worker, retry
 from runs.pages.run_outline import PlannedTask
 from runs.pages.run_record import TOOLS_AT_MOST
-from runs.pages.task_rows import Step, TaskRow
+from runs.pages.run_steps import TAIL_CHARS, RunSteps
+from runs.pages.task_rows import TaskRow
 from runs.pages.timeline import Timeline
 from runs.pages.versions import version
 from runs.tools.box import WEAKNESS
 
 RETRIES_AT_MOST = 5
-STEPS_TO_COME = 20  # limit for the future steps shown of a running task
 SEGMENTS_AT_MOST = 60
-TAIL_CHARS = 20_000  # of a tool's output, in the first response
-TAILS_AT_MOST = 20  # tools with output in the page, the newest; other output is fetched later
 
 REASONS = {
     "task_failed": "A task failed",
@@ -39,7 +35,7 @@ REASONS = {
 }
 
 
-class RunPage(RunHistory):
+class RunPage(RunSteps):
     """``run`` and the data of its page. ``with_output`` also reads the ends of the outputs."""
 
     TOOLS_AT_MOST = TOOLS_AT_MOST
@@ -104,22 +100,6 @@ class RunPage(RunHistory):
     @property
     def reason(self) -> str:
         return REASONS.get(self.run.reason, self.run.reason.replace("_", " ").capitalize())
-
-    @property
-    def failed_tool(self) -> ToolExecution | None:
-        """The tool that made a failed run fail."""
-        if self.is_large:
-            return self._failed_tool
-        failed = [tool for tool in self._tools if tool.status not in ("success", "running")]
-        return failed[-1] if failed and self.run.status == Run.Status.FAILED else None
-
-    @cached_property
-    def shown_first(self) -> Any:
-        """Primary key of the tool whose output is shown first: the running, failed or last one."""
-        running = [tool for tool in self._tools if tool.status == "running"]
-        asked = [tool for tool in self._tools if str(tool.pk) == self.window.at]
-        last = (asked or running or [self.failed_tool or (self._tools or [None])[-1]])[-1]
-        return last and last.pk
 
     @property
     def waited_s(self) -> float:
@@ -193,19 +173,6 @@ class RunPage(RunHistory):
                 run_status=self.run.status,
             )
 
-    def _tails(self) -> dict[Any, str]:
-        """The ends of outputs. A page of the past has all that it shows of them."""
-        if self.past:
-            wanted = [tool for tool in self._tools if self._is_wanted(tool)]
-            return transcript.tails_until(wanted[-TAILS_AT_MOST:], TAIL_CHARS)
-        if self._with_output:
-            return transcript.tails(self._tools[-TAILS_AT_MOST:], TAIL_CHARS)
-        return {}
-
-    def _is_wanted(self, tool: ToolExecution) -> bool:
-        is_open = tool.pk == self.shown_first or tool.status == "running"
-        return is_open or str(tool.pk) in self.window.opened
-
     def _step_counts(self, tasks: list[PlannedTask]) -> dict[str, int]:
         """Return how many tools each of these tasks has called. No plan lists these calls."""
         closed = [task.task_id for task in tasks if task.task_id not in self.open_tasks]
@@ -218,32 +185,3 @@ class RunPage(RunHistory):
         if status := self.statuses.get(task.task_id):
             return status
         return "skipped" if self.run.is_over else "pending"
-
-    def _steps(
-        self,
-        task: PlannedTask,
-        execution: TaskExecution | None,
-        called: list[ToolExecution],
-        tails: dict[Any, str],
-    ) -> Iterator[Step]:
-        for number, tool in enumerate(called, start=1):
-            yield Step(
-                number,
-                tool.tool,
-                tool,
-                tails.get(tool.pk, ""),
-                has_body=not self.is_large or self._is_wanted(tool),
-                is_open=tool.pk == self.shown_first,
-                has_past_output=self.past is not None and tool.pk in tails,
-            )
-        # Of future steps only the name is shown: their parameters have not been redacted.
-        if execution is None or execution.status == TaskExecution.Status.RUNNING:
-            begun = len(called)
-            if execution and self.leaves_out and task.tools:
-                begun = self._calls().filter(task_execution=execution).count()
-            waiting = self.waiting.get(task.task_id, [])
-            for number, approval in enumerate(waiting, start=begun + 1):
-                yield Step(number, approval.tool, approval=approval)
-            begun += len(waiting)
-            for number, tool in enumerate(task.tools[begun:][:STEPS_TO_COME], start=begun + 1):
-                yield Step(number, tool)

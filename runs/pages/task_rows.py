@@ -18,7 +18,7 @@ class Step:
     written: str = ""  # the end of the output, with its control sequences
     has_body: bool = True  # else the card's content is fetched when the card is opened
     is_open: bool = False
-    approval: Approval | None = None  # that the call waits for
+    approval: Approval | None = None  # that the call waits for, or that has refused it
     has_past_output: bool = False  # the output as it was at a moment of the past
 
     @property
@@ -40,7 +40,9 @@ class Step:
     def version(self) -> str:
         tool = self.execution
         if tool is None:
-            return version("step", self.number, self.tool, self.approval and self.approval.pk)
+            asked = self.approval
+            decision = (asked.pk, asked.status, asked.by, asked.note) if asked else None
+            return version("step", self.number, self.tool, decision)
         reported = (tool.message, tool.progress, tool.exit_code, tool.output_length)
         has = (self.has_body, self.has_past_output)
         return version("tool", tool.pk, tool.status, reported, tool.ended_at, *has)

@@ -11,7 +11,8 @@ from runs.search.query import Search
 
 SHOWN = (
     *("id", "crew_id", "kind", "object_id", "outcome", "ended_at", "name", "task", "agent_id"),
-    *("text", "run__crew_name", "run__status", "run__created_at"),
+    *("text", "run__crew_name", "run__status", "run__created_at", "run__origin"),
+    "run__reported__name",
 )
 
 
@@ -43,4 +44,4 @@ def _organizations(user: User) -> list[int] | None:
 
 
 def _shown(rows: QuerySet) -> QuerySet:
-    return rows.select_related("run").only(*SHOWN, "run__id")
+    return rows.select_related("run__reported").only(*SHOWN, "run__id")

@@ -295,6 +295,15 @@ test("a pause holds a run up from when it is in effect to the resume", () => {
   assert.equal(hold(wants, decides), "");
 });
 
+test("a call that waits for approval is that of its agent, until it is decided", () => {
+  const state = afterRuns(["r", boot], ["s", boot], ["s", { ...wants, tool: "script" }]);
+  const call = state.waitingOf("orion");
+  assert.deepEqual([call?.approval_id, call?.tool], ["a", "script"]);
+  assert.equal(state.waitingOf("vega"), undefined);
+  state.run("s", /** @type {any} */ (decides));
+  assert.equal(state.waitingOf("orion"), undefined);
+});
+
 test("edges and agents of a paused run are paused, where nothing of another run or tool goes on", () => {
   const planned = { ...boot, tasks: [{ task_id: "a", agent_id: "orion" }] };
   const pause = [asks("1", "pause"), applies("1")];

@@ -2,9 +2,11 @@
 
 import { showCalls } from "./model_calls_view.js";
 import { duration } from "./times.js";
+import { showWaiting } from "./waiting_call.js";
 
 /** @import {AgentState, CrewState, Execution, Task} from "../state/crew_state.js"; */
 /** @import {ModelCall} from "../state/model_state.js"; */
+/** @import {RunApproval} from "../state/run_state.js"; */
 
 /** Shows the agents' states in their elements. Output of tools is shown as text, never as HTML. */
 export class AgentsView {
@@ -39,19 +41,19 @@ export class AgentsView {
   show(state, clock = Date.now()) {
     for (const [agent, elements] of this.#elements) {
       const calls = state.callsOf(agent);
-      // What a thinking agent has done before is of less interest than what it does.
-      const tools = state
-        .toolsOf(agent)
-        .filter(({ status }) => !calls.length || status === "running");
+      const waiting = state.waitingOf(agent);
+      const isAtIt = calls.length > 0 || waiting !== undefined;
+      // What an agent has done before is of less interest than what it does or waits for.
+      const tools = state.toolsOf(agent).filter(({ status }) => !isAtIt || status === "running");
       const [agentState, task] = [state.stateOf(agent), state.taskOf(agent)];
-      const now = JSON.stringify([agentState, task, task === undefined, tools, calls]);
+      const now = JSON.stringify([agentState, task, task === undefined, tools, calls, waiting]);
       const ticks = calls.length > 0 || tools.some(({ status }) => status === "running");
       if (!ticks && this.#shown.get(agent) === now) continue;
       this.#shown.set(agent, now);
       for (const element of elements) {
         showState(element, agentState, tools);
         showTask(element, task);
-        showTools(element, tools, calls, clock);
+        showTools(element, tools, { calls, waiting }, clock);
         for (const tool of tools) showStopped(element, tool, state.isStopped(tool));
       }
     }
@@ -99,15 +101,16 @@ function showTask(element, task) {
 /**
  * @param {Element} element
  * @param {Execution[]} tools
- * @param {ModelCall[]} calls
+ * @param {{calls: ModelCall[], waiting: RunApproval | undefined}} others
  * @param {number} clock
  */
-function showTools(element, tools, calls, clock) {
+function showTools(element, tools, { calls, waiting }, clock) {
   const slot = element.querySelector('[data-slot="tools"]');
   if (!slot) return;
   showCalls(slot, calls, clock);
+  showWaiting(slot, waiting);
   const ids = new Set(tools.map(({ execution_id }) => execution_id));
-  for (const old of [...slot.querySelectorAll(":scope > :not([data-call])")]) {
+  for (const old of [...slot.querySelectorAll(":scope > :not([data-call], [data-waits])")]) {
     if (!ids.has(old.getAttribute("data-execution") ?? "")) old.remove();
   }
   for (const execution of tools) {
@@ -119,7 +122,7 @@ function showTools(element, tools, calls, clock) {
   // Hidden from screen readers and the keyboard: the table has the same links.
   if (slot.closest("[aria-hidden]"))
     for (const link of slot.querySelectorAll("a")) link.setAttribute("tabindex", "-1");
-  const atHand = tools.length + calls.length;
+  const atHand = tools.length + calls.length + (waiting ? 1 : 0);
   if (atHand > 1) slot.setAttribute("data-more", `+${atHand - 1} more`);
   else slot.removeAttribute("data-more");
 }

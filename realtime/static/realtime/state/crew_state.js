@@ -108,7 +108,7 @@ export class CrewState {
    * @returns {AgentState}
    */
   stateOf(agent) {
-    if (this.#waits(agent)) return "waiting";
+    if (this.waitingOf(agent)) return "waiting";
     if (this.callsOf(agent).length) return "thinking";
     const work = [...this.#of(agent).tasks, ...this.#runningTools(agent)];
     if (work.length || this.#runs.size) return agentState(work);
@@ -125,7 +125,7 @@ export class CrewState {
     if (!this.#runs.size) return this.stateOf(agent);
     const own = this.#of(agent).tasks.filter(({ task_id }) => ids.includes(task_id));
     if (!own.some(isRunning)) return agentState(own);
-    if (this.#waits(agent)) return "waiting";
+    if (this.waitingOf(agent)) return "waiting";
     if (this.callsOf(agent).length) return "thinking";
     return agentState([...own, ...this.#runningTools(agent)]);
   }
@@ -222,9 +222,9 @@ export class CrewState {
     this.names.keep((id) => this.#runs.has(id));
   }
 
-  /** Whether a tool call of the agent waits for approval. @param {string} agent */
-  #waits(agent) {
-    return [...this.#runs.values()].some((run) => run.waits(agent));
+  /** The agent's tool call that has waited longest for approval. @param {string} agent */
+  waitingOf(agent) {
+    return [...this.#runs.values()].flatMap((run) => run.waitingOf(agent) ?? [])[0];
   }
 
   /** @param {string} agent @returns {Work[]} */

@@ -107,9 +107,9 @@ export class RunState {
     return this.approvals.size ? "waiting" : "";
   }
 
-  /** Whether a tool call of the agent waits for approval. @param {string} agent */
-  waits(agent) {
-    return [...this.approvals.values()].some(({ agent_id }) => agent_id === agent);
+  /** The agent's tool call that has waited longest for approval. @param {string} agent */
+  waitingOf(agent) {
+    return [...this.approvals.values()].find(({ agent_id }) => agent_id === agent);
   }
 
   /** @param {RunMessage} message */

@@ -1,0 +1,41 @@
+/** A tool call of an agent that waits for approval, in its card and its row. */
+
+/** @import {RunApproval} from "../state/run_state.js"; */
+
+/**
+ * Makes the waiting call in `slot` that of the agent. It comes before all else there.
+ * @param {Element} slot
+ * @param {RunApproval | undefined} call
+ */
+export function showWaiting(slot, call) {
+  const old = slot.querySelector(":scope > [data-waits]");
+  if (old?.getAttribute("data-waits") !== call?.approval_id) {
+    old?.remove();
+    if (call) slot.prepend(waitingElement(call));
+  } else if (old && slot.firstElementChild !== old) {
+    slot.prepend(old); // a new model call is before it
+  }
+}
+
+/** @param {RunApproval} call */
+function waitingElement({ approval_id, tool }) {
+  const element = span("tool");
+  element.dataset.waits = approval_id;
+  const line = span("tool-line");
+  const name = document.createElement("a");
+  name.className = "tool-name";
+  name.href = `/approvals/${approval_id}/`;
+  name.textContent = tool;
+  const message = span("tool-message");
+  message.textContent = "waits for approval";
+  line.append(name, message);
+  element.append(line);
+  return element;
+}
+
+/** @param {string} name */
+function span(name) {
+  const element = document.createElement("span");
+  element.className = name;
+  return element;
+}
