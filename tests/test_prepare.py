@@ -49,13 +49,14 @@ def test_the_demo_and_production_are_asked_for(db, called):
     assert called == ["collectstatic", "check"]
 
 
-def test_only_the_owner_may_read_an_sqlite_database(tmp_path, monkeypatch):
+def test_other_users_may_not_read_an_sqlite_database(tmp_path, monkeypatch):
     database = tmp_path / "crewops.sqlite3"
-    database.touch(0o644)
+    database.touch()
+    database.chmod(0o664)
     own = SimpleNamespace(vendor="sqlite", settings_dict={"NAME": str(database)})
     monkeypatch.setattr(prepare, "connection", own)
     prepare.keep_private()
-    assert database.stat().st_mode & 0o777 == 0o600
+    assert database.stat().st_mode & 0o777 == 0o660
 
 
 def test_a_missing_redis_server_is_said_before_anything_starts(db, called, monkeypatch):

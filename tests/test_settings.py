@@ -213,9 +213,22 @@ def test_each_line_of_the_example_gives_the_default(tmp_path):
 
 def test_the_log_level_is_one_of_pythons_in_either_case():
     assert start(LOG_LEVEL="debug").returncode == 0
+    assert start(LOG_LEVEL="WARN").returncode == 0
     refused = start(LOG_LEVEL="loud")
     last = refused.stderr.strip().splitlines()[-1]
-    assert "LOG_LEVEL is 'LOUD'. Set it to one of: DEBUG, INFO, " in last
+    assert "LOG_LEVEL is 'LOUD'. Set it to DEBUG, INFO, " in last
+
+
+def test_an_empty_variable_switches_no_development_on():
+    refused = start(DEBUG="")
+    assert "SECRET_KEY is not set. With DEBUG off" in refused.stderr
+    given = {
+        "SECRET_KEY": "x" * 50,
+        "ALLOWED_HOSTS": "a.example",
+        "ALLOWED_ORIGINS": "https://a.example",
+    }
+    refused = start(DEBUG="", DATABASE_URL="", **given)
+    assert "DATABASE_URL is empty. Set it, or remove it" in refused.stderr
 
 
 def test_no_time_of_retention_is_below_zero():

@@ -1,5 +1,6 @@
 """Reads the environment. Holds what every process needs first: logs, metrics and keys."""
 
+import logging
 import os
 from base64 import urlsafe_b64decode
 from pathlib import Path
@@ -14,7 +15,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 environ.Env.read_env(BASE_DIR / ".env")  # what the environment has counts more
 env = Variables(BASE_DIR)
 
-DEBUG = env.bool("DEBUG", default=True)
+# An empty variable is off: it must not switch on what only development may have.
+DEBUG = env.bool("DEBUG", default="DEBUG" not in os.environ)
 # Starts everything. On a production site `make run` would make the demo's accounts.
 START_COMMAND = "make run" if DEBUG else "make serve"
 HOST = env.str("HOST", default="127.0.0.1")  # the address `make run` listens on
@@ -60,11 +62,10 @@ USE_TZ = True
 LOG_FORMAT = env.str("LOG_FORMAT", default="line" if DEBUG else "json")
 if LOG_FORMAT not in ("line", "json"):
     raise ImproperlyConfigured(f"LOG_FORMAT is {LOG_FORMAT!r}. Set it to json or line.")
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").strip().upper()
-if LOG_LEVEL not in LOG_LEVELS:
+if LOG_LEVEL not in logging.getLevelNamesMapping():
     raise ImproperlyConfigured(
-        f"LOG_LEVEL is {LOG_LEVEL!r}. Set it to one of: {', '.join(LOG_LEVELS)}."
+        f"LOG_LEVEL is {LOG_LEVEL!r}. Set it to DEBUG, INFO, WARNING, ERROR or CRITICAL."
     )
 LOGGING_CONFIG = "crewops.logs.configure"
 LOGGING = {

@@ -53,15 +53,19 @@ export function followCrew(id, on, changed) {
   const state = new CrewState();
   /** By run. @type {Map<string, Watched<any>>} */
   const runs = new Map();
+  /** Runs whose streams have closed: they have ended, or were refused. @type {Set<string>} */
+  const ended = new Set();
 
   /** @param {string} runId */
   function follow(runId) {
-    if (runs.has(runId) || runs.size >= RUNS_FOLLOWED || state.knows(runId)) return;
+    if (runs.has(runId) || ended.has(runId) || runs.size >= RUNS_FOLLOWED) return;
+    if (state.knows(runId)) return;
     state.awaited.add(runId);
     const socket = new RunWebSocket(runId, null, { ...on, autoReconnect: true });
     const end = () => {
       runs.get(runId)?.stop();
       runs.delete(runId);
+      ended.add(runId);
       state.leave(runId); // A run that is refused never reports its end.
       changed();
     };

@@ -10,7 +10,9 @@ from urllib.parse import quote, quote_plus
 
 REDACTED = "[redacted]"
 MIN_SECRET_CHARS = 4  # a shorter known secret would also match in common text
-FEW = 32  # forms that are searched one after the other
+# Relative costs, measured with CPython 3.11: a look-up of a piece of text, a call of `str.replace`,
+# and a character that it searches.
+LOOK_UP, CALL, CHARACTER = 500, 250, 1
 SHORT = 64  # characters; few longer forms fit into one event
 
 
@@ -34,22 +36,20 @@ def forms(secrets: Iterable[str]) -> tuple[str, ...]:
 class Known:
     """Replaces forms of secrets in texts: build it once for many texts.
 
-    A few forms are searched one after the other, in the order given. Of many forms, those of at
-    most `SHORT` characters are looked up at each place of the text, by length: at most `SHORT`
-    look-ups for each character. Longer forms are so few that they are searched one by one.
+    Forms are searched one after the other, in the order given. In a text for which that would take
+    longer, those of at most `SHORT` characters are looked up at each place, by length: at most
+    `SHORT` look-ups for each character. Longer forms are so few that they are searched one by one.
     """
 
     def __init__(self, forms: Iterable[str]) -> None:
-        every = [form for form in forms if form]
-        are_few = len(every) <= FEW
-        self._one_by_one = [form for form in every if are_few or len(form) > SHORT]
+        self._every = [form for form in forms if form]
+        self._long = [form for form in self._every if len(form) > SHORT]
         self._by_length: dict[int, set[str]] = defaultdict(set)
-        if not are_few:
-            for form in every:
-                if len(form) <= SHORT:
-                    self._by_length[len(form)].add(form)
+        for form in self._every:
+            if len(form) <= SHORT:
+                self._by_length[len(form)].add(form)
         self._lengths = sorted(self._by_length, reverse=True)
-        self._shortest = min(map(len, every), default=0)
+        self._shortest = min(map(len, self._every), default=0)
 
     @classmethod
     def of(cls, forms: "Iterable[str] | Known") -> "Known":
@@ -59,10 +59,16 @@ class Known:
         """Return ``text`` with `REDACTED` for each form; the longest form at a place counts."""
         if not self._shortest or len(text) < self._shortest:
             return text
-        if not self._lengths or len(text) > SHORT:  # else all these forms are longer
-            for form in self._one_by_one:
-                text = text.replace(form, REDACTED)
-        return self._looked_up(text) if self._lengths else text
+        is_looked_up = self._is_looked_up_in(text)
+        for form in self._long if is_looked_up else self._every:
+            text = text.replace(form, REDACTED)
+        return self._looked_up(text) if is_looked_up else text
+
+    def _is_looked_up_in(self, text: str) -> bool:
+        """Whether the look-ups cost less than the searches, which many short forms need."""
+        forms = len(self._every) - len(self._long)
+        look_ups = len(text) * len(self._lengths) * LOOK_UP
+        return look_ups < forms * (CALL + len(text) * CHARACTER)
 
     def _looked_up(self, text: str) -> str:
         kept, begin, at = [], 0, 0

@@ -19,7 +19,8 @@ def refresh(crew_id: UUID) -> None:
     second one sees that the first has ended.
     """
     with transaction.atomic():
-        crew = Crew.objects.unscoped().select_for_update().filter(pk=crew_id).first()
+        crews = Crew.objects.unscoped().select_for_update(of=("self",))
+        crew = crews.filter(pk=crew_id).first()
         if crew and crew.activity != (activity := _activity(crew)):
             crew.activity = activity
             crew.save(update_fields=["activity"])

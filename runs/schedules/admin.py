@@ -14,7 +14,7 @@ class ScheduleChangeForm(SeenForm):
         return seen_digest(self.instance)
 
     def locked_digest(self) -> str:
-        rows = Schedule.objects.unscoped().select_for_update()
+        rows = Schedule.objects.unscoped().select_for_update(of=("self",))
         return seen_digest(rows.filter(pk=self.instance.pk).first())
 
 

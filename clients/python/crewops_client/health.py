@@ -19,7 +19,9 @@ class Health:
     def __init__(self, settings: Settings, notices: Notices) -> None:
         self.failing_since: float | None = None
         self.failures = 0
-        self.refusal = ""  # why the last answer refused the key or the address, if it did
+        # Why the last answer refused the key, or the address of a server that never answered.
+        self.refusal = ""
+        self._has_answered = False
         self.again_at = 0.0
         self.rejected = 0
         self._settings = settings
@@ -29,7 +31,7 @@ class Health:
         """Handle the answer to a call with `sent` events, and beats after them."""
         repeated = self.failures > 0
         self.failing_since, self.failures, self.again_at = None, 0, 0.0
-        self.refusal = ""
+        self.refusal, self._has_answered = "", True
         self._notices.withdraw("away", "the server answers again")
         self._notices.withdraw("refused", "the server accepts the calls again")
         rejected = body.get("rejected")
@@ -50,10 +52,13 @@ class Health:
         if self.failing_since is None:
             self.failing_since = now
         self.failures += 1
-        self.refusal = refusal(answer, self._settings.url) if answer.refused else ""
+        self.refusal = ""
         if answer.refused:
+            why = refusal(answer, self._settings.url)
+            # A proxy may answer 404 or redirect while the server is replaced.
+            self.refusal = why if answer.status in (401, 403) or not self._has_answered else ""
             self.again_at = now + REFUSED_S * random.uniform(1, 1.5)
-            self._notices.say("refused", self.refusal, logging.ERROR)
+            self._notices.say("refused", why, logging.ERROR)
             return
         longest = BACKOFF_S if now - self.failing_since >= RESTART_S else RESTART_BACKOFF_S
         wait = min(longest, 0.2 * 2 ** min(self.failures, 10)) * random.uniform(0.5, 1)

@@ -10,7 +10,7 @@ LOOK_BACK = 60  # characters before a place
 
 # A name and its value stay together: the server redacts the value because of the name.
 _NAME = re.compile(r"""(?i)(?:[:=>]|\b(?:bearer|basic)|--[\w-]+)\s*\\?["']?$""")
-_OPERATOR = re.compile(r"\s*[:=]")
+_OPERATOR = re.compile(r"\s{0,60}[:=]")
 
 
 def pieces(text: str) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """``manage.py prepare``: the steps before the stack starts, in one process, only where needed."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from crewops import checks, redis
+
+OTHERS = 0o007  # the rights of users who are neither the owner nor in the group
 
 
 class Command(BaseCommand):
@@ -48,12 +51,15 @@ class Command(BaseCommand):
 
 
 def keep_private() -> None:
-    """Let only the owner read an SQLite database: it has the keys of sessions.
+    """Let no other user of the machine read an SQLite database: it has the keys of sessions.
 
-    SQLite gives its other files, such as `-wal`, the same mode.
+    SQLite gives its other files, such as `-wal`, the same mode. The group keeps its rights.
     """
     if connection.vendor == "sqlite" and (path := Path(connection.settings_dict["NAME"])).is_file():
-        path.chmod(0o600)
+        mode = path.stat().st_mode & 0o777
+        if mode & OTHERS:
+            with suppress(OSError):  # another user's file
+                path.chmod(mode & ~OTHERS)
 
 
 def is_behind() -> bool:

@@ -96,3 +96,14 @@ test("without a connection it asks again when it is asked again, not for ever", 
   await settled();
   assert.equal(state.text, "abcd");
 });
+
+test("an output is done when all that is known of it is shown", async () => {
+  const { feed, state } = feedOf("abc");
+  feed.reach(3);
+  assert.equal(feed.isDone, false);
+  await settled();
+  assert.equal(feed.isDone, true);
+  assert.equal(state.text, "abc");
+  feed.receive(5, "x");
+  assert.equal(feed.isDone, false);
+});

@@ -142,7 +142,7 @@ class _Spans:
         if kind == "agent":
             self._batch.add(span.span_id, events.agent_begun(self._run, node.name, node.start))
             if self._is_full:
-                self._end_agent(node, [])
+                self._end_agent(node, within(node, self._children_here))
                 self._call_agent(node)
             else:
                 waits = END
@@ -230,6 +230,11 @@ class _Spans:
         made = events.agent_called(self._run, self._trace.trace_id, node, above)
         self._batch.add(node.span_id, made)
         return True
+
+    @cached_property
+    def _children_here(self) -> Children:
+        """Of the spans of this call, and of those that wait."""
+        return children_of(self._nodes)
 
     @cached_property
     def _children(self) -> Children:

@@ -9,7 +9,15 @@ from collections.abc import Container, Iterator
 from typing import Any
 
 from runs.reporting.otlp.protobuf import DEPTH
-from runs.reporting.otlp.spans import TEXT_LIMIT, WANTED, Malformed, Span, checked, remote_parent
+from runs.reporting.otlp.spans import (
+    TEXT_LIMIT,
+    WANTED,
+    Malformed,
+    Span,
+    check_groups,
+    checked,
+    remote_parent,
+)
 
 CODES = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
 
@@ -26,10 +34,12 @@ def spans_in(body: bytes, wanted: Container[str] = WANTED) -> Iterator[Span | Ma
         raise ValueError(f"The body is no JSON: {error}.") from error
     if not isinstance(request, dict):
         raise ValueError("The body is no ExportTraceServiceRequest: it must be an object.")
-    for of_resource in _objects(request, "resourceSpans"):
+    check_groups(resources := _objects(request, "resourceSpans"))
+    for of_resource in resources:
         attributes = _objects(_object(of_resource, "resource"), "attributes")
         resource = _attributes(attributes)
-        for of_scope in _objects(of_resource, "scopeSpans"):
+        check_groups(scopes := _objects(of_resource, "scopeSpans"))
+        for of_scope in scopes:
             for raw in _objects(of_scope, "spans"):
                 try:
                     yield _span(raw, resource, wanted)

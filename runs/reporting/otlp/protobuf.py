@@ -6,7 +6,15 @@ from typing import Any
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from runs.reporting.otlp.spans import TEXT_LIMIT, WANTED, Malformed, Span, checked, remote_parent
+from runs.reporting.otlp.spans import (
+    TEXT_LIMIT,
+    WANTED,
+    Malformed,
+    Span,
+    check_groups,
+    checked,
+    remote_parent,
+)
 
 DEPTH = 8  # levels of lists and maps in an attribute that is read
 
@@ -17,8 +25,10 @@ def spans_in(body: bytes, wanted: Container[str] = WANTED) -> Iterator[Span | Ma
         request = ExportTraceServiceRequest.FromString(body)
     except DecodeError as error:
         raise ValueError("The body is no ExportTraceServiceRequest.") from error
+    check_groups(request.resource_spans)
     for of_resource in request.resource_spans:
         resource = _attributes(of_resource.resource.attributes)
+        check_groups(of_resource.scope_spans)
         for of_scope in of_resource.scope_spans:
             for raw in of_scope.spans:
                 try:

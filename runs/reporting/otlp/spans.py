@@ -1,10 +1,14 @@
 """A span, as far as CrewOps uses it, and the attributes that are read from it."""
 
+from collections.abc import Sized
 from dataclasses import dataclass, field
 from typing import Any
 
+from runs.reporting.reading import TooLarge
+
 OPERATION = "gen_ai.operation.name"
 AGENT = ("gen_ai.agent.name", "agent_name", "agent.name", "graph.node.agent")
+GROUPS_AT_MOST = 10_000  # resources of a call, and scopes of a resource
 TEXT_LIMIT = 16_384  # characters of an attribute's text; the rest is cut before it is stored
 
 NAMES = """
@@ -99,3 +103,9 @@ def checked(span: Span) -> Span:
         raise Malformed("startTimeUnixNano: is missing")
     span.end = max(span.end, span.start)
     return span
+
+
+def check_groups(groups: Sized) -> None:
+    """Raise ``TooLarge`` if there are more resources or scopes than a call may have spans."""
+    if len(groups) > GROUPS_AT_MOST:
+        raise TooLarge(f"A call has at most {GROUPS_AT_MOST} resources or scopes. Send two calls.")

@@ -35,18 +35,18 @@ PAIRS.update({1: PAIR})
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 
-def is_within(body: bytes, *, messages: int, groups: int) -> bool:
-    """Whether the request has at most so many messages, and so many resources and scopes.
+def is_within(body: bytes, *, messages: int, fields: int) -> bool:
+    """Whether the request has at most so many messages, and so many fields of any kind.
 
     Raises ``ValueError`` if the body is no message of protobuf.
     """
     try:
-        return _is_within(body, messages, groups)
+        return _is_within(body, messages, fields)
     except IndexError:
         raise ValueError("The body ends within a field.") from None
 
 
-def _is_within(body: bytes, messages: int, groups: int) -> bool:
+def _is_within(body: bytes, messages: int, more: int) -> bool:
     at, end, fields = 0, len(body), REQUEST
     outer: list[Place] = []
     while True:
@@ -54,6 +54,9 @@ def _is_within(body: bytes, messages: int, groups: int) -> bool:
             if not outer:
                 return True
             end, fields = outer.pop()
+        more -= 1
+        if more < 0:
+            return False
         tag, at = _varint(body, at)
         kind = tag & 7
         if kind == VARINT:
@@ -69,8 +72,7 @@ def _is_within(body: bytes, messages: int, groups: int) -> bool:
                 at += length
                 continue
             messages -= 1
-            groups -= inner is RESOURCE_SPANS or inner is SCOPE_SPANS
-            if messages < 0 or groups < 0:
+            if messages < 0:
                 return False
             outer.append(Place(end, fields))
             end, fields = at + length, inner

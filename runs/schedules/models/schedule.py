@@ -80,7 +80,7 @@ class ScheduleQuerySet(ScopedQuerySet):
     def _put(
         self, crew: Crew, by: User | None, seen: str | None, values: dict[str, Any]
     ) -> tuple["Schedule", bool]:
-        there = self.unscoped().select_for_update().filter(crew=crew).first()
+        there = self.unscoped().select_for_update(of=("self",)).filter(crew=crew).first()
         if seen not in (None, seen_digest(there)) and not (there and there.has(values)):
             raise Stale
         schedule = there or self.model(crew=crew, created_by=by)
@@ -202,7 +202,7 @@ class Schedule(AtomicSave, OwnedModel):
         return tuple(getattr(self, name) for name in self.TIMING)
 
     def _stored_timing(self) -> tuple[Any, ...] | None:
-        rows = Schedule.objects.unscoped().select_for_update().filter(pk=self.pk)
+        rows = Schedule.objects.unscoped().select_for_update().order_by().filter(pk=self.pk)
         return rows.values_list(*self.TIMING).first()
 
 

@@ -16,7 +16,7 @@ from runs.pages.run_page import RunPage
 from runs.pages.run_record import REPORTED_AT_ONCE
 
 pytestmark = pytest.mark.django_db
-MOST_QUERIES = 17  # of a page, session and user included
+MOST_QUERIES = 18  # of a page, session and user included
 
 AT_WORK = (
     {"type": "agent_start", "agent_id": "lead", "name": "Lead"},

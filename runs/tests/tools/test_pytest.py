@@ -83,7 +83,7 @@ def test_path_and_args(workspace, emitter):
 
 @pytest.mark.parametrize("path", ["/etc", "../x", "a/../../x", "-x", ""])
 def test_refuses_a_path_outside_the_workspace(path):
-    faults = tools._faults({"tool": "pytest", "params": {"path": path}})
+    faults = tools._faults({"tool": "pytest", "params": {"path": path}}, is_stored=False)
     assert len(faults) == 1
     assert faults[0].startswith(" (pytest): path: ")
 

@@ -4,7 +4,7 @@ import pytest
 
 import crewops_client as crewops
 from crewops_client.encoding import OUTPUT
-from crewops_client.pieces import WINDOW, pieces
+from crewops_client.pieces import _OPERATOR, LOOK_BACK, WINDOW, pieces
 from crewops_client.reporter import Reporter
 from crewops_client.streams.codex import Codex
 from sdk.report_server import ReportServer
@@ -41,6 +41,11 @@ def test_a_text_without_a_place_is_cut_at_the_limit():
     assert "".join(pieces(text)) == text
     assert list(pieces("")) == []
     assert WINDOW < OUTPUT
+
+
+def test_white_space_is_searched_as_little_as_other_text():
+    looked_at = [len(match[0]) for match in _OPERATOR.finditer(" " * 10_000 + ":")]
+    assert looked_at == [LOOK_BACK + 1]
 
 
 def test_outputs_of_tools_and_of_coding_agents_are_cut_so(reporter: Reporter, server: ReportServer):

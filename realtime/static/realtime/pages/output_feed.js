@@ -34,6 +34,11 @@ export class OutputFeed {
     this.#load = load;
   }
 
+  /** Whether all that is known of the output is shown. */
+  get isDone() {
+    return !this.#loading && this.#shown >= this.#known;
+  }
+
   /**
    * A chunk from the socket and where in the output it stands.
    * @param {number} at

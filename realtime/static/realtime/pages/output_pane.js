@@ -76,6 +76,9 @@ export class OutputPane {
     if (!this.#isComplete || this.#isAsked || this.#pending) return;
     this.#screen?.dispose();
     this.#screen = undefined;
+    // What it shows stays. Should more come all the same, that is shown below.
+    this.#onScreen = document.createElement("div");
+    this.#shown = [];
   }
 
   /** Lines in the middle are left out. So those before it are shown no more. */
@@ -101,6 +104,7 @@ export class OutputPane {
     if (this.#pending || !this.#ours) this.append("");
     if (screen !== this.#screen || !this.#ours) return;
     if (isNew) this.#begin();
+    else if (!this.#onScreen.isConnected) this.#text.append(this.#onScreen);
     if (this.#blocks.add(screen.takeLines())) this.#showCut();
     this.#draw(screen.screen());
     this.#search?.update();

@@ -25,7 +25,7 @@ export class ToolOutput {
       if (card.open && !card.querySelector(".tool-output")) fetchCard();
       this.update();
       if (card.open) this.#pane?.toEnd();
-      else if (card.dataset.status !== "running") this.#pane?.complete();
+      else if (card.dataset.status !== "running" && this.#feed?.isDone) this.#pane?.complete();
     };
     card.addEventListener("toggle", onToggle, { signal: this.#left.signal });
     if (card.open && !card.querySelector(".tool-output")) fetchCard();

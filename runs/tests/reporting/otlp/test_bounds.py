@@ -21,7 +21,8 @@ from runs.tests.reporting.otlp.conftest import (
 )
 
 RESOURCE = b"\x0a\x00"  # an empty one, as the whole content of a request
-ATTRIBUTES = b"\x4a\x00" * 500_000  # empty ones, of a span
+ATTRIBUTES = b"\x4a\x00" * 1_000_000  # empty ones, of a span
+UNKNOWN = b"\x7a\x00" * 5_000_000  # fields that OTLP does not have
 
 
 def field(number: int, content: bytes) -> bytes:
@@ -40,9 +41,10 @@ def spans(*each: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
-        (RESOURCE * 200_000, PROTOBUF),
+        (RESOURCE * 2_100_000, PROTOBUF),
         (spans(ATTRIBUTES, ATTRIBUTES, ATTRIBUTES), PROTOBUF),
-        (b'{"resourceSpans": [%s{}]}' % (b"{}," * 1_000_000), JSON),
+        (UNKNOWN, PROTOBUF),
+        (b'{"resourceSpans": [%s{}]}' % (b"{}," * 2_000_000), JSON),
     ],
 )
 def test_a_body_of_very_many_empty_objects_is_refused_before_it_is_decoded(
@@ -54,13 +56,27 @@ def test_a_body_of_very_many_empty_objects_is_refused_before_it_is_decoded(
         body.spans_in(content, kind=kind, encoding="")
 
 
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (RESOURCE * 20_000, PROTOBUF),
+        (field(1, b"\x12\x00" * 20_000), PROTOBUF),
+        (b'{"resourceSpans": [%s{}]}' % (b"{}," * 20_000), JSON),
+        (b'{"resourceSpans": [{"scopeSpans": [%s{}]}]}' % (b"{}," * 20_000), JSON),
+    ],
+)
+def test_very_many_resources_and_scopes_are_refused(content, kind):
+    with pytest.raises(TooLarge, match="resources or scopes"):
+        body.spans_in(content, kind=kind, encoding="")
+
+
 @pytest.mark.parametrize("name", VECTORS)
 def test_the_messages_of_a_request_are_those_that_the_decoder_makes(name):
     content = protobuf_of(recorded(name))
     messages = made(ExportTraceServiceRequest.FromString(content))
-    assert wire.is_within(content, messages=messages, groups=1_000)
-    assert not wire.is_within(content, messages=messages - 1, groups=1_000)
-    assert not wire.is_within(content, messages=messages, groups=1)
+    assert wire.is_within(content, messages=messages, fields=100_000)
+    assert not wire.is_within(content, messages=messages - 1, fields=100_000)
+    assert not wire.is_within(content, messages=messages, fields=messages)
 
 
 def made(message) -> int:
@@ -79,7 +95,7 @@ def made(message) -> int:
 )
 def test_a_body_that_is_no_protobuf_is_not_counted(content):
     with pytest.raises(ValueError, match="The body"):
-        wire.is_within(content, messages=1_000, groups=1_000)
+        wire.is_within(content, messages=1_000, fields=1_000)
 
 
 def agents(count: int) -> dict:
