@@ -134,6 +134,12 @@ class Moments:
     def _settle(self) -> None:
         """Wait until both pages show all that has happened."""
         state = recording.at(self.run, stamp(timezone.now())).state
+
+        def is_at_it(agent: str) -> bool:
+            """Whether it is shown with what it waits for, and without tools that have ended."""
+            waits = any(run.waits(agent) for run in state.runs.values())
+            return waits or bool(state.model_calls_of(agent))
+
         wanted = {
             agent: [
                 state.state_of(agent),
@@ -144,7 +150,7 @@ class Moments:
                         tool.get("message", "") * (tool["status"] == "running"),
                     ]
                     for tool in state.tools_of(agent)
-                    if tool["status"] == "running" or not state.model_calls_of(agent)
+                    if tool["status"] == "running" or not is_at_it(agent)
                 ],
                 [call["call_id"] for call in state.model_calls_of(agent)],
             ]
