@@ -2,7 +2,7 @@
 
 # The suite runs on PostgreSQL, and the tests that touch the database run on SQLite, too, but for
 # those of these files and directories. They test answers, sockets, pages, logs, processes and
-# limits; what they read and write, the tests that run on both read and write, too. One tests
+# limits; what they read and write, the tests that run on both read and write, too. Two test
 # PostgreSQL alone.
 SAME_ON_BOTH = (
     "crews/tests/test_admin.py",
@@ -40,6 +40,7 @@ SAME_ON_BOTH = (
     "tests/test_production.py",
     "tests/test_queue.py",
     "tests/test_reading_output.py",
+    "tests/test_restoring.py",
     "tests/test_scope_check.py",
     "tests/test_scope_check_of_sockets.py",
     "tests/test_sign_in_limits.py",
