@@ -8,9 +8,11 @@ masked anew in each page. Responses that contain tokens are not compressed.
 from django.http import HttpRequest, HttpResponse
 from django.middleware.gzip import GZipMiddleware
 
+from crewops.monitor_paths import MONITOR_PATHS
+
 # Not compressed: health and metrics, because nearby machines request them; static files, because
 # they are compressed beforehand; tokens, because they are the secrets themselves.
-AS_THEY_ARE = ("/healthz", "/readyz", "/metrics", "/static/", "/api/token/")
+AS_THEY_ARE = (*MONITOR_PATHS, "/static/", "/api/token/")
 
 
 class Compression(GZipMiddleware):

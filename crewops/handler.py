@@ -22,8 +22,8 @@ from django.http import FileResponse, HttpResponse, QueryDict
 from django.urls import set_script_prefix
 
 from crewops import health, held
+from crewops.monitor_paths import ALIVE, METRICS, READY
 
-ALIVE, READY, METRICS = "/healthz", "/readyz", "/metrics"
 READY_AT_ONCE = 2  # checks of whether all is ready; others wait
 OWN_THREADS = {ALIVE: 1, READY: READY_AT_ONCE, METRICS: 2}  # by path
 

@@ -3,13 +3,14 @@
 from django.http import HttpRequest, HttpResponse
 from django.middleware.common import CommonMiddleware
 
-# Load balancers and Prometheus ask by address and port. These pages contain no host name, and
-# nothing in them depends on it.
-ANY_HOST = ("/healthz", "/readyz", "/metrics")
+from crewops.monitor_paths import MONITOR_PATHS
 
 
 class HostCheck(CommonMiddleware):
-    """Django's middleware, which checks the host name first of all."""
+    """Django's middleware, which checks the host name first of all.
+
+    Monitors ask by address and port. Nothing in their pages depends on the host name.
+    """
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
-        return None if request.path_info in ANY_HOST else super().process_request(request)
+        return None if request.path_info in MONITOR_PATHS else super().process_request(request)

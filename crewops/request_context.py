@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from prometheus_client import Histogram
 from structlog.contextvars import bind_contextvars, bound_contextvars
 
+from crewops.monitor_paths import MONITOR_PATHS
 from realtime.sockets import request_id
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -19,7 +20,7 @@ REQUESTS = Histogram(
     ["method", "status"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
-SELDOM_OF_INTEREST = ("/healthz", "/readyz", "/metrics", "/static/")
+SELDOM_OF_INTEREST = (*MONITOR_PATHS, "/static/")
 
 Scope = dict[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]

@@ -16,7 +16,7 @@ environ.Env.read_env(BASE_DIR / ".env")  # what the environment has counts more
 env = Variables(BASE_DIR)
 
 # An empty variable is off: it must not switch on what only development may have.
-DEBUG = env.bool("DEBUG", default="DEBUG" not in os.environ)
+DEBUG = env.bool("DEBUG", default=not env.is_empty("DEBUG"))
 # Starts everything. On a production site `make run` would make the demo's accounts.
 START_COMMAND = "make run" if DEBUG else "make serve"
 HOST = env.str("HOST", default="127.0.0.1")  # the address `make run` listens on

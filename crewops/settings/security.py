@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONCE, NONE, SELF, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 
+from crewops.monitor_paths import MONITOR_PATHS
 from crewops.settings.environment import DEBUG, PORT, env, required
 
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
@@ -97,7 +98,7 @@ SESSION_COOKIE_HTTPONLY = True
 # The proxy in front terminates TLS. The server trusts the X-Forwarded-Proto of TRUSTED_PROXIES.
 SECURE_SSL_REDIRECT = env.bool("HTTPS_REDIRECT", default=TLS)
 # The first three are requested from the internal network. The last is refused without TLS.
-SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$", "^v1/traces/?$"]
+SECURE_REDIRECT_EXEMPT = [f"^{path[1:]}$" for path in MONITOR_PATHS] + ["^v1/traces/?$"]
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=30 * 24 * 3600 if TLS else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_INCLUDE_SUBDOMAINS", default=False)
 SECURE_HSTS_PRELOAD = env.bool("HSTS_PRELOAD", default=False)

@@ -1,6 +1,5 @@
 """The database, Redis, workers, sockets and tools."""
 
-import os
 import re
 from urllib.parse import unquote
 
@@ -13,7 +12,7 @@ from crewops.settings.environment import DEBUG, VAR_DIR, env
 CONNECT_S = 10  # for PostgreSQL to accept a connection
 GONE_S = 20  # after which a connection to a machine that does not answer has failed
 
-if not DEBUG and os.environ.get("DATABASE_URL") == "":  # not SQLite by mistake
+if not DEBUG and env.is_empty("DATABASE_URL"):  # not SQLite by mistake
     raise ImproperlyConfigured("DATABASE_URL is empty. Set it, or remove it to use SQLite.")
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'crewops.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":

@@ -17,6 +17,10 @@ class Variables(environ.Env):
         self._texts = texts
         self.ENVIRON = {name: text for name, text in texts.items() if text.strip()}
 
+    def is_empty(self, name: str) -> bool:
+        """Whether the variable is set, to nothing."""
+        return name in self._texts and name not in self
+
     def directory(self, name: str, default: Path) -> Path:
         """The absolute path of a directory, which may not exist."""
         return self._base / self.str(name, default=str(default)).strip()
@@ -26,7 +30,7 @@ class Variables(environ.Env):
 
         An empty variable is an empty list, because a list of hosts or proxies may be empty.
         """
-        if name in self._texts and name not in self:
+        if self.is_empty(name):
             return []
         texts = self.list(name, default=[*default])
         return [text.strip() for text in texts if text.strip()]

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from runs.execution.redaction import forms, redact_params, secrets_in
+from runs.execution.known_secrets import forms
+from runs.execution.redaction import redact_params, secrets_in
 
 
 def redacted(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:

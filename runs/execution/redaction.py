@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import unquote
 
 from runs.execution.known_secrets import REDACTED, Known
-from runs.execution.known_secrets import forms as forms  # callers import it from here
 from runs.execution.secret_values import (
     LOOK_AHEAD,
     LOOK_BACK,

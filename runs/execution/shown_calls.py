@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from runs.execution.known_secrets import REDACTED, Known
-from runs.execution.redaction import forms, map_params, redact, secrets_in
+from runs.execution.known_secrets import REDACTED, Known, forms
+from runs.execution.redaction import map_params, redact, secrets_in
 
 NAME_SHOWN = 100  # characters of a parameter's name in a message
 

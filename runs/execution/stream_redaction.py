@@ -4,7 +4,8 @@ import re
 import time
 from collections.abc import Callable, Iterable
 
-from runs.execution.redaction import HEADERS, IS, MARKERS, NAME, REDACTED, VALUE, forms, redact
+from runs.execution.known_secrets import forms
+from runs.execution.redaction import HEADERS, IS, MARKERS, NAME, REDACTED, VALUE, redact
 
 HOLD_CHARS = 4096  # limit for an unfinished line
 HOLD_S = 0.5  # limit for holding back text that cannot be part of a secret

@@ -28,9 +28,9 @@ def _blocks(
 
     The last block ends where both sequences end; its size may be 0.
     """
-    i = j = _equal(before, after)
+    i = j = equal_at_start(before, after)
     yield 0, 0, i
-    tail = _equal(before[i:][::-1], after[j:][::-1])
+    tail = equal_at_start(before[i:][::-1], after[j:][::-1])
     last_i, last_j = len(before) - tail, len(after) - tail
     while i < last_i and j < last_j:
         old, new = before[i : min(i + AT_ONCE, last_i)], after[j : min(j + AT_ONCE, last_j)]
@@ -43,7 +43,7 @@ def _blocks(
     yield last_i, last_j, tail
 
 
-def _equal(before: Sequence[Hashable], after: Sequence[Hashable]) -> int:
+def equal_at_start(before: Sequence[Hashable], after: Sequence[Hashable]) -> int:
     """Return the number of equal entries at the beginning."""
     pairs = zip(before, after, strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

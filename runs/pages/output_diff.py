@@ -1,9 +1,10 @@
 """The differences of two outputs, line by line. The work is limited, whatever the outputs are."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
-from itertools import islice, takewhile
+from itertools import islice
+
+from runs.pages.alignment import equal_at_start
 
 LINES_AT_MOST = 400  # of each output, without the equal lines at its beginning and end
 LINE_CHARS = 400
@@ -39,9 +40,9 @@ def diff(before: str, after: str) -> Diff:
     lines are compared.
     """
     old, new = before.splitlines(), after.splitlines()
-    first = max(_same(old, new) - CONTEXT, 0)
+    first = max(equal_at_start(old, new) - CONTEXT, 0)
     old, new = old[first:], new[first:]
-    tail = max(_same(old[::-1], new[::-1]) - CONTEXT, 0)
+    tail = max(equal_at_start(old[::-1], new[::-1]) - CONTEXT, 0)
     # Lines that are equal from both ends must not be removed twice.
     tail = min(tail, len(old), len(new))
     old, new = old[: len(old) - tail], new[: len(new) - tail]
@@ -50,11 +51,6 @@ def diff(before: str, after: str) -> Diff:
     found = islice(unified_diff(old, new, n=CONTEXT, lineterm=""), 2, None)  # without file names
     lines = [_line(text, first) for text in found]
     return Diff(lines, is_cut)
-
-
-def _same(old: Sequence[str], new: Sequence[str]) -> int:
-    pairs = zip(old, new, strict=False)
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _line(text: str, first: int) -> Line:

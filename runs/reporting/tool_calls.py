@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from runs.execution.redaction import forms, redact, redact_params, secrets_in
+from runs.execution.known_secrets import forms
+from runs.execution.redaction import redact, redact_params, secrets_in
 from runs.models import TaskExecution, ToolExecution
 from runs.reporting import reported_kinds as kinds
 from runs.reporting.converting import redacted

@@ -20,7 +20,7 @@ NODE = 50  # approximate bytes of a value; the characters of a longer text are a
 LONG = 1_000  # a smaller copy is not counted by itself
 TRIES = 3  # to read what another thread changes
 
-_AS_TEXT = (
+AS_TEXT = (
     datetime.date,
     datetime.time,
     datetime.timedelta,
@@ -130,7 +130,7 @@ def _other(value: Any, depth: int, left: list[int]) -> Any:
         return f"<{len(value)} bytes>"
     if isinstance(value, str):
         return _text(str.__getitem__(value, slice(TEXT + 1)), left)
-    if isinstance(value, _AS_TEXT):
+    if isinstance(value, AS_TEXT):
         return str(value)[:TEXT]
     kind = type(value)
     if dataclasses.is_dataclass(kind):

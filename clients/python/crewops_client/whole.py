@@ -1,22 +1,11 @@
 """Show the parameters of a call that needs approval, with nothing left out."""
 
 import dataclasses
-import datetime
-import decimal
 import enum
 import json
-import pathlib
-import uuid
 from typing import Any
 
-_AS_TEXT = (
-    datetime.date,
-    datetime.time,
-    datetime.timedelta,
-    decimal.Decimal,
-    pathlib.PurePath,
-    uuid.UUID,
-)
+from .snapshot import AS_TEXT
 
 
 def whole(params: dict[str, Any]) -> tuple[dict[str, Any], int]:
@@ -40,7 +29,7 @@ def _plain(value: Any) -> Any:
         return value.value
     if isinstance(value, set | frozenset):
         return list(value)
-    if isinstance(value, _AS_TEXT):
+    if isinstance(value, AS_TEXT):
         return str(value)
     if dataclasses.is_dataclass(kind):
         fields = {each.name: getattr(value, each.name) for each in dataclasses.fields(kind)}

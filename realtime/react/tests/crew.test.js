@@ -8,10 +8,9 @@ import {
   hello,
   settled,
   stopTime,
+  WELCOME,
 } from "../../tests/js/fake_websocket.js";
 import { followCrew } from "../crew.js";
-
-const WELCOME = { ...hello("", 0), stream: null, epoch: null };
 
 beforeEach(stopTime);
 afterEach(() => mock.timers.reset());

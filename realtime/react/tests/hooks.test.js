@@ -11,11 +11,11 @@ import {
   hello,
   settled,
   stopTime,
+  WELCOME,
 } from "../../tests/js/fake_websocket.js";
 import { CrewOpsClient, CrewOpsProvider, useCrew, useMission, useRun } from "../index.js";
 import { root } from "./render.js";
 
-const WELCOME = { ...hello("", 0), stream: null, epoch: null };
 const TIME = "2026-01-01T00:00:00.000000Z";
 
 beforeEach(stopTime);

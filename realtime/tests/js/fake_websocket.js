@@ -100,6 +100,9 @@ export function hello(stream, head, epoch = "e1") {
   return { type: "hello", stream, epoch, head, heartbeat_s: 45 };
 }
 
+/** The `hello` of a live connection, before that of any stream. */
+export const WELCOME = { ...hello("", 0), stream: null, epoch: null };
+
 /** Time and timers that only `mock.timers.tick` moves. */
 export function stopTime() {
   mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_800_000_000_000 });

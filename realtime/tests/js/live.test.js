@@ -6,11 +6,9 @@ import * as msgpack from "@msgpack/msgpack";
 import { LiveConnection } from "../../static/realtime/live_connection.js";
 import { streamOf } from "../../static/realtime/stream_socket.js";
 import { GraphWebSocket, MissionWebSocket, RunWebSocket } from "../../static/realtime/websocket.js";
-import { FakeWebSocket, fakeOptions, hello, settled, stopTime } from "./fake_websocket.js";
+import { FakeWebSocket, fakeOptions, hello, settled, stopTime, WELCOME } from "./fake_websocket.js";
 import { jwt } from "./jwt.js";
 import { connected, event, soon } from "./live_sockets.js";
-
-const WELCOME = { ...hello("", 0), stream: null, epoch: null };
 
 beforeEach(stopTime);
 afterEach(() => mock.timers.reset());

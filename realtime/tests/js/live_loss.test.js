@@ -3,12 +3,10 @@ import { afterEach, beforeEach, mock, test } from "node:test";
 
 import { LiveConnection } from "../../static/realtime/live_connection.js";
 import { GraphWebSocket, RunWebSocket } from "../../static/realtime/websocket.js";
-import { FakeWebSocket, fakeOptions, hello, settled, stopTime } from "./fake_websocket.js";
+import { FakeWebSocket, fakeOptions, hello, settled, stopTime, WELCOME } from "./fake_websocket.js";
 import { connected, soon } from "./live_sockets.js";
 
 /** @import {StateChange} from "../../static/realtime/options.js"; */
-
-const WELCOME = { ...hello("", 0), stream: null, epoch: null };
 
 beforeEach(stopTime);
 afterEach(() => mock.timers.reset());

@@ -142,7 +142,7 @@ class _Spans:
         if kind == "agent":
             self._batch.add(span.span_id, events.agent_begun(self._run, node.name, node.start))
             if self._is_full:
-                self._end_agent(node, within(node, self._children_here))
+                self._end_agent(node, self._children_here)
                 self._call_agent(node)
             else:
                 waits = END
@@ -210,14 +210,14 @@ class _Spans:
         if is_ending:
             if self._received - row.received_at < GRACE:
                 return False
-            self._end_agent(node, within(node, self._children))
+            self._end_agent(node, self._children)
         is_called = self._call_agent(node)
         row.waits = "" if is_called or self._is_crowded else PLACE
         row.held = None
         return is_ending or is_called
 
-    def _end_agent(self, node: Node, below: Sequence[Node]) -> None:
-        ending = outcome(node, below)
+    def _end_agent(self, node: Node, children: Children) -> None:
+        ending = outcome(node, within(node, children))
         made = events.agent_ended(self._run, self._trace.trace_id, node, ending)
         self._batch.add(node.span_id, made)
 

@@ -1,6 +1,7 @@
 /** Cards of the graph and rows of the table: both show the state of each agent in the same way. */
 
 import { showCalls } from "./model_calls_view.js";
+import { span } from "./span.js";
 import { duration } from "./times.js";
 import { showWaiting } from "./waiting_call.js";
 
@@ -177,13 +178,6 @@ function updateTool(element, { status, progress, message, duration_s, begunAt },
   meter?.classList.toggle("unknown", progress == null);
   const bar = meter?.firstElementChild;
   if (bar instanceof HTMLElement) bar.style.setProperty("--progress", percent(progress ?? 0));
-}
-
-/** @param {string} name */
-function span(name) {
-  const element = document.createElement("span");
-  element.className = name;
-  return element;
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Open model calls of an agent, in its card and its row. They have no progress. */
 
+import { span } from "./span.js";
 import { duration } from "./times.js";
 
 /** @import {ModelCall} from "../state/model_state.js"; */
@@ -51,12 +52,5 @@ function callElement({ run_id, call_id, model }) {
   const meter = span("meter unknown");
   meter.append(document.createElement("i"));
   element.append(line, meter);
-  return element;
-}
-
-/** @param {string} name */
-function span(name) {
-  const element = document.createElement("span");
-  element.className = name;
   return element;
 }

@@ -1,5 +1,7 @@
 /** A tool call of an agent that waits for approval, in its card and its row. */
 
+import { span } from "./span.js";
+
 /** @import {RunApproval} from "../state/run_state.js"; */
 
 /**
@@ -30,12 +32,5 @@ function waitingElement({ approval_id, tool }) {
   message.textContent = "waits for approval";
   line.append(name, message);
   element.append(line);
-  return element;
-}
-
-/** @param {string} name */
-function span(name) {
-  const element = document.createElement("span");
-  element.className = name;
   return element;
 }

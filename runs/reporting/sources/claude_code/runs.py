@@ -19,7 +19,8 @@ from rest_framework.exceptions import ParseError
 from crews.models import ApiKey
 from crews.scoping import unscoped
 from crews.text import storable
-from runs.execution.redaction import forms, redact, redact_params, secrets_in
+from runs.execution.known_secrets import forms
+from runs.execution.redaction import redact, redact_params, secrets_in
 from runs.models import ReportedRun, Run, SeenEvent, TaskExecution, ToolExecution
 from runs.reporting.agents import SLUG, slug_of
 from runs.reporting.calls import take
