@@ -1,9 +1,10 @@
-/* The load client: many WebSocket clients in one thread, lean enough not to be the bottleneck.
+/* The load client: many clients in one thread, lean enough not to be the bottleneck.
 
    load PORT REQUEST_FILE GREETING OUT_FILE
    PORT          on 127.0.0.1
-   REQUEST_FILE  the whole upgrade request, the same for every socket
-   GREETING      frames after the 101 that belong to the handshake: 0, or 2 for hello and snapshot
+   REQUEST_FILE  the whole request, the same for every socket: the upgrade to a WebSocket, or a GET
+                 of an event stream (SSE), which accepts text/event-stream
+   GREETING      frames after the answer that belong to the handshake: 0, or 2 for hello and snapshot
 
    Obeys lines on standard input, answers each with one line of JSON:
    open N K   open N more sockets, K handshakes in flight at most; answers when each is greeted or lost
@@ -11,7 +12,7 @@
    report     write what arrived to OUT_FILE as pairs of uint64 (t, arrival), unix nanoseconds; forget it
    End of input closes everything.
 
-   An event is a text frame with `"seq":`. Each socket's numbers are checked to follow each other.
+   An event is a text frame, or a message of an event stream, with `"seq":`. Each socket's numbers are checked to follow each other.
    t is the number after `t=` in the event; 0 marks an event that is not measured. Binary frames with
    the MessagePack key `seq`, and compressed frames, are events too, and are only counted. */
 #define _GNU_SOURCE
@@ -53,6 +54,7 @@ static size_t records_count, records_room;
 static uint64_t events, holes, doubles, bytes;
 static int poller, port;
 static unsigned greeting;
+static int is_event_stream;
 static char *request, *buffer;
 static size_t request_length;
 
@@ -129,6 +131,21 @@ static void counted(struct client *c, const char *payload, size_t length, int co
     events++;
 }
 
+static void greeted(struct client *c) {
+    if (++c->greeted >= greeting) settle(c, OPEN);
+}
+
+/* One message of an event stream, up to its empty line; its length, or 0 where its end has not
+   come. The sizes of HTTP chunks stand between messages and are not read. */
+static size_t message(struct client *c, const char *data, size_t size, uint64_t at) {
+    const char *end = memmem(data, size, "\n\n", 2);
+    if (!end) return 0;
+    size_t length = end + 2 - data;
+    if (c->state == GREETING) greeted(c);
+    else arrived(c, data, length, at);
+    return length;
+}
+
 /* One frame at the beginning of the data; its length, or 0 where its end has not come. */
 static size_t frame(struct client *c, const unsigned char *data, size_t size, uint64_t at) {
     size_t head = 2, length;
@@ -151,7 +168,7 @@ static size_t frame(struct client *c, const unsigned char *data, size_t size, ui
     case 1:
     case 2:
         if (c->state == GREETING) {
-            if (++c->greeted >= greeting) settle(c, OPEN);
+            greeted(c);
         } else if (data[0] & 64 || (data[0] & 15) == 2) counted(c, payload, length, data[0] & 64);
         else arrived(c, payload, length, at);
         break;
@@ -182,7 +199,7 @@ static void readable(struct client *c) {
         bytes += got;
         if (c->state <= UPGRADING) {
             char *end = memmem(buffer, size, "\r\n\r\n", 4);
-            if (end && memcmp(buffer, "HTTP/1.1 101", 12)) {
+            if (end && memcmp(buffer, is_event_stream ? "HTTP/1.1 200" : "HTTP/1.1 101", 12)) {
                 settle(c, LOST);
                 return;
             }
@@ -193,7 +210,10 @@ static void readable(struct client *c) {
             }
         }
         if (c->state > UPGRADING)
-            while ((used = frame(c, (unsigned char *)buffer + done, size - done, at))) done += used;
+            while ((used = is_event_stream
+                               ? message(c, buffer + done, size - done, at)
+                               : frame(c, (unsigned char *)buffer + done, size - done, at)))
+                done += used;
         if (c->rest_length || size > done) {
             if (!(c->rest = realloc(c->rest, size - done + 1))) die("realloc");
             memcpy(c->rest, buffer + done, size - done);
@@ -294,6 +314,7 @@ int main(int argc, char **argv) {
     FILE *file = fopen(argv[2], "rb");
     if (!file || !(request_length = fread(request, 1, 1 << 16, file))) die(argv[2]);
     fclose(file);
+    is_event_stream = memmem(request, request_length, "text/event-stream", 17) != NULL;
     if ((poller = epoll_create1(EPOLL_CLOEXEC)) < 0) die("epoll_create1");
     setvbuf(stdout, NULL, _IOLBF, 0);
     fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK);

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self
 SOURCE = Path(__file__).with_name("load.c")
 IN_FLIGHT = 100  # handshakes at once
 PACKED, DEFLATED = "crewops.msgpack", "permessage-deflate"
+EVENT_STREAM = "text/event-stream"  # instead of a WebSocket
 
 
 class Arrival(NamedTuple):
@@ -23,10 +24,10 @@ class Arrival(NamedTuple):
 
 
 class Load:
-    """WebSocket clients on ``ws://127.0.0.1:{port}{path}``.
+    """Clients on ``ws://127.0.0.1:{port}{path}``, or of the event stream there.
 
     ``greeting``: frames that follow the handshake before a socket counts as open. ``offer``: more
-    of the handshake, among `PACKED` and `DEFLATED`.
+    of the handshake, among `PACKED` and `DEFLATED`, or `EVENT_STREAM`.
     """
 
     def __init__(
@@ -106,9 +107,11 @@ def binary(directory: Path) -> Path:
 
 
 def _request(port: int, path: str, token: str | None, offer: tuple[str, ...]) -> str:
-    lines = [
-        f"GET {path} HTTP/1.1",
-        f"Host: 127.0.0.1:{port}",
+    lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}"]
+    if EVENT_STREAM in offer:
+        lines += [f"Accept: {EVENT_STREAM}", f"Authorization: Bearer {token}"]
+        return "\r\n".join([*lines, "", ""])
+    lines += [
         "Upgrade: websocket",
         "Connection: Upgrade",
         f"Sec-WebSocket-Key: {base64.b64encode(bytes(16)).decode()}",

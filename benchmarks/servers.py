@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from benchmarks.deployment import Deployment
-from benchmarks.load import Load
+from benchmarks.load import EVENT_STREAM, Load
 from benchmarks.processes import Process, free_port, listens, python
 
 PEERS = Path(__file__).with_name("peers")
@@ -61,7 +61,7 @@ class Running:
         directory = self.deployed.directory
         if not self.server.ours:
             return Load(self.port, "/", offer=offer, directory=directory)
-        path = f"/ws/graph/{seed['crew']}"
+        path = f"/{'sse' if EVENT_STREAM in offer else 'ws'}/graph/{seed['crew']}"
         if since is not None:
             return Load(
                 self.port, f"{path}?since={since}", token=seed["token"], greeting=1,

@@ -151,8 +151,8 @@ TABS_CASE: Case = ("browser-tabs", f"{TABS} tabs", None)
 LIVE_PAGE: Case = ("browser-live", "now", None)
 REPORT, BATCHED = "progress report of a tool", f"append of {BATCH} in one transaction"
 TARGETS = [
-    _cpu(200, FASTAPI.name, 0.7),
-    _cpu(1_000, FASTAPI.name, 0.7),
+    _cpu(200, FASTAPI.name, 0.55),
+    _cpu(1_000, FASTAPI.name, 0.45),
     _cpu(200, CHANNELS.name, 0.15),
     _cpu(1_000, CHANNELS.name, 0.15),
     _p99(FASTAPI.name, 1.0),
@@ -169,6 +169,13 @@ TARGETS = [
     ),
     _small("bytes", 0.35),
     _small("cpu_us", 1.25),
+    Target(
+        "CPU a delivery, 1,000 sockets, SSE : WebSocket",
+        1.3,
+        "cpu_us",
+        _wire(OURS.name, "SSE"),
+        _wire(OURS.name, "JSON"),
+    ),
     Target(
         "CPU a delivery, deflate, 1,000 sockets, ours with MessagePack : FastAPI hub",
         0.15,

@@ -14,6 +14,7 @@ from crews.demo.reported import demo_crews
 from crews.forms import ApiKeyForm
 from crews.models import ApiKey, Crew, Organization
 
+KEY_UNKNOWN = "crewops_..."  # in the lines to paste, while there is no new key
 SHOWN = 100  # keys on the page; the API lists all
 
 
@@ -48,6 +49,7 @@ def connect(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "issued": issued,
+        "key_text": issued.get("text", KEY_UNKNOWN),
         "keys": keys.order_by("-created_at", "id")[:SHOWN],
         "manages": manages,
         "demo_crew": settings.DEBUG and demo_crews(Crew.objects.operable_by(request.user)).first(),

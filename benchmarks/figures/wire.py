@@ -4,7 +4,7 @@ import subprocess
 
 from benchmarks.deployment import Deployment
 from benchmarks.figures.delivery import DRAIN_S, RATE, WARM_S
-from benchmarks.load import DEFLATED, PACKED
+from benchmarks.load import DEFLATED, EVENT_STREAM, PACKED
 from benchmarks.processes import PROJECT
 from benchmarks.sample import Sample
 from benchmarks.servers import Server
@@ -15,6 +15,7 @@ FORMS = {
     "JSON, deflate": (DEFLATED,),
     "MessagePack": (PACKED,),
     "MessagePack, deflate": (PACKED, DEFLATED),
+    "SSE": (EVENT_STREAM,),
 }
 
 

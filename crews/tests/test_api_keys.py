@@ -175,6 +175,19 @@ def test_the_page_shows_a_key_once(acme, client):
     assert "Revoked" in client.get("/connect/").content.decode()
 
 
+def test_the_page_has_the_lines_to_paste_also_without_a_new_key(acme, client):
+    client.force_login(acme.viewer)
+    page = client.get("/connect/").content.decode()
+    assert "CREWOPS_API_KEY=crewops_..." in page
+    assert "pip install ./clients/python" in page
+    client.force_login(acme.admin)
+    form = {"organization": "acme", "name": "ci", "scopes": ["report"]}
+    page = client.post("/connect/", form).content.decode()
+    (text,) = {*TEXT.findall(page)}
+    assert f"CREWOPS_API_KEY={text}" in page
+    assert "crewops_..." not in page
+
+
 def test_the_page_receives_the_first_run_of_a_key(acme, client):
     client.force_login(acme.admin)
     key, _ = acme.issue_key("operate")

@@ -66,13 +66,18 @@ class Place:
         try:
             rank, id = rest
             place = cls(datetime.fromisoformat(at), int(rank), id)
-            if RANK[place.rank].startswith(("tool", "llm", "control", "approval", "budget")):
+            if place.of_kind.startswith(("tool", "llm", "control", "approval", "budget")):
                 UUID(id)
-            if RANK[place.rank] == "handoff":
+            if place.of_kind == "handoff":
                 int(id)
         except (ValueError, IndexError):
             return None
         return place if place.at.tzinfo and place.rank >= 0 else None
+
+    @property
+    def of_kind(self) -> str:
+        """The kind of its event, e.g. ``tool_start``."""
+        return RANK[self.rank]
 
     def __str__(self) -> str:
         return f"{self.at.isoformat()}~{self.rank}~{self.id}"

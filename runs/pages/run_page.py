@@ -15,7 +15,6 @@ from django.db.models import Count
 
 from runs.models import Run, ToolExecution, Worker, retry
 from runs.pages.run_outline import PlannedTask
-from runs.pages.run_record import TOOLS_AT_MOST
 from runs.pages.run_steps import TAIL_CHARS, RunSteps
 from runs.pages.task_rows import TaskRow
 from runs.pages.timeline import Timeline
@@ -38,7 +37,6 @@ REASONS = {
 class RunPage(RunSteps):
     """``run`` and the data of its page. ``with_output`` also reads the ends of the outputs."""
 
-    TOOLS_AT_MOST = TOOLS_AT_MOST
     TAIL_CHARS = TAIL_CHARS
 
     @property

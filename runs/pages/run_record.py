@@ -1,6 +1,6 @@
 """The records that the run page reads: with a fixed number of queries, for a large run in part."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -8,15 +8,15 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from runs.models import ModelCall, Run, TaskExecution, ToolExecution
-from runs.pages.event_pages import EventPage
+from runs.pages.event_pages import EventPage, Place
 from runs.pages.past import Past
 from runs.pages.run_outline import TASKS_AT_ONCE, outline_of
 from runs.pages.run_window import Window
 from runs.pages.timeline_lanes import chosen_lanes
+from runs.pages.tool_pages import ToolPages, place_of
 
-TOOLS_AT_MOST = 100  # the newest; a page with more is not useful
 CALLS_AT_MOST = 100  # of models, the newest, in the timeline of a large run
-REPORTED_AT_ONCE = 400  # events; a run that has had more is large, whatever its tasks
+REPORTED_AT_ONCE = 200  # events, of 100 tools; a run that has had more is large, whatever its tasks
 RUNNING_AT_MOST = 5  # running tasks that are open by default
 RECENT = 100  # newest tasks, which decide which lanes are at work
 
@@ -56,6 +56,8 @@ class RunRecord:
             }
             self._recent = [(e.agent_id, e.status) for e in newest_first(self._executions)]
             self._failed_tool = self._failed_with() if self.is_large else None
+        self._tool_at: Place | None = None  # of the tool that the window's ``at`` names
+        self._may_be_call = False  # whether ``at`` may be a model call
         self.at = self._task_at()
         if self.is_large:
             self._recent = [*self._thinking(), *self._recent]
@@ -117,17 +119,20 @@ class RunRecord:
         return min(self.number * TASKS_AT_ONCE, len(self.outline.tasks))
 
     def _read_tools(self) -> list[ToolExecution]:
-        """Return the newest tools of the open tasks, oldest first."""
+        """Return a page of the tools of the open tasks, oldest first."""
         of = [self._execution_of[task].pk for task in self.open_tasks if task in self._execution_of]
         calls = self._calls()
         if self._until and self.run.is_reported and not self.past.is_pruned:
             calls = ToolExecution.objects.unscoped().filter(self.past.known_tools)
-        newest = calls.filter(task_execution__in=of).order_by("-started_at", "-id")
-        tools = self._cut(newest[: TOOLS_AT_MOST + 1])[::-1]
-        self.leaves_out = len(tools) > TOOLS_AT_MOST
-        for tool in tools:
+        pages = ToolPages(
+            *(calls.filter(task_execution__in=of), self.window.tools),
+            around=self._tool_at,
+            cut=self._cut,
+        )
+        self.tool_pages = pages
+        for tool in pages.tools:
             tool.task_execution = self._of[tool.task_execution_id]
-        return tools[-TOOLS_AT_MOST:]
+        return pages.tools
 
     def _thinking(self) -> list[tuple[str, str]]:
         """The agents with an open model call, the newest first."""
@@ -160,7 +165,10 @@ class RunRecord:
         at = self.window.at
         if at and at not in self.outline.number_of:
             of_tool = self._calls().filter(task_execution__run=self.run, pk=at)
-            at = str(of_tool.values_list("task_execution__task_id", flat=True).first() or "")
+            tool = of_tool.select_related("task_execution").first()
+            self._tool_at = place_of(tool) if tool else None
+            self._may_be_call = tool is None and self.run.is_reported
+            at = str(tool.task_execution.task_id) if tool else ""
         if at:
             return at
         running = self._running
@@ -187,11 +195,20 @@ class RunRecord:
     def events(self) -> EventPage:
         """The page of events of a large run."""
         return EventPage(
-            *(self.run, self.outline, self.window.events),
+            *(self.run, self.outline, self.events_end),
             names_people=self.names_people,
             until=self._until,
             cut=self._cut,
         )
+
+    @cached_property
+    def events_end(self) -> Place | None:
+        """Where the page of events ends: as asked, or after the start of the model call ``at``."""
+        if self.window.events or not self._may_be_call:
+            return self.window.events
+        of_call = self.run.calls.filter(pk=self.window.at)
+        began = of_call.values_list("started_at", flat=True).first()
+        return began and Place(began + timedelta(microseconds=1), 0, "")
 
     @property
     def names_people(self) -> bool:

@@ -65,7 +65,7 @@ class RunSteps(RunHistory):
         # Of future steps only the name is shown: their parameters have not been redacted.
         if execution is None or execution.status == TaskExecution.Status.RUNNING:
             begun = len(called)
-            if execution and self.leaves_out and task.tools:
+            if execution and self.tool_pages.leaves_out and task.tools:
                 begun = self._calls().filter(task_execution=execution).count()
             begun += len(refused)
             waiting = self.waiting.get(task.task_id, [])

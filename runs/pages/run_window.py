@@ -23,8 +23,9 @@ class Window:
 
     ``page`` is a page of tasks, from 1. Without it: the page of the task or tool ``at``, or the
     newest. ``moment``: of the run's past; without it, the present. ``lanes`` is a page of the
-    timeline's lanes, from 1. Without it: the lanes at work. ``events`` is the place before which
-    the page of events ends. Without it: the newest page.
+    timeline's lanes, from 1. Without it: the lanes at work. ``events`` and ``tools`` are the places
+    before which the page of events and that of tools end. Without them: the newest pages, or the
+    tools around the tool ``at``.
 
     ``opened`` are the tasks and tools that the user has opened. ``has`` are the versions of parts
     that the browser shows. These are not sent again.
@@ -35,6 +36,7 @@ class Window:
     moment: datetime | None = None
     lanes: int | None = None
     events: Place | None = None
+    tools: Place | None = None
     opened: frozenset[str] = frozenset()
     has: frozenset[str] = frozenset()
 
@@ -49,13 +51,15 @@ class Window:
             moment=moment_in(asked),
             lanes=_number(request.GET.get("lanes", "")),
             events=Place.read(request.GET.get("events", "")),
+            tools=_tool(Place.read(request.GET.get("tools", ""))),
             opened=frozenset(filter(is_id, ids)),
             has=frozenset(filter(None, has)),
         )
 
     def query(self, **changes: Any) -> str:
         """Return the query string of this window with ``changes``. ``None`` removes a part."""
-        shown = {"page": self.page, "at": self.at, "lanes": self.lanes, "events": self.events}
+        shown = {"page": self.page, "at": self.at, "lanes": self.lanes}
+        shown |= {"events": self.events, "tools": self.tools}
         shown |= {"moment": self.moment} | changes
         moment = shown.pop("moment")
         named = [(name, value) for name, value in shown.items() if value]
@@ -69,6 +73,10 @@ class Window:
 
 def _number(text: str) -> int | None:
     return int(text) if text.isdecimal() and len(text) < 7 else None
+
+
+def _tool(place: Place | None) -> Place | None:
+    return place if place and place.of_kind == "tool_start" else None
 
 
 def is_id(text: str) -> bool:

@@ -1,7 +1,9 @@
 """Finds documents, the newest first, of the organizations that the user may see."""
 
+from dataclasses import replace
+
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Max, Min, QuerySet
 
 from crews.models import Organization
 from crews.scoping import User, reaches_everything
@@ -32,8 +34,23 @@ def find(user: User, search: Search, *, size: int) -> list[Document]:
         rows = rows.filter(outcome=search.outcome)
     if search.crew:
         rows = rows.filter(crew=search.crew)
+    if search.run:
+        rows = rows.filter(run=search.run)
+        search = _within_run(search, rows)
     backend = postgresql if connection.vendor == "postgresql" else sqlite
     return backend.find(_shown(rows), search, organizations, size)
+
+
+def _within_run(search: Search, rows: QuerySet) -> Search:
+    """``search`` with the limits that the ids of ``rows``, of one run, have.
+
+    The index of words knows no runs. With these limits it is asked only about the run's time.
+    """
+    ids = rows.aggregate(first=Min("id"), last=Max("id"))
+    if ids["first"] is None:
+        return replace(search, first=0, beyond=0)
+    beyond = min(ids["last"] + 1, ids["last"] + 1 if search.beyond is None else search.beyond)
+    return replace(search, first=max(ids["first"], search.first or 0), beyond=beyond)
 
 
 def _organizations(user: User) -> list[int] | None:

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 
 from crews.models import Crew
 from crews.scoping import User
+from runs.models import Run
 from runs.search.models import Document
 from runs.search.models.document import LARGEST_ID, first_id
 from runs.search.query import QUERY_LIMIT, Query, Unusable
@@ -70,6 +71,12 @@ class SearchForm(forms.Form):
         # The same message for another organization's crew and for a missing one.
         error_messages={"invalid_choice": "There is no crew with this id that you can see."},
     )
+    run = forms.ModelChoiceField(
+        Run.objects.none(),
+        required=False,
+        widget=forms.HiddenInput,
+        error_messages={"invalid_choice": "There is no run with this id that you can see."},
+    )
     kind = forms.ChoiceField(
         choices=[("", "Everything"), *Document.Kind.choices],
         required=False,
@@ -108,6 +115,7 @@ class SearchForm(forms.Form):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["crew"].queryset = Crew.objects.visible_to(user)
+        self.fields["run"].queryset = Run.objects.visible_to(user).for_lists()
 
     def clean_q(self) -> Query:
         try:

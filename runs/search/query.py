@@ -61,6 +61,7 @@ class Search:
 
     query: Query
     crew: UUID | None = None
+    run: UUID | None = None
     kind: str = ""
     outcome: str = ""
     first: int | None = None

@@ -47,6 +47,7 @@ def results(user: User, form: SearchForm) -> Results:
     search = Search(
         query=given["q"],
         crew=given["crew"] and given["crew"].pk,
+        run=given["run"] and given["run"].pk,
         kind=given["kind"],
         outcome=given["status"],
         first=form.first,

@@ -217,21 +217,6 @@ class TestPage:
         run.finish("failed", reason="task_failed")
         assert RunPage(run).shown_first == tool.pk
 
-    def test_only_the_newest_of_very_many_tools_are_shown(self, acme, monkeypatch):
-        monkeypatch.setattr("runs.pages.run_record.TOOLS_AT_MOST", 2)
-        run = acme.start_run()
-        task, first = begin(run)
-        assert not RunPage(run).leaves_out
-        rest = [
-            ToolExecution.objects.start(task_execution=task, tool="script", params={})
-            for _ in range(2)
-        ]
-        page = RunPage(run)
-        assert page.leaves_out
-        shown = [step.execution for step in page.tasks[0].steps if step.execution]
-        assert shown == rest
-        assert first not in shown
-
     def test_a_step_to_come_shows_no_parameter(self, acme):
         run = acme.start_run()
         step = RunPage(run).tasks[0].steps[0]

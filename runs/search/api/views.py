@@ -77,6 +77,7 @@ class SearchView(generics.GenericAPIView):
         parameters=[
             _parameter("q", f"What to look for, at most {QUERY_LIMIT} characters."),
             _parameter("crew", "Only of this crew.", type=OpenApiTypes.UUID),
+            _parameter("run", "Only of this run.", type=OpenApiTypes.UUID),
             _parameter("kind", "Only of this kind.", enum=Document.Kind.values),
             _parameter("status", "Only what ended so.", enum=Document.Outcome.values),
             _parameter("since", "A day or a time: what ended from then on."),

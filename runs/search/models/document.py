@@ -87,7 +87,7 @@ class Document(OwnedModel):
             case self.Kind.TOOL:
                 return f"{page}?at={self.object_id}#tool-{self.object_id}"
             case self.Kind.MODEL_CALL:
-                return f"{page}#event-llm_start-{self.object_id}"
+                return f"{page}?at={self.object_id}#event-llm_start-{self.object_id}"
         return page
 
 

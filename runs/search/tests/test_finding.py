@@ -134,6 +134,26 @@ def test_filters_limit_what_is_found(acme: Tenant):
     assert {*found(acme.viewer, "", kind="tool")} == both
 
 
+def test_a_search_of_one_run_pages_through_all_of_it_and_nothing_else(acme: Tenant, globex):
+    run, other = acme.start_run(), acme.start_run()
+    tools = []
+    for _ in range(5):
+        tools.append(str(end_tool(acme, "hello", run=run).pk))
+        end_tool(acme, "hello", run=other)
+    theirs = end_tool(globex, "hello")
+    index()
+    for text in ("hello", ""):
+        pages, beyond = [], None
+        while page := found(acme.viewer, text, run=run.pk, size=2, beyond=beyond):
+            pages += page
+            beyond = Document.objects.get(object_id=page[-1]).pk
+        assert pages == tools[::-1]
+    middle = Document.objects.get(object_id=tools[2]).pk
+    assert found(acme.viewer, "hello", run=run.pk, first=middle) == tools[:1:-1]
+    for pk in (theirs.task_execution.run_id, uuid.uuid4()):
+        assert found(acme.viewer, "hello", run=pk) == []
+
+
 def test_results_are_in_the_order_of_time_and_pages_lose_nothing(acme: Tenant, superuser):
     run = acme.start_run()
     tools = [end_tool(acme, "hello", run=run) for _ in range(7)]

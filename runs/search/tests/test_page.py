@@ -41,6 +41,20 @@ def test_a_hit_leads_to_the_tool_and_marks_the_words(acme: Tenant):
     assert 'data-status="failed"' in page
 
 
+def test_a_search_of_one_run_says_so_and_leads_to_all(acme: Tenant, globex: Tenant):
+    run, other = acme.start_run(), acme.start_run()
+    tools = [end_tool(acme, "hello", run=each) for each in (run, other)]
+    index()
+    page = get(acme.viewer, f"/search/?q=hello&run={run.pk}").content.decode()
+    assert [f"#tool-{tool.pk}" in page for tool in tools] == [True, False]
+    assert f'name="run" value="{run.pk}"' in page
+    assert 'href="?q=hello"' in page
+    for run in ("x", globex.start_run().pk):
+        page = get(acme.viewer, f"/search/?q=hello&run={run}").content.decode()
+        assert "no run with this id" in page or "not a valid UUID" in page
+        assert 'class="hit"' not in page
+
+
 def test_without_a_match_it_says_what_to_do(acme: Tenant):
     page = get(acme.viewer, "/search/?q=nowhere").content.decode()
     assert 'id="no-hits"' in page

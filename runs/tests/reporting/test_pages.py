@@ -38,8 +38,8 @@ def path(run: Run) -> str:
     return f"/runs/{run.pk}/"
 
 
-def shown(run: Run, user) -> str:
-    return text(get(user, path(run)))
+def shown(run: Run, user, query: str = "") -> str:
+    return text(get(user, path(run) + query))
 
 
 def fact(page: str, name: str) -> str:
@@ -190,6 +190,25 @@ def test_pages_of_events_have_each_call_and_handoff_once(long_run):
     types = [kind for kind, _ in found]
     counts = {kind: types.count(kind) for kind in ("llm_start", "llm_end", "handoff", "tool_end")}
     assert counts == {"llm_start": 1_501, "llm_end": 1_500, "handoff": 300, "tool_end": 300}
+
+
+def test_a_link_to_an_old_call_of_a_long_run_shows_its_events(acme, long_run):
+    first, middle = (long_run.calls.order_by("started_at")[number] for number in (0, 700))
+    for call in (first, middle):
+        address = f"{path(long_run)}?at={call.pk}"
+        assert queries(acme.viewer, address) <= MOST_QUERIES + 2
+        page = shown(long_run, acme.viewer, f"?at={call.pk}")
+        assert f'id="event-llm_start-{call.pk}"' in page
+        assert f'id="event-llm_start-{call.pk}"' not in shown(long_run, acme.viewer)
+
+
+def test_a_link_to_an_old_tool_of_a_long_run_shows_it_among_its_neighbours(acme, long_run):
+    tools = ToolExecution.objects.filter(task_execution__run=long_run).order_by("started_at", "id")
+    old = tools[100]
+    page = shown(long_run, acme.viewer, f"?at={old.pk}")
+    assert [f'id="tool-{tool.pk}"' in page for tool in tools].count(True) == 100
+    assert f'id="tool-{old.pk}"' in page
+    assert queries(acme.viewer, f"{path(long_run)}?at={old.pk}") <= MOST_QUERIES + 2
 
 
 def test_a_closed_task_of_a_long_reported_run_leads_to_its_tools(acme):

@@ -1,4 +1,7 @@
-/** The list of a run's events: filters by kind and text, and keeps its end in view. */
+/**
+ * The list of a run's events: filters by kind and text, and keeps its end in view. If the address
+ * names an event, that one is in view instead.
+ */
 
 import { follow } from "./follow.js";
 
@@ -9,7 +12,9 @@ export class EventList {
   /** @param {HTMLElement} root  the run page */
   constructor(root) {
     this.#root = root;
-    this.#toEnd = follow(this.#list, null);
+    const wanted = this.#rows.find(({ id }) => `#${id}` === location.hash);
+    this.#toEnd = follow(this.#list, null, !wanted);
+    wanted?.scrollIntoView({ block: "center" });
     root.querySelector("#event-filter")?.addEventListener("input", () => this.update());
     this.update();
   }

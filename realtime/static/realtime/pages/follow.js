@@ -5,10 +5,10 @@ const NEAR_END_PX = 24;
 /**
  * @param {HTMLElement} scroller
  * @param {HTMLElement | null} button  shown while it does not follow; takes the reader back
+ * @param {boolean} [following]  at the beginning
  * @returns {() => void} to be called after the text has grown
  */
-export function follow(scroller, button) {
-  let following = true;
+export function follow(scroller, button, following = true) {
   let isSeen = false;
   const toEnd = () => {
     if (following && isSeen) scroller.scrollTop = scroller.scrollHeight;

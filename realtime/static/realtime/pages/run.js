@@ -133,9 +133,9 @@ function openTask(event) {
   openPart(id);
 }
 
-/** A link to a tool on another page of the tasks loads that page. */
+/** A link to a tool or model call that is not on this page loads the page that has it. */
 function findTarget() {
-  const [, id] = /^#(?:tool|task)-([0-9a-f-]{36})$/.exec(location.hash) ?? [];
+  const [, id] = /^#(?:tool|task|event-llm_start)-([0-9a-f-]{36})$/.exec(location.hash) ?? [];
   const isLarge = document.getElementById("run-live")?.hasAttribute("data-large");
   const isAsked = new URLSearchParams(location.search).getAll("at").includes(id);
   if (id && isLarge && !isAsked && !document.getElementById(location.hash.slice(1))) {

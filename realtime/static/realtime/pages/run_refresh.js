@@ -29,7 +29,7 @@ export class Opened {
   addressOf(url, moment, read = []) {
     const { searchParams } = new URL(location.href);
     const query = new URLSearchParams();
-    for (const name of ["page", "at", "lanes", "events"]) {
+    for (const name of ["page", "at", "lanes", "events", "tools"]) {
       // What the address says of the moment may be old.
       const value = searchParams.getAll(name).find((text) => !momentIn(`?at=${text}`));
       if (value) query.set(name, value);
