@@ -1,8 +1,9 @@
 """Changes a crew to match a description, in one transaction, and shows the difference.
 
 Agents are found by their slugs, tasks by their names (or by ids, where the caller knows them).
-Agents and tasks that the description does not name are deleted. A run that is active is not
-affected: it keeps the plan with which it was requested.
+Agents and tasks that the description does not name are deleted. Approval rules and the schedule
+stay as they are if the description does not have their key. A run that is active is not affected:
+it keeps the plan with which it was requested.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,13 +12,24 @@ from difflib import unified_diff
 from itertools import pairwise
 from typing import Any
 
-from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.db import IntegrityError, models, transaction
+from django.db import transaction
 
 from crews.models import Agent, Crew, Organization, Task
 from crews.models.budget import BUDGET_FIELDS
-from runs.crew_files.faults import Fault, Invalid, Path
-from runs.crew_files.writing import Description, agents_of, describe, digest, tasks_of, text_of
+from crews.scoping import User
+from runs.crew_files.approval_rules import apply_rules, lock_rules
+from runs.crew_files.faults import Fault, Invalid
+from runs.crew_files.saving import save, update
+from runs.crew_files.schedule import apply_schedule
+from runs.crew_files.writing import (
+    Description,
+    agents_of,
+    describe,
+    digest,
+    optional_of,
+    tasks_of,
+    text_of,
+)
 from runs.execution import credentials
 
 CREW_FIELDS = (
@@ -26,7 +38,6 @@ CREW_FIELDS = (
 )
 LAST_PLACE = 32767  # of the column `order`
 SAME = 3  # unchanged lines around each change
-TAKEN = "Somebody else has just taken this name or slug. Open the page again."
 NO_SLUG = "A crew keeps its slug and its organization. Write slug: {} and organization: {}."
 
 
@@ -50,6 +61,8 @@ class Stale(Exception):
 def difference(before: Description | None, after: Description) -> str:
     """A unified diff of the two as YAML. ``before`` is None for a new crew."""
     old = text_of(before) if before else ""
+    if before:
+        after = {key: after[key] for key in before}  # a form has them in another order
     lines = unified_diff(
         old.splitlines(), text_of(after).splitlines(), "now", "then", lineterm="", n=SAME
     )
@@ -63,13 +76,15 @@ def apply(
     *,
     seen: str | None = None,
     task_ids: Sequence[str] = (),
+    by: User | None = None,
     dry_run: bool = False,
 ) -> Applied:
     """Change ``crew``, or create one in ``organization``, to match a checked ``description``.
 
     ``seen`` is the digest of the crew as the caller has seen it; without it, any is changed.
-    ``task_ids`` has an id, or "" for a new task, for each task of the description. The caller has
-    checked that the user manages the organization. Raises ``Invalid`` and ``Stale``.
+    ``task_ids`` has an id, or "" for a new task, for each task of the description. ``by`` is the
+    user who sets the schedule; None for a program. The caller has checked that the user manages
+    the organization. Raises ``Invalid`` and ``Stale``.
     """
     _refuse_another(description, crew, organization)
     with transaction.atomic():
@@ -77,23 +92,21 @@ def apply(
             before = None
             crew, is_new = Crew(organization=organization, slug=description["slug"]), True
             _save_crew(crew, description)
+            _apply_schedule(crew, description, by)
         else:
             is_new = False
             # A record of our own: the caller's stays as it is, also if this is refused.
             crew = Crew.objects.unscoped().select_related("organization").get(pk=crew.pk)
-            with crew.locked():
-                before = describe(crew)
-                if seen is not None and seen != digest(before):
-                    raise Stale(before)
-                if _crew_differs(before, description):
-                    _save_crew(crew, description)
+            before = _change_crew(crew, description, seen, by)
         _refuse_secrets(description, organization)
         agents = _save_agents(crew, description["agents"])
         _save_tasks(crew, description["tasks"], agents, task_ids)
         slugs = [agent["slug"] for agent in description["agents"]]
         for agent in crew.agents.exclude(slug__in=slugs):
             agent.delete()
-        diff = difference(before, describe(crew))
+        if "approval_rules" in description:
+            apply_rules(crew, description["approval_rules"])
+        diff = difference(before, describe(crew, optional_of(description)))
         if dry_run:
             transaction.set_rollback(True)
     return Applied(None if dry_run and is_new else crew, is_new, diff)
@@ -108,6 +121,32 @@ def _refuse_another(
         raise Invalid([Fault((key,), NO_SLUG.format(slug, organization.slug))])
 
 
+def _change_crew(
+    crew: Crew, description: Description, seen: str | None, by: User | None
+) -> Description:
+    """Lock and save the crew and its schedule. Return what there was. Raises ``Stale``.
+
+    Whoever saves a rule or a schedule locks its row before the crew's, so this does, too.
+    """
+    if "approval_rules" in description:
+        lock_rules(crew)
+    schedule = _apply_schedule(crew, description, by)
+    with crew.locked():
+        before = describe(crew, optional_of(description)) | schedule
+        if seen is not None and seen != digest(before):
+            raise Stale(before)
+        if _crew_differs(before, description):
+            _save_crew(crew, description)
+    return before
+
+
+def _apply_schedule(crew: Crew, description: Description, by: User | None) -> Description:
+    """Return the key with what there was, or nothing if the description is without it."""
+    if "schedule" not in description:
+        return {}
+    return {"schedule": apply_schedule(crew, description["schedule"], by)}
+
+
 def _crew_differs(before: Description, description: Description) -> bool:
     return any(before[name] != description[name] for name in CREW_FIELDS)
 
@@ -115,7 +154,7 @@ def _crew_differs(before: Description, description: Description) -> bool:
 def _save_crew(crew: Crew, description: Description) -> None:
     for name in CREW_FIELDS:
         setattr(crew, name, description[name])
-    _save(crew, (), about="slug")
+    save(crew, (), about="slug")
 
 
 def _save_agents(crew: Crew, entries: Sequence[dict[str, Any]]) -> dict[str, Agent]:
@@ -128,7 +167,7 @@ def _save_agents(crew: Crew, entries: Sequence[dict[str, Any]]) -> dict[str, Age
     ):
         agent = wanted[index] or Agent(crew=crew, slug=entry["slug"])
         values = {"name": entry["name"], "role": entry["role"], "order": order}
-        agents[agent.slug] = _update(agent, values, ("agents", index))
+        agents[agent.slug] = update(agent, values, ("agents", index))
     return agents
 
 
@@ -153,7 +192,7 @@ def _save_tasks(
         }
         if _same_steps(task.steps, entry["steps"]):
             values["steps"] = task.steps
-        _update(task, values, ("tasks", index))
+        update(task, values, ("tasks", index))
     for task in there:
         if task.pk not in kept:
             task.delete()
@@ -193,33 +232,6 @@ def _places(there: Sequence[Agent | Task], wanted: Sequence[Any]) -> list[int]:
     if in_order and wanted[: len(kept)] == kept and last + added <= LAST_PLACE:
         return [record.order for record in kept] + [last + 1 + n for n in range(added)]
     return list(range(len(wanted)))
-
-
-def _update(record: Agent | Task, values: dict[str, Any], path: Path) -> Any:
-    changed = [name for name, value in values.items() if getattr(record, name, None) != value]
-    if record._state.adding or changed:
-        for name, value in values.items():
-            setattr(record, name, value)
-        _save(record, path)
-    return record
-
-
-def _save(record: models.Model, path: Path, about: str = "") -> None:
-    """``about`` is the field that faults of the whole record are about."""
-    whole = (*path, about) if about else path
-    try:
-        record.full_clean()
-    except ValidationError as refused:
-        raise Invalid(
-            Fault(whole if name == NON_FIELD_ERRORS else (*path, name), message)
-            for name, messages in refused.message_dict.items()
-            for message in messages
-        ) from None
-    try:
-        with transaction.atomic():
-            record.save()
-    except IntegrityError:
-        raise Invalid([Fault(whole, TAKEN)]) from None
 
 
 def _refuse_secrets(description: Description, organization: Organization) -> None:

@@ -11,59 +11,22 @@ from crews.models import Agent, Crew, Organization, Task
 from crews.models.crew import MAX_PARALLEL
 from crews.task_order import cycle_in, cycle_message
 from runs import tools
+from runs.crew_files.approval_rules import RuleEntry
 from runs.crew_files.budgets import budget_fields
 from runs.crew_files.faults import Invalid, faults_of, refuse
+from runs.crew_files.fields import Known, OptionalText, Slug, Text, of_field
 from runs.crew_files.reading import Lines, read
-from runs.tools.text_parameters import IN_QUOTES, refuse_numbers
+from runs.crew_files.schedule import ScheduleEntry
+from runs.tools.text_parameters import refuse_numbers
 
 MAX_RUNS = 2**31 - 1  # the column's
-
-
-class Known(serializers.Serializer):
-    """Refuses keys that it does not know."""
-
-    default_error_messages = {"invalid": "Write a mapping here: key: value."}
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        if isinstance(data, Mapping) and (
-            unknown := [key for key in data if key not in self.fields]
-        ):
-            message = f"Unknown key. Known: {', '.join(self.fields)}."
-            raise serializers.ValidationError({key: [message] for key in unknown})
-        return super().to_internal_value(data)
-
-
-class Text(serializers.CharField):
-    """Text; a number that looks like text (``branch: 1.10``) would lose digits."""
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            raise serializers.ValidationError(IN_QUOTES)
-        return super().to_internal_value(data)
-
-
-class Slug(Text, serializers.SlugField):
-    pass
-
-
-def _of(field: type[serializers.CharField], model: type, name: str, **kwargs: Any) -> Any:
-    return field(max_length=model._meta.get_field(name).max_length, **kwargs)
-
-
-class OptionalText(Text):
-    """Empty where it is left out or null."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(required=False, allow_blank=True, allow_null=True, default="", **kwargs)
-
-    def run_validation(self, data: Any = serializers.empty) -> str:
-        return super().run_validation(data) or ""
+NO_LIST = "Write [] to remove all approval rules, or leave the key out to keep them."
 
 
 class AgentEntry(Known):
-    slug = _of(Slug, Agent, "slug")
-    name = _of(Text, Agent, "name")
-    role = _of(OptionalText, Agent, "role")
+    slug = of_field(Slug, Agent, "slug")
+    name = of_field(Text, Agent, "name")
+    role = of_field(OptionalText, Agent, "role")
 
 
 class StepEntry(Known):
@@ -84,7 +47,7 @@ class StepEntry(Known):
 
 
 class TaskEntry(Known):
-    name = _of(Text, Task, "name")
+    name = of_field(Text, Task, "name")
     agent = Text(allow_blank=True)  # refused below, with the agents that there are
     after = serializers.ListField(
         child=Text(allow_blank=True), required=False, allow_null=True, default=list
@@ -106,10 +69,10 @@ class TaskEntry(Known):
 
 
 class CrewEntry(Known):
-    organization = _of(Slug, Organization, "slug")
-    slug = _of(Slug, Crew, "slug")
-    name = _of(Text, Crew, "name")
-    description = _of(OptionalText, Crew, "description")
+    organization = of_field(Slug, Organization, "slug")
+    slug = of_field(Slug, Crew, "slug")
+    name = of_field(Text, Crew, "name")
+    description = of_field(OptionalText, Crew, "description")
     is_active = serializers.BooleanField(required=False, default=True)
     max_active_runs = serializers.IntegerField(
         required=False,
@@ -124,6 +87,8 @@ class CrewEntry(Known):
     own_directories = serializers.BooleanField(required=False, default=False)
     agents = AgentEntry(many=True)
     tasks = TaskEntry(many=True)
+    approval_rules = RuleEntry(many=True, required=False, error_messages={"null": NO_LIST})
+    schedule = ScheduleEntry(required=False, allow_null=True)
 
     def get_fields(self) -> dict[str, serializers.Field]:
         return {**super().get_fields(), **budget_fields()}
@@ -193,6 +158,10 @@ def check(data: Any) -> dict[str, Any]:
     "agents": [{"slug", "name", "role"}],
     "tasks": [{"name", "agent": slug, "after": [name], "continue_on_error",
     "steps": [{"tool", "params"}]}]}``
+
+    Only if they are given: ``"approval_rules": [{"tool", "params", "agent_id", "is_enabled",
+    "expires_after_s", "admins_only"}], "schedule": {"expression", "zone", "is_enabled", "overlap",
+    "missed"} or None``.
     """
     entry = CrewEntry(data=data)
     if not entry.is_valid():

@@ -1,5 +1,6 @@
 """A crew's description, from the database and as text."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
@@ -7,9 +8,14 @@ from typing import Any
 import yaml
 from django.db.models import QuerySet
 
-from crews.models import Agent, Crew, Task
+from crews.models import Agent, ApprovalRule, Crew, Task
 from crews.models.budget import BUDGET_FIELDS
 from crews.text import plain_number
+from runs.crew_files.approval_rules import OPTIONS as RULE_OPTIONS
+from runs.crew_files.approval_rules import describe_rules
+from runs.crew_files.schedule import OPTIONS as SCHEDULE_OPTIONS
+from runs.crew_files.schedule import describe_schedule
+from runs.schedules.models import Schedule
 from runs.tools import REGISTRY
 from runs.tools.text_parameters import with_text
 
@@ -17,12 +23,26 @@ from runs.tools.text_parameters import with_text
 DEFAULTS = {
     "description": "", "role": "", "is_active": True, "max_active_runs": None,
     "max_parallel": 1, "own_directories": False, "after": [],
-    "continue_on_error": False, "params": {},
-    **{name: Crew._meta.get_field(name).get_default() for name in BUDGET_FIELDS},
+    "continue_on_error": False, "agent_id": "",
+    "approval_rules": [], "schedule": None,
+    **{
+        name: model._meta.get_field(name).get_default()
+        for model, names in (
+            (Crew, BUDGET_FIELDS), (ApprovalRule, RULE_OPTIONS), (Schedule, SCHEDULE_OPTIONS),
+        )
+        for name in names
+    },
 }  # fmt: skip
+# A description may be without these keys. It then says nothing about them.
+OPTIONAL = {"approval_rules": describe_rules, "schedule": describe_schedule}
 ONE_LINE = 10**6  # characters; longer lines are not folded, so a difference shows one line
 
 Description = dict[str, Any]
+
+
+def optional_of(description: Description) -> list[str]:
+    """The optional keys that the description has."""
+    return [key for key in OPTIONAL if key in description]
 
 
 def agents_of(crew: Crew) -> QuerySet[Agent]:
@@ -34,8 +54,8 @@ def tasks_of(crew: Crew) -> QuerySet[Task]:
     return crew.tasks.select_related("agent").order_by("order", "name", "pk")
 
 
-def describe(crew: Crew) -> Description:
-    """The crew as ``checking.check`` returns it."""
+def describe(crew: Crew, optional: Iterable[str] = OPTIONAL) -> Description:
+    """The crew as ``checking.check`` returns it, with these of the optional keys."""
     tasks = list(tasks_of(crew))
     names = {str(task.pk): task.name for task in tasks}
     return {
@@ -62,7 +82,13 @@ def describe(crew: Crew) -> Description:
             }
             for task in tasks
         ],
+        **describe_only(crew, optional),
     }
+
+
+def describe_only(crew: Crew, optional: Iterable[str] = OPTIONAL) -> Description:
+    """These optional keys of the crew's description, and nothing else."""
+    return {key: OPTIONAL[key](crew) for key in optional}
 
 
 def text_of(description: Description) -> str:
@@ -102,8 +128,14 @@ def _without_defaults(value: Any) -> Any:
     return {
         key: item if key == "params" else _without_defaults(item)
         for key, item in value.items()
-        if key not in DEFAULTS or item != DEFAULTS[key]
+        if not _is_default(key, item)
     }
+
+
+def _is_default(key: str, value: Any) -> bool:
+    if key == "params":  # a step's are a mapping, a rule's are a pattern
+        return not value
+    return key in DEFAULTS and value == DEFAULTS[key]
 
 
 class _Dumper(yaml.SafeDumper):

@@ -126,8 +126,8 @@ class Draft:
 
 
 def of_crew(crew: Crew) -> tuple[Draft, Description]:
-    """The draft of a crew as it is, and its description."""
-    description = describe(crew)
+    """The draft of a crew as it is, and the part of its description that the form shows."""
+    description = describe(crew, optional=())
     tasks = tasks_of(crew)
     most = description["max_active_runs"]
     draft = Draft(

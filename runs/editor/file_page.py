@@ -17,7 +17,7 @@ from runs.crew_files.applying import Applied, Stale, apply
 from runs.crew_files.checking import load
 from runs.crew_files.faults import Fault, Invalid
 from runs.crew_files.reading import MAX_BYTES, decoded
-from runs.crew_files.writing import Description, describe, digest, text_of
+from runs.crew_files.writing import Description, describe, digest, optional_of, text_of
 from runs.editor.access import crew_to_edit, organizations_to_edit
 
 STALE = (
@@ -103,15 +103,15 @@ def _take(request: HttpRequest, crew: Crew | None) -> HttpResponse:
 def _apply(
     request: HttpRequest, description: Description, crew: Crew | None, upload: Upload
 ) -> Applied:
-    organization = _organization(request, description["organization"], crew)
+    organization, by = _organization(request, description["organization"], crew), request.user
     if upload.is_confirmed:
         try:
-            return apply(description, crew, organization, seen=upload.seen or None)
+            return apply(description, crew, organization, seen=upload.seen or None, by=by)
         except Stale:
             messages.warning(request, STALE)
             upload.is_confirmed = False
-    upload.seen = digest(describe(crew)) if crew else ""
-    return apply(description, crew, organization, dry_run=True)
+    upload.seen = digest(describe(crew, optional_of(description))) if crew else ""
+    return apply(description, crew, organization, by=by, dry_run=True)
 
 
 def _organization(request: HttpRequest, slug: str, crew: Crew | None) -> Organization:

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -20,6 +20,13 @@ from runs.crew_files.faults import Fault, Invalid
 from runs.crew_files.writing import digest
 from runs.editor.access import crew_to_edit, organizations_to_edit
 from runs.editor.draft import MAX_PARTS, TOO_MANY, Draft, of_crew, of_post
+from runs.editor.duplicating import (
+    GONE,
+    copied_from,
+    copied_in_words,
+    crew_to_duplicate,
+    rules_left_behind,
+)
 from runs.editor.form import EditForm
 from runs.editor.moves import COPY, NAME_CHARS, Refused, act
 
@@ -51,26 +58,28 @@ def new(request: HttpRequest) -> HttpResponse:
     """The form of a new crew; ``?from=`` names one to begin with, ``?organization=`` its owner."""
     organizations = organizations_to_edit(request.user)
     first = next(iter(organizations.values()))
+    begun = request.GET.get("from", "")
+    source = crew_to_duplicate(request.user, begun) if begun else None
     if request.method == "POST":
         slug = request.POST.get("organization", "")
         organization = organizations.get(slug)
         draft = of_post(request.POST, organization=slug)
         if organization is None:
             fault = Fault(("organization",), "Choose an organization of which you are an admin.")
-            return _page(request, draft, first, faults=[fault], status=400)
-        return _act(request, draft, organization)
-    if begun := request.GET.get("from"):
-        return _duplicate(request, begun)
+        elif begun and source is None:
+            fault = Fault((), GONE)
+        else:
+            return _act(request, draft, organization, source=source)
+        return _page(request, draft, organization or first, faults=[fault], status=400)
+    if source:
+        return _duplicate(request, source)
+    if begun:
+        raise Http404
     organization = organizations.get(request.GET.get("organization", ""), first)
     return _page(request, Draft(organization.slug), organization)
 
 
-def _duplicate(request: HttpRequest, begun: str) -> HttpResponse:
-    managed = Crew.objects.managed_by(request.user).select_related("organization")
-    try:
-        crew = get_object_or_404(managed, pk=UUID(begun))
-    except ValueError:
-        crew = get_object_or_404(managed.none())
+def _duplicate(request: HttpRequest, crew: Crew) -> HttpResponse:
     draft, _ = of_crew(crew)
     if draft.parts > MAX_PARTS:
         messages.info(request, TOO_MANY)
@@ -80,11 +89,16 @@ def _duplicate(request: HttpRequest, begun: str) -> HttpResponse:
 
 
 def _act(
-    request: HttpRequest, draft: Draft, organization: Organization, crew: Crew | None = None
+    request: HttpRequest,
+    draft: Draft,
+    organization: Organization,
+    crew: Crew | None = None,
+    source: Crew | None = None,
 ) -> HttpResponse:
+    """``crew``: the one that is edited. ``source``: the one that is duplicated."""
     action = request.POST.get("action", "save")
     if action == "save":
-        return _save(request, draft, organization, crew)
+        return _save(request, draft, organization, crew, source)
     try:
         focus = act(draft, action)
     except Refused as refused:
@@ -94,11 +108,15 @@ def _act(
 
 
 def _save(
-    request: HttpRequest, draft: Draft, organization: Organization, crew: Crew | None
+    request: HttpRequest,
+    draft: Draft,
+    organization: Organization,
+    crew: Crew | None,
+    source: Crew | None,
 ) -> HttpResponse:
     try:
-        description = check(draft.describe())
-        applied = _apply(draft, description, organization, crew)
+        description = check(draft.describe()) | (copied_from(source) if source else {})
+        applied = _apply(request, draft, description, organization, crew)
     except Invalid as refused:
         return _page(request, draft, organization, crew, faults=refused.faults, status=400)
     except Stale as stale:
@@ -107,14 +125,23 @@ def _save(
         return _page(request, draft, organization, crew, theirs=theirs, status=409)
     saved = SAVED.format(applied.crew)
     messages.success(request, saved if applied.diff else "There was nothing to change.")
+    if source:
+        if copied := copied_in_words(description, source):
+            messages.info(request, copied)
+        if warning := rules_left_behind(request.user, source, organization):
+            messages.warning(request, warning)
     return redirect(applied.crew)
 
 
 def _apply(
-    draft: Draft, description: dict, organization: Organization, crew: Crew | None
+    request: HttpRequest,
+    draft: Draft,
+    description: dict,
+    organization: Organization,
+    crew: Crew | None,
 ) -> Applied:
     if crew is None:
-        return apply(description, None, organization)
+        return apply(description, None, organization, by=request.user)
     ids = [task.id for task in draft.tasks]
     return apply(description, crew, organization, seen=draft.seen, task_ids=ids)
 

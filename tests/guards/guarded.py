@@ -25,7 +25,7 @@ TESTS = {
     "crewops/uvicorn_http.py": f"tests/test_uvicorn_http.py {FLOODS}",
     "crewops/web.py": "realtime/tests/sockets/test_limits.py tests/security/test_floods.py",
     "crews/": "crews/tests tests/test_scope_check.py tests/test_access*.py runs/tests/test_waits.py",
-    "crews/approval_rules.py": "runs/tests/test_approval_rules.py tests/test_access.py",
+    "crews/approval_rules.py": "runs/tests/test_approval_rules*.py tests/test_access.py",
     "crews/tokens.py": "tests/test_tokens.py tests/security/test_tokens.py "
      "tests/security/test_request_heads.py realtime/tests/sockets/test_refusals.py",
     "crews/tracking.py": "realtime/tests/test_signals.py",

@@ -5,6 +5,7 @@ from django.urls import reverse
 
 from crews.models import Agent, AuditEntry, Crew
 from runs.crew_files.writing import describe, text_of
+from runs.schedules.models import Schedule
 
 pytestmark = pytest.mark.django_db
 SCRIPT = {"tool": "script", "params": {"interpreter": "bash", "code": "echo hello"}}
@@ -204,3 +205,15 @@ def test_names_of_agents_may_be_the_same(acme, editor):
     editor.press("save")
     found = Agent.objects.filter(crew=acme.crew, name="Orion").values_list("slug", flat=True)
     assert list(found) == ["orion", "orion-2", "orion-3"]
+
+
+def test_rules_and_schedule_of_other_pages_stay_and_are_no_conflict(acme, editor):
+    acme.crew.approval_rules.create(organization=acme.organization, tool="script")
+    Schedule.objects.put(acme.crew, by=None, expression="@daily")
+    editor.press("add-task")  # the form is sent on
+    editor.press("delete:tasks-2")
+    assert editor.press("save", name="Renamed").status_code == 302
+    crew = Crew.objects.get(pk=acme.crew.pk)
+    assert crew.name == "Renamed"
+    assert crew.approval_rules.get().tool == "script"
+    assert crew.schedule.expression == "@daily"

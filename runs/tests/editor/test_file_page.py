@@ -10,6 +10,7 @@ from django.urls import reverse
 from crews.models import AuditEntry, Crew
 from runs.crew_files.reading import MAX_BYTES
 from runs.crew_files.writing import describe, text_of
+from runs.schedules.models import Schedule
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +60,44 @@ def test_a_change_is_shown_first_and_made_when_it_is_confirmed(acme, client, pat
     assert acme.crew.name == "Renamed"
     entry = AuditEntry.objects.latest("id")
     assert (entry.kind, entry.actor_name, entry.way) == ("crew.edited", "acme-admin", "page")
+
+
+def test_approval_rules_and_a_schedule_are_set_by_the_admin(acme, client, path, text):
+    text += "approval_rules:\n  - tool: script\nschedule:\n  expression: '@daily'\n"
+    shown = client.post(path, {"text": text, "action": "check"})
+    assert '<span data-kind="added">+  - tool: script' in shown.content.decode()
+    assert not acme.crew.approval_rules.exists()
+    made = client.post(path, {"text": text, "action": "apply", **hidden(shown)})
+    assert made.status_code == 302
+    assert acme.crew.approval_rules.get().tool == "script"
+    schedule = Schedule.objects.get(crew=acme.crew)
+    assert (schedule.expression, schedule.updated_by) == ("@daily", acme.admin)
+    kinds = AuditEntry.objects.order_by("-id").values_list("kind", "actor_name")[:2]
+    assert {*kinds} == {
+        ("approval_rule.created", "acme-admin"),
+        ("schedule.created", "acme-admin"),
+    }
+
+
+def test_a_rule_that_is_added_after_the_check_is_shown_and_not_removed(acme, client, path, text):
+    mine = text.replace("name: Acme crew", "name: Renamed") + "approval_rules: []\n"
+    shown = client.post(path, {"text": mine, "action": "check"})
+    acme.crew.approval_rules.create(organization=acme.organization, tool="script")
+    again = client.post(path, {"text": mine, "action": "apply", **hidden(shown)}).content.decode()
+    assert "Somebody else has changed the crew" in again
+    assert "-  - tool: script" in again
+    assert acme.crew.approval_rules.exists()
+
+
+@pytest.mark.parametrize("role", ["operator", "viewer"])
+def test_others_set_neither_approval_rules_nor_a_schedule(acme, path, text, role):
+    client = Client()
+    client.force_login(getattr(acme, role))
+    acme.crew.approval_rules.create(organization=acme.organization, tool="script")
+    for url in (path, reverse("crew-file-new")):
+        body = {"text": text + "approval_rules: []\nschedule: null\n", "action": "apply"}
+        assert client.post(url, body).status_code == 403
+    assert acme.crew.approval_rules.exists()
 
 
 def test_another_text_than_the_one_checked_is_shown_first(acme, client, path, text):
