@@ -5,6 +5,7 @@
 # limits; what they read and write, the tests that run on both read and write, too. Two test
 # PostgreSQL alone.
 SAME_ON_BOTH = (
+    "realtime/tests/terminal/",
     "crews/tests/test_admin.py",
     "crews/tests/test_admin_editing.py",
     "crews/tests/test_admin_people.py",

@@ -20,11 +20,14 @@ STYLES = {
     "succeeded": "green",
     "success": "green",
     "done": "green",
+    "approved": "green",
     "available": "green",
     "failed": "red",
     "error": "red",
     "completed_with_errors": "red",
     "offline": "red",
+    "denied": "red",
+    "expired": "red",
     "cancelled": "magenta",
     "paused": "blue",
 }
@@ -97,6 +100,20 @@ def call_line(call: dict) -> Text:
 def approval_line(asked: dict) -> Text:
     """A tool call that waits for a person."""
     return Text.assemble(mark("waiting"), f" waits for approval: {plain(asked['tool'])}")
+
+
+def decision_line(decided: dict, names: Callable[[str], str]) -> Text:
+    """A tool call that waited: who decided what about it and why, or that nobody did in time."""
+    decision = decided["decision"]
+    line = Text.assemble(mark(decision), f" {plain(decided.get('tool', 'a tool call'))}")
+    if agent_id := decided.get("agent_id"):
+        line.append(f" of {plain(names(agent_id))}", style="dim")
+    line.append(": ").append_text(word(decision))
+    if by := decided["by"]:
+        line.append(f" by {plain(by)}")
+    if note := decided["note"]:
+        line.append(f": {plain(note, 200)}", style="dim")
+    return line
 
 
 def budget_line(alert: dict) -> Text:

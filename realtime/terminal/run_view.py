@@ -6,11 +6,13 @@ from rich.console import Group
 from rich.text import Text
 from rich.tree import Tree
 
+from realtime.terminal.approvals import Approvals
 from realtime.terminal.drawing import (
     approval_line,
     budget_line,
     call_line,
     control_line,
+    decision_line,
     handoff_line,
     mark,
     plain,
@@ -31,23 +33,27 @@ class RunView:
     """Drawn from the run's stream. Its tools come from its crew's graph stream, if followed."""
 
     def __init__(self) -> None:
-        self._run = RunState()
+        self.run = RunState()
+        self.approvals = Approvals()
         self._crew = CrewState()
 
     @property
     def also(self) -> list[str]:
         """The crew's graph stream has the run's tools. It is known from the first event on."""
-        return [f"graph/{self._run.crew_id}"] if self._run.crew_id else []
+        return [f"graph/{self.run.crew_id}"] if self.run.crew_id else []
 
     def feed(self, frame: dict[str, Any]) -> None:
         """Apply a frame of either stream."""
-        self._run.apply(frame)
+        self.run.apply(frame)
+        run_id = self.run.run_id
+        if frame.get("run_id") == run_id or frame.get("stream") == f"run:{run_id}":
+            self.approvals.feed(frame)
         self._crew.apply(frame)
 
     def render(self) -> Group:
         """The current tree."""
         tree = Tree(self._title())
-        for agent_id, agent in self._run.agents.items():
+        for agent_id, agent in self.run.agents.items():
             name = plain(agent.get("name", agent_id))
             role = Text(plain(agent.get("role", "")), style="dim")
             label = Text.assemble(self._mark(agent, agent_id), f" {name} ", role)
@@ -55,42 +61,43 @@ class RunView:
                 label.append(f" called by {plain(self._name(parent))}", style="dim")
             branch = tree.add(label)
             for call in self._crew.model_calls_of(agent_id):
-                if call["run_id"] == self._run.run_id:
+                if call["run_id"] == self.run.run_id:
                     branch.add(call_line(call))
-            for asked in self._run.approvals.values():
+            for asked in self.run.approvals.values():
                 if asked["agent_id"] == agent_id:
                     branch.add(approval_line(asked))
-            for task_id, task in self._run.tasks.items():
+            for task_id, task in self.run.tasks.items():
                 if task["agent_id"] == agent_id:
                     self._add_task(branch, task_id, task)
-        errors = [Text(f"✗ {plain(error, 200)}", style="red") for error in self._run.errors]
-        controls = list(self._run.controls.values())[-CONTROLS_SHOWN:]
+        errors = [Text(f"✗ {plain(error, 200)}", style="red") for error in self.run.errors]
+        controls = list(self.run.controls.values())[-CONTROLS_SHOWN:]
         asked = [control_line(control) for control in controls]
-        alerts = list(self._run.budgets.values())[-BUDGETS_SHOWN:]
+        alerts = list(self.run.budgets.values())[-BUDGETS_SHOWN:]
         asked += [budget_line(alert) for alert in alerts]
+        asked += [decision_line(one, self._name) for one in self.approvals.decided]
         return Group(tree, *self._handoffs(), *asked, *self._usage(), *errors)
 
     def _handoffs(self) -> list[Text]:
-        own = [one for one in self._crew.model.handoffs if one["run_id"] == self._run.run_id]
+        own = [one for one in self._crew.model.handoffs if one["run_id"] == self.run.run_id]
         return [handoff_line(one, self._name) for one in own[-HANDOFFS_SHOWN:]]
 
     def _usage(self) -> list[Text]:
-        usage = self._crew.model.usage.get(self._run.run_id)
+        usage = self._crew.model.usage.get(self.run.run_id)
         return [usage_line(usage)] if usage else []
 
     def _name(self, agent_id: str) -> str:
-        return self._run.agents.get(agent_id, {}).get("name", agent_id)
+        return self.run.agents.get(agent_id, {}).get("name", agent_id)
 
     def _title(self) -> Text:
-        title = Text.assemble((plain(self._run.crew), "bold"), f" run {plain(self._run.run_id)} ")
-        if self._run.is_over:
-            took = f" in {seconds(self._run.duration_s)}"
-            return title.append_text(word(self._run.status)).append(took)
-        return title.append_text(word("paused") if self._run.paused else mark("running"))
+        title = Text.assemble((plain(self.run.crew), "bold"), f" run {plain(self.run.run_id)} ")
+        if self.run.is_over:
+            took = f" in {seconds(self.run.duration_s)}"
+            return title.append_text(word(self.run.status)).append(took)
+        return title.append_text(word("paused") if self.run.paused else mark("running"))
 
     def _mark(self, one: dict[str, Any], agent_id: str) -> Text:
         """Return the mark of an agent or its task: paused in a pause, unless a call continues."""
-        is_held = one.get("status") == "running" and self._run.paused
+        is_held = one.get("status") == "running" and self.run.paused
         return mark("paused" if is_held and not self._goes_on(agent_id) else one.get("status", ""))
 
     def _goes_on(self, agent_id: str) -> bool:
@@ -98,7 +105,7 @@ class RunView:
         calls = self._crew.calls_of(agent_id)
         running = [c for c in calls if c["status"] == "running" and not self._crew.is_stopped(c)]
         going_on = [*running, *self._crew.model_calls_of(agent_id)]
-        return any(call["run_id"] == self._run.run_id for call in going_on)
+        return any(call["run_id"] == self.run.run_id for call in going_on)
 
     def _add_task(self, branch: Tree, task_id: str, task: dict[str, Any]) -> None:
         took = Text(f" {seconds(task.get('duration_s'))}", style="dim")
@@ -106,14 +113,14 @@ class RunView:
         label = Text.assemble(sign, f" {plain(task.get('name', ''))}", took)
         twig = branch.add(label)
         for call in self._crew.executions.values():
-            if call["run_id"] == self._run.run_id and self._task_of(call) == task_id:
+            if call["run_id"] == self.run.run_id and self._task_of(call) == task_id:
                 twig.add(tool_line(call, is_stopped=self._crew.is_stopped(call)))
 
     def _task_of(self, call: dict[str, Any]) -> str | None:
         """The task of a tool call: the last that its agent started before."""
         before = [
             (task["started_at"], task_id)
-            for task_id, task in self._run.tasks.items()
+            for task_id, task in self.run.tasks.items()
             if task["agent_id"] == call["agent_id"]
             and task.get("started_at", "~") <= call["started_at"]
         ]

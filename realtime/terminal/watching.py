@@ -11,6 +11,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from realtime.terminal.client import Client
+from realtime.terminal.fitted import Fitted
 
 DRAW_S = 0.1  # between two drawings
 LAST_FRAMES_S = 0.5  # time for the tools' stream after the end of the run's
@@ -25,6 +26,17 @@ class View(Protocol):
     def feed(self, frame: dict[str, Any]) -> None: ...
 
     def render(self) -> RenderableType: ...
+
+
+class Hands(Protocol):
+    """What a person does while the view is drawn. ``below``: the lines that say so."""
+
+    @property
+    def has_left(self) -> bool: ...
+
+    def take(self, wait: float) -> None: ...
+
+    def below(self) -> RenderableType: ...
 
 
 class Received(NamedTuple):
@@ -67,20 +79,27 @@ class Watching:
             stream.write(f"{item.value}\n")
             stream.flush()
 
-    def draw(self, view: View, console: Console) -> None:
-        """Draw the view until the end. Raises the error that caused the end."""
+    def draw(self, view: View, console: Console, hands: Hands | None = None) -> None:
+        """Draw the view until the end, or until ``hands`` has left. Raises the error that caused
+        the end.
+        """
         first = self._received.get()
         if first.kind == "end":  # refused, so there is nothing to draw
             return _finish(first)
         with Live(console=console, auto_refresh=False) as live:
-            self._show(view, first, live)
-            while not self._ended:
-                for item in self._take(DRAW_S):
+            try:
+                self._show(view, first, live)
+                while not self._ended and not (hands and hands.has_left):
+                    if hands:
+                        hands.take(DRAW_S)
+                    for item in self._waiting() if hands else self._take(DRAW_S):
+                        self._show(view, item, live)
+                    shown = Fitted(view.render(), hands.below()) if hands else view.render()
+                    live.update(shown, refresh=True)
+                for item in self._take(LAST_FRAMES_S if self._ended and self._others else 0):
                     self._show(view, item, live)
-                live.update(view.render(), refresh=True)
-            for item in self._take(LAST_FRAMES_S if self._others else 0):
-                self._show(view, item, live)
-            live.update(view.render(), refresh=True)
+            finally:
+                live.update(view.render())  # as it stays: without the lines below
 
     def _show(self, view: View, item: Received, live: Live) -> None:
         if item.kind == "end":
@@ -103,6 +122,11 @@ class Watching:
             error = raised
         if main:
             self._received.put(Received("end", error))
+
+    def _waiting(self) -> Iterator[Received]:
+        """Yield the items that have been received."""
+        for _ in range(self._received.qsize()):
+            yield self._received.get()
 
     def _take(self, wait: float) -> Iterator[Received]:
         """Yield the items that are received within the next ``wait`` seconds."""

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from realtime.terminal import drawing
+from realtime.terminal.approvals import DECIDED_KEPT
 from realtime.terminal.graph_view import RUNS_FOLLOWED, GraphView
 from realtime.terminal.mission_view import MissionView
 from realtime.terminal.run_view import RunView
@@ -239,6 +240,44 @@ def test_a_run_shows_what_of_its_budgets_is_used():
     day = {"alert_id": "b", "period": "day", "measure": "usd", "limit": 2.5, "used": 3.25}
     view.feed(event("budget_exceeded", 2, action="cancel", since="2026-01-01T00:00:00Z", **day))
     assert "budget: the crew today has used 3.25 of 2.5 usd" in drawn(view)
+
+
+def waits(approval_id: str, second: int, **fields: object) -> dict:
+    about = {"agent_id": "orion", "tool": "deploy", "expires_at": "later", "admins_only": False}
+    about |= {"params": {}, "seen": ""}
+    return event("approval_requested", second, approval_id=approval_id, **about | fields)
+
+
+def decided(approval_id: str, second: int, decision: str, by: str = "", note: str = "") -> dict:
+    about = {"approval_id": approval_id, "decision": decision, "by": by, "note": note}
+    return event("approval_decided", second, **about)
+
+
+def test_a_run_shows_the_last_calls_about_which_was_decided():
+    view = RunView()
+    view.feed(BOOT)
+    view.feed(waits("1", 1))
+    assert "~ waits for approval: deploy" in drawn(view)
+    view.feed(decided("1", 2, "approved", by="anna"))
+    text = drawn(view)
+    assert "waits for approval" not in text
+    assert "✓ deploy of Orion: approved by anna\n" in text
+    view.feed(waits("2", 3))
+    view.feed(decided("2", 4, "denied", by="anna", note="Not\x1b[2J now."))
+    view.feed(waits("3", 5))
+    view.feed(decided("3", 6, "expired"))
+    view.feed(decided("from before the first event", 7, "expired", note="Its server was lost."))
+    text = drawn(view)
+    assert "✗ deploy of Orion: denied by anna: Not [2J now.\n" in text
+    assert "✗ deploy of Orion: expired\n" in text
+    assert "✗ a tool call: expired: Its server was lost.\n" in text
+    for number in range(DECIDED_KEPT):
+        view.feed(decided(f"{number}", 8, "expired"))
+    assert drawn(view).count("✗") == drawn(view).count("expired") == DECIDED_KEPT
+    view.feed(decided("1", 9, "approved", by="anna") | {"run_id": "another"})
+    assert "anna" not in drawn(view)
+    view.feed({"type": "reset", "stream": "run:r", "reason": "pruned", "epoch": "e", "head": 9})
+    assert "expired" not in drawn(view)
 
 
 def held(action: str, second: int, **fields: object) -> list[dict]:

@@ -1,0 +1,66 @@
+"""What the last line of `manage.py watch run` asks, and the text that is typed as the answer."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rich.text import Text
+
+from realtime.terminal.drawing import plain
+from runs.models.approval import NOTE_LIMIT
+from runs.models.control import TEXT_LIMIT
+
+ESCAPE = "\x1b"
+ENTER = ("\n", "\r")
+BACKSPACE = ("\x7f", "\b")
+CLEAR = "\x15"  # Ctrl-U
+TEXT_LIMITS = {"message": TEXT_LIMIT, "deny": NOTE_LIMIT}
+SHOWN_CHARS = 200  # the end of a longer text
+
+# An escape sequence, as that of an arrow, or one character.
+KEY = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1bO?[^\x1b]|.", re.DOTALL)
+
+
+@dataclass
+class Question:
+    """One question. ``kind``: cancel, message, decide or deny. ``asked``: the call it is about."""
+
+    kind: str
+    asked: dict[str, Any] | None = None
+    text: str = ""
+
+    @property
+    def takes_text(self) -> bool:
+        return self.kind in TEXT_LIMITS
+
+    def type(self, key: str) -> None:
+        """Change the text by a key."""
+        if key in BACKSPACE:
+            self.text = self.text[:-1]
+        elif key == CLEAR:
+            self.text = ""
+        elif key.isprintable():
+            self.text = (self.text + key)[: TEXT_LIMITS[self.kind]]
+
+    def line(self) -> Text:
+        """The question, what was typed, and the keys that answer it."""
+        tool = plain(self.asked["tool"]) if self.asked else ""
+        begin, keys = {
+            "cancel": ("Cancel the run? This cannot be undone.", "y cancel · n leave"),
+            "message": ("Message: ", "Enter sends · Esc leaves"),
+            "decide": (f"Approve {tool} as shown above?", "y approve · n deny · Esc leave"),
+            "deny": (f"Why is {tool} denied? May stay empty: ", "Enter denies · Esc leaves"),
+        }[self.kind]
+        line = Text(begin, style="bold")
+        if self.takes_text:
+            hidden = "…" if len(self.text) > SHOWN_CHARS else ""
+            line.append(f"{hidden}{self.text[-SHOWN_CHARS:]}▏", style="not bold")
+            if len(self.text) == TEXT_LIMITS[self.kind]:
+                keys = f"{len(self.text)} characters, the most · {keys}"
+        return line.append(f"  {keys}", style="not bold dim")
+
+
+def keys_of(text: str) -> Iterator[str]:
+    """Yield the keys that were typed. Those that send an escape sequence are left out."""
+    return (key for key in KEY.findall(text) if len(key) == 1)

@@ -1,0 +1,27 @@
+"""As a shell: makes the terminal on stdin that of this session, and ``manage.py`` its job.
+
+Ends with the job's exit status. Of one that a signal has killed that is no status of a shell.
+"""
+
+import fcntl
+import os
+import runpy
+import signal
+import sys
+import termios
+
+
+def main() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # while no job is in the foreground yet
+    if job := os.fork():
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(job, 0)[1]) % 256)
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpid())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    sys.argv = sys.argv[1:]
+    runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()
