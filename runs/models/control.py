@@ -158,6 +158,9 @@ class Control(TrackedModel):
         self.save(update_fields=["status", "detail", "ended_at"])
         if self.is_move:
             self._change_run()
+        elif self.action == self.Action.CANCEL and self.status == self.Status.REFUSED:
+            self.run.cancel_requested = False
+            self.run.save(update_fields=["cancel_requested"])
 
     def _change_run(self) -> None:
         """Set or clear the time of the run's pause. A refused pause is requested no more."""

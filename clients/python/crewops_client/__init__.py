@@ -23,7 +23,7 @@ from . import context, reporter
 from .approvals import Denied
 from .calls import LLM
 from .context import copy_context, current, current_run
-from .controls import Cancelled, Message
+from .controls import TAKEN, Cancelled, Message
 from .decorators import agent, task, tool
 from .runs import Run
 from .scope import Agent, Scope, Task
@@ -112,7 +112,7 @@ def run(
         key=key,
         origin=origin,
         capture_text=capture_text,
-        controls=True,
+        controls=TAKEN,
     )
 
 

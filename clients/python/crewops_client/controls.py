@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .runs import Run
 
 TAKEN = ("cancel", "pause", "message")
+OF_ADAPTERS = ("cancel", "pause")  # an adapter's own run: no code of it reads messages
 MESSAGES_KEPT = 1_000
 POLL_S = 0.05  # between two checks of async code that waits
 LOOK_S = 0.5  # between two checks whether a message can still arrive
@@ -45,6 +46,7 @@ class Controls:
         self._lock = threading.Lock()
         self._go = threading.Event()
         self._go.set()
+        self.unable = ""  # why the program cannot pause or cancel, if it cannot
         self._pause = ""  # the pause that no thread or task has waited for yet
         self._waiting = 0  # threads and tasks that wait
         self._seen: set[str] = set()
@@ -149,7 +151,9 @@ class Controls:
             return
         self._seen.add(id)
         self._run.emit("control_acknowledged", {"control_id": id})
-        if action == "pause":
+        if self.unable and action in OF_ADAPTERS:
+            self._answer(id, "refused", self.unable)
+        elif action == "pause":
             with self._lock:
                 waits = self._waiting > 0
                 self._pause = "" if waits else id

@@ -4,12 +4,12 @@ import contextlib
 import json
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from . import context
 from .approvals import Question
-from .controls import TAKEN, Controls, Messages
+from .controls import Controls, Messages
 from .encoding import identifier
 from .follow import Follower
 from .reporter import Reporter
@@ -51,7 +51,7 @@ class Run(Scope):
         task_id: str | None = None,
         owner: bool = True,
         capture_text: bool | None = None,
-        controls: bool = False,
+        controls: Sequence[str] = (),
     ) -> None:
         super().__init__(self, agent_id, task_id)
         self.reporter = reporter
@@ -67,9 +67,9 @@ class Run(Scope):
         self.follower = Follower(reporter.settings, reporter.notices)
         self.controls = Controls(self)
         # Only the process that opens the run follows it: a forked child does not have the thread.
-        self.takes_controls = owner and controls and reporter.can_follow()
+        self.takes_controls = owner and bool(controls) and reporter.can_follow()
         if self.takes_controls:
-            self._fields["controls"] = list(TAKEN)
+            self._fields["controls"] = list(controls)
             self.controls.listen()
         else:
             self.follower.stop()  # nothing can arrive, so nothing waits for it

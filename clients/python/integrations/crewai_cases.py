@@ -1,7 +1,6 @@
 """CrewAI: see recording.py."""
 
 import asyncio
-import json
 import os
 import re
 from typing import Any
@@ -10,13 +9,13 @@ os.environ |= {"CREWAI_TRACING_ENABLED": "false", "OTEL_SDK_DISABLED": "true"}
 os.environ |= {"CREWAI_DISABLE_TELEMETRY": "true", "OPENAI_API_KEY": "none"}
 
 import recording
-from crewai import Agent, BaseLLM, Crew, Process, Task
-from crewai.events import LLMCallCompletedEvent, LLMCallStartedEvent, crewai_event_bus
-from crewai.events.types.llm_events import LLMCallFailedEvent, LLMCallType
+from crewai import Agent, Crew, Process, Task
 from crewai.flow.flow import Flow, start
 from crewai.hooks import register_before_tool_call_hook, unregister_before_tool_call_hook
 from crewai.tools import tool
 from crewai_gate import Noted
+from crewai_steered import before_tools, delegated, finished, in_flow, steered, within
+from crewai_stub import DEPLOY, TEXT, Stub, calls
 from sdk import recorded
 
 import crewops_client as crewops
@@ -47,49 +46,6 @@ def keep(name: str, args: list, kwargs: dict) -> tuple[list, dict]:
         shown["output"] = None
     shown["messages"] = None
     return [shown], {}
-
-
-class Stub(BaseLLM):
-    script: list[Any] = []
-    native: bool = True
-    read: list[str] = []  # the last message of each call
-
-    def __init__(self, *script: Any, native: bool = True) -> None:
-        super().__init__(model="stub/stub-1", script=list(script), native=native)
-
-    def supports_function_calling(self) -> bool:
-        return self.native
-
-    def call(self, messages: Any, tools: Any = None, *args: Any, **given: Any) -> Any:
-        about = {"from_task": given.get("from_task"), "from_agent": given.get("from_agent")}
-        answer = self.script.pop(0) if self.script else "done"
-        self.read.append(str(messages))
-        call_id = f"call-{id(answer)}-{len(self.script)}"
-        started = LLMCallStartedEvent(model=self.model, call_id=call_id, **about)
-        crewai_event_bus.emit(self, started)
-        if isinstance(answer, Exception):
-            failed = LLMCallFailedEvent(
-                error=str(answer), model=self.model, call_id=call_id, **about
-            )
-            crewai_event_bus.emit(self, failed)
-            raise answer
-        completed = LLMCallCompletedEvent(
-            model=self.model,
-            call_id=call_id,
-            response=str(answer),
-            call_type=LLMCallType.LLM_CALL,
-            usage={"prompt_tokens": 10, "completion_tokens": 3, "cached_prompt_tokens": 4},
-            **about,
-        )
-        crewai_event_bus.emit(self, completed)
-        return answer
-
-
-def calls(*given: tuple[str, dict]) -> list:
-    return [
-        {"id": f"c{n}", "type": "function", "function": {"name": a, "arguments": json.dumps(b)}}
-        for n, (a, b) in enumerate(given)
-    ]
 
 
 @tool("add")
@@ -173,10 +129,6 @@ def blocked(listener: Any) -> Any:
         unregister_before_tool_call_hook(deny)
 
 
-async def finished(started: Any) -> None:
-    await started
-
-
 def gate(answer: Any, native: bool = True, how: str = "kickoff") -> Any:
     """Returns the result that the model gets, and whether the tool's body was entered."""
 
@@ -212,8 +164,6 @@ class Steps(Flow):
 
 
 ADD = ("add", {"a": 1, "b": 2})
-DEPLOY = calls(("deploy", {"env": "prod"}))
-TEXT = 'Thought: x\nAction: deploy\nAction Input: {"env": "prod"}'
 recording.run(
     "crewai",
     ["crewai"],
@@ -244,5 +194,19 @@ recording.run(
         "gate approved for an agent without a crew": gate(DEPLOY, how="alone"),
         "gate denied for an agent without a crew": gate(DEPLOY, how="alone"),
         "gate denied without native calls": gate(TEXT, native=False),
+        "asked to cancel": steered("cancel"),
+        "asked to cancel in akickoff": steered("cancel", "akickoff"),
+        "asked to cancel in kickoff_async": steered("cancel", "kickoff_async"),
+        "asked to cancel without native calls": steered("cancel", native=False),
+        "asked to cancel an agent without a crew": steered("cancel", "alone"),
+        "asked to cancel within a run": within(steered("cancel")),
+        "asked to cancel before tools": before_tools("cancel"),
+        "asked to cancel a delegated task": delegated,
+        "asked to cancel in a flow": in_flow,
+        "asked to pause": steered("pause"),
+        "asked to pause before tools": before_tools("pause"),
+        "asked to pause in akickoff": steered("pause", "akickoff"),
+        "asked to pause without native calls": steered("pause", native=False),
+        "asked to pause an agent without a crew": steered("pause", "alone"),
     },
 )

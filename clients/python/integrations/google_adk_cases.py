@@ -3,17 +3,18 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from typing import Any
 
+import google_adk_steered as steered
 import recording
-from google.adk.agents import LlmAgent, ParallelAgent, SequentialAgent
+from google.adk.agents import ParallelAgent, SequentialAgent
 from google.adk.agents.run_config import RunConfig, StreamingMode
-from google.adk.models import BaseLlm, LlmResponse
 from google.adk.runners import InMemoryRunner
 from google.adk.tools.agent_tool import AgentTool
 from google.adk.tools.function_tool import FunctionTool
 from google.genai import types
+from google_adk_stub import add, agent, ask, call, hello
 from sdk import recorded
 
 from crewops_client.adapters.google_adk import CrewOps
@@ -38,54 +39,6 @@ def keep(name: str, args: list, kwargs: dict) -> tuple[list, dict]:
     return args, {key: recorded.plain(value, ATTRIBUTES, depth=5) for key, value in given.items()}
 
 
-class Scripted(BaseLlm):
-    """Answers with the next line of its script."""
-
-    model: str = "gemini-stub-1"
-    script: list[Any] = []
-
-    async def generate_content_async(
-        self, llm_request: Any, stream: bool = False
-    ) -> AsyncGenerator[LlmResponse, None]:
-        line = self.script.pop(0)
-        if isinstance(line, BaseException):
-            raise line
-        if line == "hang":
-            await asyncio.sleep(60)
-        usage = types.GenerateContentResponseUsageMetadata(
-            prompt_token_count=10,
-            candidates_token_count=3,
-            thoughts_token_count=2,
-            cached_content_token_count=4,
-        )
-        parts = [types.Part(text=line)] if isinstance(line, str) else line
-        if stream and isinstance(line, str):
-            for piece in (line[:2], line[2:]):
-                part = types.Part(text=piece)
-                content = types.Content(role="model", parts=[part])
-                yield LlmResponse(content=content, partial=True)
-        yield LlmResponse(
-            content=types.Content(role="model", parts=parts),
-            usage_metadata=usage,
-            finish_reason=types.FinishReason.STOP,
-            model_version="gemini-stub-1-001",
-        )
-
-
-def call(name: str, **args: Any) -> types.Part:
-    return types.Part(function_call=types.FunctionCall(name=name, args=args))
-
-
-def agent(name: str, *script: Any, **about: Any) -> LlmAgent:
-    lines = [line if isinstance(line, str | Exception) else list(line) for line in script]
-    return LlmAgent(name=name, model=Scripted(script=lines), **about)
-
-
-def add(a: int, b: int) -> int:
-    """Add."""
-    return a + b
-
-
 def broken(page: str) -> str:
     """Fail."""
     raise ValueError("no such page")
@@ -95,30 +48,6 @@ async def slow() -> str:
     """Take long."""
     await asyncio.sleep(60)
     return ""
-
-
-async def ask(
-    root: Any,
-    plugin: Any,
-    *messages: Callable[[list[Any]], types.Content],
-    said: list[Any] | None = None,
-    **about: Any,
-) -> str:
-    """Say each of the messages, made of the events so far; return the last text."""
-    runner = InMemoryRunner(root, app_name="depot", plugins=[plugin])
-    await runner.session_service.create_session(app_name="depot", user_id="u", session_id="s")
-    said = [] if said is None else said
-    for make in messages or (hello,):
-        message = make(said)
-        async for event in runner.run_async(
-            user_id="u", session_id="s", new_message=message, **about
-        ):
-            said.append(event)
-    return str(said[-1].content and said[-1].content.parts[0].text)
-
-
-def hello(said: list[Any]) -> types.Content:
-    return types.Content(role="user", parts=[types.Part(text="hi")])
 
 
 def approve(said: list[Any]) -> types.Content:
@@ -194,24 +123,6 @@ def confirmed(plugin: Any) -> Any:
     return asyncio.run(ask(root, plugin, hello, approve))
 
 
-def gate(plugin: Any) -> str:
-    """The result that the model gets of the call, and whether the tool's body was entered."""
-    entered: list[int] = []
-
-    def deploy(env: str) -> str:
-        """Deploy."""
-        entered.append(1)
-        return f"deployed to {env}"
-
-    plugin._approvals = True
-    root = agent("orion", [call("deploy", env="prod")], "done", tools=[deploy])
-    said: list[Any] = []
-    asyncio.run(ask(root, plugin, said=said))
-    parts = [part for event in said if event.content for part in event.content.parts]
-    response = next(part.function_response for part in parts if part.function_response).response
-    return f"{response}, entered {len(entered)} times"
-
-
 STREAMED = RunConfig(streaming_mode=StreamingMode.SSE)
 recording.run(
     "google_adk",
@@ -237,8 +148,13 @@ recording.run(
         "cancelled in a model call": cancelled("hang"),
         "tool that waits for approval": confirmed,
         "one task for each event": event_tasks,
-        "gate approved": gate,
-        "gate denied": gate,
-        "gate expired": gate,
+        "gate approved": steered.gate,
+        "gate denied": steered.gate,
+        "gate expired": steered.gate,
+        "asked to cancel in a tool": steered.case("cancel", in_tool=True),
+        "asked to cancel in a model call": steered.case("cancel"),
+        "asked to cancel in an agent as a tool": steered.sub_agent_cancelled,
+        "asked to pause in a tool": steered.case("pause", in_tool=True),
+        "asked to pause in a model call": steered.case("pause"),
     },
 )

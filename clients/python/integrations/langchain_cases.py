@@ -1,15 +1,17 @@
 """LangChain and LangGraph: see recording.py."""
 
 import asyncio
+import inspect
 from typing import Any, TypedDict
 
 import recording
 from langchain.agents import create_agent
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.messages import AIMessageChunk
+from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.tools import tool
 from langchain_gate import Gate
+from langchain_steered import steered, steered_nodes, within
+from langchain_stub import ASK, Model, agent, call, says
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
@@ -26,7 +28,6 @@ METADATA = (
     *("lc_agent_name", "langgraph_node", "langgraph_checkpoint_ns", "thread_id"),
     *("ls_provider", "ls_model_name", "ls_integration"),
 )
-ASK = {"messages": [("user", "hi")]}
 
 
 def keep(name: str, args: list, kwargs: dict) -> tuple[list, dict]:
@@ -44,26 +45,24 @@ def keep(name: str, args: list, kwargs: dict) -> tuple[list, dict]:
     return recorded.plain(args, ATTRIBUTES), recorded.plain(kept, ATTRIBUTES)
 
 
-class Model(BaseChatModel):
-    script: list[Any]
-    said: list[int] = []
+class Noted(CrewOps):
+    """Notes each call. LangChain must see a coroutine function where the handler has one."""
 
-    @property
-    def _llm_type(self) -> str:
-        return "stub"
+    calls: recording.Calls
 
-    def _get_ls_params(self, stop: Any = None, **kwargs: Any) -> Any:
-        return {"ls_provider": "stub", "ls_model_name": "stub-1", "ls_model_type": "chat"}
+    def __getattribute__(self, name: str) -> Any:
+        method = super().__getattribute__(name)
+        if not name.startswith("on_"):
+            return method
 
-    def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
-        return self
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self.calls.append([name, *keep(name, list(args), kwargs)])
+            return method(*args, **kwargs)
 
-    def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any):
-        answer = self.script[min(len(self.said), len(self.script) - 1)]
-        self.said.append(1)
-        if isinstance(answer, Exception):
-            raise answer
-        return ChatResult(generations=[ChatGeneration(message=answer)])
+        async def when_it_runs(*args: Any, **kwargs: Any) -> Any:
+            return await call(*args, **kwargs)
+
+        return when_it_runs if inspect.iscoroutinefunction(method) else call
 
 
 class Streaming(Model):
@@ -82,22 +81,6 @@ def streamed(handler: Any) -> Any:
     graph = create_agent(Streaming(script=[says("one two")], said=[]), [], name="orion")
     config = {"callbacks": [handler]}
     return [part.content for part, _ in graph.stream(ASK, config, stream_mode="messages")]
-
-
-def call(name: str, args: dict, call_id: str) -> dict:
-    return {"name": name, "args": args, "id": call_id, "type": "tool_call"}
-
-
-def says(text: str, *calls: dict) -> AIMessage:
-    usage = {
-        "input_tokens": 10,
-        "output_tokens": 3,
-        "total_tokens": 13,
-        "input_token_details": {"cache_read": 4},
-        "output_token_details": {"reasoning": 1},
-    }
-    about = {"finish_reason": "stop", "model_name": "stub-1-2026"}
-    return AIMessage(text, tool_calls=list(calls), usage_metadata=usage, response_metadata=about)
 
 
 @tool
@@ -130,10 +113,6 @@ def ask_lyra(question: str) -> str:
     """Ask another agent."""
     lyra = agent([says("", call("add", {"a": 3, "b": 4}, "s1")), says("seven")], add, name="lyra")
     return lyra.invoke(ASK)["messages"][-1].content
-
-
-def agent(script: list[Any], *tools: Any, name: str = "orion", **given: Any) -> Any:
-    return create_agent(Model(script=script, said=[]), list(tools), name=name, **given)
 
 
 ONE = call("add", {"a": 1, "b": 2}, "c1")
@@ -223,7 +202,7 @@ def gate_async(handler: Any) -> str:
 recording.run(
     "langchain",
     ["langchain", "langchain-core", "langgraph"],
-    CrewOps,
+    Noted,
     keep,
     {
         "tools in parallel": invoke([says("", ONE, TWO), says("done")], add),
@@ -252,6 +231,15 @@ recording.run(
         "gate not needed": gate,
         "gate approved async": gate_async,
         "gate denied async": gate_async,
+        "asked to cancel": steered("cancel"),
+        "asked to cancel async": steered("cancel", "ainvoke"),
+        "asked to cancel sync code in a loop": steered("cancel", "invoke in a loop"),
+        "asked to cancel plain nodes": steered_nodes("cancel"),
+        "asked to cancel within a run": within(steered("cancel")),
+        "asked to pause": steered("pause"),
+        "asked to pause async": steered("pause", "ainvoke"),
+        "asked to pause plain nodes": steered_nodes("pause"),
+        "asked to pause within a run": within(steered("pause")),
         "tool alone": lambda h: add.invoke({"a": 1, "b": 2}, config={"callbacks": [h]}),
     },
 )

@@ -1,22 +1,15 @@
 """OpenAI Agents SDK: see recording.py."""
 
 import asyncio
-import json
 import os
 import sys
 from typing import Any
 
 import agents
+import openai_agents_steered as steered
 import recording
-from agents import Agent, Model, ModelResponse, RunConfig, Runner, Usage, function_tool
-from agents.tracing import generation_span
-from openai.types.responses import (
-    Response,
-    ResponseCompletedEvent,
-    ResponseFunctionToolCall,
-    ResponseOutputMessage,
-    ResponseOutputText,
-)
+from agents import Agent, Runner, function_tool
+from openai_agents_stub import ADD, Stub, add, agent, calls, run, says, streamed
 from sdk import recorded
 
 from crewops_client.adapters.openai_agents import CrewOps
@@ -48,55 +41,6 @@ def keep(name: str, args: list, kwargs: dict) -> tuple[list, dict]:
     return [recorded.plain(args[0] if args else None, HOOKED)], recorded.plain(around, ())
 
 
-class Stub(Model):
-    def __init__(self, *script: Any) -> None:
-        self.script = list(script)
-
-    async def get_response(self, *args: Any, **kwargs: Any) -> ModelResponse:
-        answer = self.script.pop(0)
-        with generation_span(model="stub-1") as span:
-            if isinstance(answer, Exception):
-                raise answer
-            span.span_data.usage = {
-                "input_tokens": 10,
-                "output_tokens": 3,
-                "input_tokens_details": {"cached_tokens": 4},
-            }
-            return ModelResponse(output=answer, usage=Usage(), response_id=None)
-
-    async def stream_response(self, *args: Any, **kwargs: Any) -> Any:
-        answer = await self.get_response()
-        about = {"id": "r", "created_at": 0, "model": "stub-1", "object": "response", "tools": []}
-        about |= {"parallel_tool_calls": True, "tool_choice": "auto"}
-        response = Response(output=answer.output, **about)
-        yield ResponseCompletedEvent(
-            response=response, sequence_number=0, type="response.completed"
-        )
-
-
-def says(text: str) -> list:
-    content = ResponseOutputText(text=text, type="output_text", annotations=[])
-    return [
-        ResponseOutputMessage(
-            id="m", role="assistant", status="completed", type="message", content=[content]
-        )
-    ]
-
-
-def calls(*given: tuple[str, dict]) -> list:
-    return [
-        ResponseFunctionToolCall(
-            name=name, arguments=json.dumps(args), call_id=f"c{n}", type="function_call"
-        )
-        for n, (name, args) in enumerate(given)
-    ]
-
-
-@function_tool
-def add(a: int, b: int) -> str:
-    return str(a + b)
-
-
 @function_tool
 def nothing() -> None:
     return None
@@ -121,22 +65,6 @@ def approve(what: str) -> str:
 async def slow() -> str:
     await asyncio.sleep(60)
     return ""
-
-
-def agent(*script: Any, tools: Any = (), **given: Any) -> Agent:
-    return Agent(name="Orion", model=Stub(*script), tools=list(tools), **given)
-
-
-def run(make: Any, hooked: bool = False) -> Any:
-    def case(processor: Any) -> Any:
-        agents.set_trace_processors([processor])
-        given = {}
-        if hooked:
-            config = RunConfig(tool_error_formatter=processor.tool_error)
-            given = {"hooks": processor, "run_config": config}
-        return asyncio.run(Runner.run(make(), "hi", **given)).final_output
-
-    return case
 
 
 def lyra() -> Agent:
@@ -177,20 +105,6 @@ def mixed(processor: Any) -> Any:
     return asyncio.run(work())
 
 
-def streamed(make: Any, **given: Any) -> Any:
-    async def work() -> Any:
-        result = Runner.run_streamed(make(), "hi", **given)
-        async for _ in result.stream_events():
-            pass
-        return result.final_output
-
-    def case(processor: Any) -> Any:
-        agents.set_trace_processors([processor])
-        return asyncio.run(work())
-
-    return case
-
-
 def cancelled(processor: Any) -> Any:
     async def work() -> Any:
         task = asyncio.create_task(Runner.run(agent(calls(("slow", {})), tools=[slow]), "hi"))
@@ -202,7 +116,6 @@ def cancelled(processor: Any) -> Any:
     return asyncio.run(work())
 
 
-ADD = ("add", {"a": 1, "b": 2})
 BROKEN = ("broken", {"page": "p"})
 recording.run(
     "openai_agents",
@@ -243,5 +156,18 @@ recording.run(
         "approval refused": lambda processor: approval(processor, approved=False),
         "one of two calls approved": mixed,
         "cancelled": cancelled,
+        "asked to cancel in a tool": steered.case("cancel", in_tool=True),
+        "asked to cancel in a model call": steered.case("cancel"),
+        "asked to cancel in a model call of a stream": steered.case("cancel", stream=True),
+        "asked to cancel in a sub-agent": steered.sub_agent_cancelled,
+        "asked to pause in a tool": steered.case("pause", in_tool=True),
+        "asked to pause in a model call": steered.case("pause"),
+        "gate approved": steered.gate,
+        "gate denied": steered.gate,
+        "gate expired": steered.gate,
+        "gate not needed, guardrail": steered.guardrail,
+        "gate approved, guardrail": steered.guardrail,
+        "gate denied, guardrail": steered.guardrail,
+        "gate expired, guardrail": steered.guardrail,
     },
 )

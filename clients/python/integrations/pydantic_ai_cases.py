@@ -19,6 +19,7 @@ from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import FunctionModel
 from pydantic_ai.usage import RequestUsage
 from sdk import recorded
+from sdk.steering import User
 
 from crewops_client.adapters import pydantic_ai as adapter
 
@@ -90,7 +91,7 @@ def agent(capability: Any, *script: Any, tools: Any = (), name: str = "orion") -
         given = left.pop(0)
         if isinstance(given, Exception):
             raise given
-        return given
+        return given() if callable(given) else given
 
     model = FunctionModel(answer, model_name="stub-1")
     return Agent(model, name=name, tools=list(tools), capabilities=[capability])
@@ -168,6 +169,44 @@ def gate(capability: Any) -> str:
     return next(f"{part.outcome}: {part.content}" for part in parts if hasattr(part, "outcome"))
 
 
+def steered(action: str, *, in_tool: bool = False) -> Any:
+    """A user asks for it in a call of the model, or in a tool of the first turn."""
+
+    def work(capability: Any) -> Any:
+        user, bodies = User(steps), []
+
+        def asks() -> str:
+            user.cancel() if action == "cancel" else user.pause(lambda: len(bodies))
+            return "asked"
+
+        def step(number: int) -> str:
+            bodies.append(number)
+            return f"step {number} taken"
+
+        def answer() -> ModelResponse:
+            asks()
+            return says(call("step", number=1))
+
+        first = [says(call("asks")), says(call("step", number=1))] if in_tool else [answer]
+        orion = agent(capability, *first, says(DONE), tools=[asks, step])
+        return orion.run_sync("hi").output
+
+    return case(work)
+
+
+def sub_agent_cancelled(capability: Any) -> Any:
+    def answer() -> ModelResponse:
+        User(steps).cancel()
+        return says(call("add", a=1, b=2))
+
+    async def ask(ctx: RunContext[None], question: str) -> str:
+        lyra = agent(capability, answer, says(DONE), tools=[add], name="lyra")
+        return (await lyra.run(question)).output
+
+    orion = agent(capability, says(call("ask", question="q")), says(DONE), tools=[Tool(ask)])
+    return orion.run_sync("hi").output
+
+
 recording.run(
     "pydantic_ai",
     ["pydantic-ai-slim"],
@@ -196,6 +235,11 @@ recording.run(
         "sub-agent in a tool": case(sub_agent),
         "cancelled": case(cancelled),
         "tools that wait": case(deferred),
+        "asked to cancel in a tool": steered("cancel", in_tool=True),
+        "asked to cancel in a model call": steered("cancel"),
+        "asked to cancel in a sub-agent": case(sub_agent_cancelled),
+        "asked to pause in a tool": steered("pause", in_tool=True),
+        "asked to pause in a model call": steered("pause"),
         "gate approved": case(gate),
         "gate denied": case(gate),
         "gate expired": case(gate),

@@ -72,6 +72,21 @@ def test_a_program_may_refuse(program, boot):
     assert "canary" not in str(frames(run))
 
 
+def test_a_cancel_that_the_program_refuses_is_requested_no_more(program, boot):
+    _, run = boot(controls=TAKES)
+    cancel = controls.ask(run, "cancel")
+    run.refresh_from_db()
+    assert run.cancel_requested
+    about = {"control_id": str(cancel.pk), "status": "refused", "detail": "It has no hooks."}
+    program.send(event("control_applied", "1", **about))
+    run.refresh_from_db()
+    assert (status(cancel), run.status, run.cancel_requested) == ("refused", "running", False)
+    again = controls.ask(run, "cancel")
+    program.send(event("done", "2", status="cancelled"))
+    run.refresh_from_db()
+    assert (status(again), run.status) == ("applied", "cancelled")
+
+
 def test_a_message_is_delivered(program, boot):
     _, run = boot(controls=TAKES)
     message = controls.ask(run, "message", "be quick")

@@ -12,13 +12,15 @@ from functools import partial
 from typing import Any
 
 from .. import context, reporter
-from ..calls import LLM
+from ..calls import LLM, STATUS
+from ..controls import OF_ADAPTERS
 from ..runs import Run
 from ..scope import Agent, Task
 from ..tools import Tool
 from .common import captured, quiet
 from .crewai_approvals import Gate
-from .crewai_entries import Entry, kinds_of, usage_of
+from .crewai_controls import Steering
+from .crewai_entries import Entries, Entry, failure_of, kinds_of, role_of, usage_of
 
 try:
     from crewai import events
@@ -37,11 +39,12 @@ class CrewOps:
     def __init__(self, crew: str, *, name: str | None = None, approvals: bool = False) -> None:
         self._crew = crew
         self._name = name
-        self._entries: dict[str, Entry] = {}
+        self._entries = Entries()
         self._calls: dict[str, LLM] = {}
         self._kinds = kinds_of(events, event_types) if bus is not None else []
         for kind in self._kinds:
             bus.on(kind)(self._handle)
+        self._steering = Steering(self._entries, self.entry_of, gated=approvals)
         self._gate = Gate(self.entry_of) if approvals else None
 
     def close(self) -> None:
@@ -49,6 +52,7 @@ class CrewOps:
         _flush()
         for kind in self._kinds:
             bus.off(kind, self._handle)
+        self._steering.close()
         if self._gate is not None:
             self._gate.close()
 
@@ -70,7 +74,7 @@ class CrewOps:
         """Add and return an entry: below the entry of the parent event, or else a root."""
         parent = self._entries.get(event.parent_event_id or "")
         if parent is not None:
-            entry = Entry(parent.scope, task=parent.task)
+            entry = Entry(parent.scope, task=parent.task, above=parent)
         else:
             around = context.current()
             if around is not None:
@@ -79,18 +83,17 @@ class CrewOps:
             else:
                 name = getattr(event, "crew_name", None) or getattr(event, "flow_name", None)
                 name = self._name or name
-                run = Run(reporter.current(), self._crew, name, origin="crewai").start()
+                about = {"origin": "crewai", "controls": OF_ADAPTERS}
+                run = Run(reporter.current(), self._crew, name, **about).start()
                 entry = Entry(run, own=run)
         self._entries[event.event_id] = entry
         return entry
 
     def _finish(self, event: Any, *kinds: type) -> Entry | None:
         """Remove and return the entry that the event ends. Return None for a refused call."""
-        entry = self._entries.get(event.started_event_id or "")
-        # CrewAI's pairing of start and end can be off by one, so the kind must match.
-        if entry is None or not (entry.begun is None or isinstance(entry.begun, kinds)):
+        entry = self._entries.take(event, *kinds)
+        if entry is None:
             return None
-        del self._entries[event.started_event_id]
         if self._gate is not None and self._gate.has_refused(event.started_event_id):
             entry.end_run("cancelled")
             return None
@@ -105,7 +108,7 @@ class CrewOps:
         self._end_run(event, "succeeded", None)
 
     def _crew_kickoff_failed(self, event: Any) -> None:
-        self._end_run(event, "failed", str(event.error)[:500])
+        self._end_run(event, *failure_of(event))
 
     def _end_run(self, event: Any, status: str, message: str | None) -> None:
         """End the run with its outermost crew or flow. An agent's own flow does not end the run."""
@@ -119,7 +122,7 @@ class CrewOps:
     def _task_started(self, event: Any) -> None:
         entry = self._begin(event)
         task, scope = event.task, entry.scope
-        role = _role(getattr(task, "agent", None))
+        role = role_of(getattr(task, "agent", None))
         name = getattr(task, "name", None) or getattr(task, "description", None) or "Task"
         begun = Task(scope.run, role or scope.agent_id, name.strip()[:100], None, scope.task_id)
         entry.begun = entry.scope = begun
@@ -129,7 +132,7 @@ class CrewOps:
         self._end_task(event, "succeeded", None)
 
     def _task_failed(self, event: Any) -> None:
-        self._end_task(event, "failed", str(event.error)[:500])
+        self._end_task(event, *failure_of(event))
 
     def _end_task(self, event: Any, status: str, message: str | None) -> None:
         entry = self._finish(event, Task)
@@ -140,7 +143,7 @@ class CrewOps:
             entry.end_run(status, message)
 
     def _agent_execution_started(self, event: Any) -> None:
-        self._start_agent(event, _role(event.agent) or "agent")
+        self._start_agent(event, role_of(event.agent) or "agent")
 
     def _lite_agent_execution_started(self, event: Any) -> None:
         self._start_agent(event, str(event.agent_info.get("role") or "agent"))
@@ -169,14 +172,14 @@ class CrewOps:
 
     def _agent_execution_error(self, event: Any) -> None:
         entry = self._finish(event, Agent)
-        message = str(event.error)[:500]
+        status, message = failure_of(event)
         if entry is None or entry.agent is None:
             return
-        if entry.task is not None and entry.task.agent is entry.agent:
+        if entry.task is not None and entry.task.agent is entry.agent and status == "failed":
             entry.agent.error(message)  # CrewAI may retry it: the task's end decides
         else:
-            entry.agent.end("failed", message=message)
-        entry.end_run("failed", message)
+            entry.agent.end(status, message=message)
+        entry.end_run(status, message)
 
     _lite_agent_execution_completed = _agent_execution_completed
     _lite_agent_execution_error = _agent_execution_error
@@ -187,7 +190,8 @@ class CrewOps:
         params = args if isinstance(args, dict) else {"input": args}
         name, place = event.tool_name, (scope.run, scope.agent_id, scope.task_id)
         entry.held = partial(Tool, *place, name, params)
-        if self._gate is None or self._gate.has_passed(event):
+        may_begin = self._gate.has_passed(event) if self._gate else not scope.run.controls.paused
+        if may_begin:
             entry.start_tool()
 
     def _tool_usage_finished(self, event: Any) -> None:
@@ -207,8 +211,9 @@ class CrewOps:
     def _tool_usage_error(self, event: Any) -> None:
         entry = self._finish(event, Tool)
         if entry is not None and isinstance(entry.begun, Tool):
-            entry.begun.end("error", message=str(event.error))
-            entry.end_run("failed", str(event.error)[:500])
+            status, message = failure_of(event)
+            entry.begun.end(STATUS[status], message=message)
+            entry.end_run(status, message)
 
     def _llm_call_started(self, event: Any) -> None:
         parent = self._entries.get(event.parent_event_id or "")
@@ -233,12 +238,7 @@ class CrewOps:
 
     def _llm_call_failed(self, event: Any) -> None:
         if call := self._calls.pop(event.call_id, None):
-            call.end("error", message=str(event.error))
-
-
-def _role(agent: Any) -> str | None:
-    role = getattr(agent, "role", None)
-    return str(role).strip() if role else None
+            call.end(STATUS[failure_of(event)[0]], message=str(event.error))
 
 
 def _flush() -> None:

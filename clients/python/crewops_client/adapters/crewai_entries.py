@@ -1,5 +1,6 @@
 """The events that the adapter of CrewAI listens to, and the entry that it stores for an event."""
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,10 @@ EVENTS = (
     "MethodExecutionFailedEvent",
 )
 
+CANCELLED = "The run was cancelled on the server."  # the text of `Cancelled`
+
 _notices = Notices()
+_starting = threading.Lock()
 
 OUTPUT = ("completion_tokens", "candidates_token_count", "output_tokens", "outputTokens")
 # The names of Claude and Bedrock. Their count of the input leaves these tokens out.
@@ -53,7 +57,31 @@ class Entry:
     own: Run | None = None  # the run that was made for the event, and ends with it
     task: "Entry | None" = None
     agent: Agent | None = None  # of a task: it stays open while CrewAI retries
-    held: Callable[[], Tool] | None = None  # begins a call that may still wait for approval
+    held: Callable[[], Tool] | None = None  # begins a call that may still wait
+    above: "Entry | None" = None
+    ended: bool = False  # by a cancel
+
+    @property
+    def root(self) -> "Entry":
+        return self if self.above is None else self.above.root
+
+    def is_in(self, other: "Entry") -> bool:
+        """Return whether it is the other one, or below it."""
+        return self is other or (self.above is not None and self.above.is_in(other))
+
+    def is_a(self, *kinds: type) -> bool:
+        """Return whether one of these has begun with it. With a crew or flow nothing else has."""
+        if self.begun is None:
+            return Run in kinds and self.held is None
+        return isinstance(self.begun, kinds)
+
+    def cancel(self) -> None:
+        """End what is open of it, except its run."""
+        self.ended, self.held = True, None
+        if self.agent is not None:
+            self.agent.end("cancelled")
+        if isinstance(self.begun, Agent | Task | Tool):
+            self.begun.end("cancelled")
 
     def end_run(self, status: str = "succeeded", message: str | None = None) -> None:
         """End the run that was made for the event, if there is one."""
@@ -62,9 +90,51 @@ class Entry:
 
     def start_tool(self) -> None:
         """Begin the call that has not begun yet, if there is one."""
-        if self.held is not None:
-            held, self.held = self.held, None
-            self.begun = self.scope = held()
+        with _starting:  # the bus and the hooks have threads of their own
+            if self.held is not None:
+                held, self.held = self.held, None
+                self.begun = self.scope = held()
+
+
+class Entries(dict[str, Entry]):
+    """The entries, by the ids of their events."""
+
+    def take(self, event: Any, *kinds: type) -> Entry | None:
+        """Remove and return the entry that the event ends, or None."""
+        if was_cancelled(event):
+            return self._cancelled(event, *kinds)
+        entry = self.get(event.started_event_id or "")
+        # CrewAI's pairing of start and end can be off by one, so the kind must match.
+        if entry is None or not (entry.begun is None or isinstance(entry.begun, kinds)):
+            return None
+        return self.pop(event.started_event_id)
+
+    def _cancelled(self, event: Any, *kinds: type) -> Entry | None:
+        """Return the entry that the event ends, which reports a failure after a cancel.
+
+        CrewAI does not report the end of an agent that a hook has stopped, so the event names an
+        entry below the one that it ends. What is open in between ends here.
+        """
+        entry = self.get(event.started_event_id or "") or self.get(event.parent_event_id or "")
+        while entry is not None and (entry.ended or not entry.is_a(*kinds)):
+            entry = entry.above
+        if entry is not None:
+            entry.ended = True
+            self._end_below(entry)
+            if entry.root.ended:  # until then, later events may name any of them
+                ended = [id for id, each in self.items() if each.ended and each.is_in(entry.root)]
+                for id in ended:
+                    del self[id]
+        return entry
+
+    def _end_below(self, entry: Entry) -> None:
+        """End what is open below it, children before their parents."""
+        for each in reversed(list(self.values())):
+            if each is not entry and not each.ended and each.is_in(entry):
+                # A task that runs in another thread is needed until its own end.
+                goes_on = each.task is not None and not each.task.ended
+                each.cancel()
+                each.ended = not goes_on
 
 
 def usage_of(usage: Mapping[str, Any]) -> dict[str, int | None]:
@@ -91,3 +161,18 @@ def _first(usage: Mapping[str, Any], *names: str) -> int | None:
     """Return the first of these counts that is not 0, else 0 if there is one."""
     found = [usage[name] for name in names if isinstance(usage.get(name), int)]
     return next(filter(None, found), found[0] if found else None)
+
+
+def role_of(agent: Any) -> str | None:
+    role = getattr(agent, "role", None)
+    return str(role).strip() if role else None
+
+
+def was_cancelled(event: Any) -> bool:
+    """Return whether the event reports a failure because a user has cancelled the run."""
+    return CANCELLED in str(getattr(event, "error", None))
+
+
+def failure_of(event: Any) -> tuple[str, str]:
+    """Return the status and the message of what ended with the error of this event."""
+    return "cancelled" if was_cancelled(event) else "failed", str(event.error)[:500]

@@ -7,6 +7,9 @@ An invocation is a run. ADK does not always call the callback that ends a run or
 exception skips ``after_agent`` and ``after_run``. A cancellation skips all callbacks that end a
 run. So the run also ends if the asyncio task that it began in is cancelled or fails. The task may
 end well before the run does: a program can read each event in a task of its own.
+
+Before an agent, a model call or a tool begins, the plugin waits while a user has paused the run,
+and raises `Cancelled` if a user has cancelled it.
 """
 
 import asyncio
@@ -17,13 +20,14 @@ from typing import Any
 
 from .. import context, reporter
 from ..calls import LLM, STATUS
-from ..controls import Cancelled
+from ..controls import OF_ADAPTERS, Cancelled
 from ..runs import Run
 from ..scope import Agent, Scope, outcome, text_of
 from ..tools import Tool
 from . import gate
 from .common import callback, captured, quiet
-from .google_adk_entries import Entry, key_of, usage_of
+from .google_adk_controls import at_start, waiting_callback
+from .google_adk_entries import Entry, end_call, key_of
 from .waiting import WAITING, Pause, Waiting
 
 try:
@@ -58,7 +62,9 @@ class CrewOps(BasePlugin):
             entry = Entry(around.run, around, False, session)
         else:
             name = self._title or invocation_context.app_name
-            run = Run(reporter.current(), self._crew, name, origin="google-adk").start()
+            run = Run(
+                reporter.current(), self._crew, name, origin="google-adk", controls=OF_ADAPTERS
+            ).start()
             entry = Entry(run, run, True, session)
         self._entries[invocation_context.invocation_id] = entry
         if (task := asyncio.current_task()) is not None:
@@ -101,7 +107,7 @@ class CrewOps(BasePlugin):
         if entry.owned:
             entry.run.end(status, message=message)
 
-    @callback
+    @waiting_callback
     def before_agent_callback(self, agent: Any, callback_context: Any) -> None:
         entry = self._entries[callback_context.invocation_id]
         parent, above = entry.around.agent_id, getattr(agent, "parent_agent", None)
@@ -142,7 +148,7 @@ class CrewOps(BasePlugin):
         else:
             begun.end(outcome(error), message=text_of(error) if error else None)
 
-    @callback
+    @waiting_callback
     def before_model_callback(self, callback_context: Any, llm_request: Any) -> None:
         entry, scope = self._here(callback_context)
         provider, _, model = (llm_request.model or "unknown").rpartition("/")
@@ -158,19 +164,12 @@ class CrewOps(BasePlugin):
         call = entry.calls.get(key)
         if call is None:
             return
-        content = getattr(llm_response, "content", None)
         if getattr(llm_response, "partial", None):
-            parts = getattr(content, "parts", None) or []
+            parts = getattr(getattr(llm_response, "content", None), "parts", None) or []
             call.output("".join(getattr(part, "text", None) or "" for part in parts))
             return
         del entry.calls[key]
-        call.usage(**usage_of(llm_response))
-        call.result(captured(call, [content]) if content is not None else None)
-        reason = getattr(llm_response, "finish_reason", None)
-        failed = getattr(llm_response, "error_code", None)
-        message = getattr(llm_response, "error_message", None) or failed or None
-        reason = getattr(reason, "value", reason)
-        call.end("error" if failed else "success", finish_reason=reason, message=message)
+        end_call(call, llm_response)
 
     @callback
     def on_model_error_callback(self, callback_context: Any, error: Any, **_: Any) -> None:
@@ -179,7 +178,12 @@ class CrewOps(BasePlugin):
             call.end(STATUS[outcome(error)], message=text_of(error))
 
     async def before_tool_callback(self, *, tool: Any, tool_args: Any, tool_context: Any) -> Any:
-        """Wait if `approvals` is set. Return a result only for a call that must not begin."""
+        """Wait like `before_agent_callback`, and if `approvals` is set for a person.
+
+        Return a result only for a call that must not begin.
+        """
+        entry = self.invocation(tool_context)
+        await at_start(entry)
         if self._approvals:
             try:
                 _, scope = self._here(tool_context)
@@ -187,17 +191,13 @@ class CrewOps(BasePlugin):
             except Cancelled:
                 raise
             except Exception as error:
-                return self._refuse(tool_context, gate.reason(tool.name, error))
+                text = gate.reason(tool.name, error)
+                if entry is not None:
+                    entry.refuse(tool_context.function_call_id, text)
+                return {"error": text}
+            await at_start(entry)  # it may have been paused meanwhile
         self._tool_begins(tool, tool_args, tool_context)
         return None
-
-    def _refuse(self, own: Any, text: str) -> dict[str, str]:
-        id, entry = own.function_call_id, self._entries.get(own.invocation_id)
-        if entry is not None:
-            entry.refused.add(id)
-            if waited := entry.waiting.pop(id, None):  # it waited for ADK's own confirmation
-                waited.end("cancelled", message=text)
-        return {"error": text}
 
     @quiet
     def _tool_begins(self, tool: Any, tool_args: Any, tool_context: Any) -> None:
@@ -241,11 +241,9 @@ class CrewOps(BasePlugin):
         context.leave(begun._token)
         return entry, scope, begun
 
+    def invocation(self, own: Any) -> Entry | None:
+        return self._entries.get(own.invocation_id)
+
     def _here(self, own: Any) -> tuple[Entry, Scope]:
-        """Return the invocation and the calling agent, or `around` if the agent has not begun."""
         entry = self._entries[own.invocation_id]
-        working = chain(*entry.agents.values())
-        same = entry.agents.get(key_of(own)) or [
-            each for each in working if each.agent_id == own.agent_name
-        ]
-        return entry, same[-1] if same else entry.around
+        return entry, entry.caller(own)

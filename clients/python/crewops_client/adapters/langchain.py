@@ -5,18 +5,17 @@ works for invoke, stream, their async forms, and sub-agents called in tools. It 
 versions in docs/integrations.
 """
 
-from collections import OrderedDict
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from .. import context, reporter
+from .. import context
 from ..calls import LLM
-from ..runs import Run
-from ..scope import Scope, Task, outcome, text_of
+from ..scope import Agent, Scope, Task, outcome, text_of
 from ..tools import Tool
 from .common import captured, named, quiet
-from .langchain_entries import Begun, Entry, Root
+from .langchain_entries import Begun, Entry, Hidden, Root, new_run
+from .langchain_starts import ChainStart, Start
 from .langchain_values import answered, is_update, shown
 from .waiting import WAITING, Pause, Waiting
 
@@ -27,7 +26,6 @@ except ImportError:  # tests replay recorded sequences without it
 
 INTERRUPTS = ("GraphInterrupt", "GraphBubbleUp")
 NO_THREAD = "The run waits for a person, but has no thread to resume it with."
-HIDDEN = 1_000  # ids of calls that are not shown
 
 
 class CrewOps(BaseCallbackHandler):
@@ -36,42 +34,39 @@ class CrewOps(BaseCallbackHandler):
     Within `crewops.run` a call joins that run.
     """
 
-    run_inline = True  # it keeps the order of the calls, and no method here waits
+    run_inline = True  # it keeps the order of the calls
+    raise_error = True  # the methods raise nothing but `Cancelled`
 
     def __init__(self, crew: str, *, name: str | None = None) -> None:
         self._crew = crew
         self._name = name
         self._entries: dict[UUID | None, Entry] = {}
-        # Calls that are not shown, or were ended with their caller: nor is what they still call.
-        self._hidden: OrderedDict[UUID, None] = OrderedDict()
+        self.roots: set[Root] = set()  # that have not ended
+        self._hidden = Hidden()
         self._waiting: Waiting[Begun] = Waiting()  # by the thread of the conversation
 
     def scope_of(self, run_id: Any) -> Scope | None:
         """Return the scope of the LangChain run with this id, or None."""
         return entry.scope if (entry := self._entries.get(run_id)) else None
 
-    def _add(
-        self, run_id: UUID, above: UUID | None, thread: Any = None, name: str | None = None
-    ) -> Entry | None:
+    def entry_of(self, run_id: Any) -> Entry | None:
+        return self._entries.get(run_id)
+
+    def _add(self, run_id: UUID, above: UUID | None, **root: Any) -> Entry | None:
         """Add and return an entry, or None for a call that is not shown."""
         if above in self._hidden:
-            self._hide(run_id)
+            self._hidden.add(run_id)
             return None
         parent = self._entries.get(above)
         if parent is None:
-            entry = self._root(thread, name)
+            entry = self._root(**root)
         else:
             entry = Entry(parent.scope, parent.agent, parent.root, parent)
             parent.below[run_id] = entry
         self._entries[run_id] = entry
         return entry
 
-    def _hide(self, run_id: UUID) -> None:
-        self._hidden[run_id] = None
-        if len(self._hidden) > HIDDEN:
-            self._hidden.popitem(last=False)
-
-    def _root(self, thread: Any, name: str | None) -> Entry:
+    def _root(self, thread: Any = None, name: str | None = None, **how: Any) -> Entry:
         pause = self._waiting.take(thread)
         around = context.current()
         if pause is not None:
@@ -80,9 +75,9 @@ class CrewOps(BaseCallbackHandler):
         elif around is not None:
             scope, root = around, Root(around.run, False, thread)
         else:
-            name = self._name or name
-            scope = Run(reporter.current(), self._crew, name, origin="langchain").start()
+            scope = new_run(self._crew, self._name or name, **how)
             root = Root(scope, True, thread)
+        self.roots.add(root)
         return Entry(scope, None, root)
 
     def _begin(self, entry: Entry, key: tuple[str, ...], make: Any) -> Any:
@@ -93,27 +88,32 @@ class CrewOps(BaseCallbackHandler):
 
     def _pop(self, run_id: UUID) -> Entry | None:
         """Remove and return the entry of a call that has ended."""
-        self._hidden.pop(run_id, None)
+        self._hidden.discard(run_id)
         entry = self._entries.pop(run_id, None)
         if entry is not None and entry.above is not None:
             entry.above.below.pop(run_id, None)
+        elif entry is not None:
+            self.roots.discard(entry.root)
         return entry
 
-    @quiet
+    @ChainStart
     def on_chain_start(self, serialized: Any, inputs: Any, *, run_id: UUID, **about: Any) -> None:
         metadata, name = about.get("metadata") or {}, about.get("name")
         above, thread = about.get("parent_run_id"), metadata.get("thread_id")
         if above is None and is_update(name, metadata):
-            self._hide(run_id)
+            self._hidden.add(run_id)
             return
-        entry = self._add(run_id, above, thread, name)
+        loop = about.get("awaited_in")
+        entry = self._add(run_id, above, thread=thread, name=name, loop=loop)
         if entry is None:
             return
+        if loop is not None:
+            entry.root.loops.add(loop)
         scope = entry.scope
         agent, node = metadata.get("lc_agent_name"), metadata.get("langgraph_node")
         if agent and agent != entry.agent:
             key = ("agent", agent)
-            make = partial(scope.agent, agent, name=agent, parent=scope.agent_id)
+            make = partial(Agent, scope.run, agent, agent, None, scope.agent_id)
             entry.scope, entry.agent = self._begin(entry, key, make), agent
         elif node and name == node and entry.above is not None:
             key = ("task", metadata.get("langgraph_checkpoint_ns") or node)
@@ -142,7 +142,7 @@ class CrewOps(BaseCallbackHandler):
             return self._pause(entry)
         for run_id, left in entry.all_below():  # LangChain does not report all cancellations
             self._pop(run_id)
-            self._hide(run_id)
+            self._hidden.add(run_id)
             left.end("cancelled", None)
         if is_root:
             for part in [*root.resumed.values(), *root.paused.values()]:
@@ -163,7 +163,7 @@ class CrewOps(BaseCallbackHandler):
             parts = root.paused | root.resumed
             self._waiting.put(root.thread, Pause(root.run, root.owned, parts, parts.values()))
 
-    @quiet
+    @Start
     def on_tool_start(self, serialized: Any, input_str: str, *, run_id: UUID, **about: Any) -> None:
         entry = self._add(run_id, about.get("parent_run_id"))
         if entry is None:
@@ -196,11 +196,11 @@ class CrewOps(BaseCallbackHandler):
         else:
             self._end(entry, outcome(error), text_of(error))
 
-    @quiet
+    @Start
     def on_chat_model_start(
         self, serialized: Any, messages: Any, *, run_id: UUID, **about: Any
     ) -> None:
-        entry = self._add(run_id, about.get("parent_run_id"))
+        entry = self._add(run_id, about.get("parent_run_id"), begins_others=False)
         if entry is None:
             return
         given = about.get("invocation_params") or {}
@@ -234,13 +234,13 @@ class CrewOps(BaseCallbackHandler):
         if (entry := self._pop(run_id)) is not None:
             self._end(entry, outcome(error), text_of(error))
 
-    @quiet
+    @Start
     def on_retriever_start(
         self, serialized: Any, query: str, *, run_id: UUID, **kwargs: Any
     ) -> None:
         name = kwargs.get("name") or (serialized or {}).get("name") or "retriever"
-        parent = kwargs.get("parent_run_id")
-        self.on_tool_start({"name": name}, query, run_id=run_id, parent_run_id=parent)
+        about = {"run_id": run_id, "parent_run_id": kwargs.get("parent_run_id")}
+        CrewOps.on_tool_start.report(self, {"name": name}, query, **about)
 
     @quiet
     def on_retriever_end(self, documents: Any, *, run_id: UUID, **kwargs: Any) -> None:

@@ -5,6 +5,10 @@ propagates, so `sys.exc_info` has the exception. A tool's span gets its argument
 start, so the tool is reported in the next turn of the event loop. Two facts are not in the spans:
 whether a tool has run, and the text of its error. For these, pass the same object as `hooks`, and
 its `tool_error` as `tool_error_formatter`.
+
+As `hooks` the object also waits while a user has paused the run, before an agent, a model call or a
+tool begins, and raises `Cancelled` if a user has cancelled the run. Its `approval` is a guardrail
+for tools: an approval rule that matches a call makes the call wait for a person.
 """
 
 import sys
@@ -13,11 +17,15 @@ from typing import Any
 
 from .. import context, reporter
 from ..calls import LLM, STATUS
+from ..controls import OF_ADAPTERS
 from ..runs import Run
 from ..scope import Agent, Task, outcome, text_of
 from ..tools import Tool
-from .common import arguments_of, captured, quiet, soon
+from . import openai_agents_controls as controls
+from .common import arguments_of, quiet, soon
+from .openai_agents_approvals import guardrail
 from .openai_agents_entries import Entry, Root
+from .openai_agents_values import error_of, usage_of
 from .waiting import WAITING, Pause, Waiting
 
 try:
@@ -39,6 +47,7 @@ class CrewOps(TracingProcessor, RunHooks):
         self._name = name
         self._entries: dict[str, Entry] = {}
         self._waiting: Waiting[list[Tool]] = Waiting()  # by trace
+        self.approval = guardrail(self._here, quiet(self._ready))
 
     @quiet
     def on_span_start(self, span: Any) -> None:
@@ -69,7 +78,9 @@ class CrewOps(TracingProcessor, RunHooks):
         if kind not in ("task", "agent"):
             return None
         name = self._name or span.span_data.name
-        run = Run(reporter.current(), self._crew, name, origin="openai-agents").start()
+        run = Run(
+            reporter.current(), self._crew, name, origin="openai-agents", controls=OF_ADAPTERS
+        ).start()
         return Entry(run, Root(run, owned=True))
 
     def _begin_agent(self, entry: Entry, data: Any) -> None:
@@ -92,10 +103,14 @@ class CrewOps(TracingProcessor, RunHooks):
     def on_tool_ready(self, span: Any) -> None:
         """Report the tool. Its span has its arguments by now."""
         if (entry := self._entries.get(span.span_id)) is not None:
-            self._report(entry, span.span_data)
+            self._ready(entry, span.span_data)
+
+    def _ready(self, entry: Entry, data: Any = None) -> None:
+        if not entry.will_wait:
+            self._report(entry, data)
 
     def _report(self, entry: Entry, data: Any = None) -> None:
-        if entry.pending is None:
+        if entry.pending is None or entry.waits:
             return
         data, entry.pending = data or entry.pending, None
         scope, given = entry.scope, arguments_of(data.input)
@@ -105,6 +120,8 @@ class CrewOps(TracingProcessor, RunHooks):
 
     def _begin_generation(self, entry: Entry, data: Any) -> None:
         scope, model = entry.scope, getattr(data, "model", None)
+        if not entry.root.hooked:
+            controls.without_hooks(scope.run, entry.root.owned)
         entry.begun = LLM(scope.run, scope.agent_id, scope.task_id, "openai", model or "unknown")
 
     _begin_response = _begin_generation
@@ -121,15 +138,17 @@ class CrewOps(TracingProcessor, RunHooks):
         data, status, message = span.span_data, outcome(error), None
         if error is not None:
             message = text_of(error)
+        elif entry.cancelled and isinstance(entry.begun, Tool):  # the SDK hides it from the caller
+            status, message = "cancelled", entry.cancelled
         elif span.error:
-            status, message = "failed", _text(span.error)
+            status, message = "failed", error_of(span.error)
         begun = entry.begun
         if entry.parent is not None and entry in entry.parent.tools:
             entry.parent.tools.remove(entry)
         if isinstance(begun, Tool):
             self._end_tool(entry, begun, data, status, message)
         elif isinstance(begun, LLM):
-            usage = quiet(_usage)(begun, data)
+            usage = quiet(usage_of)(begun, data)
             begun.end(STATUS[status], message=message, finish_reason=usage)
         elif type(data).__name__ == "HandoffSpanData" and data.to_agent:
             entry.scope.handoff(data.to_agent)
@@ -137,6 +156,8 @@ class CrewOps(TracingProcessor, RunHooks):
         self._end_open_tools(entry)
         if isinstance(begun, Agent | Task):
             begun.end(status, message=message)
+        if status == "cancelled" and entry.root.run.stop_requested and entry.parent is not None:
+            entry.parent.cancelled = message
         if isinstance(begun, Agent) and entry.parent is not None and entry.parent.parent is None:
             entry.root.ending = (status, message)
         if entry.parent is None:
@@ -176,15 +197,38 @@ class CrewOps(TracingProcessor, RunHooks):
         if root.owned:
             root.run.end(status, message=message)
 
-    async def on_tool_start(self, context: Any, agent: Any, tool: Any) -> None:
-        """Record that the call really runs. The SDK calls this hook."""
-        if entry := self._entries.get(getattr(get_current_span(), "span_id", "")):
-            entry.started = True
+    def _here(self) -> Entry | None:
+        return self._entries.get(getattr(get_current_span(), "span_id", ""))
+
+    async def on_agent_start(self, *given: Any) -> None:
+        """Wait while the run is paused. Raises `Cancelled` after a cancel. The SDK calls this."""
+        await self._begins(self._here())
+
+    async def on_llm_start(self, *given: Any) -> None:
+        await self._begins(self._here())
+
+    async def on_tool_start(self, *given: Any) -> None:
+        """Wait like `on_agent_start`. After this the call really runs."""
+        entry = self._here()
+        if entry is None:
+            return await self._begins(None)
+        entry.waits = True
+        await self._begins(entry)
+        entry.waits, entry.started = False, True
+        return quiet(self._report)(entry)
+
+    async def _begins(self, entry: Entry | None) -> None:
+        run = context.current_run()
+        if entry is not None:
+            entry.hooked = entry.root.hooked = True
+            run = entry.root.run
+        if run is not None:
+            await controls.at_start(run)
 
     @quiet
     def tool_error(self, args: Any) -> None:
         """Record an error's text, for ``RunConfig(tool_error_formatter=…)``. Changes nothing."""
-        entry = self._entries.get(getattr(get_current_span(), "span_id", ""))
+        entry = self._here()
         if entry is not None and args.error is not None:
             entry.error = text_of(args.error)
 
@@ -197,33 +241,3 @@ class CrewOps(TracingProcessor, RunHooks):
         """Do nothing: the reporter sends and ends by itself."""
 
     force_flush = shutdown
-
-
-def _text(error: Any) -> str:
-    data = error.get("data") or {}
-    more = data.get("error") or data.get("tool_name")
-    return (f"{error.get('message')}: {more}" if more else str(error.get("message")))[:500]
-
-
-def _usage(call: LLM, data: Any) -> str | None:
-    """Report texts and tokens of the call, and return why it finished."""
-    response = getattr(data, "response", None)
-    if text := captured(call, getattr(data, "input", None)):
-        call.input(text)  # the SDK's model sets it after the span's start
-    answer = getattr(data, "output", None) or getattr(response, "output", None)
-    call.result(captured(call, answer))
-    usage = getattr(response, "usage", None) or getattr(data, "usage", None)
-    details = _of(usage, "input_tokens_details")
-    call.usage(
-        input=_of(usage, "input_tokens"),
-        output=_of(usage, "output_tokens"),
-        cached=_of(details, "cached_tokens"),
-        cache_write=_of(details, "cache_write_tokens"),
-        reasoning=_of(_of(usage, "output_tokens_details"), "reasoning_tokens"),
-        model=getattr(response, "model", None),
-    )
-    return getattr(response, "status", None)
-
-
-def _of(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, dict) else getattr(value, name, None)

@@ -1,12 +1,55 @@
-"""OpenAI Agents SDK: a person decides in CrewOps about tool calls that need approval."""
+"""OpenAI Agents SDK: a person decides in CrewOps about tool calls.
+
+Tools that need approval in the SDK: `decide`. Approval rules of the server: `guardrail`.
+"""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
-from .. import context
+from .. import context, controls
 from ..approvals import Denied
 from ..runs import Run
+from . import gate
 from .common import arguments_of
+from .openai_agents_controls import Cancelled
+from .openai_agents_entries import Entry
+
+try:
+    from agents import ToolGuardrailFunctionOutput, ToolInputGuardrail
+except ImportError:  # tests replay recorded sequences without it
+    from types import SimpleNamespace as ToolInputGuardrail  # type: ignore[assignment]
+
+    class ToolGuardrailFunctionOutput:  # type: ignore[no-redef]
+        allow = staticmethod(lambda: None)
+        reject_content = staticmethod(str)
+
+
+def guardrail(here: Callable[[], Entry | None], ready: Callable[[Entry], None]) -> Any:
+    """Return a guardrail that asks the server before a tool begins, and rejects a denied call.
+
+    The model reads who denied the call and why. `here` returns the entry of the call's span.
+    `ready` is called with it when the call may begin.
+    """
+
+    async def ask(data: Any) -> Any:
+        entry, own = here(), data.context
+        if entry is not None:
+            entry.waits = True
+        scope = context.current() if entry is None else entry.scope
+        try:
+            await gate.wait_async(scope, own.tool_name, arguments_of(own.tool_arguments))
+        except controls.Cancelled as error:
+            raise Cancelled(*error.args) from None
+        except Exception as error:
+            text = gate.reason(own.tool_name, error)
+            return ToolGuardrailFunctionOutput.reject_content(text)
+        if entry is not None:
+            entry.waits = False
+            ready(entry)
+        return ToolGuardrailFunctionOutput.allow()
+
+    return ToolInputGuardrail(guardrail_function=ask, name="crewops")
 
 
 async def decide(result: Any) -> Any:

@@ -16,6 +16,7 @@ class Root:
 
     run: Run
     owned: bool  # whether the adapter ends the run
+    hooked: bool = False  # the SDK calls the hooks of the adapter in it
     # Tools that returned nothing or wait for approval. Their spans are the same. The next turn, or
     # the end of the run, shows which of the two it is.
     unclear: list[Tool] = field(default_factory=list)
@@ -56,7 +57,16 @@ class Entry:
     tools: list["Entry"] = field(default_factory=list)  # of a turn or an agent
     error: str | None = None
     started: bool = False  # the hook has seen the tool start
+    hooked: bool = False  # the SDK has called a hook of the adapter in this span
+    waits: bool = False  # the run is paused, or a person is asked, so the tool has not begun
+    cancelled: str | None = None  # the message of a span below it that a user has cancelled
     pending: Any = None  # the data of a tool that is not reported yet
+
+    @property
+    def will_wait(self) -> bool:
+        """Whether the tool will wait or end in a hook of the adapter, before it begins."""
+        run, hooked = self.root.run, self.parent is not None and self.parent.hooked
+        return hooked and (run.controls.paused or run.stop_requested)
 
     def child(self) -> "Entry":
         return Entry(self.scope, self.root, self)

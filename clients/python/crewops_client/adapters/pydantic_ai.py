@@ -4,7 +4,9 @@ With ``CrewOps("release-crew", approvals=True)`` each call of a tool that an app
 waits for a person.
 
 The capability wraps runs, model requests and tools. So each of them ends once, with its exception,
-whatever the model and the tools do. The capability does not switch to streaming.
+whatever the model and the tools do. The capability does not switch to streaming. Before one begins,
+the capability waits while a user has paused the run, and raises `Cancelled` if a user has cancelled
+it.
 """
 
 from contextlib import ExitStack
@@ -13,8 +15,9 @@ from typing import Any
 from .. import context, reporter
 from ..approvals import Denied
 from ..calls import LLM
+from ..controls import OF_ADAPTERS
 from ..runs import Run
-from ..scope import Scope
+from ..scope import Agent, Scope
 from . import gate
 from .common import captured, named, quiet
 from .waiting import WAITING
@@ -40,25 +43,31 @@ class CrewOps(AbstractCapability):
         self._approvals = approvals
 
     async def wrap_run(self, ctx: Any, *, handler: Any) -> Any:
+        around: Scope | None = context.current()
+        if around is not None:
+            await around.run.at_async_start()
         with ExitStack() as stack:
-            self._begin_run(ctx, stack)
+            self._begin_run(ctx, around, stack)
             return await handler()
 
     @quiet
-    def _begin_run(self, ctx: Any, stack: ExitStack) -> None:
+    def _begin_run(self, ctx: Any, around: Scope | None, stack: ExitStack) -> None:
         """Begin an agent, and a run if the caller is in none."""
-        around: Scope | None = context.current()
         agent = str(getattr(ctx.agent, "name", None) or "agent")
         if around is None:
             name = self._name or agent
-            run = Run(reporter.current(), self._crew, name, origin="pydantic-ai")
+            run = Run(
+                reporter.current(), self._crew, name, origin="pydantic-ai", controls=OF_ADAPTERS
+            )
             around = stack.enter_context(run)
-        stack.enter_context(around.agent(agent, name=agent))
+        stack.enter_context(Agent(around.run, agent, agent, None, around.agent_id))
 
     async def wrap_tool_execute(
         self, ctx: Any, *, call: Any, tool_def: Any, args: Any, handler: Any
     ) -> Any:
         scope = context.current()
+        if scope is not None:
+            await scope.run.at_async_start()
         if self._approvals:
             try:
                 await gate.wait_async(scope, call.tool_name, _shown(call.tool_name, args))
@@ -66,6 +75,7 @@ class CrewOps(AbstractCapability):
                 return ToolDenied(str(denied))
         if scope is None:
             return await handler(args)
+        await scope.run.at_async_start()  # it may have been paused meanwhile
         params = args if isinstance(args, dict) else {"args": args}
         with scope.start_tool(call.tool_name, params) as tool:
             try:
@@ -81,6 +91,7 @@ class CrewOps(AbstractCapability):
         scope = context.current()
         if scope is None:
             return await handler(request_context)
+        await scope.run.at_async_start()
         model = getattr(request_context, "model", None) or ctx.model
         provider = getattr(model, "system", None) or "unknown"
         name = getattr(model, "model_name", None) or "unknown"

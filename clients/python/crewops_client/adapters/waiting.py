@@ -1,10 +1,12 @@
 """Runs that wait for a person, until a call resumes them. All adapters store them here."""
 
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 from .. import context
 from ..runs import Run
@@ -18,6 +20,7 @@ KEPT = 200  # runs that wait, of one adapter; above this number the oldest is en
 TOO_MANY = f"It waited for a person, and {KEPT} other runs have begun to wait since then."
 REPLACED = "It waited for a person, and another call with the same id now waits instead."
 ELSEWHERE = "It waited for a person, and was continued in another run."
+CANCELLED = "It waited for a person, and was cancelled."
 
 
 @dataclass(eq=False)
@@ -43,12 +46,19 @@ class Waiting(Generic[T]):
     def __init__(self) -> None:
         self._pauses: OrderedDict[Hashable, Pause[T]] = OrderedDict()
         self._lock = threading.Lock()
+        self._listening: weakref.WeakSet[Run] = weakref.WeakSet()
 
     def __len__(self) -> int:
         return len(self._pauses)
 
     def put(self, id: Hashable, pause: Pause[T]) -> None:
-        """Store the pause. End the one that it replaces, and the oldest if there are too many."""
+        """Store the pause. End the one that it replaces, and the oldest if there are too many.
+
+        A cancel ends it, because the run does nothing that could raise `Cancelled`.
+        """
+        if pause.run not in self._listening:
+            self._listening.add(pause.run)
+            pause.run.follower.listen("control_requested", partial(self._requested, pause.run))
         with self._lock:
             before = self._pauses.pop(id, None)
             self._pauses[id] = pause
@@ -57,6 +67,20 @@ class Waiting(Generic[T]):
             before.end(REPLACED)
         if oldest is not None:
             oldest.end(TOO_MANY)
+        if pause.run.stop_requested:
+            self._cancel(pause.run)
+
+    def _requested(self, run: Run, event: dict[str, Any]) -> None:
+        if event["action"] == "cancel":
+            self._cancel(run)
+
+    def _cancel(self, run: Run) -> None:
+        """End the pauses of the run."""
+        with self._lock:
+            ids = [id for id, pause in self._pauses.items() if pause.run is run]
+            pauses = [self._pauses.pop(id) for id in ids]
+        for pause in pauses:
+            pause.end(CANCELLED)
 
     def take(self, id: Hashable) -> Pause[T] | None:
         """Remove and return the pause that the caller resumes, or None if it resumes none.

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from crewops_client.controls import Cancelled
+
 # Where recordings are read and written.
 VECTORS = Path(os.environ.get("VECTORS") or Path(__file__).with_name("vectors"))
 IDS = ("call_id", "execution_id", "instance", "parent_task_id", "task_id")
@@ -41,7 +43,9 @@ def plain(value: Any, attributes: Iterable[str], depth: int = 12) -> Any:
         return [plain(item, attributes, depth - 1) for item in value]
     if isinstance(value, BaseException):
         names = [(each.__module__, each.__name__) for each in type(value).__mro__[:-1]]
-        return {"__error__": names, "text": str(value)}
+        shown = {"__error__": names, "text": str(value)}
+        cause = value.__cause__
+        return {**shown, "cancelled": str(cause)} if isinstance(cause, Cancelled) else shown
     found = {name: getattr(value, name, None) for name in attributes}
     kept = {name: item for name, item in found.items() if item is not None and not callable(item)}
     if not kept:
@@ -60,7 +64,10 @@ def revived(value: Any) -> Any:
         base: type = BaseException
         for module, name in reversed(value["__error__"][:-1]):
             base = type(name, (base,), {"__module__": module})
-        return base(value["text"])
+        error = base(value["text"])
+        if "cancelled" in value:
+            error.__cause__ = Cancelled(value["cancelled"])
+        return error
     items = {key: revived(item) for key, item in value.items() if key != "__kind__"}
     if "__kind__" not in value:
         return items

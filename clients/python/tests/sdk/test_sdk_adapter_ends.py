@@ -9,7 +9,14 @@ from uuid import UUID
 import pytest
 
 import crewops_client as crewops
-from crewops_client.adapters import crewai, google_adk, langchain, openai_agents, pydantic_ai
+from crewops_client.adapters import (
+    crewai,
+    google_adk,
+    langchain,
+    langchain_entries,
+    openai_agents,
+    pydantic_ai,
+)
 from crewops_client.reporter import Reporter
 from sdk import recorded
 from sdk.report_server import ReportServer
@@ -183,10 +190,10 @@ def test_langchain_reports_nothing_of_a_call_after_the_end_of_its_chain(reporter
 
 
 def test_langchain_keeps_a_bounded_number_of_hidden_calls(reporter, server, monkeypatch):
-    monkeypatch.setattr(langchain, "HIDDEN", 2)
+    monkeypatch.setattr(langchain_entries, "HIDDEN", 2)
     ops = langchain.CrewOps("release-crew")
     for number in range(5):
-        ops._hide(UUID(int=number))
+        ops._hidden.add(UUID(int=number))
     assert len(ops._hidden) == 2
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import inspect
 from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
@@ -21,11 +20,17 @@ from crewops_client.adapters import (
 )
 from crewops_client.reporter import Reporter
 from sdk import recorded
-from sdk.replays import replay_callbacks, replay_wraps
+from sdk.replays import Spans, replay_callbacks, replay_wraps
 from sdk.report_server import ReportServer
+from sdk.steering import is_steered
 
 
-@pytest.mark.parametrize("case", recorded.cases("langchain"), ids=lambda case: case["case"])
+def unsteered(name: str) -> list:
+    """The cases in which no user controls the run. `test_sdk_controls_*.py` replay the others."""
+    return [case for case in recorded.cases(name) if not is_steered(case)]
+
+
+@pytest.mark.parametrize("case", unsteered("langchain"), ids=lambda case: case["case"])
 def test_langchain(reporter: Reporter, server: ReportServer, case, caplog):
     handler = langchain.CrewOps("release-crew")
     recorded.replay(case["calls"], lambda name: getattr(handler, name))
@@ -50,52 +55,18 @@ def test_an_answer_from_the_cache_of_langchain_spends_nothing(reporter, server):
     assert (ended["input_tokens"], ended["output_tokens"]) == (0, 0)
 
 
-class Raised:
-    """Replays what was raised while a callback ran, which an adapter may look at."""
-
-    def __init__(self) -> None:
-        self._errors: dict[str, BaseException] = {}
-
-    def call(self, method, args: list, about: dict) -> None:
-        error = about["raised"]
-        if error is None:
-            self._call(method, args)
-            return
-        key = repr(error)  # the same error in several callbacks is one object
-        try:
-            raise self._errors.setdefault(key, recorded.revived(error))
-        except BaseException:
-            self._call(method, args)
-
-    def _call(self, method, args: list) -> None:
-        result = method(*recorded.revived(args))
-        if inspect.iscoroutine(result):
-            with pytest.raises(StopIteration):
-                result.send(None)
-
-
-@pytest.mark.parametrize("case", recorded.cases("openai_agents"), ids=lambda case: case["case"])
-def test_openai_agents(reporter: Reporter, server: ReportServer, case, caplog, monkeypatch):
+@pytest.mark.parametrize("case", unsteered("openai_agents"), ids=lambda case: case["case"])
+async def test_openai_agents(reporter: Reporter, server: ReportServer, case, caplog, monkeypatch):
     processor = openai_agents.CrewOps("release-crew")
-    monkeypatch.setattr(openai_agents, "soon", lambda call, span: None)  # it is in the recording
-    raised = Raised()
-    for name, args, about in case["calls"]:
-        if name.startswith("on_trace"):
-            continue
-        current = SimpleNamespace(span_id=about["current"])
-        monkeypatch.setattr(openai_agents, "get_current_span", lambda current=current: current)
-        method = getattr(processor, name)
-        if name == "on_tool_start":
-            args = [*args, None, None]
-        raised.call(method, args, about)
-    assert reporter.flush(10)
+    await Spans(processor, monkeypatch).replay(case["calls"])
+    assert await asyncio.to_thread(reporter.flush, 10)
     assert recorded.normalised(server.events) == case["events"]
     assert caplog.text == ""
     assert case["events"][-1]["type"] == "done"
     assert processor._entries == {}
 
 
-@pytest.mark.parametrize("case", recorded.cases("crewai"), ids=lambda case: case["case"])
+@pytest.mark.parametrize("case", unsteered("crewai"), ids=lambda case: case["case"])
 def test_crewai(reporter: Reporter, server: ReportServer, case, caplog):
     listener = crewai.CrewOps("release-crew")
     joins = case["case"] == "within a run"
@@ -112,7 +83,7 @@ def test_crewai(reporter: Reporter, server: ReportServer, case, caplog):
     assert listener._entries == listener._calls == {}
 
 
-@pytest.mark.parametrize("case", recorded.cases("pydantic_ai"), ids=lambda case: case["case"])
+@pytest.mark.parametrize("case", unsteered("pydantic_ai"), ids=lambda case: case["case"])
 async def test_pydantic_ai(reporter: Reporter, server: ReportServer, case, caplog):
     await replay_wraps(case["calls"], pydantic_ai.CrewOps("release-crew"))
     assert await asyncio.to_thread(reporter.flush, 10)
@@ -120,7 +91,7 @@ async def test_pydantic_ai(reporter: Reporter, server: ReportServer, case, caplo
     assert caplog.text == ""
 
 
-@pytest.mark.parametrize("case", recorded.cases("google_adk"), ids=lambda case: case["case"])
+@pytest.mark.parametrize("case", unsteered("google_adk"), ids=lambda case: case["case"])
 async def test_google_adk(reporter: Reporter, server: ReportServer, case, caplog):
     replaying = asyncio.create_task(
         replay_callbacks(case["calls"], google_adk.CrewOps("release-crew"))

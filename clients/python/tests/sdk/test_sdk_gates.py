@@ -15,12 +15,13 @@ from crewops_client.adapters import (
     google_adk,
     langchain,
     langchain_approvals,
+    openai_agents,
     pydantic_ai,
 )
 from crewops_client.reporter import Reporter
 from crewops_client.settings import Settings
 from sdk import recorded
-from sdk.replays import replay_callbacks, replay_wraps
+from sdk.replays import Spans, replay_callbacks, replay_wraps
 from sdk.report_server import ReportServer
 
 
@@ -31,12 +32,13 @@ def gated(reporter: Reporter, server: ReportServer) -> Any:
     def begin(case: dict[str, Any]) -> None:
         server.decision = case["decision"]
 
-    def compare(case: dict[str, Any]) -> None:
+    def compare(case: dict[str, Any], is_shown: bool = False) -> None:
+        """`is_shown`: a refused call is shown as a tool, too."""
         assert reporter.flush(10)
         assert recorded.normalised(server.events) == case["events"]
         is_free = case["decision"]["decision"] in ("approved", "not_needed")
         assert len(server.of("question")) == 1
-        assert len(server.of("tool_start")) == is_free
+        assert len(server.of("tool_start")) == (is_free or is_shown)
 
     return SimpleNamespace(begin=begin, compare=compare)
 
@@ -114,6 +116,23 @@ async def test_google_adk(gated, case, caplog):
     await asyncio.to_thread(gated.compare, case)
     refusal = case["decision"]["detail"]
     assert answers == ([{"error": f"deploy: {refusal}"}] if refusal else [])
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    "case", recorded.cases("openai_agents", gated=True), ids=lambda case: case["case"]
+)
+async def test_openai_agents(gated, case, server, caplog, monkeypatch):
+    gated.begin(case)
+    spans = Spans(openai_agents.CrewOps("release-crew"), monkeypatch)
+    decides = any(name == "decide" for name, *_ in case["calls"])
+    async with crewops.run("release-crew") if decides else contextlib.nullcontext():
+        await spans.replay(case["calls"])
+    await asyncio.to_thread(gated.compare, case, decides)
+    refusal = case["decision"]["detail"]
+    assert spans.refusals == ([f"deploy: {refusal}"] if refusal else [])
+    ended = [event["status"] for event in server.of("tool_end")]
+    assert ended == (["cancelled"] * decides if refusal else ["success"])
     assert caplog.text == ""
 
 
