@@ -9,6 +9,8 @@ from realtime.log import pruning
 from realtime.replay.merging import parsed
 from realtime.tests.pages.scene import reported
 from realtime.tests.replay import stories
+from runs.models import Control, TaskExecution
+from runs.models.control import report_paused
 from tests.live import eventually
 from tests.test_browser_crew import mark, signed_in
 from tests.test_browser_replay import failed_run, steps_of
@@ -72,6 +74,23 @@ def test_jumps_from_handoff_to_handoff_and_to_a_request_for_approval(signed_in, 
     signed_in.get_by_role("button", name="Next approval").click()
     expect(signed_in.locator("#notice-approval")).to_be_visible()
     expect(signed_in.locator(".tool-waiting")).to_have_count(1)
+
+
+def test_jumps_from_a_pause_to_the_resume(signed_in, acme):
+    run = acme.start_run()
+    TaskExecution.objects.start(run=run, task=run.plan["tasks"][0])
+    for action, paused in (("pause", True), ("resume", False)):
+        Control.objects.ask(run, action, by="anna")
+        assert report_paused(run, paused)
+    run.finish("succeeded")
+    signed_in.goto(run.get_absolute_url())
+    button = signed_in.get_by_role("button", name="Next control")
+    for is_paused in (True, False, True):  # after the last follows the first
+        button.press("Enter")
+        expect(signed_in.locator("#notice-paused")).to_have_count(int(is_paused))
+        expect(shown(signed_in)).to_have_attribute("data-past", re.compile(".+"))
+    expect(signed_in.locator('.replay-marks [data-kind="control"]').first).to_be_attached()
+    expect(signed_in.get_by_role("button", name="Next error")).to_be_hidden()
 
 
 def test_a_live_run_goes_on_unseen_until_its_reader_is_back(signed_in, acme, worker_alive):

@@ -20,7 +20,7 @@ FOLLOWING, FOLLOWING_BYTES = 200, 128 * 1024  # events sent with a state, for pl
 @never_cache
 @require_safe
 def recording(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """From when to when the run is known, and its errors, handoffs and requests for approval.
+    """From when to when the run is known, and its marks: `realtime.replay.marks`.
 
     With ``is_complete`` false, ask again: a part of a long log is read in each request.
     """

@@ -5,7 +5,6 @@ and at most a page of events of each stream, however long the run is.
 """
 
 import zlib
-from collections.abc import Iterator
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -16,21 +15,18 @@ from realtime import log
 from realtime.log import streams
 from realtime.models import Checkpoint, Stream
 from realtime.replay import merging
+from realtime.replay.marks import Mark, marks_of_event
 from realtime.replay.merging import Logged, Place
 from runs.events.state import CrewState
 from runs.models import Run
 
 PAGE_EVENTS, PAGE_BYTES = 500, 256 * 1024  # read between two checkpoints
 BUDGET_S = 1.0  # spent on making checkpoints in one request
-LABEL_CHARS = 60
 MARKS_AT_MOST = 2_000
 SHOWN = (  # of a tool
     "run_id", "agent_id", "execution_id", "tool", "status", "started_at", "output_length",
     "message", "progress", "duration_s", "exit_code",
 )  # fmt: skip
-TROUBLE = ("failed", "error", "completed_with_errors")
-
-Mark = tuple[str, str, str]  # time, kind (error, handoff or approval), label
 
 
 class Recording(NamedTuple):
@@ -165,7 +161,7 @@ def _extend(
         read, size = read + 1, size + logged.size
         if logged.frame is not None:
             _apply(state, logged)
-            marks += _marks(place.at, logged.frame)
+            marks += marks_of_event(place.at, logged.frame, state.runs[str(run.pk)])
             is_end |= logged.frame["type"] == log.LAST_TYPE
         if read >= PAGE_EVENTS or size >= PAGE_BYTES:
             newest = _save(run, newest.number + 1, place, state, marks)
@@ -230,19 +226,3 @@ def _place(checkpoint: Checkpoint) -> Place:
 def _apply(state: CrewState, logged: Logged) -> None:
     if logged.frame is not None:
         state.apply(logged.frame)
-
-
-def _marks(moment: str, frame: dict[str, Any]) -> Iterator[Mark]:
-    """Yield a mark if a reader may want to jump to this event."""
-    kind = frame["type"]
-    if kind == "handoff":
-        yield moment, "handoff", f"{frame['from_agent_id']} to {frame['to_agent_id']}"[:LABEL_CHARS]
-    elif kind == "approval_requested":
-        yield moment, "approval", f"{frame['agent_id']}: {frame['tool']}"[:LABEL_CHARS]
-    elif kind == "error":
-        yield moment, "error", frame["message"][:LABEL_CHARS]
-    elif kind == "budget_exceeded":
-        yield moment, "error", f"budget of {frame['measure'].replace('_', ' ')}"[:LABEL_CHARS]
-    elif kind in ("tool_end", "llm_end") and frame["status"] in TROUBLE:
-        what = frame.get("tool") or frame.get("model") or "model call"
-        yield moment, "error", f"{what}: {frame['status']}"[:LABEL_CHARS]

@@ -24,8 +24,9 @@ NOT_COMPARABLE = "with: give the id of another run of the same crew."
 def run_compare(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The run beside another one of its crew: ``?with=``, by default the run before it.
 
-    ``?step=`` is the id of a tool call of either run, which is shown with all that differs.
-    Members only. A run of another crew, or one that the user may not see, is not found.
+    ``?step=`` is the id of a tool or model call of either run, which is shown with all that
+    differs. Members only, so it names people and shows the answers of models. A run of another
+    crew, or one that the user may not see, is not found.
     """
     visible = Run.objects.visible_to(request.user).for_lists()
     run = get_object_or_404(visible, pk=pk)

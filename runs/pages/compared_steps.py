@@ -17,7 +17,8 @@ from runs.pages.alignment import paired
 class ComparedStep:
     """A tool call or a model call of one run. ``inputs``: a digest of a tool's parameters.
 
-    A tool call that was denied or expired never began; ``id`` is that of its approval.
+    ``waited_s``: until a person approved it; ``None`` if it did not wait. A tool call that was
+    denied or expired never began; ``id`` is that of its approval.
     """
 
     id: UUID
@@ -28,9 +29,11 @@ class ComparedStep:
     ended_at: datetime | None
     exit_code: int | None = None
     inputs: str = ""
-    output_length: int = 0
+    output_length: int = 0  # characters that are stored: of output, or of a model's answer
     tokens: int | None = None
     cost_usd: Decimal | None = None
+    waited_s: float | None = None
+    approved_by: str = ""  # for members only
 
     @property
     def duration_s(self) -> float:
@@ -85,9 +88,11 @@ class StepPair:
 
     @property
     def is_shown_in_full(self) -> bool:
-        """Whether both runs have the tool call, with its parameters."""
+        """Whether both runs have the call, with its parameters or with stored text."""
         both = (self.before, self.after)
-        return all(one and one.kind == "tool" and not one.is_refused for one in both)
+        if not all(one and not one.is_refused for one in both):
+            return False
+        return self.either.kind == "tool" or any(one.output_length for one in both)
 
     @property
     def either(self) -> ComparedStep:

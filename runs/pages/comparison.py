@@ -11,25 +11,29 @@ from django.db.models.functions import MD5, Cast
 from django.utils import timezone
 
 from runs.models import ModelCall, Run, TaskExecution, ToolExecution
-from runs.pages import budget_rows, terminal, transcript
+from runs.pages import budget_rows, compared_texts
 from runs.pages.budget_rows import BudgetRow
+from runs.pages.compared_approvals import (
+    Asked,
+    Placed,
+    asked_by_run,
+    refused_steps,
+    with_waits,
+)
+from runs.pages.compared_facts import Facts, facts_of, requests_by_run
 from runs.pages.compared_steps import (
     ComparedStep,
     ComparedTask,
     Divergence,
-    StepPair,
     TaskPair,
     aligned,
     first_divergence,
     keyed,
 )
-from runs.pages.output_diff import Diff, diff
-from runs.pages.refused_steps import refused_steps
+from runs.pages.compared_texts import Shown
 
 TASKS_AT_MOST = 300  # of each run
 STEPS_AT_MOST = 1_000  # tool calls of each run, and as many model calls
-OUTPUT_CHARS = 200_000  # of each output, its end
-PARAM_CHARS = 4_000
 NO_TASK = "Model calls outside tasks"
 
 
@@ -50,21 +54,14 @@ class Figure:
         return round((Decimal(str(self.after)) / Decimal(str(self.before)) - 1) * 100)
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """One step of both runs with all that differs."""
-
-    task: TaskPair
-    step: StepPair
-    params: list[tuple[str, str, str]]  # name, first, second: where they differ
-    output: Diff | None  # None: one of them has none
-
-
 class Comparison:
-    """``before`` and ``after`` are runs of the same crew.
+    """``before`` and ``after`` are runs of the same crew. The reader is a member of it.
 
-    ``at``: the step that is shown in full.
+    ``at``: the step that is shown in full. ``facts`` are those of both runs.
     """
+
+    facts: list[Facts]
+    pairs: list[TaskPair]
 
     def __init__(self, before: Run, after: Run, *, at: str = "") -> None:
         self.before, self.after, self._at = before, after, at
@@ -78,7 +75,12 @@ class Comparison:
             sum(bool((task := side(pair)) and task.started_at) for pair in self.pairs)
             for side in (_old, _new)
         ]
-        found = [Figure("Duration", "seconds", *(run.duration_s for run in both))]
+        lasted = [run.duration_s for run in both]
+        found = [Figure("Duration", "seconds", *lasted)]
+        if any(facts.paused_s for facts in self.facts):
+            worked = zip(lasted, self.facts, strict=True)
+            at_work = [max(seconds - facts.paused_s, 0.0) for seconds, facts in worked]
+            found.append(Figure("Without pauses", "seconds", *at_work))
         found.append(Figure("Tasks", "count", *tasks))
         if any(run.is_reported for run in both):
             for name, label in (
@@ -109,23 +111,7 @@ class Comparison:
     def shown(self) -> Shown | None:
         """The step that the address names, else the first one that differs."""
         found = self._named() or (self.divergence and self.divergence.step and self.divergence)
-        if not found or not (found.step.before and found.step.after):
-            return None
-        step = found.step
-        if step.either.kind != "tool":
-            return Shown(found.task, step, [], None)
-        rows = {
-            tool.pk: tool for tool in self._tools().filter(pk__in=[step.before.id, step.after.id])
-        }
-        if len(rows) < 2:  # deleted meanwhile
-            return None
-        tools = [rows[step.before.id], rows[step.after.id]]
-        params = _params(*(tool.params for tool in tools))
-        if not all(tool.output_length for tool in tools):
-            return Shown(found.task, step, params, None)
-        texts = transcript.tails_until(tools, OUTPUT_CHARS)
-        output = diff(*(terminal.settled(texts[tool.pk]) for tool in tools))
-        return Shown(found.task, step, params, output)
+        return compared_texts.shown(found.task, found.step) if found else None
 
     def _named(self) -> Divergence | None:
         for pair in self.pairs:
@@ -145,48 +131,52 @@ class Comparison:
             executions[row.run_id].append(row)
         ids = [{row.task_id for row in own} for own in executions.values()]
         shared = set.intersection(*ids)
-        refused = refused_steps(executions, 2 * STEPS_AT_MOST)
-        sides = [
-            _tasks(run, executions[run.pk], self._steps(run, refused[run.pk]), shared)
-            for run in (self.before, self.after)
-        ]
+        asked, is_more = asked_by_run(executions, 2 * STEPS_AT_MOST)
+        self.is_cut |= is_more
+        controls, now = requests_by_run(executions), timezone.now()
+        sides, self.facts = [], []
+        for run in (self.before, self.after):
+            own = executions[run.pk]
+            sides.append(_tasks(run, own, self._steps(run, own, asked[run.pk]), shared))
+            self.facts.append(facts_of(run, controls[run.pk], asked[run.pk], now))
         self.pairs = aligned(*sides)
 
     def _steps(
-        self, run: Run, refused: Iterable[tuple[Any, ComparedStep]]
+        self, run: Run, executions: list[TaskExecution], asked: list[Asked]
     ) -> dict[Any, list[ComparedStep]]:
         """The steps of each task execution, in the order of their start.
 
         Model calls outside tasks have the id of their agent as the key.
         """
-        inputs = MD5(Cast("params", TextField()))
-        tools = self._tools().filter(task_execution__run=run).order_by("started_at", "id")
-        read = [
-            (task, ComparedStep(pk, "tool", tool, status, began, ended, code, digest, length))
-            for task, pk, tool, status, began, ended, code, digest, length in tools.values_list(
-                "task_execution", "pk", "tool", "status", "started_at", "ended_at", "exit_code",
-                inputs, "output_length",
-            )[: STEPS_AT_MOST + 1]
-        ]  # fmt: skip
+        tools = self._tools(run)
         calls = [
             (call.task_execution_id or call.agent_id, _call(call)) for call in self._calls(run)
         ]
-        self.is_cut |= max(len(read), len(calls)) > STEPS_AT_MOST
+        self.is_cut |= max(len(tools), len(calls)) > STEPS_AT_MOST
+        own = with_waits(executions, tools[:STEPS_AT_MOST], asked)
+        own += [*calls[:STEPS_AT_MOST], *refused_steps(executions, asked)]
         found: dict[Any, list[ComparedStep]] = {}
-        own = [*read[:STEPS_AT_MOST], *calls[:STEPS_AT_MOST], *refused]
         for task, step in sorted(own, key=lambda one: (one[1].started_at, one[1].id)):
             found.setdefault(task, []).append(step)
         return found
+
+    @staticmethod
+    def _tools(run: Run) -> list[Placed]:
+        inputs = MD5(Cast("params", TextField()))
+        tools = ToolExecution.objects.unscoped().filter(task_execution__run=run)
+        rows = tools.order_by("started_at", "id").values_list(
+            "task_execution", "pk", "tool", "status", "started_at", "ended_at", "exit_code",
+            inputs, "output_length",
+        )  # fmt: skip
+        return [
+            (task, ComparedStep(pk, "tool", *rest)) for task, pk, *rest in rows[: STEPS_AT_MOST + 1]
+        ]
 
     @staticmethod
     def _calls(run: Run) -> Iterable[ModelCall]:
         if not run.is_reported:
             return []
         return run.calls.order_by("started_at", "id")[: STEPS_AT_MOST + 1]
-
-    @staticmethod
-    def _tools() -> Any:
-        return ToolExecution.objects.unscoped()
 
 
 def _tasks(
@@ -212,22 +202,9 @@ def _call(call: ModelCall) -> ComparedStep:
     known = [count for count in (call.input_tokens, call.output_tokens) if count is not None]
     return ComparedStep(
         call.pk, "call", call.model or "model", call.status, call.started_at, call.ended_at,
-        tokens=sum(known) if known else None, cost_usd=call.cost_usd,
+        output_length=call.output_length, tokens=sum(known) if known else None,
+        cost_usd=call.cost_usd,
     )  # fmt: skip
-
-
-def _params(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, str, str]]:
-    names = dict.fromkeys([*before, *after])
-    return [
-        (name, _text(before.get(name)), _text(after.get(name)))
-        for name in names
-        if before.get(name) != after.get(name)
-    ]
-
-
-def _text(value: Any) -> str:
-    text = value if isinstance(value, str) else "" if value is None else repr(value)
-    return text if len(text) <= PARAM_CHARS else f"{text[:PARAM_CHARS]} …"
 
 
 def _old(pair: TaskPair) -> ComparedTask | None:

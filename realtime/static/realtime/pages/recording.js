@@ -7,7 +7,7 @@ import { fetchJson } from "./fetch_json.js";
 /** @import {SavedState} from "../state/saved_state.js"; */
 
 /**
- * @typedef {[string, "error" | "handoff" | "approval", string]} Mark  time, kind, label
+ * @typedef {[string, "error" | "handoff" | "approval" | "control", string]} Mark  time, kind, label
  * @typedef {object} About
  * @property {string | null} first  null: nothing has happened yet
  * @property {string} last

@@ -3,6 +3,7 @@
 import { KnownPast } from "./known_past.js";
 import { stamp } from "./recording.js";
 import { MomentAddress, momentIn } from "./replay_address.js";
+import { nextOf } from "./replay_marks.js";
 import { ReplayPlayer } from "./replay_player.js";
 import { ReplayView } from "./replay_view.js";
 import { copyText } from "./run_forms.js";
@@ -163,6 +164,7 @@ export class ReplayBar {
       case "error":
       case "handoff":
       case "approval":
+      case "control":
         this.#jump(/** @type {Mark[1]} */ (button?.getAttribute("data-replay")));
         break;
       case "live":
@@ -196,10 +198,7 @@ export class ReplayBar {
   /** To the next one after the moment; after the last, to the first. @param {Mark[1]} kind */
   #jump(kind) {
     this.#pause();
-    const times = (this.#known.about?.marks ?? [])
-      .filter(([, own]) => own === kind)
-      .map(([at]) => at);
-    const next = times.find((at) => at > (this.#at ?? "9")) ?? times[0];
+    const next = nextOf(this.#known.about?.marks ?? [], kind, this.#at);
     if (next) this.go(next);
   }
 

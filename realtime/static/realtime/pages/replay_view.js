@@ -1,11 +1,11 @@
 /** Draws the scrubber of a run's past: its slider, marks, time and buttons. */
 
+import { KINDS, placesOf } from "./replay_marks.js";
 import { clock } from "./timeline_scale.js";
 
 /** @import {About, Mark} from "./recording.js"; */
 
 const STEPS = 1_000; // of the slider
-const KINDS = /** @type {const} */ (["error", "handoff", "approval"]);
 
 /**
  * @typedef {object} Shown
@@ -111,13 +111,7 @@ export class ReplayView {
     const key = `${marks.length} ${Math.round(total / 1000)}`;
     if (box.dataset.shown === key) return;
     box.dataset.shown = key;
-    /** @type {Map<number, Mark[1]>} */
-    const places = new Map();
-    for (const [at, kind] of marks) {
-      const share = Math.round(((Date.parse(at) - first) / total) * 500) / 500;
-      // An error covers what else is at the same place.
-      if (kind === "error" || !places.has(share)) places.set(share, kind);
-    }
+    const places = placesOf(marks, first, total);
     const drawn = [...places].map(([share, kind]) => {
       const mark = document.createElement("i");
       mark.dataset.kind = kind;
