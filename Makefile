@@ -30,6 +30,8 @@ EACH := --numprocesses 4 --dist load --maxschedchunk 1 --ignore=$(ALONE)
 LIGHT := -p no:schemathesis
 # With ARGS, a step may have no test that fits: pytest's status 5.
 FITTING = $(ARGS) $(if $(ARGS),|| [ $$? = 5 ])
+# The frameworks that ARGS names, as an expression of pytest.
+CHOSEN = $(if $(ARGS),-k "$(subst $(EMPTY) $(EMPTY), or ,$(strip $(ARGS)))")
 # Runs that need nothing of each other; each prints its output when it has ended.
 BESIDE := --jobs=3 --no-print-directory $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
@@ -95,8 +97,9 @@ test-pgbouncer: setup-dev ## delivery and access once more behind a pgbouncer th
 		tests/pooler.py tests/test_socket_access.py realtime/tests/delivery \
 		realtime/tests/sockets/test_graph_and_mission.py realtime/tests/test_fence.py realtime/tests/test_report*.py $(FITTING)
 
-test-integrations: setup ## each adapter with its real framework and a stub model; installs them under var/ (ARGS=langchain)
+test-integrations: setup-dev .venv/.postgres ## each adapter with its real framework and a stub model, then steered by a real server; installs them under var/ (ARGS=langchain)
 	$(RUN) clients/python/integrations/check.py $(ARGS)
+	$(ON_POSTGRES) $(PYTEST) $(LIGHT) --numprocesses 2 tests/integrations/frameworks.py tests/integrations/coding_agents.py $(CHOSEN)
 
 event-docs: setup-dev ## make docs/asyncapi.yaml, the schema, the client's types and the protocol's tables from the kinds of events
 	$(RUN) manage.py event_docs
