@@ -13,8 +13,10 @@ APPLIED = {"pause": "paused", "resume": "resumed"}  # when it comes true
 Mark = tuple[str, str, str]  # time, kind (error, handoff, approval or control), label
 
 
-def marks_of_event(moment: str, frame: dict[str, Any], run: RunState) -> Iterator[Mark]:
-    """Yield a mark if a reader may want to jump to this event. ``run``: its state after it.
+def marks_of_event(moment: str, frame: dict[str, Any], run: RunState | None) -> Iterator[Mark]:
+    """Yield a mark if a reader may want to jump to this event.
+
+    ``run``: its state after it; None if the crew's state has it no more, after its end.
 
     Readers who only have the link see the marks too, so none names a person or quotes a message.
     """
@@ -22,7 +24,7 @@ def marks_of_event(moment: str, frame: dict[str, Any], run: RunState) -> Iterato
         yield moment, kind, label[:LABEL_CHARS]
 
 
-def _found(frame: dict[str, Any], run: RunState) -> Iterator[tuple[str, str]]:
+def _found(frame: dict[str, Any], run: RunState | None) -> Iterator[tuple[str, str]]:
     match frame["type"]:
         case "handoff":
             yield "handoff", f"{frame['from_agent_id']} to {frame['to_agent_id']}"
@@ -38,7 +40,8 @@ def _found(frame: dict[str, Any], run: RunState) -> Iterator[tuple[str, str]]:
             yield "control", ASKED[frame["action"]]
         case "control_applied" if frame["status"] == "applied":
             # The request may have been pruned. Then the action is not known.
-            action = run.controls[frame["control_id"]].get("action")
+            known = run.controls if run else {}
+            action = known.get(frame["control_id"], {}).get("action")
             if action in APPLIED:
                 yield "control", APPLIED[action]
         case "tool_end" | "llm_end" if frame["status"] in TROUBLE:

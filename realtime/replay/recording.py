@@ -161,7 +161,7 @@ def _extend(
         read, size = read + 1, size + logged.size
         if logged.frame is not None:
             _apply(state, logged)
-            marks += marks_of_event(place.at, logged.frame, state.runs[str(run.pk)])
+            marks += marks_of_event(place.at, logged.frame, state.runs.get(str(run.pk)))
             is_end |= logged.frame["type"] == log.LAST_TYPE
         if read >= PAGE_EVENTS or size >= PAGE_BYTES:
             newest = _save(run, newest.number + 1, place, state, marks)

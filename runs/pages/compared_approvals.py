@@ -12,6 +12,7 @@ from runs.models import Approval, TaskExecution
 from runs.pages.compared_steps import ComparedStep
 
 CLOCKS_APART = timedelta(seconds=2)  # at most, between the hosts of a decision and of a call
+BEGINS_WITHIN = timedelta(minutes=1)  # after the decision; a later call is another one
 CALLS_BEFORE = 20  # that may still wait when a decision is made, of one tool of an agent
 
 Placed = tuple[Any, ComparedStep]  # a step with its task execution, or its agent outside tasks
@@ -93,7 +94,7 @@ def _call_of(one: Asked, numbers: list[int], steps: list[ComparedStep]) -> int |
         if step.started_at <= one.requested_at:
             if not _ended_before(step, one.decided_at):
                 gaps[place] = one.requested_at - step.started_at
-        elif place >= first:
+        elif place >= first and step.started_at - one.decided_at <= BEGINS_WITHIN:
             gaps[place] = abs(step.started_at - one.decided_at)
     return numbers[min(gaps, key=gaps.__getitem__)] if gaps else None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import UUID
 
@@ -65,14 +65,17 @@ class Place:
         at, *rest = text.split("~", 2)
         try:
             rank, id = rest
-            place = cls(datetime.fromisoformat(at), int(rank), id)
+            moment = datetime.fromisoformat(at)
+            if moment.tzinfo is None:
+                return None
+            place = cls(moment.astimezone(UTC), int(rank), id)
             if place.of_kind.startswith(("tool", "llm", "control", "approval", "budget")):
                 UUID(id)
             if place.of_kind == "handoff":
                 int(id)
-        except (ValueError, IndexError):
+        except (ValueError, IndexError, OverflowError):
             return None
-        return place if place.at.tzinfo and place.rank >= 0 else None
+        return place if place.rank >= 0 else None
 
     @property
     def of_kind(self) -> str:

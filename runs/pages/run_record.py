@@ -119,20 +119,34 @@ class RunRecord:
         return min(self.number * TASKS_AT_ONCE, len(self.outline.tasks))
 
     def _read_tools(self) -> list[ToolExecution]:
-        """Return a page of the tools of the open tasks, oldest first."""
-        of = [self._execution_of[task].pk for task in self.open_tasks if task in self._execution_of]
+        """Return the tools of the open tasks, oldest first.
+
+        Of a large run these are a page of the task ``at``, the newest of the task that the user has
+        opened last, and the newest of the others.
+        """
         calls = self._calls()
         if self._until and self.run.is_reported and not self.past.is_pruned:
             calls = ToolExecution.objects.unscoped().filter(self.past.known_tools)
-        pages = ToolPages(
-            *(calls.filter(task_execution__in=of), self.window.tools),
+        first, *more = self._groups_of_tasks()
+        self.tool_pages = ToolPages(
+            *(calls.filter(task_execution__in=first), self.window.tools),
             around=self._tool_at,
             cut=self._cut,
         )
-        self.tool_pages = pages
-        for tool in pages.tools:
+        others = [ToolPages(calls.filter(task_execution__in=ids), cut=self._cut) for ids in more]
+        self.leaves_out = any(pages.leaves_out for pages in (self.tool_pages, *others))
+        tools = [tool for pages in (self.tool_pages, *others) for tool in pages.tools]
+        for tool in tools:
             tool.task_execution = self._of[tool.task_execution_id]
-        return pages.tools
+        return sorted(tools, key=lambda tool: (tool.started_at, tool.pk))
+
+    def _groups_of_tasks(self) -> list[list[Any]]:
+        """Return the primary keys of the open tasks whose tools are read together."""
+        known = (task for task in self.open_tasks if task in self._execution_of)
+        of = {task: self._execution_of[task].pk for task in known}
+        alone = dict.fromkeys([self.at, *self._opened[-1:]]) if self.is_large else ()
+        groups = [[of.pop(task)] for task in alone if task in of]
+        return [*groups, [*of.values()]] if of or not groups else groups
 
     def _thinking(self) -> list[tuple[str, str]]:
         """The agents with an open model call, the newest first."""
@@ -186,10 +200,16 @@ class RunRecord:
         """Ids of the tasks whose tools are shown: all, or a few of a large run."""
         if not self.is_large:
             return list(self._execution_of)
-        opened = [task for task in self.outline.number_of if task in self.window.opened]
         return list(
-            dict.fromkeys([*opened, *self._running[-RUNNING_AT_MOST:], *filter(None, [self.at])])
+            dict.fromkeys(
+                [*self._opened, *self._running[-RUNNING_AT_MOST:], *filter(None, [self.at])]
+            )
         )
+
+    @property
+    def _opened(self) -> list[str]:
+        """The tasks that the user has opened, the last one last."""
+        return [task for task in self.window.opened if task in self.outline.number_of]
 
     @cached_property
     def events(self) -> EventPage:

@@ -56,16 +56,20 @@ class RunSteps(RunHistory):
         called: list[ToolExecution],
         tails: dict[Any, str],
     ) -> Iterator[Step]:
-        refused = self.refused.get(task.task_id, [])
+        refused, is_newest = self.refused.get(task.task_id, []), True
+        if self.is_large and task.task_id == self.at:
+            refused = [one for one in refused if self.tool_pages.has(one.requested_at)]
+            is_newest = self.tool_pages.before is None
         for number, call in enumerate(_in_order(called, refused), start=1):
             if isinstance(call, Approval):
                 yield Step(number, call.tool, approval=call)
             else:
                 yield self._called(number, call, tails.get(call.pk))
         # Of future steps only the name is shown: their parameters have not been redacted.
-        if execution is None or execution.status == TaskExecution.Status.RUNNING:
+        has_future = execution is None or execution.status == TaskExecution.Status.RUNNING
+        if has_future and is_newest:
             begun = len(called)
-            if execution and self.tool_pages.leaves_out and task.tools:
+            if execution and self.leaves_out and task.tools:
                 begun = self._calls().filter(task_execution=execution).count()
             begun += len(refused)
             waiting = self.waiting.get(task.task_id, [])

@@ -27,8 +27,8 @@ class Window:
     before which the page of events and that of tools end. Without them: the newest pages, or the
     tools around the tool ``at``.
 
-    ``opened`` are the tasks and tools that the user has opened. ``has`` are the versions of parts
-    that the browser shows. These are not sent again.
+    ``opened`` are the tasks and tools that the user has opened, the last one last. ``has`` are the
+    versions of parts that the browser shows. These are not sent again.
     """
 
     page: int | None = None
@@ -37,7 +37,7 @@ class Window:
     lanes: int | None = None
     events: Place | None = None
     tools: Place | None = None
-    opened: frozenset[str] = frozenset()
+    opened: tuple[str, ...] = ()
     has: frozenset[str] = frozenset()
 
     @classmethod
@@ -52,7 +52,7 @@ class Window:
             lanes=_number(request.GET.get("lanes", "")),
             events=Place.read(request.GET.get("events", "")),
             tools=_tool(Place.read(request.GET.get("tools", ""))),
-            opened=frozenset(filter(is_id, ids)),
+            opened=tuple(filter(is_id, ids)),
             has=frozenset(filter(None, has)),
         )
 

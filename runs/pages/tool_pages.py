@@ -1,6 +1,7 @@
-"""The tools of a run's open tasks, in pages. Each page reads only its own rows."""
+"""The tools of tasks, in pages. Each page reads only its own rows."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -43,6 +44,12 @@ class ToolPages:
     def leaves_out(self) -> bool:
         """Whether there are tools that the page does not have."""
         return bool(self.older or self.before)
+
+    def has(self, moment: datetime) -> bool:
+        """Whether what happened then belongs on this page, among its tools."""
+        if self.before and moment >= self.before.at:
+            return False
+        return self.older is None or moment >= self.tools[0].started_at
 
     def _half_a_page_after(self, tool: Place) -> Place | None:
         """Return ``None`` if fewer tools than that come after it: the newest page has it."""

@@ -1,6 +1,7 @@
 """Asks the FTS5 index of SQLite. It gives ids in their order, so it stops after a page."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -24,7 +25,7 @@ def find(
         return list(rows.filter(pk__gte=first, pk__lt=beyond).order_by("-pk")[:size])
     found: list[Document] = []
     while len(found) < size:
-        ids = _ids(match, first, beyond)
+        ids = _ids(match, first, beyond, search.run)
         # Those whose run was deleted a moment ago are not among the rows any more.
         found += rows.filter(pk__in=ids).order_by("-pk")
         if len(ids) < CANDIDATES:
@@ -44,11 +45,13 @@ def match_of(query: Query, filters: Sequence[str], organizations: Sequence[int] 
     return " AND ".join(f"({part})" for part in parts)
 
 
-def _ids(match: str, first: int, beyond: int) -> list[int]:
+def _ids(match: str, first: int, beyond: int, run: UUID | None) -> list[int]:
+    """The newest ids that match. The index knows no runs, so those of one are compared here."""
+    of_run = " AND rowid IN (SELECT id FROM search_document WHERE run_id = %s)" if run else ""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT rowid FROM search_words WHERE search_words MATCH %s"
-            " AND rowid >= %s AND rowid < %s ORDER BY rowid DESC LIMIT %s",
-            [match, first, beyond, CANDIDATES],
+            f" AND rowid >= %s AND rowid < %s{of_run} ORDER BY rowid DESC LIMIT %s",
+            [match, first, beyond, *([run.hex] if run else []), CANDIDATES],
         )
         return [row[0] for row in cursor.fetchall()]

@@ -175,3 +175,16 @@ class TestSteps:
         answer = client.get(f"/runs/{after.pk}/compare/")
         assert answer.status_code == 302
         assert b"anna" not in client.get(f"/runs/{after.pk}/").content
+
+
+def test_a_call_long_after_a_decision_is_another_one(acme):
+    runs = [acme.start_run() for _ in range(2)]
+    for run in runs:
+        task = begin(run)
+        asked = approve(task)
+        tool = call(task)
+        change(ToolExecution, tool.pk, started_at=asked.decided_at + timedelta(hours=1))
+        ended(run)
+    compared = Comparison(*runs)
+    steps = [step for pair in compared.pairs for step in pair.steps]
+    assert [(step.before.waited_s, step.after.waited_s) for step in steps] == [(None, None)]

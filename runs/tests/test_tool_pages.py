@@ -1,11 +1,16 @@
 """The pages of a run's tools."""
 
+from datetime import timedelta
 from itertools import pairwise
+from uuid import uuid4
 
 import pytest
+from django.db import models
 
-from runs.models import ToolExecution
+from crews.scoping import unscoped
+from runs.models import Approval, Run, ToolExecution
 from runs.pages import tool_pages
+from runs.pages.run_outline import Outline
 from runs.pages.run_page import RunPage
 from runs.pages.run_window import Window
 from runs.tests.scene import get
@@ -88,3 +93,53 @@ def test_any_other_text_shows_the_newest(acme, called, text):
     response = get(acme.viewer, f"{run.get_absolute_url()}?tools={text}")
     assert response.status_code == 200
     assert f'id="tool-{tools[-1].pk}"' in response.content.decode()
+
+
+def test_a_time_that_no_database_stores_shows_the_newest(acme, called):
+    run, tools = called
+    for at in ("0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00"):
+        for query in (f"tools={at}~3~{tools[0].pk}", f"at={at}", f"events={at}~3~{tools[0].pk}"):
+            assert get(acme.viewer, f"{run.get_absolute_url()}?{query}").status_code == 200
+
+
+@pytest.fixture
+def large(called, monkeypatch):
+    run, tools = called
+    monkeypatch.setattr(Outline, "is_large", True)
+    return run, tools
+
+
+def test_a_task_that_the_user_opens_shows_its_tools_beside_a_page_of_older_ones(acme, large):
+    run, tools = large
+    first = tools[0].task_execution
+    first.finish("succeeded")
+    second, own = begin(run, 1)
+    at, opened = str(tools[3].pk), (str(second.task_id),)
+    for window in (
+        Window(at=at, opened=opened),
+        Window(tools=tool_pages.place_of(tools[5]), at=str(first.task_id), opened=opened),
+        Window(at=str(first.task_id), opened=opened),
+    ):
+        of = {row.task_id: row for row in RunPage(run, window=window).tasks}
+        assert [step.execution for step in of[str(second.task_id)].steps] == [own]
+        assert len([step for step in of[str(first.task_id)].steps if step.execution]) == 2
+
+
+def test_each_refused_call_is_on_one_page_and_what_waits_on_the_newest(acme, large):
+    run, tools = large
+    task = tools[0].task_execution
+    about = {"agent_id": task.agent_id, "tool": "script", "params": {}, "expires_after_s": 60}
+    denied, waiting = (
+        Approval.objects.request(id=uuid4(), run=run, task_id=task.task_id, **about)
+        for _ in range(2)
+    )
+    denied.decide("denied", by="anna", seen=denied.seen)
+    with unscoped():
+        rows = models.QuerySet(Approval).filter(pk=denied.pk)
+        rows.update(requested_at=tools[3].started_at + timedelta(microseconds=1))
+    pages, before = [], None
+    while not pages or before:
+        page = RunPage(Run.objects.unscoped().get(pk=run.pk), window=Window(tools=before))
+        pages.append([step.approval for step in page.tasks[0].steps if step.approval])
+        before = page.tool_pages.older
+    assert pages == [[waiting], [denied], [], []]

@@ -79,3 +79,8 @@ def test_a_control_whose_request_was_pruned_has_no_mark():
     state = RunState(run_id="r")
     state.apply(frame | {"run_id": "r", "crew_id": "c"})
     assert list(marks_of_event("now", frame, state)) == []
+
+
+def test_a_control_of_a_run_that_the_state_has_forgotten_has_no_mark():
+    applied = {"type": "control_applied", "control_id": "c", "status": "applied"}
+    assert [*marks_of_event("2026-01-01T00:00:00Z", applied, None)] == []
