@@ -9,8 +9,7 @@ from uuid import UUID
 
 from runs.models import Control, Run
 from runs.pages.compared_approvals import Asked
-
-Span = tuple[datetime, datetime]
+from runs.pages.pauses import Span, pauses_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def requests_by_run(runs: Iterable[UUID]) -> dict[UUID, list[Request]]:
 def facts_of(run: Run, controls: list[Request], asked: list[Asked], now: datetime) -> Facts:
     until = run.ended_at or now
     begun = run.started_at or until  # the time in the queue is no part of the run's duration
-    spans = [(max(first, begun), min(last, until)) for first, last in _pauses(controls, until)]
+    spans = [(max(first, begun), min(last, until)) for first, last in pauses_of(controls, until)]
     paused = [(first, last) for first, last in spans if last > first]
     waits = [(one.requested_at, one.decided_at or until) for one in asked]
     wanted = [one.action for one in controls if one.status != Control.Status.REFUSED]
@@ -61,20 +60,6 @@ def facts_of(run: Run, controls: list[Request], asked: list[Asked], now: datetim
         messages=wanted.count(Control.Action.MESSAGE),
         is_cancel_asked=Control.Action.CANCEL in wanted,
     )
-
-
-def _pauses(controls: list[Request], until: datetime) -> list[Span]:
-    """From when to when the run was paused. A pause that goes on ends at ``until``."""
-    moves = [one for one in controls if one.status == Control.Status.APPLIED]
-    spans: list[Span] = []
-    since = None
-    for one in sorted(moves, key=lambda move: move.ended_at):
-        if one.action == Control.Action.PAUSE:
-            since = since or one.ended_at
-        elif one.action == Control.Action.RESUME and since:
-            spans.append((since, one.ended_at))
-            since = None
-    return [*spans, (since, until)] if since else spans
 
 
 def _length_s(spans: Iterable[Span]) -> float:

@@ -14,6 +14,7 @@ from uuid import uuid4
 from django.db.models import Count
 
 from runs.models import Run, ToolExecution, Worker, retry
+from runs.pages.pauses import pauses_of
 from runs.pages.run_outline import PlannedTask
 from runs.pages.run_steps import TAIL_CHARS, RunSteps
 from runs.pages.task_rows import TaskRow
@@ -57,6 +58,7 @@ class RunPage(RunSteps):
             lanes=self.lanes,
             begun=self.statuses,
             calls=self.model_calls,
+            pauses=pauses_of(self.controls, self.run.ended_at or self.now),
         )
 
     @cached_property

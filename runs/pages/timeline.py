@@ -14,6 +14,7 @@ from functools import cached_property
 from django.utils import timezone
 
 from runs.models import ModelCall, Run, TaskExecution, ToolExecution
+from runs.pages.pauses import Span
 from runs.pages.run_outline import Outline, PlannedTask
 from runs.pages.timeline_bar import TOOL_GAP, TOOL_HEIGHT, TOOL_TOP, Bar, drawn_as_one
 from runs.pages.timeline_lanes import Lanes
@@ -66,6 +67,16 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """A pause of the run, in seconds after its start. ``end``: None while it goes on."""
+
+    start: float
+    end: float | None
+    x: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     x: float
     label: str
@@ -92,6 +103,7 @@ class Timeline:
         outline: Outline | None = None,
         lanes: Lanes | None = None,
         begun: Container[str] | None = None,
+        pauses: Iterable[Span] = (),
     ) -> None:
         self._run = run
         self._outline = outline or Outline(run.plan)
@@ -106,6 +118,7 @@ class Timeline:
         self.elapsed_s = run.duration_s
         self.span_s = max(self.elapsed_s, 0.001) if run.is_over else room_for(self.elapsed_s)
         self.lanes = self._lanes([*tools, *calls])
+        self.pauses = [self._pause(*span) for span in pauses if run.started_at]
         self.ticks = [
             Tick(self._x(second), clock(second))
             for second in tick_seconds(self.span_s)
@@ -167,6 +180,12 @@ class Timeline:
         until = self._x(self._second(self._now) if end is None else end)
         width = max(min(until, self.share) - x, THINNEST)
         return Bar(kind, id, label, record.status, start, end, x, width, row, record)
+
+    def _pause(self, first: datetime, last: datetime) -> Pause:
+        start, end = self._second(first), self._second(last)
+        x = self._x(start)
+        goes_on = not self._run.is_over and last >= self._now
+        return Pause(start, None if goes_on else end, x, max(self._x(end) - x, THINNEST))
 
     def _second(self, moment: datetime) -> float:
         since = self._run.started_at or self._run.created_at

@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from conftest import HELLO
 from crews.models import Task
-from runs.models import OutputChunk, Run, TaskExecution, ToolExecution
+from runs.models import Control, OutputChunk, Run, TaskExecution, ToolExecution
+from runs.models.control import report_paused
 from runs.pages import transcript
 from runs.pages.history import Entry, entries, requested
 from runs.pages.run_page import RunPage
@@ -200,6 +201,33 @@ class TestHistory:
         assert ("agent_end", "succeeded") not in self.history(run)
         complete(run, 2)
         assert ("agent_end", "succeeded") in self.history(run)
+
+
+class TestPauses:
+    def paused(self, run: Run) -> Run:
+        run.started_at = timezone.now() - timedelta(seconds=60)
+        run.save()
+        Control.objects.ask(run, "pause", by="anna")
+        assert report_paused(run, True)
+        return Run.objects.get(pk=run.pk)
+
+    def test_a_pause_that_goes_on_grows_with_the_clock(self, acme):
+        (pause,) = RunPage(self.paused(acme.start_run())).timeline.pauses
+        assert 59 < pause.start < 65
+        assert pause.end is None
+
+    def test_a_pause_ends_with_the_resume(self, acme):
+        run = self.paused(acme.start_run())
+        Control.objects.ask(run, "resume", by="anna")
+        assert report_paused(run, False)
+        (pause,) = RunPage(Run.objects.get(pk=run.pk)).timeline.pauses
+        assert pause.start <= pause.end < pause.start + 5
+        assert pause.x + pause.width <= 100
+
+    def test_a_run_that_was_not_paused_has_none(self, acme):
+        run = acme.start_run()
+        Control.objects.ask(run, "pause", by="anna")  # not applied yet
+        assert RunPage(run).timeline.pauses == []
 
 
 class TestPage:

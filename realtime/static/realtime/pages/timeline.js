@@ -47,6 +47,7 @@ export class Timeline {
     for (const bar of this.#root.querySelectorAll(".lane-chart .bar[data-start]:not([data-end])")) {
       if (bar instanceof SVGElement) putBar(bar, now, { share, span });
     }
+    for (const pause of this.#pauses) if (!pause.dataset.end) putBar(pause, now, { share, span });
     const line = this.#root.querySelector("#ticks .now");
     for (const x of ["x1", "x2"]) line?.setAttribute(x, `${(now / span) * share}%`);
   }
@@ -64,8 +65,13 @@ export class Timeline {
       for (const bar of bars) if (bar.dataset.start) putBar(bar, now, { share, span });
       putLabels(bars, width);
     }
+    for (const pause of this.#pauses) putBar(pause, now, { share, span });
     this.#putTicks((width * share) / 100);
     this.#rove(this.#current);
+  }
+
+  get #pauses() {
+    return /** @type {SVGElement[]} */ ([...this.#root.querySelectorAll("#pauses .pause")]);
   }
 
   get #section() {
@@ -171,16 +177,16 @@ export class Timeline {
 }
 
 /**
- * @param {SVGElement} bar
+ * @param {SVGElement} bar  or a pause, which is its own box
  * @param {number} now
  * @param {{span: number, share: number}} axis
  */
 function putBar(bar, now, axis) {
   const { start, end } = bar.dataset;
   const { x, width } = place({ start: Number(start), end: end ? Number(end) : now }, axis);
-  const box = bar.querySelector(".bar-box");
-  box?.setAttribute("x", `${x}%`);
-  box?.setAttribute("width", `${width}%`);
+  const box = bar.querySelector(".bar-box") ?? bar;
+  box.setAttribute("x", `${x}%`);
+  box.setAttribute("width", `${width}%`);
 }
 
 /**
