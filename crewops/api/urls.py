@@ -26,6 +26,8 @@ urlpatterns = [
     path("", include("realtime.api.urls")),
     path("schema/", SpectacularJSONAPIView.as_view(), name="schema"),
     # This view loads its script from a separate file, as our Content-Security-Policy requires.
-    path("docs/", SpectacularSwaggerSplitView.as_view(), name="api-docs"),
+    path(
+        "docs/", SpectacularSwaggerSplitView.as_view(template_name="api_docs.html"), name="api-docs"
+    ),
     re_path("", NotFoundView.as_view(), name="api-not-found"),
 ]
