@@ -120,7 +120,7 @@ function runsToFollow(message) {
 function dataOf(state) {
   const agents = state.agents.map((agent_id) => ({
     agent_id,
-    ...{ parent: undefined, ...state.names.of(agent_id) },
+    ...state.identityOf(agent_id),
     state: state.stateOf(agent_id),
     task: state.taskOf(agent_id) ?? null,
     tools: state.toolsOf(agent_id).map((execution) => ({ ...execution })),

@@ -50,7 +50,7 @@ function shown(state, agents) {
 function shownOf(state, agent) {
   return {
     agent,
-    parent: state.names.of(agent).parent ?? null,
+    parent: state.identityOf(agent).parent ?? null,
     calls: state
       .callsOf(agent)
       .map(({ call_id, provider, model, first_token_s }) => [

@@ -67,7 +67,7 @@ export class CrewState {
    */
   restore(saved) {
     this.#byAgent = undefined;
-    this.names.restore(saved);
+    this.names.snapshot(Object.values(saved.agents));
     this.model.restore(saved.model);
     this.tools.restore(saved.executions);
     this.#reported = new Map(Object.entries(saved.reported));
@@ -81,9 +81,8 @@ export class CrewState {
    */
   run(runId, message) {
     this.#byAgent = undefined;
-    const { type } = message;
-    if (type === "boot" || type === "reset") this.#enter(runId);
-    if (type === "agent_start") this.names.started(runId, message);
+    if (message.type === "boot" || message.type === "reset") this.#enter(runId);
+    if (message.type === "agent_start") this.names.started(message);
     this.#runs.get(runId)?.apply(message);
   }
 
@@ -164,6 +163,13 @@ export class CrewState {
     return [...new Set([...this.names.ids, ...this.#reported.keys(), ...this.#index.keys()])];
   }
 
+  /** Its name, role and parent: who has called it in the newest run that says so. @param {string} agent */
+  identityOf(agent) {
+    const known = this.names.of(agent);
+    const parents = [...this.#runs.values()].map((run) => run.agents.get(agent)?.parent_agent_id);
+    return { ...known, parent: parents.filter(Boolean).at(-1) ?? known.parent };
+  }
+
   /**
    * The agent's open model calls, oldest first.
    * @param {string} agent
@@ -203,7 +209,6 @@ export class CrewState {
   /** @param {string} runId */
   #enter(runId) {
     this.#forgetEnded(runId);
-    this.names.enter(runId);
     this.#runs.set(runId, new RunState());
   }
 
@@ -219,7 +224,7 @@ export class CrewState {
     this.tools.keep(active);
     this.model.keep(active);
     this.#reported.clear();
-    this.names.keep((id) => this.#runs.has(id));
+    this.names.forgetParents();
   }
 
   /** The agent's tool call that has waited longest for approval. @param {string} agent */
@@ -239,8 +244,7 @@ export class CrewState {
   }
 
   get #index() {
-    if (this.#byAgent) return this.#byAgent;
-    this.#byAgent = byAgent(this.#runs.values(), this.tools.all, this.model.calls.values());
+    this.#byAgent ??= byAgent(this.#runs.values(), this.tools.all, this.model.calls.values());
     return this.#byAgent;
   }
 }
