@@ -1,6 +1,6 @@
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -106,18 +106,25 @@ class ApprovalRule(AtomicSave, OwnedModel):
             _fits(f"{name}={_text(value)}", self.params) for name, value in params.items()
         )
 
-    def warning(self) -> str:
-        """Why the rule has no effect now, for the person who saves it; "" if a step matches."""
+    def steps(self) -> list[tuple[str, dict[str, Any]]]:
+        """The steps that the rule is for, each with the slug of its agent."""
         from crews.models.task import Task
 
         tasks = Task.objects.unscoped().filter(crew__organization=self.organization_id)
         if self.crew_id:
             tasks = tasks.filter(crew=self.crew_id)
-        steps = [
+        return [
             (agent_id, step)
             for agent_id, of_task in tasks.values_list("agent__slug", "steps")
             for step in of_task
         ]
+
+    def warning(self, steps: Sequence[tuple[str, dict[str, Any]]] | None = None) -> str:
+        """Why the rule has no effect now, for the person who saves it; "" if a step matches.
+
+        ``steps``: those of `steps`, if the caller has read them.
+        """
+        steps = self.steps() if steps is None else steps
         if any(self._matches_step(agent_id, step) for agent_id, step in steps):
             return ""
         if not steps:

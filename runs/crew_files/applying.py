@@ -17,7 +17,7 @@ from django.db import transaction
 from crews.models import Agent, Crew, Organization, Task
 from crews.models.budget import BUDGET_FIELDS
 from crews.scoping import User
-from runs.crew_files.approval_rules import apply_rules, lock_rules
+from runs.crew_files.approval_rules import apply_rules, lock_rules, warnings_of
 from runs.crew_files.faults import Fault, Invalid
 from runs.crew_files.saving import save, update
 from runs.crew_files.schedule import apply_schedule
@@ -43,11 +43,15 @@ NO_SLUG = "A crew keeps its slug and its organization. Write slug: {} and organi
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """``diff`` is empty if nothing changes. ``crew`` is None after a dry run of a new crew."""
+    """``diff`` is empty if nothing changes. ``crew`` is None after a dry run of a new crew.
+
+    ``warnings``: of the approval rules that are new or changed, those that match no step.
+    """
 
     crew: Crew | None
     is_new: bool
     diff: str
+    warnings: Sequence[str] = ()
 
 
 class Stale(Exception):
@@ -104,12 +108,11 @@ def apply(
         slugs = [agent["slug"] for agent in description["agents"]]
         for agent in crew.agents.exclude(slug__in=slugs):
             agent.delete()
-        if "approval_rules" in description:
-            apply_rules(crew, description["approval_rules"])
+        warnings = warnings_of(apply_rules(crew, description.get("approval_rules")))
         diff = difference(before, describe(crew, optional_of(description)))
         if dry_run:
             transaction.set_rollback(True)
-    return Applied(None if dry_run and is_new else crew, is_new, diff)
+    return Applied(None if dry_run and is_new else crew, is_new, diff, warnings)
 
 
 def _refuse_another(

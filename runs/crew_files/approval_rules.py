@@ -10,6 +10,7 @@ from runs.crew_files.fields import Known, OptionalText, Text, check_by_model, of
 from runs.crew_files.saving import update
 
 PATTERNS = ("tool", "params", "agent_id")
+WARNED = 5  # rules that get a warning of their own
 OPTIONS = ("is_enabled", "expires_after_s", "admins_only")
 FIELDS = (*PATTERNS, *OPTIONS)
 
@@ -40,19 +41,37 @@ def lock_rules(crew: Crew) -> None:
     list(crew.approval_rules.select_for_update().order_by("pk"))
 
 
-def apply_rules(crew: Crew, entries: Sequence[dict[str, Any]]) -> None:
-    """Make the crew's rules those of ``entries``. Raises ``Invalid``.
+def apply_rules(crew: Crew, entries: Sequence[dict[str, Any]] | None) -> list[ApprovalRule]:
+    """Make the crew's rules those of ``entries``. Return those that are new or changed.
 
     A rule that an entry describes stays. One with the patterns of an entry gets its other values.
+    ``None`` changes no rule. Raises ``Invalid``.
     """
+    if entries is None:
+        return []
+    saved = []
     left = list(crew.approval_rules.order_by("created_at", "id"))
     same = [_take(left, entry, FIELDS) for entry in entries]
     for index, (entry, rule) in enumerate(zip(entries, same, strict=True)):
-        rule = rule or _take(left, entry, PATTERNS)
-        rule = rule or ApprovalRule(organization=crew.organization, crew=crew)
-        update(rule, entry, ("approval_rules", index))
+        if rule is None:
+            rule = _take(left, entry, PATTERNS)
+            rule = rule or ApprovalRule(organization=crew.organization, crew=crew)
+            saved.append(update(rule, entry, ("approval_rules", index)))
     for rule in left:
         rule.delete()
+    return saved
+
+
+def warnings_of(rules: Sequence[ApprovalRule]) -> list[str]:
+    """Why these rules of one crew have no effect now, for those that are switched on."""
+    enabled = [rule for rule in rules if rule.is_enabled]
+    steps = enabled[0].steps() if enabled else []
+    found = [f"{rule}: {text}" for rule in enabled if (text := rule.warning(steps))]
+    more = len(found) - WARNED
+    if more <= 0:
+        return found
+    those = "One more rule has" if more == 1 else f"{more} more rules have"
+    return [*found[:WARNED], f"{those} no effect now, either. Check each under Approvals."]
 
 
 def _take(

@@ -90,6 +90,8 @@ def _take(request: HttpRequest, crew: Crew | None) -> HttpResponse:
         if crew and not upload.text:
             upload.text = text_of(describe(crew))
         return _page(request, crew, upload, status=400)
+    for warning in applied.warnings:
+        messages.warning(request, warning)
     if upload.is_confirmed and applied.crew:
         done = "is created" if applied.is_new else "is changed"
         messages.success(request, f"{applied.crew} {done}. Runs that are active keep their plan.")

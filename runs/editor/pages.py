@@ -128,6 +128,8 @@ def _save(
     if source:
         if copied := copied_in_words(description, source):
             messages.info(request, copied)
+        for warning in applied.warnings:
+            messages.warning(request, warning)
         if warning := rules_left_behind(request.user, source, organization):
             messages.warning(request, warning)
     return redirect(applied.crew)

@@ -36,6 +36,8 @@ class Command(BaseCommand):
             raise CommandError(f"{faults}\nNothing was changed.") from None
         if applied.diff:
             self._show(applied.diff)
+        for warning in applied.warnings:
+            self.stderr.write(warning, self.style.WARNING)
         if dry_run:
             what = "Nothing to change." if not applied.diff else "Nothing was changed: --dry-run."
         elif applied.is_new:

@@ -50,6 +50,19 @@ def test_a_change_is_shown_made_and_recorded(acme, apply):
     assert entry.actor_name
 
 
+def test_a_rule_that_matches_no_step_gets_a_warning(acme, apply):
+    text = export("acme/crew") + "approval_rules:\n- tool: scirpt\n  agent_id: orion\n"
+    warning = (
+        "scirpt of orion: No step of Acme crew matches this rule now. "
+        "Check the tool's name and the patterns.\n"
+    )
+    assert apply(text, "--dry-run")[1] == f"{warning}Nothing was changed: --dry-run.\n"
+    assert apply(text)[1] == f"{warning}Changed Acme crew.\n"
+    assert apply(text)[1] == "Nothing to change.\n"
+    new = text.replace("slug: crew", "slug: copy")
+    assert apply(new, "--dry-run")[1].startswith(warning)
+
+
 def test_a_new_crew_is_created_once(acme, apply):
     text = export("acme/crew").replace("slug: crew", "slug: copy")
     said = apply(text)[1]

@@ -76,6 +76,33 @@ def test_applying_a_file_twice_changes_nothing_the_second_time(acme):
     assert AuditEntry.objects.count() == entries
 
 
+def test_rules_that_are_new_or_changed_and_match_no_step_get_warnings(acme):
+    def warnings(*rules: str) -> list[str]:
+        text = "".join(f"  - {{tool: {rule}}}\n" for rule in rules)
+        return [*applied(acme, f"{without(acme)}approval_rules:\n{text}").warnings]
+
+    why = "No step of Acme crew matches this rule now. Check the tool's name and the patterns."
+    assert warnings("script", "scirpt", "off, is_enabled: false") == [f"scirpt: {why}"]
+    assert warnings("script", "scirpt", "off, is_enabled: false") == []
+    assert warnings("scirpt, admins_only: true", "off") == [f"scirpt: {why}", f"off: {why}"]
+    assert [*applied(acme, without(acme)).warnings] == []
+
+
+def test_many_rules_without_effect_get_few_warnings_and_the_steps_are_read_once(acme):
+    def found(count: int) -> tuple[list[str], int]:
+        rules = "".join(f"  - tool: no{number}\n" for number in range(count))
+        with CaptureQueriesContext(connection) as queries:
+            text = f"{without(acme)}approval_rules:\n{rules}"
+            warnings = [*applied(acme, text, dry_run=True).warnings]
+        read = [each for each in queries.captured_queries if '"steps"' in each["sql"]]
+        return warnings, len([each for each in read if each["sql"].startswith("SELECT")])
+
+    few, many = found(6), found(30)
+    assert few[0][5:] == ["One more rule has no effect now, either. Check each under Approvals."]
+    assert many[0][5:] == ["25 more rules have no effect now, either. Check each under Approvals."]
+    assert few[1] == many[1]
+
+
 def test_a_file_without_the_keys_changes_neither(acme):
     old = without(acme)
     applied(acme, old + RULES + SCHEDULE)

@@ -69,6 +69,19 @@ def test_a_call_of_the_copy_waits_like_one_of_the_crew(acme, editor_of, path, ru
     assert len(ApprovalRule.objects.that_match(acme.crew, **call)) == 1
 
 
+def test_a_copied_rule_that_matches_no_step_of_the_copy_gets_a_warning(acme, editor_of, path, rule):
+    rule.params = ""
+    rule.save()
+    ApprovalRule.objects.create(organization=acme.organization, crew=acme.crew, tool="script")
+    editor = editor_of(acme.admin, path)
+    editor.press("delete:tasks-0")
+    page = saved(editor)
+    assert not Crew.objects.get(slug="copy-of-acme-crew").tasks.filter(agent__slug="orion").exists()
+    assert "script of orion: No step of Copy of Acme crew matches this rule now." in page
+    assert page.count("matches this rule now") == 1
+    assert rule.warning() == ""
+
+
 def test_buttons_of_the_form_and_refusals_do_not_lose_the_rules(acme, editor_of, path, rule):
     editor = editor_of(acme.admin, path)
     editor.press("copy:agents-0")

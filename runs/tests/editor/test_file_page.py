@@ -62,6 +62,19 @@ def test_a_change_is_shown_first_and_made_when_it_is_confirmed(acme, client, pat
     assert (entry.kind, entry.actor_name, entry.way) == ("crew.edited", "acme-admin", "page")
 
 
+def test_a_rule_that_matches_no_step_gets_a_warning_before_and_after_it_is_saved(
+    acme, client, path, text
+):
+    text += "approval_rules:\n  - tool: scirpt\n    agent_id: orion\n"
+    warning = "scirpt of orion: No step of Acme crew matches this rule now."
+    shown = client.post(path, {"text": text, "action": "check"})
+    assert warning in shown.content.decode()
+    made = client.post(path, {"text": text, "action": "apply", **hidden(shown)})
+    assert made.status_code == 302
+    assert warning in client.get(made.url).content.decode()
+    assert warning not in client.post(path, {"text": text, "action": "check"}).content.decode()
+
+
 def test_approval_rules_and_a_schedule_are_set_by_the_admin(acme, client, path, text):
     text += "approval_rules:\n  - tool: script\nschedule:\n  expression: '@daily'\n"
     shown = client.post(path, {"text": text, "action": "check"})
