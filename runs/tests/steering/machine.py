@@ -7,23 +7,19 @@ import hypothesis.strategies as st
 import pytest
 from django.db import models, transaction
 from django.utils import timezone
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from conftest import make_tenant
-from crews.models import ApprovalRule
 from crews.tracking import IllegalMove
 from realtime import log
 from realtime.log import streams
-from runs.execution import budgets, controls, dispatch, reaper, turns
+from runs.execution import budgets, controls, dispatch, reaper
 from runs.models import Approval, Run
 from runs.models import Worker as WorkerRow
-from runs.tests.steering import program, worker
 from runs.tests.steering.stream_reader import StreamReader
-from runs.tools import Status
 
 ATTEND_STEPS = 40  # after the last rule, for controls that are pending
 REST_STEPS = 150  # after the last rule, until the run has ended
-WORK = ("read", "read", "read", "acknowledge", "apply", "ask", "poll")
 
 
 class Steering(RuleBasedStateMachine):
@@ -138,6 +134,7 @@ class Steering(RuleBasedStateMachine):
     def holds(self) -> None:
         run = self.now()
         assert not self.faults, self.faults
+        assert run.reason != "internal_error"
         self.reader.read(run)
         if run.is_over:
             run.crew.refresh_from_db()
@@ -211,91 +208,3 @@ class Steering(RuleBasedStateMachine):
 
     def close(self) -> None:
         """Stop the worker or the program."""
-
-
-class OfWorker(Steering):
-    """A run that a worker carries out: two tasks, a step without a gate and two with one."""
-
-    def begin(self) -> Run:
-        script = {"tool": "script", "params": {"interpreter": "bash"}}
-        steps = [
-            {**script, "params": {**script["params"], "code": code}} for code in ("0", "1", "2")
-        ]
-        for task, own in zip(
-            self.acme.crew.tasks.order_by("order"), (steps[1:2], [steps[2], steps[0]]), strict=True
-        ):
-            task.steps, task.continue_on_error = own, True
-            task.save()
-        rule = {"organization": self.acme.organization, "tool": "script", "params": "code=[12]"}
-        ApprovalRule.objects.create(**rule)
-        Run.objects.create(crew=self.acme.crew)
-        run = turns.claim(worker="w")
-        self.worker = worker.Worker(run, self.enter_of_worker)
-        return run
-
-    def enter_of_worker(self, code: str) -> None:
-        run = self.now()
-        if run.is_over or run.attempt != self.run.held_attempt:
-            self.faults.append(f"{code} is entered by a worker that has lost the run")
-        if run.paused_at:
-            self.faults.append(f"{code} is entered in a pause")
-        self.enter(code, gated=code != "0")
-
-    @initialize(steps=st.integers(0, 20))
-    def begin_to_work(self, steps: int) -> None:
-        for _ in range(steps):
-            self.worker.step()
-
-    @rule(steps=st.integers(1, 6), looks=st.booleans())
-    def work(self, steps: int, looks: bool) -> None:
-        if looks:
-            self.worker.look()
-        for _ in range(steps):
-            self.worker.step()
-
-    @rule(outcome=st.sampled_from([Status.SUCCESS, Status.SUCCESS, Status.ERROR]))
-    def end_tool(self, outcome: Status) -> None:
-        self.worker.outcome = outcome
-        self.work(8, looks=True)
-
-    def attend(self) -> None:
-        self.worker.attend()
-
-    def rest(self) -> None:
-        self.worker.rest()
-
-    def close(self) -> None:
-        self.worker.close()
-
-
-class OfProgram(Steering):
-    """A run that a program reports. Each of its calls needs an approval."""
-
-    def begin(self) -> Run:
-        ApprovalRule.objects.create(organization=self.acme.organization, tool="deploy")
-        key, text = self.acme.issue_key("report")
-        self.program = program.Program(key, text, "crew", self.enter)
-        return self.program.run
-
-    @rule(does=st.lists(st.sampled_from(WORK), min_size=1, max_size=6), which=st.integers(0, 2))
-    def work(self, does: list[str], which: int) -> None:
-        for what in does:
-            self.program.step(what, which)
-
-    @rule(which=st.integers(0, 2))
-    def ask_and_wait(self, which: int) -> None:
-        self.work(["poll", "ask"], which)
-
-    @rule(which=st.integers(0, 2))
-    def read_and_answer(self, which: int) -> None:
-        self.work(["read", "read", "acknowledge", "apply"], which)
-
-    @rule(which=st.integers(0, 20))
-    def replay(self, which: int) -> None:
-        self.program.step("end" if which == 13 else "replay", which)
-
-    def attend(self) -> None:
-        self.program.attend()
-
-    def rest(self) -> None:
-        self.program.rest()

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from runs.tests.steering.machine import OfProgram, OfWorker
+from runs.tests.steering.of_program import OfProgram
+from runs.tests.steering.of_worker import OfWorker, WithHelpers
 
 EXAMPLES = settings(
     max_examples=int(os.environ.get("STEERING_EXAMPLES", "6")),
@@ -20,6 +21,6 @@ EXAMPLES = settings(
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("kind", [OfWorker, OfProgram])
+@pytest.mark.parametrize("kind", [OfWorker, WithHelpers, OfProgram])
 def test_no_second_decision_no_call_without_approval_and_no_run_stuck(kind):
     run_state_machine_as_test(kind, settings=EXAMPLES)
