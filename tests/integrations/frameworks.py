@@ -46,16 +46,10 @@ def test_an_approved_call_begins_once(framework, story, start, person, rule):
     run = ended(approval.run)
     assert run.status == "succeeded", f"{run.reason} {run.message} {program.printed}"
     assert Approval.objects.count() == 1
-    if story != "decide":
-        assert ToolExecution.objects.get(tool="deploy").status == "success"
+    assert ToolExecution.objects.get(tool="deploy").status == "success"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="The SDK ends the turn before the decision. The server ends the open calls of a task "
-    "with the task, so it refuses what the adapter reports of the approved call.",
-)
-def test_a_call_approved_with_decide_is_shown_as_a_success(start, person):
+def test_a_call_that_decide_asks_about_needs_no_rule(start, person):
     program = start("openai_agents", "decide")
     person.decide(program.until_asked(), "approve")
     assert program.wait() == 0, program.printed

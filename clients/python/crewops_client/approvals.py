@@ -9,7 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from .controls import Cancelled
+from .controls import CANCELLED, Cancelled
 from .transport import Transport
 from .whole import whole
 
@@ -112,7 +112,7 @@ class Question:
 
     def _finish(self) -> None:
         if self._run.stop_requested:
-            raise Cancelled("The run was cancelled on the server.")
+            raise Cancelled(CANCELLED)
         decision = self._answer.get("decision", "denied")
         if decision not in ("approved", "not_needed"):
             own = {name: str(self._answer.get(name, "")) for name in ("by", "note")}

@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,9 @@ TAKEN = ("cancel", "pause", "message")
 OF_ADAPTERS = ("cancel", "pause")  # an adapter's own run: no code of it reads messages
 MESSAGES_KEPT = 1_000
 POLL_S = 0.05  # between two checks of async code that waits
-LOOK_S = 0.5  # between two checks whether a message can still arrive
+LOOK_S = 0.5  # between two checks of code that waits in a thread
+CANCELLED = "The run was cancelled on the server."
+PROGRAM_ENDS = "The run is paused, and the program ends."
 
 
 class Cancelled(Exception):
@@ -47,6 +49,7 @@ class Controls:
         self._go = threading.Event()
         self._go.set()
         self.unable = ""  # why the program cannot pause or cancel, if it cannot
+        self._ends: list[Callable[[], bool]] = []
         self._pause = ""  # the pause that no thread or task has waited for yet
         self._waiting = 0  # threads and tasks that wait
         self._seen: set[str] = set()
@@ -58,12 +61,25 @@ class Controls:
         follower.listen("control_requested", self._requested)
         follower.at_end(self._lost)
 
-    def stop(self) -> None:
-        """Mark the run as cancelled, and wake the threads that wait."""
+    def at_stop(self, end: Callable[[], bool]) -> None:
+        """Call `end` at a cancel. It ends what waits for a person, and returns whether it did."""
+        self._ends.append(end)
+
+    def stop(self) -> bool:
+        """Cancel the run, however a user's cancel has arrived, and wake the threads that wait.
+
+        Return False if the program cannot: it is `unable`, the run does not wait for a person, and
+        no cancel was accepted before.
+        """
+        self._run.stop_requested |= not self.unable  # first, for what begins to wait meanwhile
+        ended = [end() for end in self._ends]
+        if not (self._run.stop_requested or any(ended)):
+            return False
         self._run.stop_requested = True
         self._go.set()
         with self._lock:
             self._arrived.notify_all()
+        return True
 
     @property
     def paused(self) -> bool:
@@ -75,12 +91,12 @@ class Controls:
             self._begin_to_wait()
             try:
                 while not self._may_leave():
-                    self._go.wait()
+                    self._go.wait(LOOK_S)
             except BaseException:
                 self._leave()
                 raise
         if self._run.stop_requested:
-            raise Cancelled("The run was cancelled on the server.")
+            raise Cancelled(CANCELLED)
 
     async def acheckpoint(self) -> None:
         if self.paused:
@@ -92,7 +108,7 @@ class Controls:
                 self._leave()
                 raise
         if self._run.stop_requested:
-            raise Cancelled("The run was cancelled on the server.")
+            raise Cancelled(CANCELLED)
 
     def at_start(self) -> None:
         """Run the checkpoint of a tool, an agent or a model call that begins."""
@@ -133,8 +149,11 @@ class Controls:
     def _may_leave(self) -> bool:
         """Return whether the run continues. The caller then no longer counts as waiting.
 
-        A pause that arrives before this call still applies: the caller continues to wait.
+        A pause that arrives before this call still applies: the caller continues to wait. Raises
+        `Cancelled` if the program ends, which would wait for this thread.
         """
+        if self.paused and _program_ends():
+            raise Cancelled(PROGRAM_ENDS)
         with self._lock:
             if self.paused:
                 return False
@@ -151,7 +170,10 @@ class Controls:
             return
         self._seen.add(id)
         self._run.emit("control_acknowledged", {"control_id": id})
-        if self.unable and action in OF_ADAPTERS:
+        if action == "cancel":
+            if not self.stop():  # else the end of the run answers it
+                self._answer(id, "refused", self.unable)
+        elif self.unable and action == "pause":
             self._answer(id, "refused", self.unable)
         elif action == "pause":
             with self._lock:
@@ -165,8 +187,6 @@ class Controls:
                 self._pause = ""
             self._go.set()
             self._answer(id)
-        elif action == "cancel":
-            self.stop()  # answered by the end of the run
         elif action == "message":
             with self._lock:
                 kept = len(self._messages) < MESSAGES_KEPT
@@ -222,3 +242,8 @@ def in_event_loop() -> bool:
     """Return whether this thread runs an event loop, which must not be blocked."""
     loops = sys.modules.get("asyncio")
     return loops is not None and loops._get_running_loop() is not None
+
+
+def _program_ends() -> bool:
+    """Return whether the main thread has ended, or waits at its end for the threads of pools."""
+    return getattr(threading, "_SHUTTING_DOWN", False) or not threading.main_thread().is_alive()

@@ -20,6 +20,7 @@ from .notices import Notices
 from .settings import Settings
 
 FOLLOWED_AT_MOST = 16  # runs of a process at the same time: each takes two threads and a socket
+OF_ADAPTERS_AT_MOST = FOLLOWED_AT_MOST // 2  # of these: their runs may wait for days for a person
 FRAME_BYTES = 1024 * 1024
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 SILENCE_S = 150.0  # the server sends a ping more often than this

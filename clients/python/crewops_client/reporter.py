@@ -132,12 +132,13 @@ class Reporter:
         if found is not None and found.takes_controls:
             found.follower.start(run_id)
 
-    def can_follow(self) -> bool:
-        """Return whether one more run may be followed in this process."""
+    def can_follow(self, by_adapter: bool = False) -> bool:
+        """Return whether one more run may be followed in this process, if an adapter opens it."""
         if self.off or not self.settings.controls or not follow.possible():
             return False
-        followed = sum(run.takes_controls and not run.follower.over.is_set() for run in self._all())
-        return followed < follow.FOLLOWED_AT_MOST
+        open = [run for run in self._all() if run.takes_controls and not run.follower.over.is_set()]
+        is_full = by_adapter and sum(run.by_adapter for run in open) >= follow.OF_ADAPTERS_AT_MOST
+        return not is_full and len(open) < follow.FOLLOWED_AT_MOST
 
     def _all(self) -> list[Any]:
         # The list of references is made in one step: other threads may begin runs meanwhile.

@@ -28,6 +28,7 @@ class Run(Scope):
         "_owner",
         "_pid",
         "_started",
+        "by_adapter",
         "capture_text",
         "controls",
         "crew",
@@ -52,6 +53,7 @@ class Run(Scope):
         owner: bool = True,
         capture_text: bool | None = None,
         controls: Sequence[str] = (),
+        by_adapter: bool = False,
     ) -> None:
         super().__init__(self, agent_id, task_id)
         self.reporter = reporter
@@ -66,13 +68,16 @@ class Run(Scope):
             self._fields["name"] = str(name)
         self.follower = Follower(reporter.settings, reporter.notices)
         self.controls = Controls(self)
+        self.by_adapter = by_adapter
         # Only the process that opens the run follows it: a forked child does not have the thread.
-        self.takes_controls = owner and bool(controls) and reporter.can_follow()
+        self.takes_controls = owner and bool(controls) and reporter.can_follow(by_adapter)
         if self.takes_controls:
             self._fields["controls"] = list(controls)
             self.controls.listen()
         else:
             self.follower.stop()  # nothing can arrive, so nothing waits for it
+            if by_adapter:  # of these only a cancel arrives: in the answers to the events
+                self._fields["controls"] = [each for each in controls if each == "cancel"]
         self._before_end: list[Callable[[], None]] = []
         self._owner = owner
         self._pid = reporter.pid
@@ -125,16 +130,11 @@ class Run(Scope):
         self.emit("done", {key: value for key, value in fields.items() if value is not None})
         self.reporter.run_ended()
 
-    @property
-    def has_ended(self) -> bool:
-        return self._ended
-
     def abandoned(self) -> None:
         """End the run as failed: the program ends and has not ended the run."""
         if self._started:
-            self.end(
-                "failed", reason="reporter_exited", message="The program ended before the run."
-            )
+            message = "The program ended before the run."
+            self.end("failed", reason="reporter_exited", message=message)
 
     def checkpoint(self) -> None:
         """Wait while a user has paused the run. Raises `Cancelled` if a user has cancelled it.

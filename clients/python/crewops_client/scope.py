@@ -45,6 +45,10 @@ class Scope:
         self._began = 0.0
         self._ended = False
 
+    @property
+    def has_ended(self) -> bool:
+        return self._ended
+
     def agent(
         self,
         agent_id: str,

@@ -4,14 +4,23 @@ import asyncio
 import contextlib
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from .. import reporter
+from ..controls import OF_ADAPTERS
+from ..runs import Run
 from ..scope import Scope
 from ..snapshot import snapshot
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def new_run(crew: str, name: str | None, origin: str, controls: Sequence[str] = OF_ADAPTERS) -> Run:
+    """Return a run that the adapter ends. `controls` are those that its calls can carry out."""
+    current = reporter.current()
+    taken = controls if current.settings.controls else ()
+    return Run(current, crew, name, origin=origin, controls=taken, by_adapter=True)
 
 
 def quiet(method: F) -> F:

@@ -11,16 +11,16 @@ here is a coroutine.
 from functools import partial
 from typing import Any
 
-from .. import context, reporter
+from .. import context
 from ..calls import LLM, STATUS
-from ..controls import OF_ADAPTERS
+from ..controls import in_event_loop
 from ..runs import Run
 from ..scope import Agent, Task
 from ..tools import Tool
-from .common import captured, quiet
+from .common import captured, new_run, quiet
 from .crewai_approvals import Gate
 from .crewai_controls import Steering
-from .crewai_entries import Entries, Entry, failure_of, kinds_of, role_of, usage_of
+from .crewai_entries import Entries, Entry, kinds_of, outcome_of, role_of, usage_of
 
 try:
     from crewai import events
@@ -57,8 +57,12 @@ class CrewOps:
             self._gate.close()
 
     def entry_of(self, event_id: str | None) -> Entry | None:
-        """Return the entry of this event, or None, after the bus has handled all events so far."""
-        _flush()
+        """Return the entry of this event, or None, after the bus has handled all events so far.
+
+        Code in the thread of an event loop does not wait for the bus.
+        """
+        if not in_event_loop():
+            _flush()
         return self._entries.get(event_id or "")
 
     async def _handle(self, source: Any, event: Any) -> None:
@@ -83,8 +87,7 @@ class CrewOps:
             else:
                 name = getattr(event, "crew_name", None) or getattr(event, "flow_name", None)
                 name = self._name or name
-                about = {"origin": "crewai", "controls": OF_ADAPTERS}
-                run = Run(reporter.current(), self._crew, name, **about).start()
+                run = new_run(self._crew, name, "crewai").start()
                 entry = Entry(run, own=run)
         self._entries[event.event_id] = entry
         return entry
@@ -105,19 +108,14 @@ class CrewOps:
         entry.begun = entry.own
 
     def _crew_kickoff_completed(self, event: Any) -> None:
-        self._end_run(event, "succeeded", None)
-
-    def _crew_kickoff_failed(self, event: Any) -> None:
-        self._end_run(event, *failure_of(event))
-
-    def _end_run(self, event: Any, status: str, message: str | None) -> None:
         """End the run with its outermost crew or flow. An agent's own flow does not end the run."""
         if (entry := self._finish(event, Run)) is not None:
-            entry.end_run(status, message)
+            entry.end_run(*outcome_of(event, entry.scope.run))
 
     _flow_started = _method_execution_started = _crew_kickoff_started
+    _crew_kickoff_failed = _crew_kickoff_completed
     _flow_finished = _method_execution_finished = _crew_kickoff_completed
-    _flow_failed = _method_execution_failed = _crew_kickoff_failed
+    _flow_failed = _method_execution_failed = _crew_kickoff_completed
 
     def _task_started(self, event: Any) -> None:
         entry = self._begin(event)
@@ -129,18 +127,15 @@ class CrewOps:
         entry.task = entry
 
     def _task_completed(self, event: Any) -> None:
-        self._end_task(event, "succeeded", None)
-
-    def _task_failed(self, event: Any) -> None:
-        self._end_task(event, *failure_of(event))
-
-    def _end_task(self, event: Any, status: str, message: str | None) -> None:
         entry = self._finish(event, Task)
         if entry is not None and isinstance(entry.begun, Task):
+            status, message = outcome_of(event, entry.scope.run)
             if entry.agent is not None:
                 entry.agent.end(status, message=message)
             entry.begun.end(status, message=message)
             entry.end_run(status, message)
+
+    _task_failed = _task_completed
 
     def _agent_execution_started(self, event: Any) -> None:
         self._start_agent(event, role_of(event.agent) or "agent")
@@ -172,9 +167,9 @@ class CrewOps:
 
     def _agent_execution_error(self, event: Any) -> None:
         entry = self._finish(event, Agent)
-        status, message = failure_of(event)
         if entry is None or entry.agent is None:
             return
+        status, message = outcome_of(event, entry.scope.run)
         if entry.task is not None and entry.task.agent is entry.agent and status == "failed":
             entry.agent.error(message)  # CrewAI may retry it: the task's end decides
         else:
@@ -211,7 +206,7 @@ class CrewOps:
     def _tool_usage_error(self, event: Any) -> None:
         entry = self._finish(event, Tool)
         if entry is not None and isinstance(entry.begun, Tool):
-            status, message = failure_of(event)
+            status, message = outcome_of(event, entry.scope.run)
             entry.begun.end(STATUS[status], message=message)
             entry.end_run(status, message)
 
@@ -238,7 +233,8 @@ class CrewOps:
 
     def _llm_call_failed(self, event: Any) -> None:
         if call := self._calls.pop(event.call_id, None):
-            call.end(STATUS[failure_of(event)[0]], message=str(event.error))
+            status, _ = outcome_of(event, call.run)
+            call.end(STATUS[status], message=str(event.error))
 
 
 def _flush() -> None:

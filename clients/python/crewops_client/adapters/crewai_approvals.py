@@ -51,7 +51,6 @@ class Gate:
             scope = entry.scope if entry is not None else context.current()
             params = given if isinstance(given, dict) else {"input": given}
             gate.wait(scope, about.tool_name, params)
-            scope.run.at_start()  # it may have been paused meanwhile
             if entry is not None and entry.held is not None:
                 entry.start_tool()
             else:  # CrewAI reports the start later

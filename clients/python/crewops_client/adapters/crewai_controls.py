@@ -74,9 +74,12 @@ class Steering:
     def _scope(self) -> Scope | None:
         """Return the scope of the call that begins, or None outside of runs.
 
-        The entry of the call itself may not exist yet, but that of its caller does.
+        The entry of the call itself may not exist yet, but that of its caller does. If neither does
+        and no run is around the call, wait for the bus, which may still have events.
         """
         ids = (get_current_parent_id(), get_enclosing_parent_id())
         entry = next((found for id in ids if (found := self._entries.get(id))), None)
+        if entry is None and (around := context.current()) is not None:
+            return around
         entry = entry or self._entry_of(ids[0])
-        return entry.scope if entry is not None else context.current()
+        return entry.scope if entry is not None else None

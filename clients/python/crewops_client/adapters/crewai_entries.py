@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..controls import CANCELLED
 from ..notices import Notices
 from ..runs import Run
 from ..scope import Agent, Scope, Task
@@ -22,7 +23,7 @@ EVENTS = (
     "MethodExecutionFailedEvent",
 )
 
-CANCELLED = "The run was cancelled on the server."  # the text of `Cancelled`
+GOING_ON = 1_000  # entries that are kept after the end of their roots
 
 _notices = Notices()
 _starting = threading.Lock()
@@ -59,11 +60,16 @@ class Entry:
     agent: Agent | None = None  # of a task: it stays open while CrewAI retries
     held: Callable[[], Tool] | None = None  # begins a call that may still wait
     above: "Entry | None" = None
-    ended: bool = False  # by a cancel
+    ended: bool = False
 
     @property
     def root(self) -> "Entry":
         return self if self.above is None else self.above.root
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it belongs to a task that has not ended, which may run in another thread."""
+        return self.task is not None and not self.task.ended
 
     def is_in(self, other: "Entry") -> bool:
         """Return whether it is the other one, or below it."""
@@ -101,38 +107,51 @@ class Entries(dict[str, Entry]):
 
     def take(self, event: Any, *kinds: type) -> Entry | None:
         """Remove and return the entry that the event ends, or None."""
-        if was_cancelled(event):
-            return self._cancelled(event, *kinds)
         entry = self.get(event.started_event_id or "")
+        named = entry or self.get(event.parent_event_id or "")
+        if named is not None and was_cancelled(event, named.scope.run):
+            return self._cancelled(named, *kinds)
         # CrewAI's pairing of start and end can be off by one, so the kind must match.
         if entry is None or not (entry.begun is None or isinstance(entry.begun, kinds)):
             return None
-        return self.pop(event.started_event_id)
+        entry.ended = True
+        self._delete(entry)
+        return entry
 
-    def _cancelled(self, event: Any, *kinds: type) -> Entry | None:
+    def _cancelled(self, entry: Entry | None, *kinds: type) -> Entry | None:
         """Return the entry that the event ends, which reports a failure after a cancel.
 
         CrewAI does not report the end of an agent that a hook has stopped, so the event names an
         entry below the one that it ends. What is open in between ends here.
         """
-        entry = self.get(event.started_event_id or "") or self.get(event.parent_event_id or "")
         while entry is not None and (entry.ended or not entry.is_a(*kinds)):
             entry = entry.above
         if entry is not None:
             entry.ended = True
             self._end_below(entry)
             if entry.root.ended:  # until then, later events may name any of them
-                ended = [id for id, each in self.items() if each.ended and each.is_in(entry.root)]
-                for id in ended:
-                    del self[id]
+                self._delete(entry)
         return entry
+
+    def _delete(self, entry: Entry) -> None:
+        """Delete the entry, which has ended. After the end of its root delete all below the root.
+
+        Keep a task that runs in another thread until its own end, which CrewAI may not report.
+        """
+        root = entry.root
+        for id, each in list(self.items()):
+            if each is entry or (root.ended and each.is_in(root) and not each.goes_on):
+                del self[id]
+        if root.ended:
+            going_on = [id for id, each in self.items() if each.root.ended]
+            for id in going_on[:-GOING_ON]:
+                del self[id]
 
     def _end_below(self, entry: Entry) -> None:
         """End what is open below it, children before their parents."""
         for each in reversed(list(self.values())):
             if each is not entry and not each.ended and each.is_in(entry):
-                # A task that runs in another thread is needed until its own end.
-                goes_on = each.task is not None and not each.task.ended
+                goes_on = each.goes_on
                 each.cancel()
                 each.ended = not goes_on
 
@@ -168,11 +187,13 @@ def role_of(agent: Any) -> str | None:
     return str(role).strip() if role else None
 
 
-def was_cancelled(event: Any) -> bool:
+def was_cancelled(event: Any, run: Run) -> bool:
     """Return whether the event reports a failure because a user has cancelled the run."""
-    return CANCELLED in str(getattr(event, "error", None))
+    return run.stop_requested and CANCELLED in str(getattr(event, "error", None))
 
 
-def failure_of(event: Any) -> tuple[str, str]:
-    """Return the status and the message of what ended with the error of this event."""
-    return "cancelled" if was_cancelled(event) else "failed", str(event.error)[:500]
+def outcome_of(event: Any, run: Run) -> tuple[str, str | None]:
+    """Return the status and the message of what has ended with this event, in this run."""
+    if not event.type.endswith(("_failed", "_error")):
+        return "succeeded", None
+    return "cancelled" if was_cancelled(event, run) else "failed", str(event.error)[:500]

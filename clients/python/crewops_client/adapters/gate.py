@@ -25,7 +25,7 @@ def question(scope: Scope | None, tool: str, params: Mapping[str, Any] | None) -
 
 
 def wait(scope: Scope | None, tool: str, params: Mapping[str, Any] | None) -> None:
-    """Wait in this thread until the call may begin.
+    """Wait in this thread until the call may begin, also if the run was paused meanwhile.
 
     Raises `Denied` if it must not, and `Cancelled` if the run was cancelled. Raises RuntimeError in
     the thread of an event loop, which must not be blocked, and outside of a run.
@@ -33,11 +33,15 @@ def wait(scope: Scope | None, tool: str, params: Mapping[str, Any] | None) -> No
     if in_event_loop():
         raise RuntimeError(LOOP)
     question(scope, tool, params).wait()
+    if scope is not None:
+        scope.run.at_start()
 
 
 async def wait_async(scope: Scope | None, tool: str, params: Mapping[str, Any] | None) -> None:
     """Wait like `wait`, in async code: only this call waits, not the event loop."""
     await question(scope, tool, params).wait_async()
+    if scope is not None:
+        await scope.run.at_async_start()
 
 
 def reason(tool: str, error: Exception) -> str:

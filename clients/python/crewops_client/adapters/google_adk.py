@@ -18,14 +18,13 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from .. import context, reporter
+from .. import context
 from ..calls import LLM, STATUS
-from ..controls import OF_ADAPTERS, Cancelled
-from ..runs import Run
+from ..controls import Cancelled
 from ..scope import Agent, Scope, outcome, text_of
 from ..tools import Tool
 from . import gate
-from .common import callback, captured, quiet
+from .common import callback, captured, new_run, quiet
 from .google_adk_controls import at_start, waiting_callback
 from .google_adk_entries import Entry, end_call, key_of
 from .waiting import WAITING, Pause, Waiting
@@ -62,9 +61,7 @@ class CrewOps(BasePlugin):
             entry = Entry(around.run, around, False, session)
         else:
             name = self._title or invocation_context.app_name
-            run = Run(
-                reporter.current(), self._crew, name, origin="google-adk", controls=OF_ADAPTERS
-            ).start()
+            run = new_run(self._crew, name, "google-adk").start()
             entry = Entry(run, run, True, session)
         self._entries[invocation_context.invocation_id] = entry
         if (task := asyncio.current_task()) is not None:
@@ -195,7 +192,6 @@ class CrewOps(BasePlugin):
                 if entry is not None:
                     entry.refuse(tool_context.function_call_id, text)
                 return {"error": text}
-            await at_start(entry)  # it may have been paused meanwhile
         self._tool_begins(tool, tool_args, tool_context)
         return None
 

@@ -11,11 +11,12 @@ from uuid import UUID
 
 from .. import context
 from ..calls import LLM
+from ..controls import in_event_loop
 from ..scope import Agent, Scope, Task, outcome, text_of
 from ..tools import Tool
 from .common import captured, named, quiet
 from .langchain_entries import Begun, Entry, Hidden, Root, new_run
-from .langchain_starts import ChainStart, Start
+from .langchain_starts import Start
 from .langchain_values import answered, is_update, shown
 from .waiting import WAITING, Pause, Waiting
 
@@ -41,7 +42,6 @@ class CrewOps(BaseCallbackHandler):
         self._crew = crew
         self._name = name
         self._entries: dict[UUID | None, Entry] = {}
-        self.roots: set[Root] = set()  # that have not ended
         self._hidden = Hidden()
         self._waiting: Waiting[Begun] = Waiting()  # by the thread of the conversation
 
@@ -77,7 +77,7 @@ class CrewOps(BaseCallbackHandler):
         else:
             scope = new_run(self._crew, self._name or name, **how)
             root = Root(scope, True, thread)
-        self.roots.add(root)
+        root.can_wait = how.get("is_awaited", False) or not in_event_loop()
         return Entry(scope, None, root)
 
     def _begin(self, entry: Entry, key: tuple[str, ...], make: Any) -> Any:
@@ -92,23 +92,20 @@ class CrewOps(BaseCallbackHandler):
         entry = self._entries.pop(run_id, None)
         if entry is not None and entry.above is not None:
             entry.above.below.pop(run_id, None)
-        elif entry is not None:
-            self.roots.discard(entry.root)
         return entry
 
-    @ChainStart
-    def on_chain_start(self, serialized: Any, inputs: Any, *, run_id: UUID, **about: Any) -> None:
+    @Start
+    def on_chain_start(
+        self, serialized: Any, inputs: Any, *, run_id: UUID, is_awaited: bool, **about: Any
+    ) -> None:
         metadata, name = about.get("metadata") or {}, about.get("name")
         above, thread = about.get("parent_run_id"), metadata.get("thread_id")
         if above is None and is_update(name, metadata):
             self._hidden.add(run_id)
             return
-        loop = about.get("awaited_in")
-        entry = self._add(run_id, above, thread=thread, name=name, loop=loop)
+        entry = self._add(run_id, above, thread=thread, name=name, is_awaited=is_awaited)
         if entry is None:
             return
-        if loop is not None:
-            entry.root.loops.add(loop)
         scope = entry.scope
         agent, node = metadata.get("lc_agent_name"), metadata.get("langgraph_node")
         if agent and agent != entry.agent:
@@ -164,8 +161,10 @@ class CrewOps(BaseCallbackHandler):
             self._waiting.put(root.thread, Pause(root.run, root.owned, parts, parts.values()))
 
     @Start
-    def on_tool_start(self, serialized: Any, input_str: str, *, run_id: UUID, **about: Any) -> None:
-        entry = self._add(run_id, about.get("parent_run_id"))
+    def on_tool_start(
+        self, serialized: Any, input_str: str, *, run_id: UUID, is_awaited: bool, **about: Any
+    ) -> None:
+        entry = self._add(run_id, about.get("parent_run_id"), is_awaited=is_awaited)
         if entry is None:
             return
         name = (serialized or {}).get("name") or "tool"
@@ -200,7 +199,8 @@ class CrewOps(BaseCallbackHandler):
     def on_chat_model_start(
         self, serialized: Any, messages: Any, *, run_id: UUID, **about: Any
     ) -> None:
-        entry = self._add(run_id, about.get("parent_run_id"), begins_others=False)
+        above, how = about.get("parent_run_id"), {"begins_others": False}
+        entry = self._add(run_id, above, is_awaited=about["is_awaited"], **how)
         if entry is None:
             return
         given = about.get("invocation_params") or {}
@@ -239,8 +239,8 @@ class CrewOps(BaseCallbackHandler):
         self, serialized: Any, query: str, *, run_id: UUID, **kwargs: Any
     ) -> None:
         name = kwargs.get("name") or (serialized or {}).get("name") or "retriever"
-        about = {"run_id": run_id, "parent_run_id": kwargs.get("parent_run_id")}
-        CrewOps.on_tool_start.report(self, {"name": name}, query, **about)
+        about = {key: kwargs.get(key) for key in ("parent_run_id", "is_awaited")}
+        CrewOps.on_tool_start.report(self, {"name": name}, query, run_id=run_id, **about)
 
     @quiet
     def on_retriever_end(self, documents: Any, *, run_id: UUID, **kwargs: Any) -> None:

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from .. import reporter
 from ..calls import LLM, STATUS, Call
 from ..controls import OF_ADAPTERS, in_event_loop
 from ..runs import Run
 from ..scope import Agent, Scope, Task
 from ..tools import Tool
+from . import common
 
 Part = Agent | Task | Tool
 Begun = dict[tuple[str, ...], Part]
@@ -30,17 +30,18 @@ class Hidden(OrderedDict[UUID, None]):
         self.pop(run_id, None)
 
 
-def new_run(crew: str, name: str | None, *, loop: Any = None, begins_others: bool = True) -> Run:
-    """Start and return the run of a call. `loop` is the event loop that awaits the handler, if any.
+def new_run(
+    crew: str, name: str | None, *, is_awaited: bool = False, begins_others: bool = True
+) -> Run:
+    """Start and return the run of a call. `is_awaited`: async code awaits the handler.
 
     A user controls the calls within it. A call that begins no others cannot be controlled. Sync
     code in the thread of a loop cannot wait, so there the run can only be cancelled.
     """
     taken: Sequence[str] = OF_ADAPTERS if begins_others else ()
-    if loop is None and in_event_loop():
+    if in_event_loop() and not is_awaited:
         taken = [each for each in taken if each != "pause"]
-    run = Run(reporter.current(), crew, name, origin="langchain", controls=taken)
-    return run.start()
+    return common.new_run(crew, name, "langchain", taken).start()
 
 
 @dataclass(eq=False)
@@ -52,13 +53,7 @@ class Root:
     thread: Any = None
     paused: Begun = field(default_factory=dict)  # by this call
     resumed: Begun = field(default_factory=dict)  # by the call before, to be continued by this one
-    in_thread: bool = field(default_factory=lambda: not in_event_loop())
-    loops: set[Any] = field(default_factory=set)  # event loops that await the handler
-
-    @property
-    def can_wait(self) -> bool:
-        """Whether its calls may block their threads. If not, they block an event loop as well."""
-        return self.in_thread or bool(self.loops)
+    can_wait: bool = True  # whether its calls may block their threads, and block no event loop
 
 
 @dataclass(eq=False)

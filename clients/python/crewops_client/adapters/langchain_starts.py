@@ -4,9 +4,11 @@ The call waits there while its run is paused. After a cancel they raise `Cancell
 `raise_error` set, so the exception leaves `invoke`, and the call does not begin.
 """
 
-import asyncio
+import inspect
+import sys
 from collections.abc import Callable
 from functools import partial
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from .. import context
@@ -23,7 +25,7 @@ class Start:
 
     LangChain looks at the method before it calls it. If it is a coroutine function, async code
     awaits it. Sync code in the thread of an event loop lets another thread run it, blocks the loop
-    meanwhile, and loses its exception. So it is one only while a run with async code is paused.
+    meanwhile, and loses its exception. So only a coroutine gets a coroutine function.
     """
 
     def __init__(self, report: Callable[..., None]) -> None:
@@ -32,26 +34,18 @@ class Start:
     def __get__(self, handler: "CrewOps | None", owner: type | None = None) -> Any:
         if handler is None:
             return self
-        if in_event_loop() and self._is_coroutine(handler, asyncio.get_running_loop()):
-            return partial(self._begin_in_loop, asyncio.get_running_loop(), handler)
-        return partial(self._begin, handler)
-
-    def _is_coroutine(self, handler: "CrewOps", loop: Any) -> bool:
-        roots = tuple(handler.roots)  # other threads may add some meanwhile
-        return any(root.run.controls.paused and loop in root.loops for root in roots)
+        is_awaited = in_event_loop() and _is_of_coroutine(sys._getframe(1))
+        return partial(self._begin_awaited if is_awaited else self._begin, handler)
 
     def _begin(self, handler: "CrewOps", *given: Any, **about: Any) -> None:
         if (run := self._run_of(handler, about)) is not None:
             run.at_start()
-        self.report(handler, *given, **about)
+        self.report(handler, *given, is_awaited=False, **about)
 
-    async def _begin_in_loop(
-        self, loop: Any, handler: "CrewOps", *given: Any, **about: Any
-    ) -> None:
-        is_awaited = asyncio.get_running_loop() is loop
-        if is_awaited and (run := self._run_of(handler, about)) is not None:
+    async def _begin_awaited(self, handler: "CrewOps", *given: Any, **about: Any) -> None:
+        if (run := self._run_of(handler, about)) is not None:
             await run.at_async_start()
-        self.report(handler, *given, **about)
+        self.report(handler, *given, is_awaited=True, **about)
 
     @quiet
     def _run_of(self, handler: "CrewOps", about: dict[str, Any]) -> Run | None:
@@ -63,15 +57,8 @@ class Start:
         return run if run.stop_requested or entry.root.can_wait else None
 
 
-class ChainStart(Start):
-    """The method for chains. It also finds out which event loops await the handler."""
-
-    def _is_coroutine(self, handler: "CrewOps", loop: Any) -> bool:
-        return True
-
-    async def _begin_in_loop(
-        self, loop: Any, handler: "CrewOps", *given: Any, **about: Any
-    ) -> None:
-        if asyncio.get_running_loop() is loop:
-            about["awaited_in"] = loop
-        await super()._begin_in_loop(loop, handler, *given, **about)
+def _is_of_coroutine(frame: FrameType | None) -> bool:
+    """Return whether the code of this frame, which reads a method, is a coroutine's."""
+    while frame is not None and frame.f_code.co_name == "__getattribute__":  # of a subclass
+        frame = frame.f_back
+    return frame is not None and bool(frame.f_code.co_flags & inspect.CO_COROUTINE)

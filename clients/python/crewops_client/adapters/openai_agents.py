@@ -15,14 +15,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from .. import context, reporter
+from .. import context
 from ..calls import LLM, STATUS
-from ..controls import OF_ADAPTERS
-from ..runs import Run
 from ..scope import Agent, Task, outcome, text_of
 from ..tools import Tool
 from . import openai_agents_controls as controls
-from .common import arguments_of, quiet, soon
+from .common import arguments_of, new_run, quiet, soon
 from .openai_agents_approvals import guardrail
 from .openai_agents_entries import Entry, Root
 from .openai_agents_values import error_of, usage_of
@@ -46,7 +44,7 @@ class CrewOps(TracingProcessor, RunHooks):
         self._crew = crew
         self._name = name
         self._entries: dict[str, Entry] = {}
-        self._waiting: Waiting[list[Tool]] = Waiting()  # by trace
+        self._waiting: Waiting[Root] = Waiting()  # by trace
         self.approval = guardrail(self._here, quiet(self._ready))
 
     @quiet
@@ -72,15 +70,14 @@ class CrewOps(TracingProcessor, RunHooks):
         pause = self._waiting.take(span.trace_id)
         around = context.current()
         if pause is not None:
-            return Entry(pause.run, Root(pause.run, pause.owned, waiting=pause.state))
+            tools, held = pause.state.unclear, pause.state.held
+            return Entry(pause.run, Root(pause.run, pause.owned, waiting=tools, held=held))
         if around is not None:
             return Entry(around, Root(around.run, owned=False))
         if kind not in ("task", "agent"):
             return None
         name = self._name or span.span_data.name
-        run = Run(
-            reporter.current(), self._crew, name, origin="openai-agents", controls=OF_ADAPTERS
-        ).start()
+        run = new_run(self._crew, name, "openai-agents").start()
         return Entry(run, Root(run, owned=True))
 
     def _begin_agent(self, entry: Entry, data: Any) -> None:
@@ -120,8 +117,10 @@ class CrewOps(TracingProcessor, RunHooks):
 
     def _begin_generation(self, entry: Entry, data: Any) -> None:
         scope, model = entry.scope, getattr(data, "model", None)
-        if not entry.root.hooked:
+        # The program may make other calls of the SDK in this one before its first hook.
+        if not entry.root.hooked and entry.agents == 1:
             controls.without_hooks(scope.run, entry.root.owned)
+        entry.root.refuse(scope.agent_id)
         entry.begun = LLM(scope.run, scope.agent_id, scope.task_id, "openai", model or "unknown")
 
     _begin_response = _begin_generation
@@ -154,8 +153,9 @@ class CrewOps(TracingProcessor, RunHooks):
             entry.scope.handoff(data.to_agent)
             entry.root.settle(entry.scope.agent_id)  # no handoff begins while a tool waits
         self._end_open_tools(entry)
+        entry.root.release()
         if isinstance(begun, Agent | Task):
-            begun.end(status, message=message)
+            entry.root.end(begun, entry.unclear, status, message)
         if status == "cancelled" and entry.root.run.stop_requested and entry.parent is not None:
             entry.parent.cancelled = message
         if isinstance(begun, Agent) and entry.parent is not None and entry.parent.parent is None:
@@ -168,7 +168,7 @@ class CrewOps(TracingProcessor, RunHooks):
     ) -> None:
         silent = data.output is None and data.input is not None
         if silent and status == "succeeded" and not entry.started:
-            entry.root.unclear.append(tool)
+            entry.leave_unclear(tool)
             return
         tool.result(data.output)
         tool.end(STATUS[status], message=entry.error or message)
@@ -184,16 +184,17 @@ class CrewOps(TracingProcessor, RunHooks):
         """End the run, unless a tool waits for approval: then the same trace continues the run."""
         for tool in root.waiting:
             tool.end("cancelled")  # it was refused
+        root.release()
         if status == "succeeded":
             status, message = root.ending
         if root.unclear and status == "succeeded":
             for tool in root.unclear:
                 tool.progress(message=WAITING)
-            tools = root.unclear
-            self._waiting.put(trace, Pause(root.run, root.owned, tools, list(tools)))
+            self._waiting.put(trace, Pause(root.run, root.owned, root, root.stopped()))
             return
         for tool in root.unclear:
             tool.end("cancelled")
+        root.release()
         if root.owned:
             root.run.end(status, message=message)
 
@@ -222,6 +223,7 @@ class CrewOps(TracingProcessor, RunHooks):
         if entry is not None:
             entry.hooked = entry.root.hooked = True
             run = entry.root.run
+            run.controls.unable = ""
         if run is not None:
             await controls.at_start(run)
 

@@ -12,14 +12,12 @@ it.
 from contextlib import ExitStack
 from typing import Any
 
-from .. import context, reporter
+from .. import context
 from ..approvals import Denied
 from ..calls import LLM
-from ..controls import OF_ADAPTERS
-from ..runs import Run
 from ..scope import Agent, Scope
 from . import gate
-from .common import captured, named, quiet
+from .common import captured, named, new_run, quiet
 from .waiting import WAITING
 
 try:
@@ -56,10 +54,7 @@ class CrewOps(AbstractCapability):
         agent = str(getattr(ctx.agent, "name", None) or "agent")
         if around is None:
             name = self._name or agent
-            run = Run(
-                reporter.current(), self._crew, name, origin="pydantic-ai", controls=OF_ADAPTERS
-            )
-            around = stack.enter_context(run)
+            around = stack.enter_context(new_run(self._crew, name, "pydantic-ai"))
         stack.enter_context(Agent(around.run, agent, agent, None, around.agent_id))
 
     async def wrap_tool_execute(
@@ -75,7 +70,6 @@ class CrewOps(AbstractCapability):
                 return ToolDenied(str(denied))
         if scope is None:
             return await handler(args)
-        await scope.run.at_async_start()  # it may have been paused meanwhile
         params = args if isinstance(args, dict) else {"args": args}
         with scope.start_tool(call.tool_name, params) as tool:
             try:

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from .. import context
 from ..runs import Run
@@ -20,6 +20,7 @@ KEPT = 200  # runs that wait, of one adapter; above this number the oldest is en
 TOO_MANY = f"It waited for a person, and {KEPT} other runs have begun to wait since then."
 REPLACED = "It waited for a person, and another call with the same id now waits instead."
 ELSEWHERE = "It waited for a person, and was continued in another run."
+ENDED = "It waited for a person, and its run ended."
 CANCELLED = "It waited for a person, and was cancelled."
 
 
@@ -54,11 +55,13 @@ class Waiting(Generic[T]):
     def put(self, id: Hashable, pause: Pause[T]) -> None:
         """Store the pause. End the one that it replaces, and the oldest if there are too many.
 
-        A cancel ends it, because the run does nothing that could raise `Cancelled`.
+        A cancel ends it, because the run does nothing that could raise `Cancelled`. So does the end
+        of the run's `with` block.
         """
         if pause.run not in self._listening:
             self._listening.add(pause.run)
-            pause.run.follower.listen("control_requested", partial(self._requested, pause.run))
+            pause.run.controls.at_stop(partial(self._end, pause.run, CANCELLED))
+            pause.run.before_end(partial(self._end, pause.run, ENDED))
         with self._lock:
             before = self._pauses.pop(id, None)
             self._pauses[id] = pause
@@ -68,19 +71,16 @@ class Waiting(Generic[T]):
         if oldest is not None:
             oldest.end(TOO_MANY)
         if pause.run.stop_requested:
-            self._cancel(pause.run)
+            self._end(pause.run, CANCELLED)
 
-    def _requested(self, run: Run, event: dict[str, Any]) -> None:
-        if event["action"] == "cancel":
-            self._cancel(run)
-
-    def _cancel(self, run: Run) -> None:
-        """End the pauses of the run."""
+    def _end(self, run: Run, message: str) -> bool:
+        """End the pauses of the run. Return False if it has none."""
         with self._lock:
             ids = [id for id, pause in self._pauses.items() if pause.run is run]
             pauses = [self._pauses.pop(id) for id in ids]
         for pause in pauses:
-            pause.end(CANCELLED)
+            pause.end(message)
+        return bool(pauses)
 
     def take(self, id: Hashable) -> Pause[T] | None:
         """Remove and return the pause that the caller resumes, or None if it resumes none.

@@ -1,5 +1,6 @@
 """Controls of a user in runs of CrewAI: recorded with the framework, replayed, and by hand."""
 
+import asyncio
 import contextlib
 from types import SimpleNamespace
 from typing import Any
@@ -105,7 +106,8 @@ def test_a_tool_that_an_approval_may_stop_is_not_shown_after_the_pause(reporter,
 def test_a_tool_that_was_approved_in_a_pause_waits(reporter, server, place, monkeypatch):
     listener, user = crewai.CrewOps("release-crew", approvals=True), User()
     monkeypatch.setattr(crewai_approvals, "get_current_parent_id", lambda: "tool")
-    monkeypatch.setattr(gate, "wait", lambda *_: user.pause(lambda: len(server.of("tool_start"))))
+    asked = SimpleNamespace(wait=lambda: user.pause(lambda: len(server.of("tool_start"))))
+    monkeypatch.setattr(gate, "question", lambda *_: asked)
     kickoff(listener)
     tool(listener)
     about = SimpleNamespace(tool_name="deploy", tool_input={})
@@ -113,6 +115,26 @@ def test_a_tool_that_was_approved_in_a_pause_waits(reporter, server, place, monk
     server.wait_for("tool_start")
     server.wait(lambda: answers(server.events).get("resume", [])[-1:] == ["applied"])
     assert not server.of("error")  # of the user, to whom a call would have begun in the pause
+
+
+async def test_a_call_in_an_event_loop_does_not_wait_for_the_bus(reporter, place, monkeypatch):
+    listener, flushed = crewai.CrewOps("release-crew", approvals=True), []
+    monkeypatch.setattr(crewai, "_flush", lambda: flushed.append(1))
+    about = SimpleNamespace(tool_name="deploy", tool_input={})
+    listener._steering.before_model(None)
+    listener._steering.before_tool(None)
+    with pytest.raises(crewai_controls.HookAborted):
+        listener._gate.before_tool(about)
+    assert not flushed
+    await asyncio.to_thread(listener._steering.before_model, None)
+    assert flushed
+
+
+def test_a_call_in_a_run_of_the_program_does_not_wait_for_the_bus(reporter, place, monkeypatch):
+    listener = crewai.CrewOps("release-crew")
+    monkeypatch.setattr(crewai, "_flush", lambda: pytest.fail("waited"))
+    with crewops.run("release-crew"):
+        listener._steering.before_model(None)
 
 
 def test_outside_of_runs_nothing_waits(reporter, place):
@@ -185,11 +207,51 @@ def test_a_task_in_another_thread_is_stopped_after_the_end_of_its_crew(reporter,
     assert listener._entries == {}
 
 
-def test_a_failure_of_a_run_that_nobody_cancelled_stays_one(reporter, server):
+@pytest.mark.parametrize("error", ["no such page", f"deploy job 7: {crewai_entries.CANCELLED}"])
+def test_a_failure_of_a_run_that_nobody_cancelled_stays_one(reporter, server, error):
     listener = crewai.CrewOps("release-crew")
     kickoff(listener)
-    listener.on_event(event("crew_kickoff_failed", "crew", None, error="no such page"))
+    listener.on_event(event("crew_kickoff_failed", "crew", None, error=error))
     assert server.wait_for("done")[0]["status"] == "failed"
+    assert listener._entries == {}
+
+
+def begin(listener: crewai.CrewOps, kind: str, id: str, parent: str | None, **about: Any) -> None:
+    ids = {"event_id": id, "parent_event_id": parent}
+    listener.on_event(SimpleNamespace(type=f"{kind}_started", **ids, **about))
+
+
+def test_a_flow_that_goes_on_after_a_cancel_leaves_nothing(reporter, server):
+    """It catches HookAborted, so the flow and its methods finish."""
+    listener = crewai.CrewOps("release-crew")
+    begin(listener, "flow", "flow", None, flow_name="nightly")
+    User().cancel()
+    error, agent = crewai_entries.CANCELLED, SimpleNamespace(role="Scout")
+    for at in ("1", "2"):
+        begin(listener, "method_execution", f"method{at}", "flow")
+        begin(listener, "crew_kickoff", f"crew{at}", f"method{at}", crew_name="deploy")
+        task = SimpleNamespace(name="Fetch", agent=agent)
+        begin(listener, "task", f"task{at}", f"crew{at}", task=task)
+        begin(listener, "agent_execution", f"agent{at}", f"task{at}", agent=agent)
+        listener.on_event(event("task_failed", f"agent{at}", f"task{at}", error=error))
+        listener.on_event(event("crew_kickoff_failed", f"task{at}", f"crew{at}", error=error))
+        listener.on_event(event("method_execution_finished", f"method{at}", "flow"))
+    listener.on_event(event("flow_finished", "flow", None))
+    assert reporter.flush(10)
+    assert server.kinds().count("boot") == 1
+    assert server.of("done")[0]["status"] == "succeeded"
+    assert listener._entries == {}
+
+
+def test_tasks_whose_ends_are_not_reported_are_limited(reporter, monkeypatch):
+    monkeypatch.setattr(crewai_entries, "GOING_ON", 2)
+    listener = crewai.CrewOps("release-crew")
+    for number in range(3):
+        kickoff(listener)
+        task = SimpleNamespace(name="Fetch", agent=None)
+        begin(listener, "task", f"task{number}", "crew", task=task)
+        listener.on_event(event("crew_kickoff_completed", "crew", None))
+    assert list(listener._entries) == ["task1", "task2"]
 
 
 def test_the_text_of_a_cancel_is_the_one_that_is_looked_for(reporter):

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import inspect
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -34,23 +33,21 @@ class Replay:
 
     async def in_loop(self) -> None:
         for name, args, given in self.case["calls"]:
-            made = self.call(name, args, given)
-            if made is None:
+            if name == "control" or "sync code" in self.case["case"]:
+                self.call(name, args, given)
                 continue
-            if "sync code" in self.case["case"]:  # LangChain blocks the loop, and logs exceptions
-                with ThreadPoolExecutor(1) as pool:
-                    pool.submit(asyncio.run, made).result()
-            else:
-                with self.noted(name):
+            method = getattr(self.handler, name)
+            with self.noted(name):
+                made = method(*recorded.revived(args), **recorded.revived(given))
+                if inspect.iscoroutinefunction(method):
                     await made
 
-    def call(self, name: str, args: list, given: dict) -> Any:
+    def call(self, name: str, args: list, given: dict) -> None:
         if name == "control":
-            return getattr(self.user, *args)()
-        method = getattr(self.handler, name)
+            getattr(self.user, *args)()
+            return
         with self.noted(name):
-            made = method(*recorded.revived(args), **recorded.revived(given))
-            return made if inspect.iscoroutinefunction(method) else None
+            getattr(self.handler, name)(*recorded.revived(args), **recorded.revived(given))
 
     @contextlib.contextmanager
     def noted(self, name: str) -> Any:
@@ -82,11 +79,11 @@ def test_recorded_cases(reporter, server, case, caplog):
     assert server.kinds()[-1] == "done"
     assert server.of("done")[0]["status"] == ("cancelled" if cancels else "succeeded")
     assert caplog.text == ""
-    assert (replay.handler._entries, replay.handler.roots) == ({}, set())
+    assert replay.handler._entries == {}
 
 
-def begin(handler: langchain.CrewOps) -> None:
-    handler.on_chain_start(None, None, run_id=ROOT, name="graph")
+def begin(handler: langchain.CrewOps, **about: Any) -> None:
+    assert handler.on_chain_start(None, None, **{"run_id": ROOT, "name": "graph"} | about) is None
 
 
 async def begin_in_loop(handler: langchain.CrewOps) -> None:
@@ -94,13 +91,17 @@ async def begin_in_loop(handler: langchain.CrewOps) -> None:
 
 
 async def begin_sync_in_loop(handler: langchain.CrewOps) -> None:
-    made = handler.on_chain_start(None, None, run_id=ROOT, name="graph")
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, made).result()
+    begin(handler)
 
 
-def tool(handler: langchain.CrewOps) -> Any:
-    return handler.on_tool_start({"name": "deploy"}, "", run_id=CALL, parent_run_id=ROOT)
+def tool(handler: langchain.CrewOps, **about: Any) -> None:
+    about = {"run_id": CALL, "parent_run_id": ROOT} | about
+    assert handler.on_tool_start({"name": "deploy"}, "", **about) is None
+
+
+async def awaited_tool(handler: langchain.CrewOps, **about: Any) -> None:
+    about = {"run_id": CALL, "parent_run_id": ROOT} | about
+    await handler.on_tool_start({"name": "deploy"}, "", **about)
 
 
 @pytest.mark.parametrize(
@@ -117,16 +118,16 @@ def test_a_run_declares_what_its_calls_can_do(reporter, server, start, taken):
     assert server.wait_for("boot")[0]["controls"] == taken
 
 
-def test_a_model_call_alone_is_not_followed(reporter, server):
+def test_a_model_call_alone_takes_no_controls(reporter, server):
     langchain.CrewOps("release-crew").on_chat_model_start(None, [], run_id=CALL)
-    assert "controls" not in server.wait_for("boot")[0]
+    assert server.wait_for("boot")[0]["controls"] == []
 
 
 def test_controls_that_are_switched_off_raise_nothing(make, monkeypatch, server):
     monkeypatch.setattr("crewops_client.reporter._current", make(controls=False))
     handler = langchain.CrewOps("release-crew")
     begin(handler)
-    assert "controls" not in server.wait_for("boot")[0]
+    assert server.wait_for("boot")[0]["controls"] == []
     open_run().controls.stop()
     tool(handler)
     server.wait_for("tool_start")
@@ -145,7 +146,7 @@ def test_after_a_cancel_no_call_begins_and_what_is_open_ends(reporter, server, m
     kinds = [event["type"] for event in events_of(server.events)]
     assert kinds == ["boot", "tool_start", "tool_end", "done"]
     assert [event["status"] for event in server.events[-2:]] == ["cancelled", "cancelled"]
-    assert (handler._entries, handler.roots) == ({}, set())
+    assert handler._entries == {}
 
 
 async def test_after_a_cancel_sync_code_in_a_loop_begins_no_call(reporter):
@@ -161,7 +162,7 @@ async def test_a_paused_call_in_a_loop_waits_and_the_loop_goes_on(reporter, serv
     await begin_in_loop(handler)
     run = open_run()
     user.ask("pause", run)
-    waiting = asyncio.create_task(tool(handler))
+    waiting = asyncio.create_task(awaited_tool(handler))
     while answers(server.events).get("pause") != ["control_acknowledged", "applied"]:
         await asyncio.sleep(0.005)  # the task has a turn, too
     assert not waiting.done()
@@ -195,16 +196,56 @@ async def test_a_thread_that_a_loop_waits_for_is_not_held(reporter, server):
         User().ask("resume", run)
 
 
-async def test_sync_code_in_a_loop_reports_its_calls_while_another_run_is_paused(reporter, server):
-    """LangChain then runs the handler in another thread, and waits for it."""
-    handler = langchain.CrewOps("release-crew")
+async def test_sync_code_in_a_loop_begins_and_ends_as_its_own_run_says(reporter, server):
+    """Another run of the handler is paused, and async code awaits that one."""
+    handler, user = langchain.CrewOps("release-crew"), User()
     await handler.on_chain_start(None, None, run_id=NODE, name="paused")
-    User().ask("pause", open_run())
-    await begin_sync_in_loop(handler)
-    made = tool(handler)
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, made).result(20)
+    paused = open_run()
+    user.ask("pause", paused)
+    begin(handler)
+    tool(handler)
     await asyncio.to_thread(server.wait_for, "tool_start")
+    own = handler.scope_of(ROOT).run
+    assert own is not paused
+    user.ask("cancel", own)
+    for start in (tool, begin):
+        with pytest.raises(crewops.Cancelled):
+            start(handler, run_id=LATER, parent_run_id=ROOT)
+
+
+@pytest.mark.parametrize("method", ["on_tool_start", "on_chat_model_start", "on_retriever_start"])
+async def test_a_call_of_async_code_that_no_graph_makes_waits(reporter, server, method):
+    """``await tool.ainvoke(…)`` within ``async with crewops.run(…)``."""
+    handler, user = langchain.CrewOps("release-crew"), User()
+
+    async def call() -> None:
+        await getattr(handler, method)({"name": "deploy"}, "", run_id=CALL)
+
+    async with crewops.run("release-crew") as run:
+        user.ask("pause", run)
+        waiting = asyncio.create_task(call())
+        while not run.controls._waiting:
+            assert not waiting.done()
+            await asyncio.sleep(0.005)
+        assert CALL not in handler._entries
+        user.ask("resume", run)
+        await asyncio.wait_for(waiting, 20)
+        assert CALL in handler._entries
+        user.ask("cancel", run)
+        with pytest.raises(crewops.Cancelled):
+            await call()
+
+
+async def test_a_subclass_that_looks_at_its_methods_gets_the_same(reporter):
+    class Proxy(langchain.CrewOps):
+        def __getattribute__(self, name: str) -> Any:
+            return super().__getattribute__(name)
+
+    def read() -> Any:
+        return Proxy("release-crew").on_tool_start
+
+    assert inspect.iscoroutinefunction(Proxy("release-crew").on_tool_start)
+    assert not inspect.iscoroutinefunction(read())
 
 
 def test_a_run_that_waits_for_a_person_is_cancelled_at_once(reporter, server):

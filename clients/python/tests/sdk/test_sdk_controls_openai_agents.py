@@ -83,6 +83,33 @@ async def test_a_run_without_hooks_refuses_what_it_cannot_do(reporter, server, t
     turn.end()
 
 
+async def test_a_judge_before_the_first_hook_decides_nothing(reporter, server, turn):
+    """A guardrail that blocks the run calls an agent of its own, without hooks."""
+    judge = [spans("Guardrail", "g", "a"), spans("Agent", "j", "g"), spans("Turn", "k", "j")]
+    for span in [*judge, spans("Generation", "l", "k")]:
+        turn.ops.on_span_start(span)
+    run = open_run()
+    assert run.controls.unable == ""
+    turn.here("a")
+    await turn.ops.on_agent_start(None, None)
+    turn.ops.on_span_start(spans("Generation", "d", "b"))
+    User().ask("pause", run)
+    assert run.controls.paused
+
+
+async def test_the_first_hook_takes_back_what_a_call_without_hooks_has_decided(reporter, turn):
+    """A run that waited for a person is continued with hooks."""
+    turn.ops.on_span_start(spans("Generation", "d", "b"))
+    run = open_run()
+    assert run.controls.unable
+    turn.here("b")
+    await turn.ops.on_llm_start(None, None, None, [])
+    assert run.controls.unable == ""
+    User().ask("cancel", run)
+    with pytest.raises(crewops.Cancelled):
+        await turn.ops.on_llm_start(None, None, None, [])
+
+
 async def test_the_programs_own_run_takes_controls_without_hooks(reporter, server, turn):
     with crewops.run("release-crew") as run:
         turn.ops.on_span_start(spans("Agent", "p", None, trace="u"))
