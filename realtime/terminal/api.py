@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
@@ -23,11 +23,26 @@ class Api:
         self._token = token
         self._opener = build_opener(ProxyHandler({}), _NoRedirect())
 
+    def get(self, path: str) -> dict[str, Any]:
+        """Return what is at ``/api/<path>``. Raises ``NotDone``."""
+        return self._ask(path, None)
+
+    def pages(self, path: str) -> Iterator[dict[str, Any]]:
+        """Yield all entries of the list at ``/api/<path>``. Raises ``NotDone``."""
+        following: str | None = path
+        while following:
+            page = self.get(following)
+            yield from page["results"]
+            following = page["next"] and page["next"].partition("/api/")[2]
+
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Post to ``/api/<path>`` and return the answer. Raises ``NotDone``."""
+        return self._ask(path, json.dumps(body).encode())
+
+    def _ask(self, path: str, body: bytes | None) -> dict[str, Any]:
         request = Request(
             f"{self._base}/api/{path}",
-            data=json.dumps(body).encode(),
+            data=body,
             headers={
                 "Authorization": f"Bearer {self._token()}",
                 "Content-Type": "application/json",

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
-from realtime.terminal.requests import Rights
+from realtime.terminal.requests import Before, Rights
 from realtime.terminal.run_view import RunView
 
 CONTROLS = {"p": "pause", "m": "message", "c": "cancel"}
@@ -13,15 +13,20 @@ FAILED = ("refused", "too_late")
 
 
 class Choices:
-    """``last``: a control as the server answered. It may be older than the first event."""
+    """``last``: a control as the server answered. It may be older than the first event.
 
-    def __init__(self, view: RunView, rights: Rights, last: dict[str, Any] | None) -> None:
+    ``before``: what counts while no event says otherwise.
+    """
+
+    def __init__(
+        self, view: RunView, rights: Rights, last: dict[str, Any] | None, before: Before
+    ) -> None:
         self._view = view
         self._rights = rights
         known = view.run.controls
         is_unknown = last is not None and last["control_id"] not in known
         controls = [*known.values(), *([last] if is_unknown else [])]
-        self._wants_pause = _wants_pause(controls)
+        self._wants_pause = _wants_pause(controls, before.is_paused)
         self._is_cancelling = any(one.get("action") == "cancel" for one in _holding(controls))
 
     @property
@@ -63,10 +68,15 @@ class Choices:
         return line
 
 
-def _wants_pause(controls: Iterable[dict[str, Any]]) -> bool:
-    """Whether the newest pause or resume that was not refused is a pause."""
-    moves = [one["action"] for one in _holding(controls) if one["action"] in ("pause", "resume")]
-    return moves[-1:] == ["pause"]
+def _wants_pause(controls: Iterable[dict[str, Any]], before: bool) -> bool:
+    """Whether the newest pause or resume that was not refused is a pause.
+
+    If there is none at all, it is as ``before``.
+    """
+    moves = [one for one in controls if one.get("action") in ("pause", "resume")]
+    if not moves:
+        return before
+    return [one["action"] for one in _holding(moves)][-1:] == ["pause"]
 
 
 def _holding(controls: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -15,6 +15,8 @@ from typing import Any, Self
 
 READ_BYTES = 4096
 LONGEST_BYTES = 64 * 1024  # of what is pasted at once
+SHOW_CURSOR, HIDE_CURSOR = b"\x1b[?25h", b"\x1b[?25l"
+SIZE = (80, 24)  # of a terminal that does not know its own
 SEQUENCE_S = 0.05  # within this time the rest of a key's escape sequence follows
 
 
@@ -29,7 +31,10 @@ def terminal_of(stdin: Any, stdout: Any) -> int | None:
 
 
 class Keyboard:
-    """The keys of the terminal with this descriptor. Signals of keys, as Ctrl-C, stay."""
+    """The keys of the terminal with this descriptor. Signals of keys, as Ctrl-C, stay.
+
+    The cursor is hidden while the keys are read, and shown while the program is stopped.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -53,6 +58,7 @@ class Keyboard:
         """Return what is typed within ``wait`` seconds: as soon as there is something."""
         if not self._is_taken and not self._has_ended and _in_foreground(self._descriptor):
             self._take()
+            self._write(HIDE_CURSOR)
         if not self._is_taken:
             time.sleep(wait)
             return ""
@@ -62,6 +68,15 @@ class Keyboard:
                 break
             data += self._part()
         return self._decoder.decode(data)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows of the terminal, whatever the variables COLUMNS and LINES say."""
+        try:
+            columns, rows = os.get_terminal_size(self._descriptor)
+        except OSError:  # it has gone
+            return SIZE
+        return columns or SIZE[0], rows or SIZE[1]
 
     def forget(self) -> None:
         """Drop what has been typed and not been read."""
@@ -80,6 +95,10 @@ class Keyboard:
         self._is_taken = True
         tty.setcbreak(self._descriptor, termios.TCSANOW)
 
+    def _write(self, sequence: bytes) -> None:
+        with suppress(OSError):  # it has gone, or may only be read
+            os.write(self._descriptor, sequence)
+
     def _has_more(self, wait: float) -> bool:
         return not self._has_ended and bool(select([self._descriptor], [], [], wait)[0])
 
@@ -96,6 +115,7 @@ class Keyboard:
     def _stop(self, number: int, frame: FrameType | None) -> None:
         """Ctrl-Z: restore the modes and stop. After `fg` the next `read` takes the terminal."""
         self.restore()
+        self._write(SHOW_CURSOR)
         signal.signal(number, signal.SIG_DFL)
         signal.pthread_kill(threading.main_thread().ident, number)  # returns when it continues
         signal.signal(number, self._stop)

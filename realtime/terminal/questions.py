@@ -8,6 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from realtime.terminal.drawing import plain
+from realtime.terminal.pages import Pages
 from runs.models.approval import NOTE_LIMIT
 from runs.models.control import TEXT_LIMIT
 
@@ -15,6 +16,10 @@ ESCAPE = "\x1b"
 ENTER = ("\n", "\r")
 BACKSPACE = ("\x7f", "\b")
 CLEAR = "\x15"  # Ctrl-U
+UP, DOWN = "\x1b[A", "\x1b[B"
+FORWARD, BACK = (" ", DOWN), (UP,)
+# Arrows in both modes of a terminal, and the keys for pages.
+SEQUENCES = {UP: UP, "\x1bOA": UP, "\x1b[5~": UP, DOWN: DOWN, "\x1bOB": DOWN, "\x1b[6~": DOWN}
 TEXT_LIMITS = {"message": TEXT_LIMIT, "deny": NOTE_LIMIT}
 SHOWN_CHARS = 200  # the end of a longer text
 
@@ -24,10 +29,14 @@ KEY = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1bO?[^\x1b]|.", re.DOTALL)
 
 @dataclass
 class Question:
-    """One question. ``kind``: cancel, message, decide or deny. ``asked``: the call it is about."""
+    """One question. ``kind``: cancel, message, decide, deny, or closed, which only says ``text``.
+
+    ``asked``: the call it is about, and ``pages`` that show it.
+    """
 
     kind: str
     asked: dict[str, Any] | None = None
+    pages: Pages | None = None
     text: str = ""
 
     @property
@@ -43,15 +52,21 @@ class Question:
         elif key.isprintable():
             self.text = (self.text + key)[: TEXT_LIMITS[self.kind]]
 
-    def line(self) -> Text:
-        """The question, what was typed, and the keys that answer it."""
+    def line(self, *, has_ended: bool = True) -> Text:
+        """The question, what was typed, and the keys that answer it.
+
+        ``has_ended``: whether the call that it is about has been shown to its end.
+        """
         tool = plain(self.asked["tool"]) if self.asked else ""
+        back = "↑ back · " if self.pages and self.pages.are_several else ""
         begin, keys = {
             "cancel": ("Cancel the run? This cannot be undone.", "y cancel · n leave"),
             "message": ("Message: ", "Enter sends · Esc leaves"),
-            "decide": (f"Approve {tool} as shown above?", "y approve · n deny · Esc leave"),
+            "read": (f"Read on to approve {tool}.", f"space next · {back}n deny · Esc leave"),
+            "decide": (f"Approve {tool} as shown above?", f"y approve · {back}n deny · Esc leave"),
             "deny": (f"Why is {tool} denied? May stay empty: ", "Enter denies · Esc leaves"),
-        }[self.kind]
+            "closed": (self.text, "Press Enter or Esc."),
+        }["read" if self.kind == "decide" and not has_ended else self.kind]
         line = Text(begin, style="bold")
         if self.takes_text:
             hidden = "…" if len(self.text) > SHOWN_CHARS else ""
@@ -62,5 +77,6 @@ class Question:
 
 
 def keys_of(text: str) -> Iterator[str]:
-    """Yield the keys that were typed. Those that send an escape sequence are left out."""
-    return (key for key in KEY.findall(text) if len(key) == 1)
+    """Yield the keys that were typed. Of those that send an escape sequence only ↑ and ↓ count."""
+    keys = (SEQUENCES.get(key, key) for key in KEY.findall(text))
+    return (key for key in keys if len(key) == 1 or key in (UP, DOWN))

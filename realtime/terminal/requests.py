@@ -16,6 +16,13 @@ class Rights(NamedTuple):
     may_manage: bool = False
 
 
+class Before(NamedTuple):
+    """What the stream may not say, if it does not begin with the run: see `Requests.before`."""
+
+    is_paused: bool = False
+    waiting: tuple[dict[str, Any], ...] = ()
+
+
 class Requests:
     """``rights`` is read once here, then by a thread after each answer of the server.
 
@@ -32,6 +39,20 @@ class Requests:
     def send(self, what: str, path: str, body: dict[str, Any]) -> None:
         self.sending = what
         threading.Thread(target=self._post, args=(path, body), daemon=True).start()
+
+    def before(self, run_id: str) -> Before:
+        """Return whether the run is to be paused, and the requests of its calls that wait.
+
+        The requests are events of its stream without a number, oldest first.
+        """
+        try:
+            run = self._api.get(f"runs/{run_id}/")
+            calls = list(self._api.pages(f"approvals/?status=pending&crew={run['crew_id']}"))
+        except NotDone:  # then only what the stream says is known
+            return Before()
+        own = [one for one in reversed(calls) if one["run_id"] == run_id]
+        requests = tuple(one | {"type": "approval_requested"} for one in own)
+        return Before(run["pause_requested"], requests)
 
     def answers(self) -> Iterator[tuple[str, dict[str, Any] | NotDone]]:
         """Yield what was asked and its answer, if it has come. Raises what nobody expects."""

@@ -30,11 +30,15 @@ BUDGETS_SHOWN = 5
 
 
 class RunView:
-    """Drawn from the run's stream. Its tools come from its crew's graph stream, if followed."""
+    """Drawn from the run's stream. Its tools come from its crew's graph stream, if followed.
+
+    ``starts``: how often the run's stream has begun, which may be after the run's first event.
+    """
 
     def __init__(self) -> None:
         self.run = RunState()
-        self.approvals = Approvals()
+        self.approvals = Approvals(self.run)
+        self.starts = 0
         self._crew = CrewState()
 
     @property
@@ -44,9 +48,13 @@ class RunView:
 
     def feed(self, frame: dict[str, Any]) -> None:
         """Apply a frame of either stream."""
+        stream = frame.get("stream") or ""
+        if stream.startswith("run:") and frame["type"] in ("hello", "reset"):
+            self.run.run_id = stream.removeprefix("run:")
+            self.starts += frame["type"] == "reset" or not self.starts
         self.run.apply(frame)
         run_id = self.run.run_id
-        if frame.get("run_id") == run_id or frame.get("stream") == f"run:{run_id}":
+        if frame.get("run_id") == run_id or stream == f"run:{run_id}":
             self.approvals.feed(frame)
         self._crew.apply(frame)
 

@@ -1,17 +1,20 @@
 """Keys of `manage.py watch run`: they control the run and decide about its calls, over the API."""
 
+from functools import partial
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from realtime.terminal.api import NotDone
-from realtime.terminal.approvals import whole
+from realtime.terminal.approvals import rows_of
 from realtime.terminal.choices import FAILED, Choices
 from realtime.terminal.drawing import plain
+from realtime.terminal.fitted import Fitted
 from realtime.terminal.keyboard import Keyboard
-from realtime.terminal.questions import ENTER, ESCAPE, Question, keys_of
-from realtime.terminal.requests import Requests
+from realtime.terminal.pages import Pages
+from realtime.terminal.questions import BACK, ENTER, ESCAPE, FORWARD, Question, keys_of
+from realtime.terminal.requests import Before, Requests
 from realtime.terminal.run_view import RunView
 
 DETAIL_CHARS = 500
@@ -25,7 +28,7 @@ PROGRESS = {
 
 
 class Steering:
-    """Reads keys, asks the server, and draws the lines below the run."""
+    """Reads keys, asks the server, and draws the run with lines below it, or a call to decide."""
 
     def __init__(
         self, view: RunView, keyboard: Keyboard, requests: Requests, console: Console
@@ -36,6 +39,9 @@ class Steering:
         self._console = console
         self._question: Question | None = None
         self._control: dict[str, Any] | None = None  # the last that was asked, as answered
+        self._size: tuple[int, int] | None = None
+        self._before = Before()
+        self._starts = 0
         self._notice = ""
         self._quits = False
 
@@ -47,14 +53,29 @@ class Steering:
     def take(self, wait: float) -> None:
         """Handle the server's answers and what is typed within ``wait`` seconds."""
         typed = self._keyboard.read(wait)
+        self._fit(self._keyboard.size)
+        if self._starts != self._view.starts:
+            self._begin()
         for what, answer in self._requests.answers():
             self._take_answer(what, answer)
         asked = self._question and self._question.asked
         if asked and asked["approval_id"] not in self._view.approvals.pending:
-            self._question, self._notice = None, "The call does not wait any more: see above."
+            # It stays until Enter or Esc: the person may be typing and not look at the screen.
+            why = self._view.approvals.why_over(asked["approval_id"])
+            self._question = Question("closed", text=why)
             self._keyboard.forget()  # typed as an answer
         else:
             self._press(typed)
+
+    def render(self) -> RenderableType:
+        """The run with `below`, or in its place a page of the call to decide."""
+        question = self._question
+        if not question or not question.pages:
+            return Fitted(self._view.render(), self.below())
+        lines = (question.line(has_ended=has_ended) for has_ended in (True, False))
+        needed = max(len(self._console.render_lines(line, pad=False)) for line in lines)
+        page = question.pages.page(self._console.height - needed)
+        return Group(*page, question.line(has_ended=question.pages.has_ended))
 
     def below(self) -> Text:
         """The lines below the run: what has come of the last request, and the question or keys."""
@@ -64,17 +85,36 @@ class Steering:
 
     @property
     def _choices(self) -> Choices:
-        return Choices(self._view, self._requests.rights, self._control)
+        return Choices(self._view, self._requests.rights, self._control, self._before)
+
+    def _begin(self) -> None:
+        """Ask for what the stream does not say. What changes from now on, it will."""
+        self._starts = self._view.starts
+        self._before = self._requests.before(self._view.run.run_id)
+        for request in self._before.waiting:
+            self._view.feed(request)
+
+    def _fit(self, size: tuple[int, int]) -> None:
+        """Draw for this size. A call to decide is drawn on an empty screen from its begin on."""
+        if size == self._size:
+            return
+        self._size = self._console.size = size
+        if self._question and self._question.pages:
+            self._console.clear()  # the terminal has wrapped its rows, which then have no bar
+            self._question.pages.fit(size)
 
     def _press(self, typed: str) -> None:
-        """Handle keys. Those that follow a key which opens or ends a question are dropped."""
+        """Handle keys. Those that follow a key which opens or ends a question, or turns a page,
+        are dropped.
+        """
         for key in keys_of(typed):
             before = self._question
             if before:
                 self._answer(before, key)
             else:
                 self._choose(key.lower())
-            if self._question is not before:
+            is_turned = before and before.kind == "decide" and key in (*FORWARD, *BACK)
+            if self._question is not before or is_turned:
                 self._keyboard.forget()
                 return
 
@@ -94,14 +134,16 @@ class Steering:
             self._question = Question(choices.keys[key])
 
     def _show(self, asked: dict[str, Any]) -> None:
-        """Print the whole call above the run, and ask about it."""
+        """Show the whole call in pages, and ask about it."""
         agent = self._view.run.agents.get(asked["agent_id"], {})
-        call = whole(asked, agent.get("name", asked["agent_id"]))
-        self._console.print(call, soft_wrap=True, end="")
-        self._question = Question("decide", asked)
+        rows = partial(rows_of, asked, agent.get("name", asked["agent_id"]))
+        self._question = Question("decide", asked, Pages(rows, self._console.size))
 
     def _answer(self, question: Question, key: str) -> None:
-        if key == ESCAPE or (question.kind == "cancel" and key in "nN"):
+        if question.kind == "closed":
+            if key == ESCAPE or key in ENTER:
+                self._question, self._control, self._notice = None, None, question.text
+        elif key == ESCAPE or (question.kind == "cancel" and key in "nN"):
             self._question = None
         elif question.takes_text and key not in ENTER:
             question.type(key)
@@ -112,10 +154,17 @@ class Steering:
             self._decide("deny", question)
         elif question.kind == "cancel" and key in "yY":
             self._ask("cancel")
-        elif question.kind == "decide" and key in "yY":
+        elif question.kind == "decide" and question.pages:
+            self._judge(question, question.pages, key)
+
+    def _judge(self, question: Question, pages: Pages, key: str) -> None:
+        """Handle a key while a call is shown. It is approved only after its end was shown."""
+        if key in "yY" and pages.has_ended:
             self._decide("approve", question)
-        elif question.kind == "decide" and key in "nN":
-            self._question = Question("deny", question.asked)
+        elif key in "nN":
+            self._question = Question("deny", question.asked, pages)
+        elif key in FORWARD or key in BACK:
+            pages.turn(back=key in BACK)
 
     def _ask(self, action: str, **text: str) -> None:
         self._send(action, f"runs/{self._view.run.run_id}/controls/", {"action": action} | text)

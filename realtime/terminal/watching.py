@@ -11,7 +11,6 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from realtime.terminal.client import Client
-from realtime.terminal.fitted import Fitted
 
 DRAW_S = 0.1  # between two drawings
 LAST_FRAMES_S = 0.5  # time for the tools' stream after the end of the run's
@@ -28,15 +27,15 @@ class View(Protocol):
     def render(self) -> RenderableType: ...
 
 
-class Hands(Protocol):
-    """What a person does while the view is drawn. ``below``: the lines that say so."""
+class Controller(Protocol):
+    """Handles what a person types while a view is drawn, and draws the view with its own lines."""
 
     @property
     def has_left(self) -> bool: ...
 
     def take(self, wait: float) -> None: ...
 
-    def below(self) -> RenderableType: ...
+    def render(self) -> RenderableType: ...
 
 
 class Received(NamedTuple):
@@ -79,9 +78,10 @@ class Watching:
             stream.write(f"{item.value}\n")
             stream.flush()
 
-    def draw(self, view: View, console: Console, hands: Hands | None = None) -> None:
-        """Draw the view until the end, or until ``hands`` has left. Raises the error that caused
-        the end.
+    def draw(self, view: View, console: Console, by: Controller | None = None) -> None:
+        """Draw the view, or what its controller draws, until the end or until that has left.
+
+        Raises the error that caused the end.
         """
         first = self._received.get()
         if first.kind == "end":  # refused, so there is nothing to draw
@@ -89,17 +89,16 @@ class Watching:
         with Live(console=console, auto_refresh=False) as live:
             try:
                 self._show(view, first, live)
-                while not self._ended and not (hands and hands.has_left):
-                    if hands:
-                        hands.take(DRAW_S)
-                    for item in self._waiting() if hands else self._take(DRAW_S):
+                while not self._ended and not (by and by.has_left):
+                    if by:
+                        by.take(DRAW_S)
+                    for item in self._waiting() if by else self._take(DRAW_S):
                         self._show(view, item, live)
-                    shown = Fitted(view.render(), hands.below()) if hands else view.render()
-                    live.update(shown, refresh=True)
+                    live.update((by or view).render(), refresh=True)
                 for item in self._take(LAST_FRAMES_S if self._ended and self._others else 0):
                     self._show(view, item, live)
             finally:
-                live.update(view.render())  # as it stays: without the lines below
+                live.update(view.render())  # as it stays: without the lines of the controller
 
     def _show(self, view: View, item: Received, live: Live) -> None:
         if item.kind == "end":

@@ -7,9 +7,10 @@ from runs.models.control import TEXT_LIMIT
 __all__ = ["IllegalMove", "ask"]
 
 
-def ask(run: Run, action: str, text: str = "") -> Control:
+def ask(run: Run, action: str, text: str = "", *, by: str | None = None) -> Control:
     """Ask ``run`` for the action. ``text`` is that of a message, without its secrets.
 
-    Raises ``IllegalMove`` with a sentence that says why it cannot be asked now.
+    ``by``: who asks; by default the user or API key of the current request. Raises ``IllegalMove``
+    with a sentence that says why it cannot be asked now.
     """
-    return Control.objects.ask(run, action, text=redact(text.strip())[:TEXT_LIMIT])
+    return Control.objects.ask(run, action, text=redact(text.strip())[:TEXT_LIMIT], by=by)

@@ -15,8 +15,8 @@ def watch(web: Web) -> Iterator[Callable[..., TerminalUser]]:
     """Watches a run as a user, in a terminal of its own."""
     with ExitStack() as terminals:
 
-        def watch(run: Run, user: str = "acme-operator", **options: int) -> TerminalUser:
-            command = ["watch", "run", str(run.pk), f"--user={user}"]
+        def watch(run: Run, user: str = "acme-operator", *more: str, **options) -> TerminalUser:
+            command = ["watch", "run", str(run.pk), f"--user={user}", *more]
             url = f"--url=ws://127.0.0.1:{web.port}"
             return terminals.enter_context(at_terminal(*command, url, **options))
 

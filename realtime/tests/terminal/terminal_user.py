@@ -26,17 +26,24 @@ UNSET = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
 class TerminalUser:
     """``manage.py`` with these arguments in a terminal of its own."""
 
-    def __init__(self, *args: str, rows: int = ROWS, term: str = "xterm-256color") -> None:
+    def __init__(
+        self,
+        *args: str,
+        columns: int = COLUMNS,
+        rows: int = ROWS,
+        term: str = "xterm-256color",
+        **variables: str,
+    ) -> None:
         self._ours, self._its = os.openpty()
-        fcntl.ioctl(self._its, termios.TIOCSWINSZ, struct.pack("HHHH", rows, COLUMNS, 0, 0))
-        self._screen = pyte.HistoryScreen(COLUMNS, rows, history=1000, ratio=1)
+        self._screen = pyte.HistoryScreen(columns, rows, history=1000, ratio=1)
+        self.resizes(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self.bytes = b""
         self.modes_before = self.modes
-        variables = {name: v for name, v in environment().items() if name not in UNSET}
+        inherited = {name: v for name, v in environment().items() if name not in UNSET}
         with open(self._its, "wb", closefd=False) as its:
             argv = [CONTROLLED, "manage.py", *args]
-            self._process = Warm(argv, variables | {"TERM": term}, its, its)
+            self._process = Warm(argv, inherited | {"TERM": term} | variables, its, its)
 
     @property
     def job(self) -> int:
@@ -62,8 +69,13 @@ class TerminalUser:
     def text(self) -> str:
         """What is on the screen, and what has left it at the top."""
         now = self.screen
-        left = ["".join(line[x].data for x in range(COLUMNS)) for line in self._screen.history.top]
+        left = ["".join(line[x].data for x in sorted(line)) for line in self._screen.history.top]
         return "\n".join([*(line.rstrip() for line in left), now])
+
+    @property
+    def has_cursor(self) -> bool:
+        self._read()
+        return not self._screen.cursor.hidden
 
     @property
     def last_line(self) -> str:
@@ -76,6 +88,10 @@ class TerminalUser:
             eventually(lambda: all(part in self.screen for part in parts), within_s)
         except AssertionError:
             raise AssertionError(f"{parts} not on the screen:\n{self.text}") from None
+
+    def resizes(self, columns: int, rows: int) -> None:
+        fcntl.ioctl(self._its, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self._screen.resize(rows, columns)
 
     def types(self, keys: str) -> None:
         os.write(self._ours, keys.encode())

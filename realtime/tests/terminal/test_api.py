@@ -19,7 +19,7 @@ def server() -> Iterator[Callable[..., Api]]:
     def serve(status: int, body: bytes, **headers: str) -> Api:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
@@ -67,3 +67,17 @@ def test_a_server_that_does_not_answer_may_have_received_it():
     api = Api(f"ws://127.0.0.1:{free_port()}", lambda: "token")
     with pytest.raises(NotDone, match="It may have been received: look above"):
         api.post("runs/r/controls/", {"action": "pause"})
+
+
+def test_a_list_is_read_to_its_last_page(monkeypatch):
+    api = Api("ws://127.0.0.1:1", lambda: "token")
+    kept = {
+        "runs/?status=x": {"results": [{"n": 1}], "next": "http://127.0.0.1:1/api/runs/?cursor=2"},
+        "runs/?cursor=2": {"results": [{"n": 2}], "next": None},
+    }
+    monkeypatch.setattr(api, "get", kept.__getitem__)
+    assert [one["n"] for one in api.pages("runs/?status=x")] == [1, 2]
+
+
+def test_what_is_got_is_the_answer(server):
+    assert server(200, b'{"id": "r"}').get("runs/r/") == {"id": "r"}

@@ -49,8 +49,10 @@ def test_ctrl_z_restores_the_terminal_and_the_keys_work_again_after_it(acme, wat
     terminal.types("\x1a")
     eventually(lambda: terminal.screen and terminal.is_stopped)
     assert terminal.modes == terminal.modes_before
+    assert terminal.has_cursor
     terminal.signals(signal.SIGCONT)
     eventually(lambda: terminal.screen and terminal.modes != terminal.modes_before)
+    eventually(lambda: terminal.screen and not terminal.has_cursor)
     terminal.types("q")
     assert terminal.end() == 0
     assert terminal.modes == terminal.modes_before

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from realtime.terminal.ending import ENDING, ending_in_order
 from realtime.terminal.fitted import Fitted
-from realtime.terminal.keyboard import Keyboard, terminal_of
-from realtime.terminal.questions import SHOWN_CHARS, TEXT_LIMITS, Question, keys_of
+from realtime.terminal.keyboard import SIZE, Keyboard, terminal_of
+from realtime.terminal.questions import DOWN, SHOWN_CHARS, TEXT_LIMITS, UP, Question, keys_of
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,9 @@ from realtime.terminal.questions import SHOWN_CHARS, TEXT_LIMITS, Question, keys
     [
         ("pq", ["p", "q"]),
         ("\x1b", ["\x1b"]),
-        ("\x1b[A\x1b[1;5Cp", ["p"]),
-        ("\x1bOA\x1bOPm", ["m"]),
+        ("\x1b[D\x1b[1;5Cp", ["p"]),
+        ("\x1bOA\x1b[5~\x1bOPm", [UP, UP, "m"]),
+        ("\x1b[B\x1bOB\x1b[6~", [DOWN] * 3),
         ("\x1bc", []),  # Alt and c
         ("\x1b\x1b", ["\x1b", "\x1b"]),
         ("é\n", ["é", "\n"]),
@@ -35,7 +36,7 @@ def test_a_key_that_sends_a_sequence_is_not_taken_for_escape_and_letters(typed, 
 
 def test_a_text_is_edited_and_has_a_limit():
     question = Question("message")
-    for key in "abc\x7f\bd\te\x00f":
+    for key in [*"abc\x7f\bd\te\x00f", UP]:
         question.type(key)
     assert question.text == "adef"
     question.type("\x15")
@@ -87,6 +88,15 @@ def test_the_modes_are_restored_after_an_exception(terminal, error):
         raise error
     assert termios.tcgetattr(its) == before
     assert signal.getsignal(signal.SIGTSTP) == on_stop
+
+
+def test_the_size_is_that_of_the_terminal(terminal, monkeypatch):
+    ours, its = terminal
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("LINES", "100")
+    assert Keyboard(its).size == SIZE  # it does not know its own
+    termios.tcsetwinsize(ours, (10, 40))
+    assert Keyboard(its).size == (40, 10)
 
 
 def test_a_terminal_that_has_gone_has_no_keys(terminal):

@@ -3,7 +3,7 @@
 import pytest
 
 from realtime.tests.terminal.terminal_user import OF_WORKER
-from runs.models import Approval, Control, Run
+from runs.models import Control, Run
 from runs.models.control import report_paused
 from runs.tests.reporting.conftest import Program
 from runs.tests.reporting.test_controls import event
@@ -16,9 +16,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def asked(action: str) -> Control:
     eventually(Control.objects.filter(action=action).exists)
     return Control.objects.get(action=action)
-
-
-# -- Controls -------------------------------------------------------------------------------------
 
 
 def test_p_pauses_and_resumes_and_shows_how_far_it_is(acme, watch):
@@ -122,83 +119,3 @@ def test_the_keys_stay_in_sight_below_a_run_that_is_higher_than_the_screen(acme,
     terminal.types("c")
     terminal.sees("Cancel the run?")
     assert "Task 29" not in terminal.screen
-
-
-# -- Approvals ------------------------------------------------------------------------------------
-
-CALL = {"code": "echo \x1b[2J\u202e\nmake deploy", "interpreter": "bash"}
-
-
-def test_a_shows_the_whole_call_and_y_approves_what_was_shown(acme, watch):
-    run = acme.start_run()
-    approval, later = ask(run, params=CALL | {"long": "x" * 300}), ask(run, tool="later")
-    terminal = watch(run)
-    terminal.sees("a decide about a call (2 waiting)")
-    terminal.types("ay")  # typed ahead of the question
-    terminal.sees("Approve script as shown above?  y approve · n deny · Esc leave")
-    shown = terminal.text
-    for line in (
-        "asks to call script. It waits until",
-        "code:\n  │ echo \\u001b[2J\\u202e\n  │ make deploy\n",
-        "interpreter:\n  │ bash\n",
-    ):
-        assert line in shown
-    assert shown.replace("\n", "").count("x" * 300) == 1
-    assert Approval.objects.get(pk=approval.pk).is_pending
-    terminal.types("y")
-    terminal.sees("approve script: done, approved", "✓ script of Orion: approved by acme-operator")
-    approval.refresh_from_db()
-    later.refresh_from_db()
-    assert (approval.status, approval.by, later.status) == ("approved", "acme-operator", "pending")
-    terminal.sees("a decide about a call (1 waiting)")
-
-
-def test_n_denies_with_the_reason(acme, watch):
-    run = acme.start_run()
-    approval = ask(run)
-    terminal = watch(run)
-    terminal.sees("a decide about a call")
-    terminal.types("a")
-    terminal.sees("Approve script as shown above?")
-    terminal.types("n")
-    terminal.sees("Why is script denied? May stay empty:")
-    terminal.types("not on Friday\n")
-    terminal.sees("✗ script of Orion: denied by acme-operator: not on Friday")
-    approval.refresh_from_db()
-    assert (approval.status, approval.note) == ("denied", "not on Friday")
-
-
-def test_a_call_that_another_has_decided_is_not_asked_about_any_more(acme, watch):
-    run = acme.start_run()
-    approval = ask(run)
-    terminal = watch(run)
-    terminal.sees("a decide about a call")
-    terminal.types("a")
-    terminal.sees("Approve script as shown above?")
-    approval.decide("denied", by="somebody", seen=approval.seen)
-    terminal.sees("The call does not wait any more", "denied by somebody", OF_WORKER)
-
-
-def test_a_call_for_admins_is_not_offered_to_an_operator(acme, watch):
-    run = acme.start_run()
-    ask(run, admins_only=True)
-    terminal = watch(run)
-    terminal.sees("waits for approval", OF_WORKER)
-    terminal.types("a")
-    terminal.sees("Only admins decide about this call.")
-    admin = watch(run, "acme-admin")
-    admin.sees("a decide about a call (1 waiting)")
-
-
-def test_a_decision_that_the_server_refuses_is_shown_with_the_reason(acme, watch):
-    run = acme.start_run()
-    approval = ask(run)
-    terminal = watch(run)
-    terminal.sees("a decide about a call")
-    terminal.types("a")
-    terminal.sees("Approve script as shown above?")
-    approval.seen = "0" * 64  # not what was shown
-    approval.save()
-    terminal.types("y")
-    terminal.sees("approve script: The call is not what you were shown.")
-    assert Approval.objects.get().is_pending

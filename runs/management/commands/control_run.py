@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from crews.audit_actor import Actor, Way, acting_as
 from crews.management.commands.issue_token import active_user
-from runs.execution.redaction import redact
+from runs.execution import controls
 from runs.management.commands.cancel_run import find_run
 from runs.management.commands.run_crew import INTERRUPTED
 from runs.models import Control, IllegalMove, Run
@@ -48,12 +48,14 @@ class Command(BaseCommand):
         _check(action, text, wait)
         owner = active_user(user) if user else None
         found = _operable(run, owner) if owner else find_run(run)
-        control = _ask(found, action, text, owner)
         standing = f"The request to run {found.pk} stands."
         try:
+            control = _ask(found, action, text, owner)
             _wait(control, wait)
         except KeyboardInterrupt:
-            raise CommandError(standing, returncode=INTERRUPTED) from None
+            is_pending = found.controls.pending().filter(action=action).exists()
+            reason = standing if is_pending else f"Run {found.pk}: no {action} is pending."
+            raise CommandError(reason, returncode=INTERRUPTED) from None
         self.stdout.write(f"Run {found.pk}: {action} {control.get_status_display().lower()}.")
         if control.status in (Control.Status.REFUSED, Control.Status.TOO_LATE):
             raise CommandError(control.detail)
@@ -90,10 +92,9 @@ def _operable(run: str, user: Any) -> Run:
 def _ask(run: Run, action: str, text: str, user: Any) -> Control:
     """Ask the run, in the name of ``user`` if there is one. Raises ``CommandError``."""
     by = user and user.get_username()
-    given = redact(text.strip())[:TEXT_LIMIT]
     with acting_as(Actor(Way.COMMAND, by, user.pk)) if user else nullcontext():
         try:
-            return Control.objects.ask(run, action, text=given, by=by)
+            return controls.ask(run, action, text, by=by)
         except IllegalMove as refusal:
             raise CommandError(str(refusal)) from refusal
 

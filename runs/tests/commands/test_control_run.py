@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError
 
 from crews.models import AuditEntry
+from runs.execution import controls
 from runs.management.commands import control_run
 from runs.models import Control, Run
 from runs.models.control import TEXT_LIMIT, report_paused
@@ -74,6 +75,11 @@ def test_a_program_gets_a_message_once_and_without_its_secrets(reported):
     assert state("message")[2] == "use password=[redacted] and go on"
 
 
+def test_a_name_that_asks_is_given_and_secrets_stay_out(reported):
+    controls.ask(reported, "message", " use password=canary-7d1f2e9a0b ", by="anna")
+    assert state("message") == ("requested", "anna", "use password=[redacted]")
+
+
 def test_a_worker_refuses_a_message(held):
     with pytest.raises(CommandError, match="tools of a worker read no messages") as refused:
         run("control_run", held.pk, "message", *TEXT)
@@ -128,6 +134,16 @@ def test_ctrl_c_ends_the_wait_and_not_what_was_asked(transactional_db, acme):
     assert process.stop(signal.SIGINT) == 130
     assert f"The request to run {held.pk} stands" in process.log.read_text()
     assert "Traceback" not in process.log.read_text()
+
+
+def test_ctrl_c_before_it_was_asked_says_so(held, monkeypatch):
+    def interrupted(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(controls, "ask", interrupted)
+    with pytest.raises(CommandError, match=f"Run {held.pk}: no pause is pending.") as ended:
+        run("control_run", held.pk, "pause")
+    assert ended.value.returncode == 130
 
 
 # -- As a user ------------------------------------------------------------------------------------
