@@ -4,12 +4,17 @@ The short form: each fault once. ``make chaos`` goes on for ``CHAOS_ROUNDS`` rou
 ``CHAOS_SEED``.
 """
 
+import json
 import os
 import random
 
+import httpx
+import msgpack
 import pytest
 
 from conftest import make_tenant
+from tests.chaos.event_source import events_of
+from tests.chaos.forms import FORMS, Frame
 from tests.chaos.storm import Storm
 from tests.chaos.transcript import Transcript
 
@@ -30,6 +35,8 @@ def test_every_client_ends_with_every_event_once(tmp_path, number):
     outcome = storm.rage(SECONDS)
     print(f"\n{outcome}")
     assert not outcome.differences, outcome
+    assert all(outcome.reconnects[form] for form in FORMS), f"a form never resumed\n{outcome}"
+    assert outcome.compressed, outcome
     for strike in outcome.strikes:
         assert strike.committed, f"{strike.fault} hit no traffic\n{outcome}"
         assert strike.sockets, f"{strike.fault} hit no socket\n{outcome}"
@@ -60,3 +67,37 @@ def test_a_transcript_that_is_not_the_log_is_reported():
     assert "ends at 3 of 4" in difference(texts[:3])
     assert "not as logged: [4]" in difference([*texts[:3], texts[3].replace("}", " }")])
     assert "reset" in difference([*texts, '{"type":"reset","stream":"graph:x","reason":"ahead"}'])
+
+
+def test_what_comes_as_messagepack_or_on_a_socket_for_several_is_compared_with_the_log():
+    logged = '{"type":"tool_progress","seq":1,"timestamp":"2026-01-01T00:00:00Z","output":"é"}'
+    event = json.loads(logged)
+
+    def difference(received: Frame, *, named: bool) -> str | None:
+        transcript = Transcript("graph:x", named)
+        transcript.add(received)
+        return transcript.differs_from([logged])
+
+    as_bytes = event | {"output": "é".encode()}
+    for named, stream in ((False, {}), (True, {"stream": "graph:x"})):
+        assert difference(msgpack.packb(as_bytes | stream), named=named) is None
+        assert difference(msgpack.packb(event | stream), named=named), "output is no bytes"
+        assert difference(json.dumps(event | stream | {"output": "e"}), named=named)
+    assert difference(logged, named=False) is None
+    assert difference(json.dumps(event), named=False), "not byte for byte"
+    assert difference(json.dumps(event | {"stream": "graph:x"}), named=True) is None
+    assert difference(json.dumps(event | {"stream": "graph:y"}), named=True)
+    assert difference(logged, named=True), "the stream is not named"
+
+
+async def test_an_event_of_a_response_that_is_cut_is_none():
+    body = (
+        "id: e:1\ndata: {}\n\n: ping\n\nevent: close\ndata: a\u2028b\ndata: c\n\nid: e:2\ndata: {}"
+    )
+
+    async def parts():
+        for byte in body.encode():
+            yield bytes((byte,))
+
+    events = [event async for event in events_of(httpx.Response(200, content=parts()))]
+    assert events == [("message", "{}", "e:1"), ("close", "a\u2028b\nc", "e:1")]

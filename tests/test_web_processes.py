@@ -18,7 +18,7 @@ from crews.models import Task
 from realtime import log
 from realtime.log import streams
 from realtime.models import Event
-from tests.chaos.clients import Client, Clients
+from tests.chaos.clients import Clients, followers
 from tests.chaos.writer import EVENTS_PER_TASK
 from tests.live import Process, Web, eventually
 
@@ -90,21 +90,14 @@ def test_one_of_four_is_killed_while_events_flow(webs, acme):
             crew=crew, agent=template.agent, name=f"{order}", order=order, steps=template.steps
         )
     run = acme.start_run()
-    followed = [
-        (f"/ws/graph/{crew.pk}", streams.graph(crew.pk)),
-        (f"/ws/runs/{run.pk}", streams.run(run.pk)),
-    ]
-    token, rng = str(AccessToken.for_user(acme.viewer)), random.Random(1)
-    clients = [
-        Client(*followed[number % 2], token, random.Random(rng.random()))
-        for number in range(CLIENTS)
-    ]
+    graph, name = streams.graph(crew.pk), streams.run(run.pk)
+    token = str(AccessToken.for_user(acme.viewer))
+    clients = followers([graph, name], CLIENTS, token, random.Random(1))
     eventually(lambda: len(serving(webs)) == PROCESSES, BACK_S)
     with ExitStack() as stack, Clients(clients, [webs.port]) as connected:
         eventually(lambda: connected.connected() == CLIENTS, BACK_S)
         writer = Process("-m", "tests.chaos.writer", "--run", str(run.pk), "--rate", str(RATE))
         stack.callback(writer.stop)
-        graph = followed[0][1]
         eventually(lambda: log.position(graph).head > KILLED_AFTER, BACK_S)
 
         before = serving(webs)
@@ -118,10 +111,9 @@ def test_one_of_four_is_killed_while_events_flow(webs, acme):
         eventually(lambda: log.position(graph).head > back_at + KILLED_AFTER, BACK_S)
         writer.stop()
 
-        heads = {stream: head for stream, (_, head) in log.heads(s for _, s in followed).items()}
+        heads = {stream: head for stream, (_, head) in log.heads([graph, name]).items()}
         eventually(lambda: connected.level_with(heads), BACK_S)
     assert sum(client.codes[1006] for client in clients) >= before[victim] / 2, "it hit nobody"
-    for client in clients:
-        stream = client.transcript.stream
-        logged = Event.objects.filter(stream=stream).order_by("seq").values_list("body", flat=True)
-        assert client.transcript.differs_from(list(logged)) is None
+    for transcript in connected.transcripts:
+        logged = Event.objects.filter(stream=transcript.stream).order_by("seq")
+        assert transcript.differs_from(list(logged.values_list("body", flat=True))) is None

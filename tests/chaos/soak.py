@@ -1,4 +1,5 @@
-"""Hundreds of sockets that come and go while events flow: the web process holds no more at the end.
+"""Hundreds of sockets and event streams that come and go while events flow: the web process holds
+no more at the end.
 
 ``make soak`` (``MINUTES=10``). It is no part of the suite: what grows slowly shows after minutes.
 """
@@ -8,16 +9,18 @@ import os
 import random
 import threading
 import time
-from contextlib import suppress
+from collections import Counter
+from contextlib import aclosing, suppress
+from itertools import islice
 from statistics import fmean, linear_regression
 
 import pytest
 from rest_framework_simplejwt.tokens import AccessToken
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from conftest import make_tenant
+from realtime.log import streams
 from runs.models import TaskExecution, ToolExecution, Worker
+from tests.chaos.forms import FORMS, UNANSWERED, Connection, Place, spread
 from tests.live import eventually
 from tests.security.watching import WatchedWeb
 
@@ -39,53 +42,67 @@ SLACK = {
 }
 GROWTH_KB_H = 1024  # of its memory
 NOISE_KB = 4096  # of a measurement
+NO_ADDRESS = ("SSE", ["graph"])  # events of several graphs come on sockets only
 LEFT_S = 20.0  # after the last socket, nothing of them is held
 
 
 class Crowd(threading.Thread):
-    """Opens sockets again and again, so that there are always as many."""
+    """Opens connections of all forms again and again, so that there are always as many."""
 
-    def __init__(self, url: str, paths: list[str], token: str) -> None:
+    def __init__(self, port: int, streams: list[str], token: str) -> None:
         super().__init__(name="crowd", daemon=True)
-        self.opened = 0
-        self.failed = 0
-        self._url = url
-        self._paths = paths
+        self.opened: Counter[str] = Counter()  # by form
+        self.failed: Counter[str] = Counter()  # by reason
+        self._port = port
+        self._streams = streams
         self._token = token
-        self._over = False
+        self._loop = asyncio.new_event_loop()
+        self._over = asyncio.Event()
 
     def leave(self) -> None:
-        self._over = True
+        self._loop.call_soon_threadsafe(self._over.set)
         self.join()
 
     def run(self) -> None:
-        asyncio.run(self._all())
+        self._loop.run_until_complete(self._all())
+        self._loop.close()
 
     async def _all(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            for number in range(SOCKETS):
-                group.create_task(self._one(self._paths[number % len(self._paths)]))
+        possible = (pair for pair in spread(self._streams) if pair != NO_ADDRESS)
+        crowd = [
+            asyncio.create_task(self._one(form, followed))
+            for form, followed in islice(possible, SOCKETS)
+        ]
+        await self._over.wait()
+        for task in crowd:
+            task.cancel()
+        await asyncio.wait(crowd)
 
-    async def _one(self, path: str) -> None:
+    async def _one(self, name: str, followed: list[str]) -> None:
         await asyncio.sleep(random.uniform(0, LIFE_S[0]))
-        while not self._over:
+        while True:
+            form = FORMS[name](self._token)
             try:
-                async with connect(
-                    self._url + path, subprotocols=["token", self._token], compression=None,
-                    ping_interval=None, open_timeout=30, close_timeout=5, proxy=None,
-                ) as connection:  # fmt: skip
-                    self.opened += 1
-                    await self._read(connection, time.monotonic() + random.uniform(*LIFE_S))
-            except (OSError, TimeoutError, InvalidHandshake, ConnectionClosed):
-                self.failed += 1
+                async with form.open(self._port, [*map(Place, followed)]) as connection:
+                    self.opened[name] += 1
+                    await self._read(connection)
+            except UNANSWERED as error:
+                self.failed[repr(error)] += 1
+            else:
+                if connection.code is not None:
+                    self.failed[f"{name}: {connection.code}"] += 1
 
-    async def _read(self, connection, until: float) -> None:
-        while not self._over and time.monotonic() < until:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await connection.recv()
+    async def _read(self, connection: Connection) -> None:
+        """For its life, or until the server ends it."""
+        with suppress(TimeoutError):
+            async with (
+                asyncio.timeout(random.uniform(*LIFE_S)),
+                aclosing(connection.frames()) as frames,
+            ):
+                async for _ in frames:
+                    pass
         if random.random() < 0.3:  # as when the network goes away
-            connection.transport.abort()
+            connection.abort()
 
 
 @pytest.mark.timeout(MINUTES * 60 + 300)
@@ -97,8 +114,8 @@ def test_sockets_that_come_and_go_leave_nothing():
     task = TaskExecution.objects.start(run=run, task=run.plan["tasks"][0])
     tool = ToolExecution.objects.start(task_execution=task, tool="script", params={})
     web = WatchedWeb(SOCKETS_PER_USER="2000", SOCKETS_PER_ADDRESS="2000")
-    paths = ["/ws/mission", f"/ws/graph/{acme.crew.pk}", f"/ws/runs/{run.pk}", "/ws/graph"]
-    crowd = Crowd(f"ws://127.0.0.1:{web.port}", paths, str(AccessToken.for_user(acme.viewer)))
+    followed = ["mission", streams.graph(acme.crew.pk), streams.run(run.pk), "graph"]
+    crowd = Crowd(web.port, followed, str(AccessToken.for_user(acme.viewer)))
     crowd.start()
     try:
         eventually(lambda: web.held()["watchers"] >= SOCKETS * 0.9, 60)
@@ -141,7 +158,8 @@ def _slope_kb_h(samples: list[dict[str, float]]) -> float:
 
 
 def _report(samples: list[dict[str, float]], crowd: Crowd) -> None:
-    print(f"\n{crowd.opened} sockets were opened, {crowd.failed} failed")
+    print(f"\n{dict(crowd.opened)} were opened, failed: {dict(crowd.failed)}")
+    assert crowd.opened.keys() == FORMS.keys()
     for name in (*SLACK, "kb"):
         print("{:10} {:12,.0f} {:12,.0f}".format(name, *_thirds(samples, name)))
     print(f"{_slope_kb_h(samples):,.0f} KB an hour")

@@ -3,6 +3,7 @@
 import json
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from realtime import log
 from realtime.log import streams
 from realtime.models import Event
 from runs.models import Run
-from tests.chaos.clients import Client, Clients
+from tests.chaos.clients import Client, Clients, followers
 from tests.chaos.faults import Fault, Fleet, RedisServer, Strike, faults
 from tests.chaos.writer import EVENTS_PER_TASK
 from tests.live import Process, eventually
@@ -37,6 +38,8 @@ class Outcome:
     strikes: list[Strike] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
     events: int = 0
+    reconnects: Counter[str] = field(default_factory=Counter)  # after a cut or a fault, by form
+    compressed: int = 0  # frames that came compressed
     cuts: int = 0
     codes: dict[int, int] = field(default_factory=dict)
     slowest_write_ms: float = 0.0
@@ -45,7 +48,9 @@ class Outcome:
         lines = [
             f"seed {self.seed}: {self.events} events to {CLIENTS} clients, {self.cuts} cuts of "
             f"their own, closed by the server: {self.codes or 'none'}; the slowest write took "
-            f"{self.slowest_write_ms:.0f} ms"
+            f"{self.slowest_write_ms:.0f} ms",
+            f"{self.compressed} frames came compressed; connections that were resumed: "
+            f"{dict(self.reconnects)}",
         ]
         return "\n".join([*lines, *map(str, self.strikes), *self.differences])
 
@@ -100,17 +105,14 @@ class Storm:
         return runs
 
     def _clients(self, runs: list[Run]) -> list[Client]:
-        followed = [(f"/ws/graph/{crew.pk}", streams.graph(crew.pk)) for crew in self._crews]
-        followed += [(f"/ws/runs/{run.pk}", streams.run(run.pk)) for run in runs]
+        followed = [streams.graph(crew.pk) for crew in self._crews]
+        followed += [streams.run(run.pk) for run in runs]
         token = str(AccessToken.for_user(self._user))
-        return [
-            Client(*followed[number % len(followed)], token, random.Random(self._rng.random()))
-            for number in range(CLIENTS)
-        ]
+        return followers(followed, CLIENTS, token, self._rng)
 
     def _strike_all(self, all_faults: list[Fault], clients: Clients, fleet: Fleet) -> None:
         self._rng.shuffle(all_faults)
-        names = {client.transcript.stream for client in clients.clients}
+        names = {transcript.stream for transcript in clients.transcripts}
         start = _heads(names)
         eventually(lambda: _total(_heads(names)) > _total(start))  # the writers are at work
         for fault in all_faults:
@@ -150,7 +152,7 @@ class Storm:
         outcome = self._outcome
         answers = [json.loads(writer.log.read_text().splitlines()[-1]) for writer in writers]
         outcome.slowest_write_ms = max(answer["slowest_ms"] for answer in answers)
-        names = {client.transcript.stream for client in clients.clients}
+        names = {transcript.stream for transcript in clients.transcripts}
         heads = _heads(names)
         outcome.events = _total(heads)
         level: Callable[[], bool] = lambda: clients.level_with(heads)  # noqa: E731
@@ -165,11 +167,14 @@ class Storm:
             for name in names
         }
         for client in clients.clients:
+            outcome.reconnects[client.form] += client.cuts + client.dropped
+            outcome.compressed += client.compressed
             outcome.cuts += client.cuts
             for code, number in client.codes.items():
                 outcome.codes[int(code)] = outcome.codes.get(code, 0) + number
-            if difference := client.transcript.differs_from(logged[client.transcript.stream]):
-                outcome.differences.append(difference)
+            for transcript in client.transcripts:
+                if difference := transcript.differs_from(logged[transcript.stream]):
+                    outcome.differences.append(f"{client.form}: {difference}")
 
 
 def _heads(names: set[str]) -> dict[str, int]:

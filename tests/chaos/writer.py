@@ -19,7 +19,7 @@ django.setup()
 from runs.models import Run, TaskExecution, ToolExecution  # noqa: E402
 
 EVENTS_PER_TASK = 7  # task_start, tool_start, three tool_progress, tool_end, task_end
-REPORTS = 3
+LINES = (1, 1, 40)  # of each report: the last is large enough to be compressed
 
 
 class Pace:
@@ -46,8 +46,8 @@ def carry_out(run: Run, rate: float) -> Pace:
     for task in run.plan["tasks"]:
         execution = pace(TaskExecution.objects.start, run=run, task=task)
         tool = pace(ToolExecution.objects.start, task_execution=execution, tool="script", params={})
-        for number in range(REPORTS):
-            pace(tool.report, message=f"{number}", output=f"line {number} é ☃\n")
+        for number, lines in enumerate(LINES):
+            pace(tool.report, message=f"{number}", output=f"line {number} é ☃\n" * lines)
         pace(tool.end, "success", exit_code=0)
         pace(execution.finish, "succeeded")
     run.finish("succeeded")
