@@ -15,7 +15,9 @@ from tests.integrations.projects import CREW, Project, tool_result
 from tests.live import eventually
 
 SHORTEST_S = 10  # of an approval rule
-CANCELLED_S = 20.0  # from the request until the run has ended; an agent may take 10 s to obey SIGTERM
+CANCELLED_S = (
+    20.0  # from the request until the run has ended; an agent may take 10 s to obey SIGTERM
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

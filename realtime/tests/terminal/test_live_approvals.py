@@ -37,13 +37,19 @@ def test_a_shows_the_whole_call_and_y_approves_what_was_shown(acme, watch):
     terminal.sees("a decide about a call (1 waiting)")
 
 
-def test_n_denies_with_the_reason(acme, watch):
+def asking(acme, watch):
+    """A call that waits, and the terminal that shows it and asks about it."""
     run = acme.start_run()
     approval = ask(run)
     terminal = watch(run)
     terminal.sees("a decide about a call")
     terminal.types("a")
     terminal.sees("Approve script as shown above?")
+    return approval, terminal
+
+
+def test_n_denies_with_the_reason(acme, watch):
+    approval, terminal = asking(acme, watch)
     terminal.types("n")
     terminal.sees("Why is script denied? May stay empty:")
     terminal.types("not on Friday\n")
@@ -53,12 +59,7 @@ def test_n_denies_with_the_reason(acme, watch):
 
 
 def test_a_call_that_another_has_decided_is_not_asked_about_any_more(acme, watch):
-    run = acme.start_run()
-    approval = ask(run)
-    terminal = watch(run)
-    terminal.sees("a decide about a call")
-    terminal.types("a")
-    terminal.sees("Approve script as shown above?")
+    approval, terminal = asking(acme, watch)
     approval.decide("denied", by="somebody", seen=approval.seen)
     terminal.sees("Decided by somebody meanwhile.  Press Enter or Esc.", "denied by somebody")
     terminal.types("q")
@@ -67,12 +68,7 @@ def test_a_call_that_another_has_decided_is_not_asked_about_any_more(acme, watch
 
 
 def test_a_note_that_is_typed_when_the_call_is_decided_is_no_command(acme, watch):
-    run = acme.start_run()
-    approval = ask(run)
-    terminal = watch(run)
-    terminal.sees("a decide about a call")
-    terminal.types("a")
-    terminal.sees("Approve script as shown above?")
+    approval, terminal = asking(acme, watch)
     terminal.types("n")
     terminal.sees("Why is script denied?")
     terminal.types("not be")
@@ -154,12 +150,7 @@ def test_a_call_for_admins_is_not_offered_to_an_operator(acme, watch):
 
 
 def test_a_decision_that_the_server_refuses_is_shown_with_the_reason(acme, watch):
-    run = acme.start_run()
-    approval = ask(run)
-    terminal = watch(run)
-    terminal.sees("a decide about a call")
-    terminal.types("a")
-    terminal.sees("Approve script as shown above?")
+    approval, terminal = asking(acme, watch)
     approval.seen = "0" * 64  # not what was shown
     approval.save()
     terminal.types("y")
