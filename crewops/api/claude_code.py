@@ -20,7 +20,7 @@ from crews.models.approval_rule import MAX_WAIT_S, MIN_WAIT_S
 from realtime.metrics import ingesting
 from runs.reporting.asking import Unaskable
 from runs.reporting.sources.claude_code import asking as questions
-from runs.reporting.sources.claude_code.runs import receive
+from runs.reporting.sources.claude_code import steering
 
 BUSY = "Nobody can be asked now: the database does not answer. Try again in a minute."
 
@@ -35,14 +35,16 @@ class HookSerializer(serializers.Serializer):
 class NothingSerializer(serializers.Serializer):
     """An empty object: Claude Code takes fields of an answer as decisions.
 
-    Only a PermissionRequest with ``approve`` is answered with one, as Claude Code defines it.
+    A PermissionRequest with ``approve`` is answered with one, as Claude Code defines it. So is the
+    next hook after a user has cancelled the run or sent it a message.
     """
 
 
 class ClaudeCodeView(APIView):
     """Accepts a hook of Claude Code. With ``?approve=`` a PermissionRequest waits for a person.
 
-    The answer to any other hook decides nothing for Claude Code.
+    The answer to any other hook decides nothing for Claude Code, unless a user has cancelled the
+    run or sent it a message.
     """
 
     key_scopes = {"POST": "report"}
@@ -76,9 +78,9 @@ class ClaudeCodeView(APIView):
         if expires_after_s is not None and questions.is_question(request.data):
             return _ask(key, request.data, crew, expires_after_s, received)
         with busy_in_outages(), ingesting(key.organization_id, "claude_code") as ingest:
-            receive(key, request.data, crew, received)
+            answer = steering.answer(key, request.data, crew, received)
             ingest(1)
-        return Response({})
+        return Response(answer)
 
 
 def _ask(

@@ -4,6 +4,7 @@ They are installed with npm under ``var/integrations``. The model is a stub, and
 the hooks are those that `crewops claude-code` writes.
 """
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -88,6 +89,44 @@ def test_a_call_of_claude_code_that_nobody_decides_does_not_run(project, rule):
     assert approval.status == "expired"
     assert not project.tested
     assert "CrewOps: Nobody has approved it in time." in tool_result(claude)["content"]
+
+
+@pytest.fixture
+def two_calls(project):
+    """A Claude Code with hooks in its first of two calls, and its run."""
+    project.write_hooks()
+    allowed = ("Bash(touch *)", "Bash(sleep *)")
+    argv = project.claude("--allowedTools", *allowed, command="touch started; sleep 3")
+    second = ("Bash", {"command": "touch tested", "description": "Second"})
+    project.stub.steps["main"].append({"tools": [second]})
+    claude = project.start(argv)
+    eventually((project.root / "started").exists, BEGINS_S)
+    return claude, Run.objects.get()
+
+
+def test_a_cancel_reaches_claude_code_with_its_next_hook(project, two_calls, person):
+    claude, run = two_calls
+    cancel = person.ask(run, "cancel")
+    assert ended(run, CANCELLED_S).status == "cancelled"
+    assert answered(cancel).status == "applied"
+    claude.wait()
+    assert not project.tested
+    assert "hook_stopped" in claude.printed
+    assert Run.objects.count() == 1
+
+
+def test_a_message_reaches_the_model_of_claude_code(project, two_calls, person):
+    claude, run = two_calls
+    message = person.ask(run, "message", text="Use the blue box.")
+    assert claude.wait() == 0, claude.printed
+    assert answered(message).status == "applied"
+    assert project.tested
+    read = [
+        f"Message from {person.name} in CrewOps: Use the blue box." in json.dumps(request)
+        for request in project.stub.requests
+    ]
+    assert read == [False, True, True]
+    assert ended(run).status == "succeeded"
 
 
 @pytest.mark.parametrize("agent", ["claude-code", "codex"])

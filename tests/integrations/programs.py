@@ -112,8 +112,9 @@ class Person:
         assert response.status_code == 200, response.text
         approval.refresh_from_db()
 
-    def ask(self, run: Run, action: str) -> Control:
-        response = self._client.post(f"/api/runs/{run.pk}/controls/", json={"action": action})
+    def ask(self, run: Run, action: str, **text: str) -> Control:
+        wanted = {"action": action, **text}
+        response = self._client.post(f"/api/runs/{run.pk}/controls/", json=wanted)
         assert response.status_code == 202, response.text
         return Control.objects.get(pk=response.json()["control_id"])
 

@@ -17,6 +17,7 @@ class Stub:
     def __init__(self) -> None:
         self.steps: dict[str, list[Step]] = {}
         self.hooks: list[dict[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []  # of the model, with streams as answers
         handler = type("Handler", (_Handler,), {"stub": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -36,6 +37,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.stub.hooks.append(body)
         if not body.get("stream"):
             return self.answer(200, {})
+        self.stub.requests.append(body)
         is_claude = "messages" in body
         if is_claude:
             number = sum(each["role"] == "assistant" for each in body["messages"])

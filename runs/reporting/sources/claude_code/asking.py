@@ -17,7 +17,7 @@ from crews.models.approval_rule import MAX_WAIT_S, MIN_WAIT_S
 from crews.scoping import unscoped
 from crews.text import storable
 from crews.tracking import IllegalMove
-from runs.models import Approval, ReportedRun, ToolExecution
+from runs.models import Approval, ReportedRun, Run, ToolExecution
 from runs.reporting import asking
 from runs.reporting.agents import SLUG
 from runs.reporting.calls import take
@@ -25,6 +25,7 @@ from runs.reporting.reported_kinds import Invalid
 from runs.reporting.sources.claude_code import runs
 from runs.reporting.sources.claude_code.mapping import starts
 from runs.reporting.sources.claude_code.payload import Hook, hook_of
+from runs.reporting.sources.claude_code.steering import CANCELLED
 from runs.reporting.transactions import digest_of
 
 
@@ -77,6 +78,9 @@ def decision_of(tool_id: UUID | None, approval: Approval | None) -> dict[str, An
         return deny(asking.UNKNOWN)
     if refusal := approval.refusal:
         return deny(refusal)
+    with unscoped():
+        if Run.objects.filter(pk=approval.run_id, cancel_requested=True).exists():
+            return deny(CANCELLED)
     if tool_id is not None:
         with suppress(DatabaseError, IllegalMove):  # the call may have ended; the decision holds
             _note_on(tool_id, f"Approved by {approval.by}.")

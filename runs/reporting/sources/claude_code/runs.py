@@ -77,9 +77,9 @@ def boot(hook: Hook, crew: str | None) -> Event:
     """Open the run in the crew with this slug, else in that of the project's directory."""
     name = title_of(hook) if hook.prompt else "Claude Code"
     slug = crew or crew_of(hook.cwd)
-    # No controls: a hook is answered only while it runs.
     return {
-        "id": "boot", "type": "boot", "crew": slug, "name": name, "origin": ORIGIN, "controls": [],
+        "id": "boot", "type": "boot", "crew": slug, "name": name, "origin": ORIGIN,
+        "controls": ["cancel", "message"],  # the answer to the next hook has them
     }  # fmt: skip
 
 
