@@ -20,6 +20,7 @@ from runs.models import Run, TaskExecution, ToolExecution  # noqa: E402
 
 EVENTS_PER_TASK = 7  # task_start, tool_start, three tool_progress, tool_end, task_end
 LINES = (1, 1, 40)  # of each report: the last is large enough to be compressed
+REPORTS = len(LINES)
 
 
 class Pace:

@@ -1,13 +1,27 @@
 """Watching a run in a terminal."""
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
 
+from realtime.terminal.ending import ENDING
 from realtime.tests.terminal.terminal_user import TerminalUser, at_terminal
 from runs.models import Run
 from tests.live import Web
+
+
+@pytest.fixture(autouse=True)
+def default_signals() -> Iterator[None]:
+    """The signals do what they do by default, here and in commands that a test starts.
+
+    Under ``nohup`` and in the background of a script, some are ignored and stay so.
+    """
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in ENDING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
