@@ -16,6 +16,7 @@ SAME_ON_BOTH = (
     "crews/tests/test_secrets_api.py",
     "crews/tests/test_sign_in.py",
     "runs/tests/commands/",
+    "runs/tests/crew_files/test_rules_and_schedule.py",
     "runs/tests/steering/",
     "runs/tests/test_admin.py",
     "runs/tests/test_admin_pausing.py",
@@ -95,6 +96,7 @@ LONGEST_FIRST = (
     "tests/security/",
     "runs/tests/test_clones.py",
     "runs/tests/commands/",
+    "runs/tests/crew_files/test_rules_and_schedule.py",
     "tests/",
 )
 
