@@ -5,6 +5,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from crewops_client.controls import Cancelled
 # Where recordings are read and written.
 VECTORS = Path(os.environ.get("VECTORS") or Path(__file__).with_name("vectors"))
 IDS = ("call_id", "execution_id", "instance", "parent_task_id", "task_id")
+PACKAGES = re.compile(r"/\S*/site-packages/")  # a path of one machine
 CHANGING = ("at", "controls", "duration_s", "first_token_s", "id", "run")
 
 
@@ -43,7 +45,7 @@ def plain(value: Any, attributes: Iterable[str], depth: int = 12) -> Any:
         return [plain(item, attributes, depth - 1) for item in value]
     if isinstance(value, BaseException):
         names = [(each.__module__, each.__name__) for each in type(value).__mro__[:-1]]
-        shown = {"__error__": names, "text": str(value)}
+        shown = {"__error__": names, "text": PACKAGES.sub("", str(value))}
         cause = value.__cause__
         return {**shown, "cancelled": str(cause)} if isinstance(cause, Cancelled) else shown
     found = {name: getattr(value, name, None) for name in attributes}
