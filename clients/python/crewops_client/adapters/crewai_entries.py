@@ -115,7 +115,9 @@ class Entries(dict[str, Entry]):
         if entry is None or not (entry.begun is None or isinstance(entry.begun, kinds)):
             return None
         entry.ended = True
-        self._delete(entry)
+        del self[event.started_event_id]
+        if entry.root.ended:
+            self._delete_below(entry.root)
         return entry
 
     def _cancelled(self, entry: Entry | None, *kinds: type) -> Entry | None:
@@ -130,22 +132,20 @@ class Entries(dict[str, Entry]):
             entry.ended = True
             self._end_below(entry)
             if entry.root.ended:  # until then, later events may name any of them
-                self._delete(entry)
+                self._delete_below(entry.root, entry)
         return entry
 
-    def _delete(self, entry: Entry) -> None:
-        """Delete the entry, which has ended. After the end of its root delete all below the root.
+    def _delete_below(self, root: Entry, ended: Entry | None = None) -> None:
+        """Delete the root, which has ended, all below it, and the entry that has ended now.
 
         Keep a task that runs in another thread until its own end, which CrewAI may not report.
         """
-        root = entry.root
         for id, each in list(self.items()):
-            if each is entry or (root.ended and each.is_in(root) and not each.goes_on):
+            if each is ended or (each.is_in(root) and not each.goes_on):
                 del self[id]
-        if root.ended:
-            going_on = [id for id, each in self.items() if each.root.ended]
-            for id in going_on[:-GOING_ON]:
-                del self[id]
+        going_on = [id for id, each in self.items() if each.root.ended]
+        for id in going_on[:-GOING_ON]:
+            del self[id]
 
     def _end_below(self, entry: Entry) -> None:
         """End what is open below it, children before their parents."""
