@@ -19,12 +19,10 @@ from crews.text import storable
 from crews.tracking import IllegalMove
 from runs.models import Approval, ReportedRun, Run, ToolExecution
 from runs.reporting import asking
-from runs.reporting.agents import SLUG
 from runs.reporting.calls import take
-from runs.reporting.reported_kinds import Invalid
 from runs.reporting.sources.claude_code import runs
 from runs.reporting.sources.claude_code.mapping import starts
-from runs.reporting.sources.claude_code.payload import Hook, hook_of
+from runs.reporting.sources.claude_code.payload import Hook
 from runs.reporting.sources.claude_code.steering import CANCELLED
 from runs.reporting.transactions import digest_of
 
@@ -49,12 +47,7 @@ def ask(
 
     Raises ``Unaskable`` if the call has to be denied at once, and ``ParseError``.
     """
-    if crew is not None and not SLUG.fullmatch(crew):
-        raise ParseError("crew: is no slug: 1 to 50 of a-z A-Z 0-9 - _.")
-    try:
-        hook = hook_of(payload)
-    except Invalid as error:
-        raise ParseError(error.detail) from error
+    hook = runs.read(payload, crew)
     if not hook.tool_name:
         raise ParseError("tool_name: is missing.")
     with unscoped():  # all rows are reached from the key's organization
@@ -106,7 +99,7 @@ def _run_of(key: ApiKey, hook: Hook, crew: str | None, received: datetime) -> Re
     reported = runs.open_run(key, hook)
     events = starts(hook)
     if reported is None:
-        run = f"{runs.prefix(hook)}{hook.turn}"
+        run = runs.key_of(hook)
         if runs.own(key).filter(key=run).exists():
             run = f"{run}:{digest_of(str(received)).hex()}"
         events = [runs.boot(hook, crew), *events]

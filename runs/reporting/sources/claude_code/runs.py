@@ -42,12 +42,19 @@ INTERRUPTED: Event = {
 }
 
 
-def receive(key: ApiKey, payload: Any, crew: str | None, received: datetime) -> None:
-    """Apply a hook. Raises an exception of the API if it is none, or the crew cannot be used."""
+def read(payload: Any, crew: str | None) -> Hook:
+    """Convert a payload. Raises ``ParseError`` if it is no hook, or the crew is no slug."""
     if crew is not None and not SLUG.fullmatch(crew):
         raise ParseError("crew: is no slug: 1 to 50 of a-z A-Z 0-9 - _.")
     try:
-        hook = hook_of(payload)
+        return hook_of(payload)
+    except Invalid as error:
+        raise ParseError(error.detail) from error
+
+
+def receive(key: ApiKey, hook: Hook, crew: str | None, received: datetime) -> None:
+    """Apply a hook. Raises an exception of the API if the crew cannot be used."""
+    try:
         with unscoped():  # all rows are reached from the key's organization
             if hook.hook_event_name == "PermissionRequest":
                 if reported := open_run(key, hook):
@@ -101,9 +108,14 @@ def prefix(hook: Hook) -> str:
     return f"{ORIGIN}:{hook.session}:"
 
 
+def key_of(hook: Hook) -> str:
+    """The key of the first run of the hook's turn. Those that continue the turn begin with it."""
+    return f"{prefix(hook)}{hook.turn}"
+
+
 def _run_of(key: ApiKey, hook: Hook, events: list[Event], received: datetime) -> str | None:
     """Return the key of the hook's run; ``None`` if it has none, and does not begin one."""
-    first = f"{prefix(hook)}{hook.turn}"
+    first = key_of(hook)
     own_id = events[-1]["id"]
     if reported := open_run(key, hook):
         if not (hook.is_persons and _is_interrupted(reported, own_id)):

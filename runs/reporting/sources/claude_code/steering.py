@@ -9,16 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
-from rest_framework.exceptions import ParseError
 
 from crews.models import ApiKey
 from crews.scoping import unscoped
 from runs.models import Control, ReportedRun, Run
 from runs.reporting.calls import take
-from runs.reporting.reported_kinds import Invalid
 from runs.reporting.sources.claude_code import runs
 from runs.reporting.sources.claude_code.mapping import Event
-from runs.reporting.sources.claude_code.payload import MAIN, Hook, hook_of, short
+from runs.reporting.sources.claude_code.payload import MAIN, Hook, short
 
 CANCELLED = "The run was cancelled in CrewOps."
 STOPPING = ("PreToolUse", "PostToolUse", "PostToolUseFailure", "PostToolBatch")
@@ -36,17 +34,14 @@ def answer(key: ApiKey, payload: Any, crew: str | None, received: datetime) -> d
 
     Raises an exception of the API if it is no hook, or the crew cannot be used.
     """
-    try:
-        hook = hook_of(payload)
-    except Invalid as error:
-        raise ParseError(error.detail) from error
+    hook = runs.read(payload, crew)
     name = hook.hook_event_name
     with unscoped():  # all rows are reached from the key's organization
         if name in STOPPING and _was_cancelled(key, hook):
             return _stop(hook)  # it has not obeyed: the answer before was lost
         if name == "Stop" and (text := _messages(runs.open_run(key, hook), hook)):
             return {"decision": "block", "reason": text}  # the turn goes on
-    runs.receive(key, payload, crew, received)
+    runs.receive(key, hook, crew, received)
     if name not in STOPPING:
         return {}
     with unscoped():
@@ -62,7 +57,7 @@ def answer(key: ApiKey, payload: Any, crew: str | None, received: datetime) -> d
 
 def _was_cancelled(key: ApiKey, hook: Hook) -> bool:
     """Whether the run of this turn has ended, because a user has cancelled it."""
-    first = f"{runs.prefix(hook)}{hook.turn}"
+    first = runs.key_of(hook)
     turn = runs.own(key).filter(Q(key=first) | Q(key__startswith=f"{first}:"))
     return turn.filter(run__status=Run.Status.CANCELLED, run__cancel_requested=True).exists()
 
