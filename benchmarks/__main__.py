@@ -18,7 +18,7 @@ from benchmarks.sample import Sample, medians
 RESULTS = Path(__file__).with_name("results")
 FULL = Effort(
     sockets=(200, 1_000, 4_000), seconds=5.0, connects=5_000, missed=100_000, log=1_000_000,
-    controls=40, runs=100_000,
+    controls=40, runs=100_000, documents=500_000,
 )  # fmt: skip
 QUICK = Effort(
     sockets=(200, 1_000),
@@ -28,6 +28,7 @@ QUICK = Effort(
     log=50_000,
     controls=20,
     runs=20_000,
+    documents=50_000,
 )
 
 

@@ -29,6 +29,7 @@ HEADINGS = {
     "browser-live": "A viewer of a large run that goes on, 20 reports a second",
     "browser-moments": "From the scrubber's move to the drawn moment, a run of 100,000 events",
     "browser-tabs": "Tabs of one browser: sockets, and from a new tab's content to its live mark",
+    "search": "A page of the search, a long index",
     "growth-pages": "Pages beside those of a smaller database (rows; steps of SQLite / 100)",
 }
 LABELS = {
@@ -72,6 +73,7 @@ LABELS = {
     "server_percent": "server, % of a core",
     "kb_per_s": "KB/s",
     "queries": "queries",
+    "results": "marked words",
     "ratio": "ratio of ms",
     "cpu_ratio": "ratio of CPU",
     **{

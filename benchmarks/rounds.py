@@ -22,6 +22,7 @@ from benchmarks.figures import (
     prefect,
     resume,
     sdk,
+    search,
     traces,
     wire,
 )
@@ -46,6 +47,7 @@ class Effort:
     log: int  # events of the long log
     controls: int  # requests of each kind
     runs: int  # of the database whose pages are asked for
+    documents: int  # of the search index
     old: Path | None = None  # a checkout of another commit, whose pages are measured beside
 
 
@@ -196,6 +198,16 @@ def grown_pages(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sampl
                 )
 
 
+def searches(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
+    for database in _databases(notes):
+        with (
+            deployment(database) as deployed,
+            search.filled(deployed, effort.documents) as process,
+        ):
+            for _ in range(rounds):
+                yield from search.measure(database, effort.documents, process)
+
+
 FIGURES: dict[str, Figure] = {
     "delivery": deliveries,
     "wire": wires,
@@ -212,6 +224,7 @@ FIGURES: dict[str, Figure] = {
     "browser-pages": pages,
     "browser-moments": moments,
     "growth-pages": grown_pages,
+    "search": searches,
 }
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.deployment import POSTGRESQL, SQLITE
-from benchmarks.figures import controls
+from benchmarks.figures import controls, search
 from benchmarks.figures.browser_moments import JUMPS, TABS
 from benchmarks.figures.emission import BATCH
 from benchmarks.figures.group_commit import TOGETHER
@@ -124,6 +124,14 @@ def _host(server: str) -> list[Target]:
     ]
 
 
+def _searches(database: str) -> list[Target]:
+    return [
+        Target(f"search, {database}, {name}, p95 ms", 300, "p95_ms", case)
+        for name in search.SEARCHES
+        for case in [("search", f"{database}, 2,000,000 events, {name}", None)]
+    ]
+
+
 def _browser() -> list[Target]:
     run: Case = ("browser-pages", "now, ended run", None)
     jumps = {page: ("browser-moments", f"{page} page, {JUMPS} jumps", None) for page in PAGES}
@@ -189,4 +197,6 @@ TARGETS = [
     *_steered(SQLITE),
     *_each(POSTGRESQL),
     *_each(SQLITE),
+    *_searches(POSTGRESQL),
+    *_searches(SQLITE),
 ]

@@ -171,10 +171,9 @@ def _save(documents: list[Document]) -> None:
     for is_last in (False, True):
         _find_free_ids(documents)
         words = [words_of(document.text) for document in documents]
-        scopes = [_scope(document) for document in documents]
         try:
             with transaction.atomic():
-                return _insert(documents, words, scopes)
+                return insert(documents, words)
         except IntegrityError:
             if not Run.objects.unscoped().filter(pk=documents[0].run_id).exists():
                 return
@@ -209,18 +208,9 @@ def _find_free_ids(documents: Sequence[Document]) -> None:
             return
 
 
-def _scope(document: Document) -> list[str]:
-    return [
-        scope.organization(document.organization_id),
-        scope.crew(document.crew_id),
-        scope.kind(document.kind),
-        scope.outcome(document.outcome),
-    ]
-
-
-def _insert(
-    documents: Sequence[Document], words: Sequence[list[str]], scopes: Sequence[list[str]]
-) -> None:
+def insert(documents: Sequence[Document], words: Sequence[list[str]]) -> None:
+    """Insert documents with free ids and the words of each."""
+    scopes = [_scope(document) for document in documents]
     if connection.vendor == "postgresql":
         for document, found, names in zip(documents, words, scopes, strict=True):
             document.vector = vector(found, names)
@@ -232,3 +222,12 @@ def _insert(
                 "INSERT INTO search_words (rowid, words, scope) VALUES (%s, %s, %s)",
                 [(each.pk, " ".join(found), " ".join(names)) for each, found, names in rows],
             )
+
+
+def _scope(document: Document) -> list[str]:
+    return [
+        scope.organization(document.organization_id),
+        scope.crew(document.crew_id),
+        scope.kind(document.kind),
+        scope.outcome(document.outcome),
+    ]
