@@ -29,7 +29,7 @@ from runs.search import indexing  # noqa: E402
 from runs.search.models import Document  # noqa: E402
 from runs.search.models.document import new_id  # noqa: E402
 from runs.search.words import words_of  # noqa: E402
-from tests.grown import RUN, Grown, grow, pk  # noqa: E402
+from tests.large_database import RUN, Grown, grow, pk  # noqa: E402
 
 WORDS = 80  # of a document
 VOCABULARY = [f"word{number}" for number in range(20_000)]

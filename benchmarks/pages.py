@@ -21,7 +21,7 @@ from django.contrib.auth.models import User  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
 from django.test import Client  # noqa: E402
 
-from tests.grown import Grown, add_big_run, grow  # noqa: E402
+from tests.large_database import Grown, add_big_run, grow  # noqa: E402
 from tests.plans import queries, rows_read  # noqa: E402
 from tests.query_budget import admin_pages, client_for, complete, pages  # noqa: E402
 

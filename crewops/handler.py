@@ -21,7 +21,7 @@ from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.http import FileResponse, HttpResponse, QueryDict
 from django.urls import set_script_prefix
 
-from crewops import health, held
+from crewops import deferred_response, health
 from crewops.monitor_paths import ALIVE, METRICS, READY
 
 READY_AT_ONCE = 2  # checks of whether all is ready; others wait
@@ -53,7 +53,7 @@ class Handler(ASGIHandler):
             else:
                 response = await self._in_thread(self._answer, scope, body)
             try:
-                if isinstance(response, held.HeldResponse):
+                if isinstance(response, deferred_response.HeldResponse):
                     body.close()  # it would be kept for as long as the answer waits
                     await self._send_held(response, scope, receive, send)
                 else:
@@ -99,10 +99,16 @@ class Handler(ASGIHandler):
             yield part
 
     async def _send_held(
-        self, response: held.HeldResponse, scope: dict[str, Any], receive: Callable, send: Callable
+        self,
+        response: deferred_response.HeldResponse,
+        scope: dict[str, Any],
+        receive: Callable,
+        send: Callable,
     ) -> None:
         """Send an answer that waits, until the client disconnects. It uses no thread meanwhile."""
-        stop = (scope.get("extensions") or {}).get(held.EXTENSION) or held.Stop()
+        stop = (scope.get("extensions") or {}).get(
+            deferred_response.EXTENSION
+        ) or deferred_response.Stop()
         stop.listen(response.stop)
         sending = asyncio.ensure_future(self.send_response(response, send))
         leaving = asyncio.ensure_future(_until_gone(receive))

@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from crewops import rate
+from crewops import redis_rate_limit
 from crewops.request_context import known_labels as requests_known
 from realtime.metrics import known_labels as realtime_known
 from realtime.sockets.addresses import counted
@@ -43,9 +43,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
         return HttpResponse(ABSENT, status=404, content_type="text/plain")
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not constant_time_compare(token, settings.METRICS_TOKEN):
-        calls = rate.count(f"address {counted(request.META.get('REMOTE_ADDR'))}")
+        calls = redis_rate_limit.count(f"address {counted(request.META.get('REMOTE_ADDR'))}")
         if calls > settings.API_CALLS_PER_MINUTE_ANONYMOUS:
-            headers = {"Retry-After": str(int(rate.left_s()) + 1)}
+            headers = {"Retry-After": str(int(redis_rate_limit.left_s()) + 1)}
             return HttpResponse(TOO_MANY, status=429, content_type="text/plain", headers=headers)
         headers = {"WWW-Authenticate": "Bearer"}
         return HttpResponse(REFUSED, status=401, content_type="text/plain", headers=headers)

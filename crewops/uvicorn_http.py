@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from crewops import held
+from crewops import deferred_response
 from crewops.request_context import RequestContext
 from crewops.request_head import (
     HEAD_LIMIT,
@@ -49,7 +49,7 @@ class HttpProtocol(HttpToolsProtocol):
     _version = "1.1"
     _answered: RequestResponseCycle | None = None  # the newest request whose answer has begun
     _events: event_stream.ChunkWriter | None = None  # writes its response, an event stream
-    _stop: held.Stop | None = None  # of its response, if it waits for a person
+    _stop: deferred_response.Stop | None = None  # of its response, if it waits for a person
     _replays = False  # whether the parser reads the head again without its upgrade
 
     def connection_made(self, transport: asyncio.Transport) -> None:
@@ -137,8 +137,8 @@ class HttpProtocol(HttpToolsProtocol):
             cycle.scope["extensions"] = {EXTENSION: self._events}
             cycle.message_event.set()  # it limits its own wait for the body, and counts itself
         else:
-            self._stop = held.Stop()
-            cycle.scope["extensions"] = {held.EXTENSION: self._stop}
+            self._stop = deferred_response.Stop()
+            cycle.scope["extensions"] = {deferred_response.EXTENSION: self._stop}
         super()._start_asgi_task(cycle, app)
 
     def shutdown(self) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from django.db import connection, models, transaction
 from django.db.models.signals import post_save, pre_save
 
-from crews.writes import Write, insert, update
+from crews.checked_writes import Write, insert, update
 
 Model = type[models.Model]
 

@@ -82,7 +82,7 @@ def check_reached(model: type[models.Model]) -> None:
     """Raise ``UnscopedQuery`` if a query of this model's rows must start from a user here."""
     if _enforced.get():
         raise UnscopedQuery(
-            f"{model.__name__}: start from visible_to(), operable_by() or managed_by(), or say "
+            f"{model.__name__}: start from visible_to(), operable_by() or managed_by(), or call "
             "unscoped() where the rows are the same for everybody or belong to a record that "
             "was loaded through one of these."
         )

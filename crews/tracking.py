@@ -50,7 +50,7 @@ class TrackedQuerySet(ScopedQuerySet):
     def _refuse(self, call: str) -> NoReturn:
         raise TypeError(
             f"{self.model.__name__}: {call} sends no signals, so nobody would see the change. "
-            "Call a verb of the model, or save() each instance."
+            "Call a method of the model that makes this change, or save() each instance."
         )
 
 

@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from crews import account, approval_rules, connect
+from crews.pages import account, approval_rules, connect
 from crews.views import LoginView
 
 urlpatterns = [

@@ -12,8 +12,8 @@ from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
 from crews import batches
+from crews.checked_writes import Write
 from crews.models import Crew
-from crews.writes import Write
 from realtime import log
 from realtime.log import publish, streams
 from runs.events import changes

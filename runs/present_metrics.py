@@ -10,7 +10,7 @@ from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from runs.execution import turns
+from runs.execution import run_queue
 from runs.models import Run, Worker
 
 ASK_AT_ONCE = 2  # requests for the values from the database; others wait
@@ -60,7 +60,7 @@ class Present(Collector):
         runs = GaugeMetricFamily("crewops_runs", RUNS, labels=["status"])
         for status in (*Run.ACTIVE, HELD):
             runs.add_metric([status], active.get(status, 0))
-        free = [line.first for line in turns.lines() if not line.full]
+        free = [line.first for line in run_queue.lines() if not line.full]
         waiting = (timezone.now() - min(free)).total_seconds() if free else 0
         alive = Worker.objects.alive().values_list("tier").order_by()
         tiers = list(alive.annotate(Count("pk"), Sum("slots")))

@@ -20,8 +20,8 @@ from rest_framework_simplejwt.tokens import AccessToken
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from tests.prefork import PROJECT, Warm
 from tests.waiting import eventually
-from tests.warm import PROJECT, Warm
 
 READY_S = 90.0  # four processes share two cores with other tests
 FRAME_S = 30.0  # how long a frame or a close is waited for

@@ -14,7 +14,7 @@ from crews.models import ApiKey, ApprovalRule, AuditEntry, Secret
 from runs.models import ModelCall, Worker
 from runs.notifications.models import Delivery, Target
 from runs.schedules.models import Schedule
-from tests.grown import Grown
+from tests.large_database import Grown
 
 # fmt: off
 BUDGET = {

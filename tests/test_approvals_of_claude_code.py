@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from crews.models import ApprovalRule
 from runs.models import Approval, Run, ToolExecution
-from runs.reporting import asking
+from runs.reporting import approval_requests
 from runs.tests.reporting.conftest import types
 from runs.tests.reporting.test_claude_code import following, prompt, recorded
 from tests.live import Web, eventually
@@ -157,7 +157,10 @@ def test_secrets_are_not_shown(claude):
 
 def test_a_call_that_cannot_be_shown_whole_is_denied(claude):
     hook = question()[1] | {"tool_input": {"command": "x" * 50_000}}
-    assert decision(claude.ask(hook).result(60)) == ("deny", f"CrewOps: {asking.TOO_LARGE}")
+    assert decision(claude.ask(hook).result(60)) == (
+        "deny",
+        f"CrewOps: {approval_requests.TOO_LARGE}",
+    )
     assert not Approval.objects.exists()
 
 

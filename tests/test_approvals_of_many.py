@@ -8,7 +8,7 @@ import time
 import httpx
 import pytest
 
-from crewops import held
+from crewops import deferred_response
 from runs.models import Approval
 from tests.live import Web, eventually
 from tests.test_approvals_of_claude_code import (
@@ -52,7 +52,7 @@ def test_a_client_that_is_gone_ends_its_approval(claude, web):
         assert response.status_code == 200  # the head comes before the decision
         eventually(Approval.objects.pending().exists)
     eventually(lambda: not Approval.objects.pending().exists())
-    assert (newest().status, newest().note) == ("expired", held.GONE)
+    assert (newest().status, newest().note) == ("expired", deferred_response.GONE)
 
 
 def test_a_server_that_stops_denies(acme):
@@ -62,8 +62,8 @@ def test_a_server_that_stops_denies(acme):
     began = time.monotonic()
     web.stop(signal.SIGTERM)
     assert time.monotonic() - began < 8
-    assert decision(answer.result(60)) == ("deny", f"CrewOps: {held.STOPPED}")
-    assert (newest().status, newest().note) == ("expired", held.STOPPED)
+    assert decision(answer.result(60)) == ("deny", f"CrewOps: {deferred_response.STOPPED}")
+    assert (newest().status, newest().note) == ("expired", deferred_response.STOPPED)
     claude.close()
 
 

@@ -18,13 +18,13 @@ from crewops_client.settings import Settings
 from django.db import connection, models
 from django.utils import timezone
 
-from crewops import held
+from crewops import deferred_response
 from crews.models import ApprovalRule
 from crews.tracking import IllegalMove
 from runs.execution import controls
 from runs.models import Approval, Run, ToolExecution
 from runs.models.approval_queryset import LOST
-from runs.reporting.asking import HAS_NAME, LONG_NAME, TOO_LARGE
+from runs.reporting.approval_requests import HAS_NAME, LONG_NAME, TOO_LARGE
 from runs.tests.reporting.conftest import Program
 from tests import live
 from tests.live import Web, eventually
@@ -222,7 +222,7 @@ def test_a_task_that_is_cancelled_ends_its_approval(use):
                     raise AssertionError("entered")
 
     asyncio.run(whole())
-    eventually(lambda: Approval.objects.get().note == held.GONE)
+    eventually(lambda: Approval.objects.get().note == deferred_response.GONE)
     assert not ToolExecution.objects.exists()
 
 

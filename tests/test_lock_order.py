@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from realtime.log import streams
 from realtime.tests.test_fence import Writer
-from runs.execution import budgets, removal, turns
+from runs.execution import budgets, removal, run_queue
 from runs.models import Approval, ModelCall, Run, TaskExecution, ToolExecution
 
 ORDER = ["run", "task", "tool", "graph stream", "crew", "mission stream"]
@@ -114,7 +114,7 @@ class Story:
         self.run = Run.objects.request(crew=self.tenant.crew, user=self.tenant.operator)
 
     def claim(self) -> None:
-        self.run = turns.claim(worker="w")
+        self.run = run_queue.claim(worker="w")
 
     def start_task(self) -> None:
         planned = self.run.plan["tasks"][self.run.task_executions.count()]

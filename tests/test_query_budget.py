@@ -14,7 +14,7 @@ from django.urls import reverse
 from crews.models import Agent, Task
 from crews.tests.test_admin import ROWS as ADMIN_VIEWS
 from runs.models import Worker
-from tests.grown import Grown, add_big_run, grow
+from tests.large_database import Grown, add_big_run, grow
 from tests.plans import queries
 from tests.query_budget import (
     ADMIN_BUDGET,

@@ -14,7 +14,7 @@ from crewops import checks
 from crewops.redis import server_binary
 from realtime import metrics
 from realtime.log import Entry, publish
-from realtime.log.quick_redis import QuickRedis
+from realtime.log.redis_circuit_breaker import QuickRedis
 from realtime.models import Event
 from runs.models import Run, Worker
 from tests.live import Process, Web, eventually

@@ -22,9 +22,9 @@ from crews.models import AuditEntry, Crew, Organization
 from crews.scoping import ScopedQuerySet, UnscopedQuery, enforcing_scope
 from realtime.models import MetricSample
 from runs.models import Approval, ModelCall, ReportedRun, Run, TaskExecution, ToolExecution
-from runs.reporting.calls import take
 from runs.reporting.converting import event_of
 from runs.reporting.reading import Item
+from runs.reporting.report_request import take
 from runs.schedules.models import Schedule
 from runs.search.tests.scene import end_tool, index
 from tests.shared_records import shared_records

@@ -7,12 +7,12 @@ import pytest
 from rest_framework.test import APIClient
 
 from conftest import PASSWORD
-from crewops import rate
-from realtime.log import quick_redis
+from crewops import redis_rate_limit
+from realtime.log import redis_circuit_breaker
 from tests.chaos.faults import RedisServer
 
 HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
-TIMEOUT_S = quick_redis.TIMEOUT_S  # of the product: this process waits longer
+TIMEOUT_S = redis_circuit_breaker.TIMEOUT_S  # of the product: this process waits longer
 NO_TIME_S = TIMEOUT_S * 10  # one wait on a busy machine, not one for each of a hundred
 
 
@@ -21,7 +21,9 @@ def small_limits(settings, redis_server, monkeypatch):
     settings.API_CALLS_PER_MINUTE = 3
     settings.API_CALLS_PER_MINUTE_ANONYMOUS = 2
     settings.SIGN_INS_PER_MINUTE = 2
-    monkeypatch.setattr(rate, "WINDOW_S", 10**9)  # no minute ends in the middle of a test
+    monkeypatch.setattr(
+        redis_rate_limit, "WINDOW_S", 10**9
+    )  # no minute ends in the middle of a test
     redis_server.flushall()
 
 
@@ -111,13 +113,13 @@ def test_the_refusal_is_a_problem_that_says_when_to_come_back(acme, api):
     assert refused.headers["Content-Type"] == "application/problem+json"
     assert refused.json()["code"] == "throttled"
     assert "Retry-After" in refused.json()["detail"]
-    assert 0 < int(refused.headers["Retry-After"]) <= rate.WINDOW_S
+    assert 0 < int(refused.headers["Retry-After"]) <= redis_rate_limit.WINDOW_S
 
 
 def test_a_window_begins_anew(acme, api, monkeypatch):
     client = api(acme.viewer)
     assert statuses(client, "/api/crews/", 4) == [200, 200, 200, 429]
-    monkeypatch.setattr(rate, "WINDOW_S", 10**8)
+    monkeypatch.setattr(redis_rate_limit, "WINDOW_S", 10**8)
     assert statuses(client, "/api/crews/", 1) == [200]
 
 
@@ -146,13 +148,13 @@ def test_without_redis_nobody_is_refused_or_kept_waiting(acme, api, own_redis, f
         own_redis.kill()
     else:
         own_redis.freeze()
-    monkeypatch.setattr(quick_redis, "TIMEOUT_S", TIMEOUT_S)
-    quick_redis.of_process.cache_clear()
+    monkeypatch.setattr(redis_circuit_breaker, "TIMEOUT_S", TIMEOUT_S)
+    redis_circuit_breaker.of_process.cache_clear()
     client.get("/healthz")
     begun = time.monotonic()
-    assert rate.count("somebody") == 0
+    assert redis_rate_limit.count("somebody") == 0
     assert time.monotonic() - begun < NO_TIME_S
     begun = time.monotonic()
-    assert [rate.count("somebody") for _ in range(100)] == [0] * 100
+    assert [redis_rate_limit.count("somebody") for _ in range(100)] == [0] * 100
     assert time.monotonic() - begun < NO_TIME_S
     assert statuses(client, "/api/crews/", 5) == [200] * 5

@@ -8,7 +8,7 @@ import pytest
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from crewops import held, uvicorn_http
+from crewops import deferred_response, uvicorn_http
 from crewops.uvicorn_http import HttpProtocol
 from realtime.sockets import agui
 from realtime.sockets.agui import AguiEvents
@@ -55,7 +55,7 @@ class App:
     async def __call__(self, scope: dict[str, Any], receive: Callable, send: Callable) -> None:
         received = self.received[scope["path"]] = []
         if self.holds:
-            scope["extensions"][held.EXTENSION].listen(lambda: None)
+            scope["extensions"][deferred_response.EXTENSION].listen(lambda: None)
         while not received or received[-1]["type"] != "http.disconnect":
             received.append(await receive())
         self.ended.append(scope["path"])

@@ -13,14 +13,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from crewops import held
+from crewops import deferred_response
 from crewops.api.reports import ReportLimit, busy_in_outages, require_key
 from crews.models import ApiKey
 from crews.models.approval_rule import MAX_WAIT_S, MIN_WAIT_S
 from realtime.metrics import ingesting
-from runs.reporting.asking import Unaskable
-from runs.reporting.sources.claude_code import asking as questions
-from runs.reporting.sources.claude_code import steering
+from runs.reporting.approval_requests import Unaskable
+from runs.reporting.sources.claude_code import approval_hook as questions
+from runs.reporting.sources.claude_code import control_hook
 
 BUSY = "Nobody can be asked now: the database does not answer. Try again in a minute."
 
@@ -78,7 +78,7 @@ class ClaudeCodeView(APIView):
         if expires_after_s is not None and questions.is_question(request.data):
             return _ask(key, request.data, crew, expires_after_s, received)
         with busy_in_outages(), ingesting(key.organization_id, "claude_code") as ingest:
-            answer = steering.answer(key, request.data, crew, received)
+            answer = control_hook.answer(key, request.data, crew, received)
             ingest(1)
         return Response(answer)
 
@@ -91,8 +91,8 @@ def _ask(
     It is never an error of the server: Claude Code would ignore it and continue without a decision.
     """
     try:
-        free = held.slots.take(key.pk)
-    except held.TooMany as error:
+        free = deferred_response.slots.take(key.pk)
+    except deferred_response.TooMany as error:
         return Response(questions.deny(str(error)))
     try:
         approval, tool_id = questions.ask(key, payload, crew, expires_after_s, received)
@@ -103,4 +103,6 @@ def _ask(
         if isinstance(error, Error):
             return Response(questions.deny(BUSY))
         raise
-    return held.HeldResponse(approval, partial(questions.decision_of, tool_id), free=free)
+    return deferred_response.HeldResponse(
+        approval, partial(questions.decision_of, tool_id), free=free
+    )

@@ -18,7 +18,7 @@ from rest_framework.settings import api_settings
 
 from crewops.api.throttling import refuses_failed
 from crews.outages import is_outage
-from crews.tokens import EXPLANATIONS
+from crews.token_authentication import EXPLANATIONS
 from crews.tracking import IllegalMove
 
 MEDIA_TYPE = "application/problem+json"

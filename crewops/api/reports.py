@@ -15,14 +15,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from crewops import rate
+from crewops import redis_rate_limit
 from crewops.api.problems import Unavailable
 from crewops.api.throttling import CallLimit
 from crews.key_holder import KeyHolder
 from crews.outages import is_outage
 from realtime.metrics import ingesting
-from runs.reporting.calls import take
 from runs.reporting.reading import items_in
+from runs.reporting.report_request import take
 
 WAIT_S = 8  # seconds; the longest Retry-After for a reporter
 BUSY_WAIT_S = 2
@@ -44,7 +44,7 @@ class ReportLimit(CallLimit):
         if not isinstance(request.user, KeyHolder):
             return super().allow_request(request, view)
         request._request.is_counted = True
-        calls = rate.count(f"reports {request.user.key.pk}")
+        calls = redis_rate_limit.count(f"reports {request.user.key.pk}")
         return calls <= settings.REPORT_CALLS_PER_MINUTE
 
     def wait(self) -> float:

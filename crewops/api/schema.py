@@ -8,7 +8,7 @@ from drf_spectacular.openapi import AutoSchema as BaseAutoSchema
 from drf_spectacular.utils import OpenApiResponse
 
 from crewops.api.problems import MEDIA_TYPE, ProblemSerializer
-from crews.api_keys import READING
+from crews.api_key_authentication import READING
 
 LOCATION = {
     "description": "The address of what was made.",
@@ -69,11 +69,11 @@ class AutoSchema(BaseAutoSchema):
 class AccessTokenScheme(SimpleJWTScheme):
     """Describes our authentication class like the library's."""
 
-    target_class = "crews.tokens.AccessTokenAuthentication"
+    target_class = "crews.token_authentication.AccessTokenAuthentication"
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):
-    target_class = "crews.api_keys.ApiKeyAuthentication"
+    target_class = "crews.api_key_authentication.ApiKeyAuthentication"
     name = "apiKey"
 
     def get_security_definition(self, auto_schema: BaseAutoSchema) -> dict[str, str]:

@@ -11,7 +11,7 @@ from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from crewops import rate
+from crewops import redis_rate_limit
 from crews.key_holder import KeyHolder
 from realtime.sockets.addresses import counted
 
@@ -23,14 +23,16 @@ class CallLimit(BaseThrottle):
         request._request.is_counted = True
         user = getattr(request, "_user", None)  # not set if the call failed before authentication
         if isinstance(user, KeyHolder):
-            return rate.count(f"key {user.key.pk}") <= settings.API_CALLS_PER_MINUTE
+            return redis_rate_limit.count(f"key {user.key.pk}") <= settings.API_CALLS_PER_MINUTE
         if user and user.is_authenticated:
-            return rate.count(f"user {user.pk}") <= settings.API_CALLS_PER_MINUTE
+            return redis_rate_limit.count(f"user {user.pk}") <= settings.API_CALLS_PER_MINUTE
         address = counted(request.META.get("REMOTE_ADDR"))
-        return rate.count(f"address {address}") <= settings.API_CALLS_PER_MINUTE_ANONYMOUS
+        return (
+            redis_rate_limit.count(f"address {address}") <= settings.API_CALLS_PER_MINUTE_ANONYMOUS
+        )
 
     def wait(self) -> float:
-        return rate.left_s()
+        return redis_rate_limit.left_s()
 
 
 def refuses_failed(request: Request, view: Any) -> Throttled | None:

@@ -21,7 +21,7 @@ from rest_framework_simplejwt.serializers import (
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.utils import datetime_from_epoch
 
-from crews.tokens import AccessTokenAuthentication, read
+from crews.token_authentication import AccessTokenAuthentication, read
 
 
 class RefreshToken(tokens.RefreshToken):

@@ -14,7 +14,7 @@ from crewops.api.reports import Bytes, ReportLimit, busy_in_outages
 from crews.key_holder import KeyHolder
 from realtime.metrics import ingesting
 from runs.reporting.otlp import body
-from runs.reporting.otlp.calls import receive
+from runs.reporting.otlp.trace_request import receive
 
 NO_KEY = (
     "Spans are sent with an API key that has the scope `report`: "

@@ -3,7 +3,7 @@
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
-from crewops.api.asking import AskView
+from crewops.api.approval_requests import AskView
 from crewops.api.claude_code import ClaudeCodeView
 from crewops.api.not_found import NotFoundView
 from crewops.api.reports import ReportView

@@ -1,7 +1,7 @@
 """Settings, all from the environment, with defaults that work on a developer's machine.
 
-With ``DEBUG`` off nothing is guessed: a missing value stops the start, and the error says what to
-set. `.env.example` lists every variable.
+With ``DEBUG`` off, the variables of ``environment.REQUIRED`` have no default. If one is missing,
+CrewOps does not start, and the error says what to set. `.env.example` lists every variable.
 """
 
 from crewops.admin_look import UNFOLD

@@ -113,11 +113,11 @@ if not DEBUG:
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "crews.api_keys.ApiKeyAuthentication",
-        "crews.tokens.AccessTokenAuthentication",
+        "crews.api_key_authentication.ApiKeyAuthentication",
+        "crews.token_authentication.AccessTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["crews.api_keys.IsAllowed"],
+    "DEFAULT_PERMISSION_CLASSES": ["crews.api_key_authentication.IsAllowed"],
     "DEFAULT_THROTTLE_CLASSES": ["crewops.api.throttling.CallLimit"],
     "DEFAULT_PARSER_CLASSES": ["crewops.api.bodies.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

@@ -8,7 +8,7 @@ from pathlib import Path
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from crewops.settings.variables import Variables
+from crewops.settings.env_reader import Variables
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -28,7 +28,8 @@ VAR_DIR.mkdir(parents=True, exist_ok=True)
 
 # What production needs, and what to set it to.
 REQUIRED = {
-    "SECRET_KEY": "a long random text, the same for every process of the deployment.",
+    "SECRET_KEY": "a long random text, the same for every process of the deployment. "
+    "Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(50))'",
     "ALLOWED_HOSTS": "host names, comma-separated: crewops.example.com",
     "ALLOWED_ORIGINS": "origins with scheme, comma-separated: https://crewops.example.com",
 }

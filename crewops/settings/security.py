@@ -121,7 +121,7 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator")
 ]
 AUTHENTICATION_BACKENDS = [
-    "crewops.signing_in.SignInLimit",
+    "crewops.sign_in_lockout.SignInLimit",
     "django.contrib.auth.backends.ModelBackend",
 ]
 # After this many wrong passwords a user name is locked at one address, for this long after the last
@@ -129,8 +129,8 @@ AUTHENTICATION_BACKENDS = [
 AXES_FAILURE_LIMIT = env.int("SIGN_IN_FAILURES", default=10)
 AXES_COOLOFF_TIME = timedelta(minutes=env.int("SIGN_IN_LOCK_MINUTES", default=15))
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_CLIENT_IP_CALLABLE = "crewops.signing_in.address_of"
-AXES_USERNAME_CALLABLE = "crewops.signing_in.name_tried"
+AXES_CLIENT_IP_CALLABLE = "crewops.sign_in_lockout.address_of"
+AXES_USERNAME_CALLABLE = "crewops.sign_in_lockout.name_tried"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False  # crews.admin has its own

@@ -12,7 +12,7 @@ from django.utils.html import format_html, format_html_join
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
 
-from crews.admin.growing import Growing
+from crews.admin.large_tables import Growing
 from crews.admin.scoped import ReadOnly, ScopedAdmin, roles_of
 from crews.models import AuditEntry, Role
 from crews.scoping import ScopedQuerySet

@@ -16,7 +16,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from crews.admin.crew_form import CrewChangeForm, CrewForm
 from crews.admin.deleting import DeletesInBackground
-from crews.admin.growing import counted
+from crews.admin.large_tables import counted
 from crews.admin.scoped import RowsOfTheRecord, ScopedAdmin, ScopedFilter, ScopedInline
 from crews.admin.stale import RefusesStale
 from crews.admin.steps import StepsField

@@ -7,7 +7,7 @@ from django.urls import reverse
 from unfold.decorators import display
 
 from crews.admin.deleting import DeletesInBackground
-from crews.admin.growing import counted
+from crews.admin.large_tables import counted
 from crews.admin.membership import MembershipInline
 from crews.admin.scoped import ScopedAdmin
 from crews.deletion import delete_organization

@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.forms import PaginationInlineFormSet
 
-from crews.admin.growing import COUNTED
+from crews.admin.large_tables import COUNTED
 from crews.models import Crew, Organization, Role
 from crews.scoping import ScopedQuerySet, unscoped
 

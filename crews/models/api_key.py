@@ -10,9 +10,9 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
+from crews.compiled_queries import Select, Slot
 from crews.models.atomic_save import AtomicSave
 from crews.models.organization import Organization
-from crews.reads import Select, Slot
 from crews.scoping import OwnedModel, ScopedQuerySet, User
 
 START = "crewops_"

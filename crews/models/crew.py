@@ -59,7 +59,7 @@ class Crew(TrackedModel, Deletable, Budgeted):
         help_text="Each task works in a directory of its own. "
         "Otherwise the tasks of a run share one.",
     )
-    # The crew with the lowest number starts the next run. Only runs.execution.turns writes it.
+    # The crew with the lowest number starts the next run. Only runs.execution.run_queue writes it.
     turn = models.BigIntegerField(default=0, db_default=0, editable=False)
     # Derived from the crew's runs and the workers. runs.execution.presence keeps it up to date.
     activity = models.CharField(

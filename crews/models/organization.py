@@ -37,8 +37,8 @@ class Organization(TrackedModel, Deletable):
         help_text="Programs that report runs may send the text that goes into and comes out of "
         "their models. Unless this is on, such text is dropped when it arrives.",
     )
-    # The organization with the lowest number starts the next run. Only runs.execution.turns writes
-    # it.
+    # The organization with the lowest number starts the next run. Only `runs.execution.run_queue`
+    # writes it.
     turn = models.BigIntegerField(default=0, db_default=0, editable=False, db_index=True)
     created_at = models.DateTimeField(auto_now_add=True)
     members = models.ManyToManyField(

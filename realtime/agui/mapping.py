@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from realtime.agui.calls import ModelCalls
+from realtime.agui.client_history import Known
 from realtime.agui.interrupts import interrupt_of
-from realtime.agui.known import Known
+from realtime.agui.model_calls import ModelCalls
 from realtime.agui.state import delta, snapshot
-from realtime.agui.tools import ToolCalls
+from realtime.agui.tool_calls import ToolCalls
 from runs.events.kinds import KINDS
 from runs.events.run_state import RunState
 

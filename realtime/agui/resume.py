@@ -13,7 +13,7 @@ from crews.key_holder import KeyHolder
 from crews.models import ApiKey
 from crews.models.api_key import Scope
 from crews.tracking import IllegalMove
-from realtime.agui.known import Known
+from realtime.agui.client_history import Known
 from realtime.delivery.grants import Principal
 from runs.models import Approval
 from runs.models.approval import DECISIONS, NOTE_LIMIT

@@ -21,7 +21,7 @@ class TooSlow(Exception):
     """The socket has taken no data for ``STUCK_S`` seconds."""
 
 
-async def drained(writer: Writer) -> None:
+async def wait_until_drained(writer: Writer) -> None:
     """Return when the socket can take more. Raises ``TooSlow``."""
     try:
         async with asyncio.timeout(STUCK_S):
@@ -130,7 +130,7 @@ class Follower:
     async def _read_log(self) -> None:
         while self._position < self.feed.head:
             async with self._turn:
-                await drained(self._writer)  # a socket that takes no data holds no slot
+                await wait_until_drained(self._writer)  # a socket that takes no data holds no slot
                 async with self.feed.page_slots:
                     follows = await self._write_page()
             if not follows:
@@ -155,11 +155,11 @@ class Follower:
 
     async def _handle_absent_page(self) -> None:
         """The next event is not in the log: it was pruned, or it was published but never logged."""
-        position = await in_thread(log.position, self.feed.stream)
-        if self._position < position.floor:
+        logged = await in_thread(log.position, self.feed.stream)
+        if self._position < logged.floor:
             self.reset("pruned")
         else:
-            self.feed.restart(position.epoch, position.head, "ahead")
+            self.feed.restart(logged.epoch, logged.head, "ahead")
 
     def _caught_up(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):

@@ -17,12 +17,12 @@ from django.conf import settings
 
 from realtime import metrics
 from realtime.delivery.access import AccessCheck
+from realtime.delivery.approval_waiters import Decisions
 from realtime.delivery.connection_counts import ConnectionCounts
-from realtime.delivery.decisions import Decisions
 from realtime.delivery.feed import Feed
 from realtime.delivery.heartbeat import Heartbeat
 from realtime.delivery.hub import Hub
-from realtime.delivery.subscriber import Subscriber
+from realtime.delivery.redis_subscriber import Subscriber
 from realtime.log import streams
 from realtime.log.publish import COMMITS
 

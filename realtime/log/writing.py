@@ -22,7 +22,7 @@ import msgspec
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from crews.writes import Incomplete, Write
+from crews.checked_writes import Incomplete, Write
 from realtime.log import fences
 from realtime.log.fences import Attempt
 from realtime.log.prepared import prepared_cursor

@@ -28,9 +28,9 @@ from realtime.pages.crew_page import CrewPage, start_refusal, usage_of
 from runs.execution import budget_amounts, budget_starts
 from runs.models import Run, Worker
 from runs.pages import budget_rows
-from runs.pages.holds import with_hold
 from runs.pages.live import render_live
 from runs.pages.run_window import is_id
+from runs.pages.wait_reasons import with_hold
 
 RUNS_ON_DASHBOARD = 12
 RUNS_ON_CREW = 8

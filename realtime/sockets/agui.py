@@ -9,11 +9,11 @@ from http import HTTPStatus
 from typing import Any
 
 from realtime.agui import resume
-from realtime.agui.known import Known
+from realtime.agui.client_history import Known
 from realtime.agui.mapping import AguiEvent, AguiRun, encoded, failure
 from realtime.close_codes import CloseCode
 from realtime.delivery.access import Grant, WatchedRun
-from realtime.delivery.follower import drained
+from realtime.delivery.follower import wait_until_drained
 from realtime.delivery.run_follower import EVENTS_AT_ONCE, Frames, RunFollower
 from realtime.delivery.threads import in_thread
 from realtime.log import streams
@@ -123,7 +123,7 @@ class AguiEvents(EventStreamConsumer, RunConsumer):
         if frame is not None:
             await self.put(frame)
         else:
-            await drained(self.writer)
+            await wait_until_drained(self.writer)
 
     def caught_up(self, place: Place) -> None:
         self._mapping.known = Known()  # the client has none of the next events

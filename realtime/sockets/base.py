@@ -13,14 +13,14 @@ from msgspec import UnsetType
 from realtime import log
 from realtime.close_codes import CloseCode
 from realtime.delivery.access import Grant, WatchedRun
-from realtime.delivery.follower import NO_TURNS, Follower, TooSlow, drained
+from realtime.delivery.follower import NO_TURNS, Follower, TooSlow, wait_until_drained
 from realtime.log import streams
-from realtime.sockets.beginnings import Beginning, Start
 from realtime.sockets.consumer import Admission, SocketConsumer
 from realtime.sockets.frames import Gone, Reset
 from realtime.sockets.hello import hello, seq_in
 from realtime.sockets.refusal import UNAUTHENTICATED, Refusal
-from realtime.sockets.rendered import EVERY_S, RenderTimes
+from realtime.sockets.render_latency import EVERY_S, RenderTimes
+from realtime.sockets.start_position import Beginning, Start
 
 NO_SUCH_ID = UUID(int=0)  # replaces an invalid id, so that it costs the same query
 
@@ -29,7 +29,7 @@ class StreamConsumer(SocketConsumer):
     """Subclasses define which streams the socket follows and where a new socket starts."""
 
     resumable = True  # whether ``?since=`` is used
-    rendered_every_s: float | UnsetType = EVERY_S  # see `realtime.sockets.rendered`
+    rendered_every_s: float | UnsetType = EVERY_S  # see `realtime.sockets.render_latency`
     since: int | None = None  # the position without ``?since=``; ``None``: `begin` decides
     empty: str | None = None  # the stream that ``hello`` names while the socket has no streams
     turn: AbstractAsyncContextManager = NO_TURNS  # see `Follower`
@@ -83,7 +83,9 @@ class StreamConsumer(SocketConsumer):
     async def close(self, code: CloseCode, reason: str) -> None:
         if code == CloseCode.COMPLETE and not self.closed:
             try:
-                await drained(self.writer)  # the client may still be reading the last events
+                await wait_until_drained(
+                    self.writer
+                )  # the client may still be reading the last events
             except TooSlow as error:
                 self.failed(error)
                 return
@@ -194,7 +196,7 @@ class StreamConsumer(SocketConsumer):
         is_event = isinstance(frame, log.Entry)
         encoded = self.encoding.event(start, frame) if is_event else self.encoding.control(frame)
         while self._follows(start.stream) and not self.writer.write(encoded):
-            await drained(self.writer)
+            await wait_until_drained(self.writer)
 
     def _follows(self, stream: str) -> bool:
         return stream in self.followers and not self.closed

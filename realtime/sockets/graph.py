@@ -8,9 +8,9 @@ from realtime.delivery.access import Grant, WatchedRun
 from realtime.log import streams
 from realtime.sockets import snapshots
 from realtime.sockets.base import NO_SUCH_ID, StreamConsumer, log_ids
-from realtime.sockets.beginnings import Beginning
 from realtime.sockets.consumer import Admission
 from realtime.sockets.refusal import NO_SCOPE, NOT_FOUND, UNAUTHENTICATED, Refusal
+from realtime.sockets.start_position import Beginning
 from runs.events.encoding import dump
 
 

@@ -15,10 +15,10 @@ from realtime.sockets.frames import Close, ErrorMessage, Unsubscribed
 from realtime.sockets.hello import hello
 from realtime.sockets.inbound import Malformed
 from realtime.sockets.refusal import NO_SCOPE, NOT_FOUND, UNAUTHENTICATED, Refusal
-from realtime.sockets.rendered import RenderTimes
+from realtime.sockets.render_latency import RenderTimes
 from realtime.sockets.session_tag import tag_of
+from realtime.sockets.subscribe_frames import STREAMS_AT_MOST, Wanted, to_subscribe, to_unsubscribe
 from realtime.sockets.subscriptions import Subscription, canonical, subscription
-from realtime.sockets.wanted import STREAMS_AT_MOST, Wanted, to_subscribe, to_unsubscribe
 
 BEGINNINGS_AT_ONCE = 8  # streams of a socket that begin at the same time; the others wait
 BEGINNINGS_A_SECOND = 50.0  # more than these, and than as many at once as a socket may follow,

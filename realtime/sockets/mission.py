@@ -3,9 +3,9 @@ from realtime.delivery.access import Grant, WatchedRun
 from realtime.delivery.threads import in_thread
 from realtime.log import streams
 from realtime.sockets.base import StreamConsumer
-from realtime.sockets.beginnings import Beginning
 from realtime.sockets.consumer import Admission
 from realtime.sockets.refusal import NO_SCOPE, UNAUTHENTICATED, Refusal
+from realtime.sockets.start_position import Beginning
 
 
 class MissionConsumer(StreamConsumer):

@@ -5,9 +5,9 @@ from realtime.close_codes import CloseCode
 from realtime.delivery.access import Grant, WatchedRun
 from realtime.log import streams
 from realtime.sockets.base import NO_SUCH_ID, StreamConsumer, log_ids
-from realtime.sockets.beginnings import Beginning
 from realtime.sockets.consumer import Admission
 from realtime.sockets.refusal import NO_SCOPE, NOT_FOUND, UNAUTHENTICATED, Refusal
+from realtime.sockets.start_position import Beginning
 
 
 class RunConsumer(StreamConsumer):

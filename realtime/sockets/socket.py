@@ -17,7 +17,7 @@ from realtime import metrics
 from realtime.close_codes import CloseCode
 from realtime.counting import counts
 from realtime.delivery.access import Unchecked
-from realtime.delivery.follower import TooSlow, drained
+from realtime.delivery.follower import TooSlow, wait_until_drained
 from realtime.servers.encodings import Encoding
 from realtime.servers.writer import Frame as Encoded
 from realtime.sockets import request_id
@@ -115,7 +115,7 @@ class Socket(AsyncConsumer, ABC):
     async def put(self, frame: Encoded) -> None:
         """Write an encoded frame. Raises ``TooSlow``."""
         while not self.writer.write(frame):
-            await drained(self.writer)
+            await wait_until_drained(self.writer)
 
     def send_or_drop(self, frame: Frame) -> None:
         """Write a frame, or drop it if the socket is full."""

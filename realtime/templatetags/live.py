@@ -3,7 +3,7 @@
 from django import template
 
 from realtime.sockets.session_tag import tag_of
-from runs import figures
+from runs import usage_format
 from runs.execution.waits import Wait, Waits
 from runs.models import Run
 
@@ -11,8 +11,8 @@ MINUTE_S = 60
 HOUR_S = 3600
 
 register = template.Library()
-register.filter(figures.tokens)
-register.filter(figures.usd)
+register.filter(usage_format.tokens)
+register.filter(usage_format.usd)
 
 
 @register.filter

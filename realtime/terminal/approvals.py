@@ -7,7 +7,7 @@ from rich.text import Text
 
 from realtime.terminal.drawing import plain
 from runs.events.run_state import RunState
-from runs.templatetags.run_page import as_text, visible
+from runs.templatetags.run_filters import as_text, visible
 
 DECIDED_KEPT = 5
 BAR, REST = "  │ ", "  ┆ "  # before a line of a parameter, and before the rest of a long one

@@ -8,14 +8,14 @@ from rich.text import Text
 
 from realtime.terminal.api import NotDone
 from realtime.terminal.approvals import rows_of
-from realtime.terminal.choices import FAILED, Choices
 from realtime.terminal.drawing import plain
-from realtime.terminal.fitted import Fitted
 from realtime.terminal.keyboard import Keyboard
 from realtime.terminal.pages import Pages
 from realtime.terminal.questions import BACK, ENTER, ESCAPE, FORWARD, Question, keys_of
 from realtime.terminal.requests import Before, Requests
+from realtime.terminal.run_keys import FAILED, Choices
 from realtime.terminal.run_view import RunView
+from realtime.terminal.screen_fit import Fitted
 
 DETAIL_CHARS = 500
 PROGRESS = {

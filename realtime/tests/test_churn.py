@@ -24,7 +24,7 @@ from conftest import make_tenant
 from crewops.uvicorn_http import HttpProtocol
 from crewops.web import APPLICATION, OPTIONS
 from realtime import log
-from realtime.delivery.subscriber import Subscriber
+from realtime.delivery.redis_subscriber import Subscriber
 from realtime.delivery.threads import in_thread
 from realtime.log import publish, streams
 from realtime.servers.uvicorn_ws import FrameProtocol

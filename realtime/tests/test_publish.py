@@ -11,7 +11,7 @@ import redis
 from crewops.redis import server_command, socket_path
 from realtime.log import Entry
 from realtime.log.publish import on_commit
-from realtime.log.quick_redis import OPEN_S, TIMEOUT_S, QuickRedis
+from realtime.log.redis_circuit_breaker import OPEN_S, TIMEOUT_S, QuickRedis
 from tests.chaos.proxy import Proxy
 from tests.live import eventually
 
@@ -80,7 +80,7 @@ def through(monkeypatch) -> Callable[[str], None]:
     """Publishes through a Redis at that URL from now on."""
 
     def go(url: str) -> None:
-        monkeypatch.setattr("realtime.log.quick_redis.TIMEOUT_S", TIMEOUT_S)
+        monkeypatch.setattr("realtime.log.redis_circuit_breaker.TIMEOUT_S", TIMEOUT_S)
         quick = QuickRedis(url)
         monkeypatch.setattr("realtime.log.publish.quick_redis", lambda: quick)
 
@@ -119,7 +119,7 @@ def test_a_fault_costs_a_writer_one_timeout(broken, through, fault, connected):
 
 
 def test_control_without_the_circuit_every_event_waits(broken, through, monkeypatch):
-    monkeypatch.setattr("realtime.log.quick_redis.OPEN_S", 0.0)
+    monkeypatch.setattr("realtime.log.redis_circuit_breaker.OPEN_S", 0.0)
     through(broken.url)
     FAULTS["hung"][0](broken)
     assert sum(publish(seq) for seq in range(10)) >= 10 * TIMEOUT_S

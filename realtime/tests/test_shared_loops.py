@@ -4,9 +4,9 @@ import asyncio
 from uuid import uuid4
 
 from realtime import log
-from realtime.delivery import access, decisions
+from realtime.delivery import access, approval_waiters
 from realtime.delivery.access import AccessCheck, AccessState
-from realtime.delivery.decisions import Decisions
+from realtime.delivery.approval_waiters import Decisions
 from realtime.delivery.heartbeat import Heartbeat
 from realtime.delivery.hub import Hub
 from realtime.monitoring.live import Live
@@ -138,8 +138,8 @@ async def test_approvals_are_read_again_after_any_error(monkeypatch):
             raise Fault
         return dict.fromkeys(ids, approval)
 
-    monkeypatch.setattr(decisions, "LOOK_S", 0.01)
-    monkeypatch.setattr(decisions, "look", look)
+    monkeypatch.setattr(approval_waiters, "LOOK_S", 0.01)
+    monkeypatch.setattr(approval_waiters, "look", look)
     waiting = Decisions(member, member)
     try:
         async with asyncio.timeout(30), waiting.expect(approval) as decided:

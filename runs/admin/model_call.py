@@ -3,7 +3,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
 
-from crews.admin.growing import COUNTED, Growing, id_begins_with
+from crews.admin.large_tables import COUNTED, Growing, id_begins_with
 from crews.admin.scoped import ReadOnly, ScopedAdmin
 from runs.admin.badge import badge
 from runs.models import ModelCall, Run

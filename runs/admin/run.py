@@ -10,7 +10,7 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from crews.admin.deleting import DeletesInBackground
-from crews.admin.growing import Growing, id_begins_with
+from crews.admin.large_tables import Growing, id_begins_with
 from crews.admin.scoped import ReadOnly, ScopedAdmin, ScopedFilter
 from crews.models import Crew
 from crews.scoping import NotByIndex

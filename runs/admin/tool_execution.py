@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
-from crews.admin.growing import COUNTED, Growing, id_begins_with
+from crews.admin.large_tables import COUNTED, Growing, id_begins_with
 from crews.admin.scoped import (
     ReadOnly,
     ScopedAdmin,

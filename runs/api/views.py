@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from structlog.contextvars import bind_contextvars
 
-from crews.api_keys import requester
+from crews.api_key_authentication import requester
 from crews.models import Crew
 from crews.scoping import ScopedQuerySet
 from runs.api import idempotency

@@ -10,7 +10,7 @@ the task did not create is kept, even if a later step has moved it to this path.
 import logging
 from pathlib import Path
 
-from runs.execution.outages import retry_on_outage
+from runs.execution.retry_on_outage import retry_on_outage
 from runs.models import Run
 from runs.tools.removal import remove_inside
 from runs.workspaces import workspace_of

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from structlog.contextvars import get_contextvars
 
 from crews.models import Crew, Organization
-from runs.execution import broker, turns
+from runs.execution import broker, run_queue
 from runs.execution.worker import execute_run
 from runs.models import Run
 from runs.models.run_queryset import RunQuerySet
@@ -41,7 +41,7 @@ def wake(organization_id: UUID, at_most: int | None = None) -> None:
 
     Stops after ``at_most`` messages, or when the broker does not take one.
     """
-    for number, run in enumerate(turns.may_start(organization_id)):
+    for number, run in enumerate(run_queue.may_start(organization_id)):
         if number == at_most or not announce(run):
             return
 
@@ -55,7 +55,7 @@ def waiting(longer_than: timedelta) -> RunQuerySet:
     due = Now() - longer_than
     # The clock of the process that created the run may be ahead of the database's clock.
     just_made = Q(created_at__range=(due, Now()))
-    full = [line.crew_id for line in turns.lines() if line.full]
+    full = [line.crew_id for line in run_queue.lines() if line.full]
     return Run.objects.waiting().exclude(just_made | Q(announced_at__gte=due) | Q(crew__in=full))
 
 
@@ -77,9 +77,9 @@ def run_saved(run: Run, changed: Collection[str]) -> None:
         of, own, organizations = crew.values_list(
             "organization", "max_active_runs", "organization__max_active_runs"
         ).get()
-        if turns.limit_in_force(own, settings.MAX_ACTIVE_RUNS_PER_CREW) or turns.limit_in_force(
-            organizations, settings.MAX_ACTIVE_RUNS_PER_ORGANIZATION
-        ):
+        if run_queue.limit_in_force(
+            own, settings.MAX_ACTIVE_RUNS_PER_CREW
+        ) or run_queue.limit_in_force(organizations, settings.MAX_ACTIVE_RUNS_PER_ORGANIZATION):
             transaction.on_commit(partial(wake, of, 1))
 
 

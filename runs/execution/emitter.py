@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from runs.execution.outages import retry_on_outage
 from runs.execution.redaction import redact, redact_params, secrets_in
+from runs.execution.retry_on_outage import retry_on_outage
 from runs.execution.stream_redaction import StreamRedactor
 from runs.models import TaskExecution, ToolExecution
 from runs.tools.base import Outcome, Pause

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 from runs.execution import clones, faults
-from runs.execution.calling import call_helpers
+from runs.execution.helper_wakeup import call_helpers
 from runs.execution.lease import Lease
-from runs.execution.outages import retry_on_outage
 from runs.execution.pausing import RunPause
+from runs.execution.retry_on_outage import retry_on_outage
 from runs.execution.run_events import RunEvents
 from runs.execution.steps import carry_out
 from runs.models import Run, TaskExecution

@@ -8,7 +8,7 @@ from crews.outages import is_outage
 from crews.tracking import IllegalMove
 from runs import metrics
 from runs.execution.lease import LeaseLost
-from runs.execution.outages import retry_on_outage
+from runs.execution.retry_on_outage import retry_on_outage
 from runs.models import Run
 
 logger = logging.getLogger(__name__)

@@ -7,10 +7,10 @@ from uuid import uuid4
 
 from crews.models import ApprovalRule
 from crews.models.approval_rule import strictest
+from runs.execution.approval_display import Unshowable, shown_params
 from runs.execution.lease import Lease
-from runs.execution.outages import retry_on_outage
+from runs.execution.retry_on_outage import retry_on_outage
 from runs.execution.run_events import RunEvents
-from runs.execution.shown_calls import Unshowable, shown_params
 from runs.models import Approval, TaskExecution
 
 logger = logging.getLogger(__name__)

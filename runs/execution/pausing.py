@@ -2,9 +2,9 @@
 
 import time
 
-from runs.execution.calling import call_helpers
+from runs.execution.helper_wakeup import call_helpers
 from runs.execution.lease import Lease
-from runs.execution.outages import retry_on_outage
+from runs.execution.retry_on_outage import retry_on_outage
 from runs.models import Run, TaskExecution
 from runs.models.control import report_paused
 

@@ -12,8 +12,8 @@ from runs import tools
 from runs.execution import clones, credentials, gate
 from runs.execution.emitter import ToolEventEmitter
 from runs.execution.lease import Lease, LeaseLost
-from runs.execution.outages import retry_on_outage
 from runs.execution.pausing import RunPause
+from runs.execution.retry_on_outage import retry_on_outage
 from runs.models import Run, TaskExecution, ToolExecution
 from runs.tools.base import Credential
 from runs.workspaces import directory_of

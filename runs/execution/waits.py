@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.contrib.humanize.templatetags.humanize import ordinal
 
-from runs.execution import turns
+from runs.execution import run_queue
 from runs.models import Run
 
 WORDS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
@@ -54,7 +54,7 @@ class Waits:
 
 
 def _read(organization_id: int) -> dict[UUID, Wait]:
-    lines = turns.lines([organization_id])
+    lines = run_queue.lines([organization_id])
     queued: dict[UUID, list[UUID]] = {line.crew_id: [] for line in lines}
     runs = Run.objects.unscoped().waiting().filter(crew__in=queued)
     if lines:
@@ -68,7 +68,7 @@ def _read(organization_id: int) -> dict[UUID, Wait]:
 
 
 def _position(
-    lines: list[turns.Line], queued: dict[UUID, list[UUID]], place: int, index: int
+    lines: list[run_queue.Line], queued: dict[UUID, list[UUID]], place: int, index: int
 ) -> int:
     """Return the position, from 1. The crews take turns.
 
@@ -82,7 +82,7 @@ def _position(
     return index + sum(before) + 1
 
 
-def _reached(line: turns.Line) -> str:
+def _reached(line: run_queue.Line) -> str:
     if line.crew.is_full:
         return f"{line.crew.running} of {line.crew.limit} runs of the crew are active"
     if line.organization.is_full:

@@ -15,7 +15,7 @@ from runs.execution import (
     presence,
     report_writer,  # noqa: F401  its import connects it to the worker's signals
     retention,
-    turns,
+    run_queue,
 )
 from runs.execution.executor import execute
 from runs.models import Worker
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 def execute_run(run_id: str) -> None:
     """Execute the run whose turn it is. ``run_id`` only says that a run may be waiting."""
     worker = current_task.request.hostname or socket.gethostname()
-    if run := turns.claim(worker=worker, tier=box.tier().name):
+    if run := run_queue.claim(worker=worker, tier=box.tier().name):
         asked = {"user_id": run.started_by_id}
         if str(run.pk) == run_id:  # else the message belongs to another request
             asked["request_id"] = current_task.request.get("request_id")

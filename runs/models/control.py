@@ -52,10 +52,13 @@ class ControlQuerySet(TrackedQuerySet):
             if action == Control.Action.RESUME and not run.pause_requested:
                 raise IllegalMove("The run is not paused.")
             refusal = _refusal(run, action)
-            if len(known) >= CONTROLS_AT_MOST and (refusal or action != Control.Action.CANCEL):
-                raise IllegalMove(
-                    f"The run has had {CONTROLS_AT_MOST} controls. Only cancel is left."
-                )
+            if len(known) >= CONTROLS_AT_MOST:
+                if action != Control.Action.CANCEL:
+                    raise IllegalMove(
+                        f"The run has had {CONTROLS_AT_MOST} controls. Only cancel is left."
+                    )
+                if refusal:
+                    raise IllegalMove(refusal)
             control = self.create(
                 run=run,
                 action=action,
@@ -69,7 +72,7 @@ class ControlQuerySet(TrackedQuerySet):
                 run.ask_to_stop()
                 control.refresh_from_db()  # a queued run has ended with this
             elif action != Control.Action.MESSAGE:
-                _hold(run, control, known)
+                _request_pause_or_resume(run, control, known)
         return control
 
     def acknowledge(self, run: RunRecord) -> None:
@@ -137,7 +140,7 @@ class Control(TrackedModel):
         return f"{self.get_action_display()} is not possible. {self.detail}"
 
     @property
-    def is_move(self) -> bool:
+    def pauses_or_resumes(self) -> bool:
         """Whether it is a pause or a resume."""
         return self.action in (self.Action.PAUSE, self.Action.RESUME)
 
@@ -156,13 +159,13 @@ class Control(TrackedModel):
         self.status, self.detail = status, detail[:DETAIL_LIMIT]
         self.ended_at = at or timezone.now()
         self.save(update_fields=["status", "detail", "ended_at"])
-        if self.is_move:
-            self._change_run()
+        if self.pauses_or_resumes:
+            self._settle_pause()
         elif self.action == self.Action.CANCEL and self.status == self.Status.REFUSED:
             self.run.cancel_requested = False
             self.run.save(update_fields=["cancel_requested"])
 
-    def _change_run(self) -> None:
+    def _settle_pause(self) -> None:
         """Set or clear the time of the run's pause. A refused pause is requested no more."""
         run, is_pause = self.run, self.action == self.Action.PAUSE
         if self.status == self.Status.APPLIED and run.pause_requested == is_pause:
@@ -211,21 +214,21 @@ def _same(run: RunRecord, known: list["Control"], action: str, text: str) -> "Co
         control for control in known if control.action == action and not control.is_over
     ]:
         return pending[-1]
-    moves = [control for control in known if control.is_move]
-    applied = [control for control in moves if control.status == Control.Status.APPLIED]
-    is_settled = all(control.is_over for control in moves)
+    all_such = [control for control in known if control.pauses_or_resumes]
+    applied = [control for control in all_such if control.status == Control.Status.APPLIED]
+    is_settled = all(control.is_over for control in all_such)
     return applied[-1] if is_settled and applied and applied[-1].action == action else None
 
 
-def _hold(run: RunRecord, control: "Control", known: list["Control"]) -> None:
+def _request_pause_or_resume(run: RunRecord, control: "Control", known: list["Control"]) -> None:
     """Set whether the run is to be paused. Of pauses and resumes only the newest is pending."""
     is_pause = control.action == Control.Action.PAUSE
     run.pause_requested = is_pause
     run.save(update_fields=["pause_requested"])
-    before = "Paused again before it had resumed." if is_pause else "Resumed before it had paused."
+    detail = "Paused again before it had resumed." if is_pause else "Resumed before it had paused."
     for other in known:
-        if other.is_move and not other.is_over:
-            other.end(Control.Status.REFUSED, before)
+        if other.pauses_or_resumes and not other.is_over:
+            other.end(Control.Status.REFUSED, detail)
     if is_pause and run.is_reported and run.paused_at:
         # Its program may have resumed already, and has not reported it yet.
         run.paused_at = None

@@ -16,9 +16,9 @@ from django.db import (
     transaction,
 )
 
+from crews.checked_writes import Incomplete, Write
 from crews.outages import is_outage
 from crews.tracking import TrackedQuerySet
-from crews.writes import Incomplete, Write
 from runs.models.output_chunk import OutputChunk
 from runs.models.report import Ended, OutOfStep, Report, StaleAttempt
 

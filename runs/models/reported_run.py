@@ -6,8 +6,8 @@ from django.db import IntegrityError, models, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from crews.compiled_queries import Slot, Update
 from crews.models import ApiKey, Crew
-from crews.reads import Slot, Update
 from crews.scoping import OwnedModel, ScopedQuerySet
 from crews.tracking import TrackedModel, TrackedQuerySet
 from runs.models.run import Run

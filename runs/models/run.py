@@ -63,7 +63,8 @@ class Run(RunRecord):
 
         ``at``: when a reported run ended, according to its reporter.
 
-        A caller that ends a running run without holding it takes it away from its worker.
+        If the caller does not hold the run (``held_attempt`` is ``None``), the worker's attempt
+        ends, too: what it writes later is refused.
         """
         with self.locked():
             if self.is_over:

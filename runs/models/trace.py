@@ -57,7 +57,7 @@ class TraceSpan(OwnedModel):
     parent_id = models.CharField(max_length=16, blank=True)
     waits = models.CharField(max_length=5, choices=Waits, blank=True)
     received_at = models.DateTimeField()
-    node = models.JSONField()  # see runs.reporting.otlp.placing.Node
+    node = models.JSONField()  # see runs.reporting.otlp.span_tree.Node
     held = models.JSONField(null=True)  # the events of a call that waits for its place
 
     objects = TraceSpanQuerySet.as_manager()

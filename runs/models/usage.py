@@ -9,7 +9,7 @@ from django.apps import apps
 from django.db import models
 from django.db.models.functions import Coalesce, Least
 
-from crews.reads import Slot, Update
+from crews.compiled_queries import Slot, Update
 
 TOKENS = ("input_tokens", "output_tokens")  # a run has totals of these
 # From here on, JavaScript cannot distinguish neighbouring integers.

@@ -9,7 +9,7 @@ class NotificationsConfig(AppConfig):
     def ready(self) -> None:
         from runs.execution import background
         from runs.notifications import retention, signals  # noqa: F401  connects their receivers
-        from runs.notifications.sender import Sender
+        from runs.notifications.delivery_thread import Sender
 
         background.register(Sender)
         signals.watch()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from uuid import UUID
 
-from runs import figures
+from runs import usage_format
 from runs.models import Handoff, ModelCall
 from runs.pages.history import Entry
 
@@ -42,10 +42,10 @@ def figures_of(call: ModelCall) -> str:
         parts = ["tokens unknown"]
     else:
         parts = [
-            f"{figures.tokens(call.input_tokens)} in",
-            f"{figures.tokens(call.output_tokens)} out",
+            f"{usage_format.tokens(call.input_tokens)} in",
+            f"{usage_format.tokens(call.output_tokens)} out",
         ]
-    parts.append("cost unknown" if call.cost_usd is None else figures.usd(call.cost_usd))
+    parts.append("cost unknown" if call.cost_usd is None else usage_format.usd(call.cost_usd))
     if call.first_token_s is not None:
         parts.append(f"first token after {call.first_token_s:.1f} s")
     return ", ".join([*parts, *filter(None, [call.message])])

@@ -24,11 +24,11 @@ from crews.scoping import ScopedQuerySet
 from runs.models import CallText, IllegalMove, Run, ToolExecution
 from runs.pages import transcript
 from runs.pages.forms import RetryForm, RunFilterForm, RunRequestForm, ShareForm
-from runs.pages.holds import with_hold
 from runs.pages.live import render_live
 from runs.pages.past import Past
-from runs.pages.run_page import RunPage
+from runs.pages.run_page_data import RunPage
 from runs.pages.run_window import Window
+from runs.pages.wait_reasons import with_hold
 
 PastOf = Callable[[Run, datetime], Past | None]
 

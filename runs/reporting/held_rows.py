@@ -9,7 +9,7 @@ from django.db.models import F, Model, Q, QuerySet, UUIDField
 from django.db.models.lookups import In
 
 from crews.batches import Batch
-from crews.reads import AnyOf, Select, Slot, Slots
+from crews.compiled_queries import AnyOf, Select, Slot, Slots
 from crews.scoping import NotByIndex
 from runs.models import (
     AgentExecution,

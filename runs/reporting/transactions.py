@@ -12,10 +12,10 @@ from django.db import DataError, transaction
 from django.db.models import BooleanField, F, IntegerField, Q, UUIDField
 
 from crews.batches import Batch, batched
-from crews.reads import Select, Slot, Update
+from crews.checked_writes import insert_values
+from crews.compiled_queries import Select, Slot, Update
 from crews.text import storable
 from crews.tracking import IllegalMove
-from crews.writes import insert_values
 from runs.models import ReportedRun, Run, SeenEvent
 from runs.models.reported_run import DIGEST_BYTES
 from runs.reporting.reading import Item

@@ -9,7 +9,7 @@ class SchedulesConfig(AppConfig):
     def ready(self) -> None:
         from runs.execution import background
         from runs.schedules import audit, retention  # noqa: F401  connects its receivers
-        from runs.schedules.clock import Clock
+        from runs.schedules.schedule_thread import Clock
 
         background.register(Clock)
         audit.watch()

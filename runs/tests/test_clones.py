@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runs.execution import clones, turns
+from runs.execution import clones, run_queue
 from runs.execution.executor import execute
 from runs.models import Run, ToolExecution
 from runs.tests.tools.repositories import git
@@ -53,7 +53,7 @@ def bash(code: str) -> dict:
 
 
 def carry_out(run: Run) -> Run:
-    execute(turns.claim(worker="w"))
+    execute(run_queue.claim(worker="w"))
     run.refresh_from_db()
     return run
 

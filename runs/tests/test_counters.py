@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from conftest import HELLO
 from crews.models import Agent, Task
 from crews.tracking import IllegalMove
-from runs.execution import reaper, turns
+from runs.execution import reaper, run_queue
 from runs.models import Run, TaskExecution, ToolExecution
 from runs.tests.scene import fail, fail_late
 
@@ -66,7 +66,7 @@ def act(run: Run, step: str, number: int) -> Run:
 
 
 def start(run: Run) -> Run:
-    return turns.claim(worker="w")
+    return run_queue.claim(worker="w")
 
 
 @pytest.fixture

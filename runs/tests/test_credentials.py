@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from crews.models import Secret
 from realtime.models import Event
 from runs import tools
-from runs.execution import credentials, turns
+from runs.execution import credentials, run_queue
 from runs.execution.executor import execute
 from runs.models import Run, ToolExecution
 from runs.tests.tools.traces import dump
@@ -118,7 +118,7 @@ class TestRunning:
             acme.crew.tasks.last().delete()
             acme.give_steps(*steps)
             run = Run.objects.create(crew=acme.crew)
-            execute(turns.claim(worker="w", tier="namespaces"))
+            execute(run_queue.claim(worker="w", tier="namespaces"))
             run.refresh_from_db()
             return run
 

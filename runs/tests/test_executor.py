@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from runs.execution import turns
+from runs.execution import run_queue
 from runs.execution.executor import execute, workspace_of
 from runs.models import Run, TaskExecution, ToolExecution
 
@@ -31,7 +31,7 @@ def carry_out(acme):
                 setattr(task, name, value)
             task.save()
         run = Run.objects.create(crew=acme.crew)
-        execute(turns.claim(worker="w"))
+        execute(run_queue.claim(worker="w"))
         run.refresh_from_db()
         return run
 

@@ -9,7 +9,7 @@ from django.db import connection
 from crews.models import ApprovalRule, Secret
 from crews.tracking import IllegalMove
 from runs import tools
-from runs.execution import turns
+from runs.execution import run_queue
 from runs.execution.executor import execute, workspace_of
 from runs.models import Approval, Run, ToolExecution
 from tests.live import eventually
@@ -46,7 +46,7 @@ def carry_out(acme):
 
         thread = threading.Thread(target=person)
         thread.start()
-        execute(turns.claim(worker="w", tier="namespaces"))
+        execute(run_queue.claim(worker="w", tier="namespaces"))
         thread.join()
         assert not faults, faults
         run.refresh_from_db()
@@ -126,7 +126,7 @@ def test_a_step_that_cannot_be_shown_whole_is_refused_without_a_question(acme):
     acme.give_steps(step)
     ApprovalRule.objects.create(organization=acme.organization, tool="script", expires_after_s=10)
     run = Run.objects.create(crew=acme.crew)
-    execute(turns.claim(worker="w", tier="namespaces"))
+    execute(run_queue.claim(worker="w", tier="namespaces"))
     run.refresh_from_db()
     task = run.task_executions.get()
     assert (run.status, task.reason) == ("failed", "approval_denied")

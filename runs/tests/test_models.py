@@ -7,7 +7,7 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
 from crews.tracking import IllegalMove
-from runs.execution import reaper, turns
+from runs.execution import reaper, run_queue
 from runs.models import Run, TaskExecution, ToolExecution
 
 pytestmark = pytest.mark.usefixtures("worker_alive")
@@ -30,15 +30,15 @@ def execution(task) -> ToolExecution:
 
 def test_only_one_worker_claims_a_run(acme):
     Run.objects.create(crew=acme.crew)
-    assert turns.claim(worker="a").worker == "a"
-    assert turns.claim(worker="b") is None
+    assert run_queue.claim(worker="a").worker == "a"
+    assert run_queue.claim(worker="b") is None
 
 
 def test_a_run_keeps_the_tier_of_the_worker_that_took_it(acme):
     run = Run.objects.create(crew=acme.crew)
     assert run.tools_tier == ""
-    turns.claim(worker="a", tier="limits")
-    turns.claim(worker="b", tier="namespaces")
+    run_queue.claim(worker="a", tier="limits")
+    run_queue.claim(worker="b", tier="namespaces")
     run.refresh_from_db()
     assert run.tools_tier == "limits"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from runs.execution import controls, turns
+from runs.execution import controls, run_queue
 from runs.execution import lease as lease_module
 from runs.execution.executor import execute, workspace_of
 from runs.models import Control, Run, ToolExecution
@@ -39,7 +39,7 @@ class Work:
 
     def _execute(self) -> None:
         try:
-            execute(turns.claim(worker="w"))
+            execute(run_queue.claim(worker="w"))
         finally:
             connection.close()
 
@@ -159,7 +159,7 @@ def test_a_pause_takes_effect_before_the_next_step(begin):
 def test_a_run_that_is_paused_in_the_queue_is_taken_when_it_resumes(acme, begin):
     run = Run.objects.create(crew=acme.crew)
     controls.ask(run, "pause")
-    assert turns.claim(worker="w") is None
+    assert run_queue.claim(worker="w") is None
     controls.ask(run, "resume")
     assert Work(run).end().status == "succeeded"
 

@@ -7,7 +7,7 @@ from django.db import OperationalError, connection
 
 from crews.tracking import IllegalMove
 from realtime.models import Event
-from runs.execution import turns
+from runs.execution import run_queue
 from runs.execution.executor import execute
 from runs.models import Run, ToolExecution
 from runs.tools.removal import remove_tree
@@ -24,7 +24,7 @@ def bash(code: str) -> list[dict]:
 
 
 def carry_out(run: Run) -> Run:
-    execute(turns.claim(worker="w"))
+    execute(run_queue.claim(worker="w"))
     run.refresh_from_db()
     return run
 

@@ -11,7 +11,7 @@ from runs.models import Control, OutputChunk, Run, TaskExecution, ToolExecution
 from runs.models.control import report_paused
 from runs.pages import transcript
 from runs.pages.history import Entry, entries, requested
-from runs.pages.run_page import RunPage
+from runs.pages.run_page_data import RunPage
 from runs.pages.timeline import Timeline, clock, room_for, tick_seconds
 
 pytestmark = pytest.mark.django_db

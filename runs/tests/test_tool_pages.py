@@ -11,7 +11,7 @@ from crews.scoping import unscoped
 from runs.models import Approval, Run, ToolExecution
 from runs.pages import tool_pages
 from runs.pages.run_outline import Outline
-from runs.pages.run_page import RunPage
+from runs.pages.run_page_data import RunPage
 from runs.pages.run_window import Window
 from runs.tests.scene import get
 from runs.tests.test_run_page import begin

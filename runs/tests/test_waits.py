@@ -8,7 +8,7 @@ from crews.models import AuditEntry
 from runs.execution.waits import Waits
 from runs.models import Run
 from runs.tests.scene import client_of, get, page_of
-from runs.tests.test_turns import limit, queue, start
+from runs.tests.test_run_queue import limit, queue, start
 
 pytestmark = pytest.mark.usefixtures("worker_alive")
 

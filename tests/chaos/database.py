@@ -19,7 +19,7 @@ from conftest import make_tenant
 from realtime import log
 from realtime.log import streams
 from realtime.models import Event
-from runs.execution.outages import retry_on_outage
+from runs.execution.retry_on_outage import retry_on_outage
 from runs.models import TaskExecution, ToolExecution, Worker
 from tests import postgres
 from tests.chaos.clients import EXPECTED_CODES, Clients, followers

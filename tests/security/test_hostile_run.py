@@ -28,10 +28,10 @@ def loot(tmp_path) -> Iterator[Scene]:
         yield made
 
 
-@pytest.fixture(params=["tests.settings", "tests.unboxed"])
+@pytest.fixture(params=["tests.settings", "tests.settings_without_sandbox"])
 def boxed(request, acme: Tenant, loot: Scene) -> Iterator[bool]:
     """A worker with the canary in its environment; whether its tools are in a box."""
-    if request.param != "tests.unboxed" and not box.tier().is_sandbox:
+    if request.param != "tests.settings_without_sandbox" and not box.tier().is_sandbox:
         # CI must have user namespaces; elsewhere what cannot be tried is said.
         (pytest.fail if "CI" in os.environ else pytest.skip)(box.tier().shortfall)
     settings = (

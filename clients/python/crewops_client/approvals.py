@@ -9,9 +9,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from .approval_params import whole
 from .controls import CANCELLED, Cancelled
 from .transport import Transport
-from .whole import whole
 
 if TYPE_CHECKING:
     from .runs import Run

@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from .encoding import identifier
-from .pieces import pieces
 from .scope import Scope, outcome, text_of
 from .snapshot import snapshot
+from .text_chunks import pieces
 
 if TYPE_CHECKING:
     from .runs import Run

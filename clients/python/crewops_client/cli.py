@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from . import agui_proxy
 from . import claude_code_command as claude_code
-from .health import refusal
+from .server_backoff import refusal
 from .settings import from_environment
 from .transport import Transport
 

@@ -13,9 +13,9 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from . import encoding
-from .health import Health
 from .notices import Notices
 from .outbox import Outbox
+from .server_backoff import ServerBackoff
 from .settings import Settings
 from .transport import Answer, Transport
 
@@ -61,7 +61,7 @@ class Sender:
         self._notices = notices
         self._on_stop = on_stop
         self._on_opened = on_opened
-        self.health = Health(settings, notices)
+        self.health = ServerBackoff(settings, notices)
         self._transport = Transport(settings)
         self._posts: SimpleQueue[list[bytes] | None] = SimpleQueue()
         self._posted_at: float | None = None

@@ -6,7 +6,7 @@ import { baseUrl } from "./endpoint.js";
 import { Listeners } from "./listeners.js";
 import { describe, logger } from "./log.js";
 import { onReturn } from "./network.js";
-import { Reader } from "./reader.js";
+import { OrderedEvents } from "./ordered_events.js";
 
 /** @import {RetryPolicy} from "./backoff.js"; */
 /** @import {Loss} from "./connection.js"; */
@@ -59,7 +59,7 @@ export class LiveSocket {
     this.#WebSocket = options.WebSocket ?? globalThis.WebSocket;
     if (!this.#WebSocket) throw new TypeError("No WebSocket here: pass options.WebSocket.");
     this.#log = logger(label, options.log);
-    this.#reader = new Reader(kind, {
+    this.#reader = new OrderedEvents(kind, {
       // Each class names the frames that its endpoint sends.
       onMessage: (frame) =>
         this.#listeners.notify(/** @type {Message} */ (/** @type {unknown} */ (frame))),

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from realtime.agui.mapping import AguiEvent, AguiRun, encoded, failure
-from realtime.agui.tools import LOST, RESULT_CHARS
+from realtime.agui.tool_calls import LOST, RESULT_CHARS
 from realtime.tests.agui import responses
 from runs.events.encoding import encode
 from runs.events.kinds import KINDS

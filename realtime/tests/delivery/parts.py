@@ -15,8 +15,8 @@ from realtime.delivery.hub import Hub
 from realtime.log import streams
 from realtime.servers.writer import Writer
 from realtime.sockets.base import StreamConsumer
-from realtime.sockets.beginnings import Beginning
 from realtime.sockets.consumer import Admission
+from realtime.sockets.start_position import Beginning
 
 
 class Call:

@@ -8,7 +8,7 @@ from realtime import counting, latency
 from realtime.counting import Counts
 from realtime.monitoring.measured import average, percentiles, together
 from realtime.sockets.inbound import Malformed
-from realtime.sockets.rendered import LONGEST_MS, RenderTimes
+from realtime.sockets.render_latency import LONGEST_MS, RenderTimes
 
 
 def test_counts_begin_again_when_they_are_taken():

@@ -11,7 +11,7 @@ from crews.models import Task
 from realtime.tests.pages.scene import reported
 from runs.models import Approval, Control, Run, TaskExecution, ToolExecution
 from runs.models.control import report_paused
-from runs.reporting import calls, reading
+from runs.reporting import reading, report_request
 
 STEPS_OF_A_TOOL = 3
 
@@ -173,5 +173,5 @@ def say(tenant, key: str, event: dict) -> None:
     """Report one event of the run with this key, as its program does."""
     said = [{"run": key, "id": str(uuid4())} | event]
     items = reading.items_in(json.dumps(said).encode(), content_type=reading.JSON, encoding="")
-    answer = calls.take(tenant.issue_key("report")[0], items, timezone.now())
+    answer = report_request.take(tenant.issue_key("report")[0], items, timezone.now())
     assert answer.rejected == []

@@ -7,7 +7,7 @@ from crews.models import Crew
 from realtime.log import streams
 from realtime.rate_limit import RateLimit
 from realtime.sockets.live import BEGINNINGS_A_SECOND, BEGINNINGS_BURST
-from realtime.sockets.wanted import STREAMS_AT_MOST
+from realtime.sockets.subscribe_frames import STREAMS_AT_MOST
 from realtime.tests.sockets.helpers import alive, close_of, frames_until, subscribe, work
 
 pytestmark = pytest.mark.django_db(transaction=True)

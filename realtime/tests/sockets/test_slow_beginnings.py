@@ -13,7 +13,7 @@ from realtime.delivery.grants import Grant
 from realtime.log import streams
 from realtime.sockets import auth, graph, socket
 from realtime.sockets.auth import Identity
-from realtime.sockets.beginnings import Beginning
+from realtime.sockets.start_position import Beginning
 from realtime.tests.sockets.several_crews import A, Crews, X, Y, seeing
 from tests.waiting import comes_true
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pyte
 
 from tests.live import END_S, environment
+from tests.prefork import Warm
 from tests.waiting import eventually
-from tests.warm import Warm
 
 COLUMNS, ROWS = 110, 40
 START_S = 40.0

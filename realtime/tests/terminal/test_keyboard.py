@@ -11,9 +11,9 @@ import pytest
 from rich.console import Console
 
 from realtime.terminal.ending import ENDING, ending_in_order
-from realtime.terminal.fitted import Fitted
 from realtime.terminal.keyboard import SIZE, Keyboard, terminal_of
 from realtime.terminal.questions import DOWN, SHOWN_CHARS, TEXT_LIMITS, UP, Question, keys_of
+from realtime.terminal.screen_fit import Fitted
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 
 from conftest import Tenant
 from crews.models import AuditEntry
+from runs.notifications.delivery_thread import send_due
 from runs.notifications.models import Delivery, Target
-from runs.notifications.sender import send_due
 
 pytestmark = pytest.mark.django_db
 

@@ -11,9 +11,9 @@ from django.utils import timezone
 from crews.models import Crew
 from runs.execution import reaper, retention
 from runs.models import Run
+from runs.notifications.delivery_thread import FAULT, TRIED_FOR_ONE, Sender, send_due
 from runs.notifications.models import Attempt, Delivery, Target
 from runs.notifications.models.delivery import PAUSES_S
-from runs.notifications.sender import FAULT, TRIED_FOR_ONE, Sender, send_due
 from tests.live import eventually
 
 pytestmark = pytest.mark.django_db
@@ -149,7 +149,7 @@ def test_a_defect_is_noted_as_a_failed_attempt(acme, make_target, monkeypatch, c
 
     make_target()
     ends(acme)
-    monkeypatch.setattr("runs.notifications.sending.send", fail)
+    monkeypatch.setattr("runs.notifications.send_attempt.send", fail)
     assert send_due() == 1
     delivery = Delivery.objects.get()
     assert (delivery.status, delivery.failures) == ("pending", 1)

@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 
 from runs.models import Approval
+from runs.notifications.delivery_thread import send_due
 from runs.notifications.models import Delivery
-from runs.notifications.sender import send_due
 from runs.schedules.models import Schedule
 from runs.schedules.tests.conftest import DUE
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from crews.models import ApiKey
-from runs.reporting.calls import take
 from runs.reporting.converting import event_of
 from runs.reporting.otlp import events
 from runs.reporting.otlp.events import Event
 from runs.reporting.reading import Item
+from runs.reporting.report_request import take
 from runs.reporting.reported_kinds import Invalid
 
 

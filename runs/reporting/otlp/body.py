@@ -6,7 +6,7 @@ from typing import Any
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from rest_framework.exceptions import ParseError
 
-from runs.reporting.otlp import json_form, protobuf, wire
+from runs.reporting.otlp import json_form, protobuf, protobuf_size_check
 from runs.reporting.otlp.spans import WANTED, WANTED_WITH_TEXT, Malformed, Span
 from runs.reporting.reading import TooLarge, Unsupported, inflated
 
@@ -58,7 +58,7 @@ def spans_in(
 
 def _is_within(body: bytes, kind: str) -> bool:
     if kind == PROTOBUF:
-        return wire.is_within(body, messages=OBJECTS_AT_MOST, fields=FIELDS_AT_MOST)
+        return protobuf_size_check.is_within(body, messages=OBJECTS_AT_MOST, fields=FIELDS_AT_MOST)
     return body.count(b"{") + body.count(b"[") <= OBJECTS_AT_MOST
 
 

@@ -13,7 +13,7 @@ from runs.reporting.agents import slug_of
 from runs.reporting.otlp import events
 from runs.reporting.otlp.batch import Batch
 from runs.reporting.otlp.dialects import Ending
-from runs.reporting.otlp.placing import (
+from runs.reporting.otlp.span_tree import (
     Node,
     Repeated,
     Unknown,

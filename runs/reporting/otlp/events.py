@@ -12,7 +12,7 @@ from django.utils.text import slugify
 from crews.text import storable
 from runs.reporting.otlp import dialects, messages
 from runs.reporting.otlp.dialects import Ending, Kind
-from runs.reporting.otlp.placing import Node
+from runs.reporting.otlp.span_tree import Node
 from runs.reporting.otlp.spans import INPUT, OUTPUT, Span
 from runs.reporting.sources.values import bounded
 

@@ -11,12 +11,12 @@ from django.db.models.functions import Now
 from crews.models import ApiKey
 from crews.text import storable
 from runs.models import ReportedRun, Run, Trace, TraceSpan
-from runs.reporting.calls import OLDEST, take
-from runs.reporting.otlp import events, kept
+from runs.reporting.otlp import events, span_queries
 from runs.reporting.otlp.batch import Result, item_of
 from runs.reporting.otlp.dialects import CONVERSATION, Kind
-from runs.reporting.otlp.placing import Node, ending_of_roots, missing_in, roots_of
+from runs.reporting.otlp.span_tree import Node, ending_of_roots, missing_in, roots_of
 from runs.reporting.otlp.spans import Span
+from runs.reporting.report_request import OLDEST, take
 
 # Past a root span, for children that arrive after it. Another process may send its last spans up to
 # 5 s later: so often exporters send.
@@ -120,7 +120,7 @@ def set_lease(reported: ReportedRun) -> None:
     No span says that a trace is complete: it may come from several processes. Its root ends last,
     but children of the root may still arrive. A root that waits for an approval is not the end.
     """
-    rooted = {trace for (trace,) in kept.ROOTED.rows(run=reported.pk)}
+    rooted = {trace for (trace,) in span_queries.ROOTED.rows(run=reported.pk)}
     if not rooted or reported.traces.exclude(pk__in=rooted).exists():
         return
     tops = _tops_of(rooted)

@@ -12,8 +12,8 @@ from crews.models import AuditEntry
 from runs.execution import removal, retention
 from runs.models import Run
 from runs.schedules import firing
-from runs.schedules.clock import Clock
 from runs.schedules.models import Fire, Schedule
+from runs.schedules.schedule_thread import Clock
 from runs.schedules.tests.conftest import DUE, HOUR, NOW, due_again, fires, outcomes
 from tests.live import eventually
 

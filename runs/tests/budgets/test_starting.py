@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from crews.tracking import IllegalMove
-from runs.execution import controls, dispatch, turns, waits
+from runs.execution import controls, dispatch, run_queue, waits
 from runs.models import BudgetAlert, Run
 from runs.schedules import firing
 from runs.schedules.tests.conftest import NOW, fires, make_schedule  # noqa: F401  a fixture
@@ -98,7 +98,7 @@ def test_with_pause_it_waits_in_the_queue_and_takes_no_worker(acme, use_up, look
     run = request(acme)
     assert events(run) == ["budget_exceeded", "control_requested"]
     assert asked(run) == [("pause", "the budget", "requested")]
-    assert turns.claim(worker="w") is None
+    assert run_queue.claim(worker="w") is None
     assert look() == 0
     page = page_of(acme.viewer, run)
     assert "Paused in the queue." in page
@@ -126,7 +126,7 @@ def test_it_goes_on_with(
     assert announced == [run]
     assert asked(run)[1][0] == "resume"
     assert asked(run)[1][2] == "applied"
-    assert turns.claim(worker="w") == run
+    assert run_queue.claim(worker="w") == run
     if how == "a person":
         assert alerts(run) == [("day", "tool_calls", "exceeded")]
         assert look() == 0
@@ -140,5 +140,5 @@ def test_no_worker_hears_of_a_run_that_is_paused_in_the_queue(acme):
         )
     controls.ask(run, "pause")
     assert [each.pk for each in dispatch.waiting(timedelta(seconds=1))] == [other.pk]
-    assert [each.pk for each in turns.may_start(acme.organization.pk)] == [other.pk]
+    assert [each.pk for each in run_queue.may_start(acme.organization.pk)] == [other.pk]
     assert waits.Waits().of(other).position == 1

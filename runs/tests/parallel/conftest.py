@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from crews.models import Crew, Task
-from runs.execution import calling, helping, turns
+from runs.execution import helper_task, helper_wakeup, run_queue
 from runs.execution import lease as lease_module
 from runs.execution.executor import execute
 from runs.models import Run
@@ -41,14 +41,14 @@ class Work:
         self.answers = True  # whether a helper answers a call
 
     def start(self) -> None:
-        self.in_thread(lambda: execute(turns.claim(worker="w")))
+        self.in_thread(lambda: execute(run_queue.claim(worker="w")))
 
     def call(self, name: str, args: list, **options) -> None:
         assert name == "runs.tasks.help_run"
         assert options["queue"].name == "w.dq2"
         self.calls.append(args)
         if self.answers:
-            self.in_thread(lambda: helping.help_run.run(*args))
+            self.in_thread(lambda: helper_task.help_run.run(*args))
 
     def in_thread(self, work: Callable[[], None]) -> None:
         def whole() -> None:
@@ -115,8 +115,8 @@ def begin(acme, monkeypatch) -> Iterator[Callable[..., Work]]:
     def begin(run: Run | None = None, *, answers: bool = True) -> Work:
         work = Work(run or Run.objects.create(crew=acme.crew))
         work.answers = answers
-        monkeypatch.setattr(calling, "current_app", SimpleNamespace(send_task=work.call))
-        monkeypatch.setattr(calling.broker, "producer", lambda: nullcontext())
+        monkeypatch.setattr(helper_wakeup, "current_app", SimpleNamespace(send_task=work.call))
+        monkeypatch.setattr(helper_wakeup.broker, "producer", lambda: nullcontext())
         begun.append(work)
         work.start()
         return work

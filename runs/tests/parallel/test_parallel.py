@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 
 from crews.models import ApprovalRule
 from realtime.models import Event
-from runs.execution import calling, controls, helping, reaper
+from runs.execution import controls, helper_task, helper_wakeup, reaper
 from runs.models import Approval, Control, Run, TaskExecution, ToolExecution
 from runs.models.control import report_paused
 from runs.tests.parallel.conftest import END_S, Work, meet, wait_for
@@ -60,7 +60,7 @@ def test_without_a_broker_one_process_does_it_all(crew_of, begin, monkeypatch):
     crew_of(3, one=("true", []), two=("true", []), three=("true", ["one", "two"]))
     work = begin()
     refusing = mock.Mock(side_effect=OperationalError("gone"))
-    monkeypatch.setattr(calling.broker, "producer", refusing)
+    monkeypatch.setattr(helper_wakeup.broker, "producer", refusing)
     assert work.end().status == "succeeded"
     assert len(work.statuses()) == 3
 
@@ -70,11 +70,11 @@ def test_calls_that_come_twice_late_or_for_another_attempt_start_nothing(crew_of
     work = begin()
     at_work(2)
     call = work.calls[0]
-    helping.help_run.run(*call)
-    helping.help_run.run(call[0], call[1] + 1)
+    helper_task.help_run.run(*call)
+    helper_task.help_run.run(call[0], call[1] + 1)
     work.touch("end")
     assert work.end().status == "succeeded"
-    helping.help_run.run(*call)
+    helper_task.help_run.run(*call)
     assert TaskExecution.objects.count() == 2
 
 
@@ -148,7 +148,7 @@ def test_a_helper_renews_the_lease_of_its_task_only(crew_of, begin, settings):
 
 def test_a_fault_of_ours_in_a_helper_ends_the_run(crew_of, begin, monkeypatch):
     crew_of(2, one=("sleep 600", []), two=("sleep 600", []))
-    monkeypatch.setattr(helping, "carry_out", mock.Mock(side_effect=ValueError("ours")))
+    monkeypatch.setattr(helper_task, "carry_out", mock.Mock(side_effect=ValueError("ours")))
     run = begin().end()
     assert (run.status, run.reason) == ("failed", "internal_error")
 
@@ -162,7 +162,7 @@ def test_a_pause_holds_every_task_and_a_late_call_starts_none(crew_of, begin):
     eventually(lambda: Control.objects.get(pk=pause.pk).status == "applied", END_S)
     assert list(work.run.task_executions.values_list("is_paused", flat=True)) == [True, True]
     work.touch("end")
-    helping.help_run.run(str(work.run.pk), 1)
+    helper_task.help_run.run(str(work.run.pk), 1)
     assert work.run.task_executions.count() == 2
     controls.ask(work.run, "resume")
     assert work.end().status == "succeeded"

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from realtime.models import Event
 from runs.models import ReportedRun, Run, SeenEvent, ToolExecution
-from runs.reporting import calls, reporter, tool_calls, transactions
+from runs.reporting import report_request, reporter, tool_calls, transactions
 from runs.reporting.converting import event_of
 from runs.reporting.reading import Item
 from runs.reporting.reported_kinds import AgentStart, Invalid
@@ -227,14 +227,14 @@ def test_each_transaction_of_a_report_takes_its_locks_in_order(acme):
     """The events before the end are a batch; the end is a transaction by itself."""
     key, _ = acme.issue_key("report")
     items = [Item(0, event["id"], event_of(event), None) for event in long_story(acme.crew.slug)]
-    calls.take(key, items[:1], timezone.now())
+    report_request.take(key, items[:1], timezone.now())
     for part, expected in (
         (items[1:9], ["graph stream"]),
         (items[9:-1], ["graph stream"]),
         (items[-1:], ["graph stream", "crew", "mission stream"]),  # two calls and a tool are open
     ):
         with locks() as seen:
-            assert calls.take(key, part, timezone.now()).accepted
+            assert report_request.take(key, part, timezone.now()).accepted
         assert in_order(seen.taken), seen.taken
         assert [kind for kind in seen.taken if kind not in OF_THE_RUN | ROWS] == expected
         if connection.features.has_select_for_update:

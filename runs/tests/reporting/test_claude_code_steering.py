@@ -7,7 +7,7 @@ import pytest
 
 from runs.execution import controls
 from runs.models import Run, ToolExecution
-from runs.reporting.sources.claude_code.steering import CANCELLED
+from runs.reporting.sources.claude_code.control_hook import CANCELLED
 from runs.tests.reporting.conftest import Program
 
 PATH = "/api/report/claude-code/?crew=site"

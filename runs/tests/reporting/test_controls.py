@@ -2,8 +2,9 @@
 
 import pytest
 
+from crews.tracking import IllegalMove
 from runs.execution import controls
-from runs.models import Control
+from runs.models import Control, Run
 from runs.tests.reporting.conftest import frames, types
 
 BOOT = {"run": "r", "id": "boot", "type": "boot", "crew": "crew", "origin": "python"}
@@ -38,6 +39,15 @@ def test_other_programs_get_the_answer_that_they_know(boot):
     answer, run = boot()
     assert "runs" not in answer
     assert run.controls_taken == ("cancel",)
+
+
+def test_a_cancel_that_is_not_taken_is_not_offered_after_the_last_control(boot, monkeypatch):
+    monkeypatch.setattr("runs.models.control.CONTROLS_AT_MOST", 1)
+    _, run = boot(controls=["message"])
+    controls.ask(run, "message", "hello")
+    with pytest.raises(IllegalMove, match="does not take it"):
+        controls.ask(run, "cancel")
+    assert not Run.objects.get(pk=run.pk).cancel_requested
 
 
 def test_a_pause_is_acknowledged_and_applied_by_the_program(program, boot):

@@ -12,7 +12,7 @@ from realtime.replay.merging import stamp
 from realtime.tests.pages.scene import crew_path, get, queries, reported, text
 from runs.models import Handoff, ModelCall, Run, ToolExecution
 from runs.pages.event_pages import EventPage, Place
-from runs.pages.run_page import RunPage
+from runs.pages.run_page_data import RunPage
 from runs.pages.run_record import REPORTED_AT_ONCE
 
 pytestmark = pytest.mark.django_db

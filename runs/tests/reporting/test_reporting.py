@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from crews.models import AuditEntry, Crew
-from runs.execution import turns
+from runs.execution import run_queue
 from runs.models import AgentExecution, ReportedRun, Run, SeenEvent, TaskExecution, ToolExecution
 from runs.tests.reporting.conftest import Program, frames, types
 
@@ -136,9 +136,9 @@ def test_no_worker_claims_a_reported_run_and_it_takes_no_place(program, acme, se
     events = story()[:1]
     events[0]["crew"] = acme.crew.slug
     program.send(*events)
-    assert turns.claim(worker="w") is None
+    assert run_queue.claim(worker="w") is None
     asked = Run.objects.request(crew=acme.crew, user=acme.operator)
-    assert turns.claim(worker="w") == asked
+    assert run_queue.claim(worker="w") == asked
 
 
 def test_done_ends_what_is_open_and_nothing_opens_it_again(program, run_of):

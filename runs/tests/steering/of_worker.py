@@ -8,7 +8,7 @@ from django.utils import timezone
 from hypothesis.stateful import initialize, invariant, rule
 
 from crews.models import ApprovalRule, Task
-from runs.execution import turns
+from runs.execution import run_queue
 from runs.models import Run, TaskExecution
 from runs.tests.steering.machine import Steering
 from runs.tests.steering.worker import Worker
@@ -38,7 +38,7 @@ class OfWorker(Steering):
         rule = {"organization": self.acme.organization, "tool": "script", "params": "code=[12]"}
         ApprovalRule.objects.create(**rule)
         Run.objects.create(crew=crew)
-        run = turns.claim(worker="w")
+        run = run_queue.claim(worker="w")
         self.worker = Worker(run, self.enter_of_worker, self.leave_of_worker)
         return run
 

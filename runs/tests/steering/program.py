@@ -9,10 +9,10 @@ from typing import Any
 
 from crews.models import ApiKey
 from realtime import log
-from realtime.delivery import decisions
+from realtime.delivery import approval_waiters
 from realtime.log import streams
 from runs.models import Approval, ReportedRun, Run
-from runs.reporting import asking
+from runs.reporting import approval_requests
 from runs.tests.reporting.conftest import Program as Sender
 
 KEY = "nightly"
@@ -85,10 +85,12 @@ class Program:
         if self._is_paused or self._is_cancelled or self._calls >= CALLS_AT_MOST:
             return
         self._calls += 1
-        question = asking.Question(run=KEY, tool="deploy", params={"code": str(self._calls)})
+        question = approval_requests.Question(
+            run=KEY, tool="deploy", params={"code": str(self._calls)}
+        )
         try:
-            approval = asking.ask(self._key, question)
-        except asking.Unaskable:
+            approval = approval_requests.ask(self._key, question)
+        except approval_requests.Unaskable:
             return  # its run has ended: the call does not begin
         assert approval is not None, "a rule matches every call"
         self._waiting[str(self._calls)] = approval
@@ -99,11 +101,11 @@ class Program:
             return
         code = [*self._waiting][which % len(self._waiting)]
         id = self._waiting[code].pk
-        found = decisions.look({id: self._key.pk}, renews=True)
+        found = approval_waiters.look({id: self._key.pk}, renews=True)
         if id not in found:
             return
         del self._waiting[code]
-        answer = asking.answer_of(found[id])
+        answer = approval_requests.answer_of(found[id])
         if answer["decision"] != "approved":
             assert answer["detail"], "the program receives no reason"
         elif not self._is_cancelled:

@@ -58,7 +58,7 @@ class StreamReader:
         asked = {str(row.pk): row for row in Approval.objects.filter(run=run)}
         assert {pk: row.status for pk, row in asked.items()} == self.decisions
         assert self.state.approvals.keys() == {pk for pk, row in asked.items() if row.is_pending}
-        if all(row.is_over for row in rows.values() if row.is_move):
+        if all(row.is_over for row in rows.values() if row.pauses_or_resumes):
             assert self.state.paused == (run.paused_at is not None)
         assert self.state.is_over == run.is_over
 

@@ -17,7 +17,7 @@ import pytest
 from django.conf import settings
 
 from runs import tools
-from runs.execution import calling, emitter, executor, gate, helping, pausing, steps
+from runs.execution import emitter, executor, gate, helper_task, helper_wakeup, pausing, steps
 from runs.execution.lease import Lease
 from runs.models import Run, TaskExecution
 from runs.tools.script import Script
@@ -108,17 +108,17 @@ class Worker:
         self.calls: list[list[Any]] = []  # for help, as their arguments
         self._entered, self._left = entered, left
         self._patch = pytest.MonkeyPatch()
-        for module in (calling, emitter, executor, gate, helping, pausing, steps):
+        for module in (helper_wakeup, emitter, executor, gate, helper_task, pausing, steps):
             self._patch.setattr(module, "retry_on_outage", held)
         for module in (executor, gate):
             self._patch.setattr(module, "RunEvents", Waits)
-        for module in (executor, helping):
+        for module in (executor, helper_task):
             self._patch.setattr(module, "Lease", self._make_lease)
         clock = SimpleNamespace(sleep=hold, monotonic=partial(next, count()))
         for module in (emitter, pausing):
             self._patch.setattr(module, "time", clock)
-        self._patch.setattr(calling, "current_app", SimpleNamespace(send_task=self._called))
-        self._patch.setattr(calling.broker, "producer", lambda: nullcontext())
+        self._patch.setattr(helper_wakeup, "current_app", SimpleNamespace(send_task=self._called))
+        self._patch.setattr(helper_wakeup.broker, "producer", lambda: nullcontext())
         self._patch.setattr(Script, "run", self._body)
         self._processes = [Process(partial(executor.execute, run))]
         self.process = self._processes[0]  # that takes the next step
@@ -133,7 +133,7 @@ class Worker:
         """Let a process answer a call for help. If the message ``stays``, another may, too."""
         if self.calls:
             args = self.calls[which % len(self.calls)]
-            self._processes.append(Process(partial(helping.help_run.run, *args)))
+            self._processes.append(Process(partial(helper_task.help_run.run, *args)))
             if not stays:
                 self.calls.remove(args)
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..encoding import OUTPUT, identifier
-from ..pieces import pieces
 from ..snapshot import snapshot
+from ..text_chunks import pieces
 
 Event = tuple[str, dict[str, Any]]
 MOST = 8 * OUTPUT  # characters of a tool's output

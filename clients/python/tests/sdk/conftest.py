@@ -66,4 +66,4 @@ def reporter(make: Make, monkeypatch: pytest.MonkeyPatch) -> Reporter:
 @pytest.fixture
 def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("BACKOFF_S", "RESTART_BACKOFF_S"):
-        monkeypatch.setattr(f"crewops_client.health.{name}", 0.05)
+        monkeypatch.setattr(f"crewops_client.server_backoff.{name}", 0.05)

@@ -3,7 +3,7 @@
  * names an event, that one is in view instead.
  */
 
-import { follow } from "./follow.js";
+import { follow } from "./auto_scroll.js";
 
 export class EventList {
   #root;

@@ -1,6 +1,6 @@
 /** Shows a terminal's lines in a page: always text, limited in length, with its end in view. */
 
-import { follow } from "./follow.js";
+import { follow } from "./auto_scroll.js";
 import { KEEP_CHARS, OutputBlocks, lineElement } from "./output_blocks.js";
 import { OutputSearch } from "./output_search.js";
 

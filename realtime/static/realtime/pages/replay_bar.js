@@ -1,10 +1,10 @@
 /** The scrubber: chooses a moment of a run's past, plays from there, and returns to the present. */
 
-import { KnownPast } from "./known_past.js";
+import { KnownPast } from "./replay_range.js";
 import { stamp } from "./recording.js";
 import { MomentAddress, momentIn } from "./replay_address.js";
 import { nextOf } from "./replay_marks.js";
-import { ReplayPlayer } from "./replay_player.js";
+import { ReplayTimer } from "./replay_timer.js";
 import { ReplayView } from "./replay_view.js";
 import { copyText } from "./run_forms.js";
 
@@ -22,7 +22,7 @@ export class ReplayBar {
   #known;
   /** The moment that is shown; null: the present. @type {string | null} */
   #at = null;
-  #player = new ReplayPlayer((milliseconds) => this.#playOn(milliseconds));
+  #player = new ReplayTimer((milliseconds) => this.#playOn(milliseconds));
   #isShowing = false;
   #isChanged = false;
   #isLost = false;

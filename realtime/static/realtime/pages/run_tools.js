@@ -1,6 +1,6 @@
 /** The tools of the run: output and progress from the graph socket, and the open card. */
 
-import { isBeingRead } from "./being_read.js";
+import { isBeingRead } from "./reader_activity.js";
 import { codePoints } from "./code_points.js";
 import { drawPast } from "./past_output.js";
 import { ToolOutput } from "./tool_output.js";

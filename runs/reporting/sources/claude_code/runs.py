@@ -23,9 +23,9 @@ from runs.execution.known_secrets import forms
 from runs.execution.redaction import redact, redact_params, secrets_in
 from runs.models import ReportedRun, Run, SeenEvent, TaskExecution, ToolExecution
 from runs.reporting.agents import SLUG, slug_of
-from runs.reporting.calls import take
 from runs.reporting.converting import event_of
 from runs.reporting.reading import Item
+from runs.reporting.report_request import take
 from runs.reporting.reported_kinds import Invalid
 from runs.reporting.sources.claude_code.mapping import Event, events_of, title_of
 from runs.reporting.sources.claude_code.payload import MAIN, Hook, hook_of

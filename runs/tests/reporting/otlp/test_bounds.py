@@ -7,7 +7,7 @@ from django.db.models import F
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from runs.models import AgentExecution, TraceSpan
-from runs.reporting.otlp import body, calls, wire
+from runs.reporting.otlp import body, protobuf_size_check, trace_request
 from runs.reporting.otlp.body import JSON, PROTOBUF
 from runs.reporting.reading import TooLarge
 from runs.tests.reporting.otlp.conftest import (
@@ -74,9 +74,9 @@ def test_very_many_resources_and_scopes_are_refused(content, kind):
 def test_the_messages_of_a_request_are_those_that_the_decoder_makes(name):
     content = protobuf_of(recorded(name))
     messages = made(ExportTraceServiceRequest.FromString(content))
-    assert wire.is_within(content, messages=messages, fields=100_000)
-    assert not wire.is_within(content, messages=messages - 1, fields=100_000)
-    assert not wire.is_within(content, messages=messages, fields=messages)
+    assert protobuf_size_check.is_within(content, messages=messages, fields=100_000)
+    assert not protobuf_size_check.is_within(content, messages=messages - 1, fields=100_000)
+    assert not protobuf_size_check.is_within(content, messages=messages, fields=messages)
 
 
 def made(message) -> int:
@@ -95,7 +95,7 @@ def made(message) -> int:
 )
 def test_a_body_that_is_no_protobuf_is_not_counted(content):
     with pytest.raises(ValueError, match="The body"):
-        wire.is_within(content, messages=1_000, fields=1_000)
+        protobuf_size_check.is_within(content, messages=1_000, fields=1_000)
 
 
 def agents(count: int) -> dict:
@@ -108,7 +108,7 @@ def agents(count: int) -> dict:
 
 @pytest.mark.django_db
 def test_agents_above_the_limit_are_not_kept_and_end_at_once(exporter, monkeypatch):
-    monkeypatch.setattr(calls, "SPANS_KEPT", 5)
+    monkeypatch.setattr(trace_request, "SPANS_KEPT", 5)
     exporter.send(agents(5))
     assert AgentExecution.objects.filter(status="running").exists()
     request = agents(9)
@@ -122,8 +122,10 @@ def test_agents_above_the_limit_are_not_kept_and_end_at_once(exporter, monkeypat
 @pytest.mark.django_db
 def test_spans_are_read_once_however_many_agents_end(exporter, monkeypatch):
     asked = []
-    of = calls.children_of
-    monkeypatch.setattr(calls, "children_of", lambda nodes: asked.append(len(nodes)) or of(nodes))
+    of = trace_request.children_of
+    monkeypatch.setattr(
+        trace_request, "children_of", lambda nodes: asked.append(len(nodes)) or of(nodes)
+    )
     exporter.send(agents(20))
     TraceSpan.objects.update(received_at=F("received_at") - timedelta(seconds=8))
     exporter.send(agents(1))
@@ -133,7 +135,7 @@ def test_spans_are_read_once_however_many_agents_end(exporter, monkeypatch):
 
 @pytest.mark.django_db
 def test_agents_above_the_limit_do_not_wait_for_their_caller(exporter, monkeypatch):
-    monkeypatch.setattr(calls, "HELD_AT_MOST", 10)
+    monkeypatch.setattr(trace_request, "HELD_AT_MOST", 10)
     exporter.send(agents(20))
     TraceSpan.objects.update(received_at=F("received_at") - timedelta(seconds=8))
     exporter.send(agents(1))

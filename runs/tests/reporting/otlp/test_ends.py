@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from runs.execution import reaper
 from runs.models import AgentExecution, Handoff, ModelCall, Run, ToolExecution, Trace, TraceSpan
-from runs.reporting.otlp import calls, kept
+from runs.reporting.otlp import span_queries, trace_request
 from runs.reporting.otlp.batch import Batch
 from runs.tests.reporting.otlp.conftest import Json, final, let_end, recorded, spans_of, with_spans
 
@@ -129,7 +129,7 @@ def test_spans_that_come_while_a_run_is_ended_keep_it_open(exporter, monkeypatch
 def test_a_root_stays_noted_when_a_call_beside_it_has_none(exporter):
     exporter.send(recorded("agent_framework"))
     Trace.objects.update(root_ended=True)  # since that call has read the trace
-    kept.COUNT.execute(trace=Trace.objects.get().pk, more=1, root_ended=False)
+    span_queries.COUNT.execute(trace=Trace.objects.get().pk, more=1, root_ended=False)
     assert Trace.objects.get().root_ended
 
 
@@ -169,7 +169,7 @@ def test_an_interrupted_root_waits_for_its_conversation(exporter):
 
 
 def test_calls_beyond_the_limit_do_not_wait_for_their_agent(exporter, monkeypatch):
-    monkeypatch.setattr(calls, "HELD_AT_MOST", 0)
+    monkeypatch.setattr(trace_request, "HELD_AT_MOST", 0)
     request = recorded("agent_framework")
     exporter.send(with_spans(request, spans_of(request)[:-1]))
     assert {tool.task_execution.agent_id for tool in ToolExecution.objects.all()} == {"run"}

@@ -1,0 +1,66 @@
+"""The queries for traces and the spans that are kept of them, made once."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db.models import (
+    BigIntegerField,
+    BooleanField,
+    F,
+    IntegerField,
+    Q,
+    TextField,
+    UUIDField,
+)
+
+from crews.compiled_queries import AnyOf, Select, Slot, Slots, Update
+from runs.models import Trace, TraceSpan
+
+
+class Kept(NamedTuple):
+    """The data kept of a new span: the values of a `TraceSpan`."""
+
+    trace_id: int
+    span_id: str
+    parent_id: str
+    waits: str
+    received_at: datetime
+    node: dict[str, Any]
+    held: list[dict[str, Any]] | None
+
+
+FIELDS = [TraceSpan._meta.get_field(name) for name in Kept._fields]
+TRACE, IDS = Slot("trace", BigIntegerField()), Slots("ids", TextField())
+
+KNOWN = Select(
+    lambda: (
+        Trace.objects.filter(
+            AnyOf(F("trace_id"), IDS), organization=Slot("organization", BigIntegerField())
+        )
+        .select_related("run__run")
+        .defer("run__run__plan")
+    )
+)
+WAITING = Select(
+    lambda: TraceSpan.objects.filter(trace=TRACE).exclude(waits="").defer("held").order_by("pk")
+)
+NODES = Select(
+    lambda: TraceSpan.objects.filter(AnyOf(F("span_id"), IDS), trace=TRACE).values_list(
+        "span_id", "node"
+    )
+)
+ROOTED = Select(
+    lambda: TraceSpan.objects.filter(trace__run=Slot("run", UUIDField()), parent_id="").values_list(
+        "trace"
+    )
+)
+COUNT = Update(
+    lambda: (
+        Trace.objects.filter(pk=TRACE),
+        {
+            "spans_kept": F("spans_kept") + Slot("more", IntegerField()),
+            # Another process may have noted it since the trace was read.
+            "root_ended": Q(root_ended=True) | Q(Slot("root_ended", BooleanField())),
+        },
+    )
+)

@@ -1,0 +1,121 @@
+"""What holds a running run up, in the rows of all lists of runs and in their updates."""
+
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from realtime.tests.pages.scene import FRAGMENT, crew_path, get
+from runs.execution.budgets import BY
+from runs.models import Approval, Control, Run
+from runs.models.control import report_paused
+from runs.pages.wait_reasons import with_hold
+
+pytestmark = pytest.mark.django_db
+
+
+def pause(run: Run, by: str = "ada") -> None:
+    Control.objects.ask(run, "pause", by=by)
+    report_paused(run, True)
+
+
+def resume(run: Run) -> None:
+    Control.objects.ask(run, "resume", by="ada")
+    report_paused(run, False)
+
+
+def ask(run: Run) -> Approval:
+    call = {"agent_id": "orion", "tool": "script", "params": {}, "expires_after_s": 3600}
+    return Approval.objects.request(id=uuid4(), run=run, **call)
+
+
+def hold_of(run: Run) -> str:
+    return with_hold(Run.objects.filter(pk=run.pk)).get().hold
+
+
+def test_it_is_the_newest_pause_that_is_in_effect(acme):
+    run = acme.start_run()
+    assert hold_of(run) == ""
+    Control.objects.ask(run, "pause", by="ada")
+    assert hold_of(run) == ""  # asked for, and tools still work
+    report_paused(run, True)
+    assert hold_of(run) == "paused"
+    resume(run)
+    assert hold_of(run) == ""
+    pause(run, by=BY)
+    assert hold_of(run) == "paused by budget"
+    resume(run)
+    pause(run)
+    assert hold_of(run) == "paused"
+    run.finish("succeeded")
+    assert hold_of(run) == ""
+
+
+def test_a_call_that_waits_holds_its_run_until_the_decision(acme):
+    run, other = acme.start_run(), acme.start_run()
+    approval = ask(run)
+    assert (hold_of(run), hold_of(other)) == ("waiting", "")
+    pause(run)
+    assert hold_of(run) == "paused"
+    resume(run)
+    approval.decide("approved", by="ada", seen=approval.seen)
+    assert hold_of(run) == ""
+
+
+def test_a_run_that_is_paused_in_the_queue_is_still_queued(acme):
+    run = Run.objects.create(crew=acme.crew)
+    Control.objects.ask(run, "pause", by="ada")
+    assert hold_of(run) == ""
+    assert "paused in the queue" in get(acme.viewer, "/").content.decode()
+
+
+def test_every_list_of_runs_shows_it(acme):
+    waits, paused, held, goes_on = (acme.start_run() for _ in range(4))
+    ask(waits)
+    pause(paused)
+    pause(held, by=BY)
+    shown = {waits: "Waits for approval", paused: "Paused", held: "Paused by budget"}
+    for path in ("/", "/runs/", crew_path(acme)):
+        page = get(acme.viewer, path).content.decode()
+        for run, text in {**shown, goes_on: "Running"}.items():
+            row = page.partition(f'id="run-{run.pk}"')[2].partition("</a>")[2]
+            badge = row.partition('class="status-badge"')[2].partition("</span>")[0]
+            assert badge.partition(">")[2] == text
+    answer = get(acme.viewer, "/runs/progress/", data={"run": [run.pk for run in shown]}).json()
+    holds = {run["run_id"]: run["hold"] for run in answer["runs"]}
+    assert holds == {
+        str(waits.pk): "waiting", str(paused.pk): "paused", str(held.pk): "paused by budget",
+    }  # fmt: skip
+
+
+def test_the_crews_card_shows_it_for_the_last_run(acme):
+    pause(acme.start_run())
+    card = get(acme.viewer, "/").content.decode().partition('class="last-run"')[2]
+    assert card.partition("</a>")[0].partition(">")[2] == "Paused"
+
+
+def test_it_costs_no_query_of_its_own(acme):
+    counts = []
+    for _ in range(3):
+        with CaptureQueriesContext(connection) as queries:
+            get(acme.viewer, "/runs/")
+        counts.append(len(queries))
+        run = acme.start_run()
+        ask(run)
+        pause(run, by=BY)
+    assert counts[1] == counts[2]
+
+
+def test_an_update_of_the_list_has_the_rows_and_nothing_around_them(acme):
+    runs = [acme.start_run() for _ in range(26)]
+    update = get(acme.viewer, "/runs/", headers=FRAGMENT).content.decode()
+    assert "<html" not in update
+    assert "<form" not in update
+    assert f'id="run-{runs[-1].pk}"' in update
+    assert f'id="run-{runs[0].pk}"' not in update
+    assert 'rel="next"' in update
+    answer = get(acme.viewer, "/runs/?status=failed", headers=FRAGMENT)
+    assert "No run matches" in answer.content.decode()
+    assert "X-Fragment" in answer.headers["Vary"]
+    assert "no-store" in answer.headers["Cache-Control"]
