@@ -83,7 +83,7 @@ def test_a_signal_ends_it_and_an_error_is_seen(tmp_path):
 def test_it_ends_with_the_tests(tmp_path):
     """A process of the tests that is killed leaves none behind that would start others."""
     code = (
-        "import os; from tests import warm; warm._server();"
+        "import os; from tests import prefork; prefork._server();"
         "print(open(f'/proc/{os.getpid()}/task/{os.getpid()}/children').read(), flush=True);"
         "os.kill(os.getpid(), 9)"
     )
