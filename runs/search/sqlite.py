@@ -1,15 +1,21 @@
-"""Asks the FTS5 index of SQLite. It gives ids in their order, so it stops after a page."""
+"""Asks SQLite. A frequent word is found among the newest documents, a rare one by the FTS5 index.
 
+The index gives ids in their order, so it stops after a page. But for the beginning of a word it
+first reads all places of all words that begin so.
+"""
+
+import json
 from collections.abc import Sequence
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from runs.search import scope
 from runs.search.models import Document
 from runs.search.models.document import LARGEST_ID
-from runs.search.query import Query, Search
+from runs.search.newest import between, of_newest
+from runs.search.query import Query, Search, Term
 
 CANDIDATES = 200  # ids read at once
 
@@ -23,6 +29,12 @@ def find(
     match = match_of(search.query, search.filters, organizations)
     if not match:  # everything that there is
         return list(rows.filter(pk__gte=first, pk__lt=beyond).order_by("-pk")[:size])
+    newest = of_newest(search, organizations)
+    if newest is not None and search.query.terms:
+        places = between(rows.filter(newest), search, F("id")).order_by("-id")
+        ids = _with_words(list(places.values_list("id", flat=True)), search.query.terms, size)
+        if len(ids) == size:
+            return list(rows.filter(pk__in=ids).order_by("-pk"))
     found: list[Document] = []
     while len(found) < size:
         ids = _ids(match, first, beyond, search.run)
@@ -43,6 +55,20 @@ def match_of(query: Query, filters: Sequence[str], organizations: Sequence[int] 
         own = " OR ".join(f'"{scope.organization(pk)}"' for pk in organizations)
         parts.append(f"scope : ({own})")
     return " AND ".join(f"({part})" for part in parts)
+
+
+def _with_words(ids: list[int], terms: Sequence[Term], size: int) -> list[int]:
+    """The newest ``size`` of the documents that have all terms. Their words are compared."""
+    # The words of a document are stored with a space between.
+    parts = [f" {' '.join(term.words)}{'' if term.is_prefix else ' '}" for term in terms]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT rowid FROM search_words WHERE rowid IN (SELECT value FROM json_each(%s))"
+            + " AND instr(' ' || words || ' ', %s)" * len(parts)
+            + " ORDER BY rowid DESC LIMIT %s",
+            [json.dumps(ids), *parts, size],
+        )
+        return [row[0] for row in cursor.fetchall()]
 
 
 def _ids(match: str, first: int, beyond: int, run: UUID | None) -> list[int]:

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from conftest import Tenant
 from runs.models import Run, TaskExecution, ToolExecution
-from runs.search import postgresql, sqlite
+from runs.search import newest, sqlite
 from runs.search.tests.scene import end_tool, found, index
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +40,7 @@ def test_searching_one_run_asks_once_however_much_others_have_said_meanwhile(
     acme: Tenant, monkeypatch
 ):
     monkeypatch.setattr(sqlite, "CANDIDATES", 2)
-    monkeypatch.setattr(postgresql, "NEWEST", 2)
+    monkeypatch.setattr(newest, "NEWEST", 2)
     run, other = acme.start_run(), acme.start_run()
     first = end_tool(acme, "hello", run=run)
     for _ in range(9):

@@ -10,7 +10,7 @@ from django.utils import timezone
 from conftest import Tenant
 from crews.models import Crew, Membership
 from runs.models import ToolExecution
-from runs.search import finding, postgresql, scope, sqlite
+from runs.search import finding, newest, postgresql, scope, sqlite
 from runs.search.models import Document
 from runs.search.models.document import first_id
 from runs.search.query import Query
@@ -63,7 +63,7 @@ def test_the_newest_of_several_organizations_come_first_and_pages_lose_nothing(
     acme, globex, monkeypatch
 ):
     """One organization has a few old documents, and many of the other are newer than those."""
-    monkeypatch.setattr(postgresql, "NEWEST", 2)
+    monkeypatch.setattr(newest, "NEWEST", 2)
     Membership.objects.create(user=acme.viewer, organization=globex.organization, role="viewer")
     start = datetime(2026, 1, 1, tzinfo=UTC)
     tools = [end_tool(tenant, "hello") for tenant in [acme] * 2 + [globex] * 3]
@@ -174,8 +174,8 @@ def test_results_are_in_the_order_of_time_and_pages_lose_nothing(acme: Tenant, s
 
 
 def test_a_word_that_only_old_documents_have_is_found(acme: Tenant, monkeypatch):
-    """On PostgreSQL it is not among the newest, on SQLite not among the first candidates."""
-    monkeypatch.setattr(postgresql, "NEWEST", 2)
+    """It is not among the newest, and on SQLite not among the first candidates of the index."""
+    monkeypatch.setattr(newest, "NEWEST", 2)
     monkeypatch.setattr(sqlite, "CANDIDATES", 2)
     run = acme.start_run()
     old = end_tool(acme, "rare hello", run=run)
@@ -195,3 +195,28 @@ def test_a_run_that_was_just_deleted_does_not_shorten_a_page(acme: Tenant, monke
     index()
     QuerySet.update(acme.crew.runs.filter(pk=gone.pk), deleted_at=timezone.now())
     assert found(acme.viewer, "hello", size=1) == [str(kept.pk)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "alpha",
+        "alph",
+        '"alph"',
+        "beta gamma",
+        '"beta gamma"',
+        '"gamma beta"',
+        "omega",
+        "東京",
+        "京",
+        "be",
+    ],
+)
+def test_the_newest_are_compared_as_the_index_is_asked(acme: Tenant, monkeypatch, text):
+    run = acme.start_run()
+    for output in ("alpha beta gamma", "alphabet gamma", "x-alpha/beta omega", "in 東京 beta"):
+        end_tool(acme, output, run=run)
+    index()
+    compared = [found(acme.viewer, text, size=size) for size in (1, 2)]
+    monkeypatch.setattr(newest, "ORGANIZATIONS", 0)
+    assert [found(acme.viewer, text, size=size) for size in (1, 2)] == compared
