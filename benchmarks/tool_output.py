@@ -14,14 +14,14 @@ COMMANDS = (
     [sys.executable, "-m", "pydoc", "argparse"],
 )
 SIZES = (500, 2_000, 8_000)  # characters of the pieces, in turn
-MOST = 100_000  # characters of each command
+COMMAND_CHARS = 100_000  # characters of each command
 
 
 def pieces() -> Iterator[str]:
     """Pieces of the commands' output in turn, again and again."""
     outputs = [_output(command) for command in COMMANDS]
     made = []
-    for at in range(0, MOST, max(SIZES)):
+    for at in range(0, COMMAND_CHARS, max(SIZES)):
         for output in outputs:
             size = SIZES[len(made) % len(SIZES)]
             if piece := output[at : at + size]:

@@ -11,4 +11,4 @@ class CrewOpsConfig(AppConfig):
     verbose_name = "CrewOps"
 
     def ready(self) -> None:
-        from crewops import checks, housekeeping  # noqa: F401  connects checks and receivers
+        from crewops import checks, expired_rows  # noqa: F401  connects checks and receivers

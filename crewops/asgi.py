@@ -16,7 +16,7 @@ from crewops.body_limit import BodyLimit  # noqa: E402
 from crewops.handler import Handler  # noqa: E402
 from crewops.request_context import RequestContext  # noqa: E402
 from crewops.request_head import SocketsNeedUpgrade  # noqa: E402
-from realtime.monitoring.reporter import Reported  # noqa: E402
+from realtime.monitoring.process_reports import WithProcessReports  # noqa: E402
 from realtime.servers.daphne import OfferDaphneWriter  # noqa: E402
 from realtime.sockets.routing import http_urlpatterns, websocket_urlpatterns  # noqa: E402
 from runs.reporting.otlp.body import BODY_BYTES  # noqa: E402
@@ -29,9 +29,9 @@ limited = BodyLimit(
 pages = RequestContext(SocketsNeedUpgrade(limited))
 application = ProtocolTypeRouter(
     {
-        "http": Reported(URLRouter([*http_urlpatterns, re_path(r"", pages)])),
-        "websocket": Reported(OfferDaphneWriter(URLRouter(websocket_urlpatterns))),
+        "http": WithProcessReports(URLRouter([*http_urlpatterns, re_path(r"", pages)])),
+        "websocket": WithProcessReports(OfferDaphneWriter(URLRouter(websocket_urlpatterns))),
     }
 )
 
-gc_tuning.settle()
+gc_tuning.freeze_objects()

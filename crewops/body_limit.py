@@ -18,7 +18,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 BODY_S = 60.0  # seconds, for the whole body of a request
 
 
-class Refused(Exception):
+class BodyRejected(Exception):
     """The server stops waiting for the body. ``problem`` is the content of the response."""
 
     def __init__(self, status: HTTPStatus, *, code: str, detail: str) -> None:
@@ -70,7 +70,7 @@ class BodyLimit:
             if _declared(scope) > limit:
                 raise _too_large(limit)
             await self.app(scope, limited, send)
-        except Refused as refused:  # Django reads the body first: no response was sent yet
+        except BodyRejected as refused:  # Django reads the body first: no response was sent yet
             await _answer(refused, send)
 
     async def _in_time(self, receive: Receive, until: float) -> dict[str, Any]:
@@ -79,15 +79,15 @@ class BodyLimit:
                 return await receive()
         except TimeoutError:
             detail = f"The body of the request did not come within {self.seconds:g} s."
-            raise Refused(HTTPStatus.REQUEST_TIMEOUT, code="too_slow", detail=detail) from None
+            raise BodyRejected(HTTPStatus.REQUEST_TIMEOUT, code="too_slow", detail=detail) from None
 
 
-def _too_large(limit: int) -> Refused:
+def _too_large(limit: int) -> BodyRejected:
     detail = f"The body of the request is too large: {limit} bytes are allowed."
-    return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, code="too_large", detail=detail)
+    return BodyRejected(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, code="too_large", detail=detail)
 
 
-async def _answer(refused: Refused, send: Send) -> None:
+async def _answer(refused: BodyRejected, send: Send) -> None:
     body = json.dumps(refused.problem).encode()
     headers = [
         (b"content-type", MEDIA_TYPE.encode()),

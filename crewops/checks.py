@@ -58,7 +58,7 @@ def database_takes_several_machines(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register(deploy=True)
-def redis_does_what_it_is_asked(**kwargs: Any) -> list[CheckMessage]:
+def redis_is_usable(**kwargs: Any) -> list[CheckMessage]:
     if settings.REDIS_IS_PRIVATE:
         return []  # the stack starts it, without users and eviction
     try:
@@ -124,7 +124,7 @@ def _eviction(client: redis.Redis) -> list[CheckMessage]:
 
 
 @register(deploy=True)
-def the_log_does_not_grow_for_ever(**kwargs: Any) -> list[CheckMessage]:
+def retention_is_configured(**kwargs: Any) -> list[CheckMessage]:
     if settings.EVENTS_RETENTION_DAYS or settings.RUNS_RETENTION_DAYS:
         return []
     return [

@@ -12,13 +12,13 @@ from crewops.monitor_paths import MONITOR_PATHS
 
 # Not compressed: health and metrics, because nearby machines request them; static files, because
 # they are compressed beforehand; tokens, because they are the secrets themselves.
-AS_THEY_ARE = (*MONITOR_PATHS, "/static/", "/api/token/")
+UNCOMPRESSED_PATHS = (*MONITOR_PATHS, "/static/", "/api/token/")
 
 
 class Compression(GZipMiddleware):
-    """Django's middleware, except for streamed responses and for the paths in ``AS_THEY_ARE``."""
+    """Django's middleware, except for streamed responses and paths in ``UNCOMPRESSED_PATHS``."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        if response.streaming or request.path_info.startswith(AS_THEY_ARE):
+        if response.streaming or request.path_info.startswith(UNCOMPRESSED_PATHS):
             return response
         return super().process_response(request, response)

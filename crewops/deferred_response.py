@@ -23,11 +23,11 @@ from realtime.delivery.approval_waiters import Decided
 from realtime.delivery.threads import in_thread
 from runs.models import Approval
 
-HELD_AT_ONCE = 500  # answers of this process that wait
-HELD_BY_KEY = 100  # of them those to one API key
-BEAT_S = 20.0  # between two signs of life; proxies commonly wait for 60 s
+DEFERRED_AT_ONCE = 500  # answers of this process that wait
+DEFERRED_PER_KEY = 100  # of them those to one API key
+KEEP_ALIVE_S = 20.0  # between two spaces; proxies commonly wait for 60 s
 LATE_S = 10.0  # after its expiry a call is denied even if the database does not answer
-EXTENSION = "crewops.deferred_response"  # of the ASGI scope: the `Stop` of the connection
+EXTENSION = "crewops.deferred_response"  # of the ASGI scope: the `StopNotifier` of a connection
 STOPPED = "The server stopped while the call waited. Ask again."
 GONE = "The program no longer waits for a decision: its connection has ended."
 
@@ -36,37 +36,41 @@ Answer = Callable[[Approval | None], dict[str, Any]]
 logger = logging.getLogger(__name__)
 
 
-class TooMany(Exception):
+class TooManyDeferred(Exception):
     """The text says which limit is reached."""
 
 
-class Slots:
+class DeferredSlots:
     """Counts the answers that wait in this process, in all and by API key."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: Counter[int] = Counter()
+        self._waiting: Counter[int] = Counter()
 
-    def take(self, key: int) -> Callable[[], None]:
-        """Return what frees the slot again. Raises ``TooMany``."""
+    def acquire(self, key: int) -> Callable[[], None]:
+        """Return what frees the slot again. Raises ``TooManyDeferred``."""
         with self._lock:
-            if self._held[key] >= HELD_BY_KEY:
-                raise TooMany(f"{HELD_BY_KEY} calls of this API key wait for approval already.")
-            if self._held.total() >= HELD_AT_ONCE:
-                raise TooMany(f"{HELD_AT_ONCE} calls wait for approval on this server already.")
-            self._held[key] += 1
+            if self._waiting[key] >= DEFERRED_PER_KEY:
+                raise TooManyDeferred(
+                    f"{DEFERRED_PER_KEY} calls of this API key wait for approval already."
+                )
+            if self._waiting.total() >= DEFERRED_AT_ONCE:
+                raise TooManyDeferred(
+                    f"{DEFERRED_AT_ONCE} calls wait for approval on this server already."
+                )
+            self._waiting[key] += 1
         return partial(self._free, key)
 
     def _free(self, key: int) -> None:
         with self._lock:
-            self._held[key] -= 1
-            self._held += Counter()  # removes the keys whose count is zero
+            self._waiting[key] -= 1
+            self._waiting += Counter()  # removes the keys whose count is zero
 
 
-slots = Slots()
+slots = DeferredSlots()
 
 
-class Stop:
+class StopNotifier:
     """Notifies the response of a connection that the server is about to end."""
 
     __slots__ = ("_call", "_is_stopped")
@@ -92,7 +96,7 @@ class Stop:
             self._call()
 
 
-class HeldResponse(StreamingHttpResponse):
+class DeferredResponse(StreamingHttpResponse):
     """The answer to a program that waits for the decision about ``approval``.
 
     ``answer(approval)`` makes its body, on a thread: ``None`` if the approval is not there any more
@@ -108,7 +112,7 @@ class HeldResponse(StreamingHttpResponse):
         super().__init__(self._wait(), content_type="application/json")
         self._free = free
         self["Cache-Control"] = "no-store"
-        self["X-Accel-Buffering"] = "no"  # nginx would keep the signs of life for itself
+        self["X-Accel-Buffering"] = "no"  # nginx would keep the spaces for itself
 
     def stop(self) -> None:
         """The server is about to end: deny the call now, and say why."""
@@ -120,7 +124,7 @@ class HeldResponse(StreamingHttpResponse):
         approval: Approval | None = self._approval
         async with get_channel_layer().node.decisions.expect(self._approval) as self._decided:
             while (left_s := self._left_s()) > 0 and not self._is_stopped:
-                await asyncio.wait({self._decided}, timeout=min(BEAT_S, left_s))
+                await asyncio.wait({self._decided}, timeout=min(KEEP_ALIVE_S, left_s))
                 if self._decided.done():
                     break
                 yield b" "

@@ -14,6 +14,7 @@ import yaml
 
 from realtime.sockets import frames
 from realtime.sockets.frames import Frame
+from realtime.stream_kinds import STREAM_KINDS
 from runs.events.kinds import KINDS, Event
 
 SCHEMA = Path("docs/frames.schema.json")
@@ -178,7 +179,7 @@ def _asyncapi(definitions: dict[str, Any]) -> dict[str, Any]:
 
 def _with_tables(page: str) -> str:
     """Return the page with new tables between its ``made from the kinds`` marks."""
-    for stream in ("run", "graph", "mission"):
+    for stream in STREAM_KINDS:
         lines = [_line(kind) for kind in KINDS.values() if kind.stream == stream]
         table = "\n".join(["| type | fields | when |", "|---|---|---|", *lines])
         before, start, rest = page.partition(f"<!-- {stream} events, made from the kinds -->\n")

@@ -53,9 +53,9 @@ class Handler(ASGIHandler):
             else:
                 response = await self._in_thread(self._answer, scope, body)
             try:
-                if isinstance(response, deferred_response.HeldResponse):
+                if isinstance(response, deferred_response.DeferredResponse):
                     body.close()  # it would be kept for as long as the answer waits
-                    await self._send_held(response, scope, receive, send)
+                    await self._send_deferred(response, scope, receive, send)
                 else:
                     await self.send_response(response, send)
             finally:
@@ -98,9 +98,9 @@ class Handler(ASGIHandler):
         while (part := await self._in_thread(next, parts, None)) is not None:
             yield part
 
-    async def _send_held(
+    async def _send_deferred(
         self,
-        response: deferred_response.HeldResponse,
+        response: deferred_response.DeferredResponse,
         scope: dict[str, Any],
         receive: Callable,
         send: Callable,
@@ -108,7 +108,7 @@ class Handler(ASGIHandler):
         """Send an answer that waits, until the client disconnects. It uses no thread meanwhile."""
         stop = (scope.get("extensions") or {}).get(
             deferred_response.EXTENSION
-        ) or deferred_response.Stop()
+        ) or deferred_response.StopNotifier()
         stop.listen(response.stop)
         sending = asyncio.ensure_future(self.send_response(response, send))
         leaving = asyncio.ensure_future(_until_gone(receive))

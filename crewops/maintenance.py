@@ -18,7 +18,7 @@ from realtime.terminal import address
 
 FILE = "maintenance"  # exists in the data directory from begin to end
 STOPPED = ("web", "worker", "scheduler")  # groups of supervisord.conf
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 POLL_S = 0.1
 
 
@@ -45,10 +45,10 @@ def main(arguments: list[str]) -> None:
         (var_dir / FILE).touch()
     else:
         (var_dir / FILE).unlink(missing_ok=True)
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while bool(at_work(var_dir)) == begins:
         if time.monotonic() > deadline:
-            sys.exit(f"After {PATIENCE_S:g} s the stack has not followed. Its log says more.")
+            sys.exit(f"After {TIMEOUT_S:g} s the stack has not followed. Its log says more.")
         time.sleep(POLL_S)
     print("Web, worker and scheduler are stopped." if begins else "They start again.")
 

@@ -22,12 +22,12 @@ from crewops import redis_rate_limit
 from crewops.request_context import known_labels as requests_known
 from realtime.metrics import known_labels as realtime_known
 from realtime.sockets.addresses import counted
+from runs.database_metrics import DatabaseMetrics
 from runs.metrics import known_labels as runs_known
-from runs.present_metrics import Present
 
 ABSENT = "There are no metrics here: METRICS_TOKEN is not set.\n"
 TOO_MANY = "Too many calls without the right token. Wait as Retry-After says.\n"
-REFUSED = "Send the header: Authorization: Bearer <METRICS_TOKEN>\n"
+TOKEN_REQUIRED = "Send the header: Authorization: Bearer <METRICS_TOKEN>\n"
 
 
 @csrf_exempt
@@ -48,12 +48,12 @@ def metrics(request: HttpRequest) -> HttpResponse:
             headers = {"Retry-After": str(int(redis_rate_limit.left_s()) + 1)}
             return HttpResponse(TOO_MANY, status=429, content_type="text/plain", headers=headers)
         headers = {"WWW-Authenticate": "Bearer"}
-        return HttpResponse(REFUSED, status=401, content_type="text/plain", headers=headers)
+        return HttpResponse(TOKEN_REQUIRED, status=401, content_type="text/plain", headers=headers)
     start_at_zero()
-    forget_open_sockets_of_the_dead()
+    drop_gauges_of_ended_processes()
     registry = CollectorRegistry()
     MultiProcessCollector(registry)
-    registry.register(Present())
+    registry.register(DatabaseMetrics())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
@@ -65,7 +65,7 @@ def start_at_zero() -> None:
             metric.labels(*labels)
 
 
-def forget_open_sockets_of_the_dead() -> None:
+def drop_gauges_of_ended_processes() -> None:
     """Remove the open sockets of killed processes, which did not report that they closed."""
     for file in settings.METRICS_DIR.glob("gauge_live*.db"):
         pid = int(file.stem.rpartition("_")[2])

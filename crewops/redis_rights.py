@@ -7,7 +7,8 @@ from django.conf import settings
 from redis.client import PubSub
 from redis.exceptions import NoPermissionError
 
-KINDS = ("run", "graph", "mission")  # of streams; the wire contract has their channels
+from realtime.stream_kinds import STREAM_KINDS
+
 # Each command is executed as it is written. {key} is a key of our own that is deleted afterwards.
 COMMANDS = (
     "ping",
@@ -29,7 +30,7 @@ LISTENING_TO_PATTERNS = ("psubscribe", "punsubscribe")
 
 def channels() -> list[str]:
     """Patterns of the channels that we publish on and listen to."""
-    return [f"{settings.REDIS_PREFIX}*", *(f"{kind}:*" for kind in KINDS)]
+    return [f"{settings.REDIS_PREFIX}*", *(f"{kind}:*" for kind in STREAM_KINDS)]
 
 
 def worker_patterns(client: redis.Redis) -> list[str]:

@@ -20,7 +20,7 @@ REQUESTS = Histogram(
     ["method", "status"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
-SELDOM_OF_INTEREST = (*MONITOR_PATHS, "/static/")
+QUIET_PATHS = (*MONITOR_PATHS, "/static/")
 
 Scope = dict[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -72,7 +72,7 @@ class UserContext:
 
 def _log(scope: Scope, status: int, took_s: float) -> None:
     method, path = scope["method"], quote(scope["path"])
-    level = logging.DEBUG if path.startswith(SELDOM_OF_INTEREST) else logging.INFO
+    level = logging.DEBUG if path.startswith(QUIET_PATHS) else logging.INFO
     facts = {"method": method, "path": path, "status": status}
     facts["duration_ms"] = round(took_s * 1000, 1)
     logger.log(level, "%s %s %s", method, path, status, extra=facts)
@@ -80,7 +80,7 @@ def _log(scope: Scope, status: int, took_s: float) -> None:
 
 def _measure(scope: Scope, status: int, took_s: float) -> None:
     """Count the time until the answer began: its body may wait for a person, or for its reader."""
-    if not scope["path"].startswith(SELDOM_OF_INTEREST):
+    if not scope["path"].startswith(QUIET_PATHS):
         method = scope["method"] if scope["method"] in METHODS else "other"
         REQUESTS.labels(method, status).observe(took_s)
 

@@ -26,7 +26,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class ErrorResponse:
     """A response that replaces the application's."""
 
     status: HTTPStatus
@@ -55,18 +55,18 @@ class Refusal:
         await send({"type": "http.response.body", "body": body})
 
 
-TOO_LARGE = Refusal(
+TOO_LARGE = ErrorResponse(
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     "head_too_large",
     f"The request line and the headers are too large: {HEAD_LIMIT} bytes are allowed in all.",
 )
-BAD_HOST = Refusal(
+BAD_HOST = ErrorResponse(
     HTTPStatus.BAD_REQUEST, "bad_host", "Send exactly one Host header, with the name of this site."
 )
-BAD_VERSION = Refusal(
+BAD_VERSION = ErrorResponse(
     HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "bad_http_version", "Send the request as HTTP/1.1."
 )
-UPGRADE_REQUIRED = Refusal(
+UPGRADE_REQUIRED = ErrorResponse(
     HTTPStatus.UPGRADE_REQUIRED,
     "upgrade_required",
     "This address is a WebSocket. Open it with a WebSocket client: version 13, over HTTP/1.1.",
@@ -93,7 +93,7 @@ def size_of(method: bytes, target: bytes, headers: Headers) -> int:
 
 def refusal_of(
     version: str, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]
-) -> Refusal | None:
+) -> ErrorResponse | None:
     """The response to the head of any request if it is invalid. ``version`` is the HTTP version."""
     if size_of(method, target, headers) > HEAD_LIMIT:
         return TOO_LARGE
@@ -107,7 +107,7 @@ def refusal_of(
     return None
 
 
-def refusal_of_handshake(headers: Headers) -> Refusal | None:
+def refusal_of_handshake(headers: Headers) -> ErrorResponse | None:
     """The response to the head of a WebSocket handshake if it lacks a valid version."""
     versions = [value.strip() for name, value in headers if name == b"sec-websocket-version"]
     return None if versions == [WEBSOCKET_VERSION] else UPGRADE_REQUIRED

@@ -105,7 +105,7 @@ class Options(ServerOptions):
         for message in self.parse_infos:
             self.logger.info(message)
         if sys.stdout.isatty():
-            sys.stderr = Forgiving(sys.stderr)
+            sys.stderr = IgnoreWriteErrors(sys.stderr)
 
     def set_uid_or_exit(self) -> None:
         """Does nothing: processes run as the user who starts the stack, who may have no name."""
@@ -170,7 +170,7 @@ class Poller(poller.Poller):
         return super().poll(timeout)
 
 
-class Forgiving:
+class IgnoreWriteErrors:
     """A stream on a terminal that may be gone: output that cannot be written is dropped.
 
     supervisord writes messages here that it could not log. If that failed too, it would die and

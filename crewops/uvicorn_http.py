@@ -19,7 +19,7 @@ from crewops.request_context import RequestContext
 from crewops.request_head import (
     HEAD_LIMIT,
     TOO_LARGE,
-    Refusal,
+    ErrorResponse,
     refusal_of,
     refusal_of_handshake,
     tokens_of,
@@ -45,11 +45,11 @@ class HttpProtocol(HttpToolsProtocol):
     _head_bytes = 0  # of an incomplete head
     _in_head = False
     _begun = 0  # number of requests that began in the current chunk
-    _refusal: Refusal | None = None
+    _refusal: ErrorResponse | None = None
     _version = "1.1"
     _answered: RequestResponseCycle | None = None  # the newest request whose answer has begun
     _events: event_stream.ChunkWriter | None = None  # writes its response, an event stream
-    _stop: deferred_response.Stop | None = None  # of its response, if it waits for a person
+    _stop: deferred_response.StopNotifier | None = None  # of a response that waits for a person
     _replays = False  # whether the parser reads the head again without its upgrade
 
     def connection_made(self, transport: asyncio.Transport) -> None:
@@ -137,7 +137,7 @@ class HttpProtocol(HttpToolsProtocol):
             cycle.scope["extensions"] = {EXTENSION: self._events}
             cycle.message_event.set()  # it limits its own wait for the body, and counts itself
         else:
-            self._stop = deferred_response.Stop()
+            self._stop = deferred_response.StopNotifier()
             cycle.scope["extensions"] = {deferred_response.EXTENSION: self._stop}
         super()._start_asgi_task(cycle, app)
 
@@ -206,7 +206,7 @@ class HttpProtocol(HttpToolsProtocol):
             timer.cancel()
 
 
-def _plain(refusal: Refusal) -> bytes:
+def _plain(refusal: ErrorResponse) -> bytes:
     """The answer to a request whose head was refused."""
     body = json.dumps(refusal.problem).encode()
     lines = [b"HTTP/1.1 %d %b" % (refusal.status, refusal.status.phrase.encode())]

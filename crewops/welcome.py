@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.utils.log import configure_logging
 
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 POLL_S = 0.1
 
 logger = logging.getLogger("crewops.welcome")
@@ -24,11 +24,11 @@ def main() -> None:
     )  # without models and apps, so that it starts quickly
     address = f"http://localhost:{settings.PORT}"
     began = float(os.environ.get("STACK_BEGAN", time.time()))
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while not _is_ready(began):
         if time.monotonic() > deadline:
             sys.exit(
-                f"{address} is not ready after {PATIENCE_S:g} s. The log above and "
+                f"{address} is not ready after {TIMEOUT_S:g} s. The log above and "
                 f"{address}/readyz say what is missing."
             )
         time.sleep(POLL_S)
@@ -56,7 +56,7 @@ def _parts() -> dict[str, Any]:
         headers={"Host": "localhost" if host == "*" else host},
     )
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
             return json.load(answer)["parts"]
     except OSError:
         return {}

@@ -4,7 +4,7 @@ block.
 Inside ``batched()`` a `TrackedModel` sends its signals when it is saved, as it always does. So the
 same receivers derive the same events in the same order. The rows are written when the block ends,
 in the same transaction. Until then they are only in memory: inside the block, code reads the rows
-that the batch holds, with ``get`` and ``select``, and not the database.
+that are attached to the batch, with ``get`` and ``select``, and not the database.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -26,49 +26,49 @@ class Part(Protocol):
     def write(self) -> None: ...
 
 
-class Batch:
+class WriteBatch:
     """The rows that a transaction has locked and read, or made, and the changes to them."""
 
     def __init__(self) -> None:
         self.changes = 0  # made so far
         self._alias = connection.alias
-        self.complete: set[Model] = set()  # models whose running rows are all held
-        self._held: dict[Model, dict[Any, models.Model]] = {}
+        self.complete: set[Model] = set()  # models whose running rows are all attached
+        self._attached: dict[Model, dict[Any, models.Model]] = {}
         self._new: dict[Model, list[models.Model]] = {}
         self._changed: dict[Model, dict[Any, set[str]]] = {}
         self._parts: dict[Callable[[], Part], Part] = {}
 
-    def hold(self, rows: Iterable[models.Model]) -> list[Any]:
-        """Hold ``rows``. The caller has locked them."""
-        held = list(rows)
-        for row in held:
-            self._held.setdefault(type(row), {})[row.pk] = row
-        return held
+    def attach(self, rows: Iterable[models.Model]) -> list[Any]:
+        """Attach ``rows``, which the caller has locked."""
+        attached = list(rows)
+        for row in attached:
+            self._attached.setdefault(type(row), {})[row.pk] = row
+        return attached
 
-    def holds(self, row: models.Model) -> bool:
+    def is_attached(self, row: models.Model) -> bool:
         return self.get(type(row), row.pk) is row
 
     def get(self, model: Model, pk: Any) -> Any:
-        """Return the held row, or ``None``."""
-        return self._held.get(model, {}).get(pk)
+        """Return the attached row, or ``None``."""
+        return self._attached.get(model, {}).get(pk)
 
     def lock(self, rows: models.QuerySet, **values: Any) -> list[Any]:
-        """Return the rows with these values. Those that are not held yet are locked and read."""
+        """Return the rows with these values. Others than the attached are locked and read."""
         model = rows.model
         if model not in self.complete:
             unknown = rows.select_for_update().filter(**values)
-            self.hold(unknown.exclude(pk__in=[*self._held.get(model, ())]))
+            self.attach(unknown.exclude(pk__in=[*self._attached.get(model, ())]))
         return self.select(model, **values)
 
-    def number(self, model: Model) -> int:
-        """Return how many rows are held."""
-        return len(self._held.get(model, ()))
+    def count_attached(self, model: Model) -> int:
+        """Return how many rows are attached."""
+        return len(self._attached.get(model, ()))
 
     def select(self, model: Model, **values: Any) -> list[Any]:
-        """Return the held rows with these values."""
+        """Return the attached rows with these values."""
         return [
             row
-            for row in self._held.get(model, {}).values()
+            for row in self._attached.get(model, {}).values()
             if all(getattr(row, name) == value for name, value in values.items())
         ]
 
@@ -81,9 +81,9 @@ class Batch:
         if created:
             self.add(row)
             if row.pk is not None:  # otherwise the database sets it, and no code looks for the row
-                self.hold([row])
+                self.attach([row])
         else:
-            self.note(row, update_fields)
+            self.mark_changed(row, update_fields)
         post_save.send(model, created=created, **about)
 
     def add(self, row: models.Model) -> None:
@@ -92,14 +92,14 @@ class Batch:
         self._new.setdefault(type(row), []).append(row)
         row._state.adding = False
 
-    def note(self, row: models.Model, update_fields: Iterable[str] | None) -> None:
-        """Write these fields of a held row at the end. A row that is new is written as a whole."""
-        if update_fields is None or not self.holds(row):
-            raise TypeError(f"{row!r}: a batch saves named fields of rows that it holds.")
+    def mark_changed(self, row: models.Model, update_fields: Iterable[str] | None) -> None:
+        """Write these fields of an attached row at the end. A new row is written as a whole."""
+        if update_fields is None or not self.is_attached(row):
+            raise TypeError(f"{row!r}: a batch saves named fields of attached rows.")
         self.changes += 1
         self._changed.setdefault(type(row), {}).setdefault(row.pk, set()).update(update_fields)
 
-    def part(self, make: Callable[[], Any]) -> Any:
+    def get_part(self, make: Callable[[], Any]) -> Any:
         """Return the batch's only part of this kind."""
         if make not in self._parts:
             self._parts[make] = make()
@@ -108,7 +108,7 @@ class Batch:
     def write(self) -> None:
         new = {row.pk for rows in self._new.values() for row in rows}
         for model, fields in self._changed.items():
-            rows = [self._held[model][pk] for pk in fields if pk not in new]
+            rows = [self._attached[model][pk] for pk in fields if pk not in new]
             names = sorted(set().union(*(fields[row.pk] for row in rows)))
             for statement in _updates(model, rows, names):
                 statement.execute()
@@ -118,19 +118,19 @@ class Batch:
             part.write()
 
 
-_current: ContextVar[Batch | None] = ContextVar("batch", default=None)
+_current: ContextVar[WriteBatch | None] = ContextVar("batch", default=None)
 
 
-def current() -> Batch | None:
+def current() -> WriteBatch | None:
     """The batch of the block that is running, or ``None``."""
     return _current.get()
 
 
 @contextmanager
-def batched() -> Iterator[Batch]:
+def batched() -> Iterator[WriteBatch]:
     """A transaction whose saves are written together at its end, or not at all."""
     with transaction.atomic():
-        batch = Batch()
+        batch = WriteBatch()
         token = _current.set(batch)
         try:
             yield batch

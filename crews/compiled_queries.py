@@ -16,7 +16,7 @@ from django.db.models.sql import UpdateQuery
 from crews.scoping import check_reached
 
 
-class Slot(Value):
+class BindParam(Value):
     """Stands in a query for the value of this name, of the type of ``field``."""
 
     def __init__(self, name: str, field: Field) -> None:
@@ -29,7 +29,7 @@ class Slot(Value):
         return self.output_field.get_db_prep_value(value, db)
 
 
-class Slots(Slot):
+class BindList(BindParam):
     """The same for any number of texts or UUIDs. Used with `AnyOf`."""
 
     def prepared(self, value: Iterable[Any], db: Any) -> str:
@@ -42,7 +42,7 @@ class Slots(Slot):
 
 
 class AnyOf(Lookup):
-    """Whether the left side is one of the values of the `Slots` on the right."""
+    """Whether the left side is one of the values of the `BindList` on the right."""
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         sql, parameters = self.process_lhs(compiler, connection)
@@ -53,7 +53,7 @@ class AnyOf(Lookup):
 
 
 class _Statement(ABC):
-    """SQL with slots, made when it is first executed."""
+    """SQL with parameters, made when it is first executed."""
 
     def __init__(self) -> None:
         self._model: type[Model]
@@ -79,7 +79,7 @@ class _Statement(ABC):
         cursor.execute(
             self._sql,
             [
-                part.prepared(values[part.value], db) if isinstance(part, Slot) else part
+                part.prepared(values[part.value], db) if isinstance(part, BindParam) else part
                 for part in self._parameters
             ],
         )
@@ -87,7 +87,7 @@ class _Statement(ABC):
 
 
 class Select(_Statement):
-    """The rows of the QuerySet that ``make`` returns, whose values are `Slot`s."""
+    """The rows of the QuerySet that ``make`` returns, whose values are `BindParam`s."""
 
     def __init__(self, make: Callable[[], QuerySet]) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ class Select(_Statement):
 
 
 class Update(_Statement):
-    """An update without signals: ``make`` returns the rows and the new values, both with slots."""
+    """An update without signals: ``make`` returns the rows and new values, with `BindParam`s."""
 
     def __init__(self, make: Callable[[], tuple[QuerySet, dict[str, Any]]]) -> None:
         super().__init__()

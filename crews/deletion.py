@@ -12,11 +12,11 @@ from django.utils import timezone
 from crews.audit.receivers import record_deletion
 from crews.models import Crew, Organization
 
-deleting = Signal()  # ``crew``, locked; a receiver that needs it raises ``IllegalMove``
+deleting = Signal()  # ``crew``, locked; a receiver that needs it raises ``InvalidState``
 
 
 def delete_crew(crew: Crew) -> None:
-    """Harmless when repeated. Raises ``IllegalMove`` while a run of the crew is active."""
+    """Harmless when repeated. Raises ``InvalidState`` while a run of the crew is active."""
     with crew.locked():
         if crew.deleted_at:
             return

@@ -126,7 +126,7 @@ class ScopedQuerySet(models.QuerySet):
 
     organization_path = "organization"  # from the row to its organization, as a field look-up
     # Whether the table grows with use. Its lists are then read in their order, by an index.
-    grows = False
+    is_large_table = False
     # Prefixes of look-ups from the row to each ``Deletable``, up to its field.
     deletable: tuple[str, ...] = ()
 
@@ -154,7 +154,7 @@ class ScopedQuerySet(models.QuerySet):
         """Rows that ``user`` may also edit and share: admins."""
         return self._within(user, "admin")
 
-    def kept(self) -> Self:
+    def not_deleted(self) -> Self:
         """Without records that were deleted and whose rows are still to be removed."""
         return self.filter(**{f"{path}deleted_at": None for path in self.deletable})
 
@@ -181,18 +181,18 @@ class ScopedQuerySet(models.QuerySet):
         if not user.is_active:
             return self.unscoped().none()
         if reaches_everything(is_active=user.is_active, is_superuser=user.is_superuser):
-            return self.unscoped().kept()
+            return self.unscoped().not_deleted()
         if isinstance(user, AbstractBaseUser):
             own = user.memberships.filter(role__in=roles)
             organizations = own.order_by().values("organization")
         else:
             organizations = user.organizations_with(roles)
-        if self.grows:
+        if self.is_large_table:
             rows = self.filter(In(NotByIndex(models.F(self.organization_path)), organizations))
         else:
             rows = self.filter(**{f"{self.organization_path}__in": organizations})
         rows._is_reached = True
-        return rows.kept()
+        return rows.not_deleted()
 
     def _clone(self) -> Self:
         rows = super()._clone()

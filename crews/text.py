@@ -4,6 +4,7 @@ import math
 import re
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 # PostgreSQL cannot store NUL. A surrogate without its other half is not Unicode and has no bytes.
 UNSAFE = re.compile("[\x00\ud800-\udfff]")
@@ -26,6 +27,14 @@ def storable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [storable(item) for item in value]
     return value
+
+
+def is_uuid(text: str) -> bool:
+    """Whether this is a UUID as we write it: in small letters, with hyphens."""
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def plain_number(value: Any) -> str:

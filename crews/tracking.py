@@ -14,7 +14,7 @@ from crews.text import storable
 TEXT_FIELDS = (models.CharField, models.TextField, models.JSONField)
 
 
-class IllegalMove(Exception):
+class InvalidState(Exception):
     """A change of state that the record's present state does not allow.
 
     The message says which change and why.
@@ -36,7 +36,7 @@ class TrackedQuerySet(ScopedQuerySet):
         self._refuse("bulk_update()")
 
     def find(self, pk: Any) -> Any:
-        """Return the row with this key, or ``None``: in a batch, one that it holds."""
+        """Return the row with this key, or ``None``: in a batch, only an attached row."""
         if batch := batches.current():
             return batch.get(self.model, pk)
         return self.filter(pk=pk).first()
@@ -114,7 +114,7 @@ class TrackedModel(OwnedModel):
         A batch holds the locks of its rows already.
         Relations stay cached, because no method moves a row to another parent.
         """
-        if (batch := batches.current()) and batch.holds(self):
+        if (batch := batches.current()) and batch.is_attached(self):
             yield
             return
         own = [

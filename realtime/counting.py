@@ -1,7 +1,7 @@
 """The counts of this process for the monitoring page, for each organization.
 
-Hot code names only a stream, and `realtime.monitoring.reporter` finds its organization later, once
-for many counts. An organization may be given directly, as its id.
+Hot code names only a stream, and `realtime.monitoring.process_reports` finds its organization
+later, once for many counts. An organization may be given directly, as its id.
 """
 
 import threading
@@ -71,7 +71,7 @@ class Counts:
         with self._lock:
             return dict(self._ingesting)
 
-    def take(self) -> Counted:
+    def drain(self) -> Counted:
         """Return the counts, and begin again at zero."""
         with self._lock:
             taken = Counted(dict(self._numbers), dict(self._latencies))

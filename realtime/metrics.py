@@ -20,6 +20,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from realtime import latency
 from realtime.close_codes import CloseCode
 from realtime.counting import HOPS, counts
+from realtime.stream_kinds import STREAM_KINDS
 
 LATENCIES_A_SWEEP = 50  # only the newest are observed, so many events cost no more
 HEAD_CHARS = 100  # the beginning of an event, which contains its timestamp
@@ -101,7 +102,7 @@ class Tally:
             self._by_stream[stream] += sockets
             self._newest.append((time.time(), text[:HEAD_CHARS], stream, write_s))
 
-    def hand_on(self) -> None:
+    def flush(self) -> None:
         DELIVERIES.inc(self._deliveries)
         self._deliveries = 0
         for stream, number in self._by_stream.items():
@@ -166,15 +167,14 @@ def code_label(code: int | None) -> str:
 
 def known_labels() -> dict[MetricWrapperBase, list[tuple[str, ...]]]:
     """All possible labels, so that each has a series from the beginning."""
-    streams = ("run", "graph", "mission")
     other = ("live", "agui_run", "metrics", "unknown")
-    kinds = (*streams, *(f"sse_{stream}" for stream in streams), *other)
+    kinds = (*STREAM_KINDS, *(f"sse_{stream}" for stream in STREAM_KINDS), *other)
     codes = [*sorted(KNOWN_CODES), *(code for code in CloseCode if code >= CloseCode.MALFORMED)]
     labels = [*(code_label(int(code)) for code in codes), code_label(None)]
     return {
         SOCKETS: [(kind,) for kind in kinds],
         SOCKETS_CLOSED: [(kind, label) for kind in kinds for label in labels],
-        EVENTS: [(stream,) for stream in streams],
+        EVENTS: [(stream,) for stream in STREAM_KINDS],
         HOP_LATENCY: [(hop,) for hop in HOPS if hop != "delivery"],
         INGESTED: [(source,) for source in ("report", "traces", "claude_code")],
         RESETS: [(reason,) for reason in ("epoch_changed", "pruned", "ahead")],

@@ -152,7 +152,7 @@ def _append(
     after: Sequence[Write] = (),
 ) -> None:
     if batch := batches.current():
-        batch.part(_Appended).add(events, by)
+        batch.get_part(_Appended).add(events, by)
     else:
         _append_now(events, by=by, after=after)
 

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from django.db.models import Model, QuerySet
 
-from crews.audit.receivers import Changes, goes_with
+from crews.audit.receivers import Changes, is_deleted_with
 from crews.models import AuditEntry, Crew, Organization
 from crews.models.audit_entry import Kind
 from runs.models import Approval, Control, Run
@@ -43,7 +43,7 @@ def approval_saved(approval: Approval, changed: Collection[str]) -> None:
 
 def run_about_to_be_deleted(run: Run, origin: Model | QuerySet | None) -> None:
     """Record the deletion, unless the crew or organization is deleted (``origin``)."""
-    if not goes_with((Crew, Organization), origin):
+    if not is_deleted_with((Crew, Organization), origin):
         _record(Kind.RUN_DELETED, run)
 
 

@@ -42,7 +42,7 @@ def requested(run: Run, **kwargs: Any) -> None:
     dispatch.run_requested(run)
 
 
-@receiver(reaper.silent)
+@receiver(reaper.lease_expired_signal)
 def end_by_its_spans(run: Run, **kwargs: Any) -> bool:
     return run.is_reported and ending.end(run)
 
@@ -74,5 +74,5 @@ def limit_saved(
 @receiver(pre_delete, sender=Run)
 def run_about_to_be_deleted(instance: Run, origin: Model | QuerySet, **kwargs: Any) -> None:
     # A cascade deletes the run's row last, but every other method locks it first.
-    Run.objects.hold(instance.pk)
+    Run.objects.lock_row(instance.pk)
     audit.run_about_to_be_deleted(instance, origin)

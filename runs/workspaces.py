@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 
-DOOMED = "removed-"  # prefix of the name of a directory that is being removed
+REMOVAL_PREFIX = "removed-"  # prefix of the name of a directory that is being removed
 
 logger = logging.getLogger(__name__)
 
@@ -31,46 +31,46 @@ def directory_of(run_id: UUID, plan: Mapping[str, Any], task_id: str) -> Path:
     return shared / task_id if plan.get("own_directories") else shared
 
 
-def hand_on(run_id: UUID, to: UUID) -> bool:
+def transfer(run_id: UUID, to: UUID) -> bool:
     """Give the workspace to a retry. Returns whether it worked. The caller holds the run's lock."""
     try:
         os.utime(workspace_of(run_id))  # as if new, so that its removal is not due
         workspace_of(run_id).rename(workspace_of(to))
     except OSError:
-        logger.exception("The workspace of run %s cannot be handed on", run_id)
+        logger.exception("The workspace of run %s could not be transferred", run_id)
         return False
     return True
 
 
 @contextmanager
-def given_back_on_failure(
+def returned_on_failure(
     run_id: UUID, *, exists: Callable[[UUID], bool]
 ) -> Iterator[Callable[[UUID], bool]]:
-    """Yield ``hand_on`` for this run, which keeps its workspace if no retry is made.
+    """Yield ``transfer`` for this run, which keeps its workspace if no retry is made.
 
     The block contains the transaction that makes the retry, with its commit: a rollback does not
     undo the rename. ``exists`` says whether the retry was saved: an error may also be raised after
     the commit, or instead of its answer.
     """
-    heirs: list[UUID] = []
+    given_to: list[UUID] = []
 
-    def hand_on_to(heir: UUID) -> bool:
-        if is_given := hand_on(run_id, heir):
-            heirs.append(heir)
+    def transfer_to(retry_id: UUID) -> bool:
+        if is_given := transfer(run_id, retry_id):
+            given_to.append(retry_id)
         return is_given
 
     try:
-        yield hand_on_to
+        yield transfer_to
     except BaseException:
-        for heir in heirs:
-            if not exists(heir):
-                hand_on(heir, run_id)
+        for retry_id in given_to:
+            if not exists(retry_id):
+                transfer(retry_id, run_id)
         raise
 
 
-def out_of_reach() -> Path:
+def removal_path() -> Path:
     """Return a new path, which no tool can reach, for a directory that is to be removed.
 
     If the removal fails, a later cleaning tries it again.
     """
-    return settings.WORKSPACES_DIR / f"{DOOMED}{uuid4()}"
+    return settings.WORKSPACES_DIR / f"{REMOVAL_PREFIX}{uuid4()}"

@@ -18,7 +18,8 @@ from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from realtime.replay import recording
-from realtime.replay.merging import parsed, stamp
+from realtime.replay.merging import parsed
+from runs.events.encoding import iso_utc
 from runs.models import OutputChunk, Run
 
 # What is shown, as lines of text: each element with its id, state and own text. Left out is what
@@ -133,7 +134,7 @@ class Moments:
 
     def _settle(self) -> None:
         """Wait until both pages show all that has happened."""
-        state = recording.at(self.run, stamp(timezone.now())).state
+        state = recording.at(self.run, iso_utc(timezone.now())).state
 
         def is_at_it(agent: str) -> bool:
             """Whether it is shown with what it waits for, and without tools that have ended."""
@@ -203,7 +204,7 @@ class Slider:
             page.evaluate(SEEK, min(step, STEPS))
         else:
             middle = moment.since + (moment.until - moment.since) / 2
-            page.goto(f"{page.url.partition('?')[0]}?at={quote(stamp(middle))}")
+            page.goto(f"{page.url.partition('?')[0]}?at={quote(iso_utc(middle))}")
 
 
 def same(page: Page, script: str, wanted: Any) -> None:

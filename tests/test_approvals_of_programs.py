@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from crewops import deferred_response
 from crews.models import ApprovalRule
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from runs.execution import controls
 from runs.models import Approval, Run, ToolExecution
 from runs.models.approval_queryset import LOST
@@ -255,7 +255,7 @@ def test_a_killed_server_denies_and_the_program_asks_again(use, monkeypatch):
         eventually(Approval.objects.expire_due)
         lost.refresh_from_db()
         assert (lost.status, lost.note) == ("expired", LOST)
-        with pytest.raises(IllegalMove, match=LOST):
+        with pytest.raises(InvalidState, match=LOST):
             decide(lost)
         monkeypatch.setattr(live, "free_port", lambda: first.port)
         second = Web()

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from crews.models import Agent, Task
 from runs.execution import controls
-from runs.execution.budgets import BY
+from runs.execution.budgets import BUDGET_ACTOR
 from runs.models import Approval, Control, TaskExecution, ToolExecution
 from runs.models.control import report_paused
 from tests.live import Web
@@ -103,7 +103,7 @@ def test_what_holds_a_run_up_is_shown_in_its_row_live(signed_in, acme):
     expect(badge).to_have_text("Running")
     expect(card).to_have_attribute("data-state", "working")
     expect(stopped).to_have_count(0)
-    Control.objects.ask(run, "pause", by=BY)
+    Control.objects.ask(run, "pause", by=BUDGET_ACTOR)
     report_paused(run, True)
     expect(badge).to_have_text("Paused by budget")
     run.finish("succeeded")

@@ -14,7 +14,7 @@ from tests.test_browser_replay import failed_run, steps_of
 __all__ = ["signed_in"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 UNKNOWN = "The past of this run is not known."
-LOOK_MS = 2_500  # a page that looks at a live run's past asks for its events every two seconds
+POLL_MS = 2_500  # a page that looks at a live run's past asks for its events every two seconds
 
 
 def part(page: Page, name: str):
@@ -56,7 +56,7 @@ def test_a_link_to_a_moment_of_a_run_that_is_gone_shows_the_present(
         expect(part(signed_in, "note")).to_be_empty()
     else:
         expect(signed_in.get_by_label("Moment of the run")).to_be_hidden()
-        signed_in.wait_for_timeout(LOOK_MS)
+        signed_in.wait_for_timeout(POLL_MS)
     assert not [url for url in asked if "/runs//" in url]
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from realtime.replay.merging import stamp
+from runs.events.encoding import iso_utc
 from runs.tests.test_large_run import begin
 from tests.live import eventually
 from tests.test_browser_crew import mark, signed_in
@@ -64,7 +64,7 @@ def test_an_output_is_as_a_terminal_ends_up_live_after_a_reload_and_in_the_past(
             tool.report(output=output[at : at + 700])
     wanted = [line for vector in vectors for line in vector["lines"]]
     shows(signed_in, tool, wanted)
-    moment = stamp(timezone.now())
+    moment = iso_utc(timezone.now())
     tool.report(output=HOSTILE)
     wanted += [*HOSTILE.split("\n")[:1], "not a link", "a link found here"]
     shows(signed_in, tool, wanted)

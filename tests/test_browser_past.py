@@ -7,8 +7,8 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from realtime.log import pruning
-from realtime.replay.merging import stamp
 from realtime.tests.pages.scene import reported
+from runs.events.encoding import iso_utc
 from runs.models import ReportedRun, ToolExecution
 from runs.tests.test_large_run import begin
 from tests.live import eventually
@@ -121,7 +121,7 @@ def test_play_pressed_twice_while_the_recording_loads_plays_once(signed_in, acme
 def test_a_message_is_written_after_the_return_from_a_moment(signed_in, acme):
     run = reported(acme, {"type": "agent_start", "agent_id": "a"})
     ReportedRun.objects.filter(run=run).update(controls="cancel,message")
-    signed_in.goto(f"{run.get_absolute_url()}?at={quote(stamp(timezone.now()))}")
+    signed_in.goto(f"{run.get_absolute_url()}?at={quote(iso_utc(timezone.now()))}")
     expect(signed_in.locator("#run-live[data-past]")).to_have_count(1)
     button = signed_in.get_by_role("button", name="Message")
     expect(button).to_have_count(0)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from conftest import Tenant
-from realtime.replay.merging import stamp
+from runs.events.encoding import iso_utc
 from runs.models import Run, TaskExecution, ToolExecution
 from tests.live import eventually
 from tests.test_browser_crew import mark, signed_in
@@ -51,7 +51,7 @@ def failed_run(acme: Tenant, *, changes: int = 0) -> tuple[Run, str]:
     steps = steps_of(run)
     for _ in range(changes):
         next(steps)
-    moment = stamp(timezone.now())
+    moment = iso_utc(timezone.now())
     for _ in steps:
         pass
     run.finish("failed", reason="task_failed")
@@ -64,7 +64,7 @@ def shown_live(page, script: str, run: Run) -> list[tuple[str, object]]:
     for _ in steps_of(run):
         eventually(lambda: page.evaluate(script) != before)  # noqa: B023  called at once
         before = page.evaluate(script)
-        seen.append((stamp(timezone.now()), before))
+        seen.append((iso_utc(timezone.now()), before))
     return seen
 
 

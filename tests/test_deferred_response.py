@@ -44,7 +44,7 @@ class Call:
         self._is_sent = False
         hook = {"session_id": "s", "hook_event_name": "PermissionRequest", "tool_name": "Bash"}
         self._body = json.dumps(hook).encode()
-        self.stop = deferred_response.Stop()
+        self.stop = deferred_response.StopNotifier()
         scope = {
             "type": "http", "method": "POST", "path": PATH, "query_string": b"approve=600",
             "http_version": "1.1", "scheme": "http", "server": ("127.0.0.1", 80),
@@ -97,8 +97,8 @@ def on_a_loop(work: Callable[[], Awaitable[None]]) -> None:
 @pytest.mark.parametrize(
     ("limit", "why"),
     [
-        ("HELD_BY_KEY", "1 calls of this API key wait for approval already."),
-        ("HELD_AT_ONCE", "1 calls wait for approval on this server already."),
+        ("DEFERRED_PER_KEY", "1 calls of this API key wait for approval already."),
+        ("DEFERRED_AT_ONCE", "1 calls wait for approval on this server already."),
     ],
 )
 def test_a_call_over_the_limit_is_denied_until_a_client_leaves(
@@ -124,11 +124,11 @@ def test_a_call_over_the_limit_is_denied_until_a_client_leaves(
 
 
 def test_the_limits():
-    assert (deferred_response.HELD_AT_ONCE, deferred_response.HELD_BY_KEY) == (500, 100)
+    assert (deferred_response.DEFERRED_AT_ONCE, deferred_response.DEFERRED_PER_KEY) == (500, 100)
 
 
 def test_the_keys_of_others_have_their_own_limit(handler, acme, monkeypatch):
-    monkeypatch.setattr(deferred_response, "HELD_BY_KEY", 1)
+    monkeypatch.setattr(deferred_response, "DEFERRED_PER_KEY", 1)
     one, other = (acme.issue_key("report")[1] for _ in range(2))
 
     async def calls() -> None:
@@ -141,8 +141,8 @@ def test_the_keys_of_others_have_their_own_limit(handler, acme, monkeypatch):
     on_a_loop(calls)
 
 
-def test_a_sign_of_life_comes_before_the_decision(handler, acme, monkeypatch):
-    monkeypatch.setattr(deferred_response, "BEAT_S", 0.1)
+def test_a_space_comes_before_the_decision(handler, acme, monkeypatch):
+    monkeypatch.setattr(deferred_response, "KEEP_ALIVE_S", 0.1)
     text = acme.issue_key("report")[1]
 
     async def calls() -> None:
@@ -172,7 +172,7 @@ def test_without_the_database_it_is_denied_when_its_time_is_over(handler, acme, 
     def away(*args: Any, **kwargs: Any) -> None:
         raise OperationalError("away")
 
-    monkeypatch.setattr(approval_waiters, "look", away)
+    monkeypatch.setattr(approval_waiters, "read_decisions", away)
     monkeypatch.setattr(deferred_response, "LATE_S", -599.5)
     text = acme.issue_key("report")[1]
 
@@ -216,13 +216,13 @@ def test_an_approval_after_the_end_of_the_key_is_not_handed_on(acme):
     approval = ask(acme.start_run())
     key.revoke()
     approval.decide("approved", by="somebody", seen=approval.seen)
-    found = approval_waiters.look({approval.pk: key.pk}, renews=True)[approval.pk]
+    found = approval_waiters.read_decisions({approval.pk: key.pk}, renews=True)[approval.pk]
     assert found.refusal == approval_waiters.KEY_ENDED
     assert Approval.objects.get().status == "approved"
 
 
-def test_a_look_asks_once_for_all_keys(acme, django_assert_num_queries):
+def test_reading_decisions_asks_once_for_all_keys(acme, django_assert_num_queries):
     run, key = acme.start_run(), acme.issue_key("report")[0]
     keys = {ask(run).pk: key.pk for _ in range(5)}
     with django_assert_num_queries(2):
-        assert approval_waiters.look(keys, renews=False) == {}
+        assert approval_waiters.read_decisions(keys, renews=False) == {}

@@ -18,7 +18,7 @@ class Ring:
 
 @pytest.fixture(autouse=True)
 def settled() -> Iterator[None]:
-    gc_tuning.settle()
+    gc_tuning.freeze_objects()
     yield
     gc.unfreeze()
 
@@ -45,11 +45,11 @@ def test_what_refers_to_itself_goes_with_the_next_collection_of_everything(monke
     del kept
     gc.collect()
     assert gone() is not None
-    monkeypatch.setattr(gc_tuning, "EVERYTHING_S", 0.0)
+    monkeypatch.setattr(gc_tuning, "FULL_COLLECTION_S", 0.0)
     gc.collect()
     assert gone() is None
 
 
 def test_to_settle_again_adds_nothing():
-    gc_tuning.settle()
+    gc_tuning.freeze_objects()
     assert gc.callbacks.count(gc_tuning._on_collection) == 1

@@ -166,7 +166,7 @@ class Story:
 
     def exceed(self) -> None:
         """As the scheduler notices it."""
-        assert budgets.look(timezone.now() + timedelta(minutes=2))
+        assert budgets.check_all(timezone.now() + timedelta(minutes=2))
 
     def delete(self) -> None:
         Run.objects.get(pk=self.run.pk).delete()
@@ -242,7 +242,7 @@ def test_a_run_that_is_deleted_while_it_ends_locks_nobody_out(acme):
     for step in UNDER_WAY:
         getattr(story, step)()
     with transaction.atomic():
-        Run.objects.hold(story.run.pk)
+        Run.objects.lock_row(story.run.pk)
         deletion = Writer(story.delete)
         assert deletion.waits()
         story.finish()

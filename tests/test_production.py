@@ -183,10 +183,10 @@ def test_static_files_that_were_not_collected_are_reported(settings, tmp_path):
 
 def test_a_redis_that_evicts_is_reported(settings, redis_server):
     settings.REDIS_IS_PRIVATE = False
-    assert checks.redis_does_what_it_is_asked() == []
+    assert checks.redis_is_usable() == []
     redis_server.config_set("maxmemory-policy", "allkeys-lru")
     try:
-        (warning,) = checks.redis_does_what_it_is_asked()
+        (warning,) = checks.redis_is_usable()
         assert warning.id == "crewops.W005"
     finally:
         redis_server.config_set("maxmemory-policy", "noeviction")
@@ -195,13 +195,13 @@ def test_a_redis_that_evicts_is_reported(settings, redis_server):
 def test_a_redis_that_does_not_answer_is_reported(settings, tmp_path):
     settings.REDIS_IS_PRIVATE = False
     settings.REDIS_URL = f"unix://{tmp_path}/none.sock"
-    (warning,) = checks.redis_does_what_it_is_asked()
+    (warning,) = checks.redis_is_usable()
     assert warning.id == "crewops.W004"
 
 
 def test_a_database_that_grows_for_ever_is_reported(settings):
-    (warning,) = checks.the_log_does_not_grow_for_ever()
+    (warning,) = checks.retention_is_configured()
     assert warning.id == "crewops.W006"
     assert "EVENTS_RETENTION_DAYS" in warning.hint
     settings.EVENTS_RETENTION_DAYS = 90
-    assert checks.the_log_does_not_grow_for_ever() == []
+    assert checks.retention_is_configured() == []

@@ -74,7 +74,7 @@ def restricted(tmp_path, settings) -> Iterator[Restricted]:
 
 def test_the_documented_rights_are_enough_for_the_check(restricted):
     restricted.allow(*DOCUMENTED)
-    assert checks.redis_does_what_it_is_asked() == []
+    assert checks.redis_is_usable() == []
     assert restricted.admin.keys() == []
 
 
@@ -82,7 +82,7 @@ def test_each_documented_right_is_missed_by_the_check(restricted):
     """So the table lists nothing that is not needed, and the check forgets nothing of it."""
     for left_out in DOCUMENTED:
         restricted.allow(*(right for right in DOCUMENTED if right != left_out))
-        message = next(iter(checks.redis_does_what_it_is_asked()), None)
+        message = next(iter(checks.redis_is_usable()), None)
         assert message, left_out
         if left_out == "+info":
             assert message.id == "crewops.I001"
@@ -94,7 +94,7 @@ def test_each_documented_right_is_missed_by_the_check(restricted):
 def test_a_wrong_password_is_no_redis_that_is_down(restricted, settings):
     restricted.allow(*DOCUMENTED)
     settings.REDIS_URL = restricted.url.replace("p%40ss", "other")
-    (message,) = checks.redis_does_what_it_is_asked()
+    (message,) = checks.redis_is_usable()
     assert message.id == "crewops.W004"
     assert message.msg.startswith("Redis refuses the user or the password of REDIS_URL")
     assert "other" not in message.msg

@@ -24,7 +24,7 @@ from realtime.models import MetricSample
 from runs.models import Approval, ModelCall, ReportedRun, Run, TaskExecution, ToolExecution
 from runs.reporting.converting import event_of
 from runs.reporting.reading import Item
-from runs.reporting.report_request import take
+from runs.reporting.report_request import apply_events
 from runs.schedules.models import Schedule
 from runs.search.tests.scene import end_tool, index
 from tests.shared_records import shared_records
@@ -75,7 +75,7 @@ def filled(slug: str) -> Tenant:
         Item(number, None, event_of(event | {"run": "r", "id": f"{number}"}), None)
         for number, event in enumerate(events)
     ]
-    assert take(key, items, timezone.now()).accepted == len(events)
+    assert apply_events(key, items, timezone.now()).accepted == len(events)
     reported = ReportedRun.objects.get(organization=tenant.organization)
     trace = reported.traces.create(organization=tenant.organization, trace_id="a" * 32)
     trace.spans.create(span_id="b" * 16, received_at=timezone.now(), node={})

@@ -4,7 +4,7 @@ from benchmarks.deployment import Deployment
 from benchmarks.sample import Sample
 from benchmarks.servers import OURS
 
-PATIENCE_S = 120.0
+TIMEOUT_S = 120.0
 
 
 def measure(database: str, deployed: Deployment, events: int) -> Sample:
@@ -13,12 +13,12 @@ def measure(database: str, deployed: Deployment, events: int) -> Sample:
     with OURS.run(deployed) as running:
         with running.load(since=0) as warm:
             warm.open_all(1)
-            warm.wait(events // 10, PATIENCE_S)
+            warm.wait(events // 10, TIMEOUT_S)
         before_kb = running.process.rss_kb()
         running.process.forget_peak()
         with running.load(since=0) as load:
             opened = load.open_all(1)
-            caught_up = load.wait(events, PATIENCE_S)
+            caught_up = load.wait(events, TIMEOUT_S)
             counts, _ = load.report()
         if counts["least"] < events or counts["holes"] or counts["doubles"]:
             raise RuntimeError(f"The client has not caught up: {counts}")

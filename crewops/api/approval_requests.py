@@ -16,7 +16,7 @@ from crews.models.approval_rule import MAX_WAIT_S, MIN_WAIT_S
 from runs.models import Approval
 from runs.models.approval_queryset import LOST
 from runs.reporting import approval_requests
-from runs.reporting.reported_kinds import Invalid
+from runs.reporting.reported_kinds import InvalidEvent
 
 NOT_NEEDED = {"decision": "not_needed", "by": "", "note": "", "detail": "", "again": False}
 
@@ -70,10 +70,10 @@ class AskView(APIView):
         require_key(request)
         try:
             question = approval_requests.question_of(request.data)
-            free = deferred_response.slots.take(request.user.key.pk)
-        except Invalid as error:
+            free = deferred_response.slots.acquire(request.user.key.pk)
+        except InvalidEvent as error:
             raise ParseError(error.detail) from error
-        except deferred_response.TooMany as error:
+        except deferred_response.TooManyDeferred as error:
             raise Throttled(WAIT_S, str(error)) from error
         try:
             approval = approval_requests.ask(request.user.key, question)
@@ -83,7 +83,7 @@ class AskView(APIView):
         if approval is None:
             free()
             return Response(NOT_NEEDED)
-        return deferred_response.HeldResponse(approval, _answer, free=free)
+        return deferred_response.DeferredResponse(approval, _answer, free=free)
 
 
 def _answer(approval: Approval | None) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from crewops.api.reports import ReportLimit, busy_in_outages, require_key
 from crews.models import ApiKey
 from crews.models.approval_rule import MAX_WAIT_S, MIN_WAIT_S
 from realtime.metrics import ingesting
-from runs.reporting.approval_requests import Unaskable
+from runs.reporting.approval_requests import ApprovalImpossible
 from runs.reporting.sources.claude_code import approval_hook as questions
 from runs.reporting.sources.claude_code import control_hook
 
@@ -91,18 +91,18 @@ def _ask(
     It is never an error of the server: Claude Code would ignore it and continue without a decision.
     """
     try:
-        free = deferred_response.slots.take(key.pk)
-    except deferred_response.TooMany as error:
+        free = deferred_response.slots.acquire(key.pk)
+    except deferred_response.TooManyDeferred as error:
         return Response(questions.deny(str(error)))
     try:
         approval, tool_id = questions.ask(key, payload, crew, expires_after_s, received)
     except BaseException as error:
         free()
-        if isinstance(error, Unaskable):
+        if isinstance(error, ApprovalImpossible):
             return Response(questions.deny(str(error)))
         if isinstance(error, Error):
             return Response(questions.deny(BUSY))
         raise
-    return deferred_response.HeldResponse(
+    return deferred_response.DeferredResponse(
         approval, partial(questions.decision_of, tool_id), free=free
     )

@@ -19,7 +19,7 @@ from rest_framework.settings import api_settings
 from crewops.api.throttling import refuses_failed
 from crews.outages import is_outage
 from crews.token_authentication import EXPLANATIONS
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -85,7 +85,7 @@ class Handler(ExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         if throttled := refuses_failed(self.context["request"], self.context["view"]):
             return throttled
-        if isinstance(exc, IllegalMove):
+        if isinstance(exc, InvalidState):
             return Conflict(str(exc))
         if isinstance(exc, RequestDataTooBig):
             return TooLarge()

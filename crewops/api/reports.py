@@ -22,7 +22,7 @@ from crews.key_holder import KeyHolder
 from crews.outages import is_outage
 from realtime.metrics import ingesting
 from runs.reporting.reading import items_in
-from runs.reporting.report_request import take
+from runs.reporting.report_request import apply_events
 
 WAIT_S = 8  # seconds; the longest Retry-After for a reporter
 BUSY_WAIT_S = 2
@@ -102,7 +102,7 @@ class ReportView(APIView):
             encoding=request.headers.get("Content-Encoding", ""),
         )
         with busy_in_outages(), ingesting(request.user.key.organization_id, "report") as ingest:
-            taken = take(request.user.key, items, received)
+            taken = apply_events(request.user.key, items, received)
             ingest(taken.accepted)
         return Response(taken.as_json())
 

@@ -12,13 +12,13 @@ from django.utils.html import format_html, format_html_join
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
 
-from crews.admin.large_tables import Growing
+from crews.admin.large_tables import LargeTableAdmin
 from crews.admin.scoped import ReadOnly, ScopedAdmin, roles_of
 from crews.models import AuditEntry, Role
 from crews.scoping import ScopedQuerySet
 
-NOBODY = "none"
-LOOKED_AT = 1_000  # entries that a search reads, and that a filter takes its options from
+NOT_SIGNED_IN = "none"
+SEARCHED_ENTRIES = 1_000  # entries that a search reads, and that a filter takes its options from
 # By the last word of a kind. A kind that is not listed is neither good nor bad news.
 COLOURS = {
     "started": "success", "retried": "success", "created": "success", "invited": "success",
@@ -37,7 +37,7 @@ class NamedFilter(DropdownFilter):
 
     def lookups(self, request: HttpRequest, model_admin: ScopedAdmin) -> list[tuple[str, str]]:
         entries = model_admin.get_queryset(request).order_by("-created_at", "-id")
-        named = dict(entries.values_list(f"{self.of}_id", f"{self.of}_name")[:LOOKED_AT])
+        named = dict(entries.values_list(f"{self.of}_id", f"{self.of}_name")[:SEARCHED_ENTRIES])
         named.pop(None, None)
         return sorted(((str(pk), name) for pk, name in named.items()), key=lambda pair: pair[1])
 
@@ -45,7 +45,7 @@ class NamedFilter(DropdownFilter):
         value = self.value()
         if not value:
             return entries
-        if value == NOBODY:
+        if value == NOT_SIGNED_IN:
             return entries.filter(**{f"{self.of}_id": None})
         # A value that is not offered works, too: the reader may see all of these entries.
         known = value.isascii() and value.isdigit() and len(value) < 19
@@ -58,7 +58,7 @@ class PersonFilter(NamedFilter):
     of = "actor"
 
     def lookups(self, request: HttpRequest, model_admin: ScopedAdmin) -> list[tuple[str, str]]:
-        return [(NOBODY, "Not signed in"), *super().lookups(request, model_admin)]
+        return [(NOT_SIGNED_IN, "Not signed in"), *super().lookups(request, model_admin)]
 
 
 class OrganizationFilter(NamedFilter):
@@ -71,7 +71,7 @@ class OrganizationFilter(NamedFilter):
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(Growing, ReadOnly, ScopedAdmin):
+class AuditEntryAdmin(LargeTableAdmin, ReadOnly, ScopedAdmin):
     list_display = ["created_at", "who", "what", "object_name", "organization_name", "way"]
     list_filter = [
         ("kind", ChoicesDropdownFilter),
@@ -84,7 +84,7 @@ class AuditEntryAdmin(Growing, ReadOnly, ScopedAdmin):
     sortable_by = ["created_at"]
     search_fields = ["object_name", "actor_name", "organization_name", "object_id", "address"]
     search_help_text = (
-        f"People, objects, organizations, addresses, among the newest {LOOKED_AT:,} entries"
+        f"People, objects, organizations, addresses, among the newest {SEARCHED_ENTRIES:,} entries"
     )
     fields = [
         ("what", "shown_object"),
@@ -96,7 +96,11 @@ class AuditEntryAdmin(Growing, ReadOnly, ScopedAdmin):
     readonly_fields = ["what", "who", "shown_object", "shown_changes"]
 
     def matching(self, request: HttpRequest, term: str) -> Q:
-        newest = self.get_queryset(request).order_by("-created_at", "-id").values("pk")[:LOOKED_AT]
+        newest = (
+            self.get_queryset(request)
+            .order_by("-created_at", "-id")
+            .values("pk")[:SEARCHED_ENTRIES]
+        )
         found = Q()
         for field in self.search_fields:
             found |= Q(**{f"{field}__icontains": term})

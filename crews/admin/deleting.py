@@ -8,9 +8,9 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 
-GOES_ON = (
+REMOVED_IN_BACKGROUND = (
     "It has left every list. The data that belongs to it is removed in the background, which may "
     "take minutes."
 )
@@ -20,16 +20,19 @@ class DeletesInBackground:
     """For an admin. ``delete_records`` removes the records from every list at once."""
 
     def delete_records(self, records: Iterable[Model]) -> None:
-        """Raises ``IllegalMove`` if one of the records cannot be deleted now."""
+        """Raises ``InvalidState`` if one of the records cannot be deleted now."""
         raise NotImplementedError
 
     def delete_model(self, request: HttpRequest, obj: Model) -> None:
         self.delete_records([obj])
-        messages.info(request, GOES_ON)
+        messages.info(request, REMOVED_IN_BACKGROUND)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
         self.delete_records(queryset)
-        messages.info(request, GOES_ON.replace("It has", "They have").replace("to it", "to them"))
+        messages.info(
+            request,
+            REMOVED_IN_BACKGROUND.replace("It has", "They have").replace("to it", "to them"),
+        )
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         return self._or_refused(super().delete_view, request, *args, **kwargs)
@@ -40,10 +43,10 @@ class DeletesInBackground:
     def _or_refused(
         self, view: Any, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Show an ``IllegalMove``: a run may have started since the confirmation page."""
+        """Show an ``InvalidState``: a run may have started since the confirmation page."""
         try:
             with transaction.atomic():
                 return view(request, *args, **kwargs)
-        except IllegalMove as refused:
+        except InvalidState as refused:
             messages.error(request, str(refused))
             return HttpResponseRedirect(request.get_full_path())

@@ -10,22 +10,22 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-COUNTED = 1_000  # rows that are counted at most, in lists and for a deletion
+COUNTED_ROWS = 1_000  # rows that are counted at most, in lists and for a deletion
 
 
 class CappedPaginator(Paginator):
-    """Counts at most ``COUNTED`` rows. Filters and the search find rows that are further back."""
+    """Counts at most ``COUNTED_ROWS``. Filters and the search find rows that are further back."""
 
     @cached_property
     def count(self) -> int:
         # The order has an index. Without an order a database may read all rows for a join.
-        return self.object_list[:COUNTED].count()
+        return self.object_list[:COUNTED_ROWS].count()
 
 
-class Growing:
+class LargeTableAdmin:
     """For the list of a table that grows: its cost does not depend on the size of the table.
 
-    The list is sorted like an index, counts at most ``COUNTED`` rows and searches only with
+    The list is sorted like an index, counts at most ``COUNTED_ROWS`` rows and searches only with
     ``matching``, which uses an index.
     """
 

@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.forms import PaginationInlineFormSet
 
-from crews.admin.large_tables import COUNTED
+from crews.admin.large_tables import COUNTED_ROWS
 from crews.models import Crew, Organization, Role
 from crews.scoping import ScopedQuerySet, unscoped
 
@@ -125,7 +125,7 @@ class ScopedAdmin(ScopedForms, ModelAdmin):
         }
         if not all(self.has_delete_permission(request, obj) for obj in objs):
             forbidden.add(str(self.opts.verbose_name))
-        is_cut = any(len(ids) > COUNTED for ids in found.values())
+        is_cut = any(len(ids) > COUNTED_ROWS for ids in found.values())
         counts = {
             str(model._meta.verbose_name_plural): f"at least {len(ids):,}" if is_cut else len(ids)
             for model, ids in found.items()
@@ -136,19 +136,21 @@ class ScopedAdmin(ScopedForms, ModelAdmin):
 def _collect(model: type[Model], found: dict[type[Model], set[Any]]) -> None:
     """Add the ids of rows that Django deletes with the rows in ``found``.
 
-    Of each relation at most ``COUNTED`` + 1 ids are added. If there are more than ``COUNTED`` rows,
-    ``SAMPLED`` of them represent all when the rows that depend on them are looked up. Parts of a
-    run are not counted.
+    Of each relation at most ``COUNTED_ROWS`` + 1 ids are added. If there are more rows than
+    ``COUNTED_ROWS``, ``SAMPLED`` of them represent all when the rows that depend on them are looked
+    up. Parts of a run are not counted.
     """
-    if getattr(model._base_manager.all(), "grows", False):
+    if getattr(model._base_manager.all(), "is_large_table", False):
         return
-    owners = found[model] if len(found[model]) <= COUNTED else set(list(found[model])[:SAMPLED])
+    owners = found[model]
+    if len(owners) > COUNTED_ROWS:
+        owners = set(list(owners)[:SAMPLED])
     for relation in model._meta.related_objects:
         if relation.on_delete is not CASCADE:
             continue
         related = relation.related_model
         rows = related._base_manager.filter(**{f"{relation.field.name}__in": owners})
-        ids = set(rows.order_by().values_list("pk", flat=True)[: COUNTED + 1])
+        ids = set(rows.order_by().values_list("pk", flat=True)[: COUNTED_ROWS + 1])
         if ids - found.get(related, set()):
             found[related] = found.get(related, set()) | ids
             _collect(related, found)

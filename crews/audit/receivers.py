@@ -93,7 +93,7 @@ def record_changes(
 def _about_to_delete(sender: type[Model], instance: Model, origin: Any, **kwargs: Any) -> None:
     # If set, the deletion was recorded at that time, and now the row is removed.
     recorded_at = getattr(instance, "deleted_at", None)
-    if not recorded_at and not goes_with(WATCHED[sender].goes_with, origin):
+    if not recorded_at and not is_deleted_with(WATCHED[sender].deleted_with, origin):
         record_deletion(instance)
 
 
@@ -105,7 +105,7 @@ def record_deletion(record: Model) -> None:
     _record(watched.deleted, record, {name: (shown(record, name), None) for name in fields})
 
 
-def goes_with(owners: tuple[type[Model], ...], origin: Model | QuerySet | None) -> bool:
+def is_deleted_with(owners: tuple[type[Model], ...], origin: Model | QuerySet | None) -> bool:
     """Whether one of ``owners`` is being deleted; ``origin`` is where the deletion began."""
     began = origin.model if isinstance(origin, QuerySet) else type(origin)
     return began in owners

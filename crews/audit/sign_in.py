@@ -18,8 +18,8 @@ from crews.models.audit_entry import Kind
 
 # Any client may try to sign in any number of times, so the entries of a kind are limited per hour.
 WINDOW = timedelta(hours=1)
-MOST_OF_ONE = 30  # about one account
-MOST_OF_ALL = 500
+LIMIT_PER_ACCOUNT = 30  # about one account
+LIMIT_IN_ALL = 500
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,9 @@ def _named(username: str) -> tuple[AbstractBaseUser | None, str]:
 def _record(kind: Kind, user: AbstractBaseUser | None, name: str, actor: Actor) -> None:
     recent = AuditEntry.objects.unscoped().filter(kind=kind, created_at__gt=timezone.now() - WINDOW)
     counts = recent.aggregate(all=Count("pk"), of_one=Count("pk", filter=Q(object_name=name)))
-    if counts["of_one"] >= MOST_OF_ONE or counts["all"] >= MOST_OF_ALL:
-        logger.warning("%s: one too many in an hour for the audit trail", kind.label)
+    if counts["of_one"] >= LIMIT_PER_ACCOUNT or counts["all"] >= LIMIT_IN_ALL:
+        logger.warning(
+            "%s: not recorded, because the audit trail has the hourly maximum already", kind.label
+        )
         return
     AuditEntry.objects.record(kind, about=user, name=name, actor=actor)

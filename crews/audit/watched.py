@@ -37,7 +37,7 @@ class Watched:
     hidden: frozenset[str] = frozenset()
     optional: frozenset[str] = frozenset()
     organization: str = "crew.organization"  # path to it; empty: none
-    goes_with: tuple[type[Model], ...] = ()  # the entry for their deletion covers this one's, too
+    deleted_with: tuple[type[Model], ...] = ()  # the entry for their deletion covers this one's
 
 
 WATCHED: dict[type[Model], Watched] = {
@@ -72,14 +72,14 @@ WATCHED: dict[type[Model], Watched] = {
         Kind.AGENT_EDITED,
         Kind.AGENT_DELETED,
         fields=("name", "slug", "role", "order"),
-        goes_with=(Crew, Organization),
+        deleted_with=(Crew, Organization),
     ),
     Task: Watched(
         Kind.TASK_CREATED,
         Kind.TASK_EDITED,
         Kind.TASK_DELETED,
         fields=("name", "agent", "order", "after", "continue_on_error", "steps"),
-        goes_with=(Crew, Organization),
+        deleted_with=(Crew, Organization),
     ),
     Secret: Watched(
         Kind.SECRET_CREATED,
@@ -98,7 +98,7 @@ WATCHED: dict[type[Model], Watched] = {
             "crew", "tool", "params", "agent_id", "is_enabled", "expires_after_s", "admins_only",
         ),
         organization="organization",
-        goes_with=(Crew, Organization),
+        deleted_with=(Crew, Organization),
     ),
     ApiKey: Watched(
         Kind.API_KEY_ISSUED,

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
-from crews.compiled_queries import Select, Slot
+from crews.compiled_queries import BindParam, Select
 from crews.models.atomic_save import AtomicSave
 from crews.models.organization import Organization
 from crews.scoping import OwnedModel, ScopedQuerySet, User
@@ -77,7 +77,7 @@ class ApiKeyQuerySet(ScopedQuerySet):
     def valid(self, now: Any = None) -> Self:
         """Neither revoked nor expired, nor of an organization that was deleted."""
         unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=now or timezone.now())
-        return self.kept().filter(unexpired, revoked_at=None)
+        return self.not_deleted().filter(unexpired, revoked_at=None)
 
     def of_text(self, text: str) -> "ApiKey | None":
         """The valid key with this text, or ``None``."""
@@ -146,9 +146,9 @@ class ApiKey(AtomicSave, OwnedModel):
 VALID = Select(
     lambda: (
         ApiKey.objects.unscoped()
-        .valid(Slot("now", models.DateTimeField()))
+        .valid(BindParam("now", models.DateTimeField()))
         .select_related("organization")
-        .filter(digest=Slot("digest", models.TextField()))
+        .filter(digest=BindParam("digest", models.TextField()))
         .order_by()
     )
 )

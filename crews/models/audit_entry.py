@@ -96,7 +96,7 @@ class AuditEntryQuerySet(ScopedQuerySet):
     """Adds and reads. The database refuses everything else; these methods refuse it before."""
 
     organization_path = "organization_id"
-    grows = True
+    is_large_table = True
 
     def visible_to(self, user: User) -> Self:
         """Admins read the trail of their organization.

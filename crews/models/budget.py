@@ -11,7 +11,7 @@ from django.db import models
 from crews.zones import ZONE_LIMIT, validate_zone
 
 # From here on, JavaScript cannot distinguish neighbouring integers.
-TOKENS_AT_MOST = 2**53 - 1
+MAX_TOKENS = 2**53 - 1
 USD_AT_MOST = 1_000_000
 USD_DIGITS, USD_PLACES = 12, 4
 MINUTES_AT_MOST = 525_600  # a year
@@ -57,7 +57,7 @@ def _limit(period: Period, measure: Measure) -> models.Field:
     name = f"{measure.label} {period.label.lower()}"
     match measure:
         case Measure.TOKENS:
-            return models.BigIntegerField(name, validators=_limits(1, TOKENS_AT_MOST), **about)
+            return models.BigIntegerField(name, validators=_limits(1, MAX_TOKENS), **about)
         case Measure.USD:
             return models.DecimalField(
                 name,

@@ -97,7 +97,7 @@ class Secret(SealedModel, AtomicSave, OwnedModel):
 
     def store(self, value: str, *, by: User) -> None:
         """Save the secret with `value`, encrypted for its host, in place of any earlier value."""
-        self.sealed = sealing.seal(value, bound_to=self._bond)
+        self.sealed = sealing.seal(value, bound_to=self._bound_to)
         if self._state.adding:
             self.created_by = by
         self.updated_by = by
@@ -108,10 +108,10 @@ class Secret(SealedModel, AtomicSave, OwnedModel):
 
         Records the time of this use.
         """
-        value = sealing.unseal(self.sealed, bound_to=self._bond)
+        value = sealing.unseal(self.sealed, bound_to=self._bound_to)
         Secret.objects.filter(pk=self.pk).update(last_used_at=timezone.now())
         return value
 
     @property
-    def _bond(self) -> str:
+    def _bound_to(self) -> str:
         return f"{self.organization_id} {self.pk} {self.host}"

@@ -11,7 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods
+
+from crews.pages.decorators import require_GET_or_POST
 
 
 class PasswordForm(PasswordChangeForm):
@@ -34,7 +35,7 @@ class PasswordForm(PasswordChangeForm):
 @sensitive_post_parameters()
 @never_cache
 @login_required
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_GET_or_POST
 def account(request: HttpRequest) -> HttpResponse:
     """Show the user's roles. A POST changes the password.
 

@@ -10,13 +10,14 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_POST
 from structlog.contextvars import bind_contextvars
 
 from crews.digests import digest
 from crews.models import ApprovalRule, Crew
+from crews.pages.decorators import require_GET_or_POST
 
-REFUSED = "Admins of the organization edit approval rules. Ask one of them."
+ADMINS_EDIT_RULES = "Admins of the organization edit approval rules. Ask one of them."
 
 
 class RuleForm(forms.ModelForm):
@@ -57,7 +58,7 @@ def seen_digest(rule: ApprovalRule | None) -> str:
 
 @never_cache
 @login_required
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_GET_or_POST
 def rules(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The rules that apply to the crew. ``?edit=`` names one for the form.
 
@@ -70,7 +71,7 @@ def rules(request: HttpRequest, pk: UUID) -> HttpResponse:
     manages = Crew.objects.managed_by(request.user).filter(pk=pk).exists()
     if request.method == "POST":
         if not manages:
-            raise PermissionDenied(REFUSED)
+            raise PermissionDenied(ADMINS_EDIT_RULES)
         with transaction.atomic():
             return _save(request, crew, _edited(request, crew, is_locked=True))
     if not manages:
@@ -154,7 +155,7 @@ def rule(request: HttpRequest, pk: UUID, rule_id: UUID) -> HttpResponse:
         ApprovalRule.objects.visible_to(request.user).of_crew(crew), pk=rule_id
     )
     if not ApprovalRule.objects.managed_by(request.user).filter(pk=rule_id).exists():
-        raise PermissionDenied(REFUSED)
+        raise PermissionDenied(ADMINS_EDIT_RULES)
     match request.POST.get("action"):
         case "delete":
             found.delete()

@@ -8,11 +8,12 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from crews.demo.reported import demo_crews
 from crews.forms import ApiKeyForm
 from crews.models import ApiKey, Crew, Organization
+from crews.pages.decorators import require_GET_or_POST
 
 KEY_UNKNOWN = "crewops_..."  # in the lines to paste, while there is no new key
 SHOWN = 100  # keys on the page; the API lists all
@@ -20,7 +21,7 @@ SHOWN = 100  # keys on the page; the API lists all
 
 @never_cache
 @login_required
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_GET_or_POST
 def connect(request: HttpRequest) -> HttpResponse:
     """Show the keys of the organizations that the user manages. A POST creates one.
 

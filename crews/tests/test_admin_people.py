@@ -88,7 +88,7 @@ def test_a_deleted_user_leaves_the_runs(acme, staff, worker_alive):
 def test_a_crew_without_runs_is_deleted_by_its_admin(acme, staff):
     response = staff["admin"].post(url("crews_crew_delete", acme.crew.pk), DELETE)
     assert response.status_code == 302
-    assert not Crew.objects.kept().filter(pk=acme.crew.pk).exists()
+    assert not Crew.objects.not_deleted().filter(pk=acme.crew.pk).exists()
 
 
 def test_a_crew_with_runs_is_deleted_by_a_superuser_alone(acme, staff, worker_alive):
@@ -99,7 +99,7 @@ def test_a_crew_with_runs_is_deleted_by_a_superuser_alone(acme, staff, worker_al
     assert Crew.objects.filter(pk=acme.crew.pk).exists()
     assert dict(staff["superuser"].get(path).context["model_count"])["runs"] == 1
     assert staff["superuser"].post(path, DELETE).status_code == 302
-    assert not Run.objects.kept().filter(crew=acme.crew.pk).exists()
+    assert not Run.objects.not_deleted().filter(crew=acme.crew.pk).exists()
 
 
 @pytest.mark.parametrize("model", ["crew", "organization"])
@@ -111,7 +111,7 @@ def test_nothing_is_deleted_under_a_crew_at_work(acme, staff, worker_alive, mode
     assert Run.objects.filter(pk=run.pk).exists()
     run.finish("succeeded")
     assert staff["superuser"].post(path, DELETE).status_code == 302
-    assert not Run.objects.kept().filter(pk=run.pk).exists()
+    assert not Run.objects.not_deleted().filter(pk=run.pk).exists()
 
 
 @pytest.mark.parametrize("person", ["operator", "viewer", "outsider"])
@@ -119,7 +119,7 @@ def test_deleting_what_is_selected_reaches_only_what_one_manages(acme, staff, pe
     staff[person].post(url("crews_crew_changelist"), selected(acme.crew))
     assert Crew.objects.filter(pk=acme.crew.pk).exists()
     staff["admin"].post(url("crews_crew_changelist"), selected(acme.crew))
-    assert not Crew.objects.kept().filter(pk=acme.crew.pk).exists()
+    assert not Crew.objects.not_deleted().filter(pk=acme.crew.pk).exists()
 
 
 def test_an_admin_elsewhere_who_watches_here_changes_nothing_here(acme, globex, staff):

@@ -146,4 +146,4 @@ def test_as_many_records_as_a_list_can_select_are_deleted(world, client):
     selected = [str(world.run.pk), *(str(uuid.uuid4()) for _ in range(1_150))]
     form = {"action": "delete_selected", "_selected_action": selected, "post": "yes"}
     assert client.post(url("runs_run_changelist"), form).status_code == 302
-    assert not Run.objects.kept().filter(pk=world.run.pk).exists()
+    assert not Run.objects.not_deleted().filter(pk=world.run.pk).exists()

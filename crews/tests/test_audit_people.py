@@ -132,8 +132,8 @@ def test_an_invalid_address_is_not_recorded(acme):
 
 
 def test_failures_are_bounded_for_one_account_and_for_all(acme, monkeypatch):
-    monkeypatch.setattr(sign_in, "MOST_OF_ONE", 3)
-    monkeypatch.setattr(sign_in, "MOST_OF_ALL", 5)
+    monkeypatch.setattr(sign_in, "LIMIT_PER_ACCOUNT", 3)
+    monkeypatch.setattr(sign_in, "LIMIT_IN_ALL", 5)
     for username in ("acme-viewer", "acme-admin", "nobody"):
         for _ in range(4):
             authenticate(username=username, password=WRONG)

@@ -7,7 +7,7 @@ from django.db.models import BigIntegerField, DurationField, F, TextField, UUIDF
 from django.db.models.functions import Now
 
 from conftest import Tenant
-from crews.compiled_queries import AnyOf, Select, Slot, Slots, Update
+from crews.compiled_queries import AnyOf, BindList, BindParam, Select, Update
 from crews.models import Agent, ApiKey, Crew
 from crews.scoping import UnscopedQuery, enforcing_scope, unscoped
 
@@ -17,7 +17,7 @@ NAMES = ["plain", 'a "quoted" name', "back\\slash", "{curly,comma}", "line\nbrea
 
 
 def _agents() -> Select:
-    crew, names = Slot("crew", BigIntegerField()), Slots("names", TextField())
+    crew, names = BindParam("crew", BigIntegerField()), BindList("names", TextField())
     found = Agent.objects.filter(AnyOf(F("name"), names), crew__organization=crew)
     return Select(lambda: found.select_related("crew").order_by("slug"))
 
@@ -42,7 +42,7 @@ def test_it_finds_what_django_finds_for_each_value(
 def test_values_are_converted_as_django_converts_them(acme: Tenant):
     key, _ = acme.issue_key("report", "watch")
     read = Select(
-        lambda: ApiKey.objects.filter(prefix=Slot("prefix", TextField())).values_list(
+        lambda: ApiKey.objects.filter(prefix=BindParam("prefix", TextField())).values_list(
             "scopes", "pk", "created_at"
         )
     )
@@ -52,8 +52,8 @@ def test_values_are_converted_as_django_converts_them(acme: Tenant):
 def test_an_update_changes_the_rows_of_its_values_only(acme: Tenant, globex: Tenant):
     later = Update(
         lambda: (
-            ApiKey.objects.filter(prefix=Slot("prefix", TextField())),
-            {"expires_at": Now() + Slot("time", DurationField()), "name": F("prefix")},
+            ApiKey.objects.filter(prefix=BindParam("prefix", TextField())),
+            {"expires_at": Now() + BindParam("time", DurationField()), "name": F("prefix")},
         )
     )
     keys = [tenant.issue_key("report")[0] for tenant in (acme, globex)]
@@ -65,8 +65,8 @@ def test_an_update_changes_the_rows_of_its_values_only(acme: Tenant, globex: Ten
 
 
 def test_a_request_needs_a_user_or_says_that_it_needs_none(acme: Tenant):
-    crews = Select(lambda: Crew.objects.filter(pk=Slot("pk", UUIDField())))
-    reached = Select(lambda: Crew.objects.unscoped().filter(pk=Slot("pk", UUIDField())))
+    crews = Select(lambda: Crew.objects.filter(pk=BindParam("pk", UUIDField())))
+    reached = Select(lambda: Crew.objects.unscoped().filter(pk=BindParam("pk", UUIDField())))
     with enforcing_scope():
         with pytest.raises(UnscopedQuery):
             crews.rows(pk=acme.crew.pk)

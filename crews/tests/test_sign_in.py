@@ -48,7 +48,7 @@ def test_a_wrong_password_an_unknown_and_a_deactivated_user_get_one_answer(acme,
     ):
         response = sign_in(browser, username, password)
         assert response.status_code == 200
-        assert "The user name or the password is not right." in response.content.decode()
+        assert "The user name or the password is wrong." in response.content.decode()
         assert browser.get("/").status_code == 302
 
 

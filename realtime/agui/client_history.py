@@ -14,7 +14,7 @@ from typing import Any
 MESSAGE = re.compile(r"([0-9a-f-]{36})(:[0-9]{1,9})?")
 
 
-class Known:
+class ClientHistory:
     """``new_part`` takes the events of a response in order."""
 
     def __init__(self, messages: Any = None) -> None:
@@ -23,7 +23,7 @@ class Known:
         self._results: set[str] = set()
         for message in messages if isinstance(messages, list) else ():
             with suppress(AttributeError, KeyError, TypeError):  # no message of AG-UI
-                self._know(message)
+                self._remember(message)
 
     def new_part(self, event: dict[str, Any]) -> dict[str, Any] | None:
         """Return the event without the part that the client has; ``None`` if nothing is left."""
@@ -47,7 +47,7 @@ class Known:
             return None
         return event | {"delta": text[len(known) :]} if text.startswith(known) else event
 
-    def _know(self, message: dict[str, Any]) -> None:
+    def _remember(self, message: dict[str, Any]) -> None:
         if message["role"] == "tool":
             self._results.add(message["toolCallId"])
         elif message["role"] == "assistant":

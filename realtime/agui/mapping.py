@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from realtime.agui.client_history import Known
+from realtime.agui.client_history import ClientHistory
 from realtime.agui.interrupts import interrupt_of
 from realtime.agui.model_calls import ModelCalls
 from realtime.agui.state import delta, snapshot
@@ -22,7 +22,7 @@ AguiEvent = dict[str, Any]
 
 VERSION = "1.0"  # of the protocol
 # Sent as they are, with ``crewops.`` before their name: kinds without a method below, and these.
-CUSTOM_TOO = ("llm_end", "approval_requested", "approval_decided")
+ALSO_AS_CUSTOM = ("llm_end", "approval_requested", "approval_decided")
 
 
 class AguiRun:
@@ -38,7 +38,7 @@ class AguiRun:
         self.state = RunState(run_id=run_id, crew_id=crew_id)
         self.done: dict[str, Any] | None = None
         self.texts = texts
-        self.known = Known()
+        self.known = ClientHistory()
         self.answered: set[str] = set()  # approvals that need no interrupt
         self._run = {"threadId": crew_id, "runId": run_id}
         self._begun = False
@@ -71,7 +71,7 @@ class AguiRun:
                 self._emit("STATE_SNAPSHOT", snapshot=snapshot(self.state))
             if handle := getattr(self, f"_on_{kind}", None):
                 handle(frame)
-            if kind in CUSTOM_TOO or not (handle or kind == "boot"):
+            if kind in ALSO_AS_CUSTOM or not (handle or kind == "boot"):
                 self._emit("CUSTOM", name=f"crewops.{kind}", value=frame)
         return self._taken()
 

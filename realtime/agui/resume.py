@@ -12,8 +12,8 @@ from crews.audit_actor import Actor, Way, acting_as
 from crews.key_holder import KeyHolder
 from crews.models import ApiKey
 from crews.models.api_key import Scope
-from crews.tracking import IllegalMove
-from realtime.agui.client_history import Known
+from crews.tracking import InvalidState
+from realtime.agui.client_history import ClientHistory
 from realtime.delivery.grants import Principal
 from runs.models import Approval
 from runs.models.approval import DECISIONS, NOTE_LIMIT
@@ -24,7 +24,7 @@ ID = re.compile(r"([0-9a-f-]{36}):([0-9a-f]{64}):([0-9]{1,18}):([0-9]{1,18})")
 NO_SCOPE = "To decide, an API key needs the scope `operate` too. Make another on the Connect page."
 
 
-class Wrong(Exception):
+class ResumeError(Exception):
     """The request is refused with this status and problem."""
 
     def __init__(self, status: HTTPStatus, code: str, detail: str) -> None:
@@ -52,7 +52,7 @@ class _Input(msgspec.Struct):
     messages: Any = None
 
 
-class Answer(NamedTuple):
+class InterruptAnswer(NamedTuple):
     """``decision`` is approved or denied, or empty if the interrupt was cancelled."""
 
     approval_id: UUID
@@ -64,22 +64,22 @@ class Answer(NamedTuple):
 class Resumption(NamedTuple):
     """The answers to interrupts, and the seqs of both streams where the interrupt came."""
 
-    answers: list[Answer]
+    answers: list[InterruptAnswer]
     run_seq: int
     graph_seq: int
 
 
-def parse(body: bytes) -> tuple[Resumption | None, Known]:
+def parse(body: bytes) -> tuple[Resumption | None, ClientHistory]:
     """Return the requested resumption and the parts of the run that the client has.
 
-    The resumption is ``None`` if the request begins a new AG-UI run. Raises ``Wrong``.
+    The resumption is ``None`` if the request begins a new AG-UI run. Raises ``ResumeError``.
     """
     try:
         given = msgspec.json.decode(body or b"{}", type=_Input)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _malformed(f"Send a RunAgentInput as JSON: {error}") from None
     if not given.resume:
-        return None, Known(given.messages)
+        return None, ClientHistory(given.messages)
     if len(given.resume) > ANSWERS_AT_MOST:
         raise _malformed(f"resume holds at most {ANSWERS_AT_MOST} entries.")
     places, answers = set(), []
@@ -95,11 +95,13 @@ def parse(body: bytes) -> tuple[Resumption | None, Known]:
         answers.append(_answer(entry, approval_id, match[2]))
     if len(places) > 1:
         raise _malformed("The entries of resume are of different interrupts.")
-    return Resumption(answers, *places.pop()), Known(given.messages)
+    return Resumption(answers, *places.pop()), ClientHistory(given.messages)
 
 
-def decide(principal: Principal, address: str, run_id: UUID, answers: list[Answer]) -> None:
-    """Decide about the calls that the answers approve or deny. Raises ``Wrong``.
+def decide(
+    principal: Principal, address: str, run_id: UUID, answers: list[InterruptAnswer]
+) -> None:
+    """Decide about the calls that the answers approve or deny. Raises ``ResumeError``.
 
     The rules are those of the API. A call that was decided in the same way already is no fault.
     Anybody who may watch the run may cancel an interrupt, but it has to be one of this run: to
@@ -119,7 +121,7 @@ def decide(principal: Principal, address: str, run_id: UUID, answers: list[Answe
             _decide(user, run_id, answer)
 
 
-def _decide(user: Any, run_id: UUID, answer: Answer) -> None:
+def _decide(user: Any, run_id: UUID, answer: InterruptAnswer) -> None:
     approvals = Approval.objects.visible_to(user).for_lists()
     approval = approvals.filter(run=run_id, pk=answer.approval_id).first()
     if approval is None:
@@ -129,15 +131,15 @@ def _decide(user: Any, run_id: UUID, answer: Answer) -> None:
     by = user.get_username()
     try:
         approval.decide(answer.decision, by=by, seen=answer.seen, note=answer.note)
-    except IllegalMove as error:
-        approval.look()
+    except InvalidState as error:
+        approval.refresh_decision()
         if (approval.status, approval.by) != (answer.decision, by[:200]):  # no repeated request
-            raise Wrong(HTTPStatus.CONFLICT, "conflict", str(error)) from None
+            raise ResumeError(HTTPStatus.CONFLICT, "conflict", str(error)) from None
 
 
-def _answer(entry: _Entry, approval_id: UUID, seen: str) -> Answer:
+def _answer(entry: _Entry, approval_id: UUID, seen: str) -> InterruptAnswer:
     if entry.status == "cancelled":
-        return Answer(approval_id, seen, "", "")
+        return InterruptAnswer(approval_id, seen, "", "")
     try:
         payload = msgspec.convert(entry.payload, _Payload)
     except msgspec.ValidationError as error:
@@ -146,7 +148,7 @@ def _answer(entry: _Entry, approval_id: UUID, seen: str) -> Answer:
     if len(payload.note) > NOTE_LIMIT:
         raise _malformed(f"note has at most {NOTE_LIMIT} characters.")
     decision = DECISIONS["approve" if payload.approved else "deny"]
-    return Answer(approval_id, seen, decision, payload.note)
+    return InterruptAnswer(approval_id, seen, decision, payload.note)
 
 
 def _user(principal: Principal) -> Any:
@@ -154,19 +156,19 @@ def _user(principal: Principal) -> Any:
         return get_user_model().objects.get(pk=principal)
     key = ApiKey.objects.valid().select_related("organization").filter(digest=principal).first()
     if key is None:
-        raise Wrong(HTTPStatus.UNAUTHORIZED, "not_authenticated", "Sign in to decide.")
+        raise ResumeError(HTTPStatus.UNAUTHORIZED, "not_authenticated", "Sign in to decide.")
     if not key.allows(Scope.OPERATE):
         raise _forbidden(NO_SCOPE)
     return KeyHolder(key)
 
 
-def _malformed(detail: str) -> Wrong:
-    return Wrong(HTTPStatus.BAD_REQUEST, "malformed", detail)
+def _malformed(detail: str) -> ResumeError:
+    return ResumeError(HTTPStatus.BAD_REQUEST, "malformed", detail)
 
 
-def _not_found() -> Wrong:
-    return Wrong(HTTPStatus.NOT_FOUND, "not_found", "Not found.")
+def _not_found() -> ResumeError:
+    return ResumeError(HTTPStatus.NOT_FOUND, "not_found", "Not found.")
 
 
-def _forbidden(detail: str) -> Wrong:
-    return Wrong(HTTPStatus.FORBIDDEN, "permission_denied", detail)
+def _forbidden(detail: str) -> ResumeError:
+    return ResumeError(HTTPStatus.FORBIDDEN, "permission_denied", detail)

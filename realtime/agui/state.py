@@ -20,7 +20,7 @@ CHANGED = {
     "approval_decided": ("approvals", "approval_id"),
 }  # fmt: skip
 SINGLE = ("status", "paused", "reason", "duration_s")
-FEW = ("error", "done")  # change these or the errors
+CHANGE_STATUS_OR_ERRORS = ("error", "done")  # change these or the errors
 
 
 def snapshot(state: RunState) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def snapshot(state: RunState) -> dict[str, Any]:
 
 def delta(state: RunState, frame: dict[str, Any]) -> list[dict[str, Any]]:
     """Apply an event of the run's stream to the state. Return the patch, which may be empty."""
-    if frame["type"] not in (*CHANGED, *FEW):  # a rare kind
+    if frame["type"] not in (*CHANGED, *CHANGE_STATUS_OR_ERRORS):  # a rare kind
         earlier = snapshot(state)
         state.apply(frame)
         changed = {k: v for k, v in snapshot(state).items() if v != earlier[k]}

@@ -3,9 +3,9 @@ from typing import Any
 from rest_framework import serializers
 
 from realtime.log import PAGE_EVENTS
+from realtime.log.reading import MAX_SEQ
 from realtime.sockets.hello import SEQ_DIGITS
 
-SEQ_LIMIT = 2**63 - 1  # the maximum of the database's column
 EPOCH_LIMIT = 64  # characters; a longer one is refused, ours are shorter
 
 
@@ -16,7 +16,7 @@ class SeqField(serializers.IntegerField):
         text = str(data)
         if not text.isascii() or not text.isdigit():
             self.fail("invalid")
-        return min(int(text.lstrip("0")[:SEQ_DIGITS] or 0), SEQ_LIMIT)
+        return min(int(text.lstrip("0")[:SEQ_DIGITS] or 0), MAX_SEQ)
 
 
 class PositionSerializer(serializers.Serializer):

@@ -19,7 +19,7 @@ from django.db.models import Case, When
 from django.utils import timezone
 
 from realtime.delivery.grants import NOTHING, Grant, Principal, grants, key_grants
-from realtime.delivery.threads import Batch, in_pool
+from realtime.delivery.threads import CallBatcher, in_pool
 from realtime.failures import log_failure
 from runs.models import Run
 
@@ -92,7 +92,7 @@ class AccessCheck:
         self._granted: dict[Principal, Grant] = {}
         self._task: asyncio.Task[None] | None = None
         self._unchecked_s = 0.0  # without the time in which this process was stopped
-        self._reads = Batch(_read_access)
+        self._reads = CallBatcher(_read_access)
 
     async def of(
         self, principal: Principal, run_id: UUID | None = None
@@ -194,7 +194,7 @@ def _read_access(asked: set[tuple[Principal, UUID | None, str | None]]) -> Acces
 
 
 def _watched_runs(run_ids: set[UUID]) -> dict[UUID, WatchedRun]:
-    found = Run.objects.kept().filter(pk__in=run_ids)
+    found = Run.objects.not_deleted().filter(pk__in=run_ids)
     reporter = Case(When(origin=Run.Origin.REPORTED, then="api_key__digest"))
     found = found.values_list("pk", "crew", "crew__organization", "is_public", reporter)
     return {run: WatchedRun(*facts) for run, *facts in found}

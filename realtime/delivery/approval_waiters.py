@@ -1,6 +1,6 @@
 """The calls of this process that wait for the decision about an approval.
 
-However many wait, one task looks at the database for all of them: at once when Redis says that an
+However many wait, one task reads the database for all of them: at once when Redis says that an
 approval was decided, else twice a second. No message of Redis decides anything. A call whose API
 key is not valid any more gets no approval.
 """
@@ -21,9 +21,9 @@ from realtime.failures import log_failure
 from realtime.log import streams
 from runs.models import Approval, ReportedRun
 
-LOOK_S = 0.5  # between two looks at the database, whatever Redis says
+RECHECK_S = 0.5  # between two reads of the database, whatever Redis says
 PAUSE_S = 0.02  # at least, however often Redis says that something was decided
-SIGN = b'"approval_decided"'
+DECIDED_MARK = b'"approval_decided"'
 KEY_ENDED = "The API key of the program that waits was revoked, or it has expired."
 
 Decided = asyncio.Future[Approval | None]
@@ -39,7 +39,7 @@ class Decisions:
         self._join, self._leave = join, leave
         self._waiting: dict[UUID, Decided] = {}
         self._keys: dict[UUID, UUID | None] = {}  # of the programs that wait, by approval
-        self._look_now = asyncio.Event()
+        self._wake_up = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @asynccontextmanager
@@ -49,10 +49,10 @@ class Decisions:
         await self._join(group, channel)
         decided = self._waiting[approval.pk] = asyncio.get_running_loop().create_future()
         self._keys[approval.pk] = approval.asked_by
-        self._look_now.set()  # it may have been decided before the subscription
+        self._wake_up.set()  # it may have been decided before the subscription
         if self._task is None or self._task.done():
-            looking = self._keep_looking()
-            self._task = asyncio.create_task(looking, name="decisions", context=Context())
+            watching = self._watch_decisions()
+            self._task = asyncio.create_task(watching, name="decisions", context=Context())
         try:
             yield decided
         finally:
@@ -62,27 +62,27 @@ class Decisions:
 
     def receive(self, data: bytes) -> None:
         """Take an event of any run that Redis announces."""
-        if self._waiting and SIGN in data:
-            self._look_now.set()
+        if self._waiting and DECIDED_MARK in data:
+            self._wake_up.set()
 
     async def close(self) -> None:
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _keep_looking(self) -> None:
+    async def _watch_decisions(self) -> None:
         clock, renewed = asyncio.get_running_loop().time, float("-inf")
         while self._waiting:
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_S):
-                    await self._look_now.wait()
-            self._look_now.clear()
+                async with asyncio.timeout(RECHECK_S):
+                    await self._wake_up.wait()
+            self._wake_up.clear()
             renews = clock() - renewed >= settings.RUN_HEARTBEAT_S
             try:
-                found = await in_thread(look, dict(self._keys), renews=renews)
+                found = await in_thread(read_decisions, dict(self._keys), renews=renews)
             except Exception as error:  # else all calls of this process would wait for ever
                 log_failure(logger, "The approvals could not be read", error)
-                await asyncio.sleep(LOOK_S)
+                await asyncio.sleep(RECHECK_S)
                 continue
             renewed = clock() if renews else renewed
             for id, approval in found.items():
@@ -91,7 +91,9 @@ class Decisions:
             await asyncio.sleep(PAUSE_S)
 
 
-def look(keys: Mapping[UUID, UUID | None], *, renews: bool) -> dict[UUID, Approval | None]:
+def read_decisions(
+    keys: Mapping[UUID, UUID | None], *, renews: bool
+) -> dict[UUID, Approval | None]:
     """Return the approvals that do not wait any more. Those that are due are ended as expired.
 
     ``keys``: by the id of each approval the API key of the program that waits. One without a valid
@@ -110,7 +112,7 @@ def look(keys: Mapping[UUID, UUID | None], *, renews: bool) -> dict[UUID, Approv
                 approval.expire()
         if renews:
             waiting = {pk: found[pk].run_id for pk in found if found[pk].is_pending}
-            Approval.objects.hold(waiting)
+            Approval.objects.renew_held(waiting)
             for reported in ReportedRun.objects.filter(run__in={*waiting.values()}):
                 reported.renew()
     return {id: found.get(id) for id in keys if id not in found or not found[id].is_pending}

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 from realtime import log, metrics
 from realtime.counting import counts
-from realtime.delivery.threads import Batch, in_thread
+from realtime.delivery.threads import CallBatcher, in_thread
 from realtime.servers.encodings import Encoding
 from realtime.servers.writer import Write
 
@@ -51,7 +51,7 @@ class Feed:
         self._missing_sweeps = 0  # sweeps in a row that did not find the stream
         self._noted_head = 0  # the highest seq that Redis or a sweep has named
         self._filling: asyncio.Task[None] | None = None
-        self._reads: dict[Callable, Batch] = {}
+        self._reads: dict[Callable, CallBatcher] = {}
 
     def start(self, position: log.Position) -> None:
         """Set the head from the log. A feed that has a head already keeps it."""
@@ -91,7 +91,7 @@ class Feed:
     async def share(self, read: Callable[[str], T]) -> T:
         """Return ``read(stream)``, called on a thread once for all concurrent callers."""
         if read not in self._reads:
-            self._reads[read] = Batch(lambda _: read(self.stream))
+            self._reads[read] = CallBatcher(lambda _: read(self.stream))
         return await self._reads[read](self.stream)
 
     def restart(self, epoch: str, head: int, reason: str) -> None:

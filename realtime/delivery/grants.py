@@ -63,7 +63,7 @@ def grants(user_ids: Iterable[int]) -> dict[int, Grant]:
         for pk, user in users.items()
         if reaches_everything(is_active=user.is_active, is_superuser=user.is_superuser)
     }
-    crews = Crew.objects.kept()
+    crews = Crew.objects.not_deleted()
     if not everywhere:
         crews = crews.filter(organization__in=set().union(*organizations.values()))
     of_organization = defaultdict(set)
@@ -95,7 +95,7 @@ def key_grants(digests: Iterable[str]) -> dict[Principal, Grant]:
     watching_keys = [key for key in keys if key.allows(Scope.WATCH)]
     of_organization = defaultdict(dict)
     if watching_keys:
-        crews = Crew.objects.kept().filter(
+        crews = Crew.objects.not_deleted().filter(
             organization__in={key.organization_id for key in watching_keys}
         )
         for crew_id, organization_id in crews.values_list("pk", "organization"):

@@ -1,7 +1,8 @@
-"""Delivery within one process: the feeds of its streams, and a sweep that heals them.
+"""Delivery within one process: the feeds of its streams, and a periodic check that reads
+missed events from the log.
 
-The sweep compares the feeds' heads with the log once a second. So an event that Redis lost comes
-about a second late, and nothing else is lost.
+The check, or sweep, compares the feeds' heads with the log once a second. So an event that Redis
+lost comes about a second late, and nothing else is lost.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from django.conf import settings
 
 from realtime import log, metrics
 from realtime.delivery.feed import PAGES_AT_ONCE, Feed
-from realtime.delivery.threads import Batch, in_thread
+from realtime.delivery.threads import CallBatcher, in_thread
 from realtime.failures import log_failure
 
 logger = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ class Hub:
     def __init__(self) -> None:
         self.feeds: dict[str, Feed] = {}
         self._page_slots = asyncio.Semaphore(PAGES_AT_ONCE)
-        self._existing = Batch(log.existing_positions)
+        self._existing = CallBatcher(log.existing_positions)
         self._sweep_now = asyncio.Event()
         # The first socket creates the task. Its log lines must not carry that socket's context.
         self._sweeper = asyncio.create_task(self._sweep_for_ever(), name="sweep", context=Context())
@@ -38,7 +39,7 @@ class Hub:
                 feed.receive(data)
             except (ValueError, KeyError, TypeError, RecursionError) as error:
                 # Anyone with the Redis password can publish. Only the log is trusted.
-                logger.warning("%s: no event: %s", stream, error)
+                logger.warning("%s: dropped a message that is no valid event: %s", stream, error)
 
     async def positions(self, *streams: str) -> dict[str, log.Position]:
         """The positions of these streams, and perhaps of others; see `log.position`."""
@@ -92,4 +93,4 @@ class Hub:
             except Exception as error:  # without sweeps, events that Redis lost would never come
                 metrics.SWEEP_FAILURES.inc()
                 log_failure(logger, "The log could not be swept", error)
-            metrics.tally.hand_on()
+            metrics.tally.flush()

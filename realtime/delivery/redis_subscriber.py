@@ -83,7 +83,10 @@ class Subscriber:
         except (redis.RedisError, OSError, TimeoutError, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and asyncio.current_task().cancelling():
                 raise
-            logger.info("Redis did not confirm %s in time; the sweep covers it", channels)
+            logger.info(
+                "Redis did not confirm %s in time; missed events will be read from the log",
+                channels,
+            )
         finally:
             for channel in channels:
                 self._confirmations.pop(channel, None)
@@ -95,7 +98,10 @@ class Subscriber:
                 async with asyncio.timeout(CONFIRM_S):
                     await self._pubsub.unsubscribe(*channels)
             except (redis.RedisError, OSError, TimeoutError):
-                logger.debug("Redis does not answer; the next connection leaves these channels out")
+                logger.debug(
+                    "Redis did not confirm the unsubscribe; "
+                    "the next connection will not subscribe to these channels"
+                )
 
     async def _run(self) -> None:
         pause = BACKOFF_S[0]
@@ -148,14 +154,14 @@ class Subscriber:
                 continue
             asked = False
             if message["type"] == "message":
-                self._hand_on(message["channel"].decode(), message["data"])
+                self._dispatch(message["channel"].decode(), message["data"])
             elif message["type"] == "subscribe":
                 confirmation = self._confirmations.get(message["channel"].decode())
                 if confirmation and not confirmation.done():
                     confirmation.set_result(None)
         raise redis.ConnectionError("broken while a channel was asked for")
 
-    def _hand_on(self, channel: str, data: bytes) -> None:
+    def _dispatch(self, channel: str, data: bytes) -> None:
         """An error of one message must not end the subscription: all sockets depend on it."""
         try:
             self._on_message(channel, data)

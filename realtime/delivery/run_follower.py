@@ -12,10 +12,12 @@ from realtime.delivery.feed import Feed
 from realtime.delivery.threads import in_thread
 from realtime.log import streams
 from realtime.replay import merging
-from realtime.replay.merging import CLOCKS_APART, Place
+from realtime.replay.merging import ReplayPosition
 from realtime.replay.pages import Page, read
 from realtime.servers.encodings import Encoding, Numbered
+from runs.events.encoding import iso_utc
 from runs.models import Run
+from runs.models.timespan import MAX_CLOCK_SKEW
 
 EVENTS_AT_ONCE = 50  # given to the reader at once: other sockets wait as long as it maps them
 
@@ -25,13 +27,13 @@ Frames = list[dict[str, Any]]
 class Reader(Protocol):
     """The methods that a `RunFollower` calls."""
 
-    def take(self, frames: Frames) -> bool:
-        """Take the next events of the run. ``False``: taken, but call `drained` before the next."""
+    def receive(self, frames: Frames) -> bool:
+        """Receive the next events of the run. ``False``: call `drained` before the next ones."""
 
     async def drained(self) -> None:
         """Return when it can take more. Raises ``TooSlow``."""
 
-    def caught_up(self, place: Place) -> None:
+    def caught_up(self, place: ReplayPosition) -> None:
         """All events of the log have been taken, up to ``place``."""
 
     def was_reset(self, reason: str) -> None:
@@ -88,7 +90,7 @@ class RunFollower:
         self._reader = reader
         self.sides: dict[str, Side] = {}
         self._of_run, self._of_graph = streams.run(run.pk), streams.graph(run.crew_id)
-        self._place = Place("", 0, 0)
+        self._place = ReplayPosition("", 0, 0)
         self._last: str | None = None  # no event after this time belongs to the run
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
@@ -98,7 +100,7 @@ class RunFollower:
         side = self.sides[feed.stream] = Side(feed, self)
         return side
 
-    def start(self, place: Place, positions: dict[str, log.Position]) -> None:
+    def start(self, place: ReplayPosition, positions: dict[str, log.Position]) -> None:
         """Give all events after ``place``."""
         self._place = place
         for stream, side in self.sides.items():
@@ -165,8 +167,8 @@ class RunFollower:
         for frame in frames:
             if frame["type"] == log.LAST_TYPE:
                 end = merging.parsed(max(self._place.at, frame["timestamp"]))
-                self._last = merging.stamp(end + CLOCKS_APART)
-        return self._reader.take(frames)
+                self._last = iso_utc(end + MAX_CLOCK_SKEW)
+        return self._reader.receive(frames)
 
     async def _read_log(self) -> None:
         while True:

@@ -15,7 +15,7 @@ from typing import Generic, ParamSpec, TypeVar
 from django.db import close_old_connections, reset_queries
 
 POOL_THREADS = 8  # concurrent queries of this process, so also its database connections
-LANES = 2  # concurrent calls of one `Batch`, so that a slow one does not delay the others
+LANES = 2  # concurrent calls of one `CallBatcher`, so that a slow one does not delay the others
 PAUSE_S = 0.01  # before a waiting call begins; until then more callers can join it
 
 K = TypeVar("K")
@@ -48,7 +48,7 @@ def _with_connection(work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs)
         close_old_connections()
 
 
-class Batch(Generic[K, R]):
+class CallBatcher(Generic[K, R]):
     """Combines concurrent calls into one call of ``ask(keys)`` on the pool.
 
     Many callers at the same time cost a few queries in all, not a few each. ``ask`` begins after a

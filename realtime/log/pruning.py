@@ -1,7 +1,7 @@
 """Deletes old events in batches, each of many streams."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from time import monotonic
 from typing import NamedTuple
@@ -10,13 +10,12 @@ from django.db import connection, transaction
 from django.db.models import Max, Q
 
 from realtime.models import Event, Stream
+from runs.execution.removal import Throttle, no_throttle
 
 BATCH = 2_000  # events in one transaction, for which the writers of their streams wait
 
-Rest = Callable[[float], None]  # called after each batch, with the seconds it took
 
-
-class Place(NamedTuple):
+class EventKey(NamedTuple):
     """The position of an event in the order of age."""
 
     created_at: datetime
@@ -24,18 +23,14 @@ class Place(NamedTuple):
     seq: int
 
 
-def no_rest(took_s: float) -> None:
-    """Begin the next batch at once."""
-
-
-def prune(*, older_than: datetime, rest: Rest = no_rest) -> int:
+def prune(*, older_than: datetime, throttle: Throttle = no_throttle) -> int:
     """Delete events older than that, raise the floors of their streams, and return their number.
 
     A reader sees either the events or the floor above them. The newest event of an open stream
     stays: on a mission stream it is the crew's present status.
     """
     pruned = 0
-    after: Place | None = None
+    after: EventKey | None = None
     skipped: set[str] = set()
     while True:
         began = monotonic()
@@ -46,26 +41,26 @@ def prune(*, older_than: datetime, rest: Rest = no_rest) -> int:
         pruned += deleted
         skipped |= locked
         after = batch[-1]
-        rest(monotonic() - began)
+        throttle(monotonic() - began)
     for stream in sorted(skipped):
         # A writer held the stream's lock. Waiting for one stream without a lock causes no deadlock.
         while deleted := _delete_some(stream, older_than):
             pruned += deleted
-            rest(0)
+            throttle(0)
     return pruned
 
 
-def empty(stream: str, *, rest: Rest = no_rest) -> None:
+def empty(stream: str, *, throttle: Throttle = no_throttle) -> None:
     """Delete the events of a stream without readers, in batches. The newest event may stay."""
     while floor := Stream.objects.filter(name=stream).values_list("floor", flat=True):
         began = monotonic()
         deleted, _ = _delete({stream: floor[0] + BATCH}, wait=True)
         if not deleted:
             break
-        rest(monotonic() - began)
+        throttle(monotonic() - began)
 
 
-def _oldest(older_than: datetime, after: Place | None) -> list[Place]:
+def _oldest(older_than: datetime, after: EventKey | None) -> list[EventKey]:
     """The next events by age, after those of the last batch."""
     old = Event.objects.filter(created_at__lt=older_than)
     if after:
@@ -75,16 +70,16 @@ def _oldest(older_than: datetime, after: Place | None) -> list[Place]:
         # The first condition is redundant, but only it can use the index.
         old = old.filter(Q(created_at__gte=after.created_at) & later)
     order = ("created_at", "stream_id", "seq")
-    return [Place(*row) for row in old.order_by(*order).values_list(*order)[:BATCH]]
+    return [EventKey(*row) for row in old.order_by(*order).values_list(*order)[:BATCH]]
 
 
-def _last_of_each(batch: Iterable[Place]) -> dict[str, int]:
+def _last_of_each(batch: Iterable[EventKey]) -> dict[str, int]:
     """``{stream: its highest seq}``. With several clocks, times may be in another order than seq;
     the floor follows seq.
     """
     last: defaultdict[str, int] = defaultdict(int)
-    for place in batch:
-        last[place.stream] = max(last[place.stream], place.seq)
+    for key in batch:
+        last[key.stream] = max(last[key.stream], key.seq)
     return last
 
 

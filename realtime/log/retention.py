@@ -12,19 +12,19 @@ from django.utils import timezone
 
 from realtime import log
 from realtime.log import pruning, streams
-from runs.execution.removal import Rest, emptying, removing
+from runs.execution.removal import Throttle, emptying, removing
 from runs.execution.retention import cleaning
 
 logger = logging.getLogger(__name__)
 
 
 @receiver(cleaning)
-def prune(rest: Rest, **kwargs: Any) -> None:
+def prune(throttle: Throttle, **kwargs: Any) -> None:
     """Delete the events older than ``EVENTS_RETENTION_DAYS``, if it is set."""
     if not settings.EVENTS_RETENTION_DAYS:
         return
     moment = timezone.now() - timedelta(days=settings.EVENTS_RETENTION_DAYS)
-    if pruned := pruning.prune(older_than=moment, rest=rest):
+    if pruned := pruning.prune(older_than=moment, throttle=throttle):
         logger.info("Pruned %d events older than %g days", pruned, settings.EVENTS_RETENTION_DAYS)
 
 
@@ -34,6 +34,6 @@ def delete_streams(runs: Collection[UUID], **kwargs: Any) -> None:
 
 
 @receiver(emptying)
-def empty_stream(crew: UUID, rest: Rest, **kwargs: Any) -> None:
+def empty_stream(crew: UUID, throttle: Throttle, **kwargs: Any) -> None:
     """Delete the events in batches first: one transaction would have to delete millions."""
-    pruning.empty(streams.graph(crew), rest=rest)
+    pruning.empty(streams.graph(crew), throttle=throttle)

@@ -2,9 +2,8 @@
 
 from uuid import UUID
 
+from realtime.stream_kinds import STREAM_KINDS
 from runs.events.kinds import Event
-
-KINDS = ("run", "graph", "mission")
 
 
 def run(run_id: UUID | str) -> str:
@@ -26,7 +25,7 @@ def of(event: Event) -> str:
 
 def is_stream(channel: str) -> bool:
     """Whether this Redis channel belongs to a stream."""
-    return channel.partition(":")[0] in KINDS
+    return channel.partition(":")[0] in STREAM_KINDS
 
 
 def group(stream: str) -> str:
@@ -37,4 +36,4 @@ def group(stream: str) -> str:
 def of_group(group: str) -> str | None:
     """The stream whose group this is; ``None`` for any other group."""
     kind, dot, _ = group.partition(".")
-    return group.replace(".", ":", 1) if dot and kind in KINDS else None
+    return group.replace(".", ":", 1) if dot and kind in STREAM_KINDS else None

@@ -26,7 +26,7 @@ from crews.checked_writes import Incomplete, Write
 from realtime.log import fences
 from realtime.log.fences import Attempt
 from realtime.log.prepared import prepared_cursor
-from realtime.log.reading import LAST_SEQ, Entry
+from realtime.log.reading import MAX_SEQ, Entry
 from realtime.models import Event as LoggedEvent
 from realtime.models import Stream
 from realtime.models.stream import new_epoch
@@ -35,9 +35,9 @@ from runs.events.kinds import Event
 
 ROWS = 150  # inserted by one statement of SQLite, which accepts at least 999 parameters
 LAST_TYPE = "done"  # the event that closes its stream
-SEQ = f'"seq":{LAST_SEQ}'  # placeholder of the number; no number is longer
+SEQ = f'"seq":{MAX_SEQ}'  # placeholder of the number; no number is longer
 STREAM = Stream._meta.db_table
-FEW = 8  # rows that are given as values; see `_given`
+ROWS_AS_VALUES = 8  # rows that are given as values; see `_given`
 GIVEN = "stream text, following integer, type text, start text, rest text"  # as JSON of `_Row`
 EVENTS = f"{LoggedEvent._meta.db_table} (stream_id, seq, type, body, created_at)"
 
@@ -94,7 +94,7 @@ def append_all(
 def _rows(stream: str, events: Sequence[Event], now: datetime) -> list[_Row]:
     rows = []
     for following, event in zip(reversed(range(len(events))), events, strict=True):
-        start, _, rest = encode(event, seq=LAST_SEQ, timestamp=now).partition(SEQ)
+        start, _, rest = encode(event, seq=MAX_SEQ, timestamp=now).partition(SEQ)
         rows.append(_Row(stream, following, event.type, f'{start}"seq":', rest))
     return rows
 
@@ -167,7 +167,7 @@ def _given(rows: Sequence[_Row]) -> tuple[str, list[Any]]:
     PostgreSQL plans a few values faster than a function, and parses many of them more slowly.
     """
     names = _Row.__struct_fields__
-    if len(rows) <= FEW:
+    if len(rows) <= ROWS_AS_VALUES:
         given = f"(VALUES {_places(len(names), len(rows))}) AS given ({', '.join(names)})"
         return given, [value for row in rows for value in msgspec.structs.astuple(row)]
     return f"json_to_recordset(%s) AS given ({GIVEN})", [msgspec.json.encode(rows).decode()]

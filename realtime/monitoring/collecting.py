@@ -13,9 +13,9 @@ from realtime.latency import Buckets
 from realtime.models import Event, ProcessReport
 from realtime.monitoring.measured import COUNTED, Measured, empty, merged
 from realtime.monitoring.owners import Owners
-from realtime.monitoring.reporter import EVERYTHING
+from realtime.monitoring.process_reports import EVERYTHING
 from runs.models import Run, Worker
-from runs.models.run_queryset import HELD, WAITING
+from runs.models.run_queryset import PAUSED_IN_QUEUE, READY_FOR_WORKER
 
 # An event is counted so long after its timestamp, because it is committed a little later.
 LAG_S = 1.0
@@ -109,9 +109,9 @@ def add_work(found: defaultdict[int | None, Measured]) -> None:
     now = datetime.now(UTC)
     active = Run.objects.unscoped().active().order_by().values_list("crew__organization")
     counted = active.annotate(
-        queued=Count("pk", filter=WAITING),
-        held=Count("pk", filter=HELD),
-        since=Min("created_at", filter=WAITING),
+        queued=Count("pk", filter=READY_FOR_WORKER),
+        held=Count("pk", filter=PAUSED_IN_QUEUE),
+        since=Min("created_at", filter=READY_FOR_WORKER),
         running=Count("pk", filter=Q(status=Run.Status.RUNNING)),
         reported=Count("pk", filter=Q(status=Run.Status.RUNNING, origin=Run.Origin.REPORTED)),
     )

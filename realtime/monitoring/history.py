@@ -16,7 +16,7 @@ from realtime.monitoring.measured import (
     WHOLE,
     Measured,
     percentiles,
-    together,
+    summed,
 )
 from realtime.monitoring.recorder import LONG_S, SHORT_S
 
@@ -70,4 +70,4 @@ def history(user: Any, organizations: Collection[int] | None, span: str) -> dict
 def _one(parts: list[Measured]) -> Measured:
     if len(parts) == 1:
         return {"latency": {}} | parts[0]
-    return together(parts)
+    return summed(parts)

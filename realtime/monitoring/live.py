@@ -13,8 +13,8 @@ from django.utils import timezone
 from realtime.delivery.threads import in_thread
 from realtime.failures import log_failure
 from realtime.monitoring.collecting import Collected, Collector
-from realtime.monitoring.measured import WHOLE, percentiles, together
-from runs.events.encoding import stamp
+from realtime.monitoring.measured import WHOLE, percentiles, summed
+from runs.events.encoding import iso_utc
 
 INTERVAL_S = 1.0
 
@@ -62,8 +62,8 @@ class Live:
     def _made(self, scope: Scope) -> dict:
         collected = self._collected
         if collected is None:
-            return UNKNOWN | {"timestamp": stamp(timezone.now())}
-        measured = collected.of(None) if scope is None else together(map(collected.of, scope))
+            return UNKNOWN | {"timestamp": iso_utc(timezone.now())}
+        measured = collected.of(None) if scope is None else summed(map(collected.of, scope))
         hidden = () if scope is None else WHOLE
         figures = {
             name: round(value, 3)
@@ -71,7 +71,7 @@ class Live:
             if name != "latency" and name not in hidden
         }
         return {
-            "timestamp": stamp(collected.at),
+            "timestamp": iso_utc(collected.at),
             "database": True,
             "redis": collected.without_redis == 0,
             "figures": figures,

@@ -26,7 +26,7 @@ def empty() -> Measured:
     return dict.fromkeys((*RATES, *SUMS, *HIGHEST), 0) | {"latency": {}}
 
 
-def together(parts: Iterable[Measured]) -> Measured:
+def summed(parts: Iterable[Measured]) -> Measured:
     """The figures of several organizations as those of one."""
     total = empty()
     latencies: list[Mapping[str, latency.Buckets]] = []
@@ -46,7 +46,7 @@ def average(parts: Iterable[Measured], over: int) -> Measured:
     Rates and numbers are averaged. Of waits and delays the highest counts, so that no peak is lost.
     """
     found = list(parts)
-    total = together(found)
+    total = summed(found)
     for name in (*RATES, *SUMS, *WHOLE):
         values = [part.get(name, 0) for part in found]
         if name in WHOLE and not any(name in part for part in found):

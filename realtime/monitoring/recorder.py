@@ -14,7 +14,7 @@ from django.utils import timezone
 from realtime.models import MetricSample, ProcessReport
 from realtime.monitoring.collecting import Collector, add_work, parts
 from realtime.monitoring.measured import COUNTED, Measured, average, empty, merged
-from runs.execution.background import Looking
+from runs.execution.background import PeriodicThread
 
 SHORT_S = 10  # of the samples of the last hour
 LONG_S = 120  # of those of the last day
@@ -26,8 +26,8 @@ PRUNE_EVERY = 6  # samples
 BATCH = 900  # rows deleted by one statement; SQLite accepts at least 999 parameters
 
 
-class Recorder(Looking):
-    """Looks whether a time of `SHORT_S` seconds has ended, and keeps its sample."""
+class Recorder(PeriodicThread):
+    """Keeps a sample of each time of `SHORT_S` seconds, once it has ended."""
 
     name = "monitoring"
     due = "samples of the monitoring page"
@@ -39,7 +39,7 @@ class Recorder(Looking):
         self._began = time.time()
         self._last = _settled(self._began)
 
-    def look(self) -> None:
+    def run_once(self) -> None:
         at = _settled(time.time())
         if at == self._last:
             return

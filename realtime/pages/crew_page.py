@@ -24,7 +24,9 @@ from runs.execution.redaction import redact_params, secrets_in
 from runs.models import Run
 from runs.models.usage import Usage
 
-MANY = 30  # agents or tasks; with more, the browser renders only those near the screen
+RENDERED_BY_SERVER = (
+    30  # agents or tasks; with more, the browser renders only those near the screen
+)
 
 
 class CrewPage:
@@ -40,7 +42,7 @@ class CrewPage:
 
     @property
     def is_large(self) -> bool:
-        return max(len(self.agents), len(self.tasks)) > MANY
+        return max(len(self.agents), len(self.tasks)) > RENDERED_BY_SERVER
 
     @property
     def graph(self) -> dict[str, Any]:
@@ -140,7 +142,7 @@ def start_refusal(
 ) -> str:
     """The reason why Start is disabled, for people; empty if it is not.
 
-    ``budget_used_up``: what becomes of a new run today, see `budget_starts.of_new_run`.
+    ``budget_used_up``: what becomes of a new run today, see `budget_starts.start_refusal_reason`.
     """
     if not may_operate:
         return "You watch this crew. Operators and admins of its organization start runs."

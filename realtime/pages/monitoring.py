@@ -16,7 +16,7 @@ from realtime.monitoring import history as histories
 CHOICES = 200  # organizations that the page offers; others are reached by their address
 
 
-class Asked(NamedTuple):
+class RequestedScope(NamedTuple):
     """The organizations that the request is about. ``ids`` is ``None`` for everything."""
 
     ids: list[int] | None
@@ -59,7 +59,7 @@ class Compact(json.JSONEncoder):
         super().__init__(**kwargs | {"separators": (",", ":")})
 
 
-def _asked(request: HttpRequest) -> Asked:
+def _asked(request: HttpRequest) -> RequestedScope:
     """Return the organizations that the user asks for.
 
     Raises ``PermissionDenied`` for a user who is an admin nowhere, and ``Http404``.
@@ -73,10 +73,10 @@ def _asked(request: HttpRequest) -> Asked:
         chosen = chosen or managed.filter(slug=slug).first()
         if chosen is None:
             raise Http404
-        return Asked([chosen.pk], chosen, choices)
+        return RequestedScope([chosen.pk], chosen, choices)
     if request.user.is_superuser:
-        return Asked(None, None, choices)
+        return RequestedScope(None, None, choices)
     ids = [one.pk for one in choices]
     if len(ids) == CHOICES:
         ids = list(managed.values_list("pk", flat=True))
-    return Asked(ids, choices[0] if len(ids) == 1 else None, choices)
+    return RequestedScope(ids, choices[0] if len(ids) == 1 else None, choices)

@@ -12,7 +12,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from realtime.replay import recording as recordings
-from realtime.replay.merging import parsed, stamp
+from realtime.replay.merging import parsed
+from runs.events.encoding import iso_utc
 from runs.models import Run
 from runs.pages import views
 from runs.pages.past import Past
@@ -32,7 +33,7 @@ def run_live(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def past_of(run: Run, moment: datetime) -> Past | None:
     """The run at ``moment``, or at the nearest one that is known. ``None`` if none is."""
-    asked = stamp(moment)
+    asked = iso_utc(moment)
     found = recordings.at(run, asked)
     if found is None:
         return None

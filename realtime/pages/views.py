@@ -24,17 +24,17 @@ from structlog.contextvars import bind_contextvars
 
 from crews.demo.reported import is_offered_for
 from crews.models import Crew, Organization, Role, Task
+from crews.text import is_uuid
 from realtime.pages.crew_page import CrewPage, start_refusal, usage_of
 from runs.execution import budget_amounts, budget_starts
 from runs.models import Run, Worker
 from runs.pages import budget_rows
 from runs.pages.live import render_live
-from runs.pages.run_window import is_id
-from runs.pages.wait_reasons import with_hold
+from runs.pages.wait_reasons import with_wait_reason
 
 RUNS_ON_DASHBOARD = 12
 RUNS_ON_CREW = 8
-COUNTED = 1_000  # runs at most; the page then shows "or more"
+COUNTED_RUNS = 1_000  # runs at most; the page then shows "or more"
 
 
 def live_page(view):
@@ -60,7 +60,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "may_have_demo": settings.DEBUG,
         "demo_crew": next((crew.pk for crew in crews if is_offered_for(crew)), None),
         "operable": set(Crew.objects.operable_by(request.user).values_list("pk", flat=True)),
-        "runs": with_hold(runs.for_lists())[:RUNS_ON_DASHBOARD],
+        "runs": with_wait_reason(runs.for_lists())[:RUNS_ON_DASHBOARD],
         "busy": sum(crew.status == Crew.Status.BUSY for crew in crews),
         "failing": sum(run.status == Run.Status.FAILED for crew in crews for run in crew.last_run),
         "today": _today(runs),
@@ -81,10 +81,10 @@ def crew(request: HttpRequest, pk: UUID) -> HttpResponse:
     bind_contextvars(**crew.log_ids)
     page = CrewPage(crew)
     own = Run.objects.visible_to(request.user).for_lists().filter(crew=crew)
-    runs = list(with_hold(own)[:RUNS_ON_CREW])
+    runs = list(with_wait_reason(own)[:RUNS_ON_CREW])
     worker_alive = Worker.objects.alive().exists()
-    day = budget_amounts.of_day(crew, timezone.now())
-    budget_used_up = budget_starts.of_new_run(crew, day)
+    day = budget_amounts.amounts_of_day(crew, timezone.now())
+    budget_used_up = budget_starts.start_refusal_reason(crew, day)
     refusal = start_refusal(
         crew,
         has_tasks=bool(page.tasks),
@@ -102,7 +102,7 @@ def crew(request: HttpRequest, pk: UUID) -> HttpResponse:
         "runs": runs,
         "replay_run": _run_to_replay(request, crew, runs),
         "usage": usage_of(runs),
-        "budget": budget_rows.of_day(day),
+        "budget": budget_rows.rows_of_day(day),
         "budget_used_up": budget_used_up,
         "has_same_shape": request.headers.get("X-Fragment") == page.shape,
         "is_reported": is_reported,
@@ -119,7 +119,7 @@ def _run_to_replay(request: HttpRequest, crew: Crew, runs: list[Run]) -> Run | N
     asked = request.GET.get("run")
     if asked is None:
         return runs[0] if runs else None
-    if not is_id(asked):
+    if not is_uuid(asked):
         return None
     return Run.objects.visible_to(request.user).for_lists().filter(crew=crew, pk=asked).first()
 
@@ -140,22 +140,22 @@ def _crews_with_last_run(user: Any) -> list[Crew]:
         .prefetch_related("agents")
     )
     newest = [crew.last_run_id for crew in crews if crew.last_run_id]
-    by_id = with_hold(Run.objects.unscoped().for_lists()).in_bulk(newest)  # of visible crews
+    by_id = with_wait_reason(Run.objects.unscoped().for_lists()).in_bulk(newest)  # of visible crews
     for crew in crews:
         crew.last_run = [by_id[crew.last_run_id]] if crew.last_run_id in by_id else []
     return crews
 
 
 def _today(runs: QuerySet[Run]) -> dict[str, Any]:
-    """The number of runs requested in 24 hours, and of ``failed`` ones, of the newest ``COUNTED``.
+    """The number of runs requested in 24 hours, and of ``failed`` ones.
 
-    ``more``: whether there are more than those.
+    ``more``: whether there are more than the newest ``COUNTED_RUNS``, which are counted.
     """
     recent = runs.filter(created_at__gte=timezone.now() - timedelta(days=1)).order_by("-created_at")
-    statuses = list(recent.values_list("status", flat=True)[: COUNTED + 1])
-    counted = statuses[:COUNTED]
+    statuses = list(recent.values_list("status", flat=True)[: COUNTED_RUNS + 1])
+    counted = statuses[:COUNTED_RUNS]
     return {
         "runs": len(counted),
         "failed": counted.count(Run.Status.FAILED),
-        "more": len(statuses) > COUNTED,
+        "more": len(statuses) > COUNTED_RUNS,
     }

@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -10,12 +10,12 @@ import msgspec
 from realtime import log
 from realtime.log import streams
 from realtime.models import Event as LoggedEvent
+from runs.events.encoding import iso_utc
 from runs.models import Run
+from runs.models.timespan import MAX_CLOCK_SKEW
 
-CLOCKS_APART = timedelta(seconds=2)  # at most, between hosts that write events of one run
 
-
-class Place(NamedTuple):
+class ReplayPosition(NamedTuple):
     """How far the two streams of a run have been read, and the time of the last event."""
 
     at: str
@@ -26,7 +26,7 @@ class Place(NamedTuple):
 class Logged(NamedTuple):
     """An event that was read. ``frame`` is ``None`` if it belongs to another run of the crew."""
 
-    place: Place
+    place: ReplayPosition
     stream: str  # run or graph
     frame: dict[str, Any] | None
     size: int
@@ -55,7 +55,7 @@ def positions(run: Run) -> dict[str, log.Position]:
 
 
 def after(
-    run: Run, place: Place, ends: dict[str, log.Position], *, page: int = log.PAGE_EVENTS
+    run: Run, place: ReplayPosition, ends: dict[str, log.Position], *, page: int = log.PAGE_EVENTS
 ) -> Iterator[Logged]:
     """The events after ``place`` until the positions ``ends``, in order of time.
 
@@ -79,11 +79,13 @@ def after(
         run_seq, graph_seq = (read.seq, graph_seq) if is_run else (run_seq, read.seq)
         frame = _frame.decode(read.text) if read.run_id == own else None
         if frame is not None and frame["type"] == log.LAST_TYPE:
-            last = stamp(parsed(read.at) + CLOCKS_APART)
-        yield Logged(Place(read.at, run_seq, graph_seq), read.stream, frame, len(read.text))
+            last = iso_utc(parsed(read.at) + MAX_CLOCK_SKEW)
+        yield Logged(
+            ReplayPosition(read.at, run_seq, graph_seq), read.stream, frame, len(read.text)
+        )
 
 
-def beginning(run: Run) -> Place | None:
+def beginning(run: Run) -> ReplayPosition | None:
     """The place before the run's first event that is known. ``None`` if there is none yet."""
     position = log.existing_positions([streams.run(run.pk)]).get(streams.run(run.pk))
     floor = position.floor if position else 0
@@ -91,16 +93,13 @@ def beginning(run: Run) -> Place | None:
     if first is None:
         return None
     at = _head.decode(first.text).timestamp
-    return Place(at, floor, _graph_seq(streams.graph(run.crew_id), parsed(at) - CLOCKS_APART))
+    return ReplayPosition(
+        at, floor, _graph_seq(streams.graph(run.crew_id), parsed(at) - MAX_CLOCK_SKEW)
+    )
 
 
 def parsed(at: str) -> datetime:
     return datetime.fromisoformat(at)
-
-
-def stamp(moment: datetime) -> str:
-    """ISO 8601 in UTC with a ``Z`` and microseconds, as in events: its order is that of time."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _stream(

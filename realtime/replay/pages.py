@@ -5,7 +5,7 @@ from typing import NamedTuple
 from realtime import log
 from realtime.log import streams
 from realtime.replay import merging
-from realtime.replay.merging import Logged, Place
+from realtime.replay.merging import Logged, ReplayPosition
 from runs.models import Run
 
 PAGE_EVENTS, PAGE_BYTES = 500, 128 * 1024  # read at once
@@ -20,7 +20,7 @@ class Page(NamedTuple):
 
 
 def read(
-    run: Run, place: Place, last: str | None, ends: dict[str, int] | None = None
+    run: Run, place: ReplayPosition, last: str | None, ends: dict[str, int] | None = None
 ) -> Page | str:
     """The next page, of events until the time ``last``, up to the seqs ``ends``.
 

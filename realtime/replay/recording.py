@@ -16,7 +16,7 @@ from realtime.log import streams
 from realtime.models import Checkpoint, Stream
 from realtime.replay import merging
 from realtime.replay.marks import Mark, marks_of_event
-from realtime.replay.merging import Logged, Place
+from realtime.replay.merging import Logged, ReplayPosition
 from runs.events.state import CrewState
 from runs.models import Run
 
@@ -116,10 +116,10 @@ def at(run: Run, moment: str, *, following: int = 0, size: int = 0) -> Moment | 
             events.append(logged)
             size -= logged.size
         until = logged.place.at
-    return Moment(moment, lean(state), events, until, since, following_at)
+    return Moment(moment, without_params(state), events, until, since, following_at)
 
 
-def lean(state: CrewState) -> CrewState:
+def without_params(state: CrewState) -> CrewState:
     """The state without the parameters of tools, which may be megabytes and are not shown."""
     executions = {
         id: {name: call[name] for name in SHOWN if name in call}
@@ -190,7 +190,7 @@ def _begin(run: Run) -> Checkpoint | None:
 def _save(
     run: Run,
     number: int,
-    place: Place,
+    place: ReplayPosition,
     state: CrewState,
     marks: list[Mark],
     *,
@@ -206,7 +206,7 @@ def _save(
 
 
 def _checkpoint(
-    run: Run, number: int, place: Place, state: CrewState, marks: list[Mark]
+    run: Run, number: int, place: ReplayPosition, state: CrewState, marks: list[Mark]
 ) -> Checkpoint:
     return Checkpoint(
         stream_id=streams.run(run.pk),
@@ -214,13 +214,13 @@ def _checkpoint(
         at=place.at,
         run_seq=place.run_seq,
         graph_seq=place.graph_seq,
-        state=zlib.compress(msgspec.json.encode(lean(state)), level=1),
+        state=zlib.compress(msgspec.json.encode(without_params(state)), level=1),
         marks=marks,
     )
 
 
-def _place(checkpoint: Checkpoint) -> Place:
-    return Place(checkpoint.at, checkpoint.run_seq, checkpoint.graph_seq)
+def _place(checkpoint: Checkpoint) -> ReplayPosition:
+    return ReplayPosition(checkpoint.at, checkpoint.run_seq, checkpoint.graph_seq)
 
 
 def _apply(state: CrewState, logged: Logged) -> None:

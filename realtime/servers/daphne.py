@@ -12,9 +12,8 @@ from functools import partial
 from typing import Any
 
 from realtime.close_codes import CloseCode
-from realtime.servers.writer import EXTENSION, FrameWriter
+from realtime.servers.writer import BUFFER_LIMIT, EXTENSION, FrameWriter
 
-BUFFER_LIMIT = 128 * 1024  # unsent bytes at which the socket is full
 CHECK_S = 5.0  # Daphne checks the age of sockets every two seconds
 
 Application = Callable[..., Awaitable[None]]

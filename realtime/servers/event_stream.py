@@ -15,13 +15,19 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from realtime.close_codes import CloseCode
-from realtime.servers.writer import EXTENSION, Frame, FrameWriter, QueueWriter, Send, Writer
+from realtime.servers.writer import (
+    BUFFER_LIMIT,
+    CLOSE_S,
+    CLOSE_UNREAD_S,
+    EXTENSION,
+    Frame,
+    FrameWriter,
+    QueueWriter,
+    Send,
+    Writer,
+)
 
 PREFIXES = ("/sse/", "/agui/")  # of the paths whose responses are event streams
-# Unsent bytes at which a connection is full, as for a socket.
-BUFFER_LIMIT = 128 * 1024
-CLOSE_UNREAD_S = 2.0  # limit for a client that does not read to take the end
-CLOSE_S = 5.0  # limit for any other client to take it
 FLUSH_S = 30.0  # limit for a client to take the last events of a complete run, before the end
 # Milliseconds in which a peer has to acknowledge the data sent to it, at least the heartbeats.
 # Without this limit, a peer that has disappeared without closing its connection would hold it for a

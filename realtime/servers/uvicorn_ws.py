@@ -19,16 +19,18 @@ from websockets.server import ServerProtocol
 from realtime.close_codes import CloseCode
 from realtime.rate_limit import RateLimit
 from realtime.servers.deflate import SharedDeflate
-from realtime.servers.writer import EXTENSION, FrameWriter
+from realtime.servers.writer import (
+    BUFFER_LIMIT,
+    CLOSE_S,
+    CLOSE_UNREAD_S,
+    EXTENSION,
+    FrameWriter,
+)
 
-# Unsent bytes at which a socket is full. With one more block of events it is below 256 KiB.
-BUFFER_LIMIT = 128 * 1024
 UNREADABLE = (
     b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
     b"Content-Length: 60\r\n\r\nThe handshake cannot be read. It is a GET without a content.\n"
 )
-CLOSE_UNREAD_S = 2.0  # limit for a socket that does not read to take its close frame
-CLOSE_S = 5.0  # limit for a peer to answer a close frame
 PIECE = 4 * 1024  # bytes parsed at once; a chunk from the kernel may hold 40,000 frames
 FRAGMENTS_LIMIT = 64  # frames of one message; empty frames would not count by size
 AFTER_CLOSE_LIMIT = 64 * 1024  # bytes that a peer may send after we have closed

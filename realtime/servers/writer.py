@@ -14,6 +14,10 @@ EXTENSION = "crewops.writer"  # key of the server's own writer in the scope's ex
 BLOCK_BYTES = 32 * 1024  # frames are joined into blocks of about this size
 QUEUE_FRAMES = 64
 QUEUE_CHARS = 256 * 1024
+# Unsent bytes at which a connection is full. With one more block of events it is below 256 KiB.
+BUFFER_LIMIT = 128 * 1024
+CLOSE_UNREAD_S = 2.0  # limit for a peer that does not read to take the end
+CLOSE_S = 5.0  # limit for any other peer to take or answer it
 
 Frame = bytes | str
 Send = Callable[[dict], Awaitable[None]]

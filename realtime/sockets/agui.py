@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from realtime.agui import resume
-from realtime.agui.client_history import Known
+from realtime.agui.client_history import ClientHistory
 from realtime.agui.mapping import AguiEvent, AguiRun, encoded, failure
 from realtime.close_codes import CloseCode
 from realtime.delivery.access import Grant, WatchedRun
@@ -18,7 +18,7 @@ from realtime.delivery.run_follower import EVENTS_AT_ONCE, Frames, RunFollower
 from realtime.delivery.threads import in_thread
 from realtime.log import streams
 from realtime.replay import merging
-from realtime.replay.merging import Place
+from realtime.replay.merging import ReplayPosition
 from realtime.replay.pages import read
 from realtime.servers.writer import Frame as Encoded
 from realtime.sockets.consumer import Admission
@@ -93,8 +93,8 @@ class AguiEvents(EventStreamConsumer, RunConsumer):
                 host = (self.scope.get("client") or [""])[0]
                 answers = resumption.answers
                 await in_thread(resume.decide, self.principal, host, self.run_id, answers)
-        except resume.Wrong as wrong:
-            await self.refuse(wrong.status, wrong.code, wrong.detail)
+        except resume.ResumeError as error:
+            await self.refuse(error.status, error.code, error.detail)
             return
         follower = RunFollower(self._of, self)
         for stream in sorted(admission.streams):
@@ -115,7 +115,7 @@ class AguiEvents(EventStreamConsumer, RunConsumer):
 
     # The methods that the follower calls.
 
-    def take(self, frames: Frames) -> bool:
+    def receive(self, frames: Frames) -> bool:
         return self._write([event for frame in frames for event in self._mapping.apply(frame)])
 
     async def drained(self) -> None:
@@ -125,8 +125,8 @@ class AguiEvents(EventStreamConsumer, RunConsumer):
         else:
             await wait_until_drained(self.writer)
 
-    def caught_up(self, place: Place) -> None:
-        self._mapping.known = Known()  # the client has none of the next events
+    def caught_up(self, place: ReplayPosition) -> None:
+        self._mapping.known = ClientHistory()  # the client has none of the next events
         if self._mapping.done:
             events = self._mapping.end()
         elif self.scope["method"] == "POST" and self._mapping.pending:
@@ -140,7 +140,7 @@ class AguiEvents(EventStreamConsumer, RunConsumer):
     def was_reset(self, reason: str) -> None:
         self.soon(self._fail(reason, RESET[reason]))
 
-    async def _skip(self, place: Place, resumption: resume.Resumption) -> Place:
+    async def _skip(self, place: ReplayPosition, resumption: resume.Resumption) -> ReplayPosition:
         """Map the events that the client got before the interrupt, and begin its next AG-UI run."""
         names = (streams.run(self.run_id), streams.graph(self._of.crew_id))
         ends = dict(zip(names, resumption[1:], strict=True))

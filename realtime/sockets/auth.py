@@ -27,7 +27,7 @@ SAME_SITE = {"same-origin", "none"}  # ``Sec-Fetch-Site``; "none": the person ty
 KEY_INVALID = "The API key is unknown, revoked or expired. Make a new one on the Connect page."
 
 
-class Refused(Exception):
+class InvalidCredentials(Exception):
     """The credentials are not valid."""
 
 
@@ -57,13 +57,13 @@ class Identity:
         return self.user_id if self.key_digest is None else self.key_digest
 
     def verify(self, grant: Grant) -> None:
-        """Raise ``Refused`` unless ``grant`` is that of an active user with the same password, or
-        of a valid API key.
+        """Raise ``InvalidCredentials`` unless ``grant`` is that of an active user with the same
+        password, or of a valid API key.
         """
         if self.key_digest is not None and not grant.active:
-            raise Refused(KEY_INVALID)
+            raise InvalidCredentials(KEY_INVALID)
         if self.user_id is not None and not (grant.active and grant.credential == self.credential):
-            raise Refused(INVALID)
+            raise InvalidCredentials(INVALID)
 
 
 ANONYMOUS = Identity()
@@ -72,8 +72,9 @@ ANONYMOUS = Identity()
 async def identify(scope: dict[str, Any]) -> Identity:
     """Return the identity that a handshake names, not yet verified.
 
-    Raises ``ForeignOrigin`` for an ``Origin`` that is not on the allow-list, and ``Refused`` for
-    invalid credentials. Without credentials it is ``ANONYMOUS``, who may still watch a shared run.
+    Raises ``ForeignOrigin`` for an ``Origin`` that is not on the allow-list, and
+    ``InvalidCredentials``. Without credentials it is ``ANONYMOUS``, who may still watch a shared
+    run.
     """
     headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
     origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
@@ -87,19 +88,22 @@ async def identify(scope: dict[str, Any]) -> Identity:
 
 
 def of_token(token: str) -> Identity:
-    """The identity of an access token or API key, read as in the API. Raises ``Refused``."""
+    """The identity of an access token or API key, read as in the API.
+
+    Raises ``InvalidCredentials``.
+    """
     if token.startswith(START):
         if not TEXT.fullmatch(token):
-            raise Refused(KEY_INVALID)
+            raise InvalidCredentials(KEY_INVALID)
         return Identity(credential="", key_digest=digest_of(token), prefix=token[:PREFIX_CHARS])
     try:
         valid = read(AccessToken, token.encode(errors="replace"))
         credential = valid.get(api_settings.REVOKE_TOKEN_CLAIM)
         return Identity(user_id_in(valid), credential, float(valid["exp"]))
     except Explained as error:
-        raise Refused(str(error)) from error
+        raise InvalidCredentials(str(error)) from error
     except (TokenError, AuthenticationFailed) as error:
-        raise Refused(INVALID) from error
+        raise InvalidCredentials(INVALID) from error
 
 
 def selected_subprotocol(scope: dict[str, Any]) -> str | None:

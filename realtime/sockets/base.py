@@ -15,12 +15,12 @@ from realtime.close_codes import CloseCode
 from realtime.delivery.access import Grant, WatchedRun
 from realtime.delivery.follower import NO_TURNS, Follower, TooSlow, wait_until_drained
 from realtime.log import streams
+from realtime.sockets.close_socket import UNAUTHENTICATED, CloseSocket
 from realtime.sockets.consumer import Admission, SocketConsumer
 from realtime.sockets.frames import Gone, Reset
 from realtime.sockets.hello import hello, seq_in
-from realtime.sockets.refusal import UNAUTHENTICATED, Refusal
 from realtime.sockets.render_latency import EVERY_S, RenderTimes
-from realtime.sockets.start_position import Beginning, Start
+from realtime.sockets.start_position import NewSocketStart, StreamStart
 
 NO_SUCH_ID = UUID(int=0)  # replaces an invalid id, so that it costs the same query
 
@@ -36,12 +36,12 @@ class StreamConsumer(SocketConsumer):
     _ending: frozenset[str] = frozenset()  # streams taken away, whose groups it has not left yet
 
     @abstractmethod
-    async def begin(self, positions: dict[str, log.Position]) -> dict[str, Beginning]:
+    async def begin(self, positions: dict[str, log.Position]) -> dict[str, NewSocketStart]:
         """Where a new socket begins in each of the streams."""
 
     @abstractmethod
     def allowed(self, grant: Grant, run: WatchedRun | None) -> set[str]:
-        """The streams the socket may follow now. Raises ``Refusal`` if it has to close."""
+        """The streams the socket may follow now. Raises ``CloseSocket`` if it has to close."""
 
     def prepare(self) -> None:
         super().prepare()
@@ -66,7 +66,7 @@ class StreamConsumer(SocketConsumer):
         return {stream: follower.feed.head for stream, follower in self.followers.items()}
 
     def rendered(self, frame: dict[str, Any]) -> None:
-        self._rendered.take(frame, self.followers)
+        self._rendered.count(frame, self.followers)
 
     def slow_stream(self) -> str | None:
         return next(iter(self.followers), None)
@@ -92,7 +92,7 @@ class StreamConsumer(SocketConsumer):
         await super().close(code, reason)
 
     def expired(self) -> None:
-        self.failed(Refusal(CloseCode.UNAUTHENTICATED, "The token has expired."))
+        self.failed(CloseSocket(CloseCode.UNAUTHENTICATED, "The token has expired."))
 
     def access_checked(self, grant: Grant, run: WatchedRun | None, *, signed_out: bool) -> None:
         """Apply the current grant of the user or API key. Called once a second."""
@@ -104,10 +104,10 @@ class StreamConsumer(SocketConsumer):
                 self.principal is not None
                 and (not grant.active or grant.credential != self.credential)
             ):
-                raise Refusal(*UNAUTHENTICATED)
+                raise CloseSocket(*UNAUTHENTICATED)
             allowed = self.allowed(grant, run)
-        except Refusal as refusal:
-            self.failed(refusal)
+        except CloseSocket as error:
+            self.failed(error)
             return
         for stream in self.followers.keys() - allowed:
             self._drop(stream)
@@ -119,12 +119,12 @@ class StreamConsumer(SocketConsumer):
             self.soon(self._follow(new))
 
     def stays_member(self, grant: Grant) -> None:
-        """Raise ``Refusal`` when the user has lost their last membership.
+        """Raise ``CloseSocket`` when the user has lost their last membership.
 
         For a socket that follows all crews of its user. Memberships without crews are fine.
         """
         if self._was_member and not grant.member:
-            raise Refusal(CloseCode.ACCESS_REMOVED, "Access to every organization was removed.")
+            raise CloseSocket(CloseCode.ACCESS_REMOVED, "Access to every organization was removed.")
         self._was_member = grant.member
 
     def _resume_from(self, followed: int) -> tuple[int | None, str | None]:
@@ -162,7 +162,7 @@ class StreamConsumer(SocketConsumer):
 
     async def _starts(
         self, followed: list[str], since: int | None, epoch: str | None
-    ) -> dict[str, Start]:
+    ) -> dict[str, StreamStart]:
         found = await self.node.hub.positions(*followed)
         positions = {stream: found[stream] for stream in followed}
         resets = {
@@ -172,11 +172,13 @@ class StreamConsumer(SocketConsumer):
         fresh = {s: p for s, p in positions.items() if since is None or resets[s]}
         beginnings = await self.begin(fresh) if fresh else {}
         return {
-            stream: Start(stream, position, resets[stream], *beginnings.get(stream, (since, [])))
+            stream: StreamStart(
+                stream, position, resets[stream], *beginnings.get(stream, (since, []))
+            )
             for stream, position in positions.items()
         }
 
-    async def _start(self, stream: str, start: Start) -> None:
+    async def _start(self, stream: str, start: StreamStart) -> None:
         follower = self.followers[stream]
         follower.feed.start(start.position)
         head = {"stream": stream, "epoch": start.position.epoch, "head": start.position.head}
@@ -191,7 +193,7 @@ class StreamConsumer(SocketConsumer):
             if start.complete:
                 self._complete()
 
-    async def _write_beginning(self, start: Start, frame: str | log.Entry) -> None:
+    async def _write_beginning(self, start: StreamStart, frame: str | log.Entry) -> None:
         """Write a frame that begins the stream, unless the stream is taken away meanwhile."""
         is_event = isinstance(frame, log.Entry)
         encoded = self.encoding.event(start, frame) if is_event else self.encoding.control(frame)

@@ -2,7 +2,7 @@
 
 from realtime import metrics
 from realtime.delivery.connection_counts import ConnectionCounts
-from realtime.sockets.refusal import TooMany
+from realtime.sockets.close_socket import CloseTooMany
 
 
 class ConnectionSlots:
@@ -15,19 +15,19 @@ class ConnectionSlots:
         self._has_process_slot = False
 
     def acquire(self, kind: str, holder: str, limit: int) -> None:
-        """Take one of the ``limit`` slots of ``holder``. Raises ``TooMany``."""
+        """Take one of the ``limit`` slots of ``holder``. Raises ``CloseTooMany``."""
         if not self._counts.acquire(f"{kind} {holder}", limit):
-            raise TooMany(
+            raise CloseTooMany(
                 "too_many_connections",
                 f"This {kind} has {limit} sockets open. Close some of them first.",
             )
         self._holders.append(f"{kind} {holder}")
 
     def acquire_of_process(self) -> None:
-        """Take one of the slots of this process. Raises ``TooMany``."""
+        """Take one of the slots of this process. Raises ``CloseTooMany``."""
         self._has_process_slot = self._counts.acquire_of_process()
         if not self._has_process_slot:
-            raise TooMany("too_many_connections", "This server is full. Try again later.")
+            raise CloseTooMany("too_many_connections", "This server is full. Try again later.")
         metrics.SOCKETS.labels(self._kind).inc()
 
     def release(self) -> None:

@@ -17,11 +17,11 @@ from realtime.servers.encodings import SOCKETS, SocketEncodings
 from realtime.servers.writer import writer_for
 from realtime.sockets import auth, request_id
 from realtime.sockets.addresses import counted
+from realtime.sockets.close_socket import CloseSocket, CloseTooMany
 from realtime.sockets.frames import AuthOk, ErrorMessage, Ping, Pong
 from realtime.sockets.inbound import MALFORMED_LIMIT, Malformed, parse
-from realtime.sockets.refusal import Refusal, TooMany
 from realtime.sockets.socket import Socket
-from runs.events.encoding import stamp
+from runs.events.encoding import iso_utc
 
 
 class Admission(NamedTuple):
@@ -38,7 +38,7 @@ class SocketConsumer(Socket):
 
     @abstractmethod
     def admit(self, grant: Grant, run: WatchedRun | None) -> Admission:
-        """Return what the holder of the grant may follow here. Raises ``Refusal``.
+        """Return what the holder of the grant may follow here. Raises ``CloseSocket``.
 
         ``run`` is the run with the id ``run_id``, if it exists.
         """
@@ -54,7 +54,7 @@ class SocketConsumer(Socket):
 
     @abstractmethod
     async def open(self, admission: Admission) -> None:
-        """Called when the socket is accepted and the user admitted. May raise ``Refusal``."""
+        """Called when the socket is accepted and the user admitted. May raise ``CloseSocket``."""
 
     @abstractmethod
     def heads(self) -> dict[str, int]:
@@ -77,7 +77,7 @@ class SocketConsumer(Socket):
         await self.serve()
 
     async def serve(self) -> None:
-        """Count the connection, authenticate the client, open the streams. Raises ``Refusal``."""
+        """Count the connection, authenticate the client, open streams. Raises ``CloseSocket``."""
         host, *_ = self.scope.get("client") or [None]
         self.slots.acquire("address", counted(host), settings.SOCKETS_PER_ADDRESS)
         self.slots.acquire_of_process()
@@ -95,7 +95,7 @@ class SocketConsumer(Socket):
         if self.closed:
             return
         if not self._rate.allows():
-            raise TooMany("too_many_messages", "Too many messages.")
+            raise CloseTooMany("too_many_messages", "Too many messages.")
         try:
             frame = parse(message, packed=self.encoding.packed)
             match frame["type"]:
@@ -108,14 +108,14 @@ class SocketConsumer(Socket):
                 case "auth":
                     await self._reauthenticate(frame.get("token"))
                 case _:
-                    await self.take(frame)
+                    await self.handle_frame(frame)
         except Malformed as error:
             self._malformed += 1
             await self.say(ErrorMessage(code="malformed", detail=str(error)))
             if self._malformed >= MALFORMED_LIMIT:
-                raise Refusal(CloseCode.MALFORMED, "Malformed messages.") from None
+                raise CloseSocket(CloseCode.MALFORMED, "Malformed messages.") from None
 
-    async def take(self, frame: dict[str, Any]) -> None:
+    async def handle_frame(self, frame: dict[str, Any]) -> None:
         """Handle a frame of another type. Raises ``Malformed``."""
         raise Malformed("Send ping, pong or auth.")
 
@@ -125,15 +125,15 @@ class SocketConsumer(Socket):
 
     def beat(self) -> None:
         """Send a heartbeat with the heads of the streams."""
-        self.send_or_drop(Ping(timestamp=stamp(timezone.now()), heads=self.heads()))
+        self.send_or_drop(Ping(timestamp=iso_utc(timezone.now()), heads=self.heads()))
 
     async def _authenticate(self) -> Admission:
         try:
             identity = await auth.identify(self.scope)
-        except auth.Refused as refused:
-            raise Refusal(CloseCode.UNAUTHENTICATED, str(refused)) from None
+        except auth.InvalidCredentials as refused:
+            raise CloseSocket(CloseCode.UNAUTHENTICATED, str(refused)) from None
         except auth.ForeignOrigin:
-            raise Refusal(CloseCode.ACCESS_REMOVED, "This origin is not allowed.") from None
+            raise CloseSocket(CloseCode.ACCESS_REMOVED, "This origin is not allowed.") from None
         self.user_id = (
             identity.user_id
         )  # set first, so that the log names the user of a refused socket
@@ -153,8 +153,8 @@ class SocketConsumer(Socket):
     def _verify(self, identity: auth.Identity, grant: Grant) -> None:
         try:
             identity.verify(grant)
-        except auth.Refused as refused:
-            raise Refusal(CloseCode.UNAUTHENTICATED, str(refused)) from None
+        except auth.InvalidCredentials as refused:
+            raise CloseSocket(CloseCode.UNAUTHENTICATED, str(refused)) from None
         self.expires_at = identity.expires_at
         self.credential = identity.credential
 
@@ -163,13 +163,13 @@ class SocketConsumer(Socket):
             raise Malformed('Send {"type": "auth", "token": "<access token>"}.')
         try:
             identity = auth.of_token(token)
-        except auth.Refused as refused:
-            raise Refusal(CloseCode.UNAUTHENTICATED, str(refused)) from None
+        except auth.InvalidCredentials as refused:
+            raise CloseSocket(CloseCode.UNAUTHENTICATED, str(refused)) from None
         if identity.principal != self.principal:
-            raise Refusal(CloseCode.UNAUTHENTICATED, "The token is another user's.")
+            raise CloseSocket(CloseCode.UNAUTHENTICATED, "The token is another user's.")
         grant, _ = await self.node.access.of(self.principal)
         self._verify(identity, grant)
         expires_at = None  # an API key is checked once a second
         if identity.expires_at is not None:
-            expires_at = stamp(datetime.fromtimestamp(identity.expires_at, UTC))
+            expires_at = iso_utc(datetime.fromtimestamp(identity.expires_at, UTC))
         await self.say(AuthOk(expires_at=expires_at))

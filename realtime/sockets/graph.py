@@ -8,9 +8,9 @@ from realtime.delivery.access import Grant, WatchedRun
 from realtime.log import streams
 from realtime.sockets import snapshots
 from realtime.sockets.base import NO_SUCH_ID, StreamConsumer, log_ids
+from realtime.sockets.close_socket import NO_SCOPE, NOT_FOUND, UNAUTHENTICATED, CloseSocket
 from realtime.sockets.consumer import Admission
-from realtime.sockets.refusal import NO_SCOPE, NOT_FOUND, UNAUTHENTICATED, Refusal
-from realtime.sockets.start_position import Beginning
+from realtime.sockets.start_position import NewSocketStart
 from runs.events.encoding import dump
 
 
@@ -21,19 +21,19 @@ class GraphConsumer(StreamConsumer):
 
     def admit(self, grant: Grant, run: WatchedRun | None) -> Admission:
         if self.principal is None:
-            raise Refusal(*UNAUTHENTICATED)
+            raise CloseSocket(*UNAUTHENTICATED)
         if not grant.watches:
-            raise Refusal(*NO_SCOPE)
+            raise CloseSocket(*NO_SCOPE)
         self._crew_id = self._asked_for()
         if self._crew_id is None:
             return Admission(set(map(streams.graph, grant.crews)))
         if self._crew_id not in grant.crews:
-            raise Refusal(*NOT_FOUND)
+            raise CloseSocket(*NOT_FOUND)
         return Admission(
             {streams.graph(self._crew_id)}, log_ids(self._crew_id, grant.crews[self._crew_id])
         )
 
-    async def begin(self, positions: dict[str, log.Position]) -> dict[str, Beginning]:
+    async def begin(self, positions: dict[str, log.Position]) -> dict[str, NewSocketStart]:
         feeds = [self.node.feed(stream) for stream in positions]
         beginnings = await asyncio.gather(*(feed.share(_snapshot) for feed in feeds))
         return dict(zip(positions, beginnings, strict=True))
@@ -43,7 +43,7 @@ class GraphConsumer(StreamConsumer):
             self.stays_member(grant)
             return set(map(streams.graph, grant.crews))
         if self._crew_id not in grant.crews:
-            raise Refusal(CloseCode.ACCESS_REMOVED, "Access to this crew was removed.")
+            raise CloseSocket(CloseCode.ACCESS_REMOVED, "Access to this crew was removed.")
         return {streams.graph(self._crew_id)}
 
     def _asked_for(self) -> UUID | None:
@@ -57,6 +57,6 @@ class GraphConsumer(StreamConsumer):
             return NO_SUCH_ID
 
 
-def _snapshot(stream: str) -> Beginning:
+def _snapshot(stream: str) -> NewSocketStart:
     snapshot = snapshots.graph(stream)
-    return Beginning(snapshot["seq"], [dump(snapshot)])
+    return NewSocketStart(snapshot["seq"], [dump(snapshot)])

@@ -4,8 +4,8 @@ from django.conf import settings
 from msgspec import UNSET, UnsetType
 
 from realtime.close_codes import CloseCode
+from realtime.sockets.close_socket import CloseSocket
 from realtime.sockets.frames import Hello
-from realtime.sockets.refusal import Refusal
 
 SEQ_DIGITS = 19  # a number of so many digits is beyond every head
 
@@ -28,7 +28,7 @@ def hello(
 
 
 def seq_in(text: str, otherwise: str) -> int:
-    """The number that a client sent. Raises ``Refusal`` with the reason ``otherwise``."""
+    """The number that a client sent. Raises ``CloseSocket`` with the reason ``otherwise``."""
     if not text.isascii() or not text.isdigit():
-        raise Refusal(CloseCode.MALFORMED, otherwise)
+        raise CloseSocket(CloseCode.MALFORMED, otherwise)
     return int(text.lstrip("0")[:SEQ_DIGITS] or 0)

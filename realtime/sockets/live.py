@@ -10,11 +10,11 @@ from realtime.close_codes import CloseCode
 from realtime.delivery.access import Grant, WatchedRun
 from realtime.rate_limit import RateLimit
 from realtime.servers.encodings import LIVE
+from realtime.sockets.close_socket import NO_SCOPE, NOT_FOUND, UNAUTHENTICATED, CloseSocket
 from realtime.sockets.consumer import Admission, SocketConsumer
 from realtime.sockets.frames import Close, ErrorMessage, Unsubscribed
 from realtime.sockets.hello import hello
 from realtime.sockets.inbound import Malformed
-from realtime.sockets.refusal import NO_SCOPE, NOT_FOUND, UNAUTHENTICATED, Refusal
 from realtime.sockets.render_latency import RenderTimes
 from realtime.sockets.session_tag import tag_of
 from realtime.sockets.subscribe_frames import STREAMS_AT_MOST, Wanted, to_subscribe, to_unsubscribe
@@ -42,11 +42,13 @@ class LiveConsumer(SocketConsumer):
 
     def admit(self, grant: Grant, run: WatchedRun | None) -> Admission:
         if self.principal is None:
-            raise Refusal(*UNAUTHENTICATED)
+            raise CloseSocket(*UNAUTHENTICATED)
         if not self._is_of_session():
-            raise Refusal(CloseCode.UNAUTHENTICATED, "This page is of another session. Reload it.")
+            raise CloseSocket(
+                CloseCode.UNAUTHENTICATED, "This page is of another session. Reload it."
+            )
         if not grant.watches and not grant.reports:
-            raise Refusal(*NO_SCOPE)
+            raise CloseSocket(*NO_SCOPE)
         return Admission(set())
 
     async def open(self, admission: Admission) -> None:
@@ -72,24 +74,24 @@ class LiveConsumer(SocketConsumer):
             await subscribed.leave()
 
     def expired(self) -> None:
-        self.failed(Refusal(CloseCode.UNAUTHENTICATED, "The token has expired."))
+        self.failed(CloseSocket(CloseCode.UNAUTHENTICATED, "The token has expired."))
 
     def access_checked(self, grant: Grant, run: WatchedRun | None, *, signed_out: bool) -> None:
         """Called once a second, as for each of the streams, which end by themselves."""
         try:
             self.check(grant, signed_out=signed_out)
-        except Refusal as refusal:
-            self.failed(refusal)
+        except CloseSocket as error:
+            self.failed(error)
 
     def check(self, grant: Grant, *, signed_out: bool = False) -> None:
-        """Raise ``Refusal`` unless the user or API key may still have a socket."""
+        """Raise ``CloseSocket`` unless the user or API key may still have a socket."""
         if signed_out or not grant.active or grant.credential != self.credential:
-            raise Refusal(*UNAUTHENTICATED)
+            raise CloseSocket(*UNAUTHENTICATED)
 
     def rendered(self, frame: dict[str, Any]) -> None:
-        self._rendered.take(frame, self.heads())
+        self._rendered.count(frame, self.heads())
 
-    async def take(self, frame: dict[str, Any]) -> None:
+    async def handle_frame(self, frame: dict[str, Any]) -> None:
         match frame["type"]:
             case "subscribe":
                 for wanted in to_subscribe(frame):
@@ -114,8 +116,8 @@ class LiveConsumer(SocketConsumer):
         try:
             since, epoch = wanted.position()
             self._make_room(name)
-        except Refusal as refusal:
-            reason = {"code": int(refusal.code), "reason": refusal.reason}
+        except CloseSocket as error:
+            reason = {"code": int(error.code), "reason": error.reason}
             await self.say(Close(stream=name or wanted.name, **reason))
             return
         self.subscriptions[name] = subscription(self, name)
@@ -132,22 +134,22 @@ class LiveConsumer(SocketConsumer):
         await self.say(Unsubscribed(stream=name))
 
     def _make_room(self, name: str | None) -> None:
-        """Count one more stream. Raises ``Refusal`` if there is none of that name, or no room."""
+        """Count one more stream. Raises ``CloseSocket`` if none has that name, or without room."""
         if name is None:
-            raise Refusal(*NOT_FOUND)
+            raise CloseSocket(*NOT_FOUND)
         if other := self._overlapping(name):
-            raise Refusal(
+            raise CloseSocket(
                 CloseCode.MALFORMED, f"This socket has {other} already. Unsubscribe it first."
             )
         if len(self.subscriptions) >= STREAMS_AT_MOST:
-            raise Refusal(
+            raise CloseSocket(
                 CloseCode.TOO_MANY,
                 f"A socket has at most {STREAMS_AT_MOST} streams. Unsubscribe some first.",
             )
         if not self._begun_rate.allows():
-            raise Refusal(CloseCode.TOO_MANY, "Too many new streams. Wait some seconds.")
+            raise CloseSocket(CloseCode.TOO_MANY, "Too many new streams. Wait some seconds.")
         if not self.node.connection_counts.acquire(self._holder, settings.STREAMS_PER_USER):
-            raise Refusal(
+            raise CloseSocket(
                 CloseCode.TOO_MANY,
                 f"This {self.holder_kind} has {settings.STREAMS_PER_USER} streams. "
                 "Unsubscribe some of them first.",

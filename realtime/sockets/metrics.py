@@ -5,10 +5,10 @@ from realtime.close_codes import CloseCode
 from realtime.delivery.access import Grant, WatchedRun
 from realtime.delivery.threads import in_thread
 from realtime.monitoring.live import Live, live
+from realtime.sockets.close_socket import NOT_FOUND, UNAUTHENTICATED, CloseSocket
 from realtime.sockets.consumer import Admission, SocketConsumer
 from realtime.sockets.frames import Metrics
 from realtime.sockets.hello import hello
-from realtime.sockets.refusal import NOT_FOUND, UNAUTHENTICATED, Refusal
 
 NO_ADMIN = "Only admins of an organization see its figures."
 NO_KEYS = "API keys do not read figures. Use the access token of an admin."
@@ -28,9 +28,9 @@ class MetricsConsumer(SocketConsumer):
 
     def admit(self, grant: Grant, run: WatchedRun | None) -> Admission:
         if self.principal is None:
-            raise Refusal(*UNAUTHENTICATED)
+            raise CloseSocket(*UNAUTHENTICATED)
         if self.user_id is None:
-            raise Refusal(CloseCode.ACCESS_REMOVED, NO_KEYS)
+            raise CloseSocket(CloseCode.ACCESS_REMOVED, NO_KEYS)
         self._scope = self._allowed(grant)
         self._grant = grant
         return Admission(set())
@@ -60,28 +60,28 @@ class MetricsConsumer(SocketConsumer):
         """There is no group to leave."""
 
     def expired(self) -> None:
-        self.failed(Refusal(CloseCode.UNAUTHENTICATED, "The token has expired."))
+        self.failed(CloseSocket(CloseCode.UNAUTHENTICATED, "The token has expired."))
 
     def access_checked(self, grant: Grant, run: WatchedRun | None, *, signed_out: bool) -> None:
         """Apply the current grant of the user. Called once a second."""
         try:
             if signed_out or not grant.active or grant.credential != self.credential:
-                raise Refusal(*UNAUTHENTICATED)
+                raise CloseSocket(*UNAUTHENTICATED)
             self._scope = self._allowed(grant)
-        except Refusal as refusal:
-            self.failed(refusal)
+        except CloseSocket as error:
+            self.failed(error)
 
     def _allowed(self, grant: Grant) -> frozenset[int] | None:
         if not grant.everywhere and not grant.administers:
-            raise Refusal(CloseCode.ACCESS_REMOVED, NO_ADMIN)
+            raise CloseSocket(CloseCode.ACCESS_REMOVED, NO_ADMIN)
         if not self._asked:
             return None if grant.everywhere else grant.administers
         asked = self._organization
         if asked is None or not (grant.everywhere or asked in grant.administers):
-            raise Refusal(*NOT_FOUND)  # the same whether it exists or not
+            raise CloseSocket(*NOT_FOUND)  # the same whether it exists or not
         return frozenset({asked})
 
 
 def _organization_id(slug: str) -> int | None:
-    found = Organization.objects.unscoped().kept().filter(slug=slug)
+    found = Organization.objects.unscoped().not_deleted().filter(slug=slug)
     return found.values_list("pk", flat=True).first()

@@ -3,9 +3,9 @@ from realtime.delivery.access import Grant, WatchedRun
 from realtime.delivery.threads import in_thread
 from realtime.log import streams
 from realtime.sockets.base import StreamConsumer
+from realtime.sockets.close_socket import NO_SCOPE, UNAUTHENTICATED, CloseSocket
 from realtime.sockets.consumer import Admission
-from realtime.sockets.refusal import NO_SCOPE, UNAUTHENTICATED, Refusal
-from realtime.sockets.start_position import Beginning
+from realtime.sockets.start_position import NewSocketStart
 
 
 class MissionConsumer(StreamConsumer):
@@ -17,12 +17,12 @@ class MissionConsumer(StreamConsumer):
 
     def admit(self, grant: Grant, run: WatchedRun | None) -> Admission:
         if self.principal is None:
-            raise Refusal(*UNAUTHENTICATED)
+            raise CloseSocket(*UNAUTHENTICATED)
         if not grant.watches:
-            raise Refusal(*NO_SCOPE)
+            raise CloseSocket(*NO_SCOPE)
         return Admission(set(map(streams.mission, grant.crews)))
 
-    async def begin(self, positions: dict[str, log.Position]) -> dict[str, Beginning]:
+    async def begin(self, positions: dict[str, log.Position]) -> dict[str, NewSocketStart]:
         return await in_thread(_statuses, positions)
 
     def allowed(self, grant: Grant, run: WatchedRun | None) -> set[str]:
@@ -30,12 +30,12 @@ class MissionConsumer(StreamConsumer):
         return set(map(streams.mission, grant.crews))
 
 
-def _statuses(positions: dict[str, log.Position]) -> dict[str, Beginning]:
+def _statuses(positions: dict[str, log.Position]) -> dict[str, NewSocketStart]:
     """The newest event of each stream, which is the crew's status."""
     beginnings = {}
     for stream, position in positions.items():
         newest = log.newest(stream)
         beginnings[stream] = (
-            Beginning(newest.seq, [newest]) if newest else Beginning(position.head, [])
+            NewSocketStart(newest.seq, [newest]) if newest else NewSocketStart(position.head, [])
         )
     return beginnings

@@ -8,7 +8,7 @@ from realtime import metrics
 from realtime.sockets.inbound import Malformed
 
 EVERY_S = 5.0  # a socket's measurements beyond one in so many seconds are ignored
-SLACK_S = 1.0  # timers of browsers are not exact
+TIMER_TOLERANCE_S = 1.0  # timers of browsers are not exact
 LONGEST_MS = 60_000
 
 
@@ -20,7 +20,7 @@ class RenderTimes:
     def __init__(self) -> None:
         self._next = float("-inf")  # seconds, monotonic
 
-    def take(self, frame: dict[str, Any], followed: Container[str]) -> None:
+    def count(self, frame: dict[str, Any], followed: Container[str]) -> None:
         """Count the measurement in a frame of the client. Raises ``Malformed``.
 
         One of a stream that the socket does not follow any more is ignored.
@@ -34,5 +34,5 @@ class RenderTimes:
         now = time.monotonic()
         if now < self._next or stream not in followed:
             return
-        self._next = now + EVERY_S - SLACK_S
+        self._next = now + EVERY_S - TIMER_TOLERANCE_S
         metrics.observe_hop("render", stream, ms / 1000)

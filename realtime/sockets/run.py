@@ -5,9 +5,9 @@ from realtime.close_codes import CloseCode
 from realtime.delivery.access import Grant, WatchedRun
 from realtime.log import streams
 from realtime.sockets.base import NO_SUCH_ID, StreamConsumer, log_ids
+from realtime.sockets.close_socket import NO_SCOPE, NOT_FOUND, UNAUTHENTICATED, CloseSocket
 from realtime.sockets.consumer import Admission
-from realtime.sockets.refusal import NO_SCOPE, NOT_FOUND, UNAUTHENTICATED, Refusal
-from realtime.sockets.start_position import Beginning
+from realtime.sockets.start_position import NewSocketStart
 
 
 class RunConsumer(StreamConsumer):
@@ -26,19 +26,21 @@ class RunConsumer(StreamConsumer):
     def admit(self, grant: Grant, run: WatchedRun | None) -> Admission:
         if run is None or not self._readable(grant, run):
             if self.principal is None:
-                raise Refusal(*UNAUTHENTICATED)
-            raise Refusal(*(NOT_FOUND if grant.watches else NO_SCOPE))
+                raise CloseSocket(*UNAUTHENTICATED)
+            raise CloseSocket(*(NOT_FOUND if grant.watches else NO_SCOPE))
         ids = log_ids(run.crew_id, run.organization_id)
         return Admission({streams.run(self.run_id)}, {"run_id": str(self.run_id), **ids})
 
-    async def begin(self, positions: dict[str, log.Position]) -> dict[str, Beginning]:
-        return {stream: Beginning(position.floor, []) for stream, position in positions.items()}
+    async def begin(self, positions: dict[str, log.Position]) -> dict[str, NewSocketStart]:
+        return {
+            stream: NewSocketStart(position.floor, []) for stream, position in positions.items()
+        }
 
     def allowed(self, grant: Grant, run: WatchedRun | None) -> set[str]:
         if run is None:  # it was deleted
-            raise Refusal(*NOT_FOUND)
+            raise CloseSocket(*NOT_FOUND)
         if not self._readable(grant, run):
-            raise Refusal(CloseCode.ACCESS_REMOVED, "Access to this run was removed.")
+            raise CloseSocket(CloseCode.ACCESS_REMOVED, "Access to this run was removed.")
         return {streams.run(self.run_id)}
 
     def _readable(self, grant: Grant, run: WatchedRun) -> bool:

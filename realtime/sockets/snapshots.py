@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from crews.models import Agent
 from realtime import log
 from runs.events.agent_states import agent_state
-from runs.events.encoding import clean, stamp
+from runs.events.encoding import clean, iso_utc
 from runs.events.model_state import HANDOFFS_KEPT, NO_USAGE
 from runs.events.state import EXECUTIONS_KEPT
 from runs.models import Handoff, ModelCall, Run, TaskExecution, ToolExecution
@@ -107,7 +107,7 @@ def open_calls_of(run_ids: list[UUID]) -> list[dict[str, Any]]:
                 "call_id": call.pk,
                 "provider": call.provider,
                 "model": call.model,
-                "started_at": stamp(call.started_at),
+                "started_at": iso_utc(call.started_at),
                 "duration_s": call.duration_s,
                 **({} if call.first_token_s is None else {"first_token_s": call.first_token_s}),
             }
@@ -159,7 +159,7 @@ def _execution(execution: ToolExecution) -> dict[str, Any]:
             "message": execution.message,
             "progress": execution.progress,
             "exit_code": execution.exit_code,
-            "started_at": stamp(execution.started_at),
+            "started_at": iso_utc(execution.started_at),
             "duration_s": execution.duration_s,
             "output_length": execution.output_length,
         }

@@ -21,9 +21,9 @@ from realtime.delivery.follower import TooSlow, wait_until_drained
 from realtime.servers.encodings import Encoding
 from realtime.servers.writer import Frame as Encoded
 from realtime.sockets import request_id
+from realtime.sockets.close_socket import CloseSocket, CloseTooMany
 from realtime.sockets.connection_slots import ConnectionSlots
 from realtime.sockets.frames import ErrorMessage, Frame
-from realtime.sockets.refusal import Refusal, TooMany
 from runs.events.encoding import dump
 
 logger = logging.getLogger(__name__)
@@ -86,11 +86,11 @@ class Socket(AsyncConsumer, ABC):
             raise ValueError(f"No handler for message type {message['type']}")
         try:
             await handler(message)
-        except TooMany as refusal:
-            self.send_or_drop(ErrorMessage(code=refusal.error_code, detail=str(refusal)))
-            await self.close(refusal.code, refusal.reason)
-        except Refusal as refusal:
-            await self.close(refusal.code, refusal.reason)
+        except CloseTooMany as error:
+            self.send_or_drop(ErrorMessage(code=error.error_code, detail=str(error)))
+            await self.close(error.code, error.reason)
+        except CloseSocket as error:
+            await self.close(error.code, error.reason)
         except TooSlow:
             await self.close(CloseCode.TOO_SLOW, "Too slow to keep up.")
         except OSError:
@@ -148,7 +148,7 @@ class Socket(AsyncConsumer, ABC):
 
     def failed(self, error: BaseException) -> None:
         """Close the socket because of an error."""
-        if isinstance(error, Refusal):
+        if isinstance(error, CloseSocket):
             self.soon(self.close(error.code, error.reason))
         elif isinstance(error, TooSlow):
             self.soon(self.close(CloseCode.TOO_SLOW, "Too slow to keep up."))

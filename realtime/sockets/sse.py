@@ -16,11 +16,11 @@ from realtime.servers.encodings import EVENT_STREAM, UNNUMBERED
 from realtime.servers.event_stream import event_writer_for
 from realtime.servers.writer import Frame as Encoded
 from realtime.sockets import cors, request_id
-from realtime.sockets.base import Start, StreamConsumer, seq_in
+from realtime.sockets.base import StreamConsumer, StreamStart, seq_in
+from realtime.sockets.close_socket import CloseSocket
 from realtime.sockets.frames import Frame
 from realtime.sockets.graph import GraphConsumer
 from realtime.sockets.mission import MissionConsumer
-from realtime.sockets.refusal import Refusal
 from realtime.sockets.run import RunConsumer
 
 # The status and the code of the problem for each reason not to begin.
@@ -87,7 +87,7 @@ class EventStreamConsumer(StreamConsumer):
         if not self._started:
             self._started = True
             self.writer.on_restart = lambda: self.failed(
-                Refusal(CloseCode.RESTARTING, "The server restarts.")
+                CloseSocket(CloseCode.RESTARTING, "The server restarts.")
             )
             headers = [*OF_STREAM, request_id.header(), *self._cors]
             head = {"type": "http.response.start", "status": 200, "headers": headers}
@@ -113,10 +113,10 @@ class EventStreamConsumer(StreamConsumer):
         epoch, _, seq = self._last_event_id.rpartition(":")
         return seq_in(seq, "Last-Event-ID is <epoch>:<seq>."), epoch or None
 
-    async def _start(self, stream: str, start: Start) -> None:
+    async def _start(self, stream: str, start: StreamStart) -> None:
         if start.complete and self.resumable:
             if not start.reset:
-                raise Refusal(CloseCode.COMPLETE, "The run is complete.")
+                raise CloseSocket(CloseCode.COMPLETE, "The run is complete.")
             # All events were pruned. With this id the client's next attempt is the last.
             await self.put(self.encoding.position(start.epoch, start.seq))
         await super()._start(stream, start)

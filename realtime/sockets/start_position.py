@@ -6,7 +6,7 @@ from typing import NamedTuple
 from realtime import log
 
 
-class Beginning(NamedTuple):
+class NewSocketStart(NamedTuple):
     """Where a new socket begins: events after ``seq`` follow, and ``frames`` are sent first."""
 
     seq: int
@@ -14,7 +14,7 @@ class Beginning(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class StreamStart:
     """Where a socket starts in a stream: frames are sent first, then the events after ``seq``."""
 
     stream: str

@@ -26,7 +26,7 @@ class Wanted(NamedTuple):
     epoch: Any
 
     def position(self) -> tuple[int | None, str | None]:
-        """Where the client left off: ``(since, epoch)``. Raises ``Refusal`` if it is malformed."""
+        """Where the client left off: ``(since, epoch)``. Raises ``CloseSocket`` if malformed."""
         if self.since is None:
             return None, None
         # In Python True is a number.

@@ -18,10 +18,10 @@ from realtime.log import streams
 from realtime.servers.encodings import Encoding
 from realtime.servers.writer import Writer
 from realtime.sockets.base import StreamConsumer, log_ids
+from realtime.sockets.close_socket import NOT_FOUND, CloseSocket
 from realtime.sockets.consumer import Admission
 from realtime.sockets.graph import GraphConsumer
 from realtime.sockets.mission import MissionConsumer
-from realtime.sockets.refusal import NOT_FOUND, Refusal
 from realtime.sockets.run import RunConsumer
 
 
@@ -40,7 +40,7 @@ class LiveSocket(Protocol):
     beginnings: asyncio.Semaphore
 
     def check(self, grant: Grant) -> None:
-        """Raise ``Refusal`` unless the user or API key may still have a socket."""
+        """Raise ``CloseSocket`` unless the user or API key may still have a socket."""
 
     def failed(self, error: BaseException) -> None:
         """Close the socket because of an error."""
@@ -94,7 +94,7 @@ class Subscription(StreamConsumer):
         return since, epoch
 
     def failed(self, error: BaseException) -> None:
-        of_socket = isinstance(error, Refusal) and error.code == CloseCode.UNAUTHENTICATED
+        of_socket = isinstance(error, CloseSocket) and error.code == CloseCode.UNAUTHENTICATED
         if of_socket or isinstance(error, TooSlow):
             self.live.failed(error)
         else:
@@ -132,12 +132,12 @@ class LiveMissionOfCrew(Subscription, MissionConsumer):
         super().admit(grant, run)
         crew_id = self._crew_id()
         if crew_id not in grant.crews:
-            raise Refusal(*NOT_FOUND)
+            raise CloseSocket(*NOT_FOUND)
         return Admission({streams.mission(crew_id)}, log_ids(crew_id, grant.crews[crew_id]))
 
     def allowed(self, grant: Grant, run: WatchedRun | None) -> set[str]:
         if self._crew_id() not in grant.crews:
-            raise Refusal(CloseCode.ACCESS_REMOVED, "Access to this crew was removed.")
+            raise CloseSocket(CloseCode.ACCESS_REMOVED, "Access to this crew was removed.")
         return {self.name}
 
     def _crew_id(self) -> UUID:

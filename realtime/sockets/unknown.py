@@ -1,6 +1,6 @@
 from realtime.delivery.access import Grant, WatchedRun
+from realtime.sockets.close_socket import NOT_FOUND, CloseSocket
 from realtime.sockets.consumer import Admission, SocketConsumer
-from realtime.sockets.refusal import NOT_FOUND, Refusal
 
 
 class UnknownConsumer(SocketConsumer):
@@ -9,7 +9,7 @@ class UnknownConsumer(SocketConsumer):
     kind = "unknown"
 
     def admit(self, grant: Grant, run: WatchedRun | None) -> Admission:
-        raise Refusal(*NOT_FOUND)
+        raise CloseSocket(*NOT_FOUND)
 
     async def open(self, admission: Admission) -> None:
         """Never called: `admit` refuses every client."""

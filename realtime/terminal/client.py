@@ -28,7 +28,7 @@ FINAL = {
 }
 
 
-class Refused(Exception):
+class ConnectionFailed(Exception):
     """The socket cannot be opened, or was closed finally. ``code``: the close code, if any."""
 
     def __init__(self, message: str, code: int | None = None) -> None:
@@ -61,7 +61,10 @@ class Client:
         self._ever_greeted = False
 
     def frames(self) -> Iterator[str]:
-        """Yield each new frame's text until the server closes with 1000. Raises ``Refused``."""
+        """Yield each new frame's text until the server closes with 1000.
+
+        Raises ``ConnectionFailed``.
+        """
         failures = 0
         while True:
             begun = time.monotonic()
@@ -82,10 +85,12 @@ class Client:
                         pass
                     code, reason = socket.close_code, socket.close_reason
             except InvalidURI as error:
-                raise Refused(f"{self._url} is not an address like ws://host:port") from error
+                raise ConnectionFailed(
+                    f"{self._url} is not an address like ws://host:port"
+                ) from error
             except (OSError, InvalidHandshake) as error:
                 if not self._ever_greeted:
-                    raise Refused(
+                    raise ConnectionFailed(
                         f"Nothing answers at {self._url} ({error}). Is the server running?"
                     ) from error
             if code == CloseCode.COMPLETE:
@@ -138,7 +143,7 @@ class Client:
         if code not in FINAL or (code == CloseCode.UNAUTHENTICATED and self._greeted):
             return
         said = f" ({reason})" if reason else ""
-        raise Refused(f"Closed with {int(code)}: {FINAL[CloseCode(code)]}{said}.", code)
+        raise ConnectionFailed(f"Closed with {int(code)}: {FINAL[CloseCode(code)]}{said}.", code)
 
 
 def _pause(code: int | None, failures: int) -> float:

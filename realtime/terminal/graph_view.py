@@ -30,7 +30,7 @@ class GraphView:
             self._crews.setdefault(crew_id, CrewState()).apply(frame)
 
     @property
-    def also(self) -> list[str]:
+    def more_streams(self) -> list[str]:
         """The streams of the runs whose tools or models are at work: they report pauses."""
         crews = self._crews.values()
         calls = [c for crew in crews for c in crew.executions.values() if c["status"] == "running"]
@@ -52,12 +52,12 @@ class GraphView:
                     Text(plain(self._name(crew_id))),
                     Text(plain(agent["name"])),
                     Text(plain(agent["role"])),
-                    _in_hand(crew, agent_id),
+                    _current_call(crew, agent_id),
                 )
         return table
 
 
-def _in_hand(crew: CrewState, agent_id: str) -> Table | Text:
+def _current_call(crew: CrewState, agent_id: str) -> Table | Text:
     """The agent's newest open model call, else what holds it up, else its newest tool call."""
     if thoughts := crew.model_calls_of(agent_id):
         return call_line(thoughts[-1])

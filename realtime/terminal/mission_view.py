@@ -13,7 +13,7 @@ class MissionView:
     """``name(crew_id)`` returns the name of a crew."""
 
     def __init__(self, name: Callable[[str], str]) -> None:
-        self.also: list[str] = []
+        self.more_streams: list[str] = []
         self._name = name
         self._crews: dict[str, dict[str, Any]] = {}
 

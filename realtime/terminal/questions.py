@@ -28,7 +28,7 @@ KEY = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1bO?[^\x1b]|.", re.DOTALL)
 
 
 @dataclass
-class Question:
+class Prompt:
     """One question. ``kind``: cancel, message, decide, deny, or closed, which only says ``text``.
 
     ``asked``: the call it is about, and ``pages`` that show it.

@@ -27,7 +27,7 @@ class Choices:
         is_unknown = last is not None and last["control_id"] not in known
         controls = [*known.values(), *([last] if is_unknown else [])]
         self._wants_pause = _wants_pause(controls, before.is_paused)
-        self._is_cancelling = any(one.get("action") == "cancel" for one in _holding(controls))
+        self._is_cancelling = any(one.get("action") == "cancel" for one in _in_effect(controls))
 
     @property
     def keys(self) -> dict[str, str]:
@@ -76,9 +76,9 @@ def _wants_pause(controls: Iterable[dict[str, Any]], before: bool) -> bool:
     moves = [one for one in controls if one.get("action") in ("pause", "resume")]
     if not moves:
         return before
-    return [one["action"] for one in _holding(moves)][-1:] == ["pause"]
+    return [one["action"] for one in _in_effect(moves)][-1:] == ["pause"]
 
 
-def _holding(controls: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def _in_effect(controls: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Those that are pending or applied, and whose request is known."""
     return [one for one in controls if "action" in one and one["status"] not in FAILED]

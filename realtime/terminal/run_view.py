@@ -42,7 +42,7 @@ class RunView:
         self._crew = CrewState()
 
     @property
-    def also(self) -> list[str]:
+    def more_streams(self) -> list[str]:
         """The crew's graph stream has the run's tools. It is known from the first event on."""
         return [f"graph/{self.run.crew_id}"] if self.run.crew_id else []
 
@@ -105,8 +105,9 @@ class RunView:
 
     def _mark(self, one: dict[str, Any], agent_id: str) -> Text:
         """Return the mark of an agent or its task: paused in a pause, unless a call continues."""
-        is_held = one.get("status") == "running" and self.run.paused
-        return mark("paused" if is_held and not self._goes_on(agent_id) else one.get("status", ""))
+        status = one.get("status", "")
+        is_paused = status == "running" and self.run.paused and not self._goes_on(agent_id)
+        return mark("paused" if is_paused else status)
 
     def _goes_on(self, agent_id: str) -> bool:
         """Whether a tool or model call of the agent runs that no pause has stopped."""

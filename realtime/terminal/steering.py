@@ -11,7 +11,7 @@ from realtime.terminal.approvals import rows_of
 from realtime.terminal.drawing import plain
 from realtime.terminal.keyboard import Keyboard
 from realtime.terminal.pages import Pages
-from realtime.terminal.questions import BACK, ENTER, ESCAPE, FORWARD, Question, keys_of
+from realtime.terminal.questions import BACK, ENTER, ESCAPE, FORWARD, Prompt, keys_of
 from realtime.terminal.requests import Before, Requests
 from realtime.terminal.run_keys import FAILED, Choices
 from realtime.terminal.run_view import RunView
@@ -37,7 +37,7 @@ class Steering:
         self._keyboard = keyboard
         self._requests = requests
         self._console = console
-        self._question: Question | None = None
+        self._prompt: Prompt | None = None
         self._control: dict[str, Any] | None = None  # the last that was asked, as answered
         self._size: tuple[int, int] | None = None
         self._before = Before()
@@ -50,7 +50,7 @@ class Steering:
         """Whether the user has quit. What is being sent is waited for."""
         return self._quits and not self._requests.sending
 
-    def take(self, wait: float) -> None:
+    def handle_input(self, wait: float) -> None:
         """Handle the server's answers and what is typed within ``wait`` seconds."""
         typed = self._keyboard.read(wait)
         self._fit(self._keyboard.size)
@@ -58,28 +58,28 @@ class Steering:
             self._begin()
         for what, answer in self._requests.answers():
             self._take_answer(what, answer)
-        asked = self._question and self._question.asked
+        asked = self._prompt and self._prompt.asked
         if asked and asked["approval_id"] not in self._view.approvals.pending:
             # It stays until Enter or Esc: the person may be typing and not look at the screen.
             why = self._view.approvals.why_over(asked["approval_id"])
-            self._question = Question("closed", text=why)
+            self._prompt = Prompt("closed", text=why)
             self._keyboard.forget()  # typed as an answer
         else:
             self._press(typed)
 
     def render(self) -> RenderableType:
         """The run with `below`, or in its place a page of the call to decide."""
-        question = self._question
-        if not question or not question.pages:
+        prompt = self._prompt
+        if not prompt or not prompt.pages:
             return Fitted(self._view.render(), self.below())
-        lines = (question.line(has_ended=has_ended) for has_ended in (True, False))
+        lines = (prompt.line(has_ended=has_ended) for has_ended in (True, False))
         needed = max(len(self._console.render_lines(line, pad=False)) for line in lines)
-        page = question.pages.page(self._console.height - needed)
-        return Group(*page, question.line(has_ended=question.pages.has_ended))
+        page = prompt.pages.page(self._console.height - needed)
+        return Group(*page, prompt.line(has_ended=prompt.pages.has_ended))
 
     def below(self) -> Text:
         """The lines below the run: what has come of the last request, and the question or keys."""
-        last = self._question.line() if self._question else self._choices.line()
+        last = self._prompt.line() if self._prompt else self._choices.line()
         progress = self._progress()
         return Text("\n").join([progress, last]) if progress else last
 
@@ -99,22 +99,22 @@ class Steering:
         if size == self._size:
             return
         self._size = self._console.size = size
-        if self._question and self._question.pages:
+        if self._prompt and self._prompt.pages:
             self._console.clear()  # the terminal has wrapped its rows, which then have no bar
-            self._question.pages.fit(size)
+            self._prompt.pages.fit(size)
 
     def _press(self, typed: str) -> None:
-        """Handle keys. Those that follow a key which opens or ends a question, or turns a page,
+        """Handle keys. Those that follow a key which opens or ends a prompt, or turns a page,
         are dropped.
         """
         for key in keys_of(typed):
-            before = self._question
+            before = self._prompt
             if before:
                 self._answer(before, key)
             else:
                 self._choose(key.lower())
             is_turned = before and before.kind == "decide" and key in (*FORWARD, *BACK)
-            if self._question is not before or is_turned:
+            if self._prompt is not before or is_turned:
                 self._keyboard.forget()
                 return
 
@@ -131,53 +131,53 @@ class Steering:
         elif key == "a":
             self._show(choices.decidable[0])
         else:
-            self._question = Question(choices.keys[key])
+            self._prompt = Prompt(choices.keys[key])
 
     def _show(self, asked: dict[str, Any]) -> None:
         """Show the whole call in pages, and ask about it."""
         agent = self._view.run.agents.get(asked["agent_id"], {})
         rows = partial(rows_of, asked, agent.get("name", asked["agent_id"]))
-        self._question = Question("decide", asked, Pages(rows, self._console.size))
+        self._prompt = Prompt("decide", asked, Pages(rows, self._console.size))
 
-    def _answer(self, question: Question, key: str) -> None:
-        if question.kind == "closed":
+    def _answer(self, prompt: Prompt, key: str) -> None:
+        if prompt.kind == "closed":
             if key == ESCAPE or key in ENTER:
-                self._question, self._control, self._notice = None, None, question.text
-        elif key == ESCAPE or (question.kind == "cancel" and key in "nN"):
-            self._question = None
-        elif question.takes_text and key not in ENTER:
-            question.type(key)
-        elif question.kind == "message":
-            if question.text.strip():
-                self._ask("message", text=question.text)
-        elif question.kind == "deny":
-            self._decide("deny", question)
-        elif question.kind == "cancel" and key in "yY":
+                self._prompt, self._control, self._notice = None, None, prompt.text
+        elif key == ESCAPE or (prompt.kind == "cancel" and key in "nN"):
+            self._prompt = None
+        elif prompt.takes_text and key not in ENTER:
+            prompt.type(key)
+        elif prompt.kind == "message":
+            if prompt.text.strip():
+                self._ask("message", text=prompt.text)
+        elif prompt.kind == "deny":
+            self._decide("deny", prompt)
+        elif prompt.kind == "cancel" and key in "yY":
             self._ask("cancel")
-        elif question.kind == "decide" and question.pages:
-            self._judge(question, question.pages, key)
+        elif prompt.kind == "decide" and prompt.pages:
+            self._judge(prompt, prompt.pages, key)
 
-    def _judge(self, question: Question, pages: Pages, key: str) -> None:
+    def _judge(self, prompt: Prompt, pages: Pages, key: str) -> None:
         """Handle a key while a call is shown. It is approved only after its end was shown."""
         if key in "yY" and pages.has_ended:
-            self._decide("approve", question)
+            self._decide("approve", prompt)
         elif key in "nN":
-            self._question = Question("deny", question.asked, pages)
+            self._prompt = Prompt("deny", prompt.asked, pages)
         elif key in FORWARD or key in BACK:
             pages.turn(back=key in BACK)
 
     def _ask(self, action: str, **text: str) -> None:
         self._send(action, f"runs/{self._view.run.run_id}/controls/", {"action": action} | text)
 
-    def _decide(self, decision: str, question: Question) -> None:
+    def _decide(self, decision: str, prompt: Prompt) -> None:
         """Send the decision, with the digest of the call that was shown."""
-        asked = question.asked
+        asked = prompt.asked
         assert asked
-        body = {"decision": decision, "seen": asked["seen"], "note": question.text.strip()}
+        body = {"decision": decision, "seen": asked["seen"], "note": prompt.text.strip()}
         self._send(f"{decision} {plain(asked['tool'])}", f"approvals/{asked['approval_id']}/", body)
 
     def _send(self, what: str, path: str, body: dict[str, Any]) -> None:
-        self._question, self._control, self._notice = None, None, ""
+        self._prompt, self._control, self._notice = None, None, ""
         self._requests.send(what, path, body)
 
     def _take_answer(self, what: str, answer: dict[str, Any] | NotDone) -> None:

@@ -20,7 +20,7 @@ class View(Protocol):
     """Draws frames. ``also``: paths of further sockets whose frames it shows, ``graph/ID``."""
 
     @property
-    def also(self) -> Collection[str]: ...
+    def more_streams(self) -> Collection[str]: ...
 
     def feed(self, frame: dict[str, Any]) -> None: ...
 
@@ -33,7 +33,7 @@ class Controller(Protocol):
     @property
     def has_left(self) -> bool: ...
 
-    def take(self, wait: float) -> None: ...
+    def handle_input(self, wait: float) -> None: ...
 
     def render(self) -> RenderableType: ...
 
@@ -91,7 +91,7 @@ class Watching:
                 self._show(view, first, live)
                 while not self._ended and not (by and by.has_left):
                     if by:
-                        by.take(DRAW_S)
+                        by.handle_input(DRAW_S)
                     for item in self._waiting() if by else self._take(DRAW_S):
                         self._show(view, item, live)
                     live.update((by or view).render(), refresh=True)
@@ -108,7 +108,7 @@ class Watching:
             live.console.print(item.value, style="yellow")
         else:
             view.feed(json.loads(item.value))
-            for path in set(view.also) - self._others:
+            for path in set(view.more_streams) - self._others:
                 self._others.add(path)
                 self.listen(path, main=False)
 

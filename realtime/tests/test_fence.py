@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from realtime import log, signals
 from realtime.log import fences, streams
 from realtime.models import Event as LoggedEvent
@@ -76,7 +76,7 @@ def work(acme) -> Work:
 def test_a_worker_that_lost_the_run_changes_and_emits_nothing_more(work, write):
     work.take_away()
     before = work.logged()
-    with pytest.raises(IllegalMove, match=r"taken away|has ended"), transaction.atomic():
+    with pytest.raises(InvalidState, match=r"taken away|has ended"), transaction.atomic():
         write(work)
     assert work.logged() == before
     work.run.refresh_from_db()

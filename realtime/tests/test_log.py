@@ -4,7 +4,7 @@ import pytest
 from django.db import transaction
 
 from realtime import log
-from realtime.log.writing import FEW
+from realtime.log.writing import ROWS_AS_VALUES
 from runs.events.kinds import Boot, Done, TaskStart, ToolProgress
 from tests.events import sample
 
@@ -20,7 +20,7 @@ def test_nothing_follows_the_last_event():
     log.append("run:2", [sample(TaskStart)])
 
 
-@pytest.mark.parametrize("number", [1, FEW, FEW + 1, 300])
+@pytest.mark.parametrize("number", [1, ROWS_AS_VALUES, ROWS_AS_VALUES + 1, 300])
 def test_the_log_has_the_text_that_is_published(number):
     texts = ["'\\ \" %s \\u0000 \n é \u2028 🙂", '"seq":1', "\0 \ud800"]
     events = [sample(ToolProgress, message=f"{texts[n % 3]} {n}") for n in range(number)]

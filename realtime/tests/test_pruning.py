@@ -80,7 +80,7 @@ def test_a_hundred_streams_cost_as_many_statements_as_one(moment):
     assert len(many) == len(one)
 
 
-def test_it_rests_after_each_batch_and_may_be_stopped(moment, monkeypatch):
+def test_it_pauses_after_each_batch_and_may_be_stopped(moment, monkeypatch):
     monkeypatch.setattr(pruning, "BATCH", 2)
     append("run:over", old=6, closed=True)
 
@@ -89,7 +89,7 @@ def test_it_rests_after_each_batch_and_may_be_stopped(moment, monkeypatch):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        pruning.prune(older_than=moment, rest=stop)
+        pruning.prune(older_than=moment, throttle=stop)
     assert kept("run:over") == [3, 4, 5, 6]
     assert Stream.objects.get(name="run:over").floor == 2
 

@@ -16,7 +16,7 @@ from realtime.log import streams
 from realtime.tests.test_reports import graph, progress, tools_of
 from runs.execution import report_writer
 from runs.models import (
-    IllegalMove,
+    InvalidState,
     Run,
     StaleAttempt,
     ToolExecution,
@@ -43,7 +43,7 @@ def recorded(monkeypatch) -> list[int]:
 def writer(monkeypatch):
     """The writer of a worker, which here is this process."""
     monkeypatch.setattr(report_writer, "_writer", None)
-    monkeypatch.setattr(report_writer, "_mine", report_writer._Mine())
+    monkeypatch.setattr(report_writer, "_thread_connection", report_writer._ThreadConnection())
     report_writer.make()
     report_writer.start()
     yield report_writer._writer
@@ -92,7 +92,7 @@ class TestWriter:
         ended, stale, well = tools_of(acme, 3)
         Run.objects.get(pk=ended.task_execution.run_id).finish("failed", reason="worker_lost")
         log.begin(log.Attempt(streams.run(stale.task_execution.run_id), 2))
-        with pytest.raises(IllegalMove, match="has ended as error"):
+        with pytest.raises(InvalidState, match="has ended as error"):
             ended.report(output="late")
         with pytest.raises(StaleAttempt, match="taken away"):
             stale.report(output="late")

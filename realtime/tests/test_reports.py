@@ -18,7 +18,7 @@ from runs.models import (
     ToolExecution,
     report_queryset,
 )
-from runs.models.report import Ended, OutOfStep, Report
+from runs.models.report import Ended, Report, RowChanged
 from tests.events import sample
 
 pytestmark = pytest.mark.usefixtures("worker_alive")
@@ -131,7 +131,7 @@ class TestOneIsRefused:
         given = as_reports(tools)
         ToolExecution.objects.get(pk=tools[0].pk).report(output="by hand")
         errors = ToolExecution.objects.save_each_report(given)
-        assert isinstance(errors[0], OutOfStep)
+        assert isinstance(errors[0], RowChanged)
         assert errors[1] is None
 
     def test_what_cannot_be_recorded_fails_its_own_report_alone(self, acme, monkeypatch):
@@ -155,7 +155,7 @@ class Refusals:
     def ended(tool: ToolExecution) -> None:
         ToolExecution.objects.get(pk=tool.pk).end("error")
 
-    def out_of_step(tool: ToolExecution) -> None:
+    def row_changed(tool: ToolExecution) -> None:
         ToolExecution.objects.get(pk=tool.pk).report(output="by hand")
 
     def taken_away(tool: ToolExecution) -> None:
@@ -170,7 +170,7 @@ class Refusals:
 
 REFUSALS = {
     Refusals.ended: Ended,
-    Refusals.out_of_step: OutOfStep,
+    Refusals.row_changed: RowChanged,
     Refusals.taken_away: StaleAttempt,
     Refusals.output_there: IntegrityError,
     Refusals.deleted: Ended,

@@ -13,7 +13,7 @@ from realtime.delivery.feed import Feed
 from realtime.delivery.follower import Follower
 from realtime.delivery.run_follower import Frames, RunFollower
 from realtime.log import streams
-from realtime.replay.merging import Logged, Place
+from realtime.replay.merging import Logged, ReplayPosition
 from realtime.replay.pages import Page
 from realtime.servers.encodings import SOCKETS
 from realtime.tests.test_follower import Far
@@ -25,16 +25,16 @@ HEAD = 5
 
 class Reader:
     def __init__(self) -> None:
-        self.place: Place | None = None
+        self.place: ReplayPosition | None = None
         self.resets: list[str] = []
 
-    def take(self, frames: Frames) -> bool:
+    def receive(self, frames: Frames) -> bool:
         return True
 
     async def drained(self) -> None:
         """It takes everything."""
 
-    def caught_up(self, place: Place) -> None:
+    def caught_up(self, place: ReplayPosition) -> None:
         self.place = place
 
     def was_reset(self, reason: str) -> None:
@@ -68,13 +68,13 @@ class Story:
         follower = RunFollower(self.run, self.reader)
         for feed in self.feeds.values():
             follower.join(feed)
-        follower.start(Place("", HEAD, HEAD), positions)
+        follower.start(ReplayPosition("", HEAD, HEAD), positions)
 
     def positions(self) -> dict[str, log.Position]:
         heads = {self.of_run: HEAD, self.of_graph: self.logged}
         return {name: log.Position("epoch", head, 0, False) for name, head in heads.items()}
 
-    def read(self, run: Run, place: Place, last: str | None) -> Page:
+    def read(self, run: Run, place: ReplayPosition, last: str | None) -> Page:
         """The log: the events are those of another run of the crew."""
         events = []
         while place.graph_seq < self.logged:
@@ -116,7 +116,7 @@ async def test_an_event_that_comes_while_the_log_is_read_resets_nobody(monkeypat
     reads_with(monkeypatch, story, commit_and_publish)
     story.start()
     await comes_true(lambda: story.reader.place or story.reader.resets)
-    assert story.reader.place == Place("", HEAD, HEAD + 1)
+    assert story.reader.place == ReplayPosition("", HEAD, HEAD + 1)
     assert (story.reader.resets, story.resets) == ([], [])
     assert len(story.far.texts) == 1
 

@@ -132,14 +132,14 @@ async def test_approvals_are_read_again_after_any_error(monkeypatch):
 
     approval, calls = Approval(pk=uuid4(), run_id=uuid4()), []
 
-    def look(ids: set, *, renews: bool) -> dict:
+    def read(ids: set, *, renews: bool) -> dict:
         calls.append(ids)
         if len(calls) == 1:
             raise Fault
         return dict.fromkeys(ids, approval)
 
-    monkeypatch.setattr(approval_waiters, "LOOK_S", 0.01)
-    monkeypatch.setattr(approval_waiters, "look", look)
+    monkeypatch.setattr(approval_waiters, "RECHECK_S", 0.01)
+    monkeypatch.setattr(approval_waiters, "read_decisions", read)
     waiting = Decisions(member, member)
     try:
         async with asyncio.timeout(30), waiting.expect(approval) as decided:

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from conftest import Tenant
 from crews.models import Crew, Task
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from realtime import log
 from realtime.log import streams
 from realtime.sockets import snapshots
@@ -69,7 +69,7 @@ class Story:
         """One verb, if it is a legal move."""
         try:
             self._random.choice(self._verbs())()
-        except IllegalMove:
+        except InvalidState:
             return
         self.steps.append(self._step())
 
@@ -105,7 +105,7 @@ class Story:
         begun = set(run.task_executions.values_list("task_id", flat=True))
         waiting = [task for task in run.plan["tasks"] if task["task_id"] not in map(str, begun)]
         if not waiting or run.status != "running":
-            raise IllegalMove("nothing to start")
+            raise InvalidState("nothing to start")
         TaskExecution.objects.start(run=run, task=waiting[0])
 
     def _start_tool(self, task: TaskExecution) -> None:

@@ -12,7 +12,7 @@ from realtime.delivery.feed import Feed
 from realtime.delivery.follower import Follower
 from realtime.delivery.run_follower import Frames, RunFollower
 from realtime.log import streams
-from realtime.replay.merging import Place
+from realtime.replay.merging import ReplayPosition
 from realtime.replay.pages import Page
 from realtime.servers.encodings import SOCKETS
 from realtime.tests.test_follower import Far
@@ -30,7 +30,7 @@ class Reader:
         self.taken: Frames = []
         self.errors: list[BaseException] = []
 
-    def take(self, frames: Frames) -> bool:
+    def receive(self, frames: Frames) -> bool:
         if self.fails and frames:
             raise ValueError("an event that cannot be mapped")
         self.taken += frames
@@ -39,7 +39,7 @@ class Reader:
     async def drained(self) -> None:
         pass
 
-    def caught_up(self, place: Place) -> None:
+    def caught_up(self, place: ReplayPosition) -> None:
         if self.taken:
             self.follower.stop()
 
@@ -63,7 +63,7 @@ async def test_others_get_the_event_at_which_a_follower_stops(monkeypatch, fails
     for reader in readers:
         for feed in feeds:
             reader.follower.join(feed)
-        reader.follower.start(Place("", HEAD, HEAD), positions)
+        reader.follower.start(ReplayPosition("", HEAD, HEAD), positions)
     far = Far()
     Follower(
         feeds[0], far, SOCKETS.json[False], on_last=pytest.fail, on_reset=pytest.fail,

@@ -9,7 +9,7 @@ import pytest
 from websockets.sync.server import ServerConnection, serve
 
 from realtime.terminal import client as client_module
-from realtime.terminal.client import Client, Refused
+from realtime.terminal.client import Client, ConnectionFailed
 
 Scene = Callable[[ServerConnection], None]
 
@@ -121,7 +121,7 @@ def test_a_token_that_ran_out_is_replaced_once():
     assert stage.tokens == ["token-1", "token-2"]
     with (
         server(expired, say(close=4401)) as (url, stage),
-        pytest.raises(Refused, match="did not accept the token") as refused,
+        pytest.raises(ConnectionFailed, match="did not accept the token") as refused,
     ):
         seqs(Client(url, token=tokens()))
     assert refused.value.code == 4401
@@ -132,7 +132,7 @@ def test_a_token_that_ran_out_is_replaced_once():
 def test_a_refusal_is_final(code):
     with (
         server(say(close=code)) as (url, stage),
-        pytest.raises(Refused, match=f"Closed with {code}") as refused,
+        pytest.raises(ConnectionFailed, match=f"Closed with {code}") as refused,
     ):
         seqs(Client(url, token=tokens()))
     assert refused.value.code == code

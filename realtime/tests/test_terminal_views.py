@@ -58,7 +58,7 @@ BOOT = event(
 def test_the_run_view_puts_each_tool_under_the_task_it_was_called_in():
     view = RunView()
     view.feed(BOOT)
-    assert view.also == ["graph/c"]
+    assert view.more_streams == ["graph/c"]
     assert "· Fetch" in drawn(view)
     view.feed(event("agent_start", 1, agent_id="orion"))
     view.feed(event("task_start", 1, task_id="1", name="Fetch", agent_id="orion"))
@@ -166,7 +166,7 @@ def test_the_run_view_starts_afresh_with_its_own_stream_alone():
         assert drawn(view) == before
     view.feed({"type": "reset", "stream": "run:r", "reason": "pruned", "epoch": "e", "head": 9})
     assert "Fetch" not in drawn(view)
-    assert view.also == ["graph/c"], "or the tools' stream would be followed twice"
+    assert view.more_streams == ["graph/c"], "or the tools' stream would be followed twice"
     view.feed(BOOT)
     view.feed(event("task_start", 1, task_id="1", name="Fetch", agent_id="orion"))
     assert drawn(view) == before
@@ -324,9 +324,9 @@ def test_the_run_view_shows_that_a_call_goes_on_while_its_program_is_paused():
 
 def test_the_graph_view_follows_runs_at_work_and_shows_what_holds_them_up():
     view = GraphView(str)
-    assert view.also == []
+    assert view.more_streams == []
     view.feed(tool("start", 1, params={}))
-    assert view.also == ["runs/r"]
+    assert view.more_streams == ["runs/r"]
     started = event("task_start", 1, task_id="1", name="Fetch", agent_id="orion")
     for frame in (BOOT, started, *held("pause", 2)):
         view.feed(frame)
@@ -345,4 +345,4 @@ def test_the_graph_view_follows_a_limited_number_of_runs():
     view = GraphView(str)
     for n in range(RUNS_FOLLOWED + 5):
         view.feed(tool("start", 1, run_id=f"r{n}", execution_id=f"x{n}", params={}))
-    assert view.also == [f"runs/r{n}" for n in range(RUNS_FOLLOWED)]
+    assert view.more_streams == [f"runs/r{n}" for n in range(RUNS_FOLLOWED)]

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from realtime.delivery import threads
-from realtime.delivery.threads import LANES, POOL_THREADS, Batch, in_thread
+from realtime.delivery.threads import LANES, POOL_THREADS, CallBatcher, in_thread
 
 
 @pytest.mark.django_db(transaction=True)
@@ -36,7 +36,7 @@ class TestTogether:
             go_on.wait(30)
             return {key: key * key for key in keys}
 
-        batch = Batch(ask)
+        batch = CallBatcher(ask)
         waiting = []
         for number in range(100):
             waiting.append(asyncio.create_task(batch(number)))
@@ -60,7 +60,7 @@ class TestTogether:
             go_on.wait(30)
             return read
 
-        batch = Batch(ask)
+        batch = CallBatcher(ask)
         first = asyncio.create_task(batch("first"))
         assert await in_thread(reading.wait, 5)
         state = "after"
@@ -77,7 +77,7 @@ class TestTogether:
                 raise ConnectionError("away")
             return len(keys)
 
-        batch = Batch(ask)
+        batch = CallBatcher(ask)
         outcomes = await asyncio.gather(*map(batch, range(3)), return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [ConnectionError] * 3
         fails = False
@@ -91,7 +91,7 @@ class TestTogether:
             go_on.wait(30)
             return keys
 
-        batch = Batch(ask)
+        batch = CallBatcher(ask)
         gone, stays = (asyncio.create_task(batch(name)) for name in ("gone", "stays"))
         await asyncio.sleep(0)
         assert await in_thread(reading.wait, 5)

@@ -12,7 +12,7 @@ from unfold.enums import ActionVariant
 
 from crews.admin.crew import CrewAdmin, TaskInline
 from crews.models import Crew, Task
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from runs.admin.record_actions import RecordActions, asked, forward
 from runs.execution.redaction import redact_params, secrets_in
 from runs.models import Run
@@ -76,7 +76,7 @@ class StartableCrewAdmin(RecordActions, CrewAdmin):
         crew = Crew.objects.operable_by(request.user).get(pk=object_id)
         try:
             run = Run.objects.request(crew=crew, user=request.user)
-        except IllegalMove as error:
+        except InvalidState as error:
             messages.error(request, str(error))
             return forward(request, "crews_crew_change", crew.pk)
         messages.success(request, f"Run of {crew} started.")

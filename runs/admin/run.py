@@ -10,11 +10,11 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from crews.admin.deleting import DeletesInBackground
-from crews.admin.large_tables import Growing, id_begins_with
+from crews.admin.large_tables import LargeTableAdmin, id_begins_with
 from crews.admin.scoped import ReadOnly, ScopedAdmin, ScopedFilter
 from crews.models import Crew
 from crews.scoping import NotByIndex
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from runs.admin.badge import badge
 from runs.admin.message_form import MESSAGE_IS_READ, MessageForm
 from runs.admin.record_actions import RecordActions, asked, forward
@@ -24,7 +24,7 @@ from runs.models import Control, Run
 
 
 @admin.register(Run)
-class RunAdmin(DeletesInBackground, Growing, ReadOnly, RecordActions, ScopedAdmin):
+class RunAdmin(DeletesInBackground, LargeTableAdmin, ReadOnly, RecordActions, ScopedAdmin):
     """Read-only, but a superuser may delete a run that has ended."""
 
     list_display = ["__str__", "organization", "status_label", "starter", "created_at", "took"]
@@ -144,7 +144,7 @@ class RunAdmin(DeletesInBackground, Growing, ReadOnly, RecordActions, ScopedAdmi
         run = Run.objects.operable_by(request.user).get(pk=object_id)
         try:
             control = controls.ask(run, action, **options)
-        except IllegalMove as refusal:
+        except InvalidState as refusal:
             messages.error(request, str(refusal))
             return forward(request, "runs_run_change", run.pk)
         if control.refusal:
@@ -184,7 +184,7 @@ class RunAdmin(DeletesInBackground, Growing, ReadOnly, RecordActions, ScopedAdmi
         run = Run.objects.operable_by(request.user).get(pk=object_id)
         try:
             retry = run.run_again(user=request.user, from_failed=from_failed)
-        except IllegalMove as error:
+        except InvalidState as error:
             messages.error(request, str(error))
             return forward(request, "runs_run_change", run.pk)
         messages.success(request, f"Run {retry}: {retry.get_retry_display().lower()}.")

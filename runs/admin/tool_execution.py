@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
-from crews.admin.large_tables import COUNTED, Growing, id_begins_with
+from crews.admin.large_tables import COUNTED_ROWS, LargeTableAdmin, id_begins_with
 from crews.admin.scoped import (
     ReadOnly,
     ScopedAdmin,
@@ -41,7 +41,7 @@ class ToolFilter(DropdownFilter):
 
 
 @admin.register(ToolExecution)
-class ToolExecutionAdmin(Growing, ReadOnly, ScopedAdmin):
+class ToolExecutionAdmin(LargeTableAdmin, ReadOnly, ScopedAdmin):
     list_display = ["tool", "task_execution", "crew", "status_label", "started_at", "took"]
     list_filter = ["status", ToolFilter, "started_at", ("task_execution__run__crew", ScopedFilter)]
     list_select_related = ["task_execution__run__crew"]
@@ -76,12 +76,12 @@ class ToolExecutionAdmin(Growing, ReadOnly, ScopedAdmin):
         if term in REGISTRY:
             return Q(tool=term)
         runs = Run.objects.visible_to(request.user).filter(id_begins_with(term))
-        tasks = TaskExecution.objects.unscoped().filter(run__in=list(runs[:COUNTED]))
+        tasks = TaskExecution.objects.unscoped().filter(run__in=list(runs[:COUNTED_ROWS]))
         found = ToolExecution.objects.unscoped().filter(
-            id_begins_with(term) | Q(task_execution__in=list(tasks[:COUNTED]))
+            id_begins_with(term) | Q(task_execution__in=list(tasks[:COUNTED_ROWS]))
         )
         # PostgreSQL takes a range of ids for half a percent of the table, and may read all tasks.
-        return Q(pk__in=list(found.order_by().values_list("pk", flat=True)[:COUNTED]))
+        return Q(pk__in=list(found.order_by().values_list("pk", flat=True)[:COUNTED_ROWS]))
 
     def has_delete_permission(self, request: HttpRequest, obj: ToolExecution | None = None) -> bool:
         return request.user.is_superuser and obj is None  # only together with its run

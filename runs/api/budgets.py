@@ -67,7 +67,7 @@ class RunBudgetView(generics.GenericAPIView):
         runs = Run.objects.visible_to(request.user).select_related("crew").defer("plan")
         run = generics.get_object_or_404(runs, pk=pk)
         bind_contextvars(**run.log_ids)
-        [limits] = budget_amounts.of_runs([run], run.crew, timezone.now())
+        [limits] = budget_amounts.amounts_of_runs([run], run.crew, timezone.now())
         about: dict[str, Any] = {"run_id": run.pk, "crew_id": run.crew_id}
         about |= {"at_limit": run.crew.at_limit(Period.RUN), "limits": limits}
         return Response(self.get_serializer(about).data)
@@ -83,8 +83,8 @@ class CrewBudgetView(generics.GenericAPIView):
         crew = generics.get_object_or_404(Crew.objects.visible_to(request.user), pk=pk)
         bind_contextvars(**crew.log_ids)
         now = timezone.now()
-        limits = budget_amounts.of_day(crew, now)
+        limits = budget_amounts.amounts_of_day(crew, now)
         about: dict[str, Any] = {"crew_id": crew.pk, "since": crew.day_start(now)}
         about |= {"zone": crew.budget_zone, "at_limit": crew.at_limit(Period.DAY)}
-        about |= {"limits": limits, "new_run": budget_starts.of_new_run(crew, limits)}
+        about |= {"limits": limits, "new_run": budget_starts.start_refusal_reason(crew, limits)}
         return Response(self.get_serializer(about).data)

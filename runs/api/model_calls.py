@@ -76,5 +76,5 @@ class CrewUsageView(generics.GenericAPIView):
     def get(self, request: Request, pk: UUID) -> Response:
         crew = generics.get_object_or_404(Crew.objects.visible_to(request.user), pk=pk)
         bind_contextvars(**crew.log_ids)
-        totals = asdict(crew.runs.kept().usage())
+        totals = asdict(crew.runs.not_deleted().usage())
         return Response(self.get_serializer({"crew_id": crew.pk} | totals).data)

@@ -35,9 +35,9 @@ def summary(row: Any, waits: Waits) -> dict[str, Any]:
         "crew": row.crew_name,
         **{name: getattr(row, name) for name in SAME},
         "started_by": row.started_by__username,
-        "created_at": _stamp(row.created_at),
-        "started_at": _stamp(row.started_at),
-        "ended_at": _stamp(row.ended_at),
+        "created_at": _drf_time(row.created_at),
+        "started_at": _drf_time(row.started_at),
+        "ended_at": _drf_time(row.ended_at),
         "duration_s": seconds_between(row.started_at, row.ended_at),
         "tools_tier": row.tools_tier,
         "parent_id": row.parent_id and str(row.parent_id),
@@ -45,10 +45,10 @@ def summary(row: Any, waits: Waits) -> dict[str, Any]:
         "queue_position": wait and wait.position,
         "wait": str(wait or ""),
         "origin": row.origin,
-        "paused_at": _stamp(row.paused_at),
+        "paused_at": _drf_time(row.paused_at),
     }
 
 
-def _stamp(moment: datetime | None) -> str | None:
+def _drf_time(moment: datetime | None) -> str | None:
     # DRF's format for a time in UTC, which is this project's time zone.
     return moment and moment.isoformat().removesuffix("+00:00") + "Z"

@@ -18,7 +18,7 @@ from crews.models import Agent, Crew, Organization, Task
 from crews.models.budget import BUDGET_FIELDS
 from crews.scoping import User
 from runs.crew_files.approval_rules import apply_rules, lock_rules, warnings_of
-from runs.crew_files.faults import Fault, Invalid
+from runs.crew_files.faults import Fault, InvalidDescription
 from runs.crew_files.saving import save, update
 from runs.crew_files.schedule import apply_schedule
 from runs.crew_files.writing import (
@@ -88,7 +88,7 @@ def apply(
     ``seen`` is the digest of the crew as the caller has seen it; without it, any is changed.
     ``task_ids`` has an id, or "" for a new task, for each task of the description. ``by`` is the
     user who sets the schedule; None for a program. The caller has checked that the user manages
-    the organization. Raises ``Invalid`` and ``Stale``.
+    the organization. Raises ``InvalidDescription`` and ``Stale``.
     """
     _refuse_another(description, crew, organization)
     with transaction.atomic():
@@ -121,7 +121,7 @@ def _refuse_another(
     slug = crew.slug if crew else description["slug"]
     if (description["organization"], description["slug"]) != (organization.slug, slug):
         key = "slug" if description["organization"] == organization.slug else "organization"
-        raise Invalid([Fault((key,), NO_SLUG.format(slug, organization.slug))])
+        raise InvalidDescription([Fault((key,), NO_SLUG.format(slug, organization.slug))])
 
 
 def _change_crew(
@@ -245,4 +245,4 @@ def _refuse_secrets(description: Description, organization: Organization) -> Non
         for name, message in credentials.faults_of(given, organization.pk).items()
     ]
     if faults:
-        raise Invalid(faults)
+        raise InvalidDescription(faults)

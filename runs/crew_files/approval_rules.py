@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from crews.models import ApprovalRule, Crew
-from runs.crew_files.fields import Known, OptionalText, Text, check_by_model, of_field
+from runs.crew_files.fields import EntrySerializer, OptionalText, Text, check_by_model, of_field
 from runs.crew_files.saving import update
 
 PATTERNS = ("tool", "params", "agent_id")
@@ -15,7 +15,7 @@ OPTIONS = ("is_enabled", "expires_after_s", "admins_only")
 FIELDS = (*PATTERNS, *OPTIONS)
 
 
-class RuleEntry(Known):
+class RuleEntry(EntrySerializer):
     tool = of_field(Text, ApprovalRule, "tool")
     params = of_field(OptionalText, ApprovalRule, "params")
     agent_id = of_field(OptionalText, ApprovalRule, "agent_id")
@@ -45,7 +45,7 @@ def apply_rules(crew: Crew, entries: Sequence[dict[str, Any]] | None) -> list[Ap
     """Make the crew's rules those of ``entries``. Return those that are new or changed.
 
     A rule that an entry describes stays. One with the patterns of an entry gets its other values.
-    ``None`` changes no rule. Raises ``Invalid``.
+    ``None`` changes no rule. Raises ``InvalidDescription``.
     """
     if entries is None:
         return []

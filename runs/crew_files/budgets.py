@@ -15,12 +15,12 @@ NO_NUMBER = "Write a number, or leave it out for no limit."
 
 class Count(serializers.IntegerField):
     def to_internal_value(self, data: Any) -> int:
-        return super().to_internal_value(_not_a_truth(data))
+        return super().to_internal_value(_refuse_boolean(data))
 
 
 class Money(serializers.DecimalField):
     def to_internal_value(self, data: Any) -> Decimal:
-        return super().to_internal_value(_not_a_truth(data))
+        return super().to_internal_value(_refuse_boolean(data))
 
 
 def budget_fields() -> dict[str, serializers.Field]:
@@ -44,8 +44,8 @@ def budget_fields() -> dict[str, serializers.Field]:
     return found
 
 
-def _not_a_truth(data: Any) -> Any:
-    """``true`` is no 1."""
+def _refuse_boolean(data: Any) -> Any:
+    """YAML's ``true`` would count as 1."""
     if isinstance(data, bool):
         raise serializers.ValidationError(NO_NUMBER)
     return data

@@ -13,8 +13,8 @@ from crews.task_order import cycle_in, cycle_message
 from runs import tools
 from runs.crew_files.approval_rules import RuleEntry
 from runs.crew_files.budgets import budget_fields
-from runs.crew_files.faults import Invalid, faults_of, refuse
-from runs.crew_files.fields import Known, OptionalText, Slug, Text, of_field
+from runs.crew_files.faults import InvalidDescription, faults_of, refuse
+from runs.crew_files.fields import EntrySerializer, OptionalText, Slug, Text, of_field
 from runs.crew_files.reading import Lines, read
 from runs.crew_files.schedule import ScheduleEntry
 from runs.tools.text_parameters import refuse_numbers
@@ -23,13 +23,13 @@ MAX_RUNS = 2**31 - 1  # the column's
 NO_LIST = "Write [] to remove all approval rules, or leave the key out to keep them."
 
 
-class AgentEntry(Known):
+class AgentEntry(EntrySerializer):
     slug = of_field(Slug, Agent, "slug")
     name = of_field(Text, Agent, "name")
     role = of_field(OptionalText, Agent, "role")
 
 
-class StepEntry(Known):
+class StepEntry(EntrySerializer):
     tool = Text()
     params = serializers.DictField(required=False, default=dict)
 
@@ -46,7 +46,7 @@ class StepEntry(Known):
         return step
 
 
-class TaskEntry(Known):
+class TaskEntry(EntrySerializer):
     name = of_field(Text, Task, "name")
     agent = Text(allow_blank=True)  # refused below, with the agents that there are
     after = serializers.ListField(
@@ -68,7 +68,7 @@ class TaskEntry(Known):
         return steps
 
 
-class CrewEntry(Known):
+class CrewEntry(EntrySerializer):
     organization = of_field(Slug, Organization, "slug")
     slug = of_field(Slug, Crew, "slug")
     name = of_field(Text, Crew, "name")
@@ -141,17 +141,17 @@ def _wrong_order(tasks: list[dict[str, Any]]) -> dict[int, Any]:
 def load(content: bytes | str) -> tuple[dict[str, Any], Lines]:
     """Return the description that a YAML file has, and the lines of its values.
 
-    Raises ``Invalid``, with lines.
+    Raises ``InvalidDescription``, with lines.
     """
     data, lines = read(content)
     try:
         return check(data), lines
-    except Invalid as refused:
+    except InvalidDescription as refused:
         raise refused.with_lines(lines) from None
 
 
 def check(data: Any) -> dict[str, Any]:
-    """Return the description with its defaults. Raises ``Invalid`` with every fault found.
+    """Return the description with its defaults. Raises ``InvalidDescription`` with all faults.
 
     ``{"organization": slug, "slug", "name", "description", "is_active", "max_active_runs",
     "max_parallel", "own_directories", "budget_run_tokens": number or None, and the other budgets,
@@ -165,7 +165,7 @@ def check(data: Any) -> dict[str, Any]:
     """
     entry = CrewEntry(data=data)
     if not entry.is_valid():
-        raise Invalid(faults_of(entry.errors))
+        raise InvalidDescription(faults_of(entry.errors))
     return _plain(entry.validated_data)
 
 

@@ -34,16 +34,18 @@ class Fault:
         return "".join(map(_visible, whole[:MAX_CHARS]))
 
 
-class Invalid(Exception):
+class InvalidDescription(Exception):
     """A description that cannot be applied. ``faults`` has at least one entry."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = list(faults)[:MAX_FAULTS]
         super().__init__("\n".join(map(str, self.faults)))
 
-    def with_lines(self, lines: Mapping[Path, int]) -> "Invalid":
+    def with_lines(self, lines: Mapping[Path, int]) -> "InvalidDescription":
         """Return the same, each fault with the line of its value, or of the part that lacks it."""
-        return Invalid(replace(fault, line=_line(fault.path, lines)) for fault in self.faults)
+        return InvalidDescription(
+            replace(fault, line=_line(fault.path, lines)) for fault in self.faults
+        )
 
 
 def faults_of(detail: Any, path: Path = ()) -> list[Fault]:

@@ -1,27 +1,20 @@
 """Kinds of values in a crew's description: mappings with known keys, text that is no number."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
 from rest_framework import serializers
 
+from runs.tools.base import StrictSerializer
 from runs.tools.text_parameters import IN_QUOTES
 
 
-class Known(serializers.Serializer):
-    """Refuses keys that it does not know."""
+class EntrySerializer(StrictSerializer):
+    """A mapping with known keys."""
 
     default_error_messages = {"invalid": "Write a mapping here: key: value."}
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        if isinstance(data, Mapping) and (
-            unknown := [key for key in data if key not in self.fields]
-        ):
-            message = f"Unknown key. Known: {', '.join(self.fields)}."
-            raise serializers.ValidationError({key: [message] for key in unknown})
-        return super().to_internal_value(data)
 
 
 class Text(serializers.CharField):

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from crews.text import storable
-from runs.crew_files.faults import Fault, Invalid, Path
+from runs.crew_files.faults import Fault, InvalidDescription, Path
 
 MAX_BYTES = 512 * 1024
 MAX_DEPTH = 12  # of lists and mappings in each other; a crew needs seven
@@ -30,7 +30,7 @@ Lines = dict[Path, int]
 def read(content: bytes | str) -> tuple[Any, Lines]:
     """Return the value of the file, and the line of each value by its path.
 
-    Raises ``Invalid``.
+    Raises ``InvalidDescription``.
     """
     text = decoded(content)
     reader = _Reader()
@@ -45,7 +45,7 @@ def read(content: bytes | str) -> tuple[Any, Lines]:
 
 
 def decoded(content: bytes | str) -> str:
-    """Return the text of a file. Raises ``Invalid`` if it is too large or not UTF-8."""
+    """Return the text of a file. Raises ``InvalidDescription`` if it is too large or not UTF-8."""
     encoded = content.encode(errors="replace") if isinstance(content, str) else content
     if len(encoded) > MAX_BYTES:
         raise _invalid(f"The file has more than {MAX_BYTES // 1024} KiB. Split the crew.")
@@ -135,8 +135,8 @@ def _scalar(event: yaml.ScalarEvent, path: Path) -> Any:
     return float(text) if DECIMAL.fullmatch(text) else text
 
 
-def _invalid(message: str, line: int = 0, path: Path = ()) -> Invalid:
-    return Invalid([Fault(path, message, line)])
+def _invalid(message: str, line: int = 0, path: Path = ()) -> InvalidDescription:
+    return InvalidDescription([Fault(path, message, line)])
 
 
 def _line(event: yaml.Event) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import IntegrityError, models, transaction
 
-from runs.crew_files.faults import Fault, Invalid, Path
+from runs.crew_files.faults import Fault, InvalidDescription, Path
 
 TAKEN = "Somebody else has just taken this name or slug. Open the page again."
 
@@ -22,12 +22,12 @@ def update(record: models.Model, values: Mapping[str, Any], path: Path) -> Any:
 
 
 def save(record: models.Model, path: Path, about: str = "") -> None:
-    """``about`` is the field that faults of the whole record are about. Raises ``Invalid``."""
+    """Raises ``InvalidDescription``. ``about``: the field for faults of the whole record."""
     whole = (*path, about) if about else path
     try:
         record.full_clean()
     except ValidationError as refused:
-        raise Invalid(
+        raise InvalidDescription(
             Fault(whole if name == NON_FIELD_ERRORS else (*path, name), message)
             for name, messages in refused.message_dict.items()
             for message in messages
@@ -36,4 +36,4 @@ def save(record: models.Model, path: Path, about: str = "") -> None:
         with transaction.atomic():
             record.save()
     except IntegrityError:
-        raise Invalid([Fault(whole, TAKEN)]) from None
+        raise InvalidDescription([Fault(whole, TAKEN)]) from None

@@ -6,13 +6,13 @@ from rest_framework import serializers
 
 from crews.models import Crew
 from crews.scoping import User
-from runs.crew_files.fields import Known, Text, check_by_model, of_field
+from runs.crew_files.fields import EntrySerializer, Text, check_by_model, of_field
 from runs.schedules.models import Schedule
 
 OPTIONS = ("zone", "overlap", "missed", "is_enabled")  # each has a default
 
 
-class ScheduleEntry(Known):
+class ScheduleEntry(EntrySerializer):
     default_error_messages = {"invalid": "Write a mapping here: expression: 0 2 * * 1-5."}
 
     expression = of_field(Text, Schedule, "expression")

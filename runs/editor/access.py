@@ -10,8 +10,10 @@ from structlog.contextvars import bind_contextvars
 
 from crews.models import Crew, Organization
 
-REFUSED = "Admins of the organization edit its crews. Ask one of them."
-NOWHERE = "You are an admin of no organization, so you cannot create a crew. Ask one of its admins."
+ADMINS_EDIT_CREWS = "Admins of the organization edit its crews. Ask one of them."
+NO_ORGANIZATION = (
+    "You are an admin of no organization, so you cannot create a crew. Ask one of its admins."
+)
 
 
 def crew_to_edit(request: HttpRequest, pk: UUID) -> Crew:
@@ -19,7 +21,7 @@ def crew_to_edit(request: HttpRequest, pk: UUID) -> Crew:
     visible = Crew.objects.visible_to(request.user).select_related("organization")
     crew = get_object_or_404(visible, pk=pk)
     if not Crew.objects.managed_by(request.user).filter(pk=pk).exists():
-        raise PermissionDenied(REFUSED)
+        raise PermissionDenied(ADMINS_EDIT_CREWS)
     bind_contextvars(**crew.log_ids)
     return crew
 
@@ -31,5 +33,5 @@ def organizations_to_edit(user: Any) -> dict[str, Organization]:
     """
     organizations = {each.slug: each for each in Organization.objects.managed_by(user)}
     if not organizations:
-        raise PermissionDenied(NOWHERE)
+        raise PermissionDenied(NO_ORGANIZATION)
     return organizations

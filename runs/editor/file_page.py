@@ -10,12 +10,13 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from crews.models import Crew, Organization
+from crews.pages.decorators import require_GET_or_POST
 from runs.crew_files.applying import Applied, Stale, apply
 from runs.crew_files.checking import load
-from runs.crew_files.faults import Fault, Invalid
+from runs.crew_files.faults import Fault, InvalidDescription
 from runs.crew_files.reading import MAX_BYTES, decoded
 from runs.crew_files.writing import Description, describe, digest, optional_of, text_of
 from runs.editor.access import crew_to_edit, organizations_to_edit
@@ -24,7 +25,6 @@ STALE = (
     "Somebody else has changed the crew since you checked the file. This is what the file changes "
     "now. Check it again."
 )
-READING_OR_POSTING = ["GET", "HEAD", "POST"]
 
 
 @dataclass
@@ -56,7 +56,7 @@ def download(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @never_cache
 @login_required
-@require_http_methods(READING_OR_POSTING)
+@require_GET_or_POST
 def crew_file(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The crew as YAML. A POST shows the effect of a changed text, and then applies it."""
     crew = crew_to_edit(request, pk)
@@ -67,7 +67,7 @@ def crew_file(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @never_cache
 @login_required
-@require_http_methods(READING_OR_POSTING)
+@require_GET_or_POST
 def new_crew_file(request: HttpRequest) -> HttpResponse:
     """The same for a crew that is not there yet: the file names its organization and its slug."""
     organizations_to_edit(request.user)
@@ -83,9 +83,9 @@ def _take(request: HttpRequest, crew: Crew | None) -> HttpResponse:
         description, lines = load(upload.text)
         try:
             applied = _apply(request, description, crew, upload)
-        except Invalid as refused:
+        except InvalidDescription as refused:
             raise refused.with_lines(lines) from None
-    except Invalid as refused:
+    except InvalidDescription as refused:
         upload.faults = refused.faults
         if crew and not upload.text:
             upload.text = text_of(describe(crew))
@@ -124,11 +124,11 @@ def _organization(request: HttpRequest, slug: str, crew: Crew | None) -> Organiz
         return managed[slug]
     known = ", ".join(list(managed)[:20])
     message = f"You are an admin of no organization {slug!r}. Write one of: {known}."
-    raise Invalid([Fault(("organization",), message)])
+    raise InvalidDescription([Fault(("organization",), message)])
 
 
 def _upload(request: HttpRequest) -> Upload:
-    """Raises ``Invalid`` for a file that is too large or no text."""
+    """Raises ``InvalidDescription`` for a file that is too large or no text."""
     file = request.FILES.get("file")
     text = decoded(file.read(MAX_BYTES + 1)) if file else request.POST.get("text", "")
     text = text.replace("\r\n", "\n")

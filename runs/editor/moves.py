@@ -16,12 +16,15 @@ COPY = "Copy of "
 NAME_CHARS = 100
 
 
-class Refused(Exception):
+class InvalidAction(Exception):
     """The action is not possible. The message says why."""
 
 
 def act(draft: Draft, action: str) -> str:
-    """Change the draft. Return the id of the element that gets the focus. Raises ``Refused``."""
+    """Change the draft. Return the id of the element that gets the focus.
+
+    Raises ``InvalidAction``.
+    """
     if action == "add-agent":
         _refuse_more(draft, 1)
         draft.agents.append(AgentDraft(draft.new_key()))
@@ -39,9 +42,9 @@ def act(draft: Draft, action: str) -> str:
             parts = getattr(draft, found["list"]) if parts is None else parts
             parts[int(found["index"])]
         except IndexError:
-            raise Refused("That part is not there any more.") from None
+            raise InvalidAction("That part is not there any more.") from None
         return _change(draft, parts, found["verb"], found["list"], int(found["index"]))
-    raise Refused("The form was not complete. Press the button again.")
+    raise InvalidAction("The form was not complete. Press the button again.")
 
 
 def _change(draft: Draft, parts: list[Any], verb: str, prefix: str, index: int) -> str:
@@ -75,16 +78,16 @@ def _copy(draft: Draft, parts: list[Any], index: int) -> None:
     if isinstance(copy, AgentDraft | TaskDraft):
         copy.name = f"{COPY}{copy.name}"[:NAME_CHARS]
     elif len(parts) >= MAX_STEPS:
-        raise Refused(f"A task has at most {MAX_STEPS} steps.")
+        raise InvalidAction(f"A task has at most {MAX_STEPS} steps.")
     parts.insert(index + 1, copy)
 
 
 def _add_step(draft: Draft, task: int, tool: str) -> str:
     if task >= len(draft.tasks) or tool not in REGISTRY:
-        raise Refused("The form was not complete. Press the button again.")
+        raise InvalidAction("The form was not complete. Press the button again.")
     steps = draft.tasks[task].steps
     if len(steps) >= MAX_STEPS:
-        raise Refused(f"A task has at most {MAX_STEPS} steps.")
+        raise InvalidAction(f"A task has at most {MAX_STEPS} steps.")
     _refuse_more(draft, 1)
     steps.append(StepDraft(tool))
     return f"tasks-{task}-steps-{len(steps) - 1}"
@@ -92,4 +95,4 @@ def _add_step(draft: Draft, task: int, tool: str) -> str:
 
 def _refuse_more(draft: Draft, added: int) -> None:
     if draft.parts + added > MAX_PARTS:
-        raise Refused(f"{TOO_MANY} Save, and go on there.")
+        raise InvalidAction(f"{TOO_MANY} Save, and go on there.")

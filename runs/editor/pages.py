@@ -11,12 +11,12 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
 
 from crews.models import Crew, Organization
+from crews.pages.decorators import require_GET_or_POST
 from runs.crew_files.applying import Applied, Stale, apply, difference
 from runs.crew_files.checking import check
-from runs.crew_files.faults import Fault, Invalid
+from runs.crew_files.faults import Fault, InvalidDescription
 from runs.crew_files.writing import digest
 from runs.editor.access import crew_to_edit, organizations_to_edit
 from runs.editor.draft import MAX_PARTS, TOO_MANY, Draft, of_crew, of_post
@@ -28,15 +28,14 @@ from runs.editor.duplicating import (
     rules_left_behind,
 )
 from runs.editor.form import EditForm
-from runs.editor.moves import COPY, NAME_CHARS, Refused, act
+from runs.editor.moves import COPY, NAME_CHARS, InvalidAction, act
 
-READING_OR_POSTING = ["GET", "HEAD", "POST"]
 SAVED = "{} is saved. Runs that are active keep their plan."
 
 
 @never_cache
 @login_required
-@require_http_methods(READING_OR_POSTING)
+@require_GET_or_POST
 def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
     """A crew's form. A POST changes the draft, or with ``action=save`` the crew."""
     crew = crew_to_edit(request, pk)
@@ -53,7 +52,7 @@ def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @never_cache
 @login_required
-@require_http_methods(READING_OR_POSTING)
+@require_GET_or_POST
 def new(request: HttpRequest) -> HttpResponse:
     """The form of a new crew; ``?from=`` names one to begin with, ``?organization=`` its owner."""
     organizations = organizations_to_edit(request.user)
@@ -101,7 +100,7 @@ def _act(
         return _save(request, draft, organization, crew, source)
     try:
         focus = act(draft, action)
-    except Refused as refused:
+    except InvalidAction as refused:
         messages.error(request, str(refused))
         focus = ""
     return _page(request, draft, organization, crew, focus=focus, is_changed=True)
@@ -117,7 +116,7 @@ def _save(
     try:
         description = check(draft.describe()) | (copied_from(source) if source else {})
         applied = _apply(request, draft, description, organization, crew)
-    except Invalid as refused:
+    except InvalidDescription as refused:
         return _page(request, draft, organization, crew, faults=refused.faults, status=400)
     except Stale as stale:
         draft.seen = digest(stale.current)

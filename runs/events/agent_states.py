@@ -23,7 +23,7 @@ def agent_state(work: Iterable[tuple[str, bool]]) -> str:
     Otherwise the last task counts.
     """
     work = list(work)
-    held = [is_held for status, is_held in work if status == "running"]
-    if held:
-        return "paused" if all(held) else "working"
+    paused = [is_paused for status, is_paused in work if status == "running"]
+    if paused:
+        return "paused" if all(paused) else "working"
     return STATE_OF_TASK[work[-1][0]] if work else "idle"

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from msgspec import UNSET
 
-from runs.events.encoding import stamp
+from runs.events.encoding import iso_utc
 from runs.events.kinds import ApprovalDecided, ApprovalRequested, RunEvent
 from runs.models import Approval
 
@@ -20,7 +20,7 @@ def of_approval(approval: Approval, changed: Collection[str], *, created: bool) 
             agent_id=approval.agent_id,
             tool=approval.tool,
             params=approval.params,
-            expires_at=stamp(approval.expires_at),
+            expires_at=iso_utc(approval.expires_at),
             seen=approval.seen,
             admins_only=approval.admins_only,
             task_id=str(approval.task_id) if approval.task_id else UNSET,

@@ -1,6 +1,6 @@
 """Which events a saved budget alert emits."""
 
-from runs.events.encoding import stamp
+from runs.events.encoding import iso_utc
 from runs.events.kinds import BudgetExceeded, BudgetWarning, RunEvent
 from runs.models import BudgetAlert
 
@@ -17,7 +17,7 @@ def of_budget_alert(alert: BudgetAlert, *, created: bool) -> list[RunEvent]:
         "used": float(alert.used),
     }
     if alert.period == "day":
-        about["since"] = stamp(alert.since)
+        about["since"] = iso_utc(alert.since)
     if alert.is_exceeded:
         return [BudgetExceeded(**about, action=str(alert.action))]
     return [BudgetWarning(**about)]

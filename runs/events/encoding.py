@@ -32,7 +32,7 @@ def encode(event: Event, *, seq: int, timestamp: datetime) -> str:
         return text
     fields = clean({name: getattr(event, name) for name in event.__struct_fields__})
     msgspec.convert(fields | {"type": event.type}, type(event))
-    frame = {"type": event.type, "seq": seq, "timestamp": stamp(timestamp)} | fields
+    frame = {"type": event.type, "seq": seq, "timestamp": iso_utc(timestamp)} | fields
     text = dump(frame)
     if len(text) * 4 > EVENT_LIMIT and len(text.encode()) > EVENT_LIMIT:
         text = dump(_cut(frame))
@@ -62,7 +62,7 @@ def _encode_plain(event: Event, seq: int, timestamp: datetime) -> str | None:
         return None
     _decoder(type(event)).decode(written)
     start = f'{{"type":"{event.type}",'
-    about = f'"seq":{seq},"timestamp":"{stamp(timestamp)}",'
+    about = f'"seq":{seq},"timestamp":"{iso_utc(timestamp)}",'
     return f"{start}{about}{written[len(start) :].decode()}"
 
 
@@ -72,8 +72,8 @@ def _decoder(kind: type[Event]) -> msgspec.json.Decoder:
 
 
 @lru_cache(maxsize=16)  # all events of an append have the same
-def stamp(moment: datetime) -> str:
-    """ISO 8601 in UTC with a ``Z`` and microseconds."""
+def iso_utc(moment: datetime) -> str:
+    """ISO 8601 in UTC with a ``Z`` and microseconds: its order is that of time."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 

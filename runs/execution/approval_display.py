@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from runs.execution.known_secrets import REDACTED, Known, forms
+from runs.execution.known_secrets import REDACTED, SecretMatcher, forms
 from runs.execution.redaction import map_params, redact, secrets_in
 
 NAME_SHOWN = 100  # characters of a parameter's name in a message
@@ -38,7 +38,7 @@ KEY_BODY = re.compile(
 )
 
 
-class Unshowable(Exception):
+class NotFullyShown(Exception):
     """The call cannot be shown whole. The text names the parameter and says what to do."""
 
     def __init__(self, what: str) -> None:
@@ -54,9 +54,9 @@ class _MayBeCode(Exception):
 
 
 def shown_name(tool: str) -> str:
-    """The whole name of a tool. Raises ``Unshowable`` if it looks like a secret."""
+    """The whole name of a tool. Raises ``NotFullyShown`` if it looks like a secret."""
     if redact(tool) != tool:
-        raise Unshowable("The name of the tool")
+        raise NotFullyShown("The name of the tool")
     return tool
 
 
@@ -64,7 +64,7 @@ def shown_params(params: Mapping[str, Any], secrets: Iterable[str] = ()) -> dict
     """Return a copy of JSON-like ``params`` in which credentials are hidden, and nothing else.
 
     Hidden are what looks like a credential, the given ``secrets``, and those in other parameters.
-    A value whose name is that of a secret is hidden as a whole. Raises ``Unshowable``.
+    A value whose name is that of a secret is hidden as a whole. Raises ``NotFullyShown``.
     """
     texts = _Texts({*secrets, *secrets_in(params)})
     shown = {}
@@ -73,7 +73,7 @@ def shown_params(params: Mapping[str, Any], secrets: Iterable[str] = ()) -> dict
             shown |= map_params({name: value}, texts.shown)
         except _MayBeCode:
             what = f"The parameter {redact(str(name))[:NAME_SHOWN]!r}"
-            raise Unshowable(what) from None
+            raise NotFullyShown(what) from None
     return shown
 
 
@@ -82,10 +82,10 @@ class _Texts:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         known = [secret for secret in secrets if not _variables(secret)]
-        self._random = Known(forms(filter(RANDOM.fullmatch, known)))
+        self._random = SecretMatcher(forms(filter(RANDOM.fullmatch, known)))
         words = [secret for secret in known if not RANDOM.fullmatch(secret)]
-        self._words = Known(forms(words))
-        self._code = Known(forms(word for word in words if not CREDENTIAL.fullmatch(word)))
+        self._words = SecretMatcher(forms(words))
+        self._code = SecretMatcher(forms(word for word in words if not CREDENTIAL.fullmatch(word)))
 
     def shown(self, text: str) -> str:
         """The text without credentials. Raises ``_MayBeCode``."""

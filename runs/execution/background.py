@@ -8,7 +8,7 @@ from typing import Protocol
 
 from django.db import Error, close_old_connections, connection
 
-END_S = 3.0  # that a look gets when the process ends
+END_S = 3.0  # that `run_once` gets when the process ends
 
 
 class Background(Protocol):
@@ -18,10 +18,10 @@ class Background(Protocol):
         """End soon. The process does not wait for longer than a few seconds."""
 
 
-class Looking(ABC):
-    """Looks repeatedly for due work, on a thread with its own database connection.
+class PeriodicThread(ABC):
+    """Calls `run_once` repeatedly, on a thread with its own database connection.
 
-    A look that fails is logged and repeated. ``name`` is the name of the thread. ``due`` names the
+    A call that fails is logged and repeated. ``name`` is the name of the thread. ``due`` names the
     work that waits meanwhile, for the log.
     """
 
@@ -42,7 +42,7 @@ class Looking(ABC):
             self._thread.join(END_S)
 
     @abstractmethod
-    def look(self) -> object:
+    def run_once(self) -> object:
         """Do the work that is due. The result is ignored."""
 
     def _run(self) -> None:
@@ -50,14 +50,14 @@ class Looking(ABC):
         while not self._over.is_set():
             try:
                 close_old_connections()
-                self.look()
+                self.run_once()
             except Error as error:
                 logger.warning(
                     "%s wait, the database did not answer: %s", self.due.capitalize(), error
                 )
                 connection.close()
             except Exception:
-                logger.exception("Looking for %s failed; it is tried again", self.due)
+                logger.exception("%s failed; it is tried again", self.due.capitalize())
             self._over.wait(self.interval_s)
         connection.close()
 
@@ -69,5 +69,5 @@ def register(make: Callable[[], Background]) -> None:
     _registered.append(make)
 
 
-def all_of_them() -> list[Background]:
+def make_registered() -> list[Background]:
     return [make() for make in _registered]

@@ -8,7 +8,7 @@ from decimal import Decimal
 from crews.models import Crew
 from crews.models.budget import Period
 from runs.execution import budget_use
-from runs.execution.budget_use import Use
+from runs.execution.budget_use import BudgetUse
 from runs.models import Run
 
 
@@ -27,21 +27,21 @@ class Amount:
         return "" if self.used is None else budget_use.level_of(self.used, self.limit)
 
 
-def of_runs(runs: Collection[Run], crew: Crew, now: datetime) -> list[list[Amount]]:
+def amounts_of_runs(runs: Collection[Run], crew: Crew, now: datetime) -> list[list[Amount]]:
     """Return for each of these runs the limits that the crew has now, with the run's use."""
     if not (limits := crew.budget(Period.RUN)):
         return [[] for _ in runs]
-    uses = budget_use.of_runs(runs, [*limits], now)
+    uses = budget_use.use_of_runs(runs, [*limits], now)
     return [list(compared(limits, uses[run.pk])) for run in runs]
 
 
-def of_day(crew: Crew, now: datetime) -> list[Amount]:
+def amounts_of_day(crew: Crew, now: datetime) -> list[Amount]:
     """Return each limit of the crew's day, with the use since the day began."""
     if not (limits := crew.budget(Period.DAY)):
         return []
-    return list(compared(limits, budget_use.of_day(crew, [*limits], now)))
+    return list(compared(limits, budget_use.use_of_day(crew, [*limits], now)))
 
 
-def compared(limits: dict[str, Decimal], use: Use) -> Iterator[Amount]:
+def compared(limits: dict[str, Decimal], use: BudgetUse) -> Iterator[Amount]:
     for measure, limit in limits.items():
         yield Amount(measure, limit, use.of(measure), use.left_out(measure))

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from crews.models import Crew
 from crews.models.budget import AtLimit, Period
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from runs.execution import budget_amounts, budgets
 from runs.execution.budget_amounts import Amount
 from runs.models import BudgetAlert, Run
@@ -23,20 +23,20 @@ SENTENCES = {
 
 
 def admit(run: Run) -> None:
-    """Refuse the run with ``IllegalMove``, or pause it, if a budget of the day is exceeded.
+    """Refuse the run with ``InvalidState``, or pause it, if a budget of the day is exceeded.
 
     Called in the transaction of the request.
     """
     crew, now = run.crew, timezone.now()
-    if not (reason := of_new_run(crew, budget_amounts.of_day(crew, now))):
+    if not (reason := start_refusal_reason(crew, budget_amounts.amounts_of_day(crew, now))):
         return
     if crew.at_limit(Period.DAY) == AtLimit.PAUSE:
-        budgets.settle(run, now)
+        budgets.apply_budgets(run, now)
     else:
-        raise IllegalMove(reason)
+        raise InvalidState(reason)
 
 
-def of_new_run(crew: Crew, day: Iterable[Amount]) -> str:
+def start_refusal_reason(crew: Crew, day: Iterable[Amount]) -> str:
     """Why a run that is started now cannot begin, or ``""``. ``day``: the crew's amounts."""
     for one in day:
         if one.used is not None and one.level == BudgetAlert.Level.EXCEEDED:

@@ -24,7 +24,7 @@ SPAN = ("pk", "created_at", "started_at", "ended_at")
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class BudgetUse:
     """``None``: unknown. ``calls_without_usage`` and ``calls_without_cost`` are model calls that
     ``tokens`` and ``usd`` leave out.
     """
@@ -56,7 +56,9 @@ def level_of(used: Decimal, limit: Decimal) -> str:
     return BudgetAlert.Level.WARNING if used >= limit * WARNED_FROM else ""
 
 
-def of_runs(runs: Collection[Run], measures: Collection[str], now: datetime) -> dict[UUID, Use]:
+def use_of_runs(
+    runs: Collection[Run], measures: Collection[str], now: datetime
+) -> dict[UUID, BudgetUse]:
     """Return the use of each run, of these measures; the others are 0 or unknown."""
     tools: dict[UUID, int] = {}
     if Measure.TOOL_CALLS in measures:
@@ -68,7 +70,7 @@ def of_runs(runs: Collection[Run], measures: Collection[str], now: datetime) -> 
         spans = [(run.pk, run.created_at, run.started_at, run.ended_at) for run in runs]
         seconds = _seconds(spans, Control.objects.unscoped().filter(run__in=runs), now)
     return {
-        run.pk: Use(
+        run.pk: BudgetUse(
             minutes=_minutes(seconds.get(run.pk, 0.0)),
             tool_calls=tools.get(run.pk, 0),
             **_models(run) if run.is_reported else NOT_REPORTED,
@@ -77,7 +79,7 @@ def of_runs(runs: Collection[Run], measures: Collection[str], now: datetime) -> 
     }
 
 
-def of_day(crew: Crew, measures: Collection[str], now: datetime) -> Use:
+def use_of_day(crew: Crew, measures: Collection[str], now: datetime) -> BudgetUse:
     """Return the use of all runs of the crew since its day began, also of those deleted since.
 
     A run from before the day counts only with its use since then, by the times of its calls.
@@ -120,7 +122,7 @@ def of_day(crew: Crew, measures: Collection[str], now: datetime) -> Use:
         use |= _of_totals(parts)
     else:
         use |= NOT_REPORTED
-    return Use(**use)
+    return BudgetUse(**use)
 
 
 NOT_REPORTED = {"tokens": None, "usd": None, "model_calls": None}  # by a worker's tools
@@ -165,10 +167,10 @@ def _seconds(
     A reported run may have begun, by its program's clock, before its first report arrived. That
     time does not count.
     """
-    moves: defaultdict[UUID, list[tuple[str, datetime]]] = defaultdict(list)
+    pauses_and_resumes: defaultdict[UUID, list[tuple[str, datetime]]] = defaultdict(list)
     applied = controls.filter(action__in=PAUSES, status=Control.Status.APPLIED)
     for run, action, at in applied.order_by("ended_at").values_list("run", "action", "ended_at"):
-        moves[run].append((action, at))
+        pauses_and_resumes[run].append((action, at))
     found = {}
     for pk, created_at, started_at, ended_at in spans:
         if started_at is None:
@@ -176,7 +178,7 @@ def _seconds(
         first = max(filter(None, (created_at, started_at, since)))
         last = max(min(ended_at or now, now), first)
         taken, began, is_paused = timedelta(), first, False
-        for action, at in moves[pk]:
+        for action, at in pauses_and_resumes[pk]:
             at = min(max(at, first), last)
             if action == Control.Action.PAUSE and not is_paused:
                 taken, is_paused = taken + (at - began), True

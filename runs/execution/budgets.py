@@ -21,29 +21,29 @@ from crews.audit_actor import Actor, Way, acting_as
 from crews.models import Crew
 from crews.models.budget import AtLimit, Period, is_limited
 from crews.outages import is_outage
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from runs.execution import budget_amounts, budget_use
-from runs.execution.background import Looking
+from runs.execution.background import PeriodicThread
 from runs.execution.budget_amounts import Amount, compared
 from runs.models import BudgetAlert, Control, Run
 from runs.models.run_queryset import RunQuerySet
 
-BY = "the budget"
-REST = 4  # times as long as a look took
+BUDGET_ACTOR = "the budget"
+REST_FACTOR = 4  # times as long as a check took
 WARNING, EXCEEDED = BudgetAlert.Level.WARNING, BudgetAlert.Level.EXCEEDED
 
 logger = logging.getLogger(__name__)
 
 
-class Budgets(Looking):
-    """Looks once a second. Its looks take at most a fifth of the time of a database connection."""
+class Budgets(PeriodicThread):
+    """Checks once a second. This takes at most a fifth of the time of a database connection."""
 
     name = due = "budgets"
 
-    def look(self) -> None:
+    def run_once(self) -> None:
         began = time.monotonic()
-        look()
-        self.interval_s = max(Looking.interval_s, REST * (time.monotonic() - began))
+        check_all()
+        self.interval_s = max(PeriodicThread.interval_s, REST_FACTOR * (time.monotonic() - began))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ class Finding:
         return (self.period, self.measure, self.level, self.since)
 
 
-def look(now: datetime | None = None) -> int:
-    """Look at all active runs with a budget. Returns for how many something has changed."""
+def check_all(now: datetime | None = None) -> int:
+    """Check all active runs with a budget. Returns for how many something has changed."""
     now = now or timezone.now()
     runs = list(_watched())
     known: dict[UUID, list[BudgetAlert]] = {run.pk: [] for run in runs}
@@ -75,7 +75,7 @@ def look(now: datetime | None = None) -> int:
             continue
         try:
             with bound_contextvars(**run.log_ids):
-                done += settle(run, now)
+                done += apply_budgets(run, now)
         except Run.DoesNotExist:
             continue
         except Exception as error:
@@ -95,11 +95,11 @@ def _watched() -> RunQuerySet:
 def _found(runs: Collection[Run], now: datetime) -> Iterator[tuple[Run, list[Finding]]]:
     """Yield each run with its findings, with a few queries for all and some for each crew."""
     measures = {measure for run in runs for measure in run.crew.budget(Period.RUN)}
-    uses = budget_use.of_runs(runs, measures, now) if measures else {}
+    uses = budget_use.use_of_runs(runs, measures, now) if measures else {}
     days: dict[UUID, list[Finding]] = {}
     for run in runs:
         if run.crew_id not in days:
-            days[run.crew_id] = _of_day(run.crew, now)
+            days[run.crew_id] = _day_findings(run.crew, now)
         found = []
         if run.status == Run.Status.RUNNING and run.pk in uses:
             amounts = compared(run.crew.budget(Period.RUN), uses[run.pk])
@@ -110,8 +110,8 @@ def _found(runs: Collection[Run], now: datetime) -> Iterator[tuple[Run, list[Fin
         yield run, found
 
 
-def _of_day(crew: Crew, now: datetime) -> list[Finding]:
-    amounts = budget_amounts.of_day(crew, now)
+def _day_findings(crew: Crew, now: datetime) -> list[Finding]:
+    amounts = budget_amounts.amounts_of_day(crew, now)
     return list(_findings(Period.DAY, amounts, crew.day_start(now)))
 
 
@@ -142,7 +142,7 @@ def _differences(
     )
 
 
-def settle(run: Run, now: datetime) -> bool:
+def apply_budgets(run: Run, now: datetime) -> bool:
     """Under the lock of the run, record new findings, and request their control once."""
     actor = Actor(Way.SYSTEM, f"budget of {run.crew}")
     with acting_as(actor), run.locked():
@@ -183,8 +183,8 @@ def _act(run: Run, alerts: Collection[BudgetAlert]) -> None:
     else:
         action = Control.Action.CANCEL if wants_end else Control.Action.PAUSE
         try:
-            control = Control.objects.ask(run, action, by=BY)
-        except IllegalMove as refusal:
+            control = Control.objects.ask(run, action, by=BUDGET_ACTOR)
+        except InvalidState as refusal:
             logger.warning("The budget cannot %s run %s: %s", action, run.pk, refusal)
             return
     for alert in waiting if control else ():
@@ -200,12 +200,13 @@ def _resume(run: Run, exceeded: Collection[BudgetAlert]) -> None:
     if not run.pause_requested or run.cancel_requested or not (pause := _own_pause(run)):
         return
     if not any(alert.control_id in (None, pause.pk) for alert in exceeded):
-        Control.objects.ask(run, Control.Action.RESUME, by=BY)
+        Control.objects.ask(run, Control.Action.RESUME, by=BUDGET_ACTOR)
 
 
 def _own_pause(run: Run) -> Control | None:
     """The pause that holds now, if a budget has asked for it."""
-    moves = run.controls.filter(action__in=budget_use.PAUSES).exclude(status=Control.Status.REFUSED)
-    last = moves.order_by("requested_at", "pk").last()
+    pauses_and_resumes = run.controls.filter(action__in=budget_use.PAUSES)
+    pauses_and_resumes = pauses_and_resumes.exclude(status=Control.Status.REFUSED)
+    last = pauses_and_resumes.order_by("requested_at", "pk").last()
     is_pause = last is not None and last.action == Control.Action.PAUSE
     return last if is_pause and run.budget_alerts.filter(control=last).exists() else None

@@ -13,7 +13,7 @@ from runs import tools
 from runs.tools.base import Credential, SecretName, Tool
 
 
-class Refused(Exception):
+class SecretNotAllowed(Exception):
     """The call may not use the secret. The message says why and what to do."""
 
 
@@ -45,20 +45,20 @@ def faults_of(step: dict[str, Any], organization_id: int) -> dict[str, str]:
     for name in _named(tool, params):
         try:
             _find(tool, params, name, organization_id)
-        except Refused as refused:
+        except SecretNotAllowed as refused:
             faults[name] = str(refused)
     return faults
 
 
 def open_for(tool: Tool, params: dict[str, Any], organization_id: int) -> dict[str, Credential]:
-    """Return the credentials that a call's `params` name, by parameter. Raises Refused."""
+    """Return the credentials that a call's `params` name, by parameter. Raises SecretNotAllowed."""
     opened = {}
     for name in _named(tool, params):
         secret = _find(tool, params, name, organization_id)
         try:
             value = secret.use()
         except Unreadable as error:
-            raise Refused(f"The secret {secret} {error}") from None
+            raise SecretNotAllowed(f"The secret {secret} {error}") from None
         opened[name] = Credential(secret.name, secret.host, secret.username, value)
     return opened
 
@@ -74,11 +74,11 @@ def _find(tool: Tool, params: dict[str, Any], name: str, organization_id: int) -
     secrets = Secret.objects.unscoped()
     secret = secrets.filter(organization=organization_id, name=params[name]).first()
     if secret is None:
-        raise Refused(
+        raise SecretNotAllowed(
             f"The organization has no secret {params[name]!r}. One of its admins can add it."
         )
     if (destination := tool.destination(params)) != secret.host:
-        raise Refused(
+        raise SecretNotAllowed(
             f"The secret {secret} is for {secret.host}, and is not sent to {destination}."
         )
     return secret

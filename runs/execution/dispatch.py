@@ -36,12 +36,12 @@ def announce(run: Run) -> bool:
     return True
 
 
-def wake(organization_id: UUID, at_most: int | None = None) -> None:
+def announce_startable(organization_id: UUID, at_most: int | None = None) -> None:
     """Send messages for the runs that may start now; their earlier messages may be used up.
 
     Stops after ``at_most`` messages, or when the broker does not take one.
     """
-    for number, run in enumerate(run_queue.may_start(organization_id)):
+    for number, run in enumerate(run_queue.startable(organization_id)):
         if number == at_most or not announce(run):
             return
 
@@ -55,7 +55,7 @@ def waiting(longer_than: timedelta) -> RunQuerySet:
     due = Now() - longer_than
     # The clock of the process that created the run may be ahead of the database's clock.
     just_made = Q(created_at__range=(due, Now()))
-    full = [line.crew_id for line in run_queue.lines() if line.full]
+    full = [queue.crew_id for queue in run_queue.crew_queues() if queue.full]
     return Run.objects.waiting().exclude(just_made | Q(announced_at__gte=due) | Q(crew__in=full))
 
 
@@ -80,11 +80,11 @@ def run_saved(run: Run, changed: Collection[str]) -> None:
         if run_queue.limit_in_force(
             own, settings.MAX_ACTIVE_RUNS_PER_CREW
         ) or run_queue.limit_in_force(organizations, settings.MAX_ACTIVE_RUNS_PER_ORGANIZATION):
-            transaction.on_commit(partial(wake, of, 1))
+            transaction.on_commit(partial(announce_startable, of, 1))
 
 
 def limit_saved(limited: Organization | Crew, changed: Collection[str], *, created: bool) -> None:
     """After a limit was raised, announce the runs that waited for it."""
     if not created and "max_active_runs" in changed:
         of = limited.organization_id if isinstance(limited, Crew) else limited.pk
-        transaction.on_commit(partial(wake, of))
+        transaction.on_commit(partial(announce_startable, of))

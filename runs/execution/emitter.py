@@ -49,7 +49,7 @@ class ToolEventEmitter:
         self._due_at = 0.0
 
     def start(self, tool: str, params: dict[str, Any]) -> ToolExecution:
-        """Create the execution; raises IllegalMove when its task is not running."""
+        """Create the execution; raises InvalidState when its task is not running."""
         self._secrets |= secrets_in(params)
         self._redactor = StreamRedactor(self._secrets)
         self._execution = retry_on_outage(
@@ -71,7 +71,7 @@ class ToolEventEmitter:
     ) -> None:
         """Report any of: a message, the progress (0..1), the output since the last call.
 
-        Raises IllegalMove if the execution has been ended by another process.
+        Raises InvalidState if the execution has been ended by another process.
         """
         if message is not None:
             self._message = redact(message, self._redactor.secrets)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 from runs.execution import clones, faults
-from runs.execution.helper_wakeup import call_helpers
+from runs.execution.helper_wakeup import notify_helpers
 from runs.execution.lease import Lease
 from runs.execution.pausing import RunPause
 from runs.execution.retry_on_outage import retry_on_outage
@@ -79,7 +79,7 @@ def _started(run: Run, lease: Lease) -> Iterator[TaskExecution]:
         if not lease.cancelled:
             execution = retry_on_outage(TaskExecution.objects.start_next, run=run, id=uuid4())
         if execution:
-            call_helpers(run)
+            notify_helpers(run)
             yield execution
         elif not _may_begin(run, lease, pause):
             return
@@ -88,13 +88,13 @@ def _started(run: Run, lease: Lease) -> Iterator[TaskExecution]:
 def _may_begin(run: Run, lease: Lease, pause: RunPause) -> bool:
     """Whether a task may begin. Waits while that depends on tasks of helpers."""
 
-    def look() -> PlanProgress:
+    def read_progress() -> PlanProgress:
         return retry_on_outage(TaskExecution.objects.progress_of, run)
 
-    progress = look()
+    progress = read_progress()
     if progress.running:
         with RunEvents(run.pk) as events:
-            while (progress := look()).running and (lease.cancelled or not progress.ready):
+            while (progress := read_progress()).running and (lease.cancelled or not progress.ready):
                 events.wait()
                 pause.wait()
     return bool(progress.ready) and not lease.cancelled

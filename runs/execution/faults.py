@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from crews.outages import is_outage
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from runs import metrics
 from runs.execution.lease import LeaseLost
 from runs.execution.retry_on_outage import retry_on_outage
@@ -23,7 +23,7 @@ def handled(run: Run, *, by_helper: bool = False) -> Iterator[None]:
     """
     try:
         yield
-    except (LeaseLost, IllegalMove) as lost:
+    except (LeaseLost, InvalidState) as lost:
         # Another process has ended this run and has reported the end.
         metrics.LEASES_LOST.inc()
         whose = "its helper" if by_helper else "this worker"

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from crews.models import ApprovalRule
 from crews.models.approval_rule import strictest
-from runs.execution.approval_display import Unshowable, shown_params
+from runs.execution.approval_display import NotFullyShown, shown_params
 from runs.execution.lease import Lease
 from runs.execution.retry_on_outage import retry_on_outage
 from runs.execution.run_events import RunEvents
@@ -16,7 +16,7 @@ from runs.models import Approval, TaskExecution
 logger = logging.getLogger(__name__)
 
 
-class Refused(Exception):
+class StepRefused(Exception):
     """The step must not begin. ``reason``: approval_denied, approval_expired or cancelled."""
 
     def __init__(self, reason: str, message: str) -> None:
@@ -36,9 +36,9 @@ def wait_for_approval(
     """Return at once if no rule matches the step, otherwise when it is approved.
 
     ``params`` are the step's with their defaults. The approval shows those of the step without
-    credentials; a step that cannot be shown whole is refused. Raises ``Refused`` if the step must
-    not begin, and what ``Lease.check`` raises. If the worker is lost, the end of the run ends the
-    approval; a retry of the run asks again. No step begins while the run is paused.
+    credentials; a step that cannot be shown whole is refused. Raises ``StepRefused`` if the step
+    must not begin, and what ``Lease.check`` raises. If the worker is lost, the end of the run ends
+    the approval; a retry of the run asks again. No step begins while the run is paused.
     """
     given = step.get("params", {})
     crew, call = task.run.crew, {"agent_id": task.agent_id, "tool": step["tool"]}
@@ -49,8 +49,8 @@ def wait_for_approval(
         return
     try:
         shown = shown_params(given, secrets)
-    except Unshowable as error:
-        raise Refused("approval_denied", str(error)) from error
+    except NotFullyShown as error:
+        raise StepRefused("approval_denied", str(error)) from error
     approval = retry_on_outage(
         Approval.objects.request,
         id=uuid4(),
@@ -65,7 +65,7 @@ def wait_for_approval(
     _wait(approval, lease, wait_while_paused)
     logger.info("Approval %s: %s", approval.pk, approval.status)
     if approval.status != Approval.Status.APPROVED:
-        raise Refused(f"approval_{approval.status}", approval.refusal)
+        raise StepRefused(f"approval_{approval.status}", approval.refusal)
 
 
 def _wait(approval: Approval, lease: Lease, wait_while_paused: Callable[[], None]) -> None:
@@ -73,9 +73,9 @@ def _wait(approval: Approval, lease: Lease, wait_while_paused: Callable[[], None
     with RunEvents(approval.run_id) as events:
         while True:
             wait_while_paused()
-            retry_on_outage(approval.look)
+            retry_on_outage(approval.refresh_decision)
             if lease.check():
-                raise Refused("cancelled", "The run was cancelled while the step waited.")
+                raise StepRefused("cancelled", "The run was cancelled while the step waited.")
             if not approval.is_pending:
                 return
             if approval.left_s <= 0:

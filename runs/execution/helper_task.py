@@ -13,7 +13,7 @@ from celery import shared_task
 from structlog.contextvars import bound_contextvars
 
 from runs.execution import faults
-from runs.execution.helper_wakeup import HELP, call_helpers
+from runs.execution.helper_wakeup import HELP_TASK_NAME, notify_helpers
 from runs.execution.lease import Lease
 from runs.execution.pausing import RunPause
 from runs.execution.retry_on_outage import retry_on_outage
@@ -24,11 +24,11 @@ from runs.workspaces import workspace_of
 logger = logging.getLogger(__name__)
 
 
-@shared_task(name=HELP)
+@shared_task(name=HELP_TASK_NAME)
 def help_run(run_id: str, attempt: int) -> None:
     """Carry out the run's next task, if one may begin and the attempt still holds the run."""
-    held = Run.objects.filter(pk=run_id, attempt=attempt, status=Run.Status.RUNNING)
-    run = held.select_related("crew").first()
+    owned = Run.objects.filter(pk=run_id, attempt=attempt, status=Run.Status.RUNNING)
+    run = owned.select_related("crew").first()
     if run and workspace_of(run.pk).is_dir():
         run.held_attempt = attempt
         with bound_contextvars(user_id=run.started_by_id, **run.log_ids):
@@ -42,7 +42,7 @@ def _help(run: Run) -> None:
         )
         if execution is None:
             return
-        logger.info("Run %s: helping with %s", run.pk, execution)
+        logger.info("Run %s: this helper process starts task %s", run.pk, execution)
         with Lease(run, execution) as lease:
             carry_out(execution, lease, RunPause(run, lease, execution))
-        call_helpers(run)
+        notify_helpers(run)

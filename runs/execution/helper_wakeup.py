@@ -16,12 +16,12 @@ from runs.execution.retry_on_outage import retry_on_outage
 from runs.models import Run, TaskExecution
 from runs.plan_progress import may_be_parallel
 
-HELP = "runs.tasks.help_run"
+HELP_TASK_NAME = "runs.tasks.help_run"
 
 logger = logging.getLogger(__name__)
 
 
-def call_helpers(run: Run) -> None:
+def notify_helpers(run: Run) -> None:
     """Send a message for each task that may begin now. Only the run's own worker gets them: the
     workspace is on its machine.
     """
@@ -32,12 +32,14 @@ def call_helpers(run: Run) -> None:
         try:
             with broker.producer() as producer:
                 current_app.send_task(
-                    HELP,
+                    HELP_TASK_NAME,
                     [str(run.pk), run.own_attempt],
                     queue=queue,
                     producer=producer,
                     retry=False,
                 )
         except broker.NotSent as error:
-            logger.warning("Run %s: the broker took no call for help (%s)", run.pk, error)
+            logger.warning(
+                "Run %s: the broker did not accept the message to the helpers (%s)", run.pk, error
+            )
             return

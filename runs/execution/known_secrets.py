@@ -33,7 +33,7 @@ def forms(secrets: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(found, key=len, reverse=True))
 
 
-class Known:
+class SecretMatcher:
     """Replaces forms of secrets in texts: build it once for many texts.
 
     Forms are searched one after the other, in the order given. In a text for which that would take
@@ -52,8 +52,8 @@ class Known:
         self._shortest = min(map(len, self._every), default=0)
 
     @classmethod
-    def of(cls, forms: "Iterable[str] | Known") -> "Known":
-        return forms if isinstance(forms, Known) else cls(forms)
+    def of(cls, forms: "Iterable[str] | SecretMatcher") -> "SecretMatcher":
+        return forms if isinstance(forms, SecretMatcher) else cls(forms)
 
     def replace(self, text: str) -> str:
         """Return ``text`` with `REDACTED` for each form; the longest form at a place counts."""

@@ -12,11 +12,11 @@ from django.conf import settings
 from django.db import Error, connection
 from django.db.models import Exists, OuterRef
 
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from runs.models import Control, Run, TaskExecution
 
 POLL_S = 0.25  # interval of the query for controls of the run
-JUMP_S = 1.0  # by which the clock has run ahead after a suspend of the machine or a step
+CLOCK_JUMP_S = 1.0  # by which the clock has run ahead after a suspend of the machine or a step
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class Lease:
         try:
             while not self._over.wait(POLL_S) and not self._lost.is_set():
                 try:
-                    self._look()
+                    self._read_controls()
                     self._renew_if_due()
                 except Run.DoesNotExist:
                     self._lost.set()
@@ -99,7 +99,7 @@ class Lease:
         finally:
             connection.close()
 
-    def _look(self) -> None:
+    def _read_controls(self) -> None:
         unread = Control.objects.filter(run=OuterRef("pk"), status=Control.Status.REQUESTED)
         facts = ("attempt", "status", "cancel_requested", "pause_requested", "has_unread")
         run = Run.objects.annotate(has_unread=Exists(unread)).values_list(*facts, named=True)
@@ -119,13 +119,13 @@ class Lease:
         own.held_attempt = self._run.own_attempt
         try:
             Control.objects.acknowledge(own)
-        except IllegalMove:
+        except InvalidState:
             self._lost.set()
 
     def _renew_if_due(self) -> None:
         asked_at, offset = time.monotonic(), clock_offset()
         is_due = asked_at - self._renewed_at >= settings.RUN_HEARTBEAT_S
-        has_jumped = offset - self._clock_offset > JUMP_S
+        has_jumped = offset - self._clock_offset > CLOCK_JUMP_S
         if self._lost.is_set() or not (is_due or has_jumped):
             return
         task = self._task

@@ -2,7 +2,7 @@
 
 import time
 
-from runs.execution.helper_wakeup import call_helpers
+from runs.execution.helper_wakeup import notify_helpers
 from runs.execution.lease import Lease
 from runs.execution.retry_on_outage import retry_on_outage
 from runs.models import Run, TaskExecution
@@ -40,7 +40,7 @@ class RunPause:
             self._is_noted = True
         elif not paused and self._is_noted and self._report(False):
             self._is_paused = self._is_noted = False
-            call_helpers(self._run)  # those that were called during the pause found no work
+            notify_helpers(self._run)  # those that were notified during the pause found no work
         return self._is_paused if paused else not self._is_noted
 
     def _report(self, paused: bool) -> bool:

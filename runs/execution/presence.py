@@ -43,7 +43,7 @@ def refresh_all() -> None:
     if not Worker.objects.alive().exists():
         active, otherwise = active.filter(origin=Run.Origin.REPORTED), Crew.Status.OFFLINE
     at_work = Q(pk__in=active.order_by().values("crew"))
-    stale = Crew.objects.kept().filter(
+    stale = Crew.objects.not_deleted().filter(
         (at_work & ~Q(activity=Crew.Status.BUSY)) | (~at_work & ~Q(activity=otherwise))
     )
     for crew_id in stale.values_list("pk", flat=True):

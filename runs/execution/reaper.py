@@ -17,7 +17,7 @@ ANNOUNCE_AGAIN_AFTER = timedelta(seconds=15)
 FORGET_WORKER_AFTER = timedelta(days=1)
 
 # ``run``: its lease has expired. A receiver that ends it as its reports say returns True.
-silent = Signal()
+lease_expired_signal = Signal()
 
 logger = logging.getLogger(__name__)
 
@@ -70,9 +70,10 @@ def _end_lost(run: Run) -> bool:
 
 
 def _ends_as_reported(run: Run) -> bool:
-    """Let the receivers of `silent` end the run. A defect of theirs must not keep it open."""
+    """Let receivers of `lease_expired_signal` end the run. Their defects must not keep it open."""
     ended = False
-    for _, result in silent.send_robust(Run, run=run):  # Django logs what a receiver raised
+    # Django logs what a receiver raised.
+    for _, result in lease_expired_signal.send_robust(Run, run=run):
         if isinstance(result, Exception) and is_outage(result):
             raise result
         ended = ended or result is True

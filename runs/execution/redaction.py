@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
-from runs.execution.known_secrets import REDACTED, Known
+from runs.execution.known_secrets import REDACTED, SecretMatcher
 from runs.execution.secret_values import (
     LOOK_AHEAD,
     LOOK_BACK,
@@ -160,12 +160,14 @@ _USER_INFO = re.compile(rf"://({USER})@")
 Replace = Callable[[re.Match[str], str], str]  # the match and its replacement: what is shown
 
 
-def redact(text: str, secrets: Iterable[str] | Known = (), replace: Replace | None = None) -> str:
+def redact(
+    text: str, secrets: Iterable[str] | SecretMatcher = (), replace: Replace | None = None
+) -> str:
     """Return `text` with `secrets` and everything that looks like a secret replaced.
 
     `replace` decides what stands for something that looks like a secret; it may raise.
     """
-    text = Known.of(secrets).replace(text)
+    text = SecretMatcher.of(secrets).replace(text)
     lowered = text.lower()
     for hint in ANY_HINT:
         if hint in lowered:
@@ -184,12 +186,12 @@ def _shown(own: Replacement, replace: Replace | None) -> Replacement:
     return lambda found: replace(found, found.expand(own) if isinstance(own, str) else own(found))
 
 
-def redact_params(params: Any, secrets: Iterable[str] | Known = ()) -> Any:
+def redact_params(params: Any, secrets: Iterable[str] | SecretMatcher = ()) -> Any:
     """Return a redacted copy of JSON-like `params`.
 
     Strings are redacted. A value whose name is that of a secret is replaced as a whole.
     """
-    known = Known.of(secrets)
+    known = SecretMatcher.of(secrets)
     return map_params(params, lambda text: redact(text, known))
 
 

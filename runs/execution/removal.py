@@ -19,7 +19,7 @@ from django.utils import timezone
 from crews.deletion import delete_crew, deleting
 from crews.models import AuditEntry, Crew, Organization
 from crews.models.audit_entry import Kind
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from runs.models import (
     AgentExecution,
     Approval,
@@ -40,24 +40,29 @@ from runs.models import (
 
 RUNS = 200  # limit for the runs of one transaction
 EXECUTIONS = 2_000  # limit for their tool executions and model calls
+ROWS = 1_000  # of another model, deleted in one transaction
 
-Rest = Callable[[float], None]  # called after each batch, with the seconds it took
+Throttle = Callable[[float], None]  # called after each batch, with the seconds it took
 
 removing = Signal()  # ``runs``: ids of the runs that the transaction removes
-emptying = Signal()  # ``crew``: id of a crew whose runs are removed; ``rest``
+emptying = Signal()  # ``crew``: id of a crew whose runs are removed; ``throttle``
+
+
+def no_throttle(took_s: float) -> None:
+    """Begin the next batch at once, for a caller that waits for the end."""
 
 
 @receiver(deleting)
 def refuse_while_busy(crew: Crew, **kwargs: Any) -> None:
     if crew.runs.active().exists():
-        raise IllegalMove(f"A run of {crew} waits or is running. Cancel it, then delete.")
+        raise InvalidState(f"A run of {crew} waits or is running. Cancel it, then delete.")
 
 
 def delete(runs: Collection[UUID]) -> int:
     """Hide those of the runs that have ended from every list. Returns their number."""
     with transaction.atomic():
-        over = Run.objects.unscoped().kept().filter(pk__in=runs, status__in=Run.TERMINAL)
-        rows = _held(over)
+        over = Run.objects.unscoped().not_deleted().filter(pk__in=runs, status__in=Run.TERMINAL)
+        rows = _lock_rows(over)
         found = [pk for pk, *_ in rows]
         _record_deletions(rows)
         Run.objects.unscoped().filter(parent__in=found).update(parent=None)
@@ -71,24 +76,24 @@ def delete(runs: Collection[UUID]) -> int:
     return len(found)
 
 
-def remove_deleted(rest: Rest) -> None:
+def remove_deleted(throttle: Throttle) -> None:
     """Remove the rows of everything that users have deleted."""
-    remove_all(Run.objects.filter(deleted_at__isnull=False).order_by("deleted_at"), rest)
+    remove_all(Run.objects.filter(deleted_at__isnull=False).order_by("deleted_at"), throttle)
     for crew in Crew.objects.filter(deleted_at__isnull=False).order_by():
-        remove_all(crew.runs.filter(status__in=Run.TERMINAL).order_by(), rest, is_recorded=True)
-        emptying.send(sender=None, crew=crew.pk, rest=rest)
+        remove_all(crew.runs.filter(status__in=Run.TERMINAL).order_by(), throttle, is_recorded=True)
+        emptying.send(sender=None, crew=crew.pk, throttle=throttle)
         if not crew.runs.exists():  # a run that was created meanwhile has to end first
             crew.delete()
     for organization in Organization.objects.filter(deleted_at__isnull=False).order_by():
         left = list(organization.crews.all())
         for crew in left:  # created while the organization was deleted
-            with suppress(IllegalMove):  # refused until its run has ended
+            with suppress(InvalidState):  # refused until its run has ended
                 delete_crew(crew)
         if not left:
             organization.delete()
 
 
-def remove_all(runs: QuerySet[Run], rest: Rest, *, is_recorded: bool = False) -> int:
+def remove_all(runs: QuerySet[Run], throttle: Throttle, *, is_recorded: bool = False) -> int:
     """Remove the runs in their order. Returns their number.
 
     ``is_recorded``: the audit trail already has the deletion of the crew that they belong to.
@@ -97,8 +102,16 @@ def remove_all(runs: QuerySet[Run], rest: Rest, *, is_recorded: bool = False) ->
     for batch in batches(runs):
         began = time.monotonic()
         removed += remove(batch, is_recorded=is_recorded)
-        rest(time.monotonic() - began)
+        throttle(time.monotonic() - began)
     return removed
+
+
+def delete_in_batches(rows: QuerySet, throttle: Throttle) -> None:
+    """Delete the rows in their order, each batch with what depends on it."""
+    while found := list(rows.values_list("pk", flat=True)[:ROWS]):
+        began = time.monotonic()
+        rows.model._default_manager.filter(pk__in=found).delete()
+        throttle(time.monotonic() - began)
 
 
 def batches(runs: QuerySet[Run]) -> Iterator[list[UUID]]:
@@ -129,7 +142,7 @@ def remove(runs: Collection[UUID], *, is_recorded: bool = False) -> int:
     Runs with ``deleted_at`` are not recorded again: the audit trail has their deletion already.
     """
     with transaction.atomic():
-        rows = _held(Run.objects.filter(pk__in=runs, status__in=Run.TERMINAL))
+        rows = _lock_rows(Run.objects.filter(pk__in=runs, status__in=Run.TERMINAL))
         found = [pk for pk, *_ in rows]
         if not is_recorded:
             _record_deletions(row for row in rows if not row.deleted_at)
@@ -156,7 +169,7 @@ def remove(runs: Collection[UUID], *, is_recorded: bool = False) -> int:
     return len(found)
 
 
-def _held(runs: QuerySet[Run]) -> list[Any]:
+def _lock_rows(runs: QuerySet[Run]) -> list[Any]:
     """Lock the runs and return the values that the audit trail records about them."""
     rows = runs.select_for_update(of=("self",)).order_by("pk")
     organization = ("crew__organization", "crew__organization__name")

@@ -24,10 +24,10 @@ from django.conf import settings
 from django.db import OperationalError, close_old_connections, connection, reset_queries
 
 from crews.outages import is_outage
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from runs.execution.forks import lock_between_forks
 from runs.models import ToolExecution
-from runs.models.report import Ended, OutOfStep, Report, StaleAttempt
+from runs.models.report import Ended, Report, RowChanged, StaleAttempt
 from runs.models.report_queryset import sender
 
 JOIN, END = b"+", b"-"  # messages to the writer: a process connects, the worker ends
@@ -36,11 +36,11 @@ LARGEST = 128 * 1024  # bytes of a report that is sent; its own process saves a 
 logger = logging.getLogger(__name__)
 
 
-class Writer:
+class ReportWriter:
     """The side of the worker. ``connect`` works in its process and in processes forked from it."""
 
     def __init__(self) -> None:
-        self._inbox, self._entrance = _pair()
+        self._inbox, self._inbox_writer = _pair()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -51,14 +51,14 @@ class Writer:
     def stop(self) -> None:
         """End the thread. Processes that wait for an answer see the connection close."""
         with suppress(OSError):  # it has ended already
-            self._entrance.send(END)
+            self._inbox_writer.send(END)
         if self._thread:
             self._thread.join()
 
     def connect(self) -> socket.socket:
         ours, theirs = _pair()
         with theirs:
-            socket.send_fds(self._entrance, [JOIN], [theirs.fileno()])
+            socket.send_fds(self._inbox_writer, [JOIN], [theirs.fileno()])
         return ours
 
     def _run(self) -> None:
@@ -69,12 +69,13 @@ class Writer:
                     pass
             except Exception:
                 logger.exception(
-                    "The worker's writer of reports has ended; its processes go on alone"
+                    "The worker's report writer has stopped; "
+                    "the worker's processes save their reports themselves"
                 )
             finally:  # processes that wait for an answer see the connection close
                 for key in list(clients.get_map().values()):
                     _close(key.fileobj)
-                self._entrance.close()
+                self._inbox_writer.close()
                 connection.close()
 
     def _serve(self, clients: selectors.BaseSelector, ready: list[socket.socket]) -> bool:
@@ -106,7 +107,7 @@ class Writer:
         return True
 
 
-class _Client:
+class _WriterConnection:
     """A connection to the writer. It is closed when its thread ends."""
 
     def __init__(self, to_writer: socket.socket) -> None:
@@ -130,47 +131,48 @@ class _Client:
             return b""
 
 
-class _Mine(threading.local):
+class _ThreadConnection(threading.local):
     """This thread's connection. A forked process makes its own."""
 
     pid = 0
-    client: _Client | None = None
+    value: _WriterConnection | None = None
 
 
-class WriterHangs(IllegalMove):
+class WriterHangs(InvalidState):
     """The worker's writer has not answered for a whole lease: this worker has lost the run."""
 
 
-_writer: Writer | None = None
-_mine = _Mine()
+_writer: ReportWriter | None = None
+_thread_connection = _ThreadConnection()
 
 
 @sender
 def send(report: Report) -> bool:
     """Have the worker's writer save the report. ``False`` where there is none, or none any more."""
     text = report.dump() if _writer else b""
-    client = _client() if text and len(text) <= LARGEST else None
-    if client is None:
+    to_writer = _connection() if text and len(text) <= LARGEST else None
+    if to_writer is None:
         return False
     try:
-        answer = client.ask(text)
+        answer = to_writer.ask(text)
     except WriterHangs:
-        _mine.client = None  # its late answer would be taken for the answer to the next report
+        # Its late answer would be taken for the answer to the next report.
+        _thread_connection.value = None
         raise
     if answer:
         _raise(*json.loads(answer))
         return True
     # It is unknown whether the report was saved; this process saves the next one itself.
-    _mine.client = None
+    _thread_connection.value = None
     raise OperationalError("The worker's writer of reports has ended.")
 
 
-def _client() -> _Client | None:
-    if _mine.pid != os.getpid():
-        _mine.pid, _mine.client = os.getpid(), None
+def _connection() -> _WriterConnection | None:
+    if _thread_connection.pid != os.getpid():
+        _thread_connection.pid, _thread_connection.value = os.getpid(), None
         with suppress(OSError):  # the writer has ended
-            _mine.client = _Client(_writer.connect())
-    return _mine.client
+            _thread_connection.value = _WriterConnection(_writer.connect())
+    return _thread_connection.value
 
 
 def _pair() -> tuple[socket.socket, socket.socket]:
@@ -208,8 +210,8 @@ def _answer(error: Exception | None) -> bytes:
             answer = ["ended", error.status]
         case StaleAttempt():
             answer = ["stale", str(error)]
-        case OutOfStep():
-            answer = ["out of step", str(error)]
+        case RowChanged():
+            answer = ["row changed", str(error)]
         case _ if is_outage(error):
             answer = ["outage", str(error)]
         case _:
@@ -226,8 +228,8 @@ def _raise(answer: str, detail: str) -> None:
             raise Ended(detail)
         case "stale":
             raise StaleAttempt(detail)
-        case "out of step":
-            raise OutOfStep(detail)
+        case "row changed":
+            raise RowChanged(detail)
         case "outage":
             raise OperationalError(detail)
         case _:
@@ -238,7 +240,7 @@ def _raise(answer: str, detail: str) -> None:
 def make(**kwargs: object) -> None:
     """Runs before the worker's processes are forked, because they inherit the writer."""
     global _writer
-    _writer = Writer()
+    _writer = ReportWriter()
 
 
 @worker_ready.connect

@@ -14,7 +14,7 @@ from uuid import UUID
 import redis
 from django.conf import settings
 
-LOOK_S = 0.5  # interval at which the caller looks, whatever Redis says
+RECHECK_S = 0.5  # interval at which the caller reads the database, whatever Redis says
 TIMEOUT_S = 1.0
 
 logger = logging.getLogger(__name__)
@@ -44,9 +44,9 @@ class RunEvents:
         self._pubsub.close()
         self._client.close()
 
-    def wait(self, at_most_s: float = LOOK_S) -> None:
-        """Wait for an event, at most ``LOOK_S`` seconds."""
-        until = time.monotonic() + max(min(at_most_s, LOOK_S), 0.0)
+    def wait(self, at_most_s: float = RECHECK_S) -> None:
+        """Wait for an event, at most ``RECHECK_S`` seconds."""
+        until = time.monotonic() + max(min(at_most_s, RECHECK_S), 0.0)
         try:
             if not self._is_subscribed:
                 self._subscribe()

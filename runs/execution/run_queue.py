@@ -27,8 +27,8 @@ CLAIM_LOCK = 0x63726577  # key of a PostgreSQL advisory lock
 
 
 @dataclass(slots=True)
-class Group:
-    """An organization or a crew: its turn, its limit, and the number of its running runs."""
+class RunLimit:
+    """Of an organization or a crew: its turn, its limit, and the number of its running runs."""
 
     name: str
     turn: int
@@ -41,29 +41,29 @@ class Group:
 
 
 @dataclass(slots=True)
-class Line:
+class CrewQueue:
     """The queued runs of one crew."""
 
     crew_id: UUID
-    crew: Group
+    crew: RunLimit
     organization_id: UUID
-    organization: Group
+    organization: RunLimit
     queued: int
     first: object  # creation time of the oldest
 
     @property
-    def full(self) -> Group | None:
+    def full(self) -> RunLimit | None:
         """The crew or the organization that has reached its limit, if any."""
-        return next((group for group in (self.crew, self.organization) if group.is_full), None)
+        return next((limit for limit in (self.crew, self.organization) if limit.is_full), None)
 
     @property
     def order(self) -> tuple:
-        """Sort key: the line with the lower one is next."""
+        """Sort key: the queue with the lower one is next."""
         return (self.organization.turn, self.organization_id, self.crew.turn, self.first)
 
 
-def lines(organizations: Collection | None = None) -> list[Line]:
-    """Return the lines of all or some organizations in order. Reads only active runs, by index."""
+def crew_queues(organizations: Collection | None = None) -> list[CrewQueue]:
+    """Return the queues of all or some organizations in order. Reads only active runs, by index."""
     runs = Run.objects.unscoped().order_by()
     if organizations is not None:
         runs = runs.filter(crew__organization__in=organizations)
@@ -72,24 +72,24 @@ def lines(organizations: Collection | None = None) -> list[Line]:
         *("crew__organization", "crew__organization__name", "crew__organization__turn"),
         "crew__organization__max_active_runs",
     )
-    found, groups = [], {}
+    found, limits = [], {}
     for *row, number, first in queued.annotate(Count("pk"), Min("created_at")):
         crew_id, name, turn, limit, of, of_name, of_turn, of_limit = row
-        crew = Group(name, turn, limit_in_force(limit, settings.MAX_ACTIVE_RUNS_PER_CREW))
+        crew = RunLimit(name, turn, limit_in_force(limit, settings.MAX_ACTIVE_RUNS_PER_CREW))
         default = settings.MAX_ACTIVE_RUNS_PER_ORGANIZATION
-        organization = groups.setdefault(
-            of, Group(of_name, of_turn, limit_in_force(of_limit, default))
+        organization = limits.setdefault(
+            of, RunLimit(of_name, of_turn, limit_in_force(of_limit, default))
         )
-        found.append(Line(crew_id, crew, of, organization, number, first))
-    by_crew = {line.crew_id: line.crew for line in found}
+        found.append(CrewQueue(crew_id, crew, of, organization, number, first))
+    by_crew = {queue.crew_id: queue.crew for queue in found}
     running = runs.filter(status=Run.Status.RUNNING, origin=Run.Origin.WORKER)
     running = running.values_list("crew", "crew__organization")
     for crew_id, of, number in running.annotate(Count("pk")) if found else ():
-        if of in groups:
-            groups[of].running += number
+        if of in limits:
+            limits[of].running += number
         if crew_id in by_crew:
             by_crew[crew_id].running += number
-    return sorted(found, key=lambda line: line.order)
+    return sorted(found, key=lambda queue: queue.order)
 
 
 def claim(*, worker: str, tier: str = "") -> Run | None:
@@ -98,36 +98,36 @@ def claim(*, worker: str, tier: str = "") -> Run | None:
     ``tier`` is the isolation tier of the worker's tools: see ``runs.tools.box``.
     """
     with transaction.atomic():
-        _one_at_a_time()
-        for line in lines():
-            if line.full:
+        _lock_claims()
+        for queue in crew_queues():
+            if queue.full:
                 continue
             # The first run that has not been cancelled meanwhile.
-            if run := _queued(line).select_for_update().first():
+            if run := _queued(queue).select_for_update().first():
                 run.start(worker=worker, tier=tier)
-                _give_turn(line)
+                _move_to_back(queue)
                 return run
     return None
 
 
-def may_start(organization_id: UUID) -> Iterator[Run]:
+def startable(organization_id: UUID) -> Iterator[Run]:
     """Yield the organization's queued runs that the limits let start, in order of their turns."""
     taken: defaultdict[UUID, int] = defaultdict(int)
-    waiting = lines([organization_id])
-    newest = max((line.crew.turn for line in waiting), default=0)
-    while free := [line for line in waiting if line.queued and not line.full]:
-        line = min(free, key=lambda line: line.order)
-        yield from _queued(line)[taken[line.crew_id] :][:1]
-        taken[line.crew_id] += 1
+    waiting = crew_queues([organization_id])
+    newest = max((queue.crew.turn for queue in waiting), default=0)
+    while free := [queue for queue in waiting if queue.queued and not queue.full]:
+        queue = min(free, key=lambda queue: queue.order)
+        yield from _queued(queue)[taken[queue.crew_id] :][:1]
+        taken[queue.crew_id] += 1
         newest += 1
-        line.queued -= 1
-        line.crew.running += 1
-        line.organization.running += 1
-        line.crew.turn = newest
+        queue.queued -= 1
+        queue.crew.running += 1
+        queue.organization.running += 1
+        queue.crew.turn = newest
 
 
-def _queued(line: Line):
-    runs = Run.objects.unscoped().waiting().filter(crew=line.crew_id)
+def _queued(queue: CrewQueue):
+    runs = Run.objects.unscoped().waiting().filter(crew=queue.crew_id)
     return runs.order_by("created_at", "pk")
 
 
@@ -136,15 +136,15 @@ def limit_in_force(own: int | None, default: int) -> int | None:
     return (default or None) if own is None else own
 
 
-def _give_turn(line: Line) -> None:
+def _move_to_back(queue: CrewQueue) -> None:
     """Call this last: everywhere, the crew's row is locked after the rows of its runs."""
     organizations, crews = Organization.objects.unscoped(), Crew.objects.unscoped()
     turn = organizations.aggregate(newest=Max("turn"))["newest"] + 1
-    organizations.filter(pk=line.organization_id).update(turn=turn)
-    crews.filter(pk=line.crew_id).update(turn=turn)
+    organizations.filter(pk=queue.organization_id).update(turn=turn)
+    crews.filter(pk=queue.crew_id).update(turn=turn)
 
 
-def _one_at_a_time() -> None:
+def _lock_claims() -> None:
     """Hold a lock until the transaction ends. SQLite has only one writer at a time anyway."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

@@ -22,7 +22,7 @@ REFERENCE = re.compile(
     r"|ctx|context|kwargs|params)(?:\.[A-Za-z_]{1,40}\d{0,3}){1,6}[.;:]?"
 )
 # token=token, credential: Credential, token_class = RefreshToken
-NAMESAKE = re.compile(
+SECRET_NAME = re.compile(
     r"[a-z_]{0,30}(?:token|credential|auth)s?|[A-Z][A-Za-z]{0,30}(?:Token|Secret|Password|Credential)s?"
     r"|Token|Secret|Credential"
 )
@@ -54,7 +54,7 @@ DESCRIPTION = re.compile(r"[A-Za-z./~][A-Za-z./~_-]*")
 WORD = re.compile(r"[A-Za-z][a-z]{0,19}(?:[-'][a-z]{1,15})?[.!?;:…]{0,3}")
 NEXT_WORD = re.compile(r"[ \t][A-Za-z]?[a-z]+(?![\w=:/@-])")
 # Words that messages use about secrets without showing them.
-SAID_OF_SECRETS = re.compile(
+MESSAGE_WORDS = re.compile(
     r"(?i)(?:pass|passed|fail|failed|error|skip|skipped|xfail|xpass|ok|done|this|the|a|an|your|must"
     r"|may|should|is|are|was|were|not|too|at|for|from|in|of|on|to|with|required|missing|invalid"
     r"|incorrect|empty|wrong|expired|rejected|accepted|revoked|changed|unset|set|unknown|cannot"
@@ -74,7 +74,7 @@ def is_plain(name: str, operator: str, value: str, before: str = "", after: str 
     """
     whole = whole_name(before, name)
     lowered = whole.lower()
-    if any(shape.fullmatch(value) for shape in (LITERAL, VARIABLE, REFERENCE, NAMESAKE)):
+    if any(shape.fullmatch(value) for shape in (LITERAL, VARIABLE, REFERENCE, SECRET_NAME)):
         return True
     if value == "Traceback" and after.startswith(" (most recent"):
         return True  # after a prompt that got no answer
@@ -119,7 +119,7 @@ def _is_prose(name: str, operator: str, value: str, before: str, after: str) -> 
     """Matches `auth: fix login`, `password: This field is required.`, `Unexpected token: punc`."""
     if not operator.endswith((" ", "\t")):
         return False
-    if SAID_OF_SECRETS.fullmatch(value):
+    if MESSAGE_WORDS.fullmatch(value):
         return True
     if not WORD.fullmatch(value):
         return False
@@ -139,7 +139,7 @@ def is_header_prose(name: str, value: str) -> bool:
     schemes = ("basic", "bearer", "digest", "token", "negotiate", "ntlm", "hawk", "key", "apikey")
     if len(words) < 2 or words[0].lower() in schemes or not all(map(WORD.fullmatch, words)):
         return False
-    return len(words) > 2 or bool(SAID_OF_SECRETS.fullmatch(words[0]))
+    return len(words) > 2 or bool(MESSAGE_WORDS.fullmatch(words[0]))
 
 
 def is_basic(value: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from runs import tools
 from runs.execution import clones, credentials, gate
 from runs.execution.emitter import ToolEventEmitter
@@ -28,7 +28,7 @@ class _Cancelled(Exception):
 def carry_out(execution: TaskExecution, lease: Lease, pause: RunPause) -> None:
     """Carry out a task that has been started, to its end, which is saved.
 
-    Raises ``LeaseLost`` and ``IllegalMove`` if this process does not hold it any more.
+    Raises ``LeaseLost`` and ``InvalidState`` if this process does not hold it any more.
     """
     run, task_id = execution.run, str(execution.task_id)
     task = next(task for task in run.plan["tasks"] if task["task_id"] == task_id)
@@ -45,7 +45,7 @@ def carry_out(execution: TaskExecution, lease: Lease, pause: RunPause) -> None:
             reason = "tool_failed"
             try:
                 outcome = _call(execution, step, directory, lease, pause)
-            except gate.Refused as refused:
+            except gate.StepRefused as refused:
                 reason = refused.reason
                 outcome = tools.Outcome(tools.Status.ERROR, message=str(refused))
             if lease.cancelled:
@@ -96,7 +96,7 @@ def _call(
             clones.note(
                 execution.run, task_id=str(execution.task_id), made=workspace / outcome.made
             )
-    except (LeaseLost, IllegalMove):
+    except (LeaseLost, InvalidState):
         raise
     except Exception as error:
         logger.exception("Tool %s failed because of an internal error", tool.name)
@@ -120,7 +120,7 @@ def _prepared(
     except ValidationError as refused:
         faults = [message.partition(": ")[2] for message in refused.messages]
         return {}, {}, " ".join(faults)
-    except credentials.Refused as refused:
+    except credentials.SecretNotAllowed as refused:
         return {}, {}, str(refused)
 
 

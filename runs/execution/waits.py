@@ -54,38 +54,38 @@ class Waits:
 
 
 def _read(organization_id: int) -> dict[UUID, Wait]:
-    lines = run_queue.lines([organization_id])
-    queued: dict[UUID, list[UUID]] = {line.crew_id: [] for line in lines}
+    queues = run_queue.crew_queues([organization_id])
+    queued: dict[UUID, list[UUID]] = {queue.crew_id: [] for queue in queues}
     runs = Run.objects.unscoped().waiting().filter(crew__in=queued)
-    if lines:
+    if queues:
         for pk, crew_id in runs.order_by("created_at", "pk").values_list("pk", "crew"):
             queued[crew_id].append(pk)
     return {
-        pk: Wait(_position(lines, queued, place, index), line.organization.name, _reached(line))
-        for place, line in enumerate(lines)
-        for index, pk in enumerate(queued[line.crew_id])
+        pk: Wait(_position(queues, queued, place, index), queue.organization.name, _reached(queue))
+        for place, queue in enumerate(queues)
+        for index, pk in enumerate(queued[queue.crew_id])
     }
 
 
 def _position(
-    lines: list[run_queue.Line], queued: dict[UUID, list[UUID]], place: int, index: int
+    queues: list[run_queue.CrewQueue], queued: dict[UUID, list[UUID]], place: int, index: int
 ) -> int:
     """Return the position, from 1. The crews take turns.
 
     Before a crew's n-th run, each other crew has started n - 1 runs, or n if its turn is earlier.
     """
     before = (
-        min(len(queued[line.crew_id]), index + (other < place))
-        for other, line in enumerate(lines)
+        min(len(queued[queue.crew_id]), index + (other < place))
+        for other, queue in enumerate(queues)
         if other != place
     )
     return index + sum(before) + 1
 
 
-def _reached(line: run_queue.Line) -> str:
-    if line.crew.is_full:
-        return f"{line.crew.running} of {line.crew.limit} runs of the crew are active"
-    if line.organization.is_full:
-        group = line.organization
-        return f"{group.running} of {group.limit} runs of {group.name} are active"
+def _reached(queue: run_queue.CrewQueue) -> str:
+    if queue.crew.is_full:
+        return f"{queue.crew.running} of {queue.crew.limit} runs of the crew are active"
+    if queue.organization.is_full:
+        limit = queue.organization
+        return f"{limit.running} of {limit.limit} runs of {limit.name} are active"
     return ""

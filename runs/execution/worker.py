@@ -74,7 +74,9 @@ class _Heartbeat:
             Worker.objects.filter(name=name).delete()
             presence.refresh_all()
         except DatabaseError as error:
-            logger.warning("Worker %s could not say that it ends: %s", name, error)
+            logger.warning(
+                "Worker %s could not be removed from the list of workers: %s", name, error
+            )
 
 
 def _name(sender) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -12,19 +12,21 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from crews.text import is_uuid
+from runs.execution.removal import Throttle, no_throttle
 from runs.models import Run
 from runs.tools.removal import remove_tree
-from runs.workspaces import DOOMED, out_of_reach
+from runs.workspaces import REMOVAL_PREFIX, removal_path
 
 # A directory without a run may belong to a run that is just being committed, or to a box test.
-NOBODYS_FOR_S = 3600.0
+NO_RUN_GRACE_S = 3600.0
 
 logger = logging.getLogger(__name__)
 _NO_GUARD = nullcontext()
 
 
 def remove_old(
-    rest: Callable[[float], None] = lambda took_s: None,
+    throttle: Throttle = no_throttle,
     *,
     guard: AbstractContextManager = _NO_GUARD,
 ) -> None:
@@ -32,16 +34,16 @@ def remove_old(
 
     Those of active runs stay, and of runs that ended less than that time ago: the time of a
     directory is that of its last new entry, which a long run may have made long before its end.
-    ``rest`` is called before each removal with 0 seconds, because no lock is held during it.
+    ``throttle`` is called before each removal with 0 seconds, because no lock is held during it.
     ``guard`` is entered for as long as the database is used.
     """
     for workspace in _old():
-        rest(0)
+        throttle(0)
         try:
             with guard:
-                doomed = _take_out_of_reach(workspace)
-            if doomed:
-                remove_tree(doomed)
+                removable = _rename_for_removal(workspace)
+            if removable:
+                remove_tree(removable)
         except OSError:
             logger.exception("Workspace %s could not be removed", workspace.name)
 
@@ -61,22 +63,22 @@ def _old() -> Iterator[Path]:
             yield workspace
 
 
-def _take_out_of_reach(workspace: Path) -> Path | None:
+def _rename_for_removal(workspace: Path) -> Path | None:
     """Rename the workspace and return its new path; ``None`` if it is still needed or gone."""
-    if workspace.name.startswith(DOOMED):
+    if workspace.name.startswith(REMOVAL_PREFIX):
         return workspace
-    doomed = out_of_reach()
+    removable = removal_path()
     run_id = UUID(workspace.name)
     with transaction.atomic():
         run = Run.objects.select_for_update().filter(pk=run_id).first()
         try:
             age_s = time.time() - workspace.lstat().st_mtime
-            if (run and _is_needed(run)) or (not run and age_s < NOBODYS_FOR_S):
+            if (run and _is_needed(run)) or (not run and age_s < NO_RUN_GRACE_S):
                 return None
-            workspace.rename(doomed)
+            workspace.rename(removable)
         except FileNotFoundError:
             return None
-    return doomed
+    return removable
 
 
 def _is_needed(run: Run) -> bool:
@@ -86,13 +88,6 @@ def _is_needed(run: Run) -> bool:
 
 def _is_ours(name: str) -> bool:
     """Whether we name a directory so. The setting may point at one that has other files, too."""
-    if name.startswith(DOOMED):
-        return _is_id(name.removeprefix(DOOMED))
-    return _is_id(name)
-
-
-def _is_id(name: str) -> bool:
-    try:
-        return str(UUID(name)) == name
-    except ValueError:
-        return False
+    if name.startswith(REMOVAL_PREFIX):
+        return is_uuid(name.removeprefix(REMOVAL_PREFIX))
+    return is_uuid(name)

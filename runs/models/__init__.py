@@ -1,6 +1,6 @@
 """Runs, the tasks and tools that they execute, and the workers that execute them."""
 
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from runs.models.approval import Approval
 from runs.models.budget_alert import BudgetAlert
 from runs.models.call_text import CallText
@@ -24,7 +24,7 @@ __all__ = [
     "CallText",
     "Control",
     "Handoff",
-    "IllegalMove",
+    "InvalidState",
     "ModelCall",
     "OutputChunk",
     "ReportedRun",

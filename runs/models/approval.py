@@ -7,7 +7,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from crews.tracking import IllegalMove, TrackedModel
+from crews.tracking import InvalidState, TrackedModel
 from runs.models.approval_queryset import ApprovalQuerySet
 
 NOTE_LIMIT = 500  # characters
@@ -105,11 +105,11 @@ class Approval(TrackedModel):
         return "It waits for approval."
 
     def decide(self, decision: str, *, by: str, seen: str, note: str = "") -> None:
-        """Approve or deny the call. Raises ``IllegalMove`` if it is decided already or expired, or
+        """Approve or deny the call. Raises ``InvalidState`` if it is decided already or expired, or
         if ``seen`` is not the digest of its parameters.
         """
         if decision not in (self.Status.APPROVED, self.Status.DENIED):
-            raise IllegalMove(f"A decision is approved or denied, not {decision!r}.")
+            raise InvalidState(f"A decision is approved or denied, not {decision!r}.")
         with self._locked_after_its_run():
             if self.is_pending and self.expires_at <= timezone.now():
                 self._end(self.Status.EXPIRED)
@@ -117,7 +117,7 @@ class Approval(TrackedModel):
                 self._end(decision, by=by, note=note)
                 return
             refusal = self._undecidable()
-        raise IllegalMove(refusal)  # after the transaction, which may have ended it as expired
+        raise InvalidState(refusal)  # after the transaction, which may have ended it as expired
 
     def expire(self, note: str = "", *, at: datetime | None = None) -> None:
         """End it without a decision. A decision that was made stays."""
@@ -125,7 +125,7 @@ class Approval(TrackedModel):
             if self.is_pending:
                 self._end(self.Status.EXPIRED, note=note, at=at)
 
-    def look(self) -> None:
+    def refresh_decision(self) -> None:
         """Read the decision, if there is one."""
         self.refresh_from_db(
             fields=["status", "by", "note", "decided_at", "expires_at"],

@@ -7,7 +7,6 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any, Self
 
-from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 from django.db.models.functions import Now
@@ -16,12 +15,13 @@ from django.utils.crypto import salted_hmac
 
 from crews.models import Crew
 from crews.outages import is_outage
-from crews.tracking import IllegalMove, TrackedQuerySet
+from crews.tracking import InvalidState, TrackedQuerySet
 from runs.models.run import Run
+from runs.models.run_queryset import lease_end
 
 SWEPT_AT_ONCE = 500
 LOST = "The server that kept the call waiting was lost. Ask again."
-REFUSED = (
+OPERATORS_DECIDE = (
     "You may watch this crew but not decide about its tool calls. "
     "Ask an admin of the organization for the role of operator."
 )
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 class ApprovalQuerySet(TrackedQuerySet):
     organization_path = "run__crew__organization"
     deletable = ("run__", "run__crew__")
-    grows = True
+    is_large_table = True
 
     def pending(self) -> Self:
         return self.filter(status=self.model.Status.PENDING)
@@ -46,7 +46,7 @@ class ApprovalQuerySet(TrackedQuerySet):
         """Why ``user`` may not decide about the approval, which they can see; "" if they may."""
         if self.decidable_by(user).filter(pk=pk).exists():
             return ""
-        return FOR_ADMINS if self.operable_by(user).filter(pk=pk).exists() else REFUSED
+        return FOR_ADMINS if self.operable_by(user).filter(pk=pk).exists() else OPERATORS_DECIDE
 
     def for_lists(self) -> Self:
         """Newest first, with all that a list shows."""
@@ -71,16 +71,17 @@ class ApprovalQuerySet(TrackedQuerySet):
 
         ``unredacted`` is all of the call that decides what it does. It is not stored, only its
         digest is: calls that are shown alike have different digests.
-        ``is_held``: a web process waits for the decision and calls `hold`. If it is lost, so is the
-        answer, and the call is denied. If an approval with this ``id`` exists, it is returned.
-        Raises ``IllegalMove`` unless the run is running.
+        ``is_held``: a web process waits for the decision and calls `renew_held`. If it is lost, so
+        is the answer, and the call is denied.
+        If an approval with this ``id`` exists, it is returned.
+        Raises ``InvalidState`` unless the run is running.
         """
         with run.locked():
             if known := self.unscoped().filter(run=run, pk=id).first():
                 known.run = run
                 return known
             if run.status != Run.Status.RUNNING:
-                raise IllegalMove(f"Run {run.pk} is {run.status}; nothing of it can be approved.")
+                raise InvalidState(f"Run {run.pk} is {run.status}; nothing of it can be approved.")
             asked_at = timezone.now()
             return self.create(
                 id=id,
@@ -93,12 +94,12 @@ class ApprovalQuerySet(TrackedQuerySet):
                 admins_only=admins_only,
                 requested_at=asked_at,
                 expires_at=asked_at + timedelta(seconds=expires_after_s),
-                held_until=hold_end() if is_held else None,
+                held_until=lease_end() if is_held else None,
             )
 
-    def hold(self, ids: Collection[uuid.UUID]) -> None:
+    def renew_held(self, ids: Collection[uuid.UUID]) -> None:
         """Note that a web process still waits for these decisions. Emits no event."""
-        self.pending().filter(pk__in=ids).update(held_until=hold_end())
+        self.pending().filter(pk__in=ids).update(held_until=lease_end())
 
     def expire_due(self) -> int:
         """End those that are too late or whose web process was lost. Returns their number.
@@ -127,11 +128,6 @@ def _has_ended(approval: Any) -> bool:
         logger.exception("Approval %s could not be ended", approval.pk)
         return False
     return True
-
-
-def hold_end() -> models.expressions.Combinable:
-    """The database's time at which a web process that does not renew its hold counts as lost."""
-    return Now() + timedelta(seconds=settings.RUN_LEASE_S)
 
 
 def digest_of(id: uuid.UUID, call: Any) -> str:

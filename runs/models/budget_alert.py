@@ -14,7 +14,7 @@ AMOUNT_DIGITS, AMOUNT_PLACES = 28, 10  # as of a run's cost, which has the most
 class BudgetAlertQuerySet(TrackedQuerySet):
     organization_path = "run__crew__organization"
     deletable = ("run__", "run__crew__")
-    grows = True
+    is_large_table = True
 
     def open(self) -> Self:
         return self.filter(cleared_at=None)

@@ -8,8 +8,8 @@ from django.db import models
 from django.utils import timezone
 
 from crews.audit_actor import Way, current_actor
-from crews.tracking import IllegalMove, TrackedModel, TrackedQuerySet
-from runs.models.run_record import RunRecord
+from crews.tracking import InvalidState, TrackedModel, TrackedQuerySet
+from runs.models.abstract_run import AbstractRun
 from runs.plan_progress import may_be_parallel
 
 TEXT_LIMIT = 4_000  # characters of a message
@@ -25,40 +25,40 @@ NO_MESSAGES = (
 class ControlQuerySet(TrackedQuerySet):
     organization_path = "run__crew__organization"
     deletable = ("run__", "run__crew__")
-    grows = True
+    is_large_table = True
 
     def pending(self) -> Self:
         return self.filter(ended_at=None)
 
     def ask(
-        self, run: RunRecord, action: str, *, text: str = "", by: str | None = None
+        self, run: AbstractRun, action: str, *, text: str = "", by: str | None = None
     ) -> "Control":
         """Ask ``run`` for the action. If a control for it is pending or in effect, return that.
 
         ``by`` names the requester for people; by default the current user or API key. Raises
-        ``IllegalMove`` if the run has ended, or is already being cancelled.
+        ``InvalidState`` if the run has ended, or is already being cancelled.
         """
         action = Control.Action(action)
         with run.locked():
             if run.is_over:
-                raise IllegalMove(
+                raise InvalidState(
                     f"The run has ended: {run.status}. It takes no controls any more."
                 )
             known = list(run.controls.defer("text", "detail"))
             if same := _same(run, known, action, text):
                 return same
             if run.cancel_requested:
-                raise IllegalMove("The run is being cancelled. It takes no other control.")
+                raise InvalidState("The run is being cancelled. It takes no other control.")
             if action == Control.Action.RESUME and not run.pause_requested:
-                raise IllegalMove("The run is not paused.")
+                raise InvalidState("The run is not paused.")
             refusal = _refusal(run, action)
             if len(known) >= CONTROLS_AT_MOST:
                 if action != Control.Action.CANCEL:
-                    raise IllegalMove(
+                    raise InvalidState(
                         f"The run has had {CONTROLS_AT_MOST} controls. Only cancel is left."
                     )
                 if refusal:
-                    raise IllegalMove(refusal)
+                    raise InvalidState(refusal)
             control = self.create(
                 run=run,
                 action=action,
@@ -75,7 +75,7 @@ class ControlQuerySet(TrackedQuerySet):
                 _request_pause_or_resume(run, control, known)
         return control
 
-    def acknowledge(self, run: RunRecord) -> None:
+    def acknowledge(self, run: AbstractRun) -> None:
         """Note that the process that carries out ``run`` has read its controls."""
         with run.locked():
             for control in run.controls.filter(status=Control.Status.REQUESTED):
@@ -155,17 +155,17 @@ class Control(TrackedModel):
         if self.is_over:
             return
         if status not in self.FINAL:
-            raise IllegalMove(f"A control cannot end as {status!r}.")
+            raise InvalidState(f"A control cannot end as {status!r}.")
         self.status, self.detail = status, detail[:DETAIL_LIMIT]
         self.ended_at = at or timezone.now()
         self.save(update_fields=["status", "detail", "ended_at"])
         if self.pauses_or_resumes:
-            self._settle_pause()
+            self._set_paused_at()
         elif self.action == self.Action.CANCEL and self.status == self.Status.REFUSED:
             self.run.cancel_requested = False
             self.run.save(update_fields=["cancel_requested"])
 
-    def _settle_pause(self) -> None:
+    def _set_paused_at(self) -> None:
         """Set or clear the time of the run's pause. A refused pause is requested no more."""
         run, is_pause = self.run, self.action == self.Action.PAUSE
         if self.status == self.Status.APPLIED and run.pause_requested == is_pause:
@@ -176,7 +176,7 @@ class Control(TrackedModel):
             run.save(update_fields=["pause_requested"])
 
 
-def close(run: RunRecord, status: str) -> None:
+def close(run: AbstractRun, status: str) -> None:
     """Answer all that is pending, because the run ends as ``status``. The caller holds its lock."""
     for control in run.controls.pending():
         if control.action == Control.Action.CANCEL and status == "cancelled":
@@ -185,7 +185,7 @@ def close(run: RunRecord, status: str) -> None:
             control.end(Control.Status.TOO_LATE, f"The run had ended: {status}.")
 
 
-def report_paused(run: RunRecord, paused: bool, task: models.Model | None = None) -> bool:
+def report_paused(run: AbstractRun, paused: bool, task: models.Model | None = None) -> bool:
     """A process that carries out ``run``, or the ``task`` of it, has paused or is about to
     continue.
 
@@ -206,7 +206,7 @@ def report_paused(run: RunRecord, paused: bool, task: models.Model | None = None
         return True
 
 
-def _same(run: RunRecord, known: list["Control"], action: str, text: str) -> "Control | None":
+def _same(run: AbstractRun, known: list["Control"], action: str, text: str) -> "Control | None":
     """Return the control that this one would repeat: it is pending, or it is still in effect."""
     if action == Control.Action.MESSAGE:
         return run.controls.pending().filter(action=action, text=text).last()
@@ -220,7 +220,7 @@ def _same(run: RunRecord, known: list["Control"], action: str, text: str) -> "Co
     return applied[-1] if is_settled and applied and applied[-1].action == action else None
 
 
-def _request_pause_or_resume(run: RunRecord, control: "Control", known: list["Control"]) -> None:
+def _request_pause_or_resume(run: AbstractRun, control: "Control", known: list["Control"]) -> None:
     """Set whether the run is to be paused. Of pauses and resumes only the newest is pending."""
     is_pause = control.action == Control.Action.PAUSE
     run.pause_requested = is_pause
@@ -237,7 +237,7 @@ def _request_pause_or_resume(run: RunRecord, control: "Control", known: list["Co
         control.end(Control.Status.APPLIED)  # no process has to do anything for it
 
 
-def _refusal(run: RunRecord, action: str) -> str:
+def _refusal(run: AbstractRun, action: str) -> str:
     """Why the process that carries out the run cannot do this, or ""."""
     needed = Control.Action.PAUSE if action == Control.Action.RESUME else action
     if needed in run.controls_taken:

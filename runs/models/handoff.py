@@ -6,7 +6,7 @@ from crews.tracking import TrackedModel, TrackedQuerySet
 class HandoffQuerySet(TrackedQuerySet):
     organization_path = "run__crew__organization"
     deletable = ("run__", "run__crew__")
-    grows = True
+    is_large_table = True
 
 
 class Handoff(TrackedModel):

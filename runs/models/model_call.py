@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from crews import batches
 from crews.text import storable
-from crews.tracking import IllegalMove, TrackedModel, TrackedQuerySet
+from crews.tracking import InvalidState, TrackedModel, TrackedQuerySet
 from runs.models.call_text import CallText
 from runs.models.run import Run
 from runs.models.timespan import TimeSpan
@@ -27,7 +27,7 @@ answered = Signal()  # call, answer: {first_token_s?, output?}
 class ModelCallQuerySet(TrackedQuerySet):
     organization_path = "run__crew__organization"
     deletable = ("run__", "run__crew__")
-    grows = True
+    is_large_table = True
 
     def start(
         self,
@@ -41,13 +41,13 @@ class ModelCallQuerySet(TrackedQuerySet):
         """Start a call of a running run. If a call with the same ``id`` exists, it is returned.
 
         ``ending``: the arguments of `ModelCall.end` for a call that has ended already. Raises
-        ``IllegalMove`` if the run is not running.
+        ``InvalidState`` if the run is not running.
         """
         with run.locked():
             if begun := self.find(id):
                 return begun
             if run.status != Run.Status.RUNNING:
-                raise IllegalMove(f"Run {run.pk} is {run.status}; it starts no model call.")
+                raise InvalidState(f"Run {run.pk} is {run.status}; it starts no model call.")
             made = self.model(run=run, id=id, started_at=at, **fields)
             if ending:
                 made._end(**ending)
@@ -67,9 +67,9 @@ class ModelCallQuerySet(TrackedQuerySet):
         if batches.current():
             return self._cancel(run, message, at, of)
         with batches.batched() as batch:
-            batch.hold([run])
+            batch.attach([run])
             calls = self.filter(run=run, status=self.model.Status.RUNNING, **of)
-            for call in batch.hold(calls.select_for_update()):
+            for call in batch.attach(calls.select_for_update()):
                 call.run = run
             self._cancel(run, message, at, of)
 
@@ -193,7 +193,7 @@ class ModelCall(TrackedModel, TimeSpan):
         they are known.
         """
         with batches.atomic():
-            Run.objects.hold(self.run_id)
+            Run.objects.lock_row(self.run_id)
             with self.locked():
                 if self.status != self.Status.RUNNING:
                     return
@@ -213,7 +213,7 @@ class ModelCall(TrackedModel, TimeSpan):
     ) -> list[str]:
         """Set the ending. Returns the names of the fields that it sets."""
         if status not in ENDINGS:
-            raise IllegalMove(f"A model call cannot end as {status!r}.")
+            raise InvalidState(f"A model call cannot end as {status!r}.")
         self.status, self.message = status, message[:MESSAGE_LIMIT]
         for name in TOKENS:
             setattr(self, name, (tokens or {}).get(name))
@@ -227,7 +227,7 @@ class ModelCall(TrackedModel, TimeSpan):
     def _count(self) -> None:
         """Add the ended call to the totals of its run."""
         if batch := batches.current():
-            batch.part(EndedCalls).add(self)
+            batch.get_part(EndedCalls).add(self)
         else:
             add_to_totals(self.run_id, [self])
 

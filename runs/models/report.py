@@ -3,14 +3,14 @@
 import json
 from dataclasses import astuple, dataclass
 
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 
 
-class StaleAttempt(IllegalMove):
+class StaleAttempt(InvalidState):
     """The run was taken away from this attempt, so the attempt must not write for it any more."""
 
 
-class Ended(IllegalMove):
+class Ended(InvalidState):
     """The tool has ended with ``status``; it takes no report."""
 
     def __init__(self, status: str) -> None:
@@ -18,7 +18,7 @@ class Ended(IllegalMove):
         self.status = status
 
 
-class OutOfStep(Exception):
+class RowChanged(Exception):
     """The row is not as the report expects it: read it again, then report."""
 
 

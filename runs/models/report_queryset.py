@@ -20,7 +20,7 @@ from crews.checked_writes import Incomplete, Write
 from crews.outages import is_outage
 from crews.tracking import TrackedQuerySet
 from runs.models.output_chunk import OutputChunk
-from runs.models.report import Ended, OutOfStep, Report, StaleAttempt
+from runs.models.report import Ended, Report, RowChanged, StaleAttempt
 
 BATCH = 100  # reports in one statement; SQLite accepts at least 999 parameters
 
@@ -62,8 +62,8 @@ class ReportQuerySet(TrackedQuerySet):
     def save_reports(self, reports: Sequence[Report]) -> None:
         """Save all reports in order in one transaction. Each has to be of another tool.
 
-        Raises ``Ended``, ``OutOfStep`` or an error of the recorder; then none is saved. The rows of
-        the tools are locked first, then the rows that the recorder locks: see `realtime.log`.
+        Raises ``Ended``, ``RowChanged`` or an error of the recorder; then none is saved. The rows
+        of the tools are locked first, then the rows that the recorder locks: see `realtime.log`.
         """
         try:
             with transaction.atomic() if connection.in_atomic_block else nullcontext():
@@ -103,7 +103,7 @@ class ReportQuerySet(TrackedQuerySet):
         if status != self.model.Status.RUNNING:
             return Ended(status)
         if length != report.offset:
-            return OutOfStep(f"{report.tool} {report.execution_id} has changed meanwhile.")
+            return RowChanged(f"{report.tool} {report.execution_id} has changed meanwhile.")
         return None
 
 

@@ -6,7 +6,7 @@ from django.db import IntegrityError, models, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from crews.compiled_queries import Slot, Update
+from crews.compiled_queries import BindParam, Update
 from crews.models import ApiKey, Crew
 from crews.scoping import OwnedModel, ScopedQuerySet
 from crews.tracking import TrackedModel, TrackedQuerySet
@@ -19,9 +19,9 @@ RUNS_AT_ONCE = 20
 RENEWAL = Update(
     lambda: (
         Run.objects.unscoped().filter(
-            pk=Slot("run", models.UUIDField()), status=Run.Status.RUNNING
+            pk=BindParam("run", models.UUIDField()), status=Run.Status.RUNNING
         ),
-        {"lease_until": Now() + Slot("lease", models.DurationField())},
+        {"lease_until": Now() + BindParam("lease", models.DurationField())},
     )
 )
 

@@ -4,39 +4,41 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from runs import workspaces
-from runs.models.run_record import RunRecord
+from runs.models.abstract_run import AbstractRun
 from runs.plan_progress import follows_the_list
 
 
-def follow(run: RunRecord, parent: RunRecord, *, hand_on: Callable[[UUID], bool] | None) -> None:
+def follow(
+    run: AbstractRun, parent: AbstractRun, *, transfer_workspace: Callable[[UUID], bool] | None
+) -> None:
     """Make ``run``, which is not saved yet, a retry of ``parent``, whose lock the caller holds.
 
-    With ``hand_on`` the run begins at the parent's first task that has not succeeded. It takes over
-    the parent's workspace, which ``hand_on`` gives to the run of this id if it can. If the
-    workspace does not exist any more, the run starts over. Raises ``IllegalMove`` if every task has
-    succeeded.
+    With ``transfer_workspace`` the run begins at the parent's first task that has not succeeded. It
+    takes over the parent's workspace, which ``transfer_workspace`` gives to the run of this id if
+    it can. If the workspace does not exist any more, the run starts over. Raises ``InvalidState``
+    if every task has succeeded.
     """
     run.parent = parent
-    run.retry = RunRecord.Retry.AGAIN
-    if hand_on is None:
+    run.retry = AbstractRun.Retry.AGAIN
+    if transfer_workspace is None:
         return
     rest = rest_of(parent)
     if rest is None:
-        raise IllegalMove(
+        raise InvalidState(
             f"Every task of run {parent.pk} has succeeded, so there is none to go on from. "
             "Run it again from the start."
         )
-    if can_hand_on_workspace(parent) and hand_on(run.pk):
-        run.retry = RunRecord.Retry.RESUMED
+    if can_transfer_workspace(parent) and transfer_workspace(run.pk):
+        run.retry = AbstractRun.Retry.RESUMED
         run.plan = rest
         run.remains = parent.remains
     else:
-        run.retry = RunRecord.Retry.RESTARTED
+        run.retry = AbstractRun.Retry.RESTARTED
 
 
-def can_hand_on_workspace(run: RunRecord) -> bool:
+def can_transfer_workspace(run: AbstractRun) -> bool:
     """Whether a retry can continue in the workspace: it exists, and no process can be using it.
 
     A worker that lost its run may come back. Until then its tool may still work in the workspace.
@@ -44,7 +46,7 @@ def can_hand_on_workspace(run: RunRecord) -> bool:
     return run.is_over and run.attempt <= 1 and workspaces.workspace_of(run.pk).is_dir()
 
 
-def rest_of(run: RunRecord) -> dict[str, Any] | None:
+def rest_of(run: AbstractRun) -> dict[str, Any] | None:
     """Return the plan without the tasks that have succeeded; ``None`` if all have.
 
     Where tasks just follow each other, the plan continues with the first that has not succeeded,

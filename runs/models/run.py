@@ -4,27 +4,27 @@ from datetime import datetime
 from django.utils import timezone
 
 from crews.models import ApiKey
-from crews.tracking import IllegalMove, TrackedModel
+from crews.tracking import InvalidState, TrackedModel
 from runs import workspaces
 from runs.models import control
+from runs.models.abstract_run import AbstractRun
 from runs.models.control import Control
 from runs.models.run_queryset import RunQuerySet, lease_end
-from runs.models.run_record import RunRecord
 
 
-class Run(RunRecord):
+class Run(AbstractRun):
     """One execution of a crew's plan, from the request to its single ``done`` event."""
 
     objects = RunQuerySet.as_manager()
 
-    class Meta(RunRecord.Meta):
+    class Meta(AbstractRun.Meta):
         abstract = False
 
     def start(self, *, worker: str, tier: str = "") -> None:
         """Queued → running, with a new attempt and lease."""
         with self.locked():
             if self.status != self.Status.QUEUED:
-                raise IllegalMove(f"Run {self.pk} is {self.status}; only a queued run starts.")
+                raise InvalidState(f"Run {self.pk} is {self.status}; only a queued run starts.")
             self.status = self.Status.RUNNING
             self.started_at = timezone.now()
             self.attempt += 1
@@ -70,9 +70,9 @@ class Run(RunRecord):
             if self.is_over:
                 return
             if status not in self.TERMINAL:
-                raise IllegalMove(f"A run cannot finish as {status!r}.")
+                raise InvalidState(f"A run cannot finish as {status!r}.")
             if self.status == self.Status.QUEUED and status == self.Status.SUCCEEDED:
-                raise IllegalMove(f"Run {self.pk} has not started, so it cannot succeed.")
+                raise InvalidState(f"Run {self.pk} has not started, so it cannot succeed.")
             tasks = list(self.task_executions.select_for_update().filter(status="running"))
             if self.status == self.Status.RUNNING and self.held_attempt is None:
                 self._take_away(tasks)
@@ -120,20 +120,20 @@ class Run(RunRecord):
 
         The latter takes over the workspace. If the workspace does not exist any more, the run
         starts over. ``Run.retry`` says which of them happened.
-        Raises ``IllegalMove`` while the run is active, and for the same reasons as ``request``.
+        Raises ``InvalidState`` while the run is active, and for the same reasons as ``request``.
         Call it outside of a transaction, whose rollback would not give the workspace back.
         """
         retries = Run.objects.unscoped()
         with (
-            workspaces.given_back_on_failure(
-                self.pk, exists=lambda heir: retries.filter(pk=heir).exists()
-            ) as hand_on,
+            workspaces.returned_on_failure(
+                self.pk, exists=lambda retry_id: retries.filter(pk=retry_id).exists()
+            ) as transfer_workspace,
             self.locked(),
         ):
             if self.is_reported:
-                raise IllegalMove("The run was reported by a program. Start that program again.")
+                raise InvalidState("The run was reported by a program. Start that program again.")
             if not self.is_over:
-                raise IllegalMove(
+                raise InvalidState(
                     f"Run {self.pk} is {self.status}. Wait for its end, or cancel it."
                 )
             return Run.objects.request(
@@ -142,7 +142,7 @@ class Run(RunRecord):
                 api_key=api_key,
                 idempotency_key=idempotency_key,
                 parent=self,
-                hand_on=hand_on if from_failed else None,
+                transfer_workspace=transfer_workspace if from_failed else None,
             )
 
     def share(self, public: bool) -> None:

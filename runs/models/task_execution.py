@@ -8,7 +8,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from crews import batches
-from crews.tracking import IllegalMove, TrackedModel, TrackedQuerySet
+from crews.tracking import InvalidState, TrackedModel, TrackedQuerySet
 from runs.models.run import Run
 from runs.models.run_queryset import lease_end
 from runs.models.timespan import TimeSpan
@@ -18,10 +18,10 @@ from runs.plan_progress import PlanProgress
 class TaskExecutionQuerySet(TrackedQuerySet):
     organization_path = "run__crew__organization"
     deletable = ("run__", "run__crew__")
-    grows = True
+    is_large_table = True
 
     def start(self, *, run: Run, task: dict, at: datetime | None = None) -> "TaskExecution":
-        """Start ``task``, an entry of ``run.plan["tasks"]``. Raises ``IllegalMove`` unless the run
+        """Start ``task``, an entry of ``run.plan["tasks"]``. Raises ``InvalidState`` unless the run
         is running.
 
         If the task is already running, its execution is returned.
@@ -29,7 +29,7 @@ class TaskExecutionQuerySet(TrackedQuerySet):
         task_id = uuid.UUID(task["task_id"])
         with run.locked():
             if run.status != Run.Status.RUNNING:
-                raise IllegalMove(f"Run {run.pk} is {run.status}; it starts no task.")
+                raise InvalidState(f"Run {run.pk} is {run.status}; it starts no task.")
             begun = self.lock(run_id=run.pk, task_id=task_id, status="running")
             return begun[0] if begun else self._begin(run, task, started_at=at or timezone.now())
 
@@ -40,11 +40,11 @@ class TaskExecutionQuerySet(TrackedQuerySet):
 
         If a task with this ``id`` was started, it is returned. ``by_helper``: by a process that
         does not hold the run. It gets a lease on the task, and starts none of a run that is to
-        pause or to end. Raises ``IllegalMove`` unless the run is running.
+        pause or to end. Raises ``InvalidState`` unless the run is running.
         """
         with run.locked():
             if run.status != Run.Status.RUNNING:
-                raise IllegalMove(f"Run {run.pk} is {run.status}; it starts no task.")
+                raise InvalidState(f"Run {run.pk} is {run.status}; it starts no task.")
             if begun := self.filter(pk=id, run=run).first():
                 begun.run = run
                 return begun
@@ -73,13 +73,13 @@ class TaskExecutionQuerySet(TrackedQuerySet):
 
     def renew_lease(self, task: "TaskExecution") -> bool:
         """Extend a helper's lease. ``False`` if its attempt does not hold the run any more."""
-        held = self.filter(
+        owned = self.filter(
             pk=task.pk,
             status=self.model.Status.RUNNING,
             run__status=Run.Status.RUNNING,
             run__attempt=task.run.own_attempt,
         )
-        return bool(held.update(lease_until=lease_end()))
+        return bool(owned.update(lease_until=lease_end()))
 
     def note_paused(self, task: "TaskExecution", is_paused: bool) -> None:
         self.filter(pk=task.pk).update(is_paused=is_paused)
@@ -150,7 +150,7 @@ class TaskExecution(TrackedModel, TimeSpan):
             if self.status != self.Status.RUNNING:
                 return
             if status not in self.Status.values or status == self.Status.RUNNING:
-                raise IllegalMove(f"A task cannot finish as {status!r}.")
+                raise InvalidState(f"A task cannot finish as {status!r}.")
             # All are locked before the first event: a writer locks a tool's row before its events.
             open_tools = self.tool_executions.lock(task_execution_id=self.pk, status="running")
             self.calls.cancel_all(
@@ -170,7 +170,7 @@ class TaskExecution(TrackedModel, TimeSpan):
         """Count the task, which is about to be saved as ended. It is counted only once."""
         if batch := batches.current():  # it holds both rows: they are as these instances say
             self.run.tasks_ended += 1
-            return batch.note(self.run, ["tasks_ended"])
+            return batch.mark_changed(self.run, ["tasks_ended"])
         counted = type(self).objects.filter(pk=self.pk, ended_at__isnull=False)
         run = Run.objects.unscoped().filter(~models.Exists(counted), pk=self.run_id)
         # Counters emit no events, so this update bypasses nothing.
@@ -183,7 +183,7 @@ class TaskExecution(TrackedModel, TimeSpan):
         The end of a run locks in this order too.
         """
         with batches.atomic():
-            Run.objects.hold(self.run_id)
+            Run.objects.lock_row(self.run_id)
             with self.locked():
                 yield
 
@@ -192,6 +192,6 @@ def _end_all(tools: Sequence[Any], message: str, at: datetime | None) -> None:
     """End these tools, whose rows are locked, in a few statements."""
     if tools and not batches.current():
         with batches.batched() as batch:
-            return _end_all(batch.hold(tools), message, at)
+            return _end_all(batch.attach(tools), message, at)
     for tool in sorted(tools, key=lambda tool: (tool.started_at, tool.pk)):
         tool.end("error", message=message, at=at)

@@ -3,6 +3,8 @@ from datetime import datetime, timedelta
 from django.db import models
 from django.utils import timezone
 
+MAX_CLOCK_SKEW = timedelta(seconds=2)  # between hosts that write about one run
+
 
 class TimeSpan(models.Model):
     """Adds the times of start and end."""

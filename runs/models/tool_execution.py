@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from crews import batches
 from crews.text import storable
-from crews.tracking import IllegalMove, TrackedModel
+from crews.tracking import InvalidState, TrackedModel
 from runs.models.output_chunk import OutputChunk
-from runs.models.report import Ended, OutOfStep, Report
+from runs.models.report import Ended, Report, RowChanged
 from runs.models.report_queryset import ReportQuerySet, emit
 from runs.models.task_execution import TaskExecution
 from runs.models.timespan import TimeSpan
@@ -24,7 +24,7 @@ REPORTED = ("message", "progress", "output_length")  # the fields that a report 
 class ToolExecutionQuerySet(ReportQuerySet):
     organization_path = "task_execution__run__crew__organization"
     deletable = ("task_execution__run__", "task_execution__run__crew__")
-    grows = True
+    is_large_table = True
 
     def start(
         self,
@@ -39,7 +39,7 @@ class ToolExecutionQuerySet(ReportQuerySet):
         """Start a tool call of a running task. ``params`` must be redacted already.
 
         ``ending``: the arguments of `ToolExecution.end` for a call that has ended already. If a
-        call with the same ``id`` exists, it is returned. Raises ``IllegalMove`` if the task is not
+        call with the same ``id`` exists, it is returned. Raises ``InvalidState`` if the task is not
         running.
         """
         with task_execution.locked():
@@ -47,7 +47,7 @@ class ToolExecutionQuerySet(ReportQuerySet):
             if begun := its.find(id):
                 return begun
             if task_execution.status != TaskExecution.Status.RUNNING:
-                raise IllegalMove(f"Task {task_execution} is {task_execution.status}.")
+                raise InvalidState(f"Task {task_execution} is {task_execution.status}.")
             about = {"id": id or uuid.uuid4(), "task_execution": task_execution}
             made = self.model(**about, tool=tool, params=params, started_at=at)
             if ending:
@@ -79,7 +79,7 @@ class ToolExecution(TrackedModel, TimeSpan):
 
     objects = ToolExecutionQuerySet.as_manager()
 
-    _in_step = True  # whether the row is known to equal this instance
+    _in_sync = True  # whether the row is known to equal this instance
 
     class Meta(TrackedModel.Meta):
         abstract = False
@@ -134,14 +134,14 @@ class ToolExecution(TrackedModel, TimeSpan):
         """Report the progress. ``output`` is what the tool wrote since the last report.
 
         ``offset`` is the position of ``output`` in the whole output. With it a repeated report adds
-        nothing. Raises ``IllegalMove`` if the tool has ended: so a worker notices that it has lost
+        nothing. Raises ``InvalidState`` if the tool has ended: so a worker notices that it has lost
         its run.
         """
         while True:
             try:
                 return self._report(message, progress, output, offset)
-            except OutOfStep:  # another instance has reported
-                self._in_step = False
+            except RowChanged:  # another instance has reported
+                self._in_sync = False
 
     def end(self, status: str, **ending: Any) -> None:
         """End the call. An ended call keeps its first ending.
@@ -158,7 +158,7 @@ class ToolExecution(TrackedModel, TimeSpan):
         self, status: str, exit_code: int | None = None, message: str | None = None, at: Any = None
     ) -> None:
         if status not in ENDINGS:
-            raise IllegalMove(f"A tool cannot end as {status!r}.")
+            raise InvalidState(f"A tool cannot end as {status!r}.")
         self.status = status
         self.exit_code = exit_code
         if message is not None:
@@ -176,9 +176,9 @@ class ToolExecution(TrackedModel, TimeSpan):
         """
         if batch := batches.current():
             return self._report_in(batch, self._as_report(message, progress, output, offset))
-        if not self._in_step:
+        if not self._in_sync:
             self.refresh_from_db(fields=["status", "message", "progress", "output_length"])
-        self._in_step = False
+        self._in_sync = False
         if self.status != self.Status.RUNNING:
             raise self._over()
         report = self._as_report(message, progress, output, offset)
@@ -189,14 +189,14 @@ class ToolExecution(TrackedModel, TimeSpan):
             raise self._over() from ended
         self._take(report)
         if connection.in_atomic_block:
-            transaction.on_commit(partial(setattr, self, "_in_step", True))
+            transaction.on_commit(partial(setattr, self, "_in_sync", True))
         else:  # without opening a connection, which the process may not need
-            self._in_step = True
+            self._in_sync = True
 
-    def _report_in(self, batch: batches.Batch, report: Report) -> None:
+    def _report_in(self, batch: batches.WriteBatch, report: Report) -> None:
         if self.status != self.Status.RUNNING:
             raise self._over()
-        batch.note(self, REPORTED)
+        batch.mark_changed(self, REPORTED)
         self._take(report)
         if report.output:
             batch.add(OutputChunk(execution=self, offset=report.offset, text=report.output))
@@ -243,8 +243,8 @@ class ToolExecution(TrackedModel, TimeSpan):
         self.status = type(self).objects.values_list("status", flat=True).get(pk=self.pk)
         raise self._over()
 
-    def _over(self) -> IllegalMove:
-        return IllegalMove(f"{self.tool} {self.pk} has ended as {self.status}.")
+    def _over(self) -> InvalidState:
+        return InvalidState(f"{self.tool} {self.pk} has ended as {self.status}.")
 
 
 ENDINGS = {*ToolExecution.Status.values} - {ToolExecution.Status.RUNNING}

@@ -9,11 +9,10 @@ from django.apps import apps
 from django.db import models
 from django.db.models.functions import Coalesce, Least
 
-from crews.compiled_queries import Slot, Update
+from crews.compiled_queries import BindParam, Update
+from crews.models.budget import MAX_TOKENS
 
 TOKENS = ("input_tokens", "output_tokens")  # a run has totals of these
-# From here on, JavaScript cannot distinguish neighbouring integers.
-TOKENS_AT_MOST = 2**53 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def add_to_totals(run_id: UUID, calls: Sequence[Counted]) -> None:
     for name in TOKENS:
         known = [tokens for call in calls if (tokens := getattr(call, name)) is not None]
         if known:
-            more[name] = min(sum(known), TOKENS_AT_MOST)
+            more[name] = min(sum(known), MAX_TOKENS)
     costs = [call.cost_usd for call in calls if call.cost_usd is not None]
     if costs:
         more["cost_usd"] = sum(costs, Decimal())
@@ -95,15 +94,15 @@ def _addition(names: tuple[str, ...]) -> Update:
 
     def make() -> tuple[models.QuerySet, dict[str, models.expressions.Combinable]]:
         runs = apps.get_model("runs.Run").objects.unscoped()
-        return runs.filter(pk=Slot("run", models.UUIDField())), {n: _sum(n) for n in names}
+        return runs.filter(pk=BindParam("run", models.UUIDField())), {n: _sum(n) for n in names}
 
     return Update(make)
 
 
 def _sum(name: str) -> models.expressions.Combinable:
-    more = Slot(name, UsageTotals._meta.get_field(name))
+    more = BindParam(name, UsageTotals._meta.get_field(name))
     if name in TOKENS:
-        return Least(Coalesce(models.F(name), 0) + more, TOKENS_AT_MOST)
+        return Least(Coalesce(models.F(name), 0) + more, MAX_TOKENS)
     if name == "cost_usd":
         return Coalesce(models.F(name), Decimal()) + more
     return models.F(name) + more

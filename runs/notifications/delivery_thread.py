@@ -13,7 +13,7 @@ from django.db import close_old_connections, connection
 from structlog.contextvars import bound_contextvars
 
 from crews.text import storable
-from runs.execution.background import Looking
+from runs.execution.background import PeriodicThread
 from runs.models import Approval
 from runs.notifications import send_attempt
 from runs.notifications.kinds import Kind
@@ -23,15 +23,15 @@ from runs.notifications.models.target import Target
 THREADS = 8
 PER_ORGANIZATION = 2  # at once, so that one with slow receivers leaves threads to the others
 # Attempts an hour for each notification that a target may get: most fail while a receiver is down.
-TRIED_FOR_ONE = 5
+ATTEMPTS_PER_NOTIFICATION = 5
 POSTPONED_FOR = timedelta(minutes=10)
 FAULT = "CrewOps could not send it. The scheduler's log says why."
 
 logger = logging.getLogger(__name__)
 
 
-class Sender(Looking):
-    """Looks for due deliveries once a second, and sends them with a few threads."""
+class Sender(PeriodicThread):
+    """Checks for due deliveries once a second, and sends them with a few threads."""
 
     name = due = "notifications"
 
@@ -45,7 +45,7 @@ class Sender(Looking):
         super().stop()
         self._pool.shutdown(wait=False, cancel_futures=True)  # the rest is claimed again later
 
-    def look(self) -> int:
+    def run_once(self) -> int:
         """Begin the due deliveries that have room. Returns how many were begun."""
         with self._lock:
             room = THREADS - self._at_work.total()
@@ -97,7 +97,7 @@ def attempt(delivery: Delivery) -> None:
             "(NOTIFICATIONS_PER_HOUR). Press Send again later."
         )
         return
-    if recent.tried >= (most := TRIED_FOR_ONE * settings.NOTIFICATIONS_PER_HOUR):
+    if recent.tried >= (most := ATTEMPTS_PER_NOTIFICATION * settings.NOTIFICATIONS_PER_HOUR):
         delivery.postpone(POSTPONED_FOR, f"There were {most} attempts for the target in an hour.")
         return
     began = time.monotonic()

@@ -43,7 +43,7 @@ class TargetForm(forms.Form):
         """Encrypt the address. A refusal becomes the field's error."""
         try:
             self.key = target.keep(self.cleaned_data["address"])
-        except services.Refused as refused:
+        except services.InvalidAddress as refused:
             self.add_error("address", str(refused))
 
 

@@ -37,7 +37,7 @@ def of_run(run: Run, kind: Kind) -> dict[str, Any]:
     detail = "" if kind == Kind.RECOVERED else plain(run.message or run.reason)[:DETAIL_LIMIT]
     return {
         "type": str(kind),
-        "timestamp": _iso(run.ended_at),
+        "timestamp": _iso_ms(run.ended_at),
         "title": plain(title),
         "text": plain(text) + (f" {detail}" if detail else ""),
         "url": link(run.get_absolute_url()),
@@ -57,7 +57,7 @@ def of_approval(approval: Approval) -> dict[str, Any]:
     )
     return {
         "type": str(Kind.APPROVAL),
-        "timestamp": _iso(approval.requested_at),
+        "timestamp": _iso_ms(approval.requested_at),
         "title": plain(f"Crew {run.crew_name} waits for approval"),
         "text": plain(text),
         "url": link(approval.get_absolute_url()),
@@ -67,7 +67,7 @@ def of_approval(approval: Approval) -> dict[str, Any]:
             "id": str(approval.pk),
             "agent_id": approval.agent_id,
             "tool": approval.tool,
-            "expires_at": _iso(approval.expires_at),
+            "expires_at": _iso_ms(approval.expires_at),
         },
     }
 
@@ -83,7 +83,7 @@ def of_budget_alert(alert: BudgetAlert) -> dict[str, Any]:
     title = "has used more than a budget" if alert.is_exceeded else "has used 80 % of a budget"
     return {
         "type": str(Kind.BUDGET),
-        "timestamp": _iso(alert.at),
+        "timestamp": _iso_ms(alert.at),
         "title": plain(f"Crew {crew.name} {title}"),
         "text": plain(text),
         "url": link(run.get_absolute_url()),
@@ -108,19 +108,19 @@ def of_fire(fire: Fire) -> dict[str, Any]:
     )
     return {
         "type": str(Kind.SCHEDULE),
-        "timestamp": _iso(timezone.now()),
+        "timestamp": _iso_ms(timezone.now()),
         "title": plain(f"Crew {crew.name} was not started"),
         "text": plain(text)[:DETAIL_LIMIT],
         "url": link(schedule.get_absolute_url()),
         **_of_crew(crew, crew.name),
-        "schedule": {"due_at": _iso(fire.due_at), "expression": schedule.expression},
+        "schedule": {"due_at": _iso_ms(fire.due_at), "expression": schedule.expression},
     }
 
 
 def of_test(name: str, by: str) -> dict[str, Any]:
     return {
         "type": str(Kind.TEST),
-        "timestamp": _iso(timezone.now()),
+        "timestamp": _iso_ms(timezone.now()),
         "title": "CrewOps sends a test",
         "text": plain(f"{by} tests the target {name}."),
         "url": link("/notifications/"),
@@ -140,8 +140,8 @@ def _run(run: Run) -> dict[str, Any]:
         "id": str(run.pk),
         "status": run.status,
         "reason": run.reason,
-        "started_at": _iso(run.started_at),
-        "ended_at": _iso(run.ended_at),
+        "started_at": _iso_ms(run.started_at),
+        "ended_at": _iso_ms(run.ended_at),
     }
 
 
@@ -155,5 +155,5 @@ def plain(text: str) -> str:
     return MENTION.sub(lambda found: f"{found[0]}\u200b", NOT_PRINTED.sub(" ", text)).strip()
 
 
-def _iso(at: Any) -> str | None:
+def _iso_ms(at: Any) -> str | None:
     return at and at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -11,11 +11,13 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_POST
 from structlog.contextvars import bind_contextvars
 
 from crews.keyset import KeysetPage
 from crews.models import Organization
+from crews.pages.decorators import require_GET_or_POST
+from crews.pages.permissions import permitted
 from crews.scoping import ScopedQuerySet
 from runs.notifications.forms import DEFAULT_KINDS, NewTargetForm, TargetEditForm
 from runs.notifications.models import Delivery, Target
@@ -23,12 +25,12 @@ from runs.notifications.services import SERVICES
 
 TARGETS_SHOWN = 200
 DELIVERIES_PER_PAGE = 25
-READING_OR_POSTING = ["GET", "HEAD", "POST"]
+MAY = "see this target"  # what every role may
 
 
 @never_cache
 @login_required
-@require_http_methods(READING_OR_POSTING)
+@require_GET_or_POST
 def overview(request: HttpRequest) -> HttpResponse:
     """The targets of the user and of their organizations. A POST adds one.
 
@@ -60,7 +62,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @login_required
-@require_http_methods(READING_OR_POSTING)
+@require_GET_or_POST
 def target(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One target with its log. A POST changes it."""
     record = _found(request, Target.objects, pk)
@@ -117,7 +119,8 @@ def test(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Delete the target with its log."""
-    record = _permitted(request, Target.objects, "managed_by", pk, "delete its targets")
+    objects, act = Target.objects, "delete its targets"
+    record = permitted(request, objects, "managed_by", pk, act, may=MAY)
     record.delete()
     messages.success(request, f"{record} is deleted.")
     return redirect("notifications")
@@ -157,17 +160,4 @@ def _found(request: HttpRequest, objects: ScopedQuerySet, pk: UUID) -> Any:
 
 
 def _operable(request: HttpRequest, objects: ScopedQuerySet, pk: UUID, act: str) -> Any:
-    return _permitted(request, objects, "operable_by", pk, act)
-
-
-def _permitted(
-    request: HttpRequest, objects: ScopedQuerySet, scope: str, pk: UUID, act: str
-) -> Any:
-    """Return the record if the user's role allows it. Raises 404 if it is not visible, else 403."""
-    if record := getattr(objects, scope)(request.user).filter(pk=pk).first():
-        bind_contextvars(**record.log_ids)
-        return record
-    get_object_or_404(objects.visible_to(request.user), pk=pk)
-    raise PermissionDenied(
-        f"Your role lets you see this target but not {act}. Ask an admin of the organization."
-    )
+    return permitted(request, objects, "operable_by", pk, act, may=MAY)

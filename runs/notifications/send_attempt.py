@@ -39,7 +39,7 @@ def send(delivery: Delivery) -> Outcome:
         address = target.address
         key = target.key if target.service == services.WEBHOOK else ""
         services.check(target.service, address)  # the settings may have changed
-    except (sealing.Unreadable, services.Refused) as error:
+    except (sealing.Unreadable, services.InvalidAddress) as error:
         return Outcome(f"The address: {error}", for_good=True)
     host = services.host_of(address)
     with limited(host, DEADLINE_S) as connections:

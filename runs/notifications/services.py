@@ -19,7 +19,7 @@ MAX_CHARS = 2000
 WEBHOOK = "webhook"
 
 
-class Refused(ValueError):
+class InvalidAddress(ValueError):
     """An address that is not accepted. The message says what to write, and never repeats it."""
 
 
@@ -88,15 +88,17 @@ CHOICES = [(WEBHOOK, "Webhook"), *((key, each.label) for key, each in SERVICES.i
 
 
 def check(service: str, address: str) -> str:
-    """Return the address as people may see it. Raises ``Refused``."""
+    """Return the address as people may see it. Raises ``InvalidAddress``."""
     address = address.strip()
     if len(address) > MAX_CHARS or not address.isprintable() or " " in address:
-        raise Refused(f"Write one address of at most {MAX_CHARS} characters, without spaces.")
+        raise InvalidAddress(
+            f"Write one address of at most {MAX_CHARS} characters, without spaces."
+        )
     return _check_webhook(address) if service == WEBHOOK else _check_apprise(service, address)
 
 
 def plugin(service: str, address: str) -> Any:
-    """Return Apprise's object that sends to ``address``. Raises ``Refused``."""
+    """Return Apprise's object that sends to ``address``. Raises ``InvalidAddress``."""
     known = SERVICES[service]
     wrong = f"Write the address like this: {known.example}"
     cls = getattr(importlib.import_module(known.module), known.name)
@@ -104,17 +106,17 @@ def plugin(service: str, address: str) -> Any:
     try:
         parsed = cls.parse_native_url(address) if scheme == "https" else cls.parse_url(address)
     except Exception:
-        raise Refused(wrong) from None
+        raise InvalidAddress(wrong) from None
     if not parsed or str(parsed.get("schema", "")).lower() not in known.schemes:
-        raise Refused(wrong)
+        raise InvalidAddress(wrong)
     # As Apprise has read them: our own reading of the address could differ.
     if set(parsed["qsd"]) - known.params or any(parsed.get(f"qsd{sign}") for sign in "+-:"):
         allowed = ", ".join(sorted(known.params)) or "none"
-        raise Refused(f"Leave out the other parameters of the address. Allowed: {allowed}.")
+        raise InvalidAddress(f"Leave out the other parameters of the address. Allowed: {allowed}.")
     try:
         return cls(**parsed)
     except Exception:
-        raise Refused(wrong) from None
+        raise InvalidAddress(wrong) from None
 
 
 def host_of(address: str) -> str:
@@ -131,13 +133,15 @@ def _check_webhook(address: str) -> str:
         parts = urlsplit(address)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise Refused(wrong) from None
+        raise InvalidAddress(wrong) from None
     private = host in settings.NOTIFICATIONS_PRIVATE_HOSTS
     schemes = ("https", "http") if private else ("https",)
     if parts.scheme not in schemes or not host or port == 0 or parts.fragment:
-        raise Refused(wrong)
+        raise InvalidAddress(wrong)
     if "@" in parts.netloc:
-        raise Refused(f"{wrong} Leave out user name and password: the signature shows who sends.")
+        raise InvalidAddress(
+            f"{wrong} Leave out user name and password: the signature shows who sends."
+        )
     _check_host(host)
     return f"{parts.scheme}://{parts.netloc}/…"
 
@@ -165,4 +169,6 @@ def _check_host(host: str) -> None:
         public = bool(HOST.fullmatch(host)) and host.rpartition(".")[2][:1].isalpha()
         public = public and host != "localhost" and not host.endswith(".localhost")
     if not public:
-        raise Refused("Write the host by its public name (NOTIFICATIONS_PRIVATE_HOSTS: others).")
+        raise InvalidAddress(
+            "Write the host by its public name (NOTIFICATIONS_PRIVATE_HOSTS: others)."
+        )

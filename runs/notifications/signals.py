@@ -72,6 +72,6 @@ def watch() -> None:
             },
             hidden=frozenset({"sealed"}),
             organization="organization",
-            goes_with=(Crew, Organization),
+            deleted_with=(Crew, Organization),
         ),
     )

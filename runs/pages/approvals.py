@@ -10,12 +10,13 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 from structlog.contextvars import bind_contextvars
 
 from crews.keyset import KeysetPage
-from runs.models import Approval, IllegalMove
+from crews.pages.decorators import require_GET_or_POST
+from runs.models import Approval, InvalidState
 from runs.models.approval import DECISIONS
 from runs.pages.context_processors import pending_approvals
 from runs.pages.forms import ApprovalFilterForm, DecisionForm
@@ -49,7 +50,7 @@ def approvals_pending(request: HttpRequest) -> JsonResponse:
 
 
 @login_required
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_GET_or_POST
 @never_cache
 @vary_on_headers("X-Fragment")
 def approval(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -73,7 +74,7 @@ def approval(request: HttpRequest, pk: UUID) -> HttpResponse:
             seen=given["seen"],
             note=given["note"],
         )
-    except IllegalMove as refusal:
+    except InvalidState as refusal:
         messages.error(request, str(refusal))
         return redirect(record)
     messages.success(request, f"{record.get_status_display()}: {record}.")

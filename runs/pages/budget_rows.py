@@ -27,19 +27,19 @@ class BudgetRow:
     note: str
 
 
-def of_run(run: Run, now: datetime) -> list[BudgetRow]:
+def rows_of_run(run: Run, now: datetime) -> list[BudgetRow]:
     """Return the run's use of each limit that its crew has now."""
-    return of_runs([run], now)[0]
+    return rows_of_runs([run], now)[0]
 
 
-def of_runs(runs: Sequence[Run], now: datetime) -> list[list[BudgetRow]]:
+def rows_of_runs(runs: Sequence[Run], now: datetime) -> list[list[BudgetRow]]:
     """Return the same of some runs of one crew: each list has the same measures."""
-    found = budget_amounts.of_runs(runs, runs[0].crew, now)
+    found = budget_amounts.amounts_of_runs(runs, runs[0].crew, now)
     unknown = [NOT_REPORTED if run.is_reported else NO_MODELS for run in runs]
     return [[_row(one, why) for one in own] for own, why in zip(found, unknown, strict=True)]
 
 
-def of_day(amounts: Iterable[Amount]) -> list[BudgetRow]:
+def rows_of_day(amounts: Iterable[Amount]) -> list[BudgetRow]:
     """Return the rows of the amounts of a crew's day."""
     return [_row(one, NOT_REPORTED) for one in amounts]
 

@@ -10,9 +10,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from structlog.contextvars import bind_contextvars
 
+from crews.text import is_uuid
 from runs.models import Run
 from runs.pages.comparison import Comparison
-from runs.pages.run_window import is_id
 from runs.pages.trend import RUNS_AT_MOST, Trend, flaky_steps
 
 NOT_COMPARABLE = "with: give the id of another run of the same crew."
@@ -39,7 +39,7 @@ def run_compare(request: HttpRequest, pk: UUID) -> HttpResponse:
         # The earlier run comes first, whichever the address names first.
         before, after = sorted((run, other), key=lambda one: (one.created_at, str(one.pk)))
         step = request.GET.get("step", "")
-        comparison = Comparison(before, after, at=step if is_id(step) else "")
+        comparison = Comparison(before, after, at=step if is_uuid(step) else "")
         marks = {before.pk: "A", after.pk: "B"}
         context |= {"comparison": comparison, "before": before, "after": after}
     else:
@@ -51,7 +51,7 @@ def run_compare(request: HttpRequest, pk: UUID) -> HttpResponse:
 def _other(request: HttpRequest, run: Run, of_crew: QuerySet[Run]) -> Run | None:
     asked = request.GET.get("with")
     if asked:
-        found = is_id(asked) and asked != str(run.pk) and of_crew.filter(pk=asked).first()
+        found = is_uuid(asked) and asked != str(run.pk) and of_crew.filter(pk=asked).first()
         if not found:
             raise Http404(NOT_COMPARABLE)
         return found

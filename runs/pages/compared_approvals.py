@@ -9,16 +9,16 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from runs.models import Approval, TaskExecution
+from runs.models.timespan import MAX_CLOCK_SKEW
 from runs.pages.compared_steps import ComparedStep
 
-CLOCKS_APART = timedelta(seconds=2)  # at most, between the hosts of a decision and of a call
 BEGINS_WITHIN = timedelta(minutes=1)  # after the decision; a later call is another one
 CALLS_BEFORE = 20  # that may still wait when a decision is made, of one tool of an agent
 
 Placed = tuple[Any, ComparedStep]  # a step with its task execution, or its agent outside tasks
 
 
-class Asked(NamedTuple):
+class ApprovalFacts(NamedTuple):
     """An approval. ``by`` names a person, so it is for members only."""
 
     run: UUID
@@ -32,17 +32,21 @@ class Asked(NamedTuple):
     by: str
 
 
-def asked_by_run(runs: Iterable[UUID], at_most: int) -> tuple[dict[UUID, list[Asked]], bool]:
+def asked_by_run(
+    runs: Iterable[UUID], at_most: int
+) -> tuple[dict[UUID, list[ApprovalFacts]], bool]:
     """The approvals of each run, in the order of their requests, and whether there are more."""
     rows = Approval.objects.unscoped().filter(run__in=runs).order_by("requested_at", "id")
-    read = [Asked(*row) for row in rows.values_list(*Asked._fields)[: at_most + 1]]
-    found: dict[UUID, list[Asked]] = defaultdict(list)
+    read = [ApprovalFacts(*row) for row in rows.values_list(*ApprovalFacts._fields)[: at_most + 1]]
+    found: dict[UUID, list[ApprovalFacts]] = defaultdict(list)
     for asked in read[:at_most]:
         found[asked.run].append(asked)
     return found, len(read) > at_most
 
 
-def refused_steps(executions: Sequence[TaskExecution], asked: Iterable[Asked]) -> Iterator[Placed]:
+def refused_steps(
+    executions: Sequence[TaskExecution], asked: Iterable[ApprovalFacts]
+) -> Iterator[Placed]:
     """The calls that never began: a person denied them, or nobody decided in time."""
     task_of = {row.task_id: row.pk for row in executions}
     for one in asked:
@@ -52,7 +56,7 @@ def refused_steps(executions: Sequence[TaskExecution], asked: Iterable[Asked]) -
 
 
 def with_waits(
-    executions: Sequence[TaskExecution], tools: Sequence[Placed], asked: Iterable[Asked]
+    executions: Sequence[TaskExecution], tools: Sequence[Placed], asked: Iterable[ApprovalFacts]
 ) -> list[Placed]:
     """The tool calls, in the order of their start, with how long they waited and who approved them.
 
@@ -80,13 +84,13 @@ def with_waits(
     return found
 
 
-def _call_of(one: Asked, numbers: list[int], steps: list[ComparedStep]) -> int | None:
+def _call_of(one: ApprovalFacts, numbers: list[int], steps: list[ComparedStep]) -> int | None:
     """The number of the call that began next to the decision, or last before the request.
 
     Some programs report a call before they ask. It is still open when the decision is made.
     """
     began = [step.started_at for step in steps]
-    first = bisect_left(began, one.decided_at - CLOCKS_APART)
+    first = bisect_left(began, one.decided_at - MAX_CLOCK_SKEW)
     last = min(bisect_left(began, one.decided_at) + 1, len(steps))
     gaps = {}
     for place in range(max(first - CALLS_BEFORE, 0), last):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from runs.models import Control, Run
-from runs.pages.compared_approvals import Asked
+from runs.pages.compared_approvals import ApprovalFacts
 from runs.pages.pauses import Span, pauses_of
 
 
@@ -45,7 +45,7 @@ def requests_by_run(runs: Iterable[UUID]) -> dict[UUID, list[Request]]:
     return found
 
 
-def facts_of(run: Run, controls: list[Request], asked: list[Asked], now: datetime) -> Facts:
+def facts_of(run: Run, controls: list[Request], asked: list[ApprovalFacts], now: datetime) -> Facts:
     until = run.ended_at or now
     begun = run.started_at or until  # the time in the queue is no part of the run's duration
     spans = [(max(first, begun), min(last, until)) for first, last in pauses_of(controls, until)]

@@ -146,7 +146,7 @@ def aligned(before: list[ComparedTask], after: list[ComparedTask]) -> list[TaskP
         pair.steps = _steps(pair)
         pair.difference = _task_difference(pair)
         pairs.append(pair)
-    pairs = _reunited(pairs)
+    pairs = _pair_reordered(pairs)
     for number, pair in enumerate(pairs, start=1):
         pair.number = number
     return pairs
@@ -162,7 +162,7 @@ def first_divergence(pairs: Sequence[TaskPair]) -> Divergence | None:
     return None
 
 
-def _reunited(pairs: list[TaskPair]) -> list[TaskPair]:
+def _pair_reordered(pairs: list[TaskPair]) -> list[TaskPair]:
     """Pair tasks that both runs have in another order."""
     alone = {pair.after.key: pair for pair in pairs if pair.before is None}
     joined = set()

@@ -14,7 +14,7 @@ from runs.models import ModelCall, Run, TaskExecution, ToolExecution
 from runs.pages import budget_rows, compared_texts
 from runs.pages.budget_rows import BudgetRow
 from runs.pages.compared_approvals import (
-    Asked,
+    ApprovalFacts,
     Placed,
     asked_by_run,
     refused_steps,
@@ -32,7 +32,7 @@ from runs.pages.compared_steps import (
 )
 from runs.pages.compared_texts import Shown
 
-TASKS_AT_MOST = 300  # of each run
+COMPARED_TASKS = 300  # of each run
 STEPS_AT_MOST = 1_000  # tool calls of each run, and as many model calls
 NO_TASK = "Model calls outside tasks"
 
@@ -96,7 +96,7 @@ class Comparison:
     def budget(self) -> list[tuple[BudgetRow, BudgetRow]]:
         """Each limit of a run that the crew has now, with the use of it by the two runs."""
         return list(
-            zip(*budget_rows.of_runs([self.before, self.after], timezone.now()), strict=True)
+            zip(*budget_rows.rows_of_runs([self.before, self.after], timezone.now()), strict=True)
         )
 
     @cached_property
@@ -125,9 +125,9 @@ class Comparison:
     def _read(self) -> None:
         executions: dict[Any, list[TaskExecution]] = {self.before.pk: [], self.after.pk: []}
         rows = TaskExecution.objects.unscoped().filter(run__in=executions)
-        read = list(rows.order_by("order", "started_at")[: 2 * TASKS_AT_MOST + 1])
-        self.is_cut |= len(read) > 2 * TASKS_AT_MOST
-        for row in read[: 2 * TASKS_AT_MOST]:
+        read = list(rows.order_by("order", "started_at")[: 2 * COMPARED_TASKS + 1])
+        self.is_cut |= len(read) > 2 * COMPARED_TASKS
+        for row in read[: 2 * COMPARED_TASKS]:
             executions[row.run_id].append(row)
         ids = [{row.task_id for row in own} for own in executions.values()]
         shared = set.intersection(*ids)
@@ -142,7 +142,7 @@ class Comparison:
         self.pairs = aligned(*sides)
 
     def _steps(
-        self, run: Run, executions: list[TaskExecution], asked: list[Asked]
+        self, run: Run, executions: list[TaskExecution], asked: list[ApprovalFacts]
     ) -> dict[Any, list[ComparedStep]]:
         """The steps of each task execution, in the order of their start.
 

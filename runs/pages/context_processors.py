@@ -48,7 +48,7 @@ def own_organizations(request: HttpRequest) -> list[Organization]:
     ``is_managed``: whether the user is an admin there.
     """
     if not hasattr(request, "_own_organizations"):
-        waiting = Crew.objects.unscoped().kept().filter(approvals_pending__gt=0)
+        waiting = Crew.objects.unscoped().not_deleted().filter(approvals_pending__gt=0)
         waiting = waiting.filter(organization=OuterRef("pk")).order_by().values("organization")
         number = Subquery(waiting.annotate(number=Sum("approvals_pending")).values("number"))
         admin = request.user.memberships.filter(organization=OuterRef("pk"), role=Role.ADMIN)

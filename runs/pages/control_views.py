@@ -8,10 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
+from crews.pages.permissions import permitted
 from runs.execution import controls
-from runs.models import IllegalMove, Run
+from runs.models import InvalidState, Run
 from runs.pages.forms import ControlForm
-from runs.pages.views import permitted
 
 
 @login_required
@@ -38,7 +38,7 @@ def run_control(request: HttpRequest, pk: UUID) -> HttpResponse:
         return redirect(record)
     try:
         control = controls.ask(record, **form.cleaned_data)
-    except IllegalMove as refusal:
+    except InvalidState as refusal:
         messages.error(request, str(refusal))
         return redirect(record)
     if control.refusal:

@@ -45,7 +45,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
+class EventCursor:
     """The position of an event in the order of all: by time, then by rank, then by id.
 
     The rank puts a cause before its effect.
@@ -68,14 +68,14 @@ class Place:
             moment = datetime.fromisoformat(at)
             if moment.tzinfo is None:
                 return None
-            place = cls(moment.astimezone(UTC), int(rank), id)
-            if place.of_kind.startswith(("tool", "llm", "control", "approval", "budget")):
+            cursor = cls(moment.astimezone(UTC), int(rank), id)
+            if cursor.of_kind.startswith(("tool", "llm", "control", "approval", "budget")):
                 UUID(id)
-            if place.of_kind == "handoff":
+            if cursor.of_kind == "handoff":
                 int(id)
         except (ValueError, IndexError, OverflowError):
             return None
-        return place if place.rank >= 0 else None
+        return cursor if cursor.rank >= 0 else None
 
     @property
     def of_kind(self) -> str:
@@ -100,7 +100,7 @@ class EventPage:
         self,
         run: Run,
         outline: Outline,
-        before: Place | None = None,
+        before: EventCursor | None = None,
         *,
         names_people: bool = False,
         until: datetime | None = None,
@@ -111,7 +111,7 @@ class EventPage:
         ``cut`` returns rows as they were then.
         """
         self._names_people, self._until, self._cut = names_people, until, cut
-        end = Place(until, len(RANK), "") if until and not run.is_over else None
+        end = EventCursor(until, len(RANK), "") if until and not run.is_over else None
         self._run, self._outline, self._before = run, outline, before or end
         # That were read, with the newest of the run:
         self.model_calls: list[ModelCall] = []
@@ -120,11 +120,11 @@ class EventPage:
         found = self._find()
         while not found and self._since is not None:
             # All events read come after the place: many tasks started at exactly its time.
-            self._before, self._since = Place(self._since, 0, ""), None
+            self._before, self._since = EventCursor(self._since, 0, ""), None
             found = self._find()
         self.entries = found[-EVENTS_AT_ONCE:]
         goes_on = self._since is not None or len(found) > EVENTS_AT_ONCE
-        self.older = Place.of(self.entries[0]) if self.entries and goes_on else None
+        self.older = EventCursor.of(self.entries[0]) if self.entries and goes_on else None
         if before is None:
             self.entries += ending(run)
 
@@ -133,8 +133,8 @@ class EventPage:
         read = self._read()
         found = [entry for entry in read if self._since is None or entry.at >= self._since]
         if self._before is not None:
-            found = [entry for entry in found if Place.of(entry) < self._before]
-        return sorted(found, key=Place.of)
+            found = [entry for entry in found if EventCursor.of(entry) < self._before]
+        return sorted(found, key=EventCursor.of)
 
     def _read(self) -> list[Entry]:
         """Choose ``_since`` and return all events since then, and some from before."""
@@ -225,19 +225,19 @@ class EventPage:
             chosen |= _first(more)
         found = list(rows.filter(chosen))
         for kind, field in kinds.items():
-            places = (self._place(kind, row.pk, getattr(row, field)) for row in found)
-            times = sorted((place.at for place in places if place), reverse=True)
+            cursors = (self._cursor(kind, row.pk, getattr(row, field)) for row in found)
+            times = sorted((cursor.at for cursor in cursors if cursor), reverse=True)
             if len(times) > EVENTS_AT_ONCE:
                 last = times[EVENTS_AT_ONCE]
                 self._since = max(self._since or last, last)
         return found
 
-    def _place(self, kind: str, id: Any, at: datetime | None) -> Place | None:
-        """Return the place of an event if it is before the page's end."""
+    def _cursor(self, kind: str, id: Any, at: datetime | None) -> EventCursor | None:
+        """Return the cursor of an event if it is before the page's end."""
         if at is None:
             return None
-        place = Place(at, RANK.index(kind), id_of(id))
-        return place if self._before is None or place < self._before else None
+        cursor = EventCursor(at, RANK.index(kind), id_of(id))
+        return cursor if self._before is None or cursor < self._before else None
 
     def _earlier(self, kind: str, field: str) -> Q:
         """Match rows whose event ``kind``, at the time in ``field``, is before the page's end."""

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from runs.events.encoding import stamp
+from runs.events.encoding import iso_utc
 from runs.events.model_state import HANDOFFS_KEPT, NO_USAGE
 from runs.events.run_state import RunState
 from runs.events.state import EXECUTIONS_KEPT, CrewState
@@ -32,7 +32,7 @@ from runs.pages.event_pages import Call
 from runs.pages.history import AgentSpan
 from runs.pages.past_run import is_by, reopen
 
-OF_NO_END = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost_usd")
+SET_AT_END = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost_usd")
 
 
 @dataclass
@@ -57,9 +57,10 @@ class Past:
             reopen(self.run, self)
 
     def cut(self, rows: Iterable[Any], *, is_part: bool = False) -> list[Any]:
-        """Return the rows that there were, as they were. The rows themselves are changed.
+        """Return the rows that existed at the moment, with the values of that moment.
 
-        Tasks have to come before their tools. ``is_part``: the run may have more rows than these.
+        The rows themselves are changed. Tasks have to come before their tools.
+        ``is_part``: the run may have more rows than these.
         """
         rows = list(rows)
         if self.is_over:
@@ -81,7 +82,7 @@ class Past:
 
     @property
     def moment(self) -> str:
-        return stamp(self.at)
+        return iso_utc(self.at)
 
     @property
     def known_tools(self) -> Q:
@@ -187,7 +188,7 @@ class Past:
                 call.first_token_s = known.get("first_token_s")
                 call.message = call.finish_reason = ""
                 call.output_length = 0  # the length then is not known
-                for name in OF_NO_END:
+                for name in SET_AT_END:
                     setattr(call, name, None)
                 found.append(self._reopened(call))
         return found

@@ -13,7 +13,7 @@ from runs.pages.budget_rows import BudgetRow
 from runs.pages.control_events import of_control
 from runs.pages.history import Entry, agent_spans, entries, of_agent
 from runs.pages.model_events import of_call, of_handoff
-from runs.pages.run_record import RunRecord
+from runs.pages.run_page_records import RunPageRecords
 
 CONTROLS_AT_MOST = 100  # the newest
 CONTROLS_LISTED = 5
@@ -21,7 +21,7 @@ APPROVALS_AT_MOST = 200
 BUDGET_ALERTS_AT_MOST = 100  # the newest
 
 
-class RunHistory(RunRecord):
+class RunHistory(RunPageRecords):
     """``run`` with its approvals, controls and events."""
 
     @cached_property
@@ -98,7 +98,7 @@ class RunHistory(RunRecord):
     @cached_property
     def budget(self) -> list[BudgetRow]:
         """How much of its budget is used; empty for the past: past limits are not stored."""
-        return [] if self.past else budget_rows.of_run(self.run, self.now)
+        return [] if self.past else budget_rows.rows_of_run(self.run, self.now)
 
     @property
     def budget_notice(self) -> BudgetAlert | None:

@@ -20,7 +20,7 @@ from runs.pages.run_steps import TAIL_CHARS, RunSteps
 from runs.pages.task_rows import TaskRow
 from runs.pages.timeline import Timeline
 from runs.pages.versions import version
-from runs.tools.box import WEAKNESS
+from runs.tools.box import TIER_WARNINGS
 
 RETRIES_AT_MOST = 5
 SEGMENTS_AT_MOST = 60
@@ -108,16 +108,16 @@ class RunPage(RunSteps):
         return max((until - self.run.created_at).total_seconds(), 0.0)
 
     @property
-    def weakness(self) -> str:
-        """The weakness of the tier of the run's tools; "" if it has none or is unknown."""
-        return WEAKNESS.get(self.run.tools_tier, "")
+    def tier_warning(self) -> str:
+        """The warning about the tier of the run's tools; "" if it has none or is unknown."""
+        return TIER_WARNINGS.get(self.run.tools_tier, "")
 
     @property
     def can_resume(self) -> bool:
         """Whether a retry can continue from the failed task."""
         if self.run.is_reported:
             return False
-        return retry.rest_of(self.run) is not None and retry.can_hand_on_workspace(self.run)
+        return retry.rest_of(self.run) is not None and retry.can_transfer_workspace(self.run)
 
     @cached_property
     def again_keys(self) -> dict[str, str]:

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django.http import HttpRequest
 
-from runs.events.encoding import stamp
-from runs.pages.event_pages import Place
+from crews.text import is_uuid
+from runs.events.encoding import iso_utc
+from runs.pages.event_pages import EventCursor
 from runs.pages.moments import moment_in
 
 OPENED_AT_MOST = 20  # tasks and tools that a user has opened, in one request
@@ -35,8 +35,8 @@ class Window:
     at: str = ""
     moment: datetime | None = None
     lanes: int | None = None
-    events: Place | None = None
-    tools: Place | None = None
+    events: EventCursor | None = None
+    tools: EventCursor | None = None
     opened: tuple[str, ...] = ()
     has: frozenset[str] = frozenset()
 
@@ -47,12 +47,12 @@ class Window:
         has = request.headers.get("X-Has", "").split(",")[:VERSIONS_AT_MOST]
         return cls(
             page=_number(request.GET.get("page", "")),
-            at=next(filter(is_id, asked), ""),
+            at=next(filter(is_uuid, asked), ""),
             moment=moment_in(asked),
             lanes=_number(request.GET.get("lanes", "")),
-            events=Place.read(request.GET.get("events", "")),
-            tools=_tool(Place.read(request.GET.get("tools", ""))),
-            opened=tuple(filter(is_id, ids)),
+            events=EventCursor.read(request.GET.get("events", "")),
+            tools=_tool(EventCursor.read(request.GET.get("tools", ""))),
+            opened=tuple(filter(is_uuid, ids)),
             has=frozenset(filter(None, has)),
         )
 
@@ -63,24 +63,17 @@ class Window:
         shown |= {"moment": self.moment} | changes
         moment = shown.pop("moment")
         named = [(name, value) for name, value in shown.items() if value]
-        return urlencode([*named, ("at", stamp(moment))] if moment else named)
+        return urlencode([*named, ("at", iso_utc(moment))] if moment else named)
 
     @property
     def moment_query(self) -> str:
         """The text to add to ``?at=`` and the id of a task or tool, to stay at the moment."""
-        return f"&{urlencode({'at': stamp(self.moment)})}" if self.moment else ""
+        return f"&{urlencode({'at': iso_utc(self.moment)})}" if self.moment else ""
 
 
 def _number(text: str) -> int | None:
     return int(text) if text.isdecimal() and len(text) < 7 else None
 
 
-def _tool(place: Place | None) -> Place | None:
-    return place if place and place.of_kind == "tool_start" else None
-
-
-def is_id(text: str) -> bool:
-    try:
-        return str(UUID(text)) == text
-    except ValueError:
-        return False
+def _tool(cursor: EventCursor | None) -> EventCursor | None:
+    return cursor if cursor and cursor.of_kind == "tool_start" else None

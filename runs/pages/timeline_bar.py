@@ -8,7 +8,7 @@ from runs.pages.model_events import figures_of
 
 TASK_TOP, TASK_HEIGHT = 5, 24  # pixels in the lane
 TOOL_TOP, TOOL_HEIGHT, TOOL_GAP = 33, 20, 3
-TOUCH = 1.0  # percent: bars with a smaller gap are drawn as one
+JOIN_GAP = 1.0  # percent: bars with a smaller gap are drawn as one
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,5 +102,5 @@ def _touch(left: Bar, right: Bar) -> bool:
     same = (left.kind, left.row) == (right.kind, right.row)
     alike = (left.start is None) == (right.start is None)
     ended = "running" not in (left.status, right.status)
-    narrow = max(left.width / left.count, right.width) < TOUCH
-    return same and alike and ended and narrow and right.x - left.x - left.width < TOUCH
+    narrow = max(left.width / left.count, right.width) < JOIN_GAP
+    return same and alike and ended and narrow and right.x - left.x - left.width < JOIN_GAP

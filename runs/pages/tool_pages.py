@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from crews.keyset import following
 from runs.models import ToolExecution
-from runs.pages.event_pages import Place
+from runs.pages.event_pages import EventCursor
 from runs.pages.history import RANK
 
 AT_ONCE = 100  # a page with more is not useful
@@ -26,9 +26,9 @@ class ToolPages:
     def __init__(
         self,
         calls: QuerySet[ToolExecution],
-        before: Place | None = None,
+        before: EventCursor | None = None,
         *,
-        around: Place | None = None,
+        around: EventCursor | None = None,
         cut: Callable[[Any], list[ToolExecution]] = list,
     ) -> None:
         """``around`` is the place of a tool. ``cut`` returns rows as they were at a moment."""
@@ -38,7 +38,7 @@ class ToolPages:
             calls = calls.filter(following(NEWEST_FIRST, [self.before.at, self.before.id]))
         found = cut(calls.order_by(*NEWEST_FIRST)[: AT_ONCE + 1])[::-1]
         self.tools = found[-AT_ONCE:]
-        self.older = place_of(self.tools[0]) if len(found) > AT_ONCE else None
+        self.older = cursor_of(self.tools[0]) if len(found) > AT_ONCE else None
 
     @property
     def leaves_out(self) -> bool:
@@ -51,13 +51,13 @@ class ToolPages:
             return False
         return self.older is None or moment >= self.tools[0].started_at
 
-    def _half_a_page_after(self, tool: Place) -> Place | None:
+    def _half_a_page_after(self, tool: EventCursor) -> EventCursor | None:
         """Return ``None`` if fewer tools than that come after it: the newest page has it."""
         later = self._calls.filter(following(OLDEST_FIRST, [tool.at, tool.id]))
         half = AT_ONCE // 2
         end = later.order_by(*OLDEST_FIRST)[half : half + 1].first()
-        return place_of(end) if end else None
+        return cursor_of(end) if end else None
 
 
-def place_of(tool: ToolExecution) -> Place:
-    return Place(tool.started_at, RANK.index("tool_start"), str(tool.pk))
+def cursor_of(tool: ToolExecution) -> EventCursor:
+    return EventCursor(tool.started_at, RANK.index("tool_start"), str(tool.pk))

@@ -15,7 +15,7 @@ from runs.models import Run, ToolExecution
 RUNS_AT_MOST = 50
 WIDTH, HEIGHT, COST_HEIGHT = 600, 120, 36  # of the chart, in its own units
 LOWEST = 3  # units: the height of a bar that can be seen
-TASKS_AT_MOST = 1_000  # of the runs whose steps are looked at
+TASKS_READ = 1_000  # of the runs whose steps are looked at
 CALLS_AT_MOST = 5_000  # tool calls that are looked at
 FLAKY_AT_MOST = 10
 NO_FAULT = ("worker_lost", "reporter_lost", "internal_error", "workspace_lost")  # of a tool
@@ -92,12 +92,12 @@ def flaky_steps(runs: Sequence[Run]) -> list[Flaky]:
 
     Those that fail about as often as they succeed come first.
 
-    ``runs``: newest first. Looks at as many as have ``TASKS_AT_MOST`` tasks, in one query.
+    ``runs``: newest first. Looks at as many as have ``TASKS_READ`` tasks, in one query.
     """
     looked, tasks = [], 0
     for run in runs:
         tasks += run.tasks_ended
-        if tasks > TASKS_AT_MOST:
+        if tasks > TASKS_READ:
             break
         if run.status != Run.Status.CANCELLED and run.reason not in NO_FAULT:
             looked.append(run.pk)

@@ -9,7 +9,6 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -20,15 +19,15 @@ from structlog.contextvars import bind_contextvars
 
 from crews.keyset import KeysetPage
 from crews.models import Crew
-from crews.scoping import ScopedQuerySet
-from runs.models import CallText, IllegalMove, Run, ToolExecution
+from crews.pages.permissions import permitted
+from runs.models import CallText, InvalidState, Run, ToolExecution
 from runs.pages import transcript
 from runs.pages.forms import RetryForm, RunFilterForm, RunRequestForm, ShareForm
 from runs.pages.live import render_live
 from runs.pages.past import Past
 from runs.pages.run_page_data import RunPage
 from runs.pages.run_window import Window
-from runs.pages.wait_reasons import with_hold
+from runs.pages.wait_reasons import with_wait_reason
 
 PastOf = Callable[[Run, datetime], Past | None]
 
@@ -51,7 +50,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
     With the header ``X-Fragment`` only what changes, for an update of the page.
     """
     form = RunFilterForm(request.GET, user=request.user)
-    runs = with_hold(form.filter(Run.objects.visible_to(request.user)).for_lists())
+    runs = with_wait_reason(form.filter(Run.objects.visible_to(request.user)).for_lists())
     page = KeysetPage(runs, request.GET, ordering=NEWEST_FIRST, size=RUNS_PER_PAGE)
     return render_live(request, "runs/runs", {"form": form, "page": page})
 
@@ -67,9 +66,9 @@ def runs_progress(request: HttpRequest) -> JsonResponse:
         return JsonResponse({"detail": "run: give ids of runs."}, status=400)
     asked = Run.objects.visible_to(request.user).filter(pk__in=ids)
     runs = [
-        {"run_id": str(pk), "status": status, "hold": hold, "tasks_ended": ended}
-        for pk, status, hold, ended in with_hold(asked).values_list(
-            "pk", "status", "hold", "tasks_ended"
+        {"run_id": str(pk), "status": status, "wait_reason": reason, "tasks_ended": ended}
+        for pk, status, reason, ended in with_wait_reason(asked).values_list(
+            "pk", "status", "wait_reason", "tasks_ended"
         )
     ]
     return JsonResponse({"runs": runs})
@@ -162,7 +161,7 @@ def run_start(request: HttpRequest, pk: UUID) -> HttpResponse:
         return redirect(crew)
     try:
         record = Run.objects.request(crew=crew, user=request.user, **form.cleaned_data)
-    except IllegalMove as refusal:
+    except InvalidState as refusal:
         messages.error(request, str(refusal))
         return redirect(crew)
     return redirect(record)
@@ -179,7 +178,7 @@ def run_retry(request: HttpRequest, pk: UUID) -> HttpResponse:
         return redirect(record)
     try:
         return redirect(record.run_again(user=request.user, **form.cleaned_data))
-    except IllegalMove as refusal:
+    except InvalidState as refusal:
         messages.error(request, str(refusal))
         return redirect(record)
 
@@ -237,14 +236,3 @@ def readable_run(request: HttpRequest, pk: UUID) -> Run:
     record = get_object_or_404(runs.defer("plan"), pk=pk)
     bind_contextvars(**record.log_ids)
     return record
-
-
-def permitted(request: HttpRequest, objects: ScopedQuerySet, scope: str, pk: UUID, act: str):
-    """Return the object if the user's role allows it. Raises 404 if it is not visible, else 403."""
-    if record := getattr(objects, scope)(request.user).filter(pk=pk).first():
-        bind_contextvars(**record.log_ids)
-        return record
-    get_object_or_404(objects.visible_to(request.user), pk=pk)
-    raise PermissionDenied(
-        f"Your role lets you watch this crew but not {act}. Ask an admin of the organization."
-    )

@@ -10,19 +10,19 @@ from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from crews.models import Agent, Crew, Organization
-from runs.reporting.reported_kinds import AgentStart, Kind
+from runs.reporting.reported_kinds import AgentStart, ReportedEvent
 
 SLUG = re.compile(r"[A-Za-z0-9_-]{1,50}")
-AGENTS_AT_MOST = 300  # of a crew, while reports create agents
+AGENTS_OF_CREW = 300  # of a crew, while reports create agents
 NAME_CHARS = 60  # of an agent's name
-NOBODY = "run"  # the agent id for events without an agent
+RUN_AGENT_ID = "run"  # the agent id for events without an agent
 
 
 @lru_cache(maxsize=4096)
 def slug_of(agent_id: str | None) -> str:
     """Return our id for an agent: the reporter's id if it is a slug, else one derived from it."""
     if agent_id is None:
-        return NOBODY
+        return RUN_AGENT_ID
     if SLUG.fullmatch(agent_id):
         return agent_id
     digest = hashlib.sha256(agent_id.encode()).hexdigest()[:8]
@@ -30,7 +30,7 @@ def slug_of(agent_id: str | None) -> str:
 
 
 def make_agents(
-    organization: Organization, run_id: UUID, events: Sequence[Kind], known: Container[str]
+    organization: Organization, run_id: UUID, events: Sequence[ReportedEvent], known: Container[str]
 ) -> None:
     """Create the agents the crew does not have, if the organization lets reports create agents.
 
@@ -53,7 +53,7 @@ def make_agents(
     crew = Crew.objects.get(runs=run_id)
     there = dict(crew.agents.values_list("slug", "pk"))
     for slug, (name, role) in named.items():
-        if slug in there or len(there) >= AGENTS_AT_MOST:
+        if slug in there or len(there) >= AGENTS_OF_CREW:
             continue
         try:
             with transaction.atomic():
@@ -70,6 +70,6 @@ def _name(text: str | None) -> str:
     return (text or "").strip()[:NAME_CHARS].strip()
 
 
-def _named_in(event: Kind) -> list[str]:
+def _named_in(event: ReportedEvent) -> list[str]:
     fields = ("agent_id", "parent_agent_id", "from_agent_id", "to_agent_id")
     return [value for name in fields if (value := getattr(event, name, None)) is not None]

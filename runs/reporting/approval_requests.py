@@ -13,14 +13,13 @@ from crews.models import ApiKey, ApprovalRule
 from crews.models.approval_rule import MAX_WAIT_S, MIN_WAIT_S, strictest
 from crews.scoping import unscoped
 from crews.text import storable
-from crews.tracking import IllegalMove
-from runs.execution.approval_display import Unshowable, shown_name, shown_params
+from crews.tracking import InvalidState
+from runs.execution.approval_display import NotFullyShown, shown_name, shown_params
 from runs.models import Approval, ReportedRun
 from runs.reporting.agents import slug_of
-from runs.reporting.converting import described, is_shallow
-from runs.reporting.reported_kinds import Invalid, Key
+from runs.reporting.converting import PARAMS_LIMIT, described, is_shallow
+from runs.reporting.reported_kinds import InvalidEvent, Key
 
-PARAMS = 40_000  # characters as JSON; what cannot be shown whole cannot be approved
 NAME_LIMIT = 40  # characters of a tool's name
 EXPIRES_AFTER_S = 3600  # where neither a rule nor the program says it
 TOO_LARGE = "The input of the call is too large to be shown whole, so nobody can approve it."
@@ -29,11 +28,11 @@ HAS_NAME = f"The call has a parameter {LONG_NAME!r}, which CrewOps uses itself. 
 UNKNOWN = "Its approval cannot be read: the run was deleted, or the database does not answer."
 
 
-class Unaskable(IllegalMove):
+class ApprovalImpossible(InvalidState):
     """No person can be asked about the call, so it must not begin. The text says why."""
 
 
-class Question(Struct, kw_only=True):
+class ApprovalQuestion(Struct, kw_only=True):
     """May this call begin? ``always``: a person decides even if no approval rule matches."""
 
     run: Key
@@ -45,24 +44,24 @@ class Question(Struct, kw_only=True):
     expires_after_s: Annotated[int, Meta(ge=MIN_WAIT_S, le=MAX_WAIT_S)] | None = None
 
 
-def question_of(raw: Any) -> Question:
-    """Convert the body of a request. Raises ``Invalid``."""
+def question_of(raw: Any) -> ApprovalQuestion:
+    """Convert the body of a request. Raises ``InvalidEvent``."""
     if not isinstance(raw, dict):
-        raise Invalid("malformed", "This is no JSON object.")
+        raise InvalidEvent("malformed", "This is no JSON object.")
     if not is_shallow(raw):
-        raise Invalid("malformed", "The call is nested too deeply.")
+        raise InvalidEvent("malformed", "The call is nested too deeply.")
     given = {name: value for name, value in raw.items() if value is not None}
     try:
-        return msgspec.convert(storable(given), Question)
+        return msgspec.convert(storable(given), ApprovalQuestion)
     except (msgspec.ValidationError, OverflowError) as error:
-        raise Invalid("invalid", described(str(error))) from error
+        raise InvalidEvent("invalid", described(str(error))) from error
 
 
-def ask(key: ApiKey, question: Question) -> Approval | None:
+def ask(key: ApiKey, question: ApprovalQuestion) -> Approval | None:
     """Ask for approval of the call; ``None`` if it needs none.
 
-    The decision is for ``key`` only. Raises ``NotFound``, and ``Unaskable`` if the call must not
-    begin.
+    The decision is for ``key`` only. Raises ``NotFound``, and ``ApprovalImpossible`` if the
+    call must not begin.
     """
     with unscoped():  # all rows are reached from the key's organization
         own = ReportedRun.objects.filter(organization=key.organization_id, key=question.run)
@@ -96,15 +95,15 @@ def request(
 
     Rules that match decide about the time, which ``expires_after_s`` can only make shorter, and
     about who decides. Without such a rule there is an approval only if ``always``. Raises
-    ``Unaskable``.
+    ``ApprovalImpossible``.
     """
     run, slug = reported.run, slug_of(agent_id)
     params = params if isinstance(params, dict) else {} if params is None else {"value": params}
     rules = ApprovalRule.objects.that_match(run.crew, agent_id=slug, tool=tool, params=params)
     if not (rules or always):
         return None
-    if not is_shallow(params) or len(json.dumps(params)) > PARAMS:
-        raise Unaskable(TOO_LARGE)
+    if not is_shallow(params) or len(json.dumps(params)) > PARAMS_LIMIT:
+        raise ApprovalImpossible(TOO_LARGE)
     terms = strictest(rules) if rules else {"expires_after_s": EXPIRES_AFTER_S}
     if expires_after_s is not None:
         own_s = expires_after_s
@@ -114,8 +113,8 @@ def request(
             id=uuid4(), run=run, agent_id=slug, task_id=_task(reported, task_id),
             is_held=True, unredacted=[tool, params], **_shown(tool, params), **terms,
         )  # fmt: skip
-    except (IllegalMove, Unshowable) as error:
-        raise Unaskable(str(error)) from error
+    except (InvalidState, NotFullyShown) as error:
+        raise ApprovalImpossible(str(error)) from error
     approval.asked_by = key.pk
     return approval
 
@@ -131,10 +130,10 @@ def answer_of(approval: Approval | None) -> dict[str, Any]:
 def _shown(tool: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """The tool and its parameters as a person sees them. A long name is shown whole, too.
 
-    Raises ``Unaskable`` and ``Unshowable``.
+    Raises ``ApprovalImpossible`` and ``NotFullyShown``.
     """
     if any(name.strip().casefold() == LONG_NAME for name in params):
-        raise Unaskable(HAS_NAME)
+        raise ApprovalImpossible(HAS_NAME)
     name, shown = shown_name(tool), shown_params(params)
     if len(name) > NAME_LIMIT:
         shown = {**shown, LONG_NAME: name}

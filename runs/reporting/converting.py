@@ -9,7 +9,7 @@ import msgspec
 
 from crews.text import storable
 from runs.execution.redaction import redact
-from runs.reporting.reported_kinds import KINDS, Beat, Invalid, Kind
+from runs.reporting.reported_kinds import KINDS, Beat, InvalidEvent, ReportedEvent
 
 NESTED = (dict, list)
 DEPTH = 32  # levels of objects and lists in an event
@@ -24,6 +24,7 @@ LIMITS = {
 }  # fmt: skip
 SHOWN = frozenset({"name", "role"})  # redacted here; what else is shown is redacted when it is kept
 SEARCHED = 2_000  # characters of them
+PARAMS_LIMIT = 40_000  # characters of the parameters of a call, as JSON
 CUT = {
     kind: {
         name: limit
@@ -34,13 +35,13 @@ CUT = {
 }
 
 
-def event_of(raw: dict[str, Any]) -> Kind:
-    """Convert the object ``raw`` to its event. Raises ``Invalid``."""
+def event_of(raw: dict[str, Any]) -> ReportedEvent:
+    """Convert the object ``raw`` to its event. Raises ``InvalidEvent``."""
     if not is_shallow(raw):
-        raise Invalid("malformed", f"The event is nested deeper than {DEPTH} levels.")
+        raise InvalidEvent("malformed", f"The event is nested deeper than {DEPTH} levels.")
     kind = KINDS.get(raw["type"]) if isinstance(raw.get("type"), str) else None
     if kind is None:
-        raise Invalid("unknown_type", f"There is no such type. Choose of: {', '.join(KINDS)}.")
+        raise InvalidEvent("unknown_type", f"There is no such type. Choose of: {', '.join(KINDS)}.")
     given = {name: value for name, value in raw.items() if value is not None}
     for name, limit in CUT[kind].items():
         if not isinstance(value := given.get(name), str):
@@ -52,9 +53,9 @@ def event_of(raw: dict[str, Any]) -> Kind:
         event = msgspec.convert(storable(given), kind)
         event.at = _seconds(event.at)
     except (msgspec.ValidationError, OverflowError) as error:
-        raise Invalid("invalid", described(str(error))) from error
+        raise InvalidEvent("invalid", described(str(error))) from error
     if event.id is None and kind is not Beat:
-        raise Invalid("invalid", "id: is missing.")
+        raise InvalidEvent("invalid", "id: is missing.")
     return event
 
 
@@ -83,12 +84,12 @@ def _seconds(at: float | str | None) -> float | None:
         try:
             moment = datetime.fromisoformat(at)
         except ValueError:
-            raise Invalid("invalid", "at: is no time as RFC 3339 has it.") from None
+            raise InvalidEvent("invalid", "at: is no time as RFC 3339 has it.") from None
         if moment.tzinfo is None:
-            raise Invalid("invalid", "at: has no offset; end it with Z for UTC.")
+            raise InvalidEvent("invalid", "at: has no offset; end it with Z for UTC.")
         at = moment.timestamp()
     if at is not None and not (math.isfinite(at) and 0 <= at <= LATEST):
-        raise Invalid("invalid", "at: is no time between 1970 and 9000.")
+        raise InvalidEvent("invalid", "at: is no time between 1970 and 9000.")
     return at
 
 

@@ -6,21 +6,21 @@ from functools import cached_property
 from typing import Any
 
 from crews.models import Crew
+from crews.models.budget import MAX_TOKENS
 from runs.execution.redaction import redact
 from runs.models import CallText, Handoff, ModelCall
 from runs.models.model_call import TOKENS
-from runs.models.usage import TOKENS_AT_MOST
 from runs.reporting import prices
 from runs.reporting import reported_kinds as kinds
 from runs.reporting.agents import slug_of
 from runs.reporting.converting import redacted
-from runs.reporting.held_rows import HeldRows
+from runs.reporting.locked_rows import LockedRows
 
 OPEN_CALLS_AT_MOST = 1000  # of a run
 
 
-class ModelCalls(HeldRows):
-    """A part of `Reporter`: its methods for the kinds ``llm_*`` and ``handoff``.
+class ModelCalls(LockedRows):
+    """A part of `EventApplier`: its methods for the kinds ``llm_*`` and ``handoff``.
 
     The text of a call (``input``, ``output``) is stored only if its organization allows that.
     """
@@ -143,4 +143,4 @@ def _cost(
 
 
 def _limited(tokens: int | None) -> int | None:
-    return None if tokens is None else min(tokens, TOKENS_AT_MOST)
+    return None if tokens is None else min(tokens, MAX_TOKENS)

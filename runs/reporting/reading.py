@@ -9,7 +9,7 @@ from django.conf import settings
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 
 from runs.reporting.converting import event_of
-from runs.reporting.reported_kinds import Invalid, Kind
+from runs.reporting.reported_kinds import InvalidEvent, ReportedEvent
 
 EVENTS_AT_MOST = 1000
 EVENT_BYTES = 64 * 1024
@@ -21,8 +21,8 @@ class Item(NamedTuple):
 
     index: int
     id: str | None
-    event: Kind | None
-    error: Invalid | None
+    event: ReportedEvent | None
+    error: InvalidEvent | None
 
 
 class TooLarge(APIException):
@@ -116,13 +116,13 @@ def _no_json(constant: str) -> NoReturn:
 
 def _item(index: int, raw: Any, size: int) -> Item:
     if not isinstance(raw, dict):
-        return Item(index, None, None, Invalid("malformed", "This is no JSON object."))
+        return Item(index, None, None, InvalidEvent("malformed", "This is no JSON object."))
     given = raw.get("id")
     id = given if isinstance(given, str) and len(given) <= 200 else None
     if size > EVENT_BYTES:
         detail = f"The event has more than {EVENT_BYTES} bytes as JSON."
-        return Item(index, id, None, Invalid("event_too_large", detail))
+        return Item(index, id, None, InvalidEvent("event_too_large", detail))
     try:
         return Item(index, id, event_of(raw), None)
-    except Invalid as error:
+    except InvalidEvent as error:
         return Item(index, id, None, error)

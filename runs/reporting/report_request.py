@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import BigIntegerField, TextField
 
-from crews.compiled_queries import Select, Slot
+from crews.compiled_queries import BindParam, Select
 from crews.models import ApiKey, Crew, Organization
 from crews.scoping import unscoped
 from runs.models import ReportedRun, Run, SeenEvent
 from runs.reporting import transactions
 from runs.reporting.agents import make_agents
 from runs.reporting.reading import Item
-from runs.reporting.reported_kinds import Boot, Done, Invalid
-from runs.reporting.transactions import Answer, digest_of
+from runs.reporting.reported_kinds import Boot, Done, InvalidEvent
+from runs.reporting.transactions import ReportResult, digest_of
 
 CREWS_AT_MOST = 500  # of an organization, while reports create crews
 RUNS_AT_MOST = 1000  # open reported runs of an organization
@@ -23,37 +23,37 @@ EVENTS_AT_ONCE = 128
 OLDEST = timedelta(days=1)  # limit for how long before its receipt a run may have started
 KNOWN = Select(
     lambda: ReportedRun.objects.filter(
-        organization=Slot("organization", BigIntegerField()), key=Slot("key", TextField())
+        organization=BindParam("organization", BigIntegerField()), key=BindParam("key", TextField())
     ).values_list("pk", "run__plan__agents")
 )
 
 
-def take(key: ApiKey, items: Sequence[Item], received: datetime) -> Answer:
+def apply_events(key: ApiKey, items: Sequence[Item], received: datetime) -> ReportResult:
     """Apply the events of a call that ``key`` authenticated."""
-    answer = Answer()
+    result = ReportResult()
     by_run: dict[str, list[Item]] = {}
     for item in items:
         if item.event is None:
-            answer.reject(item, item.error)
+            result.reject(item, item.error)
         else:
             by_run.setdefault(item.event.run, []).append(item)
     # Everything that is read or written below is reached from the key's organization.
     with unscoped():
         for run, of_run in by_run.items():
-            _Call(key, run, received, answer).take(of_run)
-    return answer
+            _Call(key, run, received, result).apply(of_run)
+    return result
 
 
 class _Call:
     """The events of one run in a call."""
 
-    def __init__(self, key: ApiKey, run: str, received: datetime, answer: Answer) -> None:
+    def __init__(self, key: ApiKey, run: str, received: datetime, result: ReportResult) -> None:
         self._key = key
         self._run = run
         self._received = received
-        self._answer = answer
+        self._result = result
 
-    def take(self, items: Iterable[Item]) -> None:
+    def apply(self, items: Iterable[Item]) -> None:
         """Apply the events in order.
 
         A boot that opens the run has its own transaction. It locks the crew, and the events after
@@ -84,7 +84,9 @@ class _Call:
         try:
             running = own.filter(run__status=Run.Status.RUNNING)
             if running.count() >= RUNS_AT_MOST:
-                raise Invalid("limit", f"The organization has {RUNS_AT_MOST} reported runs open.")
+                raise InvalidEvent(
+                    "limit", f"The organization has {RUNS_AT_MOST} reported runs open."
+                )
             crew = self._crew(boot.crew)
             with transaction.atomic():
                 reported = ReportedRun.objects.open(
@@ -101,12 +103,12 @@ class _Call:
                 SeenEvent.objects.create(run_id=reported.run_id, digest=digest_of(boot.id))
         except IntegrityError:  # a concurrent call has just opened it
             return False
-        except Invalid as error:
-            self._answer.reject(item, error)
+        except InvalidEvent as error:
+            self._result.reject(item, error)
         else:
-            self._answer.accepted += 1
+            self._result.accepted += 1
             if boot.controls:
-                self._answer.runs[self._run] = str(reported.run_id)
+                self._result.runs[self._run] = str(reported.run_id)
         return True
 
     def _crew(self, slug: str) -> Crew:
@@ -115,16 +117,16 @@ class _Call:
         if crew is None:
             if not organization.reports_create:
                 detail = f"There is no crew {slug}, and reports may not create one."
-                raise Invalid("unknown_crew", detail)
+                raise InvalidEvent("unknown_crew", detail)
             if organization.crews.count() >= CREWS_AT_MOST:
-                raise Invalid("limit", f"The organization has {CREWS_AT_MOST} crews.")
+                raise InvalidEvent("limit", f"The organization has {CREWS_AT_MOST} crews.")
             try:
                 with transaction.atomic():
                     crew = organization.crews.create(name=slug, slug=slug)
             except IntegrityError:
                 crew = organization.crews.get(slug=slug)
         if not crew.is_active:
-            raise Invalid("unknown_crew", f"The crew {slug} is deactivated.")
+            raise InvalidEvent("unknown_crew", f"The crew {slug} is deactivated.")
         return crew
 
     def _apply(self, items: Sequence[Item]) -> None:
@@ -133,16 +135,16 @@ class _Call:
         found = KNOWN.first(organization=self._key.organization_id, key=self._run)
         if found is None:
             for item in items:
-                self._answer.reject(item, Invalid("unknown_run", "The run has had no boot."))
+                self._result.reject(item, InvalidEvent("unknown_run", "The run has had no boot."))
             return
         run_id, agents = found
         known = {agent["agent_id"] for agent in agents}
         make_agents(self._key.organization, run_id, [item.event for item in items], known)
         for batch in _batches(items):
             if isinstance(batch[0].event, Done):
-                self._answer.add(transactions.end(run_id, batch[0], self._received))
+                self._result.add(transactions.end(run_id, batch[0], self._received))
             else:
-                self._answer.add(transactions.apply(run_id, batch, self._received))
+                self._result.add(transactions.apply(run_id, batch, self._received))
 
 
 def _batches(items: Sequence[Item]) -> Iterator[list[Item]]:

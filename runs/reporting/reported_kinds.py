@@ -17,7 +17,7 @@ ToolEnding = Literal["success", "error", "completed_with_errors", "cancelled"]
 CallEnding = Literal["success", "error", "cancelled"]
 
 
-class Invalid(Exception):
+class InvalidEvent(Exception):
     """The event is rejected: ``code`` is for programs, ``detail`` is a sentence for users."""
 
     def __init__(self, code: str, detail: str) -> None:
@@ -26,7 +26,7 @@ class Invalid(Exception):
         self.detail = detail
 
 
-class Kind(Struct, kw_only=True, tag_field="type"):
+class ReportedEvent(Struct, kw_only=True, tag_field="type"):
     """An event. ``at`` is in seconds since 1970; ``None`` stands for the time of receipt."""
 
     run: Key
@@ -38,7 +38,7 @@ class Kind(Struct, kw_only=True, tag_field="type"):
         return self.__struct_config__.tag
 
 
-class Boot(Kind, kw_only=True, tag="boot"):
+class Boot(ReportedEvent, kw_only=True, tag="boot"):
     crew: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9_-]{1,50}$")]
     name: str = ""
     origin: Annotated[str, Meta(pattern=r"^[a-z0-9_.-]{1,40}$")] = "api"
@@ -46,7 +46,7 @@ class Boot(Kind, kw_only=True, tag="boot"):
     controls: list[Literal["cancel", "pause", "message"]] | None = None
 
 
-class AgentStart(Kind, kw_only=True, tag="agent_start"):
+class AgentStart(ReportedEvent, kw_only=True, tag="agent_start"):
     agent_id: Key
     name: str = ""
     role: str = ""
@@ -54,28 +54,28 @@ class AgentStart(Kind, kw_only=True, tag="agent_start"):
     instance: Key | None = None
 
 
-class AgentEnd(Kind, kw_only=True, tag="agent_end"):
+class AgentEnd(ReportedEvent, kw_only=True, tag="agent_end"):
     agent_id: Key
     status: Ending
     instance: Key | None = None
     message: str = ""
 
 
-class TaskStart(Kind, kw_only=True, tag="task_start"):
+class TaskStart(ReportedEvent, kw_only=True, tag="task_start"):
     task_id: Key
     agent_id: Key | None = None
     name: str = ""
     parent_task_id: Key | None = None
 
 
-class TaskEnd(Kind, kw_only=True, tag="task_end"):
+class TaskEnd(ReportedEvent, kw_only=True, tag="task_end"):
     task_id: Key
     status: Ending
     duration_s: Seconds | None = None
     message: str = ""
 
 
-class ToolStart(Kind, kw_only=True, tag="tool_start"):
+class ToolStart(ReportedEvent, kw_only=True, tag="tool_start"):
     execution_id: Key
     tool: Annotated[str, Meta(min_length=1)]
     agent_id: Key | None = None
@@ -83,14 +83,14 @@ class ToolStart(Kind, kw_only=True, tag="tool_start"):
     params: Any = None
 
 
-class ToolProgress(Kind, kw_only=True, tag="tool_progress"):
+class ToolProgress(ReportedEvent, kw_only=True, tag="tool_progress"):
     execution_id: Key
     message: str | None = None
     progress: float | None = None
     output: str = ""
 
 
-class ToolEnd(Kind, kw_only=True, tag="tool_end"):
+class ToolEnd(ReportedEvent, kw_only=True, tag="tool_end"):
     execution_id: Key
     status: ToolEnding
     exit_code: ExitCode | None = None
@@ -99,7 +99,7 @@ class ToolEnd(Kind, kw_only=True, tag="tool_end"):
     output: str = ""
 
 
-class LlmStart(Kind, kw_only=True, tag="llm_start"):
+class LlmStart(ReportedEvent, kw_only=True, tag="llm_start"):
     call_id: Key
     provider: str
     model: str
@@ -108,13 +108,13 @@ class LlmStart(Kind, kw_only=True, tag="llm_start"):
     input: str | None = None
 
 
-class LlmProgress(Kind, kw_only=True, tag="llm_progress"):
+class LlmProgress(ReportedEvent, kw_only=True, tag="llm_progress"):
     call_id: Key
     input: str | None = None
     output: str | None = None
 
 
-class LlmEnd(Kind, kw_only=True, tag="llm_end"):
+class LlmEnd(ReportedEvent, kw_only=True, tag="llm_end"):
     call_id: Key
     status: CallEnding
     duration_s: Seconds | None = None
@@ -131,26 +131,26 @@ class LlmEnd(Kind, kw_only=True, tag="llm_end"):
     output: str | None = None
 
 
-class Handoff(Kind, kw_only=True, tag="handoff"):
+class Handoff(ReportedEvent, kw_only=True, tag="handoff"):
     from_agent_id: Key
     to_agent_id: Key
     message: str | None = None
 
 
-class Error(Kind, kw_only=True, tag="error"):
+class Error(ReportedEvent, kw_only=True, tag="error"):
     message: Annotated[str, Meta(min_length=1)]
     reason: Word = "reported"
     agent_id: Key | None = None
     task_id: Key | None = None
 
 
-class ControlAcknowledged(Kind, kw_only=True, tag="control_acknowledged"):
+class ControlAcknowledged(ReportedEvent, kw_only=True, tag="control_acknowledged"):
     """The program has received the control."""
 
     control_id: Key
 
 
-class ControlApplied(Kind, kw_only=True, tag="control_applied"):
+class ControlApplied(ReportedEvent, kw_only=True, tag="control_applied"):
     """The program has done what the control asks, or refuses it."""
 
     control_id: Key
@@ -158,22 +158,24 @@ class ControlApplied(Kind, kw_only=True, tag="control_applied"):
     detail: str = ""
 
 
-class Done(Kind, kw_only=True, tag="done"):
+class Done(ReportedEvent, kw_only=True, tag="done"):
     status: Ending
     reason: Word | Literal[""] = ""
     message: str = ""
 
 
-class Beat(Kind, kw_only=True, tag="beat"):
+class Beat(ReportedEvent, kw_only=True, tag="beat"):
     """The reporter is alive."""
 
 
-KINDS: dict[str, type[Kind]] = {kind.__struct_config__.tag: kind for kind in Kind.__subclasses__()}
+KINDS: dict[str, type[ReportedEvent]] = {
+    kind.__struct_config__.tag: kind for kind in ReportedEvent.__subclasses__()
+}
 # What arrives after the end of the run, and then changes nothing.
 ENDS = (AgentEnd, TaskEnd, ToolEnd, LlmEnd, ControlAcknowledged, ControlApplied)
 
 
-def ends(start: Kind, end: Kind) -> bool:
+def ends(start: ReportedEvent, end: ReportedEvent) -> bool:
     """Whether ``end`` ends the call that ``start`` begins, and reports nothing but its end."""
     if isinstance(start, ToolStart):
         its = isinstance(end, ToolEnd) and end.execution_id == start.execution_id

@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 from runs.models import ReportedRun, Run
-from runs.reporting.reported_kinds import Kind
+from runs.reporting.reported_kinds import ReportedEvent
 
 
 class ReportedTimes:
-    """A part of `Reporter`."""
+    """A part of `EventApplier`."""
 
     def __init__(self, run: Run, reported: ReportedRun, received: datetime) -> None:
         self._run = run
@@ -22,7 +22,7 @@ class ReportedTimes:
             known = self._known_ids[kind, id] = uuid5(self._run.pk, f"{kind} {id}")
         return known
 
-    def _at(self, event: Kind) -> datetime:
+    def _at(self, event: ReportedEvent) -> datetime:
         """Return when it happened: never before the run's start, never after the receipt."""
         if event.at is None:
             return self._received

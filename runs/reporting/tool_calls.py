@@ -8,15 +8,15 @@ from runs.execution.redaction import redact, redact_params, secrets_in
 from runs.models import TaskExecution, ToolExecution
 from runs.reporting import reported_kinds as kinds
 from runs.reporting.converting import redacted
-from runs.reporting.held_rows import HeldRows
-from runs.reporting.reported_kinds import Invalid
+from runs.reporting.locked_rows import LockedRows
+from runs.reporting.reported_kinds import InvalidEvent
 
 OPEN_TOOLS_AT_MOST = 1000  # of a run
 OUTPUT_AT_MOST = 4 * 1024 * 1024  # characters of a tool's output
 
 
-class ToolCalls(HeldRows):
-    """A part of `Reporter`: its methods for the kinds ``tool_*``."""
+class ToolCalls(LockedRows):
+    """A part of `EventApplier`: its methods for the kinds ``tool_*``."""
 
     def _tool_start(self, event: kinds.ToolStart, end: kinds.ToolEnd | None = None) -> None:
         if self._tool(event.execution_id) is None:
@@ -32,7 +32,7 @@ class ToolCalls(HeldRows):
     def _tool_progress(self, event: kinds.ToolProgress) -> None:
         tool = self._tool(event.execution_id) or self._unknown_tool(event, self._at(event))
         if tool.status != ToolExecution.Status.RUNNING:
-            raise Invalid("invalid", "execution_id: this tool has ended.")
+            raise InvalidEvent("invalid", "execution_id: this tool has ended.")
         message = event.message and redact(event.message)
         self._report(tool, event.output, message=message, progress=event.progress)
 
@@ -87,5 +87,5 @@ class ToolCalls(HeldRows):
 
     def _report(self, tool: ToolExecution, output: str, **details: Any) -> None:
         if tool.output_length + len(output) > OUTPUT_AT_MOST:
-            raise Invalid("limit", f"The tool has written {OUTPUT_AT_MOST} characters.")
+            raise InvalidEvent("limit", f"The tool has written {OUTPUT_AT_MOST} characters.")
         tool.report(output=redact(output), **details)

@@ -15,6 +15,6 @@ def watch() -> None:
             Kind.SCHEDULE_EDITED,
             Kind.SCHEDULE_DELETED,
             fields=("expression", "zone", "overlap", "missed", "is_enabled"),
-            goes_with=(Crew, Organization),
+            deleted_with=(Crew, Organization),
         ),
     )

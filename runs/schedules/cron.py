@@ -24,7 +24,7 @@ SHORTHANDS = {
 }
 FIELDS = ("minute", "hour", "day of the month", "month", "day of the week")
 DAY_MINUTES = 24 * 60
-COUNTED = 1_000  # fire times that are counted at most
+COUNTED_TIMES = 1_000  # fire times that are counted at most
 LOOK_BACK = tuple(timedelta(hours=24**power) for power in range(5))  # up to 38 years
 
 
@@ -88,17 +88,17 @@ def due_times(
 ) -> tuple[datetime, int, datetime | None]:
     """Return the last fire time due at ``now``, how many are due, and the one after ``now``.
 
-    ``first`` is the earliest fire time that has not been handled. At most ``COUNTED`` due times are
-    counted.
+    ``first`` is the earliest fire time that has not been handled. At most ``COUNTED_TIMES`` due
+    times are counted.
     """
     due = [first]
-    for at in islice(times(expression, zone, first), COUNTED):
+    for at in islice(times(expression, zone, first), COUNTED_TIMES):
         if at > now:
             return due[-1], len(due), at
         due.append(at)
-    if len(due) <= COUNTED:  # there is no other
+    if len(due) <= COUNTED_TIMES:  # there is no other
         return due[-1], len(due), None
-    return _last_until(expression, zone, due[-1], now), COUNTED, _after(expression, zone, now)
+    return _last_until(expression, zone, due[-1], now), COUNTED_TIMES, _after(expression, zone, now)
 
 
 def _last_until(expression: str, zone: str, known: datetime, now: datetime) -> datetime:

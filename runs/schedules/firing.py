@@ -14,7 +14,7 @@ from structlog.contextvars import bound_contextvars
 
 from crews.audit_actor import Actor, Way, acting_as
 from crews.outages import is_outage
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from runs.models import Control, Run
 from runs.models.run_queryset import RunQuerySet
 from runs.schedules import cron
@@ -23,7 +23,7 @@ from runs.schedules.models import Fire, Schedule
 GRACE = timedelta(seconds=60)  # a fire time that is handled later was missed
 WAITING_AT_MOST = 10  # fire times of a schedule
 AT_ONCE = 500  # schedules in one look
-BY = "the schedule"
+SCHEDULE_ACTOR = "the schedule"
 FAULT = "CrewOps could not start it. The scheduler's log says why."
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def start_waiting() -> int:
     """Start the oldest waiting fire time of each crew that has no run under way."""
     active = Run.objects.unscoped().active().filter(crew=OuterRef("schedule__crew"))
     active = active.filter(origin=Run.Origin.WORKER)
-    rows = Fire.objects.waiting().kept().annotate(busy=Exists(active))
+    rows = Fire.objects.waiting().not_deleted().annotate(busy=Exists(active))
     handled, started = set(), 0
     for fire in rows.select_related("schedule__crew__organization").order_by("due_at"):
         schedule = fire.schedule
@@ -142,7 +142,7 @@ def _start(fire: Fire, detail: str, instead_of: RunQuerySet | None = None) -> No
             if instead_of is not None:
                 _cancel(instead_of)
             run = Run.objects.request(crew=schedule.crew, trigger=Run.Trigger.SCHEDULE)
-    except IllegalMove as refusal:
+    except InvalidState as refusal:
         fire.end(Fire.Outcome.MISSED, str(refusal))
     else:
         fire.end(Fire.Outcome.STARTED, detail, run)
@@ -152,8 +152,8 @@ def _cancel(runs: RunQuerySet) -> None:
     """Cancel these runs. All their rows are locked before the first one locks the crew's."""
     for run in list(runs.select_for_update(of=("self",)).order_by("pk")):
         try:
-            Control.objects.ask(run, Control.Action.CANCEL, by=BY)
-        except IllegalMove:
+            Control.objects.ask(run, Control.Action.CANCEL, by=SCHEDULE_ACTOR)
+        except InvalidState:
             logger.info("Run %s had ended before its schedule could cancel it", run.pk)
 
 
@@ -189,7 +189,7 @@ def _missed(first: datetime, number: int) -> str:
     since = f"{first:%Y-%m-%d %H:%M} UTC"
     if number == 1:
         return f"No scheduler was running at {since}."
-    more = " or more" if number >= cron.COUNTED else ""
+    more = " or more" if number >= cron.COUNTED_TIMES else ""
     return f"No scheduler was running at {number:,}{more} fire times since {since}."
 
 

@@ -13,16 +13,20 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
 from structlog.contextvars import bind_contextvars
 
 from crews.models import Crew
+from crews.pages.decorators import require_GET_or_POST
 from crews.zones import zones
 from runs.schedules import cron
 from runs.schedules.models import Fire, Schedule
-from runs.schedules.models.schedule import SHOWN_TIMES, Stale, seen_digest
+from runs.schedules.models.schedule import (
+    ADMINS_SET_SCHEDULES,
+    SHOWN_TIMES,
+    Stale,
+    seen_digest,
+)
 
-REFUSED = "Admins of the organization set schedules. Ask one of them."
 FIRES_SHOWN = 20
 
 
@@ -35,7 +39,7 @@ class ScheduleForm(forms.ModelForm):
 
 @never_cache
 @login_required
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_GET_or_POST
 def schedule(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The crew's schedule. A POST by an admin saves it, or with ``action``:
 
@@ -52,7 +56,7 @@ def schedule(request: HttpRequest, pk: UUID) -> HttpResponse:
         form = ScheduleForm(instance=record) if manages else None
         return _page(request, crew, record, form)
     if not manages:
-        raise PermissionDenied(REFUSED)
+        raise PermissionDenied(ADMINS_SET_SCHEDULES)
     action = request.POST.get("action", "save")
     if action == "delete":
         if record:

@@ -2,19 +2,17 @@
 
 from collections.abc import Collection
 from datetime import timedelta
-from time import monotonic
 from typing import Any
 from uuid import UUID
 
 from django.db.models.functions import Now
 from django.dispatch import receiver
 
-from runs.execution.removal import removing
-from runs.execution.retention import Rest, cleaning
+from runs.execution.removal import Throttle, delete_in_batches, removing
+from runs.execution.retention import cleaning
 from runs.schedules.models import Fire
 
 KEPT = timedelta(days=90)
-BATCH = 1_000
 
 
 @receiver(removing)
@@ -23,10 +21,7 @@ def forget_runs(runs: Collection[UUID], **kwargs: Any) -> None:
 
 
 @receiver(cleaning)
-def remove_old(rest: Rest, **kwargs: Any) -> None:
+def remove_old(throttle: Throttle, **kwargs: Any) -> None:
     """Remove fire times that were handled before `KEPT`."""
     old = Fire.objects.filter(created_at__lt=Now() - KEPT).exclude(outcome=Fire.Outcome.WAITING)
-    while found := list(old.order_by("created_at").values_list("pk", flat=True)[:BATCH]):
-        began = monotonic()
-        Fire.objects.filter(pk__in=found).delete()
-        rest(monotonic() - began)
+    delete_in_batches(old.order_by("created_at"), throttle)

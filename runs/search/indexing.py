@@ -1,4 +1,4 @@
-"""Makes the documents of runs. Each look takes the calls and runs that ended since the last one.
+"""Makes the documents of runs. Each pass takes the calls and runs that ended since the last one.
 
 Those without a document are found by comparing the tables, not by notes of the processes that
 report: reporting costs the same with the index as without it.
@@ -41,10 +41,10 @@ _OUTCOMES = {
 }
 
 
-def look(goes_on: Callable[[float], bool] = lambda took_s: True) -> int:
+def index_due(goes_on: Callable[[float], bool] = lambda took_s: True) -> int:
     """Index the due runs, then the backlog, until none is left. Returns the number of documents.
 
-    ``goes_on`` is called after each part with the seconds it took; False ends the look.
+    ``goes_on`` is called after each part with the seconds it took; False ends the work.
     """
     made = 0
     while True:
@@ -53,7 +53,7 @@ def look(goes_on: Callable[[float], bool] = lambda took_s: True) -> int:
         jobs = jobs or list(_with_runs(IndexJob.objects.unscoped().backlog())[:BACKLOG_JOBS])
         if not jobs:
             return made
-        made += _look_at(jobs, began)
+        made += _index_jobs(jobs, began)
         if not goes_on(monotonic() - began):
             return made
 
@@ -62,10 +62,10 @@ def _with_runs(jobs: QuerySet) -> QuerySet:
     return jobs.select_related("run__crew", "run__reported").defer("run__plan", "run__remains")
 
 
-def _look_at(jobs: Sequence[IndexJob], began: float) -> int:
+def _index_jobs(jobs: Sequence[IndexJob], began: float) -> int:
     """Index a part of the ended calls of these runs, or close and postpone their jobs."""
     queued = [job for job in jobs if job.run.status == Run.Status.QUEUED]
-    if queued:  # without a look at each: there may be thousands
+    if queued:  # without a query for each: there may be thousands
         IndexJob.objects.unscoped().postpone(queued, DELAY_S)
     runs = {job.pk: job.run for job in jobs if job.run.status != Run.Status.QUEUED}
     documents, is_complete = _missing(runs)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runs.execution.approval_display import Unshowable, shown_name, shown_params
+from runs.execution.approval_display import NotFullyShown, shown_name, shown_params
 
 LINE = "MC4CAQAwBQYDK2VwBCIEI" + "ab" * 20
 BEGIN, END = "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----"
@@ -36,7 +36,7 @@ RANDOM = "aB3x" * 6
     ],
 )
 def test_what_may_be_code_is_not_hidden(command):
-    with pytest.raises(Unshowable, match="The parameter 'command' cannot be shown whole"):
+    with pytest.raises(NotFullyShown, match="The parameter 'command' cannot be shown whole"):
         shown_params({"command": command})
 
 
@@ -53,7 +53,7 @@ def test_what_may_be_code_is_not_hidden(command):
     ],
 )
 def test_the_value_of_one_parameter_hides_nothing_in_another(params):
-    with pytest.raises(Unshowable, match="'command'"):
+    with pytest.raises(NotFullyShown, match="'command'"):
         shown_params(params)
 
 
@@ -96,5 +96,5 @@ def test_a_random_value_is_hidden_in_other_parameters_too():
 
 def test_the_name_of_a_tool_is_shown_whole():
     assert shown_name("mcp__server__make") == "mcp__server__make"
-    with pytest.raises(Unshowable, match="The name of the tool cannot be shown whole"):
+    with pytest.raises(NotFullyShown, match="The name of the tool cannot be shown whole"):
         shown_name("token=canary")

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from crews.models import AuditEntry
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from realtime.models import Event
 from runs.execution import reaper
 from runs.models import Approval, Run
@@ -48,7 +48,7 @@ def late(approval: Approval) -> Approval:
 def test_the_first_decision_stays(approval):
     approval.decide("approved", by="one", seen=approval.seen)
     again = Approval.objects.get(pk=approval.pk)
-    with pytest.raises(IllegalMove, match="approved by one"):
+    with pytest.raises(InvalidState, match="approved by one"):
         again.decide("denied", by="another", seen=approval.seen)
     again.expire()
     assert Approval.objects.get().status == "approved"
@@ -74,7 +74,7 @@ def test_one_that_cannot_be_ended_keeps_no_other_from_its_end(acme, monkeypatch,
 
 
 def test_nobody_decides_late_and_the_reaper_denies(approval):
-    with pytest.raises(IllegalMove, match="expired"):
+    with pytest.raises(InvalidState, match="expired"):
         late(approval).decide("approved", by="one", seen=approval.seen)
     assert Approval.objects.get().status == "expired"
     another = late(ask(approval.run))
@@ -87,7 +87,7 @@ def test_the_end_of_the_run_ends_what_waits_before_done(approval):
     approval.run.finish("failed", reason="task_failed")
     assert Approval.objects.get().status == "expired"
     assert types(approval.run)[-2:] == ["approval_decided", "done"]
-    with pytest.raises(IllegalMove):
+    with pytest.raises(InvalidState):
         ask(Run.objects.get())
 
 
@@ -220,7 +220,7 @@ def test_calls_that_are_shown_alike_have_different_digests(acme):
     assert (asked.seen, len(asked.seen)) == (
         digest_of(id, ["orion", "script", shown, {"password": "one"}]), 64,
     )  # fmt: skip
-    with pytest.raises(IllegalMove, match="not what you were shown"):
+    with pytest.raises(InvalidState, match="not what you were shown"):
         asked.decide("approved", by="one", seen=other)
 
 

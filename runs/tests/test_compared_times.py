@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from runs.models import Run, TaskExecution
-from runs.pages.compared_approvals import Asked, with_waits
+from runs.pages.compared_approvals import ApprovalFacts, with_waits
 from runs.pages.compared_facts import Request, facts_of
 from runs.pages.compared_steps import ComparedStep
 
@@ -25,7 +25,7 @@ class TestFacts:
             for action, status, ended in controls
         ]
         waits = [
-            Asked(run.pk, None, "a", uuid4(), "t", "approved", at(first), at(last), "anna")
+            ApprovalFacts(run.pk, None, "a", uuid4(), "t", "approved", at(first), at(last), "anna")
             for first, last in asked
         ]
         return facts_of(run, rows, waits, at(1_000))
@@ -81,7 +81,7 @@ class TestMatching:
         ]
         about = (uuid4(), execution.task_id, "orion")
         approvals = [
-            Asked(*about, uuid4(), "script", "approved", at(first), at(last), "anna")
+            ApprovalFacts(*about, uuid4(), "script", "approved", at(first), at(last), "anna")
             for first, last in asked
         ]
         return [step.waited_s for _, step in with_waits([execution], tools, approvals)]
@@ -112,6 +112,8 @@ class TestMatching:
         execution = TaskExecution(task_id=uuid4(), agent_id="orion")
         tool = ComparedStep(uuid4(), "tool", "script", "success", at(11), at(12))
         for agent, name in (("vega", "script"), ("orion", "pytest")):
-            one = Asked(uuid4(), None, agent, uuid4(), name, "approved", at(5), at(10), "anna")
+            one = ApprovalFacts(
+                uuid4(), None, agent, uuid4(), name, "approved", at(5), at(10), "anna"
+            )
             [(_, found)] = with_waits([execution], [(execution.pk, tool)], [one])
             assert found.waited_s is None

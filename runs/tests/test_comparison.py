@@ -319,5 +319,5 @@ class TestTrend:
     def test_looks_at_a_limited_number_of_tasks(self, acme, monkeypatch):
         runs = [carry_out(acme, fails="script"), carry_out(acme), carry_out(acme)]
         assert trend.flaky_steps(runs[::-1])
-        monkeypatch.setattr(trend, "TASKS_AT_MOST", 4)
+        monkeypatch.setattr(trend, "TASKS_READ", 4)
         assert trend.flaky_steps(runs[::-1]) == []

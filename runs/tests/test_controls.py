@@ -4,7 +4,7 @@ import pytest
 
 from crews.models import AuditEntry
 from runs.execution import controls
-from runs.models import Control, IllegalMove, Run
+from runs.models import Control, InvalidState, Run
 from runs.models.control import CONTROLS_AT_MOST, close, report_paused
 from runs.tests.reporting.conftest import frames, types
 
@@ -65,7 +65,7 @@ def test_a_paused_run_resumes_and_can_pause_again(run):
 
 
 def test_a_run_that_never_paused_cannot_resume(run):
-    with pytest.raises(IllegalMove, match="not paused"):
+    with pytest.raises(InvalidState, match="not paused"):
         controls.ask(run, "resume")
 
 
@@ -96,7 +96,7 @@ def test_cancel_comes_before_everything(run):
         if action == "pause":
             assert controls.ask(run, action) == pause
         else:
-            with pytest.raises(IllegalMove, match="being cancelled"):
+            with pytest.raises(InvalidState, match="being cancelled"):
                 controls.ask(run, action)
     run.finish("cancelled", reason="cancelled")
     assert state(cancel) == ("applied", "")
@@ -122,7 +122,7 @@ def test_a_paused_run_that_ends_is_not_paused(run):
 def test_an_ended_run_takes_no_controls(run):
     run.finish("succeeded")
     for action in Control.Action.values:
-        with pytest.raises(IllegalMove, match="has ended: succeeded"):
+        with pytest.raises(InvalidState, match="has ended: succeeded"):
             controls.ask(run, action, "x")
     run.cancel()  # as it always was
     assert not Control.objects.exists()
@@ -177,7 +177,7 @@ def test_the_number_of_controls_is_limited_and_cancel_is_always_possible(run, mo
     assert CONTROLS_AT_MOST == 1000
     controls.ask(run, "message", "a")
     controls.ask(run, "message", "b")
-    with pytest.raises(IllegalMove, match="Only cancel"):
+    with pytest.raises(InvalidState, match="Only cancel"):
         controls.ask(run, "pause")
     assert controls.ask(run, "cancel").status == "requested"
 

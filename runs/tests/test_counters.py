@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from conftest import HELLO
 from crews.models import Agent, Task
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from runs.execution import reaper, run_queue
 from runs.models import Run, TaskExecution, ToolExecution
 from runs.tests.scene import fail, fail_late
@@ -84,7 +84,7 @@ def crew(acme):
 def test_counters_are_those_of_the_rows_after_any_sequence_of_verbs(crew, steps):
     run = start(Run.objects.request(crew=crew))
     for step, number in steps:
-        with suppress(IllegalMove):  # of an ended run or task: no counter may move
+        with suppress(InvalidState):  # of an ended run or task: no counter may move
             run = act(run, step, number % len(run.plan["tasks"]))
         check(run)
 

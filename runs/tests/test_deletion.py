@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from conftest import Tenant
 from crews import deletion
 from crews.models import Agent, AuditEntry, Crew, Membership, Organization, Secret
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from realtime.delivery import access
 from realtime.log import pruning, streams
 from realtime.models import Event, Stream
@@ -60,7 +60,7 @@ def test_a_deleted_run_leaves_every_list_at_once_and_its_rows_later(acme, root, 
         assert [asks.get(path).status_code for asks in (root, client)] == [404, 404]
     assert Client().get(run.get_absolute_url()).status_code == 302  # to sign in
     assert access._watched_runs({run.pk, kept.pk}).keys() == {kept.pk}
-    removal.remove_deleted(retention.no_rest)
+    removal.remove_deleted(removal.no_throttle)
     assert set(Run.objects.all()) == {kept}
     assert ToolExecution.objects.count() == TaskExecution.objects.count() == 1
     assert not Stream.objects.filter(name=streams.run(run.pk)).exists()
@@ -71,7 +71,7 @@ def test_selected_runs_are_deleted_and_those_under_way_are_not(acme, root):
     runs = [ended(acme) for _ in range(3)]
     form = {"action": "delete_selected", "_selected_action": [r.pk for r in runs], **ASKED}
     root.post(url("runs_run_changelist"), form)
-    assert not Run.objects.kept().exists()
+    assert not Run.objects.not_deleted().exists()
     assert sorted(audited("run.deleted")) == sorted((str(run), "root") for run in runs)
     under_way = acme.start_run()
     assert removal.delete([under_way.pk, runs[0].pk]) == 0
@@ -104,7 +104,7 @@ def test_a_deleted_crew_leaves_every_list_at_once_and_its_rows_later(acme, globe
     assert crew.pk not in access.grants([acme.admin.pk])[acme.admin.pk].crews
     assert access._watched_runs({run.pk}) == {}
     again = Crew.objects.create(organization=acme.organization, name="Again", slug=slug)
-    removal.remove_deleted(retention.no_rest)
+    removal.remove_deleted(removal.no_throttle)
     assert set(Crew.objects.all()) == {again, globex.crew}
     assert set(Run.objects.all()) == {other}
     assert set(OutputChunk.objects.values_list("execution__task_execution__run", flat=True)) == {
@@ -127,8 +127,8 @@ def test_a_deleted_organization_is_gone_at_once_with_its_members_and_secrets(acm
     page = root.get(url("crews_organization_changelist")).content.decode()
     assert globex.organization.name in page
     assert f">{acme.organization.name}<" not in page
-    assert list(Crew.objects.kept()) == [globex.crew]
-    removal.remove_deleted(retention.no_rest)
+    assert list(Crew.objects.not_deleted()) == [globex.crew]
+    removal.remove_deleted(removal.no_throttle)
     assert list(Organization.objects.all()) == [globex.organization]
     assert audited("organization.deleted") == [("Acme", "root")]
     assert [who for _, who in audited("crew.deleted")] == ["root"]
@@ -137,9 +137,9 @@ def test_a_deleted_organization_is_gone_at_once_with_its_members_and_secrets(acm
 def test_a_crew_made_while_its_organization_is_deleted_goes_with_it(acme):
     deletion.delete_organization(acme.organization)
     Crew.objects.create(organization=acme.organization, name="Late", slug="late")
-    removal.remove_deleted(retention.no_rest)
-    removal.remove_deleted(retention.no_rest)
-    removal.remove_deleted(retention.no_rest)
+    removal.remove_deleted(removal.no_throttle)
+    removal.remove_deleted(removal.no_throttle)
+    removal.remove_deleted(removal.no_throttle)
     assert not Organization.objects.exists()
     assert not Crew.objects.exists()
 
@@ -165,20 +165,20 @@ def test_a_crew_with_a_run_that_waits_is_not_deleted(acme, root, model):
     path = url(f"crews_{model}_delete", getattr(acme, model).pk)
     answer = root.post(path, ASKED, follow=True)
     assert "Cancel it, then delete." in answer.content.decode()
-    assert Crew.objects.kept().filter(pk=acme.crew.pk).exists()
+    assert Crew.objects.not_deleted().filter(pk=acme.crew.pk).exists()
     selected = {"action": "delete_selected", "_selected_action": getattr(acme, model).pk, **ASKED}
     root.post(url(f"crews_{model}_changelist"), selected)
-    assert Crew.objects.kept().filter(pk=acme.crew.pk).exists()
+    assert Crew.objects.not_deleted().filter(pk=acme.crew.pk).exists()
     for kind in ("crew.deleted", "organization.deleted", "member.removed"):
         assert audited(kind) == []
     run.cancel()
     assert root.post(path, ASKED).status_code == 302
-    assert not Crew.objects.kept().exists()
+    assert not Crew.objects.not_deleted().exists()
 
 
 def test_no_run_is_asked_of_a_deleted_crew(acme):
     deletion.delete_crew(acme.crew)
-    with pytest.raises(IllegalMove):
+    with pytest.raises(InvalidState):
         Run.objects.request(crew=acme.crew, user=acme.operator)
 
 
@@ -199,26 +199,26 @@ def test_the_events_of_a_deleted_crew_go_in_batches(acme, monkeypatch):
     graph = Event.objects.filter(stream_id=streams.graph(run.crew_id)).count()
     assert graph > 2
     monkeypatch.setattr(pruning, "BATCH", 1)
-    rests: list[float] = []
-    pruning.empty(streams.graph(run.crew_id), rest=rests.append)
-    assert len(rests) == graph - 1
-    pruning.empty("graph:of nobody", rest=rests.append)
+    pauses: list[float] = []
+    pruning.empty(streams.graph(run.crew_id), throttle=pauses.append)
+    assert len(pauses) == graph - 1
+    pruning.empty("graph:of nobody", throttle=pauses.append)
 
 
 def test_what_is_deleted_is_removed_soon_and_not_only_once_an_hour(monkeypatch):
     removed, done = [], threading.Event()
 
-    def remove(rest: retention.Rest) -> None:
-        removed.append(rest)
+    def remove(throttle: removal.Throttle) -> None:
+        removed.append(throttle)
         if len(removed) == 2:
             done.set()
             raise retention.Stopped
 
-    monkeypatch.setattr(retention, "clean", lambda rest: None)
-    monkeypatch.setattr(retention, "SOON_S", 0.001)
+    monkeypatch.setattr(retention, "clean", lambda throttle: None)
+    monkeypatch.setattr(retention.RetentionThread, "interval_s", 0.001)
     monkeypatch.setattr(removal, "remove_deleted", remove)
-    housekeeping = retention.Housekeeping()
-    housekeeping.start()
+    thread = retention.RetentionThread()
+    thread.start()
     assert done.wait(60)
-    housekeeping.stop()
+    thread.stop()
     assert len(removed) == 2

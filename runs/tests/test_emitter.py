@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from runs import tools
 from runs.execution import emitter as emitter_module
 from runs.execution.emitter import EVENTS_PER_SECOND, OUTPUT_BYTES, ToolEventEmitter
@@ -156,7 +156,7 @@ def test_cancelled_is_passed_on(task_execution):
 def test_an_execution_that_somebody_else_ended_takes_no_report(task_execution):
     emitter, execution = started(task_execution)
     execution.end("error", message="worker lost")
-    with pytest.raises(IllegalMove):
+    with pytest.raises(InvalidState):
         emitter.progress(output="too late\n")
     assert execution.output == ""
 

@@ -10,7 +10,7 @@ from django.db import models
 from django.utils import timezone
 
 from runs.models import Run, TaskExecution, ToolExecution
-from runs.pages.event_pages import EVENTS_AT_ONCE, EventPage, Place
+from runs.pages.event_pages import EVENTS_AT_ONCE, EventCursor, EventPage
 from runs.pages.history import entries
 from runs.pages.run_outline import outline_of
 from runs.pages.timeline_lanes import LANES_AT_MOST, chosen_lanes
@@ -25,7 +25,7 @@ def pages(run: Run) -> list[list]:
     while not found or place:
         current = EventPage(run, outline, place)
         found.append(current.entries)
-        place = current.older and Place.read(str(current.older))
+        place = current.older and EventCursor.read(str(current.older))
     return found
 
 
@@ -124,12 +124,12 @@ def test_a_page_has_links_to_older_events_and_back_to_the_newest(acme):
     ],
 )
 def test_a_place_that_no_page_gave_is_none(acme, text):
-    assert Place.read(text) is None
+    assert EventCursor.read(text) is None
 
 
 def test_a_place_reads_as_it_was_written():
-    place = Place(timezone.now(), 1, "a~b")
-    assert Place.read(str(place)) == place
+    place = EventCursor(timezone.now(), 1, "a~b")
+    assert EventCursor.read(str(place)) == place
 
 
 def test_lanes_are_paged_in_the_order_of_the_plan(acme):

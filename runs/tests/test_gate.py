@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from crews.models import ApprovalRule, Secret
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from runs import tools
 from runs.execution import run_queue
 from runs.execution.executor import execute, workspace_of
@@ -111,7 +111,7 @@ def test_cancelling_ends_the_wait_at_once(carry_out):
 def test_a_run_that_is_taken_away_ends_the_approval(carry_out):
     def take_away(approval: Approval) -> None:
         approval.run.finish("failed", reason="worker_lost")
-        with pytest.raises(IllegalMove, match="expired"):
+        with pytest.raises(InvalidState, match="expired"):
             approval.decide("approved", by="somebody", seen=approval.seen)
 
     run = carry_out(take_away)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runs.execution.known_secrets import SHORT, Known, forms
+from runs.execution.known_secrets import SHORT, SecretMatcher, forms
 from runs.execution.redaction import redact_params, secrets_in
 
 MANY = [f"tk{number:05}" for number in range(1_100)]
@@ -33,11 +33,11 @@ def test_many_secrets_are_found_as_few_are():
         expected = text
         for secret in MANY:
             expected = expected.replace(secret, "[redacted]")
-        assert Known(MANY).replace(text) == expected
+        assert SecretMatcher(MANY).replace(text) == expected
 
 
 def test_the_longest_of_many_counts():
-    known = Known([*MANY, "tk00007-long", "L" * 2 * SHORT])
+    known = SecretMatcher([*MANY, "tk00007-long", "L" * 2 * SHORT])
     text = f"tk00007-long {'L' * 2 * SHORT} tk00007-lo"
     assert known.replace(text) == "[redacted] [redacted] [redacted]-lo"
 
@@ -47,7 +47,7 @@ def test_the_searches_do_not_grow_with_the_number_of_secrets():
     searches = []
     for many in (1_000, 10_000):
         Counted.searches = 0
-        Known(f"tk{number:05}" for number in range(many)).replace(text)
+        SecretMatcher(f"tk{number:05}" for number in range(many)).replace(text)
         searches.append(Counted.searches)
     assert searches[0] == searches[1] <= len(text) + 1
 
@@ -56,13 +56,13 @@ def test_a_long_text_is_not_looked_up_at_each_place():
     """Searches in C are quicker there, as long as secrets are not many thousands."""
     text = Counted("x" * 16_000)
     Counted.searches = 0
-    Known(f"tk{number:05}" for number in range(200)).replace(text)
+    SecretMatcher(f"tk{number:05}" for number in range(200)).replace(text)
     assert Counted.searches <= 200
 
 
 def test_a_text_shorter_than_each_form_is_not_searched():
-    assert Known(["canary"]).replace(Counted("short")) == "short"
-    assert Known(MANY).replace(Counted("tk1")) == "tk1"
+    assert SecretMatcher(["canary"]).replace(Counted("short")) == "short"
+    assert SecretMatcher(MANY).replace(Counted("tk1")) == "tk1"
     assert Counted.searches == 0
 
 

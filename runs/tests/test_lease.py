@@ -85,7 +85,7 @@ def test_a_database_that_comes_back_in_time_costs_nothing(run, monkeypatch, capl
 
     with Lease(run) as lease:
         with monkeypatch.context() as broken:
-            broken.setattr(Lease, "_look", fail)
+            broken.setattr(Lease, "_read_controls", fail)
             eventually(lambda: "the database did not answer (gone)" in caplog.text)
             assert not lost(lease)
         eventually(renewals(run))
@@ -114,7 +114,7 @@ def test_a_process_that_is_being_ended_does_not_wait_for_the_database(run, monke
         asked.set()
         answered.wait(1.0)
 
-    monkeypatch.setattr(Lease, "_look", wait)
+    monkeypatch.setattr(Lease, "_read_controls", wait)
     lease = Lease(run)
     with pytest.raises(error), lease:
         asked.wait()

@@ -5,8 +5,8 @@ from django.utils import timezone
 from prometheus_client.metrics import MetricWrapperBase
 
 from runs import metrics
+from runs.database_metrics import DatabaseMetrics
 from runs.models import Run, ToolExecution
-from runs.present_metrics import Present
 
 pytestmark = pytest.mark.django_db
 
@@ -20,7 +20,7 @@ def labels(metric: MetricWrapperBase) -> set[frozenset]:
 
 
 def queue_seconds() -> float:
-    found = {family.name: family for family in Present()._ask()}
+    found = {family.name: family for family in DatabaseMetrics()._ask()}
     return found["crewops_queue_seconds"].samples[0].value
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from runs.execution import reaper, run_queue
 from runs.models import Run, TaskExecution, ToolExecution
 
@@ -50,7 +50,7 @@ def test_a_run_keeps_the_plan_it_was_asked_for_with(acme, run):
 
 
 def test_a_run_does_not_start_twice(run):
-    with pytest.raises(IllegalMove, match="only a queued run starts"):
+    with pytest.raises(InvalidState, match="only a queued run starts"):
         run.start(worker="b")
 
 
@@ -64,14 +64,14 @@ def test_a_queued_run_is_cancelled_at_once_and_a_running_one_is_asked_to(acme, r
 
 
 def test_a_queued_run_cannot_succeed(acme):
-    with pytest.raises(IllegalMove, match="has not started"):
+    with pytest.raises(InvalidState, match="has not started"):
         Run.objects.create(crew=acme.crew).finish("succeeded")
 
 
 @pytest.mark.parametrize("status", ["running", "queued", "done", ""])
 def test_nothing_ends_as_what_is_no_end(run, task, execution, status):
     for end in (execution.end, task.finish, run.finish):
-        with pytest.raises(IllegalMove, match=f"{status!r}"):
+        with pytest.raises(InvalidState, match=f"{status!r}"):
             end(status)
     for end, ended in ((execution.end, "success"), (task.finish, "succeeded")):
         end(ended)
@@ -85,7 +85,7 @@ def test_an_ended_task_starts_no_tool(task, execution):
     assert (task.status, task.reason) == ("failed", "tool_failed")
     execution.refresh_from_db()
     assert execution.status == "error"
-    with pytest.raises(IllegalMove, match="is failed"):
+    with pytest.raises(InvalidState, match="is failed"):
         ToolExecution.objects.start(task_execution=task, tool="script", params={})
 
 
@@ -94,15 +94,15 @@ def test_an_ended_run_keeps_its_first_ending_and_starts_nothing(run):
     run.finish("failed", reason="late")
     run.cancel()
     assert (run.status, run.reason, run.cancel_requested) == ("succeeded", "", False)
-    with pytest.raises(IllegalMove, match="starts no task"):
+    with pytest.raises(InvalidState, match="starts no task"):
         TaskExecution.objects.start(run=run, task=run.plan["tasks"][0])
 
 
 def test_a_worker_that_lost_its_run_can_write_nothing_more(run, task, execution):
     Run.objects.get(pk=run.pk).finish("failed", reason="worker_lost")
-    with pytest.raises(IllegalMove, match="has ended"):
+    with pytest.raises(InvalidState, match="has ended"):
         execution.report(output="late")
-    with pytest.raises(IllegalMove, match="is failed"):
+    with pytest.raises(InvalidState, match="is failed"):
         ToolExecution.objects.start(task_execution=task, tool="script", params={})
     assert not Run.objects.renew_lease(run)
 
@@ -114,16 +114,16 @@ class TestReports:
     def test_a_tool_that_somebody_else_ended_is_not_reported_on(self, execution):
         execution.report(output="whole ")
         ToolExecution.objects.get(pk=execution.pk).end("error")
-        with pytest.raises(IllegalMove, match="has ended as error"):
+        with pytest.raises(InvalidState, match="has ended as error"):
             execution.report(output="late")
-        with pytest.raises(IllegalMove, match="has ended as error"):
+        with pytest.raises(InvalidState, match="has ended as error"):
             execution.report(output="later")
         assert execution.output == "whole "
 
     def test_a_tool_that_somebody_else_ended_is_not_saved_as_running(self, execution):
         ToolExecution.objects.get(pk=execution.pk).end("error")
         execution.message = "late"
-        with pytest.raises(IllegalMove, match="has ended as error"):
+        with pytest.raises(InvalidState, match="has ended as error"):
             execution.save()
         assert ToolExecution.objects.get(pk=execution.pk).message == ""
 
@@ -167,7 +167,7 @@ def test_a_run_that_could_do_nothing_is_refused(acme, refused):
         acme.crew.save()
     else:
         acme.crew.tasks.all().delete()
-    with pytest.raises(IllegalMove, match=refused):
+    with pytest.raises(InvalidState, match=refused):
         Run.objects.request(crew=acme.crew, user=acme.operator)
 
 

@@ -176,5 +176,5 @@ def test_a_paused_run_whose_worker_loses_it_ends(begin):
 def test_a_pause_that_comes_as_the_run_ends_is_too_late(begin):
     work = begin("echo short")
     work.end()
-    with pytest.raises(controls.IllegalMove):
+    with pytest.raises(controls.InvalidState):
         controls.ask(work.run, "pause")

@@ -15,8 +15,8 @@ def test_returns_status_and_ended_tasks_of_each(acme):
     task.finish("succeeded")
     answer = get(acme.viewer, PATH, data={"run": [queued.pk, running.pk]}).json()
     assert sorted(answer["runs"], key=lambda run: run["tasks_ended"]) == [
-        {"run_id": str(queued.pk), "status": queued.status, "hold": "", "tasks_ended": 0},
-        {"run_id": str(running.pk), "status": "running", "hold": "", "tasks_ended": 1},
+        {"run_id": str(queued.pk), "status": queued.status, "wait_reason": "", "tasks_ended": 0},
+        {"run_id": str(running.pk), "status": "running", "wait_reason": "", "tasks_ended": 1},
     ]
 
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from realtime.replay.merging import stamp
+from runs.events.encoding import iso_utc
 from runs.models import Approval, Run, TaskExecution, ToolExecution
 from runs.pages.comparison import Comparison
 from runs.tests.scene import page_of
@@ -82,9 +82,9 @@ def test_a_past_moment_shows_the_call_as_it_was(acme):
     run = acme.start_run()
     task = TaskExecution.objects.start(run=run, task=run.plan["tasks"][0])
     approval = ask(task)
-    waited = stamp(timezone.now())
+    waited = iso_utc(timezone.now())
     approval.decide("denied", by="somebody", seen=approval.seen)
-    denied = stamp(timezone.now())
+    denied = iso_utc(timezone.now())
     task.finish("failed")
     run.finish("failed", reason="task_failed")
     before = page_of(acme.viewer, run, f"?at={waited}")

@@ -132,10 +132,10 @@ def test_the_sweep_goes_on_while_something_is_cleaned(transactional_db, monkeypa
     settings.REAPER_INTERVAL_S = 0.01
     began, sweeps, stops = threading.Event(), [], []
 
-    def clean(rest: retention.Rest) -> None:
+    def clean(throttle: removal.Throttle) -> None:
         began.set()
         while True:
-            rest(0.01)
+            throttle(0.01)
 
     class Stop(StopSignal):
         def listen(self) -> None:
@@ -150,25 +150,25 @@ def test_the_sweep_goes_on_while_something_is_cleaned(transactional_db, monkeypa
     monkeypatch.setattr(reap_runs.reaper, "sweep", sweep)
     reap_runs.Command()._loop()
     assert sweeps == [True] * 3
-    assert "housekeeping" not in {thread.name for thread in threading.enumerate()}
+    assert "retention" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_the_cleaning_is_repeated_and_outlives_a_failure(monkeypatch):
     cleaned = []
 
-    def clean(rest: retention.Rest) -> None:
-        cleaned.append(rest)
+    def clean(throttle: removal.Throttle) -> None:
+        cleaned.append(throttle)
         if len(cleaned) == 1:
             raise ValueError("poison")
         if len(cleaned) == 3:
             raise retention.Stopped
 
     monkeypatch.setattr(retention, "clean", clean)
-    monkeypatch.setattr(retention, "INTERVAL_S", 0.0)
-    monkeypatch.setattr(retention, "SOON_S", 0.001)
-    housekeeping = retention.Housekeeping()
-    housekeeping.start()
-    housekeeping._thread.join(10)
+    monkeypatch.setattr(retention, "CLEANING_INTERVAL_S", 0.0)
+    monkeypatch.setattr(retention.RetentionThread, "interval_s", 0.001)
+    thread = retention.RetentionThread()
+    thread.start()
+    thread._thread.join(10)
     assert len(cleaned) == 3
 
 
@@ -291,7 +291,7 @@ def test_a_reported_run_goes_with_all_that_belongs_to_it(acme):
     TraceSpan.objects.create(**span)
     reported.run.finish("succeeded")
     assert removal.delete([reported.run.pk]) == 1
-    removal.remove_deleted(retention.no_rest)
+    removal.remove_deleted(removal.no_throttle)
     connection.check_constraints()
     models = (Run, ReportedRun, SeenEvent, AgentExecution, ModelCall, CallText)
     models += (Handoff, Trace, TraceSpan)

@@ -5,7 +5,7 @@ import threading
 import pytest
 from django.db import OperationalError, connection
 
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from realtime.models import Event
 from runs.execution import run_queue
 from runs.execution.executor import execute
@@ -133,14 +133,14 @@ def test_two_at_once_never_share_a_workspace(acme, failed):
     for thread in threads:
         thread.join()
     assert sorted(run.retry for run in made) == ["restarted"] * 7 + ["resumed"]
-    (heir,) = (run for run in made if run.retry == "resumed")
-    assert [run for run in made if workspace_of(run.pk).exists()] == [heir]
+    (retry,) = (run for run in made if run.retry == "resumed")
+    assert [run for run in made if workspace_of(run.pk).exists()] == [retry]
 
 
 @pytest.mark.parametrize("from_failed", [False, True])
 def test_a_run_that_is_under_way_is_refused(acme, from_failed):
     for run in (acme.start_run(), Run.objects.create(crew=acme.crew)):
-        with pytest.raises(IllegalMove, match="Wait for its end"):
+        with pytest.raises(InvalidState, match="Wait for its end"):
             run.run_again(from_failed=from_failed)
     assert Run.objects.count() == 2
 
@@ -148,7 +148,7 @@ def test_a_run_that_is_under_way_is_refused(acme, from_failed):
 def test_a_run_of_which_nothing_failed_is_run_again_but_not_gone_on_with(acme, failed):
     (workspace_of(failed.pk) / "mended").touch()
     done = carry_out(failed.run_again(from_failed=True))
-    with pytest.raises(IllegalMove, match="has succeeded"):
+    with pytest.raises(InvalidState, match="has succeeded"):
         done.run_again(from_failed=True)
     assert workspace_of(done.pk).is_dir()
     assert done.run_again().retry == "again"
@@ -158,7 +158,7 @@ def test_a_crew_that_is_deactivated_is_refused_and_the_workspace_stays(acme, fai
     acme.crew.is_active = False
     acme.crew.save()
     failed.refresh_from_db()
-    with pytest.raises(IllegalMove, match="deactivated"):
+    with pytest.raises(InvalidState, match="deactivated"):
         failed.run_again(from_failed=True)
     assert workspace_of(failed.pk).is_dir()
 
@@ -166,7 +166,7 @@ def test_a_crew_that_is_deactivated_is_refused_and_the_workspace_stays(acme, fai
 def test_a_crew_whose_budget_is_used_up_is_refused_and_the_workspace_stays(acme, failed):
     acme.crew.budget_day_tool_calls = 1
     acme.crew.save()
-    with pytest.raises(IllegalMove, match="2 of 1 tool calls"):
+    with pytest.raises(InvalidState, match="2 of 1 tool calls"):
         failed.run_again(from_failed=True)
     assert (workspace_of(failed.pk) / "done").is_file()
     acme.crew.budget_day_tool_calls = 10
@@ -219,10 +219,10 @@ def test_a_key_is_of_one_retry_of_one_run(acme, failed):
     ask = {"user": acme.operator, "idempotency_key": "k"}
     first = failed.run_again(from_failed=True, **ask)
     assert failed.run_again(from_failed=True, **ask) == first
-    with pytest.raises(IllegalMove, match="another run"):
+    with pytest.raises(InvalidState, match="another run"):
         Run.objects.request(crew=acme.crew, **ask)
     first.cancel()
-    with pytest.raises(IllegalMove, match="another run"):
+    with pytest.raises(InvalidState, match="another run"):
         first.run_again(**ask)
     assert failed.run_again(user=acme.admin, idempotency_key="k") != first
 

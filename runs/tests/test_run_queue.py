@@ -100,7 +100,7 @@ class TestTurns:
             run.finish("cancelled")
         queue(acme.crew, 2)
         with CaptureQueriesContext(connection) as queries:
-            run_queue.lines()
+            run_queue.crew_queues()
         assert len(queries) == 2
         for query in queries:
             assert "status" in query["sql"].partition("WHERE")[2]

@@ -117,7 +117,7 @@ def test_a_task_that_the_user_opens_shows_its_tools_beside_a_page_of_older_ones(
     at, opened = str(tools[3].pk), (str(second.task_id),)
     for window in (
         Window(at=at, opened=opened),
-        Window(tools=tool_pages.place_of(tools[5]), at=str(first.task_id), opened=opened),
+        Window(tools=tool_pages.cursor_of(tools[5]), at=str(first.task_id), opened=opened),
         Window(at=str(first.task_id), opened=opened),
     ):
         of = {row.task_id: row for row in RunPage(run, window=window).tasks}

@@ -11,7 +11,7 @@ from django.utils.html import escape
 
 from runs.models import Run, ToolExecution
 from runs.tests.scene import client_of, fail, get, page_of, work
-from runs.tools.box import WEAKNESS
+from runs.tools.box import TIER_WARNINGS
 
 MOST_QUERIES = 18  # of a page, session and user included
 MARKUP = "<script>alert('x')</script>"
@@ -82,8 +82,8 @@ class TestTier:
         run = self._run_in(acme, tier)
         run.share(True)
         for part in ("", "live/"):
-            assert escape(WEAKNESS[tier]) in page_of(acme.viewer, run, part)
-            assert escape(WEAKNESS[tier]) not in page_of(globex.admin, run, part)
+            assert escape(TIER_WARNINGS[tier]) in page_of(acme.viewer, run, part)
+            assert escape(TIER_WARNINGS[tier]) not in page_of(globex.admin, run, part)
 
     @pytest.mark.parametrize("tier", ["namespaces", ""])
     def test_the_sandbox_is_nothing_to_say(self, acme, tier):

@@ -1,4 +1,4 @@
-"""What holds a running run up, in the rows of all lists of runs and in their updates."""
+"""Why a running run waits, in the rows of all lists of runs and in their updates."""
 
 from uuid import uuid4
 
@@ -7,10 +7,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from realtime.tests.pages.scene import FRAGMENT, crew_path, get
-from runs.execution.budgets import BY
+from runs.execution.budgets import BUDGET_ACTOR
 from runs.models import Approval, Control, Run
 from runs.models.control import report_paused
-from runs.pages.wait_reasons import with_hold
+from runs.pages.wait_reasons import with_wait_reason
 
 pytestmark = pytest.mark.django_db
 
@@ -30,43 +30,43 @@ def ask(run: Run) -> Approval:
     return Approval.objects.request(id=uuid4(), run=run, **call)
 
 
-def hold_of(run: Run) -> str:
-    return with_hold(Run.objects.filter(pk=run.pk)).get().hold
+def reason_of(run: Run) -> str:
+    return with_wait_reason(Run.objects.filter(pk=run.pk)).get().wait_reason
 
 
 def test_it_is_the_newest_pause_that_is_in_effect(acme):
     run = acme.start_run()
-    assert hold_of(run) == ""
+    assert reason_of(run) == ""
     Control.objects.ask(run, "pause", by="ada")
-    assert hold_of(run) == ""  # asked for, and tools still work
+    assert reason_of(run) == ""  # asked for, and tools still work
     report_paused(run, True)
-    assert hold_of(run) == "paused"
+    assert reason_of(run) == "paused"
     resume(run)
-    assert hold_of(run) == ""
-    pause(run, by=BY)
-    assert hold_of(run) == "paused by budget"
+    assert reason_of(run) == ""
+    pause(run, by=BUDGET_ACTOR)
+    assert reason_of(run) == "paused by budget"
     resume(run)
     pause(run)
-    assert hold_of(run) == "paused"
+    assert reason_of(run) == "paused"
     run.finish("succeeded")
-    assert hold_of(run) == ""
+    assert reason_of(run) == ""
 
 
 def test_a_call_that_waits_holds_its_run_until_the_decision(acme):
     run, other = acme.start_run(), acme.start_run()
     approval = ask(run)
-    assert (hold_of(run), hold_of(other)) == ("waiting", "")
+    assert (reason_of(run), reason_of(other)) == ("waiting", "")
     pause(run)
-    assert hold_of(run) == "paused"
+    assert reason_of(run) == "paused"
     resume(run)
     approval.decide("approved", by="ada", seen=approval.seen)
-    assert hold_of(run) == ""
+    assert reason_of(run) == ""
 
 
 def test_a_run_that_is_paused_in_the_queue_is_still_queued(acme):
     run = Run.objects.create(crew=acme.crew)
     Control.objects.ask(run, "pause", by="ada")
-    assert hold_of(run) == ""
+    assert reason_of(run) == ""
     assert "paused in the queue" in get(acme.viewer, "/").content.decode()
 
 
@@ -74,7 +74,7 @@ def test_every_list_of_runs_shows_it(acme):
     waits, paused, held, goes_on = (acme.start_run() for _ in range(4))
     ask(waits)
     pause(paused)
-    pause(held, by=BY)
+    pause(held, by=BUDGET_ACTOR)
     shown = {waits: "Waits for approval", paused: "Paused", held: "Paused by budget"}
     for path in ("/", "/runs/", crew_path(acme)):
         page = get(acme.viewer, path).content.decode()
@@ -83,8 +83,8 @@ def test_every_list_of_runs_shows_it(acme):
             badge = row.partition('class="status-badge"')[2].partition("</span>")[0]
             assert badge.partition(">")[2] == text
     answer = get(acme.viewer, "/runs/progress/", data={"run": [run.pk for run in shown]}).json()
-    holds = {run["run_id"]: run["hold"] for run in answer["runs"]}
-    assert holds == {
+    reasons = {run["run_id"]: run["wait_reason"] for run in answer["runs"]}
+    assert reasons == {
         str(waits.pk): "waiting", str(paused.pk): "paused", str(held.pk): "paused by budget",
     }  # fmt: skip
 
@@ -103,7 +103,7 @@ def test_it_costs_no_query_of_its_own(acme):
         counts.append(len(queries))
         run = acme.start_run()
         ask(run)
-        pause(run, by=BY)
+        pause(run, by=BUDGET_ACTOR)
     assert counts[1] == counts[2]
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from runs import workspaces
 from runs.execution import retention, workspace_removal
 from runs.models import Run
-from runs.models.retry import can_hand_on_workspace
+from runs.models.retry import can_transfer_workspace
 from tests.live import Process, eventually
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("worker_alive")]
@@ -91,7 +91,7 @@ def test_what_could_not_be_removed_is_tried_again(acme, root, monkeypatch, caplo
         patched.setattr(workspace_removal, "remove_tree", refuse)
         workspace_removal.remove_old()
     assert "could not be removed" in caplog.text
-    assert not can_hand_on_workspace(run)  # half of it may be gone
+    assert not can_transfer_workspace(run)  # half of it may be gone
     workspace_removal.remove_old()
     assert not list(root.iterdir())
 
@@ -116,10 +116,10 @@ def test_a_workspace_is_as_new_when_it_is_handed_on(acme):
     parent.finish("failed")
     make(workspaces.workspace_of(parent.pk), age_h=3)
     retry = Run(crew=acme.crew)  # not committed yet, so that a sweep knows nothing of it
-    assert workspaces.hand_on(parent.pk, retry.pk)
+    assert workspaces.transfer(parent.pk, retry.pk)
     workspace_removal.remove_old()
     assert (workspaces.workspace_of(retry.pk) / "made").exists()
-    assert not workspaces.hand_on(parent.pk, retry.pk)
+    assert not workspaces.transfer(parent.pk, retry.pk)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -86,18 +86,24 @@ class Emitter(Protocol):
         """
 
 
-class Params(serializers.Serializer):
-    """Parameters of a tool: a serializer that also rejects unknown parameters."""
+class StrictSerializer(serializers.Serializer):
+    """Refuses keys that it does not know."""
+
+    unknown_message = "Unknown key. Known: {known}."
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if isinstance(data, Mapping) and (
             unknown := [key for key in data if key not in self.fields]
         ):
-            known = ", ".join(self.fields) or "none"
-            raise serializers.ValidationError(
-                {str(key): [f"Unknown parameter. Known: {known}."] for key in unknown}
-            )
+            message = self.unknown_message.format(known=", ".join(self.fields) or "none")
+            raise serializers.ValidationError({str(key): [message] for key in unknown})
         return super().to_internal_value(data)
+
+
+class Params(StrictSerializer):
+    """Parameters of a tool."""
+
+    unknown_message = "Unknown parameter. Known: {known}."
 
 
 class RelativePath(serializers.CharField):

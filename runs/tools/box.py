@@ -44,8 +44,8 @@ TOOLS_UID = 60999
 
 NONE_S = 10.0  # for which it is remembered that no tier works
 
-# Shown to users: the weakness of each tier below the sandbox.
-WEAKNESS = {
+# Shown to users: what each tier below the sandbox does not protect.
+TIER_WARNINGS = {
     "user": (
         "Tools have a user of their own, but share network and files with the worker's machine."
     ),
@@ -216,7 +216,7 @@ def _try(candidate: Tier) -> str:
         )
         ended, output = False, ""
         while not ended:
-            text, _, ended = launched.output.take(timeout=1.0)
+            text, _, ended = launched.output.read(timeout=1.0)
             output += text
             ended = ended or launched.overdue()
         report = launched.finish()

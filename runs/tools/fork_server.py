@@ -49,7 +49,7 @@ class ForkServer:
         if not (answer := self._channel.recv(200)):
             raise ConnectionResetError("The process that starts tools has ended.")
         if not answer.isdigit():
-            raise Refused(answer.decode())
+            raise ForkFailed(answer.decode())
         return int(answer)
 
     def kill(self, pid: int) -> None:
@@ -68,7 +68,7 @@ class ForkServer:
         self._process.wait()
 
 
-class Refused(OSError):
+class ForkFailed(OSError):
     """The server works, but it could not fork."""
 
 
@@ -85,7 +85,7 @@ def fork(request: int, descriptors: Sequence[int]) -> int:
                 _server = ForkServer()
             try:
                 return _server.fork(request, descriptors)
-            except Refused:
+            except ForkFailed:
                 raise
             except OSError:  # it was killed, or does not answer
                 _server.end()

@@ -23,7 +23,7 @@ PREFIXED = re.compile(r"(?:refs/(?:heads|tags|remotes/origin)|(?:remotes/)?origi
 MAX_REF_BYTES = 244  # 255 for a file name, minus the longest lock suffix
 
 
-class Refused(ValueError):
+class InvalidGitSource(ValueError):
     """An address or a branch that git must not get. The message says what to do."""
 
 
@@ -44,9 +44,9 @@ class Address:
 
 
 def parse(text: str) -> Address:
-    """Parse the address in `text`. Raises Refused."""
+    """Parse the address in `text`. Raises InvalidGitSource."""
     if len(text) > MAX_URL_CHARS:
-        raise Refused(f"An address has at most {MAX_URL_CHARS} characters.")
+        raise InvalidGitSource(f"An address has at most {MAX_URL_CHARS} characters.")
     if text.startswith("/") or text.startswith("file://"):
         return _local(text)
     return _remote(text)
@@ -55,7 +55,7 @@ def parse(text: str) -> Address:
 def check_branch(name: str) -> str:
     """Return `name` if git would read it as a branch, tag or commit and not as an option.
 
-    Raises Refused otherwise.
+    Raises InvalidGitSource otherwise.
     """
     parts = name.split("/")
     if (
@@ -68,13 +68,15 @@ def check_branch(name: str) -> str:
         or any(not part or part.startswith(".") or part.endswith(".lock") for part in parts)
         or len(name.encode(errors="replace")) > MAX_REF_BYTES
     ):
-        raise Refused("Write the name of a branch or tag, such as main or release/2.0.")
+        raise InvalidGitSource("Write the name of a branch or tag, such as main or release/2.0.")
     if name.upper() in ("HEAD", "FETCH_HEAD", "ORIG_HEAD"):
-        raise Refused("Leave the branch out to clone the default one, which HEAD names.")
+        raise InvalidGitSource("Leave the branch out to clone the default one, which HEAD names.")
     if match := PREFIXED.fullmatch(name):
-        raise Refused(f"Write the branch or tag alone: {match[1]}.")
+        raise InvalidGitSource(f"Write the branch or tag alone: {match[1]}.")
     if name.startswith("refs/"):
-        raise Refused("Write a branch, a tag or the whole id of a commit; no other ref is cloned.")
+        raise InvalidGitSource(
+            "Write a branch, a tag or the whole id of a commit; no other ref is cloned."
+        )
     return name
 
 
@@ -82,27 +84,31 @@ def _remote(text: str) -> Address:
     schemes = [name for name in settings.TOOLS_GIT_ALLOWED_SCHEMES if name in PORTS]
     example = f"{schemes[0] if schemes else 'https'}://host/path/repository.git"
     if not URL_CHARACTERS.fullmatch(text):
-        raise Refused(f"Write the address as {example}; other characters as %XX.")
+        raise InvalidGitSource(f"Write the address as {example}; other characters as %XX.")
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        raise Refused(f"Write the address as {example}.") from None
+        raise InvalidGitSource(f"Write the address as {example}.") from None
     if parts.scheme not in schemes or not text.startswith(f"{parts.scheme}://"):
-        raise Refused(f"Write the address as {example}. Allowed: {', '.join(schemes) or 'none'}.")
+        raise InvalidGitSource(
+            f"Write the address as {example}. Allowed: {', '.join(schemes) or 'none'}."
+        )
     host = parts.hostname or ""
     if not HOST.fullmatch(host) or port == 0:
-        raise Refused("Write the host by its name, such as github.com.")
+        raise InvalidGitSource("Write the host by its name, such as github.com.")
     if host not in settings.TOOLS_GIT_ALLOWED_HOSTS and "*" not in settings.TOOLS_GIT_ALLOWED_HOSTS:
         allowed = ", ".join(settings.TOOLS_GIT_ALLOWED_HOSTS) or "none"
-        raise Refused(f"The host {host} is not allowed here (TOOLS_GIT_ALLOWED_HOSTS: {allowed}).")
+        raise InvalidGitSource(
+            f"The host {host} is not allowed here (TOOLS_GIT_ALLOWED_HOSTS: {allowed})."
+        )
     if "@" in parts.netloc:
-        raise Refused(
+        raise InvalidGitSource(
             "Write the address without user name, password and token, where many can read them: "
             "store them as a secret of the organization, and name that as the credential."
         )
     if parts.query or not parts.path.strip("/"):
-        raise Refused(f"Write the address as {example}, without ?.")
+        raise InvalidGitSource(f"Write the address as {example}, without ?.")
     return Address(
         url=f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}",
         scheme=parts.scheme,
@@ -114,12 +120,12 @@ def _remote(text: str) -> Address:
 def _local(text: str) -> Address:
     root = settings.TOOLS_GIT_LOCAL_ROOT
     if not root:
-        raise Refused("Local repositories are not allowed here (TOOLS_GIT_LOCAL_ROOT).")
+        raise InvalidGitSource("Local repositories are not allowed here (TOOLS_GIT_LOCAL_ROOT).")
     path = Path(text.removeprefix("file://"))
     if not PATH_CHARACTERS.fullmatch(str(path)) or not path.is_absolute():
-        raise Refused("Write a local repository as an absolute path of plain characters.")
+        raise InvalidGitSource("Write a local repository as an absolute path of plain characters.")
     root = Path(root).resolve()
     # Resolved, because neither `..` nor a symbolic link may lead outside.
     if not (resolved := path.resolve()).is_relative_to(root) or resolved == root:
-        raise Refused(f"Only repositories below {root} may be cloned.")
+        raise InvalidGitSource(f"Only repositories below {root} may be cloned.")
     return Address(url=f"file://{resolved}", scheme="file", path=str(resolved))

@@ -21,7 +21,7 @@ from runs.tools.base import (
     Status,
     Tool,
 )
-from runs.tools.git_address import Address, Refused, check_branch, parse
+from runs.tools.git_address import Address, InvalidGitSource, check_branch, parse
 from runs.tools.git_output import NOT_LET_IN, Percentages, fatal
 from runs.tools.public_address import NotPublic, resolve
 from runs.tools.removal import remove_inside
@@ -221,6 +221,6 @@ def _not_let_in(address: Address, credential: Credential | None) -> str:
 def _checked(check: Any, value: str) -> str:
     try:
         check(value)
-    except Refused as error:
+    except InvalidGitSource as error:
         raise serializers.ValidationError(str(error)) from None
     return value

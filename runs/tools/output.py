@@ -30,7 +30,7 @@ class Output:
         self._thread = threading.Thread(target=self._drain, args=(pipe, notes), daemon=True)
         self._thread.start()
 
-    def take(self, timeout: float) -> tuple[str, list[str], bool]:
+    def read(self, timeout: float) -> tuple[str, list[str], bool]:
         """Wait up to `timeout` seconds. Returns new text, new notes and whether that was all."""
         with self._changed:
             self._changed.wait_for(lambda: self._text or self._notes or self._ended, timeout)

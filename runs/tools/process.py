@@ -85,9 +85,9 @@ def run(
     try:
         ended = False
         while not ended:
-            text, notes, ended = launched.output.take(POLL_S)
+            text, notes, ended = launched.output.read(POLL_S)
             launched.give_sign()
-            clock.stand_still(can_pause and not fault and _is_paused(launched, emitter))
+            clock.set_paused(can_pause and not fault and _is_paused(launched, emitter))
             if text or notes:
                 clock.saw_output()
             for note in notes:
@@ -132,7 +132,7 @@ class _Clock:
         self._time_limit = time_limit
         self._paused_at: float | None = None
 
-    def stand_still(self, paused: bool) -> None:
+    def set_paused(self, paused: bool) -> None:
         now = time.monotonic()
         if self._paused_at is not None:
             self._started_at += now - self._paused_at

@@ -19,7 +19,7 @@ from runs.tools.base import (
     Tool,
     working_directory,
 )
-from runs.tools.pytest_outcome import Asked, Counts, outcome
+from runs.tools.pytest_outcome import Counts, PytestCall, outcome
 
 PLUGIN = Path(__file__).parent / "plugin"
 # Loads our plugin, and excludes the one of the Valkey that CrewOps itself may start.
@@ -75,8 +75,8 @@ class Pytest(Tool):
         )
         if finished.fault or finished.exit_code is None:
             return Outcome(Status.ERROR, finished.exit_code, finished.fault)
-        asked = Asked(arguments, COLOR.sub("", progress.last), str(workspace))
-        return outcome(finished.exit_code, progress.counts, asked)
+        call = PytestCall(arguments, COLOR.sub("", progress.last), str(workspace))
+        return outcome(finished.exit_code, progress.counts, call)
 
 
 class Progress:

@@ -57,7 +57,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PytestCall:
     """The arguments of the step, and the end of pytest's output."""
 
     arguments: Sequence[str]  # args and path
@@ -65,12 +65,12 @@ class Asked:
     workspace: str = ""
 
 
-def outcome(code: int, counts: Counts | None, asked: Asked) -> Outcome:
+def outcome(code: int, counts: Counts | None, call: PytestCall) -> Outcome:
     """Return the outcome for exit code `code`; `counts` is None if the plugin sent nothing."""
-    if code == PASSED and _only_prints(counts, asked):
+    if code == PASSED and _only_prints(counts, call):
         return Outcome(Status.SUCCESS, code, _printed(counts))
     if counts is None:
-        return Outcome(Status.ERROR, code, _never_started(code, asked))
+        return Outcome(Status.ERROR, code, _never_started(code, call))
     if code > 128 or (code in (PASSED, FAILED, INTERRUPTED) and not counts.ended):
         return Outcome(Status.ERROR, code, _cut_off(code, counts))
     if counts.failed and code in (PASSED, FAILED, INTERRUPTED):
@@ -81,12 +81,12 @@ def outcome(code: int, counts: Counts | None, asked: Asked) -> Outcome:
         return Outcome(Status.SUCCESS, code, f"{counts}.")
     if code in (FAILED, TOO_MANY_WARNINGS) and counts.total:
         return Outcome(Status.COMPLETED_WITH_ERRORS, code, _other_faults(code, counts))
-    return Outcome(Status.ERROR, code, _not_run(code, counts, asked))
+    return Outcome(Status.ERROR, code, _not_run(code, counts, call))
 
 
-def _only_prints(counts: Counts | None, asked: Asked) -> bool:
+def _only_prints(counts: Counts | None, call: PytestCall) -> bool:
     # pytest handles some of these options before it loads a plugin.
-    return counts.prints if counts else not VERSION_OR_HELP.isdisjoint(asked.arguments)
+    return counts.prints if counts else not VERSION_OR_HELP.isdisjoint(call.arguments)
 
 
 def _printed(counts: Counts | None) -> str:
@@ -95,9 +95,9 @@ def _printed(counts: Counts | None) -> str:
     return "No test was run, as an option asks."
 
 
-def _never_started(code: int, asked: Asked) -> str:
+def _never_started(code: int, call: PytestCall) -> str:
     if code in (INTERNAL_ERROR, USAGE_ERROR):
-        return _complaint(code, asked)
+        return _complaint(code, call)
     if code in (PASSED, FAILED):
         return (
             "pytest ended before it collected any test. A conftest.py or a plugin may end it or "
@@ -139,13 +139,13 @@ def _other_faults(code: int, counts: Counts) -> str:
     return f"{done}, but pytest ended with exit code {code}: the end of its output says why."
 
 
-def _not_run(code: int, counts: Counts, asked: Asked) -> str:
+def _not_run(code: int, counts: Counts, call: PytestCall) -> str:
     if counts.uncollected and code in (FAILED, INTERRUPTED):
         return " ".join(_uncollected(counts))
     if code == INTERRUPTED:
         return _cut_off(code, counts)
     if code in (INTERNAL_ERROR, USAGE_ERROR):
-        return _complaint(code, asked)
+        return _complaint(code, call)
     if code == NO_TESTS:
         if counts.deselected:
             return (
@@ -156,32 +156,32 @@ def _not_run(code: int, counts: Counts, asked: Asked) -> str:
     return f"pytest ended with exit code {code} after {counts.done} of {_tests(counts.total)}."
 
 
-def _complaint(code: int, asked: Asked) -> str:
+def _complaint(code: int, call: PytestCall) -> str:
     """Return pytest's own message about why it could not run, and where to look."""
-    found = COMPLAINT.findall(asked.output)
+    found = COMPLAINT.findall(call.output)
     if code == INTERNAL_ERROR:
-        if "caught unexpected SystemExit" in asked.output:
+        if "caught unexpected SystemExit" in call.output:
             return "A test file or conftest.py ended pytest (SystemExit). The output says where."
-        own = f" {_shortened(found[-1], asked)}" if found else ""
+        own = f" {_shortened(found[-1], call)}" if found else ""
         return f"pytest had an internal error, or a plugin had one.{own}"
     if not found:
         return "pytest was not called correctly: look at path and args."
-    message = f"pytest could not start: {_shortened(found[-1], asked)}"
+    message = f"pytest could not start: {_shortened(found[-1], call)}"
     if "loading conftest" in found[-1]:
         return f"{message} The output says why."
-    if _is_about(found[-1], asked.arguments):
+    if _is_about(found[-1], call.arguments):
         return f"{message} Look at path and args."
-    file = CONFIGURATION.search(asked.output)
-    where = f" ({_shortened(file[1], asked, stop='')})" if file else ""
+    file = CONFIGURATION.search(call.output)
+    where = f" ({_shortened(file[1], call, stop='')})" if file else ""
     plugin = ""
     if re.search("unrecognized arguments|plugin", found[-1]):
         plugin = " A plugin that it needs may not be installed for the tools' Python."
     return f"{message} Look at the project's configuration of pytest{where}.{plugin}"
 
 
-def _shortened(text: str, asked: Asked, *, stop: str = ".") -> str:
-    if asked.workspace:
-        text = text.replace(f"{asked.workspace}/", "")
+def _shortened(text: str, call: PytestCall, *, stop: str = ".") -> str:
+    if call.workspace:
+        text = text.replace(f"{call.workspace}/", "")
     return text.strip().rstrip(".")[:MAX_COMPLAINT_CHARS] + stop
 
 

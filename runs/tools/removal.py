@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 
-from runs.workspaces import out_of_reach
+from runs.workspaces import removal_path
 
-WAY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+OPEN_DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 def remove_inside(workspace: Path, path: str, *, inode: int | None = None) -> None:
@@ -28,21 +28,21 @@ def remove_inside(workspace: Path, path: str, *, inode: int | None = None) -> No
             if inode is not None and not (is_directory and status.st_ino == inode):
                 return
             # Renamed first, to a place where no tool can replace a part of it by a symbolic link.
-            doomed = out_of_reach()
-            os.rename(name, doomed, src_dir_fd=parent)
+            removable = removal_path()
+            os.rename(name, removable, src_dir_fd=parent)
     except (FileNotFoundError, NotADirectoryError):  # gone, or replaced by a link
         return
-    remove_tree(doomed)
+    remove_tree(removable)
 
 
 @contextmanager
 def _opened(workspace: Path, parts: Sequence[str]) -> Iterator[int]:
     """Open the directory at this path below the workspace. Symbolic links are not followed."""
-    descriptor = os.open(workspace, WAY)
+    descriptor = os.open(workspace, OPEN_DIRECTORY)
     try:
         for part in parts:
             outer = descriptor
-            descriptor = os.open(part, WAY | os.O_NOFOLLOW, dir_fd=outer)
+            descriptor = os.open(part, OPEN_DIRECTORY | os.O_NOFOLLOW, dir_fd=outer)
             os.close(outer)
         yield descriptor
     finally:

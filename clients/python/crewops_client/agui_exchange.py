@@ -24,18 +24,18 @@ class Exchange:
         self._mapper = AgUi(*self._main, f"{self.run.key}-")
         self.texts = Texts(self.run)
 
-    def take(self, event: Any) -> None:
+    def feed(self, event: Any) -> None:
         """Report the event, which may be any JSON value."""
         try:
-            self._take(event)
+            self._feed(event)
         except Exception as error:
             self.run.reporter.notices.not_understood("AG-UI event", error)
 
-    def _take(self, event: Any) -> None:
+    def _feed(self, event: Any) -> None:
         agent_id = self._mapper.agent_of(mapping(event))
         own, task_id = self._main
-        self.texts.take(event, agent_id, task_id if agent_id == own else None)
-        for kind, fields in self._mapper.take(event):
+        self.texts.feed(event, agent_id, task_id if agent_id == own else None)
+        for kind, fields in self._mapper.feed(event):
             self.run.emit(kind, fields)
 
     @property

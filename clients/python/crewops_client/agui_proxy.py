@@ -189,7 +189,7 @@ class Handler(BaseHTTPRequestHandler):
             for piece in _pieces(response):
                 if exchange is not None and not self._kept:
                     for event in events.feed(piece):
-                        exchange.take(event)
+                        exchange.feed(event)
                     if exchange.waits:  # before the front end can answer
                         self._kept = True
                         self.server.keep(thread, exchange)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .runs import Run
 
 PATH = "/api/report/approvals/"
-LOOK_S = 0.2  # between two checks whether the run was cancelled meanwhile
+RECHECK_S = 0.2  # between two checks whether the run was cancelled meanwhile
 READ_S = 60.0  # the longest silence of the server, which sends a space every 20 s
 AGAIN_S = 1.0  # before the server is asked again
 PARAMS = 40_000  # characters as JSON; a call that cannot be shown whole cannot be approved
@@ -66,7 +66,7 @@ class Question:
         """Wait until the call may begin. Raises `Denied`, or `Cancelled` after a cancel."""
         if self._start():
             try:
-                while not self._decided.wait(LOOK_S) and not self._run.stop_requested:
+                while not self._decided.wait(RECHECK_S) and not self._run.stop_requested:
                     pass
             finally:
                 self._leave()
@@ -80,7 +80,7 @@ class Question:
             try:
                 while not self._decided.is_set() and not self._run.stop_requested:
                     with contextlib.suppress(asyncio.TimeoutError):
-                        await asyncio.wait_for(woken.wait(), LOOK_S)
+                        await asyncio.wait_for(woken.wait(), RECHECK_S)
             finally:
                 self._leave()
         self._finish()
@@ -163,7 +163,7 @@ class Question:
         """
         reporter = self._run.reporter
         until, flushed = time.monotonic() + timeout, reporter.begin_flush()
-        while not (flushed.wait(LOOK_S) or reporter.refusal or self._left):
+        while not (flushed.wait(RECHECK_S) or reporter.refusal or self._left):
             if time.monotonic() >= until:
                 break
         return flushed.is_set()

@@ -70,7 +70,7 @@ def _check() -> int:
     except ValueError as error:
         print(f"crewops: CREWOPS_URL is not valid: {error}", file=sys.stderr)
         return 1
-    if answer.taken:
+    if answer.is_accepted:
         print(f"{settings.url} takes reports with this key.")
         return 0
     if answer.refused:

@@ -75,7 +75,7 @@ def join(text: str) -> "Run | None":
         )
     except (ValueError, KeyError, TypeError):
         message = f"{VARIABLE} is not what Run.env() puts there: no run is joined"
-        reporter.current().notices.say(VARIABLE, message)
+        reporter.current().notices.log_once(VARIABLE, message)
         return None
 
 

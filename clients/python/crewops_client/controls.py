@@ -16,7 +16,7 @@ TAKEN = ("cancel", "pause", "message")
 OF_ADAPTERS = ("cancel", "pause")  # an adapter's own run: no code of it reads messages
 MESSAGES_KEPT = 1_000
 POLL_S = 0.05  # between two checks of async code that waits
-LOOK_S = 0.5  # between two checks of code that waits in a thread
+RECHECK_S = 0.5  # between two checks of code that waits in a thread
 CANCELLED = "The run was cancelled on the server."
 PROGRAM_ENDS = "The run is paused, and the program ends."
 
@@ -91,7 +91,7 @@ class Controls:
             self._begin_to_wait()
             try:
                 while not self._may_leave():
-                    self._go.wait(LOOK_S)
+                    self._go.wait(RECHECK_S)
             except BaseException:
                 self._leave()
                 raise
@@ -115,7 +115,7 @@ class Controls:
         if self._run.stop_requested or (self.paused and not in_event_loop()):
             self.checkpoint()
 
-    def take(self) -> Message | None:
+    def next_message(self) -> Message | None:
         """Return the oldest message that was not taken yet, or None."""
         with self._lock:
             message = self._messages.popleft() if self._messages else None
@@ -131,8 +131,8 @@ class Controls:
                 if left is not None and left <= 0:
                     break
                 # The end of the run in another thread notifies nobody.
-                self._arrived.wait(LOOK_S if left is None else min(left, LOOK_S))
-        return self.take()
+                self._arrived.wait(RECHECK_S if left is None else min(left, RECHECK_S))
+        return self.next_message()
 
     @property
     def is_over(self) -> bool:
@@ -219,7 +219,7 @@ class Messages:
         self._controls = controls
 
     def __iter__(self) -> Iterator[Message]:
-        while (message := self._controls.take()) is not None:
+        while (message := self._controls.next_message()) is not None:
             yield message
 
     def get(self, timeout: float | None = None) -> Message | None:
@@ -232,7 +232,7 @@ class Messages:
         while True:
             is_late = until is not None and time.monotonic() >= until
             is_last = is_late or self._controls.is_over
-            message = self._controls.take()
+            message = self._controls.next_message()
             if message is not None or is_last:
                 return message
             await asyncio.sleep(POLL_S)

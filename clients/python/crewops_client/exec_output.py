@@ -9,7 +9,7 @@ from .runs import Run
 from .streams import Mapper
 from .tools import Tool
 
-PATIENCE_S = 1.0  # the total wait for room in the reporter's queue
+TIMEOUT_S = 1.0  # the total wait for room in the reporter's queue
 LINE = 8 * 1024 * 1024  # characters; a longer line is passed on but not parsed
 
 
@@ -19,7 +19,7 @@ class Output(ABC):
     run: Run
 
     @abstractmethod
-    def take(self, source: int, text: str) -> None: ...
+    def feed(self, source: int, text: str) -> None: ...
 
     def close(self) -> None:  # noqa: B027 - most outputs have nothing to do
         """Handle the end of the output."""
@@ -29,11 +29,11 @@ class ToolOutput(Output):
     def __init__(self, tool: Tool) -> None:
         self.run = tool.run
         self._tool = tool
-        self._patience = PATIENCE_S
+        self._left_s = TIMEOUT_S
 
-    def take(self, source: int, text: str) -> None:
-        while text and not self.run.reporter.room_for(0) and self._patience > 0:
-            self._patience -= 0.005
+    def feed(self, source: int, text: str) -> None:
+        while text and not self.run.reporter.room_for(0) and self._left_s > 0:
+            self._left_s -= 0.005
             time.sleep(0.005)
         if text:
             self._tool.output(text)
@@ -48,7 +48,7 @@ class Lines(Output):
         self._parts: list[str] = []
         self._length = 0
 
-    def take(self, source: int, text: str) -> None:
+    def feed(self, source: int, text: str) -> None:
         if source != 1:
             return
         *ended, rest = text.split("\n")
@@ -61,7 +61,7 @@ class Lines(Output):
         line = "".join(self._parts)
         self._parts, self._length = [], 0
         try:
-            events = self._mapper.take(json.loads(line)) if line.lstrip().startswith("{") else []
+            events = self._mapper.feed(json.loads(line)) if line.lstrip().startswith("{") else []
         except (ValueError, RecursionError):
             return
         except Exception as error:

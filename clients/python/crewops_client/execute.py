@@ -11,7 +11,7 @@ from .exec_output import Lines, ToolOutput
 from .relayed_command import FORWARDED, Command
 from .runs import Run
 from .scope import Agent
-from .signals import Signals, die_of, restore_defaults
+from .signals import Signals, exit_by_signal, restore_defaults
 from .streams import MAPPERS
 
 TITLE_CHARS = 1_000  # the server removes secrets and then shortens it
@@ -70,7 +70,7 @@ def execute(
     run.end(status, message=message)
     reporter.current().close()
     if code < 0:
-        die_of(-code)
+        exit_by_signal(-code)
     return code
 
 

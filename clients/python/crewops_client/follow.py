@@ -25,7 +25,7 @@ FRAME_BYTES = 1024 * 1024
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 SILENCE_S = 150.0  # the server sends a ping more often than this
 COMPLETE = 1000
-REFUSED = {4400, 4401, 4403, 4404}  # close codes after which a retry cannot succeed
+FINAL_CLOSE_CODES = {4400, 4401, 4403, 4404}  # close codes after which a retry cannot succeed
 
 Handler = Callable[[dict[str, Any]], None]
 
@@ -95,7 +95,7 @@ class Follower:
                 except Exception as error:  # no connection, or a proxy without WebSockets
                     why = f"{type(error).__name__}: {error}"[:200]
                     text = f"controls are not received: the run's stream cannot be opened ({why})"
-                    self._notices.say("follower", text)
+                    self._notices.log_once("follower", text)
                     again = True
                 if not again:
                     return
@@ -127,12 +127,12 @@ class Follower:
                     self._take(json.loads(self._socket.recv(timeout=SILENCE_S)))
             except ConnectionClosed as closed:
                 code = closed.rcvd.code if closed.rcvd is not None else 0
-                if code in REFUSED:
+                if code in FINAL_CLOSE_CODES:
                     text = (
                         f"controls are not received: the server refused the run's stream ({code})"
                     )
-                    self._notices.say("follower refused", text)
-                return code != COMPLETE and code not in REFUSED
+                    self._notices.log_once("follower refused", text)
+                return code != COMPLETE and code not in FINAL_CLOSE_CODES
             except TimeoutError:
                 return True
             finally:
@@ -151,7 +151,7 @@ class Follower:
                 self._seq = 0
             self._epoch = frame.get("epoch") or ""
             self.connected.set()
-            self._notices.withdraw("follower", "controls are received again")
+            self._notices.log_resolved("follower", "controls are received again")
         elif "seq" in frame:
             self._seq = frame["seq"]
             for handler in self._handlers.get(str(kind), ()):
@@ -162,7 +162,7 @@ class Follower:
             call(*given)
         except Exception as error:
             text = f"an event of the run's stream was not handled: {type(error).__name__}: {error}"
-            self._notices.say("follower handler", text, logging.ERROR)
+            self._notices.log_once("follower handler", text, logging.ERROR)
 
 
 def _release() -> None:

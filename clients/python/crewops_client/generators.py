@@ -16,9 +16,9 @@ ScopeOf = Callable[[], Scope | None]
 
 
 class Inside:
-    """The place of a generator's code. ``with`` it the next step of the generator runs.
+    """Enters a generator's scope while one step of it runs: ``with inside: next(generator)``.
 
-    The place may change: a generator may yield in a ``with`` block of its own.
+    The scope may change: a generator may yield in a ``with`` block of its own.
     """
 
     def __init__(self, scope: Scope | None) -> None:

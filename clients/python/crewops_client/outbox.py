@@ -143,7 +143,7 @@ class Outbox:
             self._source = self._own
         self._memory.clear()
         self._memory_bytes = 0
-        self._notices.withdraw("disk", "the spool can be written again")
+        self._notices.log_resolved("disk", "the spool can be written again")
         return True
 
     def find(self) -> None:
@@ -160,7 +160,7 @@ class Outbox:
             left = spool.left_behind(base, self._unread)
             self._found += itertools.islice(left, FOUND)
         except OSError as error:
-            self._notices.say("no spool", f"there is no spool on disk: {error}", logging.INFO)
+            self._notices.log_once("no spool", f"there is no spool on disk: {error}", logging.INFO)
         if len(self._found) < FOUND:
             self._unread.clear()
         else:  # more may be there
@@ -185,7 +185,9 @@ class Outbox:
         try:
             return source.read(BATCH_EVENTS, self._batch_bytes)
         except OSError as error:
-            self._notices.say("unread", f"events on disk cannot be read, and are not sent: {error}")
+            self._notices.log_once(
+                "unread", f"events on disk cannot be read, and are not sent: {error}"
+            )
         source.forget()
         if source is self._own:
             self._own = None
@@ -198,6 +200,6 @@ class Outbox:
 
     def _disk_failed(self, error: OSError) -> None:
         self._disk_again_at = time.monotonic() + DISK_RETRY_S
-        self._notices.say(
+        self._notices.log_once(
             "disk", f"the spool cannot be written, so events stay in memory for now: {error}"
         )

@@ -152,7 +152,7 @@ class Command:
         self._passed += len(data)
         if data and not terminal.write(target, data):
             data = b""  # our reader has closed: let the command notice it, as without crewops
-        output.take(target, decoder.decode(data, not data))
+        output.feed(target, decoder.decode(data, not data))
         if not data:
             self._selector.unregister(source)
             if source != self._master:

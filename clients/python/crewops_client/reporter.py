@@ -32,7 +32,7 @@ class Reporter:
         self.off = settings.disabled
         if not self.off and (problem := settings.problem):
             self.off = True
-            self.notices.say("off", f"{problem}: nothing is reported")
+            self.notices.log_once("off", f"{problem}: nothing is reported")
         self._limit = settings.memory_limit * 3 // 8 // ITEM
         self._long_limit = settings.memory_limit // 4
         self._begin()
@@ -55,7 +55,7 @@ class Reporter:
             )
         except ValueError as error:  # a port that is not a number, for example
             self.off = True
-            self.notices.say("off", f"CREWOPS_URL is not valid ({error}): nothing is reported")
+            self.notices.log_once("off", f"CREWOPS_URL is not valid ({error}): nothing is reported")
             self._sender = Sender(Settings(), self.prefix, self.notices, self._stop, self._opened)
         self._queue = self._sender.queue
 
@@ -109,7 +109,7 @@ class Reporter:
                 self._started = True
                 self._flush_when_a_worker_process_ends()
         except RuntimeError as error:  # no more threads, or the interpreter ends
-            self.notices.say("thread", f"no thread can be started ({error}): nothing is sent")
+            self.notices.log_once("thread", f"no thread can be started ({error}): nothing is sent")
         finally:
             self._start_lock.release()
 

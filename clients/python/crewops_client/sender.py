@@ -17,9 +17,9 @@ from .notices import Notices
 from .outbox import Outbox
 from .server_backoff import ServerBackoff
 from .settings import Settings
-from .transport import Answer, Transport
+from .transport import Response, Transport
 
-MANY = 200  # events that are sent without waiting for more
+BATCH_EVENTS = 200  # events that are sent without waiting for more
 AT_ONCE = 5_000  # the most events encoded in one step
 BEATS = 100  # in one call
 OPEN = "open"  # pseudo kind: this process beats for the run from now on
@@ -90,7 +90,7 @@ class Sender:
                 self.step(self._wait())
             except Exception as error:
                 text = f"internal error, events may be missing: {type(error).__name__}: {error}"
-                self._notices.say("internal", text, logging.ERROR)
+                self._notices.log_once("internal", text, logging.ERROR)
                 time.sleep(0.1)
         self._posts.put(None)
 
@@ -102,7 +102,9 @@ class Sender:
             return []
         if type(items[0]) is tuple:
             until = time.monotonic() + self._settings.batch_s
-            while time.monotonic() < until and self.queue.qsize() < MANY and not self.urgent:
+            while (
+                time.monotonic() < until and self.queue.qsize() < BATCH_EVENTS and not self.urgent
+            ):
                 time.sleep(0.01)
         for _ in range(AT_ONCE):
             try:
@@ -151,7 +153,7 @@ class Sender:
             self._end(self._close, now)
 
     def _control(self, item: Any) -> None:
-        if isinstance(item, Answer):
+        if isinstance(item, Response):
             self._answered(item)
         elif isinstance(item, Flush):
             item.goal = self.outbox.added
@@ -172,7 +174,7 @@ class Sender:
                 self.lost[run] = self.lost.get(run, 0) + 1
                 continue
             lines.append(encoding.encode(item, self._prefix))
-            if len(lines) >= MANY:
+            if len(lines) >= BATCH_EVENTS:
                 self.outbox.add(lines)
                 lines = []
         self.outbox.add(lines)
@@ -180,7 +182,7 @@ class Sender:
     def _report_losses(self) -> None:
         """Report in each run how many of its events were lost."""
         lost, self.lost = self.lost, {}
-        self._notices.say("lost", f"{sum(lost.values())} events were lost: too many at once")
+        self._notices.log_once("lost", f"{sum(lost.values())} events were lost: too many at once")
         at = time.time()
         for run, count in lost.items():
             message = f"The reporter lost {count} events of this run: too many at once."
@@ -200,9 +202,9 @@ class Sender:
             self._posted_at = now
             self._posts.put([*batch, *beats])
 
-    def _answered(self, answer: Answer) -> None:
+    def _answered(self, answer: Response) -> None:
         self._posted_at = None
-        if answer.taken:
+        if answer.is_accepted:
             self.health.taken(answer.body, len(self.outbox.batch))
             self.outbox.acknowledge()
             stop = answer.body.get("stop")
@@ -211,11 +213,11 @@ class Sender:
             opened = answer.body.get("runs")
             for run, run_id in opened.items() if isinstance(opened, dict) else ():
                 self._on_opened(run, str(run_id))
-        elif not answer.spoiled:
+        elif not answer.is_content_rejected:
             self.health.failed(answer)
         elif not self.outbox.halve(answer.status == 413) and self.outbox.batch:
             text = f"an event was refused (HTTP {answer.status} {answer.detail}) and is lost"
-            self._notices.say(f"spoiled {answer.status}", text, logging.ERROR)
+            self._notices.log_once(f"rejected {answer.status}", text, logging.ERROR)
             self.outbox.acknowledge()
 
     def _is_away(self, now: float) -> bool:
@@ -240,7 +242,7 @@ class Sender:
             text = (
                 f"{self.outbox.dropped} events were lost: the program ended before they were sent"
             )
-            self._notices.say("dropped", text)
+            self._notices.log_once("dropped", text)
         if self.health.rejected > 1:
-            self._notices.say("in all", f"{self.health.rejected} events were rejected in all")
+            self._notices.log_once("in all", f"{self.health.rejected} events were rejected in all")
         self.closed.set()

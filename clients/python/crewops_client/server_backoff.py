@@ -7,7 +7,7 @@ from typing import Any
 
 from .notices import Notices
 from .settings import Settings
-from .transport import Answer
+from .transport import Response
 
 BACKOFF_S = 8.0
 # A server that restarts answers again within `RESTART_S`. Until then it is called more often.
@@ -32,8 +32,8 @@ class ServerBackoff:
         repeated = self.failures > 0
         self.failing_since, self.failures, self.again_at = None, 0, 0.0
         self.refusal, self._has_answered = "", True
-        self._notices.withdraw("away", "the server answers again")
-        self._notices.withdraw("refused", "the server accepts the calls again")
+        self._notices.log_resolved("away", "the server answers again")
+        self._notices.log_resolved("refused", "the server accepts the calls again")
         rejected = body.get("rejected")
         for entry in rejected if isinstance(rejected, list) else []:
             if not isinstance(entry, dict):
@@ -45,9 +45,9 @@ class ServerBackoff:
                 continue  # the server took the call before, but its answer was lost
             self.rejected += 1
             text = f"an event was rejected: {code}: {entry.get('detail')} (id {entry.get('id')})"
-            self._notices.say(f"rejected {code}", text)
+            self._notices.log_once(f"rejected {code}", text)
 
-    def failed(self, answer: Answer) -> None:
+    def failed(self, answer: Response) -> None:
         now = time.monotonic()
         if self.failing_since is None:
             self.failing_since = now
@@ -58,7 +58,7 @@ class ServerBackoff:
             # A proxy may answer 404 or redirect while the server is replaced.
             self.refusal = why if answer.status in (401, 403) or not self._has_answered else ""
             self.again_at = now + REFUSED_S * random.uniform(1, 1.5)
-            self._notices.say("refused", why, logging.ERROR)
+            self._notices.log_once("refused", why, logging.ERROR)
             return
         longest = BACKOFF_S if now - self.failing_since >= RESTART_S else RESTART_BACKOFF_S
         wait = min(longest, 0.2 * 2 ** min(self.failures, 10)) * random.uniform(0.5, 1)
@@ -69,10 +69,10 @@ class ServerBackoff:
             return  # the server is busy, which needs no notice
         why = answer.detail or f"HTTP {answer.status}"
         text = f"{self._settings.url} does not answer ({why}). Events are kept and sent later."
-        self._notices.say("away", text)
+        self._notices.log_once("away", text)
 
 
-def refusal(answer: Answer, url: str) -> str:
+def refusal(answer: Response, url: str) -> str:
     """Return a sentence that says what to change."""
     if answer.status == 401:
         return f"{url} does not accept the key in CREWOPS_API_KEY (401 {answer.detail})"

@@ -62,7 +62,7 @@ def restore_defaults() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def die_of(number: int) -> None:
+def exit_by_signal(number: int) -> None:
     """End by the signal that ended the command, so that our parent process sees the same status."""
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -27,7 +27,7 @@ _left_by_forks: list[Any] = []
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """The result of a call. With the `status` 0 there was no answer, and `detail` says why."""
 
     status: int
@@ -36,7 +36,7 @@ class Answer:
     body: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def taken(self) -> bool:
+    def is_accepted(self) -> bool:
         return self.status == 200
 
     @property
@@ -45,7 +45,7 @@ class Answer:
         return self.status in (401, 403, 404, 405, 410) or 300 <= self.status < 400
 
     @property
-    def spoiled(self) -> bool:
+    def is_content_rejected(self) -> bool:
         """Whether the server refused the content of this call."""
         return self.status in (400, 413, 415, 422)
 
@@ -68,7 +68,7 @@ class Transport:
         }
         self._connection: http.client.HTTPConnection | None = None
 
-    def post(self, lines: list[bytes]) -> Answer:
+    def post(self, lines: list[bytes]) -> Response:
         body = b"".join(lines)
         headers = dict(self._headers)
         if len(body) > SMALL:
@@ -80,16 +80,16 @@ class Transport:
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError) as error:
             self.close()
             if not reused:
-                return Answer(0, _reason(error))
+                return Response(0, _reason(error))
         except Exception as error:
             self.close()
-            return Answer(0, _reason(error))
+            return Response(0, _reason(error))
         # The server may close a connection between two calls. This is no error, so call again.
         try:
             return self._call(body, headers)
         except Exception as error:
             self.close()
-            return Answer(0, _reason(error))
+            return Response(0, _reason(error))
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -106,7 +106,7 @@ class Transport:
             os.close(connection.sock.detach())
             _left_by_forks.append(connection)
 
-    def _call(self, body: bytes, headers: dict[str, str]) -> Answer:
+    def _call(self, body: bytes, headers: dict[str, str]) -> Response:
         connection = self._connection or self._connect()
         self._connection = connection
         connection.request("POST", self._target, body, {**headers, **self._proxy_headers})
@@ -150,17 +150,17 @@ def _proxy_login(login: str) -> dict[str, str]:
     return {"Proxy-Authorization": f"Basic {text}"}
 
 
-def _answer(response: http.client.HTTPResponse, data: bytes) -> Answer:
+def _answer(response: http.client.HTTPResponse, data: bytes) -> Response:
     try:
         body = json.loads(data)
     except ValueError:
         body = None
     if response.status == 200 and not (isinstance(body, dict) and "accepted" in body):
-        return Answer(404, "answers, but not as CrewOps does")
+        return Response(404, "answers, but not as CrewOps does")
     if not isinstance(body, dict):
         body = {}
     detail = response.getheader("Location", "") or str(_detail(body))[:300]
-    return Answer(response.status, detail, _seconds(response.getheader("Retry-After")), body)
+    return Response(response.status, detail, _seconds(response.getheader("Retry-After")), body)
 
 
 def _detail(body: dict[str, Any]) -> object:

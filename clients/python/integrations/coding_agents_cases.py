@@ -74,7 +74,7 @@ def result(source: str, name: str, lines: list[Any], hooks: list[Any], root: Pat
     events = [
         {"type": kind, **fields}
         for line in streamed.splitlines()
-        for kind, fields in mapper.take(json.loads(line))
+        for kind, fields in mapper.feed(json.loads(line))
     ]
     events += [{"type": "hook", "name": hook["hook_event_name"]} for hook in hooks]
     return {"case": title, "events": events}

@@ -25,9 +25,9 @@ class Command(BaseCommand):
         parser.add_argument("--name", default="issue_api_key", help="what uses the key")
 
     def handle(self, *args: Any, organization: str, **options: Any) -> None:
-        owner = Organization.objects.kept().filter(slug=organization).first()
+        owner = Organization.objects.not_deleted().filter(slug=organization).first()
         if owner is None:
-            kept = Organization.objects.kept().values_list("slug", flat=True)
+            kept = Organization.objects.not_deleted().values_list("slug", flat=True)
             known = ", ".join(kept[:20]) or "none"
             raise CommandError(f"There is no organization {organization!r}. There are: {known}.")
         scopes = options["scopes"].split(",")

@@ -14,9 +14,10 @@ from rich.console import Console
 
 from crews.management.commands.issue_token import active_user
 from crews.models import Crew
+from realtime.stream_kinds import STREAM_KINDS
 from realtime.terminal import address
 from realtime.terminal.api import Api
-from realtime.terminal.client import Refused
+from realtime.terminal.client import ConnectionFailed
 from realtime.terminal.ending import ending_in_order
 from realtime.terminal.graph_view import GraphView
 from realtime.terminal.keyboard import Keyboard, terminal_of
@@ -37,7 +38,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("what", choices=["run", "graph", "mission"])
+        parser.add_argument("what", choices=STREAM_KINDS)
         parser.add_argument(
             "id", nargs="?", metavar="ID", help="of the run; id or slug of the crew"
         )
@@ -67,7 +68,7 @@ class Command(BaseCommand):
             else:
                 with ending_in_order():
                     self._draw(watching, what, Api(url, token), options)
-        except Refused as refused:
+        except ConnectionFailed as refused:
             raise CommandError(f"watch {what}: {refused}") from refused
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)

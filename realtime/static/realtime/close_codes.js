@@ -4,6 +4,7 @@
  */
 
 export const COMPLETE = 1000;
+export const ABNORMAL = 1006; // the connection was lost
 export const RESTARTING = 1012;
 export const MALFORMED = 4400;
 export const UNAUTHORIZED = 4401;

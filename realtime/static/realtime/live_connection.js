@@ -10,7 +10,7 @@ import { socketsOn } from "./stream_socket.js";
 /** @import {Loss} from "./connection.js"; */
 /** @import {Member, Named} from "./members.js"; */
 /** @import {Options, WebSocketLike} from "./options.js"; */
-/** @import {Said} from "./stream_socket.js"; */
+/** @import {Measurement} from "./stream_socket.js"; */
 /** @import {Token} from "./token.js"; */
 
 const FRAMES_EVERY_MS = 250; // the server takes ten frames a second
@@ -44,7 +44,7 @@ export class LiveConnection {
   #streams = new Map();
   #nextFlush = 0;
   /** When a measurement of each type may be sent again. @type {Map<string, number>} */
-  #nextSaid = new Map();
+  #nextSent = new Map();
   /** @type {((text: string) => void) | undefined} */
   #answer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -93,13 +93,13 @@ export class LiveConnection {
 
   /**
    * Passes a measurement of a page on; most of them are dropped, as the server takes few frames.
-   * @param {Said} frame
+   * @param {Measurement} frame
    * @param {(text: string) => void} answer  gets the `pong` that follows a `ping`
    */
-  say(frame, answer) {
+  sendMeasurement(frame, answer) {
     const now = Date.now();
-    if (now < (this.#nextSaid.get(frame.type) ?? 0)) return;
-    this.#nextSaid.set(frame.type, now + MEASURED_EVERY_MS);
+    if (now < (this.#nextSent.get(frame.type) ?? 0)) return;
+    this.#nextSent.set(frame.type, now + MEASURED_EVERY_MS);
     if (frame.type === "ping") this.#answer = answer;
     this.#connection?.send(frame);
   }

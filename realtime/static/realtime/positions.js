@@ -29,7 +29,7 @@ export class Positions {
     );
   }
 
-  /** What to ask of the server to go on where the only stream stands; empty for a fresh start. */
+  /** The query that resumes the only stream at its position; empty for a fresh start. */
   get resumeQuery() {
     const [stream] = this.#streams.values();
     const query = new URLSearchParams();

@@ -1,8 +1,8 @@
+import { ABNORMAL } from "./close_codes.js";
+
 /** @import {Loss} from "./connection.js"; */
 /** @import {Frame, HelloFrame} from "./frames.js"; */
 /** @import {Member, Named, Progress} from "./members.js"; */
-
-const LOST = 1006;
 
 /**
  * A stream (or all streams of a kind) of one connection, and those who follow it. Each gets what it
@@ -224,7 +224,7 @@ export class SharedStream {
 
   /** It connects again, and resumes. @param {Member} member */
   #lose(member) {
-    this.#end(member, { code: LOST, reason: "another numbering" });
+    this.#end(member, { code: ABNORMAL, reason: "another numbering" });
   }
 
   /** @param {Member} member @param {Loss} loss */

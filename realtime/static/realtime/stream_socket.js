@@ -3,13 +3,13 @@
 
 /**
  * What a page measures: a `ping`, which is answered with a `pong`, and a `rendered`.
- * @typedef {{type: "ping" | "rendered"}} Said
+ * @typedef {{type: "ping" | "rendered"}} Measurement
  */
 
 /**
  * @typedef {object} SharedConnection
  * @property {(name: string, member: Member) => () => void} follow  returns how to leave
- * @property {(frame: Said, answer: (text: string) => void) => void} say
+ * @property {(frame: Measurement, answer: (text: string) => void) => void} sendMeasurement
  */
 
 const CONNECTING = 0;
@@ -39,15 +39,15 @@ export class StreamSocket {
   onerror = null;
   readyState = CONNECTING;
   #leave;
-  #say;
+  #sendMeasurement;
 
   /**
    * @param {(member: Member) => () => void} follow  returns how to leave
-   * @param {(frame: Said) => void} say  passes a measurement on
+   * @param {(frame: Measurement) => void} sendMeasurement  passes a measurement on
    * @param {string} address
    */
-  constructor(follow, say, address) {
-    this.#say = say;
+  constructor(follow, sendMeasurement, address) {
+    this.#sendMeasurement = sendMeasurement;
     const query = new URL(address).searchParams;
     const since = query.get("since");
     this.#leave = follow({
@@ -72,7 +72,7 @@ export class StreamSocket {
    */
   send(text) {
     const frame = JSON.parse(text);
-    if (frame.type === "ping" || frame.type === "rendered") this.#say(frame);
+    if (frame.type === "ping" || frame.type === "rendered") this.#sendMeasurement(frame);
   }
 
   close() {
@@ -95,7 +95,7 @@ export function socketsOn(on) {
       const answer = (text) => this.onmessage?.({ data: text });
       super(
         (member) => on.follow(streamOf(address), member),
-        (frame) => on.say(frame, answer),
+        (frame) => on.sendMeasurement(frame, answer),
         address,
       );
     }

@@ -1,11 +1,12 @@
+import { ABNORMAL } from "./close_codes.js";
+
 /** @import {Member} from "./members.js"; */
-/** @import {Said} from "./stream_socket.js"; */
+/** @import {Measurement} from "./stream_socket.js"; */
 /** @import {FromPage, FromWorker} from "./worker_tab.js"; */
 
 const VERSION = 1; // of the messages between pages and worker: pages of two versions share none
 const READY_MS = 10_000;
 const REPORT_CHARS = 64 * 1024; // read by the page, until it says so
-const LOST = 1006;
 
 /** A page's way to the connection that all pages of its session share. */
 export class WorkerConnection {
@@ -59,15 +60,15 @@ export class WorkerConnection {
   }
 
   /**
-   * @param {Said} frame
+   * @param {Measurement} frame
    * @param {(text: string) => void} answer
    */
-  say(frame, answer) {
+  sendMeasurement(frame, answer) {
     this.#opened += 1;
     const id = this.#opened;
     // The number is that of no stream.
     if (frame.type === "ping") this.#answers = new Map([[id, answer]]);
-    this.#post({ type: "say", id, frame });
+    this.#post({ type: "measurement", id, frame });
   }
 
   /** @param {FromWorker} message */
@@ -124,7 +125,7 @@ export class WorkerConnection {
   #endAll(reason) {
     const members = [...this.#members.values()];
     this.#members.clear();
-    for (const member of members) member.end({ code: LOST, reason });
+    for (const member of members) member.end({ code: ABNORMAL, reason });
   }
 
   /** @param {FromPage} message */

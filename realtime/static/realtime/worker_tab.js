@@ -1,11 +1,12 @@
 /** @import {Loss} from "./connection.js"; */
 /** @import {LiveConnection} from "./live_connection.js"; */
-/** @import {Said} from "./stream_socket.js"; */
+/** @import {Measurement} from "./stream_socket.js"; */
 
 /**
  * What a page says to the worker.
  * @typedef {{type: "open", id: number, name: string, since?: number, epoch?: string}
- *   | {type: "say", id: number, frame: Said} | {type: "close", id: number} | {type: "read", chars: number}
+ *   | {type: "measurement", id: number, frame: Measurement}
+ *   | {type: "close", id: number} | {type: "read", chars: number}
  *   | {type: "alive", lock: string} | {type: "bye"}} FromPage
  */
 
@@ -46,8 +47,8 @@ export class WorkerTab {
         this.#streams.get(message.id)?.();
         this.#streams.delete(message.id);
         break;
-      case "say":
-        this.#connection.say(message.frame, (text) => this.#send(message.id, text));
+      case "measurement":
+        this.#connection.sendMeasurement(message.frame, (text) => this.#send(message.id, text));
         break;
       case "read":
         this.#unread -= message.chars;

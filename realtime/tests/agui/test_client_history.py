@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.agui.client_history import Known
+from realtime.agui.client_history import ClientHistory
 
 CALL = "0b5e0000-0000-4000-8000-000000000000"
 DELTAS = st.lists(st.text("ab", min_size=1, max_size=4), min_size=1, max_size=6)
@@ -18,7 +18,7 @@ def said(text: str, message_id: str = CALL) -> dict:
     return {"id": message_id, "role": "assistant", "content": text}
 
 
-def new_text(known: Known, deltas: list[str]) -> str:
+def new_text(known: ClientHistory, deltas: list[str]) -> str:
     parts = [known.new_part(content(delta)) for delta in deltas]
     return "".join(part["delta"] for part in parts if part)
 
@@ -27,15 +27,15 @@ def new_text(known: Known, deltas: list[str]) -> str:
 def test_of_a_text_only_what_is_new_is_sent(deltas, data):
     whole = "".join(deltas)
     has = data.draw(st.integers(0, len(whole)))
-    assert new_text(Known([said(whole[:has])]), deltas) == whole[has:]
+    assert new_text(ClientHistory([said(whole[:has])]), deltas) == whole[has:]
 
 
 def test_another_text_under_the_id_is_not_cut():
-    assert new_text(Known([said("xy")]), ["ab", "c"]) == "abc"
+    assert new_text(ClientHistory([said("xy")]), ["ab", "c"]) == "abc"
 
 
 def test_a_text_that_an_interrupt_has_parted_is_one():
-    known = Known([said("ab"), said("cd", f"{CALL}:2")])
+    known = ClientHistory([said("ab"), said("cd", f"{CALL}:2")])
     assert new_text(known, ["abc", "de"]) == "e"
 
 
@@ -53,7 +53,7 @@ TOOL = [
 
 
 def sent(*messages: dict) -> list[str]:
-    known = Known([*messages])
+    known = ClientHistory([*messages])
     return [event["type"][10:] for event in TOOL if known.new_part(event)]
 
 
@@ -75,6 +75,6 @@ def test_a_tool_call_without_a_result_gets_it():
     + [[{"role": "assistant", "id": "x", "toolCalls": calls}] for calls in (1, [1], [{"id": {}}])],
 )  # fmt: skip
 def test_what_is_no_message_is_left_out(messages):
-    known = Known(messages)
+    known = ClientHistory(messages)
     assert known.new_part(content("text")) == content("text")
     assert known.new_part(TOOL[3]) == TOOL[3]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.agui.resume import Answer, Resumption, Wrong, parse
+from realtime.agui.resume import InterruptAnswer, ResumeError, Resumption, parse
 
 APPROVAL, SEEN = "0b5e0000-0000-4000-8000-000000000000", "a" * 64
 ENTRY = {"interruptId": f"{APPROVAL}:{SEEN}:7:12", "status": "resolved"}
@@ -29,7 +29,7 @@ def body(*entries: dict) -> bytes:
 
 
 def test_answers_are_read():
-    yes = Answer(UUID(APPROVAL), SEEN, "approved", "ok")
+    yes = InterruptAnswer(UUID(APPROVAL), SEEN, "approved", "ok")
     assert parse(body(YES))[0] == Resumption([yes], 7, 12)
     no = ENTRY | {"payload": {"approved": False}}
     assert parse(body(no))[0].answers[0].decision == "denied"
@@ -53,22 +53,22 @@ def test_without_answers_a_run_begins_anew(sent):
     ],
 )
 def test_a_wrong_answer_is_explained(entries, says):
-    with pytest.raises(Wrong, match=says) as wrong:
+    with pytest.raises(ResumeError, match=says) as wrong:
         parse(body(*entries))
     assert wrong.value.status == HTTPStatus.BAD_REQUEST
 
 
-def outcome(sent: bytes) -> Wrong | Resumption | None:
+def outcome(sent: bytes) -> ResumeError | Resumption | None:
     try:
         return parse(sent)[0]
-    except Wrong as wrong:
+    except ResumeError as wrong:
         return wrong
 
 
 @given(st.binary() | ENTRIES.map(lambda entries: json.dumps({"resume": entries}).encode()))
 def test_anything_else_is_refused(sent):
     found = outcome(sent)
-    if isinstance(found, Wrong):
+    if isinstance(found, ResumeError):
         assert (found.status, found.code) == (HTTPStatus.BAD_REQUEST, "malformed")
     else:
         assert found is None or found.answers

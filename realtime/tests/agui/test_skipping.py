@@ -10,7 +10,7 @@ import pytest
 from realtime.agui.resume import Resumption
 from realtime.delivery.run_follower import EVENTS_AT_ONCE
 from realtime.log import streams
-from realtime.replay.merging import Logged, Place
+from realtime.replay.merging import Logged, ReplayPosition
 from realtime.replay.pages import Page
 from realtime.sockets import agui
 from realtime.sockets.agui import AguiEvents
@@ -50,20 +50,23 @@ def socket() -> AguiEvents:
 
 
 @pytest.fixture
-def reads(monkeypatch) -> list[Place]:
-    places: list[Place] = []
+def reads(monkeypatch) -> list[ReplayPosition]:
+    places: list[ReplayPosition] = []
 
-    def read(run: Run, place: Place, last: None, ends: dict[str, int]) -> Page:
+    def read(run: Run, place: ReplayPosition, last: None, ends: dict[str, int]) -> Page:
         places.append(place)
-        logged = [Logged(Place("", seq, 0), "run", {"seq": seq}, 1) for seq in range(1, EVENTS + 1)]
+        logged = [
+            Logged(ReplayPosition("", seq, 0), "run", {"seq": seq}, 1)
+            for seq in range(1, EVENTS + 1)
+        ]
         return Page(logged, True, {})
 
     monkeypatch.setattr(agui, "read", read)
     return places
 
 
-async def skip(socket: AguiEvents) -> Place:
-    return await socket._skip(Place("", 0, 0), Resumption([], EVENTS, 0))
+async def skip(socket: AguiEvents) -> ReplayPosition:
+    return await socket._skip(ReplayPosition("", 0, 0), Resumption([], EVENTS, 0))
 
 
 async def test_it_waits_for_its_turn_to_read_a_page(socket, reads):

@@ -16,7 +16,7 @@ from realtime.log import streams
 from realtime.servers.writer import Writer
 from realtime.sockets.base import StreamConsumer
 from realtime.sockets.consumer import Admission
-from realtime.sockets.start_position import Beginning
+from realtime.sockets.start_position import NewSocketStart
 
 
 class Call:
@@ -149,8 +149,10 @@ class Probe(StreamConsumer):
     def admit(self, grant: Grant, run: WatchedRun | None) -> Admission:
         return Admission({self.stream})
 
-    async def begin(self, positions: dict[str, log.Position]) -> dict[str, Beginning]:
-        return {stream: Beginning(position.floor, []) for stream, position in positions.items()}
+    async def begin(self, positions: dict[str, log.Position]) -> dict[str, NewSocketStart]:
+        return {
+            stream: NewSocketStart(position.floor, []) for stream, position in positions.items()
+        }
 
     def allowed(self, grant: Grant, run: WatchedRun | None) -> set[str]:
         return {self.stream}

@@ -275,24 +275,24 @@ const decides = { type: "approval_decided", approval_id: "a" };
 
 test("a pause holds a run up from when it is in effect to the resume", () => {
   /** @param {...object} events */
-  const hold = (...events) => {
+  const reason = (...events) => {
     const all = /** @type {[string, object][]} */ ([boot, ...events].map((event) => ["r", event]));
-    return afterRuns(...all).holdOf("r");
+    return afterRuns(...all).waitReasonOf("r");
   };
   const paused = [asks("1", "pause"), applies("1")];
-  assert.equal(hold(), "");
-  assert.equal(hold(asks("1", "pause")), "");
-  assert.equal(hold(asks("1", "pause"), applies("1", "refused")), "");
-  assert.equal(hold(...paused), "paused");
-  assert.equal(hold(...paused, asks("2", "resume")), "paused");
-  assert.equal(hold(...paused, asks("2", "resume"), applies("2")), "");
-  assert.equal(hold(asks("1", "pause", "the budget"), applies("1")), "paused by budget");
-  assert.equal(hold(...paused, asks("2", "message"), applies("2")), "paused");
-  assert.equal(hold(...paused, done), "");
-  assert.equal(hold(...paused, { type: "reset" }), "");
-  assert.equal(hold(wants), "waiting");
-  assert.equal(hold(wants, ...paused), "paused");
-  assert.equal(hold(wants, decides), "");
+  assert.equal(reason(), "");
+  assert.equal(reason(asks("1", "pause")), "");
+  assert.equal(reason(asks("1", "pause"), applies("1", "refused")), "");
+  assert.equal(reason(...paused), "paused");
+  assert.equal(reason(...paused, asks("2", "resume")), "paused");
+  assert.equal(reason(...paused, asks("2", "resume"), applies("2")), "");
+  assert.equal(reason(asks("1", "pause", "the budget"), applies("1")), "paused by budget");
+  assert.equal(reason(...paused, asks("2", "message"), applies("2")), "paused");
+  assert.equal(reason(...paused, done), "");
+  assert.equal(reason(...paused, { type: "reset" }), "");
+  assert.equal(reason(wants), "waiting");
+  assert.equal(reason(wants, ...paused), "paused");
+  assert.equal(reason(wants, decides), "");
 });
 
 test("a call that waits for approval is that of its agent, until it is decided", () => {
@@ -329,5 +329,8 @@ test("edges and agents of a paused run are paused, where nothing of another run 
 test("what holds one run up holds no other", () => {
   const events = [asks("1", "pause"), applies("1")].map((event) => ["r", event]);
   const state = afterRuns(["r", boot], ["s", boot], .../** @type {any} */ (events));
-  assert.deepEqual([state.holdOf("r"), state.holdOf("s"), state.holdOf("t")], ["paused", "", ""]);
+  assert.deepEqual(
+    [state.waitReasonOf("r"), state.waitReasonOf("s"), state.waitReasonOf("t")],
+    ["paused", "", ""],
+  );
 });

@@ -6,7 +6,7 @@ import pytest
 
 from realtime import counting, latency
 from realtime.counting import Counts
-from realtime.monitoring.measured import average, percentiles, together
+from realtime.monitoring.measured import average, percentiles, summed
 from realtime.sockets.inbound import Malformed
 from realtime.sockets.render_latency import LONGEST_MS, RenderTimes
 
@@ -17,10 +17,10 @@ def test_counts_begin_again_when_they_are_taken():
     counts.add("deliveries", "run:a", 2)
     counts.observe("hub", "run:a", 0.01)
     counts.observe("hub", "run:a", 0.01)
-    taken = counts.take()
+    taken = counts.drain()
     assert taken.numbers == {("deliveries", "run:a"): 5}
     assert taken.latencies == {("hub", "run:a"): {latency.bucket(0.01): 2}}
-    assert counts.take() == ({}, {})
+    assert counts.drain() == ({}, {})
 
 
 def test_a_flood_of_streams_takes_bounded_memory_and_is_still_in_the_sum(monkeypatch):
@@ -29,7 +29,7 @@ def test_a_flood_of_streams_takes_bounded_memory_and_is_still_in_the_sum(monkeyp
     for number in range(100):
         counts.add("deliveries", f"run:{number}")
         counts.observe("write", f"run:{number}", 0.1)
-    taken = counts.take()
+    taken = counts.drain()
     assert len(taken.numbers) == len(taken.latencies) == 11
     assert sum(taken.numbers.values()) == 100
     assert taken.numbers["deliveries", None] == 90
@@ -66,7 +66,7 @@ def test_latencies_of_several_processes_are_added():
 def test_figures_of_organizations_are_summed_and_the_longest_wait_is_kept():
     one = {"events": 1, "sockets": 2, "queue_s": 5, "latency": {"hub": {"3": 1}}}
     other = {"events": 2.5, "sockets": 1, "queue_s": 9, "latency": {"hub": {"3": 2}, "write": {}}}
-    total = together([one, other])
+    total = summed([one, other])
     assert (total["events"], total["sockets"], total["queue_s"]) == (3.5, 3, 9)
     assert total["latency"] == {"hub": {"3": 3}}
     assert percentiles(total["latency"])["hub"]["count"] == 3
@@ -86,7 +86,7 @@ class TestRenderTimes:
         return observed
 
     def test_a_measurement_is_counted_in_seconds(self, observed):
-        RenderTimes().take({"stream": "run:a", "ms": 25}, {"run:a"})
+        RenderTimes().count({"stream": "run:a", "ms": 25}, {"run:a"})
         assert observed == [("render", "run:a", 0.025)]
 
     @pytest.mark.parametrize(
@@ -94,20 +94,20 @@ class TestRenderTimes:
     )
     def test_what_is_no_time_is_malformed(self, observed, ms):
         with pytest.raises(Malformed, match="number"):
-            RenderTimes().take({"stream": "run:a", "ms": ms}, {"run:a"})
+            RenderTimes().count({"stream": "run:a", "ms": ms}, {"run:a"})
         assert observed == []
 
     @pytest.mark.parametrize("stream", [None, 5, ["run:a"], {}])
     def test_what_is_no_stream_is_malformed(self, observed, stream):
         with pytest.raises(Malformed, match="stream"):
-            RenderTimes().take({"stream": stream, "ms": 5}, {"run:a"})
+            RenderTimes().count({"stream": stream, "ms": 5}, {"run:a"})
 
     def test_one_of_a_stream_that_is_not_followed_is_ignored(self, observed):
-        RenderTimes().take({"stream": "run:b", "ms": 5}, {"run:a"})
+        RenderTimes().count({"stream": "run:b", "ms": 5}, {"run:a"})
         assert observed == []
 
     def test_more_than_one_in_the_interval_are_ignored(self, observed):
         times = RenderTimes()
         for _ in range(50):
-            times.take({"stream": "run:a", "ms": 5}, {"run:a"})
+            times.count({"stream": "run:a", "ms": 5}, {"run:a"})
         assert len(observed) == 1

@@ -16,8 +16,8 @@ from realtime.log import streams
 from realtime.models import MetricSample, ProcessReport
 from realtime.monitoring import recorder
 from realtime.monitoring.collecting import Collector
+from realtime.monitoring.process_reports import ProcessReportWriter
 from realtime.monitoring.recorder import LONG_S, SHORT_S, Recorder, keep, prune, summarize
-from realtime.monitoring.reporter import Reporter
 from runs.execution import controls, retention
 from runs.models import Run, Worker
 
@@ -38,10 +38,10 @@ def globex() -> Tenant:
     return make_tenant("globex")
 
 
-def report_of(tenant: Tenant, deliveries: int, sockets: int) -> Reporter:
+def report_of(tenant: Tenant, deliveries: int, sockets: int) -> ProcessReportWriter:
     """A process that has delivered events of the tenant, and reports it."""
     counts = Counts()
-    reporter = Reporter(counts)
+    reporter = ProcessReportWriter(counts)
     stream = streams.graph(tenant.crew.pk)
     counts.add("deliveries", stream, deliveries)
     counts.observe("write", stream, 0.002)
@@ -85,23 +85,23 @@ class TestReports:
 
     def test_a_socket_that_follows_two_crews_of_an_organization_counts_once(self, acme):
         mission, graph = streams.mission(acme.crew.pk), streams.graph(acme.crew.pk)
-        Reporter(Counts()).report(Sockets(1, {mission: ({7}, 0), graph: ({7}, 0)}))
+        ProcessReportWriter(Counts()).report(Sockets(1, {mission: ({7}, 0), graph: ({7}, 0)}))
         assert Collector().collect().of(acme.organization.pk)["sockets"] == 1
 
     def test_counts_of_a_stream_without_a_record_are_in_the_sum(self):
         counts = Counts()
         counts.add("healed", "run:11111111-1111-1111-1111-111111111111", 4)
         counts.add("healed", "run:nonsense", 1)
-        Reporter(counts).report()
+        ProcessReportWriter(counts).report()
         ProcessReport.objects.update(recent_s=1.0)
         assert Collector().collect().of(None)["healed"] == 5
 
     def test_the_organizations_of_a_process_are_bounded(self, acme, globex, monkeypatch):
-        monkeypatch.setattr("realtime.monitoring.reporter.ORGANIZATIONS", 1)
+        monkeypatch.setattr("realtime.monitoring.process_reports.ORGANIZATIONS", 1)
         counts = Counts()
         for tenant in (acme, globex):
             counts.add("deliveries", streams.graph(tenant.crew.pk), 5)
-        Reporter(counts).report()
+        ProcessReportWriter(counts).report()
         totals = ProcessReport.objects.get().totals
         assert len(totals) == 2
         assert totals["all"]["numbers"] == {"deliveries": 10}

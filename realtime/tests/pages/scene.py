@@ -46,7 +46,7 @@ def reported(tenant, *events: dict, key: str = "nightly") -> Run:
     sent = [{"run": key, "id": str(n)} | e for n, e in enumerate((boot, *events))]
     body = json.dumps(sent).encode()
     items = reading.items_in(body, content_type=reading.JSON, encoding="")
-    answer = report_request.take(tenant.issue_key("report")[0], items, timezone.now())
+    answer = report_request.apply_events(tenant.issue_key("report")[0], items, timezone.now())
     assert answer.rejected == []
     return ReportedRun.objects.get(key=key).run
 

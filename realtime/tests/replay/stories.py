@@ -173,5 +173,5 @@ def say(tenant, key: str, event: dict) -> None:
     """Report one event of the run with this key, as its program does."""
     said = [{"run": key, "id": str(uuid4())} | event]
     items = reading.items_in(json.dumps(said).encode(), content_type=reading.JSON, encoding="")
-    answer = report_request.take(tenant.issue_key("report")[0], items, timezone.now())
+    answer = report_request.apply_events(tenant.issue_key("report")[0], items, timezone.now())
     assert answer.rejected == []

@@ -67,7 +67,7 @@ def test_names_budgets(acme):
     for number in range(6):
         ToolExecution.objects.start(task_execution=task, tool="script", params={}).end("success")
         if number in (3, 5):
-            budgets.look()
+            budgets.check_all()
             found.append([mark[1:] for mark in marks_of(run)])
     warning = ("control", "budget of tool calls: 80 % used")
     assert found[0] == [warning]

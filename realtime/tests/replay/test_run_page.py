@@ -13,6 +13,7 @@ from realtime.models import Checkpoint, Event
 from realtime.replay import merging, recording
 from realtime.tests.pages.scene import get, reported
 from realtime.tests.replay import stories
+from runs.events.encoding import iso_utc
 from runs.models import Run, TaskExecution, ToolExecution
 from runs.tests.test_large_run import begin, carry_out, large_run
 
@@ -45,7 +46,7 @@ def shown_live(user, run, monkeypatch) -> tuple[str, str]:
     now = timezone.now()
     with monkeypatch.context() as stopped:
         stopped.setattr(timezone, "now", lambda: now)
-        return merging.stamp(now), shown(user, f"/runs/{run.pk}/live/")
+        return iso_utc(now), shown(user, f"/runs/{run.pk}/live/")
 
 
 def page_at(user, run, moment: str) -> str:
@@ -84,10 +85,10 @@ def test_a_part_of_a_large_run_is_shown_at_the_moment_too(acme, monkeypatch):
     _, (call,) = begin(run, 1)
     now = timezone.now()
     call.end("success")
-    path = f"/runs/{run.pk}/?at={call.pk}&at={quote(merging.stamp(now))}"
+    path = f"/runs/{run.pk}/?at={call.pk}&at={quote(iso_utc(now))}"
     page = get(acme.viewer, path).content.decode()
     assert re.search(rf'id="tool-{call.pk}"[^>]*data-status="running"', page)
-    assert f"at={quote(merging.stamp(now))}" in page  # links to other parts stay at the moment
+    assert f"at={quote(iso_utc(now))}" in page  # links to other parts stay at the moment
 
 
 def test_a_report_that_comes_late_is_not_shown_before_it_came(acme):
@@ -99,8 +100,8 @@ def test_a_report_that_comes_late_is_not_shown_before_it_came(acme):
     ended = {"type": "llm_end", "call_id": "c", "status": "success"}
     stories.say(acme, "nightly", ended | {"at": before.timestamp() - 30})
     assert run.calls.get().ended_at < before
-    assert "llm_start" not in page_at(acme.viewer, run, merging.stamp(before))
-    assert "llm_end" in page_at(acme.viewer, run, merging.stamp(timezone.now()))
+    assert "llm_start" not in page_at(acme.viewer, run, iso_utc(before))
+    assert "llm_end" in page_at(acme.viewer, run, iso_utc(timezone.now()))
 
 
 def test_shows_the_output_until_the_moment(acme):
@@ -110,7 +111,7 @@ def test_shows_the_output_until_the_moment(acme):
     moments = []
     for line in ("first", "second", "third"):
         call.report(output=f"{line} \N{BUG}\n")
-        moments.append(merging.stamp(timezone.now()))
+        moments.append(iso_utc(timezone.now()))
     call.end("success")
     page = get(acme.viewer, f"/runs/{run.pk}/?at={moments[1]}").content.decode()
     assert "first \N{BUG}\nsecond \N{BUG}\n</pre>" in page
@@ -119,13 +120,13 @@ def test_shows_the_output_until_the_moment(acme):
 
 def test_nothing_that_acts_is_offered(acme):
     run = acme.start_run()
-    moment = merging.stamp(timezone.now())
+    moment = iso_utc(timezone.now())
     forms = re.compile(r'id="(pause|cancel|share|again|resume|unshare)-form"')
     page = f"/runs/{run.pk}/live/"
     assert forms.search(get(acme.admin, page).content.decode())
     assert not forms.search(get(acme.admin, f"{page}?at={moment}").content.decode())
     run.finish("failed", reason="task_failed")
-    now = merging.stamp(timezone.now())
+    now = iso_utc(timezone.now())
     assert forms.search(get(acme.admin, page).content.decode())
     assert not forms.search(get(acme.admin, f"{page}?at={now}").content.decode())
 
@@ -134,7 +135,7 @@ def test_a_pruned_run_says_that_not_all_is_known(acme):
     run, steps = stories.of_worker(acme, 1)
     moments = []
     for _ in steps:
-        moments.append(merging.stamp(timezone.now()))
+        moments.append(iso_utc(timezone.now()))
     Checkpoint.objects.all().delete()
     pruning.prune(older_than=merging.parsed(moments[len(moments) // 2]))
     answer = get(acme.viewer, f"/runs/{run.pk}/?at={moments[-2]}")

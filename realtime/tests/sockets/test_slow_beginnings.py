@@ -13,7 +13,7 @@ from realtime.delivery.grants import Grant
 from realtime.log import streams
 from realtime.sockets import auth, graph, socket
 from realtime.sockets.auth import Identity
-from realtime.sockets.start_position import Beginning
+from realtime.sockets.start_position import NewSocketStart
 from realtime.tests.sockets.several_crews import A, Crews, X, Y, seeing
 from tests.waiting import comes_true
 
@@ -30,9 +30,11 @@ def reading() -> ThreadEvent:
 
 @pytest.fixture
 async def crews(monkeypatch, reading) -> AsyncIterator[Crews]:
-    def snapshot(stream: str) -> Beginning:
+    def snapshot(stream: str) -> NewSocketStart:
         assert reading.wait(30)
-        return Beginning(crews.heads[stream], [json.dumps({"type": "snapshot", "stream": stream})])
+        return NewSocketStart(
+            crews.heads[stream], [json.dumps({"type": "snapshot", "stream": stream})]
+        )
 
     async def identify(scope: dict) -> Identity:
         return Identity(user_id=1, credential="")

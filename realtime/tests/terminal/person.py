@@ -62,18 +62,18 @@ class Person:
         if answer is not None:
             self.answers.append(answer)
         self.typed = keys
-        self.steering.take(0)
+        self.steering.handle_input(0)
         if answer is not None:
-            eventually(lambda: self.steering.take(0) or "sending" not in self.below)
+            eventually(lambda: self.steering.handle_input(0) or "sending" not in self.below)
 
     @property
     def below(self) -> str:
         """The lines below the run or the call, which is drawn first."""
-        question = self.steering._question
-        if not question or not question.pages:
+        prompt = self.steering._prompt
+        if not prompt or not prompt.pages:
             return self.steering.below().plain
         assert self.rows  # drawn
-        return question.line(has_ended=question.pages.has_ended).plain
+        return prompt.line(has_ended=prompt.pages.has_ended).plain
 
     @property
     def rows(self) -> list[str]:

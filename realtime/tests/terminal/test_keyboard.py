@@ -12,7 +12,7 @@ from rich.console import Console
 
 from realtime.terminal.ending import ENDING, ending_in_order
 from realtime.terminal.keyboard import SIZE, Keyboard, terminal_of
-from realtime.terminal.questions import DOWN, SHOWN_CHARS, TEXT_LIMITS, UP, Question, keys_of
+from realtime.terminal.questions import DOWN, SHOWN_CHARS, TEXT_LIMITS, UP, Prompt, keys_of
 from realtime.terminal.screen_fit import Fitted
 
 
@@ -35,16 +35,16 @@ def test_a_key_that_sends_a_sequence_is_not_taken_for_escape_and_letters(typed, 
 
 
 def test_a_text_is_edited_and_has_a_limit():
-    question = Question("message")
+    prompt = Prompt("message")
     for key in [*"abc\x7f\bd\te\x00f", UP]:
-        question.type(key)
-    assert question.text == "adef"
-    question.type("\x15")
-    assert question.text == ""
+        prompt.type(key)
+    assert prompt.text == "adef"
+    prompt.type("\x15")
+    assert prompt.text == ""
     for _ in range(TEXT_LIMITS["message"] + 5):
-        question.type("x")
-    assert len(question.text) == TEXT_LIMITS["message"]
-    line = question.line().plain
+        prompt.type("x")
+    assert len(prompt.text) == TEXT_LIMITS["message"]
+    line = prompt.line().plain
     assert f"…{'x' * SHOWN_CHARS}▏" in line
     assert "4000 characters, the most" in line
 

@@ -19,7 +19,7 @@ def test_a_control_is_sending_asked_received_and_done():
     assert person.below.startswith("pause: sending …\n")
     person.types("c")
     person.may_answer.set()
-    eventually(lambda: person.steering.take(0) or "sending" not in person.below)
+    eventually(lambda: person.steering.handle_input(0) or "sending" not in person.below)
     assert person.asked == [("runs/r/controls/", {"action": "pause"})]
     assert person.below.splitlines()[0] == "pause: asked, not received yet"
     person.view.feed(event("control_requested", 1, control_id="pause", action="pause", by="me"))
@@ -136,4 +136,4 @@ def test_quitting_waits_for_what_is_sent():
     person.types("pq")
     assert not person.steering.has_left
     person.may_answer.set()
-    eventually(lambda: person.steering.take(0) or person.steering.has_left)
+    eventually(lambda: person.steering.handle_input(0) or person.steering.has_left)

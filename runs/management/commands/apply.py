@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from crews.models import Crew, Organization
 from runs.crew_files.applying import apply
 from runs.crew_files.checking import load
-from runs.crew_files.faults import Fault, Invalid
+from runs.crew_files.faults import Fault, InvalidDescription
 from runs.crew_files.reading import MAX_BYTES
 
 
@@ -29,9 +29,9 @@ class Command(BaseCommand):
             description, lines = load(_content(file))
             try:
                 applied = self._apply(description, dry_run)
-            except Invalid as refused:
+            except InvalidDescription as refused:
                 raise refused.with_lines(lines) from None
-        except Invalid as refused:
+        except InvalidDescription as refused:
             faults = "\n".join(f"{file}: {fault}" for fault in refused.faults)
             raise CommandError(f"{faults}\nNothing was changed.") from None
         if applied.diff:
@@ -48,13 +48,15 @@ class Command(BaseCommand):
 
     def _apply(self, description: dict[str, Any], dry_run: bool) -> Any:
         slug = description["organization"]
-        organizations = Organization.objects.kept()
+        organizations = Organization.objects.not_deleted()
         organization = organizations.filter(slug=slug).first()
         if organization is None:
             known = ", ".join(organizations.values_list("slug", flat=True)[:20]) or "none"
             message = f"There is no organization {slug!r}. There are: {known}."
-            raise Invalid([Fault(("organization",), message)])
-        crews = Crew.objects.kept().filter(organization=organization, slug=description["slug"])
+            raise InvalidDescription([Fault(("organization",), message)])
+        crews = Crew.objects.not_deleted().filter(
+            organization=organization, slug=description["slug"]
+        )
         return apply(description, crews.first(), organization, dry_run=dry_run)
 
     def _show(self, diff: str) -> None:

@@ -11,7 +11,7 @@ from crews.management.commands.issue_token import active_user
 from runs.execution import controls
 from runs.management.commands.cancel_run import find_run
 from runs.management.commands.run_crew import INTERRUPTED
-from runs.models import Control, IllegalMove, Run
+from runs.models import Control, InvalidState, Run
 from runs.models.control import TEXT_LIMIT
 
 POLL_S = 0.1
@@ -95,7 +95,7 @@ def _ask(run: Run, action: str, text: str, user: Any) -> Control:
     with acting_as(Actor(Way.COMMAND, by, user.pk)) if user else nullcontext():
         try:
             return controls.ask(run, action, text, by=by)
-        except IllegalMove as refusal:
+        except InvalidState as refusal:
             raise CommandError(str(refusal)) from refusal
 
 

@@ -10,13 +10,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from crews.models import Crew
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from runs.execution.lease import Lease, LeaseLost
 from runs.management.commands.run_crew import INTERRUPTED, find_crew
 from runs.models import Run, TaskExecution, ToolExecution
 
 TOOL = "synthetic"
-NAP_S = 0.5  # longest sleep between two checks for cancellation
+SLEEP_S = 0.5  # longest sleep between two checks for cancellation
 
 
 class Cancelled(Exception):
@@ -53,7 +53,7 @@ class Command(BaseCommand):
         except (KeyboardInterrupt, Cancelled) as reason:
             interrupted = isinstance(reason, KeyboardInterrupt)
             run.finish(Run.Status.CANCELLED, reason="cancelled")
-        except (LeaseLost, IllegalMove) as lost:
+        except (LeaseLost, InvalidState) as lost:
             raise CommandError(f"Somebody else has ended run {run.pk}: {lost}") from lost
         took = time.monotonic() - begun
         self.stdout.write(
@@ -115,5 +115,5 @@ def _sleep(until: float, lease: Lease) -> None:
         pause = until - time.monotonic()
         if pause <= 0:
             return
-        time.sleep(min(pause, NAP_S))
+        time.sleep(min(pause, SLEEP_S))
     raise Cancelled

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error, close_old_connections, connection
 
 from runs.execution import background, reaper, retention
-from runs.execution.lease import JUMP_S, clock_offset
+from runs.execution.lease import CLOCK_JUMP_S, clock_offset
 from runs.execution.stop_signal import StopSignal
 from runs.models import ReportedRun
 
@@ -43,7 +43,7 @@ class Command(BaseCommand):
     def _loop(self) -> None:
         stop = StopSignal()
         stop.listen()
-        threads = [retention.Housekeeping(), *background.all_of_them()]
+        threads = [retention.RetentionThread(), *background.make_registered()]
         for thread in threads:
             thread.start()
         renewed, offset, sweeps_from = False, clock_offset(), time.monotonic()
@@ -52,7 +52,7 @@ class Command(BaseCommand):
             try:
                 close_old_connections()
                 before, offset = offset, clock_offset()
-                if offset - before > JUMP_S:
+                if offset - before > CLOCK_JUMP_S:
                     logger.warning("The clock has jumped: workers get time to renew their leases")
                     renewed, sweeps_from = False, time.monotonic() + settings.RUN_HEARTBEAT_S
                 if not renewed:  # reporters could not send while the server was down or suspended

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from crews import first_steps
 from crews.models import Crew
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from runs.models import Run, TaskExecution, ToolExecution, Worker
 
 POLL_S = 0.25
@@ -55,7 +55,7 @@ class Command(BaseCommand):
                 run = _find_run(again).run_again(from_failed=from_failed)
             else:
                 run = Run.objects.request(crew=find_crew(crew))
-        except IllegalMove as error:
+        except InvalidState as error:
             raise CommandError(str(error)) from error
         self.stdout.write(str(run.pk))
         self.stdout.flush()
@@ -117,7 +117,7 @@ def find_crew(text: str) -> Crew:
 
     Raises ``CommandError`` with the choices.
     """
-    crews = Crew.objects.kept().select_related("organization")
+    crews = Crew.objects.not_deleted().select_related("organization")
     organization, slash, slug = text.rpartition("/")
     try:
         found = list(crews.filter(pk=UUID(text)))

@@ -117,7 +117,7 @@ class TargetListView(_Targets, generics.ListAPIView):
         )
         try:
             key = target.keep(address)
-        except services.Refused as refused:
+        except services.InvalidAddress as refused:
             raise ValidationError({"address": str(refused)}) from None
         target.save()
         answer = NewTargetAnswerSerializer(target).data | {"key": key}

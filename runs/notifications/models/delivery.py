@@ -23,7 +23,7 @@ class DeliveryQuerySet(OwnedQuerySet):
     organization_path = "target__organization"
     owner_path = "target__owner"
     deletable = ("target__organization__",)
-    grows = True
+    is_large_table = True
 
     def queue(self, event_id: str, event: dict[str, Any], targets: Iterable[Target]) -> None:
         """Add a delivery of the event to each target. Harmless when repeated.
@@ -164,7 +164,7 @@ class AttemptQuerySet(OwnedQuerySet):
     organization_path = "delivery__target__organization"
     owner_path = "delivery__target__owner"
     deletable = ("delivery__target__organization__",)
-    grows = True
+    is_large_table = True
 
     def within_an_hour(self, target: Target) -> Recent:
         recent = self.filter(delivery__target=target, at__gt=Now() - timedelta(hours=1))

@@ -114,12 +114,12 @@ class Target(SealedModel, AtomicSave, OwnedModel):
     @property
     def address(self) -> str:
         """Raises ``sealing.Unreadable``."""
-        return sealing.unseal(self.sealed, bound_to=self._bond)
+        return sealing.unseal(self.sealed, bound_to=self._bound_to)
 
     @property
     def key(self) -> str:
         """The key that signs a webhook's messages. Raises ``sealing.Unreadable``."""
-        return sealing.unseal(self.sealed_key, bound_to=f"{self._bond} key")
+        return sealing.unseal(self.sealed_key, bound_to=f"{self._bound_to} key")
 
     def digest(self) -> str:
         """It changes whenever a user edits the target, its address included."""
@@ -128,18 +128,18 @@ class Target(SealedModel, AtomicSave, OwnedModel):
     def keep(self, address: str) -> str:
         """Encrypt the address, to be saved. Returns the new key of a webhook, for its owner.
 
-        Raises ``services.Refused``. Another address always gets another key.
+        Raises ``services.InvalidAddress``. Another address always gets another key.
         """
         self.shown = services.check(self.service, address)[:300]
-        self.sealed = sealing.seal(address.strip(), bound_to=self._bond)
+        self.sealed = sealing.seal(address.strip(), bound_to=self._bound_to)
         self.sealed_key, key = "", ""
         if self.service == services.WEBHOOK:
             key = signing.new_key()
-            self.sealed_key = sealing.seal(key, bound_to=f"{self._bond} key")
+            self.sealed_key = sealing.seal(key, bound_to=f"{self._bound_to} key")
         return key
 
     @property
-    def _bond(self) -> str:
+    def _bound_to(self) -> str:
         return f"{self.organization_id} {self.pk} notifications"
 
     def get_absolute_url(self) -> str:

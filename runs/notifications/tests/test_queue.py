@@ -11,7 +11,7 @@ from django.utils import timezone
 from crews.models import Crew
 from runs.execution import reaper, retention
 from runs.models import Run
-from runs.notifications.delivery_thread import FAULT, TRIED_FOR_ONE, Sender, send_due
+from runs.notifications.delivery_thread import ATTEMPTS_PER_NOTIFICATION, FAULT, Sender, send_due
 from runs.notifications.models import Attempt, Delivery, Target
 from runs.notifications.models.delivery import PAUSES_S
 from tests.live import eventually
@@ -211,7 +211,7 @@ def test_attempts_that_fail_are_limited_and_lose_nothing(
     for _ in range(8):
         Delivery.objects.get().send_again()
         send_due()
-    assert Attempt.objects.count() == TRIED_FOR_ONE
+    assert Attempt.objects.count() == ATTEMPTS_PER_NOTIFICATION
     delivery = Delivery.objects.get()
     assert delivery.status == "pending"
     assert delivery.note == "There were 5 attempts for the target in an hour."
@@ -325,8 +325,8 @@ def test_slow_receivers_of_one_organization_leave_room_for_another(
     ends(globex)
     sender = Sender()
     try:
-        assert sender.look() == 3  # two of the first, one of the other
-        assert sender.look() == 0
+        assert sender.run_once() == 3  # two of the first, one of the other
+        assert sender.run_once() == 0
         paths = lambda: sorted(request["path"] for request in receiver.requests)  # noqa: E731
         eventually(lambda: paths() == ["/other", "/slow", "/slow"])
     finally:

@@ -89,7 +89,7 @@ def test_the_documented_check_refuses_what_is_not_ours(change):
     ],
 )
 def test_an_address_that_leads_inside_is_refused_when_it_is_saved(address):
-    with pytest.raises(services.Refused) as refused:
+    with pytest.raises(services.InvalidAddress) as refused:
         services.check("webhook", address)
     assert "password" not in str(refused.value).replace("user name and password", "")
 
@@ -114,7 +114,7 @@ def test_an_address_that_leads_inside_is_refused_when_it_is_saved(address):
     ],
 )
 def test_of_the_other_services_only_plain_addresses_are_accepted(service, address):
-    with pytest.raises(services.Refused):
+    with pytest.raises(services.InvalidAddress):
         services.check(service, address)
 
 

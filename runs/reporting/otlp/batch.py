@@ -9,12 +9,12 @@ from runs.reporting.converting import event_of
 from runs.reporting.otlp import events
 from runs.reporting.otlp.events import Event
 from runs.reporting.reading import Item
-from runs.reporting.report_request import take
-from runs.reporting.reported_kinds import Invalid
+from runs.reporting.report_request import apply_events
+from runs.reporting.reported_kinds import InvalidEvent
 
 
 @dataclass(slots=True)
-class Result:
+class SpanResult:
     """Spans that were not accepted, and why the first was not."""
 
     rejected: int = 0
@@ -26,19 +26,19 @@ class Result:
 
 
 @dataclass(slots=True)
-class Batch:
+class EventBatch:
     """Events to apply, each with the id of the span that it comes from."""
 
     events: list[Event] = field(default_factory=list)
     spans: list[str] = field(default_factory=list)
-    _begun: set[str] = field(default_factory=set)  # agents that `show` has added
+    _begun: set[str] = field(default_factory=set)  # agents that `add_call` has added
 
     def add(self, span_id: str, made: Iterable[Event]) -> None:
         for event in made:
             self.events.append(event)
             self.spans.append(span_id)
 
-    def show(self, span_id: str, call: list[Event], agent: str) -> None:
+    def add_call(self, span_id: str, call: list[Event], agent: str) -> None:
         """Add the events of a tool or model call of ``agent``, and those that follow from them."""
         if agent and agent not in self._begun:
             self._begun.add(agent)
@@ -46,13 +46,13 @@ class Batch:
         self.add(span_id, events.placed(call, agent))
         self.add(span_id, events.handed_off(call, agent))
 
-    def apply(self, key: ApiKey, received: datetime, result: Result | None = None) -> None:
+    def apply(self, key: ApiKey, received: datetime, result: SpanResult | None = None) -> None:
         """Apply each event once. Counts the spans of which an event was rejected."""
         items: dict[str, Item] = {}
         for index, event in enumerate(self.events):
             if event["id"] not in items:
                 items[event["id"]] = item_of(index, event)
-        answer = take(key, [*items.values()], received)
+        answer = apply_events(key, [*items.values()], received)
         if result is not None and answer.rejected:
             spans = {self.spans[rejected["index"]] for rejected in answer.rejected}
             result.reject(len(spans), answer.rejected[0]["detail"])
@@ -61,5 +61,5 @@ class Batch:
 def item_of(index: int, event: Event) -> Item:
     try:
         return Item(index, event["id"], event_of(event), None)
-    except Invalid as error:
+    except InvalidEvent as error:
         return Item(index, event["id"], None, error)

@@ -11,20 +11,20 @@ from crews.scoping import unscoped
 from runs.models import AgentExecution, ReportedRun, Run, TaskExecution, TraceSpan
 from runs.reporting.agents import slug_of
 from runs.reporting.otlp import events
-from runs.reporting.otlp.batch import Batch
+from runs.reporting.otlp.batch import EventBatch
 from runs.reporting.otlp.dialects import Ending
 from runs.reporting.otlp.span_tree import (
+    DuplicateSpan,
     Node,
-    Repeated,
-    Unknown,
+    ParentMissing,
     agent_above,
+    agent_of_call,
     children_of,
     outcome,
-    place,
     roots_of,
     within,
 )
-from runs.reporting.otlp.traces import call_run, name_of
+from runs.reporting.otlp.traces import name_of, set_run_name
 
 
 def end(run: Run) -> bool:
@@ -40,14 +40,14 @@ def end(run: Run) -> bool:
         if not reported.traces.exists():
             return False
         rows = list(TraceSpan.objects.filter(trace__run=reported).select_related("trace"))
-        whole = _Whole(reported, rows)
+        run_spans = _RunSpans(reported, rows)
         key = run.api_key or ApiKey(organization=run.crew.organization)
-        whole.release()
-        if whole.has_roots:
-            whole.finish()
-        whole.batch.apply(key, timezone.now())
-        if whole.has_roots:
-            whole.correct_times()
+        run_spans.release()
+        if run_spans.has_roots:
+            run_spans.finish()
+        run_spans.batch.apply(key, timezone.now())
+        if run_spans.has_roots:
+            run_spans.correct_times()
         running = Run.objects.filter(pk=run.pk, status=Run.Status.RUNNING)
         spans = TraceSpan.objects.filter(trace__run=reported)
         is_open = running.exists()
@@ -59,14 +59,14 @@ def end(run: Run) -> bool:
         return not is_open
 
 
-class _Whole:
+class _RunSpans:
     """All spans of a run."""
 
     def __init__(self, reported: ReportedRun, rows: list[TraceSpan]) -> None:
         self._reported = reported
         self._run = reported.key
         self._rows = rows
-        self.batch = Batch()
+        self.batch = EventBatch()
         by_trace: dict[int, dict[str, Node]] = {}
         for row in rows:
             by_trace.setdefault(row.trace_id, {})[row.span_id] = Node(**row.node)
@@ -81,7 +81,7 @@ class _Whole:
         return bool(self._roots) and all(self._roots)
 
     def release(self) -> None:
-        """Show what waits, where the spans that have come place it."""
+        """Add the calls that wait for their agent, if the spans that have arrived determine it."""
         for row in self._rows:
             nodes = self._nodes[row.trace_id]
             node = nodes[row.span_id]
@@ -97,20 +97,20 @@ class _Whole:
             if node.kind not in ("tool", "model", "mcp"):
                 continue
             try:
-                agent = place(node, nodes)
-            except Repeated:
+                agent = agent_of_call(node, nodes)
+            except DuplicateSpan:
                 continue
-            except Unknown:
+            except ParentMissing:
                 agent = ""
             if agent:
                 self._agents.setdefault(agent, []).append(node)
             if row.held is not None:
-                self.batch.show(row.span_id, row.held, agent)
+                self.batch.add_call(row.span_id, row.held, agent)
 
     def finish(self) -> None:
         """The run ends with its last root, and as that ended."""
         every = [node for nodes in self._nodes.values() for node in nodes.values()]
-        call_run(self._reported, name_of(every))
+        set_run_name(self._reported, name_of(every))
         last = max((node for roots in self._roots for node in roots), key=lambda node: node.end)
         of_run = Ending(last.status, last.message) if last.status else outcome(Node(""), every)
         agents = {}
@@ -161,5 +161,5 @@ def _status(ending: Ending) -> str:
 def _above(node: Node, nodes: dict[str, Node]) -> str:
     try:
         return agent_above(node, nodes)
-    except Unknown:
+    except ParentMissing:
         return ""

@@ -12,7 +12,7 @@ class Fields(dict[int, "Fields"]):
     """The fields of a message that are messages, by number, as the OTLP schema has them."""
 
 
-class Place(NamedTuple):
+class OpenMessage(NamedTuple):
     end: int
     fields: Fields
 
@@ -48,7 +48,7 @@ def is_within(body: bytes, *, messages: int, fields: int) -> bool:
 
 def _is_within(body: bytes, messages: int, more: int) -> bool:
     at, end, fields = 0, len(body), REQUEST
-    outer: list[Place] = []
+    outer: list[OpenMessage] = []
     while True:
         while at >= end:
             if not outer:
@@ -74,7 +74,7 @@ def _is_within(body: bytes, messages: int, more: int) -> bool:
             messages -= 1
             if messages < 0:
                 return False
-            outer.append(Place(end, fields))
+            outer.append(OpenMessage(end, fields))
             end, fields = at + length, inner
         else:  # OTLP has no field of another kind
             raise ValueError(f"The body has a field of the kind {kind}.")

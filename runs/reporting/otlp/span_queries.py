@@ -13,11 +13,11 @@ from django.db.models import (
     UUIDField,
 )
 
-from crews.compiled_queries import AnyOf, Select, Slot, Slots, Update
+from crews.compiled_queries import AnyOf, BindList, BindParam, Select, Update
 from runs.models import Trace, TraceSpan
 
 
-class Kept(NamedTuple):
+class SpanRow(NamedTuple):
     """The data kept of a new span: the values of a `TraceSpan`."""
 
     trace_id: int
@@ -29,13 +29,13 @@ class Kept(NamedTuple):
     held: list[dict[str, Any]] | None
 
 
-FIELDS = [TraceSpan._meta.get_field(name) for name in Kept._fields]
-TRACE, IDS = Slot("trace", BigIntegerField()), Slots("ids", TextField())
+FIELDS = [TraceSpan._meta.get_field(name) for name in SpanRow._fields]
+TRACE, IDS = BindParam("trace", BigIntegerField()), BindList("ids", TextField())
 
 KNOWN = Select(
     lambda: (
         Trace.objects.filter(
-            AnyOf(F("trace_id"), IDS), organization=Slot("organization", BigIntegerField())
+            AnyOf(F("trace_id"), IDS), organization=BindParam("organization", BigIntegerField())
         )
         .select_related("run__run")
         .defer("run__run__plan")
@@ -50,17 +50,17 @@ NODES = Select(
     )
 )
 ROOTED = Select(
-    lambda: TraceSpan.objects.filter(trace__run=Slot("run", UUIDField()), parent_id="").values_list(
-        "trace"
-    )
+    lambda: TraceSpan.objects.filter(
+        trace__run=BindParam("run", UUIDField()), parent_id=""
+    ).values_list("trace")
 )
 COUNT = Update(
     lambda: (
         Trace.objects.filter(pk=TRACE),
         {
-            "spans_kept": F("spans_kept") + Slot("more", IntegerField()),
+            "spans_kept": F("spans_kept") + BindParam("more", IntegerField()),
             # Another process may have noted it since the trace was read.
-            "root_ended": Q(root_ended=True) | Q(Slot("root_ended", BooleanField())),
+            "root_ended": Q(root_ended=True) | Q(BindParam("root_ended", BooleanField())),
         },
     )
 )

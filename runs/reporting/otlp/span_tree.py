@@ -29,21 +29,21 @@ class Node:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-class Unknown(Exception):
+class ParentMissing(Exception):
     """A span between this one and its agent has not arrived."""
 
 
-class Repeated(Exception):
+class DuplicateSpan(Exception):
     """The call has another span already."""
 
 
 def chain(node: Node, nodes: Mapping[str, Node]) -> Iterator[Node]:
-    """The spans above ``node``, the nearest first. Raises ``Unknown`` at one that is missing."""
+    """The spans above ``node``, nearest first. Raises ``ParentMissing`` at one that is missing."""
     for _ in range(DEPTH):
         if not node.parent_id:
             return
         if node.parent_id not in nodes:
-            raise Unknown
+            raise ParentMissing
         node = nodes[node.parent_id]
         yield node
 
@@ -69,16 +69,16 @@ def agent_above(node: Node, nodes: Mapping[str, Node]) -> str:
     return ""
 
 
-def place(node: Node, nodes: Mapping[str, Node]) -> str:
+def agent_of_call(node: Node, nodes: Mapping[str, Node]) -> str:
     """The agent of a tool or model call. Its own attribute is known at once, and counts first.
 
-    Raises ``Repeated`` for an MCP span within the span of the tool call that it carries out, and
-    for a model call that the span of another has counted.
+    Raises ``DuplicateSpan`` for an MCP span within the span of the tool call that it carries out,
+    and for a model call that the span of another has counted.
     """
     if node.kind == "mcp" and any(above.kind == "tool" for above in chain(node, nodes)):
-        raise Repeated
+        raise DuplicateSpan
     if node.kind == "model" and not node.agent and _is_counted_above(node, nodes):
-        raise Repeated
+        raise DuplicateSpan
     return node.agent or agent_above(node, nodes)
 
 

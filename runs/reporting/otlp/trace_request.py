@@ -17,19 +17,19 @@ from crews.scoping import unscoped
 from crews.text import storable
 from runs.models import Trace, TraceSpan
 from runs.reporting.otlp import events, span_queries
-from runs.reporting.otlp.batch import Batch, Result
+from runs.reporting.otlp.batch import EventBatch, SpanResult
 from runs.reporting.otlp.dialects import Kind, kind_of
-from runs.reporting.otlp.span_queries import Kept
+from runs.reporting.otlp.span_queries import SpanRow
 from runs.reporting.otlp.span_tree import (
     DEPTH,
     Children,
+    DuplicateSpan,
     Node,
-    Repeated,
-    Unknown,
+    ParentMissing,
     agent_above,
+    agent_of_call,
     children_of,
     outcome,
-    place,
     within,
 )
 from runs.reporting.otlp.spans import Span
@@ -37,10 +37,10 @@ from runs.reporting.otlp.traces import (
     GRACE,
     Read,
     begin_earlier,
-    call_run,
     name_of,
     open_trace,
     set_lease,
+    set_run_name,
 )
 
 SPANS_KEPT = 20_000  # of a trace, while its run is open
@@ -49,9 +49,9 @@ HELD_AT_MOST = 1_000  # calls of a trace that wait for their agent
 PLACE, END = TraceSpan.Waits.PLACE, TraceSpan.Waits.END
 
 
-def receive(key: ApiKey, spans: Sequence[Span], received: datetime) -> Result:
+def receive(key: ApiKey, spans: Sequence[Span], received: datetime) -> SpanResult:
     """Apply the spans of a call that ``key`` authenticated. Harmless when repeated."""
-    result = Result()
+    result = SpanResult()
     by_trace: dict[str, list[Read]] = {}
     for span in spans:
         by_trace.setdefault(span.trace_id, []).append((span, kind_of(span)))
@@ -60,17 +60,17 @@ def receive(key: ApiKey, spans: Sequence[Span], received: datetime) -> Result:
         traces = span_queries.KNOWN.rows(organization=key.organization_id, ids=by_trace)
         known = {trace.trace_id: trace for trace in traces}
         for trace_id, read in by_trace.items():
-            _take(key, trace_id, known.get(trace_id), read, received, result)
+            _apply_trace(key, trace_id, known.get(trace_id), read, received, result)
     return result
 
 
-def _take(
+def _apply_trace(
     key: ApiKey,
     trace_id: str,
     trace: Trace | None,
     read: list[Read],
     received: datetime,
-    result: Result,
+    result: SpanResult,
 ) -> None:
     """Apply the spans of one trace. A trace without any agent, tool or model is no run."""
     if trace is None:
@@ -80,7 +80,7 @@ def _take(
         if trace is None:
             return
     if trace.run.run.is_over:  # only earlier events are accepted again: their ids are the same
-        batch = Batch()
+        batch = EventBatch()
         for span, kind in read:
             if kind in ("tool", "model"):
                 node = events.node_of(span, kind)
@@ -88,31 +88,31 @@ def _take(
         batch.apply(key, received, result)
         return
     begin_earlier(trace.run, min(span.start for span, _ in read), received)
-    _Spans(key, trace, received, result).take(read)
+    _Spans(key, trace, received, result).apply(read)
     set_lease(trace.run)
 
 
 class _Spans:
     """The spans of one trace in one call."""
 
-    def __init__(self, key: ApiKey, trace: Trace, received: datetime, result: Result) -> None:
+    def __init__(self, key: ApiKey, trace: Trace, received: datetime, result: SpanResult) -> None:
         self._key = key
         self._trace = trace
         self._run = trace.run.key
         self._received = received
         self._result = result
-        self._batch = Batch()
+        self._batch = EventBatch()
         self._nodes: dict[str, Node] = {}
         self._is_full = trace.spans_kept >= SPANS_KEPT
-        self._is_crowded = False  # no more spans may wait
+        self._waiting_is_full = False  # no more spans may wait
 
-    def take(self, read: list[Read]) -> None:
+    def apply(self, read: list[Read]) -> None:
         waiting = span_queries.WAITING.rows(trace=self._trace.pk)
-        self._is_crowded = len(waiting) >= HELD_AT_MOST
+        self._waiting_is_full = len(waiting) >= HELD_AT_MOST
         self._nodes = {row.span_id: Node(**row.node) for row in waiting}
         self._nodes |= {span.span_id: events.node_of(span, kind) for span, kind in read}
         if not self._trace.run.name:
-            call_run(self._trace.run, name_of(self._nodes.values()))
+            set_run_name(self._trace.run, name_of(self._nodes.values()))
         self._load_ancestors()
         rows = [self._row(span, kind) for span, kind in read]
         self._keep(rows)
@@ -135,7 +135,7 @@ class _Spans:
             for span_id, node in span_queries.NODES.rows(trace=self._trace.pk, ids=unknown):
                 self._nodes[span_id] = Node(**node)
 
-    def _row(self, span: Span, kind: Kind) -> Kept:
+    def _row(self, span: Span, kind: Kind) -> SpanRow:
         """Add the span's events to the batch, or hold them. Return the data kept of the span."""
         node = self._nodes[span.span_id]
         waits, held = "", None
@@ -150,19 +150,19 @@ class _Spans:
             with_text = self._key.organization.keeps_model_text
             call = events.call(self._run, self._trace.trace_id, span, node, with_text=with_text)
             try:
-                self._batch.show(span.span_id, call, place(node, self._nodes))
-            except Repeated:
+                self._batch.add_call(span.span_id, call, agent_of_call(node, self._nodes))
+            except DuplicateSpan:
                 pass
-            except Unknown:
-                if self._is_crowded:
-                    self._batch.show(span.span_id, call, "")
+            except ParentMissing:
+                if self._waiting_is_full:
+                    self._batch.add_call(span.span_id, call, "")
                 else:
                     waits, held = PLACE, storable(call)
         trace = self._trace.pk
         about = (trace, span.span_id, span.parent_id, waits, self._received)
-        return Kept(*about, node.as_json(), held)
+        return SpanRow(*about, node.as_json(), held)
 
-    def _keep(self, rows: list[Kept]) -> None:
+    def _keep(self, rows: list[SpanRow]) -> None:
         """Store the rows that are new. Above the limit only those that wait, and the root."""
         # In the same order in every process, since rows that exist are locked.
         rows = sorted(rows, key=lambda row: row.span_id)
@@ -183,10 +183,10 @@ class _Spans:
             node = self._nodes[row.span_id]
             if row.waits == PLACE and node.kind != "agent":
                 try:
-                    agents[row.pk] = place(node, self._nodes)
-                except Repeated:
+                    agents[row.pk] = agent_of_call(node, self._nodes)
+                except DuplicateSpan:
                     agents[row.pk] = None
-                except Unknown:
+                except ParentMissing:
                     continue
         if not agents:
             return []
@@ -194,7 +194,7 @@ class _Spans:
         released = [row for row in waiting if row.pk in agents]
         for row in released:
             if (agent := agents[row.pk]) is not None:
-                self._batch.show(row.span_id, held[row.pk], agent)
+                self._batch.add_call(row.span_id, held[row.pk], agent)
             row.waits, row.held = "", None
         return released
 
@@ -212,7 +212,7 @@ class _Spans:
                 return False
             self._end_agent(node, self._children)
         is_called = self._call_agent(node)
-        row.waits = "" if is_called or self._is_crowded else PLACE
+        row.waits = "" if is_called or self._waiting_is_full else PLACE
         row.held = None
         return is_ending or is_called
 
@@ -225,7 +225,7 @@ class _Spans:
         """Report which agent called the agent ``node``, once that is known."""
         try:
             above = agent_above(node, self._nodes)
-        except Unknown:
+        except ParentMissing:
             return False
         made = events.agent_called(self._run, self._trace.trace_id, node, above)
         self._batch.add(node.span_id, made)

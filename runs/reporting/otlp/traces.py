@@ -12,11 +12,11 @@ from crews.models import ApiKey
 from crews.text import storable
 from runs.models import ReportedRun, Run, Trace, TraceSpan
 from runs.reporting.otlp import events, span_queries
-from runs.reporting.otlp.batch import Result, item_of
+from runs.reporting.otlp.batch import SpanResult, item_of
 from runs.reporting.otlp.dialects import CONVERSATION, Kind
 from runs.reporting.otlp.span_tree import Node, ending_of_roots, missing_in, roots_of
 from runs.reporting.otlp.spans import Span
-from runs.reporting.report_request import OLDEST, take
+from runs.reporting.report_request import OLDEST, apply_events
 
 # Past a root span, for children that arrive after it. Another process may send its last spans up to
 # 5 s later: so often exporters send.
@@ -29,7 +29,7 @@ Read = tuple[Span, Kind]
 
 
 def open_trace(
-    key: ApiKey, trace_id: str, read: list[Read], received: datetime, result: Result
+    key: ApiKey, trace_id: str, read: list[Read], received: datetime, result: SpanResult
 ) -> Trace | None:
     """Create the trace, and its run unless it continues one that was interrupted."""
     organization = key.organization_id
@@ -39,12 +39,12 @@ def open_trace(
     run = trace_id
     if conversation:
         own = {"organization": organization, "run__run__crew__slug": crew}
-        run = _interrupted(trace_id, conversation=conversation, **own) or trace_id
+        run = _run_to_continue(trace_id, conversation=conversation, **own) or trace_id
     if run == trace_id:
         begun = min(span.start for span, _ in read)
         name = name_of(events.node_of(span, kind) for span, kind in read if kind in NAMED)
         boot = events.boot(run, crew=crew, name=name, at=begun)
-        answer = take(key, [item_of(0, boot)], received)
+        answer = apply_events(key, [item_of(0, boot)], received)
         if answer.rejected:
             relevant = sum(1 for _, kind in read if kind)
             result.reject(relevant, answer.rejected[0]["detail"])
@@ -58,7 +58,7 @@ def open_trace(
     return trace
 
 
-def _interrupted(trace_id: str, **of: Any) -> str | None:
+def _run_to_continue(trace_id: str, **of: Any) -> str | None:
     """The key of the open run that waits for an answer. A chat's next turn is a run of its own."""
     waiting = TraceSpan.objects.filter(trace=OuterRef("pk"), node__status="waiting")
     later = Trace.objects.filter(run=OuterRef("run"), pk__gt=OuterRef("pk"))
@@ -66,12 +66,13 @@ def _interrupted(trace_id: str, **of: Any) -> str | None:
     found = Trace.objects.filter(Exists(waiting), ~is_continued, root_ended=False, **of)
     found = found.filter(run__run__status=Run.Status.RUNNING).select_related("run")
     for trace in found.order_by("-pk"):
-        if (roots := roots_of(_tops_of([trace.pk])[trace.pk])) and _waits(trace.pk, roots):
+        roots = roots_of(_spans_without_parent([trace.pk])[trace.pk])
+        if roots and _waits(trace.pk, roots):
             return trace.run.key
     return None
 
 
-def _tops_of(traces: Collection[int]) -> dict[int, dict[str, Node]]:
+def _spans_without_parent(traces: Collection[int]) -> dict[int, dict[str, Node]]:
     """The spans of each of the traces whose parents have not arrived, by their ids."""
     parents = TraceSpan.objects.filter(trace=OuterRef("trace"), span_id=OuterRef("parent_id"))
     rows = TraceSpan.objects.filter(~Exists(parents), trace__in=traces)
@@ -97,7 +98,7 @@ def name_of(nodes: Iterable[Node]) -> str:
     return storable(first.name[:100]) if first else ""
 
 
-def call_run(reported: ReportedRun, name: str) -> None:
+def set_run_name(reported: ReportedRun, name: str) -> None:
     """Give the run the name that its spans say. Spans that name it may come last."""
     if name and name != reported.name:
         reported.name = name
@@ -123,7 +124,7 @@ def set_lease(reported: ReportedRun) -> None:
     rooted = {trace for (trace,) in span_queries.ROOTED.rows(run=reported.pk)}
     if not rooted or reported.traces.exclude(pk__in=rooted).exists():
         return
-    tops = _tops_of(rooted)
+    tops = _spans_without_parent(rooted)
     roots = {trace: roots_of(nodes) for trace, nodes in tops.items()}
     last = max(roots, key=lambda trace: max(root.end for root in roots[trace]))
     if _waits(last, roots[last]):

@@ -4,9 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from runs.reporting.converting import LIMITS, is_shallow
+from runs.reporting.converting import LIMITS, PARAMS_LIMIT, is_shallow
 
-PARAMS = 40_000  # characters as JSON
 STRING = 2_000  # characters of a string in longer parameters
 OUTPUT = 4 * LIMITS["output"]  # characters of what a tool returned
 
@@ -15,11 +14,11 @@ def bounded(value: Any) -> Any:
     """Return ``value`` as parameters of a tool; if it is large, its texts are cut."""
     if not is_shallow({"params": value}):
         return {"value": "Nested too deeply to be shown."}
-    if len(json.dumps(value)) <= PARAMS:
+    if len(json.dumps(value)) <= PARAMS_LIMIT:
         return value
     cut = _cut(value)
     text = json.dumps(cut)
-    return cut if len(text) <= PARAMS else {"value": f"{text[:STRING]}…"}
+    return cut if len(text) <= PARAMS_LIMIT else {"value": f"{text[:STRING]}…"}
 
 
 def _cut(value: Any) -> Any:

@@ -18,8 +18,8 @@ from structlog.contextvars import bind_contextvars
 from crews.key_holder import KeyHolder
 from crews.models import Crew
 from runs.schedules.models import Fire, Schedule
+from runs.schedules.models.schedule import ADMINS_SET_SCHEDULES
 
-REFUSED = "Admins of the organization set schedules. Ask one of them."
 NOT_ADMIN = OpenApiResponse(description="You are not an admin of the crew's organization.")
 FIRES_SHOWN = 10
 
@@ -124,7 +124,7 @@ class ScheduleView(generics.GenericAPIView):
             Crew.objects.operable_by if isinstance(user, KeyHolder) else Crew.objects.managed_by
         )
         if not allowed(user).filter(pk=crew.pk).exists():
-            raise PermissionDenied(REFUSED)
+            raise PermissionDenied(ADMINS_SET_SCHEDULES)
         return crew
 
     def _schedule(self, crew: Crew) -> Schedule:

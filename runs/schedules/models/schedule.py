@@ -18,6 +18,7 @@ from crews.zones import ZONE_LIMIT, validate_zone
 from runs.schedules import cron
 
 SHOWN_TIMES = 5  # that pages and API show
+ADMINS_SET_SCHEDULES = "Admins of the organization set schedules. Ask one of them."
 
 
 class Stale(Exception):
@@ -34,7 +35,7 @@ class ScheduleQuerySet(ScopedQuerySet):
         Each has ``now``: the time that was given, or else the database's.
         """
         at = Now() if now is None else Value(now, models.DateTimeField())
-        found = self.unscoped().kept().filter(is_enabled=True, next_at__lte=at)
+        found = self.unscoped().not_deleted().filter(is_enabled=True, next_at__lte=at)
         return found.select_related("crew").annotate(now=at).order_by("next_at")
 
     def advance(self, schedule: "Schedule", to: datetime | None) -> bool:

@@ -78,7 +78,7 @@ def test_deleted_crews_and_schedules_that_are_off_do_not_fire(acme, globex, make
     make_schedule(crew=globex.crew, is_enabled=False)
     delete_crew(acme.crew)
     assert firing.fire_due(NOW) == 0
-    removal.remove_deleted(retention.no_rest)
+    removal.remove_deleted(removal.no_throttle)
     assert Schedule.objects.unscoped().count() == 1
 
 

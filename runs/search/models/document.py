@@ -16,7 +16,7 @@ LATEST_MS = LARGEST_ID >> RANDOM_BITS  # in the year 2248; a later time counts a
 class DocumentQuerySet(ScopedQuerySet):
     organization_path = "organization"
     deletable = ("run__", "run__crew__")
-    grows = True
+    is_large_table = True
 
 
 class Document(OwnedModel):

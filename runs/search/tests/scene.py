@@ -32,7 +32,7 @@ def end_tool(
 def index() -> int:
     """Index all that has ended. Returns the number of documents made."""
     IndexJob.objects.filter(is_backlog=False).update(due_at=Now())
-    return indexing.look()
+    return indexing.index_due()
 
 
 def found(user: User, text: str, **filters: Any) -> list[str]:

@@ -32,7 +32,7 @@ def limit(acme: Tenant) -> Callable[..., None]:
 
 @pytest.fixture
 def look() -> Callable[..., int]:
-    return budgets.look
+    return budgets.check_all
 
 
 def alerts(run: Run) -> list[tuple[str, str, str]]:

@@ -28,7 +28,7 @@ def move(run: Run, by: timedelta) -> None:
 
 def used(acme, measure: str = "tool_calls", now: datetime | None = None):
     acme.crew.refresh_from_db()
-    return budget_use.of_day(acme.crew, [measure], now or timezone.now()).of(measure)
+    return budget_use.use_of_day(acme.crew, [measure], now or timezone.now()).of(measure)
 
 
 def test_the_runs_of_a_day_count_together_and_active_ones_are_cancelled(acme, limit, look):

@@ -7,7 +7,7 @@ import pytest
 from crews.models import Crew
 from runs.crew_files.applying import apply
 from runs.crew_files.checking import load
-from runs.crew_files.faults import Invalid
+from runs.crew_files.faults import InvalidDescription
 from runs.crew_files.writing import describe, text_of
 
 pytestmark = pytest.mark.django_db
@@ -60,6 +60,6 @@ def test_a_limit_that_is_left_out_is_removed(acme, limit):
 def test_a_wrong_value_is_refused_with_its_line(acme, line, message):
     text = written(acme)
     number = len(text.splitlines()) + 1
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidDescription) as refused:
         load(f"{text}{line}\n")
     assert str(refused.value).startswith(f"line {number}: {message}")

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from crews.models import AuditEntry, Crew
-from runs.events.encoding import stamp
+from runs.events.encoding import iso_utc
 from runs.models import Run, TaskExecution, ToolExecution
 from runs.models.budget_alert import amount
 from runs.models.control import report_paused
@@ -34,7 +34,7 @@ def test_the_page_shows_how_much_is_used(acme, run, limit):
     work(run, tools=2)
     run.refresh_from_db()
     run.crew.refresh_from_db()
-    rows = {row.measure: row for row in budget_rows.of_run(run, timezone.now())}
+    rows = {row.measure: row for row in budget_rows.rows_of_run(run, timezone.now())}
     calls = rows["tool_calls"]
     assert (calls.used, calls.limit, calls.percent) == ("2", "4", 50)
     usd = rows["usd"]
@@ -86,10 +86,10 @@ def test_the_events_of_a_large_run_have_each_alert_once(acme, limit, look):
 
 def test_a_moment_of_the_past_shows_what_had_happened(acme, run, limit, look):
     work(run, tools=2)
-    before = stamp(timezone.now())
+    before = iso_utc(timezone.now())
     limit(run_tool_calls=1, run_at_limit="pause")
     look()
-    after = stamp(timezone.now())
+    after = iso_utc(timezone.now())
     limit(run_tool_calls=5)
     look()
     page = get(acme.viewer, f"/runs/{run.pk}/live/?at={quote(before)}").content.decode()

@@ -26,9 +26,9 @@ def call(number: int, **usage) -> list[dict]:
     ]
 
 
-def use(run: Run) -> budget_use.Use:
+def use(run: Run) -> budget_use.BudgetUse:
     run = Run.objects.get(pk=run.pk)
-    return budget_use.of_runs([run], EVERY, timezone.now())[run.pk]
+    return budget_use.use_of_runs([run], EVERY, timezone.now())[run.pk]
 
 
 def test_calls_tokens_and_cost_add_up(program, run_of):
@@ -128,7 +128,7 @@ def test_a_program_that_says_it_began_long_ago_has_not_used_that_time(program, r
 def test_the_day_adds_runs_and_the_calls_of_earlier_runs(program, acme, run_of):
     program.send(BOOT, *call(1, input_tokens=10, output_tokens=5, cost_usd=0.25))
     acme.crew.refresh_from_db()
-    of_day = budget_use.of_day(acme.crew, EVERY, timezone.now())
+    of_day = budget_use.use_of_day(acme.crew, EVERY, timezone.now())
     assert (of_day.tokens, of_day.usd, of_day.model_calls) == (15, Decimal("0.25"), 1)
 
 

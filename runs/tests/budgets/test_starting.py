@@ -6,7 +6,7 @@ import pytest
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from runs.execution import controls, dispatch, run_queue, waits
 from runs.models import BudgetAlert, Run
 from runs.schedules import firing
@@ -39,7 +39,7 @@ def request(acme) -> Run:
 def test_it_is_refused_with_the_reason_by_every_way(acme, api, use_up):
     ended = use_up(zone="Europe/Berlin")
     reason = f"{REASON} Runs start again after midnight (Europe/Berlin), or when an admin raises"
-    with pytest.raises(IllegalMove) as refusal:
+    with pytest.raises(InvalidState) as refusal:
         request(acme)
     assert str(refusal.value).startswith(reason)
     answer = api(acme.operator).post(f"/api/crews/{acme.crew.pk}/runs/")
@@ -140,5 +140,5 @@ def test_no_worker_hears_of_a_run_that_is_paused_in_the_queue(acme):
         )
     controls.ask(run, "pause")
     assert [each.pk for each in dispatch.waiting(timedelta(seconds=1))] == [other.pk]
-    assert [each.pk for each in run_queue.may_start(acme.organization.pk)] == [other.pk]
+    assert [each.pk for each in run_queue.startable(acme.organization.pk)] == [other.pk]
     assert waits.Waits().of(other).position == 1

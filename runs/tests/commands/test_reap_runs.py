@@ -60,8 +60,8 @@ def loop(transactional_db, monkeypatch, settings) -> Callable[..., None]:
 
     stops: list[Stop] = []
     monkeypatch.setattr(reap_runs, "StopSignal", Stop)
-    monkeypatch.setattr(reap_runs.retention, "Housekeeping", mock.Mock)
-    monkeypatch.setattr(reap_runs.background, "all_of_them", list)
+    monkeypatch.setattr(reap_runs.retention, "RetentionThread", mock.Mock)
+    monkeypatch.setattr(reap_runs.background, "make_registered", list)
     return loop_with
 
 

@@ -5,7 +5,7 @@ import pytest
 from crews.models import AuditEntry, Crew
 from runs.crew_files.applying import Stale, apply
 from runs.crew_files.checking import check
-from runs.crew_files.faults import Invalid
+from runs.crew_files.faults import InvalidDescription
 from runs.crew_files.writing import describe, digest
 
 pytestmark = pytest.mark.django_db
@@ -120,7 +120,7 @@ def test_a_dry_run_shows_the_difference_and_changes_nothing(acme, description):
 def test_nothing_is_changed_where_one_part_is_refused(acme, description):
     description["name"] = "Renamed"
     description["tasks"] = [task("A"), task("B", "orion", STEP, CLONE)]
-    with pytest.raises(Invalid, match="has no secret 'deploy'") as refused:
+    with pytest.raises(InvalidDescription, match="has no secret 'deploy'") as refused:
         applied(acme, description)
     assert refused.value.faults[0].place == "tasks[1].steps[1].params.credential"
     assert Crew.objects.get(pk=acme.crew.pk).name == "Acme crew"
@@ -132,19 +132,21 @@ def test_nothing_is_changed_where_one_part_is_refused(acme, description):
 def test_a_secret_of_another_organization_is_missing(acme, globex, description):
     globex.keep_secret(name="deploy")
     description["tasks"] = [task("A", "orion", CLONE)]
-    with pytest.raises(Invalid, match="has no secret"):
+    with pytest.raises(InvalidDescription, match="has no secret"):
         applied(acme, description)
 
 
 def test_a_slug_that_is_taken_is_refused(acme, description):
-    with pytest.raises(Invalid, match="slug") as refused:
+    with pytest.raises(InvalidDescription, match="slug") as refused:
         apply(check(description), None, acme.organization)
     assert "has a crew with this slug already" in str(refused.value)
 
 
 @pytest.mark.parametrize("key", ["slug", "organization"])
 def test_a_description_of_another_crew_is_refused(acme, globex, description, key):
-    with pytest.raises(Invalid, match=f"{key}: A crew keeps its slug and its organization"):
+    with pytest.raises(
+        InvalidDescription, match=f"{key}: A crew keeps its slug and its organization"
+    ):
         applied(acme, description | {key: "globex"})
 
 
@@ -168,6 +170,6 @@ def test_an_active_run_keeps_its_plan(acme, description):
 def test_two_at_once_who_create_the_same_crew(acme, description, monkeypatch):
     # The other one comes after the check.
     monkeypatch.setattr(Crew, "validate_constraints", lambda *args, **kwargs: None)
-    with pytest.raises(Invalid, match="Somebody else has just taken this name or slug"):
+    with pytest.raises(InvalidDescription, match="Somebody else has just taken this name or slug"):
         apply(check(description), None, acme.organization)
     assert Crew.objects.filter(organization=acme.organization).count() == 1

@@ -3,7 +3,7 @@
 import pytest
 
 from runs.crew_files.checking import check, load
-from runs.crew_files.faults import Invalid
+from runs.crew_files.faults import InvalidDescription
 from runs.crew_files.reading import MAX_BYTES, MAX_DEPTH, MAX_VALUES, read
 
 CREW = """\
@@ -34,7 +34,7 @@ tasks:
 def faults(text: str | bytes) -> list[str]:
     try:
         load(text)
-    except Invalid as refused:
+    except InvalidDescription as refused:
         return [str(fault) for fault in refused.faults]
     return []
 

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from crews.models import ApprovalRule, AuditEntry, Crew
 from runs.crew_files.applying import Stale, apply, difference
 from runs.crew_files.checking import check, load
-from runs.crew_files.faults import Invalid
+from runs.crew_files.faults import InvalidDescription
 from runs.crew_files.writing import OPTIONAL, describe, digest, text_of
 from runs.schedules.models import Schedule
 
@@ -193,7 +193,7 @@ def test_a_dry_run_changes_neither(acme):
 )
 def test_what_is_refused_is_named_with_its_place(acme, part, line, message):
     text = without(acme)
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidDescription) as refused:
         load(text + part)
     assert f"line {text.count(chr(10)) + line}: {message}" in str(refused.value)
 
@@ -203,7 +203,7 @@ def test_a_fault_elsewhere_leaves_both_as_they_are(acme):
     description["tasks"][0]["steps"] = [
         {"tool": "git_clone", "params": {"url": "https://github.com/a/b", "credential": "none"}}
     ]
-    with pytest.raises(Invalid, match="has no secret"):
+    with pytest.raises(InvalidDescription, match="has no secret"):
         apply(description, crew_of(acme), acme.organization)
     assert not rules_of(acme)
     assert not Schedule.objects.exists()

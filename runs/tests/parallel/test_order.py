@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from crews.models import Task
 from crews.task_order import cycle_in, cycle_message
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from runs.models import Run
 from runs.tests.parallel.conftest import Work
 from runs.workspaces import workspace_of
@@ -85,7 +85,7 @@ def test_tasks_that_wait_for_each_other_are_refused(acme, crew_of):
     crew_of(build=("true", []), test=("true", ["build"]))
     build, test = acme.crew.tasks.all()
     QuerySet.update(Task.objects.filter(pk=build.pk), after=[str(test.pk)])  # past every form
-    with pytest.raises(IllegalMove, match=r"wait for each other: (build → test|test → build) →"):
+    with pytest.raises(InvalidState, match=r"wait for each other: (build → test|test → build) →"):
         Run.objects.request(crew=acme.crew)
 
 

@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from realtime.models import Event
 from runs.models import ReportedRun, Run, SeenEvent, ToolExecution
-from runs.reporting import report_request, reporter, tool_calls, transactions
+from runs.reporting import event_applier, report_request, tool_calls, transactions
 from runs.reporting.converting import event_of
 from runs.reporting.reading import Item
-from runs.reporting.reported_kinds import AgentStart, Invalid
+from runs.reporting.reported_kinds import AgentStart, InvalidEvent
 from runs.tests.reporting.conftest import frames
 from runs.tests.reporting.test_reporting import story
 from tests.test_lock_order import OF_THE_RUN, ROWS, has_the_run, in_order, locks
@@ -180,7 +180,7 @@ def test_a_fault_in_the_middle_keeps_nothing_and_the_repeat_is_exact(program, ru
         raise RuntimeError("a fault")
 
     with monkeypatch.context() as patched:
-        patched.setattr(reporter.Reporter, "_task_end", fails)
+        patched.setattr(event_applier.EventApplier, "_task_end", fails)
         assert program.post("\n".join(map(json.dumps, events)).encode()).status_code == 500
     assert (frames(run), SeenEvent.objects.count()) == (before, 1)
     assert not ToolExecution.objects.exists()
@@ -193,14 +193,14 @@ def test_an_event_that_is_refused_halfway_leaves_nothing_and_its_neighbours_stay
     program, run_of, monkeypatch
 ):
     """No kind does so at present; the transaction of such a batch is done again, event by event."""
-    agent_start = reporter.Reporter._agent_start
+    agent_start = event_applier.EventApplier._agent_start
 
-    def refuse_after(self: reporter.Reporter, event: AgentStart) -> None:
+    def refuse_after(self: event_applier.EventApplier, event: AgentStart) -> None:
         agent_start(self, event)
         if event.agent_id == "child":
-            raise Invalid("limit", "too late")
+            raise InvalidEvent("limit", "too late")
 
-    monkeypatch.setattr(reporter.Reporter, "_agent_start", refuse_after)
+    monkeypatch.setattr(event_applier.EventApplier, "_agent_start", refuse_after)
     answer = program.send(
         *story()[:2],
         BASE | {"id": "p", "type": "agent_start", "agent_id": "child", "parent_agent_id": "parent"},
@@ -227,14 +227,14 @@ def test_each_transaction_of_a_report_takes_its_locks_in_order(acme):
     """The events before the end are a batch; the end is a transaction by itself."""
     key, _ = acme.issue_key("report")
     items = [Item(0, event["id"], event_of(event), None) for event in long_story(acme.crew.slug)]
-    report_request.take(key, items[:1], timezone.now())
+    report_request.apply_events(key, items[:1], timezone.now())
     for part, expected in (
         (items[1:9], ["graph stream"]),
         (items[9:-1], ["graph stream"]),
         (items[-1:], ["graph stream", "crew", "mission stream"]),  # two calls and a tool are open
     ):
         with locks() as seen:
-            assert report_request.take(key, part, timezone.now()).accepted
+            assert report_request.apply_events(key, part, timezone.now()).accepted
         assert in_order(seen.taken), seen.taken
         assert [kind for kind in seen.taken if kind not in OF_THE_RUN | ROWS] == expected
         if connection.features.has_select_for_update:
@@ -244,7 +244,7 @@ def test_each_transaction_of_a_report_takes_its_locks_in_order(acme):
 @pytest.mark.parametrize(
     ("limits", "events"),
     [
-        ({"AGENTS_AT_MOST": 2}, [
+        ({"AGENTS_OF_RUN": 2}, [
             {"type": "agent_start", "agent_id": "child", "parent_agent_id": "parent"},
             {"type": "handoff", "from_agent_id": "a", "to_agent_id": "b"},
         ]),
@@ -255,7 +255,7 @@ def test_each_transaction_of_a_report_takes_its_locks_in_order(acme):
             {"type": "tool_start", "execution_id": "x", "tool": "ls", "agent_id": "d"},
             {"type": "llm_start", "call_id": "c", "provider": "p", "model": "m", "agent_id": "e"},
         ]),
-        ({"TASKS_AT_MOST": 0}, [
+        ({"TASKS_OF_RUN": 0}, [
             {"type": "tool_start", "execution_id": "x", "tool": "ls", "agent_id": "a"},
             {"type": "tool_progress", "execution_id": "x", "output": "a"},
         ]),
@@ -267,7 +267,7 @@ def test_an_event_beyond_a_limit_is_refused_before_it_changes_anything(
 ):
     """So its batch needs no second transaction."""
     for name, limit in limits.items():
-        monkeypatch.setattr(reporter, name, limit)
+        monkeypatch.setattr(event_applier, name, limit)
     program.send(*story()[:2])
     run = run_of("nightly-1")
     numbered = [BASE | {"id": f"n{number}"} | event for number, event in enumerate(events)]

@@ -21,7 +21,7 @@ def reported(source: str, name: str) -> list[dict[str, Any]]:
         ("task_start", {"task_id": "task", "agent_id": source, "name": "Mend the build"}),
     ]
     for line in (STREAMS / f"{name}.jsonl").read_text().splitlines():
-        events += mapper.take(json.loads(line))
+        events += mapper.feed(json.loads(line))
     status, message = mapper.verdict("succeeded", None)
     end = {"status": status, "message": message}
     events += [("task_end", {"task_id": "task", **end})]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from runs.execution import controls
 from runs.models import Control, Run
 from runs.tests.reporting.conftest import frames, types
@@ -45,7 +45,7 @@ def test_a_cancel_that_is_not_taken_is_not_offered_after_the_last_control(boot, 
     monkeypatch.setattr("runs.models.control.CONTROLS_AT_MOST", 1)
     _, run = boot(controls=["message"])
     controls.ask(run, "message", "hello")
-    with pytest.raises(IllegalMove, match="does not take it"):
+    with pytest.raises(InvalidState, match="does not take it"):
         controls.ask(run, "cancel")
     assert not Run.objects.get(pk=run.pk).cancel_requested
 

@@ -8,12 +8,12 @@ from django.db import models
 from django.utils import timezone
 
 from realtime.pages.crew_page import CrewPage, reported_edges
-from realtime.replay.merging import stamp
 from realtime.tests.pages.scene import crew_path, get, queries, reported, text
+from runs.events.encoding import iso_utc
 from runs.models import Handoff, ModelCall, Run, ToolExecution
-from runs.pages.event_pages import EventPage, Place
+from runs.pages.event_pages import EventCursor, EventPage
 from runs.pages.run_page_data import RunPage
-from runs.pages.run_record import REPORTED_AT_ONCE
+from runs.pages.run_page_records import REPORTED_AT_ONCE
 
 pytestmark = pytest.mark.django_db
 MOST_QUERIES = 18  # of a page, session and user included
@@ -185,7 +185,7 @@ def test_pages_of_events_have_each_call_and_handoff_once(long_run):
         page = EventPage(long_run, record.outline, place)
         assert page.entries
         found += [(entry.type, entry.id) for entry in page.entries]
-        place = page.older and Place.read(str(page.older))
+        place = page.older and EventCursor.read(str(page.older))
     assert len(found) == len(set(found))
     types = [kind for kind, _ in found]
     counts = {kind: types.count(kind) for kind in ("llm_start", "llm_end", "handoff", "tool_end")}
@@ -283,7 +283,7 @@ def test_the_past_has_the_tools_that_had_come_though_later_ones_have_earlier_tim
 
     begun = ({"type": "task_start", "task_id": "t1", "agent_id": "a"}, *tool(0, "early"))
     run = reported(acme, *begun)
-    moment = stamp(timezone.now())
+    moment = iso_utc(timezone.now())
     later = [event for number in range(1, 150) for event in tool(number, "late")]
     reported(acme, *begun, *later)
     page = get(acme.viewer, path(run), data={"at": moment}).content.decode()

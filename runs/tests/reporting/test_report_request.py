@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError
 
 from runs.models import Run
-from runs.reporting import report_request, reporter, tool_calls, transactions
+from runs.reporting import event_applier, report_request, tool_calls, transactions
 from runs.tests.reporting.test_reporting import story
 
 BOOT = json.dumps(story()[0]).encode()
@@ -143,7 +143,7 @@ def test_busy_is_answered_with_a_short_wait(program, monkeypatch, settings):
         raise OperationalError("locked")
 
     with monkeypatch.context() as patched:
-        patched.setattr("crewops.api.reports.take", fails)
+        patched.setattr("crewops.api.reports.apply_events", fails)
         response = program.post(BOOT)
         assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
     settings.REPORT_CALLS_PER_MINUTE = 0
@@ -155,14 +155,14 @@ def test_busy_is_answered_with_a_short_wait(program, monkeypatch, settings):
 @pytest.mark.parametrize(
     ("limit", "event"),
     [
-        ("AGENTS_AT_MOST", {"type": "agent_start", "agent_id": "{}"}),
-        ("TASKS_AT_MOST", {"type": "task_start", "task_id": "{}", "agent_id": "a"}),
+        ("AGENTS_OF_RUN", {"type": "agent_start", "agent_id": "{}"}),
+        ("TASKS_OF_RUN", {"type": "task_start", "task_id": "{}", "agent_id": "a"}),
         ("OPEN_TOOLS_AT_MOST", {"type": "tool_start", "execution_id": "{}", "tool": "ls"}),
         ("OUTPUT_AT_MOST", {"type": "tool_progress", "execution_id": "x", "output": "y"}),
     ],
 )
 def test_what_a_run_may_hold_is_bounded(program, monkeypatch, limit, event):
-    module = tool_calls if hasattr(tool_calls, limit) else reporter
+    module = tool_calls if hasattr(tool_calls, limit) else event_applier
     monkeypatch.setattr(module, limit, 2)
     events = [
         {name: value.format(number) for name, value in event.items()}

@@ -7,7 +7,7 @@ from django.db.models import F
 from runs.models import Handoff, ModelCall, ReportedRun, ToolExecution
 from runs.reporting import transactions
 from runs.reporting.converting import LIMITS
-from runs.reporting.reporter import Reporter
+from runs.reporting.event_applier import EventApplier
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,15 +47,15 @@ def test_a_short_secret_in_a_text_at_its_limit_is_stored(program):
 
 @pytest.mark.parametrize("alone", [True, False])
 def test_an_event_that_cannot_be_stored_is_refused_alone(program, monkeypatch, caplog, alone):
-    take = Reporter._handoff
+    take = EventApplier._handoff
 
-    def fail(self: Reporter, event) -> None:
+    def fail(self: EventApplier, event) -> None:
         take(self, event)
         if event.message == "bad":
             raise DataError("value too long for type character varying(500)")
 
     program.send(BOOT)
-    monkeypatch.setattr(Reporter, "_handoff", fail)
+    monkeypatch.setattr(EventApplier, "_handoff", fail)
     others = [] if alone else [HANDOFF | {"id": "1"}, HANDOFF | {"id": "3"}]
     answer = program.send(*others[:1], HANDOFF | {"id": "2", "message": "bad"}, *others[1:])
     assert [(each["id"], each["code"]) for each in answer["rejected"]] == [("2", "invalid")]

@@ -10,7 +10,7 @@ from django.utils import timezone
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from conftest import make_tenant
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from realtime import log
 from realtime.log import streams
 from runs.execution import budgets, controls, dispatch, reaper
@@ -61,7 +61,7 @@ class Steering(RuleBasedStateMachine):
     def ask(self, action: str) -> None:
         try:
             controls.ask(self.now(), action, "Be quick." if action == "message" else "")
-        except IllegalMove:
+        except InvalidState:
             self.refused += 1
 
     @rule(which=st.integers(0, 2))
@@ -80,7 +80,7 @@ class Steering(RuleBasedStateMachine):
         is_possible = asked.is_pending and asked.left_s > 0 and asked.seen == seen
         try:
             asked.decide(decision, by="somebody", seen=seen)
-        except IllegalMove:
+        except InvalidState:
             assert not is_possible
         else:
             assert is_possible, "a stale, late or second decision counts"
@@ -111,7 +111,7 @@ class Steering(RuleBasedStateMachine):
             crew.refresh_from_db()
             crew.budget_run_tool_calls, crew.budget_run_at_limit = calls, at_limit
             crew.save()
-        budgets.look()
+        budgets.check_all()
 
     def let_time_pass(self, which: int) -> None:
         if (asked := self.approval(which)) and asked.is_pending:

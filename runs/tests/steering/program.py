@@ -85,12 +85,12 @@ class Program:
         if self._is_paused or self._is_cancelled or self._calls >= CALLS_AT_MOST:
             return
         self._calls += 1
-        question = approval_requests.Question(
+        question = approval_requests.ApprovalQuestion(
             run=KEY, tool="deploy", params={"code": str(self._calls)}
         )
         try:
             approval = approval_requests.ask(self._key, question)
-        except approval_requests.Unaskable:
+        except approval_requests.ApprovalImpossible:
             return  # its run has ended: the call does not begin
         assert approval is not None, "a rule matches every call"
         self._waiting[str(self._calls)] = approval
@@ -101,7 +101,7 @@ class Program:
             return
         code = [*self._waiting][which % len(self._waiting)]
         id = self._waiting[code].pk
-        found = approval_waiters.look({id: self._key.pk}, renews=True)
+        found = approval_waiters.read_decisions({id: self._key.pk}, renews=True)
         if id not in found:
             return
         del self._waiting[code]

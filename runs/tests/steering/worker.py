@@ -62,7 +62,7 @@ class SteppedLease(Lease):
 
     def look(self) -> None:
         if not self._over.is_set() and not self._lost.is_set():
-            self._look()
+            self._read_controls()
             self._renewed_at -= settings.RUN_HEARTBEAT_S
             self._renew_if_due()
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runs import tools
-from runs.tools.git_address import Refused, check_branch, parse
+from runs.tools.git_address import InvalidGitSource, check_branch, parse
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +78,7 @@ REFUSED = [
 
 @pytest.mark.parametrize("text", REFUSED)
 def test_refused(text):
-    with pytest.raises(Refused):
+    with pytest.raises(InvalidGitSource):
         parse(text)
 
 
@@ -87,19 +87,19 @@ def test_local_repositories_only_below_the_root(tmp_path, settings):
     for text in (str(inside), f"file://{inside}"):
         assert parse(text).url == f"file://{inside}"
     for path in ("allowed", "elsewhere", "allowed/../elsewhere", "allowed/way-out/elsewhere"):
-        with pytest.raises(Refused, match="Only repositories below"):
+        with pytest.raises(InvalidGitSource, match="Only repositories below"):
             parse(f"{tmp_path}/{path}")
     for path in (f"{inside};touch canary", "file://allowed/repository"):
-        with pytest.raises(Refused, match="plain characters"):
+        with pytest.raises(InvalidGitSource, match="plain characters"):
             parse(path)
     settings.TOOLS_GIT_LOCAL_ROOT = ""
-    with pytest.raises(Refused, match="not allowed here"):
+    with pytest.raises(InvalidGitSource, match="not allowed here"):
         parse(str(inside))
 
 
 def test_without_a_scheme_none_is_allowed(settings):
     settings.TOOLS_GIT_ALLOWED_SCHEMES = []
-    with pytest.raises(Refused, match="Allowed: none"):
+    with pytest.raises(InvalidGitSource, match="Allowed: none"):
         parse("https://example.com/a/b.git")
 
 
@@ -108,7 +108,7 @@ def test_any_host_and_plain_http_by_setting(settings):
     settings.TOOLS_GIT_ALLOWED_HOSTS = ["*"]
     assert parse("http://anything.example/a").port == 80
     for text in ("ext::sh -c id", "ssh://anything.example/a", "http://-x/a"):
-        with pytest.raises(Refused):
+        with pytest.raises(InvalidGitSource):
             parse(text)
 
 
@@ -128,7 +128,7 @@ def test_branches_allowed(name):
     ],
 )
 def test_branches_refused(name):
-    with pytest.raises(Refused):
+    with pytest.raises(InvalidGitSource):
         check_branch(name)
 
 
@@ -144,7 +144,7 @@ def test_branches_refused(name):
     ],
 )
 def test_what_is_no_branch_is_refused_with_the_right_form(name, words):
-    with pytest.raises(Refused, match=re.escape(words)):
+    with pytest.raises(InvalidGitSource, match=re.escape(words)):
         check_branch(name)
 
 
@@ -152,7 +152,7 @@ def test_what_is_no_branch_is_refused_with_the_right_form(name, words):
 def test_every_branch_that_passes_is_one_to_git(name):
     try:
         check_branch(name)
-    except Refused:
+    except InvalidGitSource:
         return
     command = ["git", "check-ref-format", "--branch", name]
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0

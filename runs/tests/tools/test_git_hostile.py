@@ -10,7 +10,7 @@ from rest_framework.exceptions import ValidationError
 
 from runs.tests.tools.repositories import clone, git
 from runs.tools import Status, git_command
-from runs.tools.git_address import Refused, check_branch
+from runs.tools.git_address import InvalidGitSource, check_branch
 
 COMMANDS = (
     "touch {canary}",
@@ -112,7 +112,7 @@ def test_control_a_command_as_address(workspace):
 def test_control_an_option_as_branch(workspace, origin):
     branch = "--upload-pack=touch canary;git-upload-pack"
     assert executes(workspace, [branch, "--branch", "main", f"file://{origin}"])
-    with pytest.raises(Refused):
+    with pytest.raises(InvalidGitSource):
         check_branch(branch)
 
 

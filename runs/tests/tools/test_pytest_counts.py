@@ -10,7 +10,7 @@ import pytest
 from runs.tests.tools.recorder import Recorder
 from runs.tools.base import Outcome, Status
 from runs.tools.pytest import PLUGIN, Progress
-from runs.tools.pytest_outcome import Asked, outcome
+from runs.tools.pytest_outcome import PytestCall, outcome
 
 THREE = "def test_a(): pass\ndef test_b(): pass\ndef test_c(): pass\n"
 OK, FAULTS, ERROR = Status.SUCCESS, Status.COMPLETED_WITH_ERRORS, Status.ERROR
@@ -58,7 +58,7 @@ def run(root: Path, files: dict[str, str], *args: str) -> Outcome:
         for line in notes:
             progress.note(line.rstrip("\n"))
     code = done.returncode if done.returncode >= 0 else 128 - done.returncode
-    return outcome(code, progress.counts, Asked(args, done.stdout, str(root)))
+    return outcome(code, progress.counts, PytestCall(args, done.stdout, str(root)))
 
 
 @pytest.mark.parametrize(

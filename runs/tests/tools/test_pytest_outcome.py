@@ -3,7 +3,7 @@
 import pytest
 
 from runs.tools.base import Outcome, Status
-from runs.tools.pytest_outcome import Asked, Counts, outcome
+from runs.tools.pytest_outcome import Counts, PytestCall, outcome
 
 OK, FAULTS, ERROR = Status.SUCCESS, Status.COMPLETED_WITH_ERRORS, Status.ERROR
 ENDED = {"total": 3, "done": 3, "ended": True}
@@ -36,7 +36,7 @@ ENDED = {"total": 3, "done": 3, "ended": True}
     ],
 )  # fmt: skip
 def test_what_the_exit_code_means(code, counts, status, message):
-    assert outcome(code, Counts(**counts), Asked([])) == Outcome(status, code, message)
+    assert outcome(code, Counts(**counts), PytestCall([])) == Outcome(status, code, message)
 
 
 USAGE = (
@@ -97,5 +97,5 @@ PLUGIN_MISSING = "A plugin that it needs may not be installed for the tools' Pyt
     ],
 )  # fmt: skip
 def test_says_whether_the_step_or_the_project_is_to_be_looked_at(output, arguments, message):
-    found = outcome(4, None, Asked(arguments, output, "/w"))
+    found = outcome(4, None, PytestCall(arguments, output, "/w"))
     assert found == Outcome(ERROR, 4, f"pytest could not start: {message}")

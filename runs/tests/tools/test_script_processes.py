@@ -174,7 +174,7 @@ def test_a_worker_that_gives_no_sign_keeps_no_tool(workspace, in_tier, settings,
     )
     ended = False
     while not ended:
-        _, _, ended = launched.output.take(timeout=0.1)
+        _, _, ended = launched.output.read(timeout=0.1)
         if watched:
             launched.give_sign()
     assert launched.finish().get("stopped") == ("" if watched else stopped)

@@ -15,30 +15,30 @@ DEVICE_LINKS = {
 SCRATCH = {"/dev/shm": libc.MS_NOEXEC, "/tmp": 0}
 SCRATCH_OPTIONS = "mode=1777,size=64m"  # each, in memory; $TMPDIR is on disk, in the workspace
 READ_ONLY = libc.MOUNT_ATTR_RDONLY | libc.MOUNT_ATTR_NOSUID | libc.MOUNT_ATTR_NODEV
-HARMLESS = libc.MS_NOSUID | libc.MS_NODEV
+MOUNT_FLAGS = libc.MS_NOSUID | libc.MS_NODEV
 
 
 def build(order: dict) -> None:
     """Replace the root by an empty one and mount the paths that the order allows."""
     libc.mount("none", "/", "", libc.MS_REC | libc.MS_PRIVATE)
     here = os.path.dirname(os.path.abspath(__file__))  # any directory works
-    libc.mount("tmpfs", here, "tmpfs", HARMLESS, "mode=0755,size=1m")
+    libc.mount("tmpfs", here, "tmpfs", MOUNT_FLAGS, "mode=0755,size=1m")
     os.chdir(here)
     os.mkdir(OLD[1:])
     libc.pivot_root(".", OLD[1:])
     os.chdir("/")
     _devices()
     os.mkdir("/proc")
-    libc.mount("proc", "/proc", "proc", HARMLESS | libc.MS_NOEXEC)
+    libc.mount("proc", "/proc", "proc", MOUNT_FLAGS | libc.MS_NOEXEC)
     for path, flags in SCRATCH.items():
         os.mkdir(path)
-        libc.mount("tmpfs", path, "tmpfs", HARMLESS | flags, SCRATCH_OPTIONS)
+        libc.mount("tmpfs", path, "tmpfs", MOUNT_FLAGS | flags, SCRATCH_OPTIONS)
     for path in order["readable"]:
         _show(path, READ_ONLY)
     _show(order["workspace"], READ_ONLY & ~libc.MOUNT_ATTR_RDONLY)
     libc.unmount(OLD)
     os.rmdir(OLD)
-    libc.mount("none", "/", "", libc.MS_REMOUNT | libc.MS_BIND | libc.MS_RDONLY | HARMLESS)
+    libc.mount("none", "/", "", libc.MS_REMOUNT | libc.MS_BIND | libc.MS_RDONLY | MOUNT_FLAGS)
 
 
 def _show(path: str, attributes: int) -> None:

@@ -10,7 +10,7 @@ import tree
 from usage import Usage
 
 GRACE_S = 1.0  # between SIGTERM and SIGKILL
-LOOK_S = 0.25  # interval of the usage checks
+RECHECK_S = 0.25  # interval of the usage checks
 
 
 def run(order: dict, report) -> None:
@@ -32,7 +32,7 @@ def _watch(pid: int, wake: int, usage: Usage, silence_s: float, report) -> str:
     """
     sign_at = time.monotonic()
     while True:
-        ready, _, _ = select.select([0, wake], [], [], LOOK_S)
+        ready, _, _ = select.select([0, wake], [], [], RECHECK_S)
         if wake in ready:
             os.read(wake, 4096)
             tree.reap()

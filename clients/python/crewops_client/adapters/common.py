@@ -35,7 +35,7 @@ def quiet(method: F) -> F:
             return method(*args, **kwargs)
         except Exception as error:
             text = f"{method.__qualname__} failed: {type(error).__name__}: {error}"
-            reporter.current().notices.say(method.__qualname__, text)
+            reporter.current().notices.log_once(method.__qualname__, text)
             return None
 
     return call  # type: ignore[return-value]

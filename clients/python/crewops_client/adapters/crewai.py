@@ -94,7 +94,7 @@ class CrewOps:
 
     def _finish(self, event: Any, *kinds: type) -> Entry | None:
         """Remove and return the entry that the event ends. Return None for a refused call."""
-        entry = self._entries.take(event, *kinds)
+        entry = self._entries.pop_ended(event, *kinds)
         if entry is None:
             return None
         if self._gate is not None and self._gate.has_refused(event.started_event_id):

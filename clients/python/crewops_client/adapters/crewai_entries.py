@@ -23,7 +23,7 @@ EVENTS = (
     "MethodExecutionFailedEvent",
 )
 
-GOING_ON = 1_000  # entries that are kept after the end of their roots
+UNFINISHED_KEPT = 1_000  # entries that are kept after the end of their roots
 
 _notices = Notices()
 _starting = threading.Lock()
@@ -45,7 +45,7 @@ def kinds_of(*modules: Any) -> list[Any]:
         if kind is not None:
             kinds.append(kind)
         else:
-            _notices.say(name, f"this version of CrewAI has no {name}: a part is not shown")
+            _notices.log_once(name, f"this version of CrewAI has no {name}: a part is not shown")
     return kinds
 
 
@@ -105,7 +105,7 @@ class Entry:
 class Entries(dict[str, Entry]):
     """The entries, by the ids of their events."""
 
-    def take(self, event: Any, *kinds: type) -> Entry | None:
+    def pop_ended(self, event: Any, *kinds: type) -> Entry | None:
         """Remove and return the entry that the event ends, or None."""
         entry = self.get(event.started_event_id or "")
         named = entry or self.get(event.parent_event_id or "")
@@ -144,7 +144,7 @@ class Entries(dict[str, Entry]):
             if each is ended or (each.is_in(root) and not each.goes_on):
                 del self[id]
         going_on = [id for id, each in self.items() if each.root.ended]
-        for id in going_on[:-GOING_ON]:
+        for id in going_on[:-UNFINISHED_KEPT]:
             del self[id]
 
     def _end_below(self, entry: Entry) -> None:

@@ -54,7 +54,7 @@ class CrewOps(BasePlugin):
     def before_run_callback(self, invocation_context: Any) -> None:
         session = invocation_context.session.id
         around: Scope | None = context.current()
-        if (pause := self._paused.take(session)) is not None:
+        if (pause := self._paused.pop(session)) is not None:
             entry = Entry(pause.run, pause.state.around, pause.owned, session)
             entry.waiting, entry.held = pause.state.waiting, pause.state.held
         elif around is not None:

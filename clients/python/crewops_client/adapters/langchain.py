@@ -67,7 +67,7 @@ class CrewOps(BaseCallbackHandler):
         return entry
 
     def _root(self, thread: Any = None, name: str | None = None, **how: Any) -> Entry:
-        pause = self._waiting.take(thread)
+        pause = self._waiting.pop(thread)
         around = context.current()
         if pause is not None:
             scope: Scope = pause.run

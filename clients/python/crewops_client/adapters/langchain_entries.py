@@ -19,7 +19,10 @@ HIDDEN = 1_000  # ids of calls that are not shown
 
 
 class Hidden(OrderedDict[UUID, None]):
-    """Calls that are not shown, or were ended with their caller: nor is what they still call."""
+    """Ids of calls that are not reported, because they are hidden or ended with their caller.
+
+    The calls below them are not reported either.
+    """
 
     def add(self, run_id: UUID) -> None:
         self[run_id] = None

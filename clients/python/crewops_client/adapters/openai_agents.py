@@ -67,7 +67,7 @@ class CrewOps(TracingProcessor, RunHooks):
             soon(self.on_tool_ready, span)
 
     def _root(self, span: Any, kind: str) -> Entry | None:
-        pause = self._waiting.take(span.trace_id)
+        pause = self._waiting.pop(span.trace_id)
         around = context.current()
         if pause is not None:
             tools, held = pause.state.unclear, pause.state.held

@@ -11,7 +11,7 @@ except ImportError:  # tests replay recorded sequences without it
 WITHOUT_HOOKS = (
     "The program does not give the adapter to the SDK as hooks: Runner.run(agent, …, hooks=ops)"
 )
-UNHEARD = (
+CONTROLS_IGNORED = (
     "a user has asked to pause or cancel a run of the OpenAI Agents SDK, which has no effect: "
     + WITHOUT_HOOKS
 )
@@ -34,4 +34,4 @@ def without_hooks(run: Run, is_own: bool) -> None:
     if is_own:
         run.controls.unable = WITHOUT_HOOKS
     if run.takes_controls and (run.stop_requested or run.controls.paused):
-        run.reporter.notices.say("openai_agents hooks", UNHEARD)
+        run.reporter.notices.log_once("openai_agents hooks", CONTROLS_IGNORED)

@@ -82,7 +82,7 @@ class Waiting(Generic[T]):
             pause.end(message)
         return bool(pauses)
 
-    def take(self, id: Hashable) -> Pause[T] | None:
+    def pop(self, id: Hashable) -> Pause[T] | None:
         """Remove and return the pause that the caller resumes, or None if it resumes none.
 
         The end of a run has ended its parts. A run of the program continues only in its own block.

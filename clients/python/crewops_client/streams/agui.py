@@ -4,7 +4,7 @@ import contextlib
 import json
 from typing import Any
 
-from .base import MOST, Event, Mapper, count, mapping, text
+from .base import OUTPUT_LIMIT, Event, Mapper, count, mapping, text
 
 UNANSWERED = "The agent left this call to the front end."
 USAGE = {
@@ -48,14 +48,14 @@ class AgUi(Mapper):
         self._tools: set[str] = set()  # calls that have started and not ended
         self._chunked = ""  # the call that chunks belong to
 
-    def take(self, line: Any) -> list[Event]:
+    def feed(self, line: Any) -> list[Event]:
         event = mapping(line)
         kind = text(event.get("type")).lower()
         before: list[Event] = []
         own = text(event.get("toolCallId"))
         if kind != "tool_call_chunk" or own not in ("", self._chunked):
             before, self._chunked = self._complete(self._chunked), ""
-        return before + super().take({**event, "type": kind})
+        return before + super().feed({**event, "type": kind})
 
     def ended(self) -> tuple[str, str | None] | None:
         """Return the status and the message of the agent's own end, or None before it."""
@@ -139,7 +139,7 @@ class AgUi(Mapper):
 
     def _tool_call_args(self, line: dict[str, Any]) -> list[Event]:
         if call := self._calls.get(text(line.get("toolCallId"))):
-            call["arguments"] = (call["arguments"] + text(line.get("delta")))[:MOST]
+            call["arguments"] = (call["arguments"] + text(line.get("delta")))[:OUTPUT_LIMIT]
         return []
 
     def _tool_call_end(self, line: dict[str, Any]) -> list[Event]:

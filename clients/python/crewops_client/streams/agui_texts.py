@@ -22,7 +22,7 @@ class Texts:
         """Take a request of the front end. Its messages are the input of the first call."""
         self._input = mapping(sent).get("messages") or None
 
-    def take(self, event: Any, agent_id: str, task_id: str | None) -> None:
+    def feed(self, event: Any, agent_id: str, task_id: str | None) -> None:
         if not self._run.capture_text:
             return
         line = mapping(event)

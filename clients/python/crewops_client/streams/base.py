@@ -8,7 +8,7 @@ from ..snapshot import snapshot
 from ..text_chunks import pieces
 
 Event = tuple[str, dict[str, Any]]
-MOST = 8 * OUTPUT  # characters of a tool's output
+OUTPUT_LIMIT = 8 * OUTPUT  # characters of a tool's output
 
 
 class Mapper:
@@ -24,7 +24,7 @@ class Mapper:
         self._argv = list(argv)
         self._ended: tuple[str, str | None] | None = None
 
-    def take(self, line: Any) -> list[Event]:
+    def feed(self, line: Any) -> list[Event]:
         """Return the events of a line, which may be any JSON value."""
         kind = line.get("type") if isinstance(line, dict) else None
         if not isinstance(kind, str):
@@ -54,7 +54,7 @@ class Mapper:
     def _tool_end(self, own: Any, output: str, status: str, **fields: Any) -> list[Event]:
         execution = {"execution_id": self._id(own)}
         given = {key: value for key, value in fields.items() if value is not None}
-        output = output if len(output) <= MOST else output[:MOST] + "…"
+        output = output if len(output) <= OUTPUT_LIMIT else output[:OUTPUT_LIMIT] + "…"
         events: list[Event] = [
             ("tool_progress", {**execution, "output": piece}) for piece in pieces(output)
         ]

@@ -6,7 +6,7 @@ from typing import Any
 from .base import Event, Mapper, count, mapping, text
 
 EXIT_CODE = re.compile(r"Exit code (\d{1,9})\b\n?")
-WISHES = ("Agent", "Task")  # tools that only ask for a sub-agent
+SUBAGENT_TOOLS = ("Agent", "Task")  # tools that only ask for a sub-agent
 ENDINGS = {"completed": "succeeded", "failed": "failed"}
 USAGE = ("inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens", "outputTokens")
 
@@ -17,7 +17,7 @@ class ClaudeCode(Mapper):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._wishes: dict[str, dict[str, Any]] = {}  # inputs of WISHES, by the call's id
+        self._subagent_inputs: dict[str, dict[str, Any]] = {}  # of SUBAGENT_TOOLS, by call id
         self._agents: dict[str, dict[str, str]] = {}  # places of sub-agents, by the call's id
         self._denied: set[str] = set()
         self._counted: dict[str, list[float]] = {}  # tokens and cost so far, by model
@@ -27,8 +27,8 @@ class ClaudeCode(Mapper):
         place, events = self._place(line)
         for block in _blocks(line, "tool_use"):
             own, params = text(block.get("id")), mapping(block.get("input"))
-            if block.get("name") in WISHES:
-                self._wishes[own] = params
+            if block.get("name") in SUBAGENT_TOOLS:
+                self._subagent_inputs[own] = params
             else:
                 events.append(self._tool(own, block.get("name"), params, place))
         return events
@@ -40,8 +40,8 @@ class ClaudeCode(Mapper):
         for block in _blocks(line, "tool_result"):
             own = text(block.get("tool_use_id"))
             result = line.get("tool_use_result")
-            if own in self._wishes:
-                events += self._wish_answered(own, block, mapping(result))
+            if own in self._subagent_inputs:
+                events += self._subagent_answered(own, block, mapping(result))
             else:
                 events += self._answered(own, block, mapping(result), meta.get(own, {}))
         return events
@@ -69,7 +69,7 @@ class ClaudeCode(Mapper):
             own, said[found.end() :], "error", exit_code=code, message=f"Exit code {code}."
         )
 
-    def _wish_answered(
+    def _subagent_answered(
         self, own: str, block: dict[str, Any], result: dict[str, Any]
     ) -> list[Event]:
         """Return the end of a sub-agent, or an error. One in the background continues to work."""
@@ -105,15 +105,15 @@ class ClaudeCode(Mapper):
     def _start_agent(self, own: str, line: dict[str, Any]) -> list[Event]:
         if own in self._agents:
             return []
-        wish = self._wishes.get(own, {})
-        name = text(line.get("subagent_type")) or text(wish.get("subagent_type")) or "sub-agent"
+        params = self._subagent_inputs.get(own, {})
+        name = text(line.get("subagent_type")) or text(params.get("subagent_type")) or "sub-agent"
         what = text(line.get("description")) or text(line.get("task_description"))
         place = {"agent_id": name[:200], "task_id": self._id(own)}
         self._agents[own] = place
         agent = {"agent_id": place["agent_id"], "instance": place["task_id"], "name": name}
         return [
             ("agent_start", {**agent, "parent_agent_id": self.agent}),
-            ("task_start", {**place, "name": what or text(wish.get("description")) or name}),
+            ("task_start", {**place, "name": what or text(params.get("description")) or name}),
         ]
 
     def _end_agent(self, own: str, status: str) -> list[Event]:

@@ -33,7 +33,7 @@ RESULT = {"type": "TOOL_CALL_RESULT", "toolCallId": "c", "messageId": "m", "cont
 
 def mapped(*events: Any) -> list[tuple[str, dict[str, Any]]]:
     mapper = AgUi("agent", "task", "p-")
-    return [each for event in events for each in mapper.take(event)]
+    return [each for event in events for each in mapper.feed(event)]
 
 
 def sse(*events: Any) -> bytes:
@@ -298,7 +298,7 @@ def test_an_address_that_is_none_is_explained():
 def test_a_tool_without_a_result_ends_with_the_run():
     mapper = AgUi("agent", "task", "p-")
     for event in (STARTED, *CALL):
-        mapper.take(event)
+        mapper.feed(event)
     (end,) = [fields for kind, fields in mapper.close("succeeded") if kind == "tool_end"]
     assert (end["status"], end["message"]) == ("success", UNANSWERED)
     assert mapper.close("succeeded") == []

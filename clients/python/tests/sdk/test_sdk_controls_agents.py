@@ -165,7 +165,7 @@ def test_a_cancel_ends_a_run_that_waits_for_a_person(reporter, server, before):
     for id, run in enumerate(runs):
         paused.put(id, waiting.Pause(run, True, None, [tools[id]]))
     if not before:
-        paused.put(0, paused.take(0))  # it waits again
+        paused.put(0, paused.pop(0))  # it waits again
         User().ask("pause", runs[0])
         assert len(paused) == 2
         User().ask("cancel", runs[0])

@@ -244,7 +244,7 @@ def test_a_flow_that_goes_on_after_a_cancel_leaves_nothing(reporter, server):
 
 
 def test_tasks_whose_ends_are_not_reported_are_limited(reporter, monkeypatch):
-    monkeypatch.setattr(crewai_entries, "GOING_ON", 2)
+    monkeypatch.setattr(crewai_entries, "UNFINISHED_KEPT", 2)
     listener = crewai.CrewOps("release-crew")
     for number in range(3):
         kickoff(listener)

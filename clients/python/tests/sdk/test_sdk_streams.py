@@ -33,7 +33,7 @@ def lines_of(name: str) -> list[str]:
 
 def replay(name: str, *argv: str) -> tuple[Mapper, list[tuple[str, dict[str, Any]]]]:
     mapper = mapper_of(name, *argv)
-    return mapper, [event for line in lines_of(name) for event in mapper.take(json.loads(line))]
+    return mapper, [event for line in lines_of(name) for event in mapper.feed(json.loads(line))]
 
 
 def picture(events: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
@@ -198,17 +198,17 @@ def test_tokens_are_the_difference_to_the_result_before():
     mapper = ClaudeCode(MAIN, "task", "", ())
     usage = {"inputTokens": 10, "outputTokens": 5, "costUSD": 0.5}
     line = {"type": "result", "is_error": False, "modelUsage": {"m": usage}}
-    assert picture(mapper.take(line))["calls"] == [("anthropic", "m", 10, 0, 5, None, 0.5)]
-    assert mapper.take(line) == []
+    assert picture(mapper.feed(line))["calls"] == [("anthropic", "m", 10, 0, 5, None, 0.5)]
+    assert mapper.feed(line) == []
     usage.update(inputTokens=11, costUSD=0.75)
-    assert picture(mapper.take(line))["calls"] == [("anthropic", "m", 1, 0, 0, None, 0.25)]
+    assert picture(mapper.feed(line))["calls"] == [("anthropic", "m", 1, 0, 0, None, 0.25)]
 
 
 @pytest.mark.parametrize("written", [2, 0])
 def test_tokens_of_claude_code_that_were_written_to_the_cache(written):
     usage = {"inputTokens": 4, "cacheReadInputTokens": 4, "cacheCreationInputTokens": written}
     line = {"type": "result", "is_error": False, "modelUsage": {"m": usage}}
-    (_, (_, ended)) = ClaudeCode(MAIN, "task", "", ()).take(line)
+    (_, (_, ended)) = ClaudeCode(MAIN, "task", "", ()).feed(line)
     assert (ended["input_tokens"], ended.get("cache_write_tokens")) == (
         8 + written,
         written or None,
@@ -219,7 +219,7 @@ def test_the_first_tokens_of_a_resumed_thread_are_unknown():
     mapper, events = replay("codex-0.171.0.resumed", "codex", "exec", "resume", "--last", "--json")
     assert picture(events)["calls"] == []
     line = {"type": "turn.completed", "usage": {"input_tokens": 500, "output_tokens": 100}}
-    assert picture(mapper.take(line))["calls"] == [("openai", "unknown", 200, 0, 40, 0, None)]
+    assert picture(mapper.feed(line))["calls"] == [("openai", "unknown", 200, 0, 40, 0, None)]
 
 
 def test_an_error_that_ends_a_turn_is_said_once():
@@ -238,12 +238,12 @@ def test_the_model_of_codex_is_the_one_that_was_asked_for(argv):
 def test_notices_of_codex_fail_nothing_and_a_failed_turn_does():
     mapper = Codex(MAIN, "task", "", ())
     notice = {"type": "item.completed", "item": {"id": "item_1", "type": "error", "message": "hm"}}
-    assert mapper.take(notice) == []
-    mapper.take({"type": "turn.started"})
-    assert mapper.take(notice)[0][0] == "error"
+    assert mapper.feed(notice) == []
+    mapper.feed({"type": "turn.started"})
+    assert mapper.feed(notice)[0][0] == "error"
     assert mapper.verdict("succeeded", None) == ("succeeded", None)
     failed = {"type": "turn.failed", "error": {"message": "the model said no"}}
-    assert mapper.take(failed) == [
+    assert mapper.feed(failed) == [
         ("error", {"message": "the model said no", "agent_id": MAIN, "task_id": "task"})
     ]
     assert mapper.verdict("succeeded", None) == ("failed", "the model said no")
@@ -260,7 +260,7 @@ def test_other_items_of_codex_are_tools_too():
     events = [
         event
         for item in (change, call, declined)
-        for event in mapper.take({"type": "item.completed", "item": item})
+        for event in mapper.feed({"type": "item.completed", "item": item})
     ]
     assert [tool[1:4] for tool in picture(events)["tools"]] == [
         ("file_change", "success", None),
@@ -286,13 +286,13 @@ def test_lines_of_another_shape_do_no_harm(name):
             for odd in ODD:
                 holder[key] = odd
                 mapper = mapper_of(name)
-                mapper.take({"type": "turn.started"})
-                for event in mapper.take(line):
+                mapper.feed({"type": "turn.started"})
+                for event in mapper.feed(line):
                     assert json.dumps(event)
                 mapper.verdict("succeeded", None)
             holder[key] = kept
     for odd in ODD:
-        assert mapper_of(name).take(odd) == []
+        assert mapper_of(name).feed(odd) == []
 
 
 class Emitted:
@@ -318,8 +318,8 @@ def test_lines_come_in_any_pieces_and_others_are_left_alone():
         run = Emitted()
         output = Lines(run, mapper_of("codex"))  # type: ignore[arg-type]
         for start in range(0, len(text), size):
-            output.take(1, text[start : start + size].replace("\n", "\r\n"))
-            output.take(2, text)
+            output.feed(1, text[start : start + size].replace("\n", "\r\n"))
+            output.feed(2, text)
         output.close()
         assert run.events == whole
 
@@ -328,11 +328,11 @@ def test_a_line_that_is_too_long_is_not_kept():
     run = Emitted()
     output = Lines(run, mapper_of("codex"))  # type: ignore[arg-type]
     piece = "x" * (LINE // 4)
-    output.take(1, '{"a": "')
+    output.feed(1, '{"a": "')
     for _ in range(8):
-        output.take(1, piece)
+        output.feed(1, piece)
         assert sum(map(len, output._parts)) <= LINE
-    output.take(1, '"}\n' + "\n".join(lines_of("codex-0.171.0.subagent")))
+    output.feed(1, '"}\n' + "\n".join(lines_of("codex-0.171.0.subagent")))
     output.close()
     assert picture(run.events)["agents"] == [("sub-agent", MAIN, "open")]
 
@@ -394,7 +394,7 @@ def test_a_line_that_the_mapper_cannot_read_does_no_harm(reporter, server, caplo
     text = json.dumps(line)
     with Run(reporter, "site") as run:
         output = Lines(run, mapper_of("claude-code"))  # type: ignore[arg-type]
-        output.take(1, f"{text}\n{text}\n")
+        output.feed(1, f"{text}\n{text}\n")
     server.wait_for("done")
     assert server.kinds() == ["boot", "done"]
     assert caplog.text.count("a line was not understood") == 1

@@ -56,8 +56,8 @@ def test_outputs_of_tools_and_of_coding_agents_are_cut_so(reporter: Reporter, se
     assert [SECRET in each["output"] for each in server.of("tool_progress")] == [False, True]
     item = {"id": "1", "type": "command_execution", "command": "cat", "aggregated_output": text}
     mapper = Codex("codex", "t", "p-")
-    mapper.take({"type": "item.started", "item": {**item, "status": "in_progress"}})
+    mapper.feed({"type": "item.started", "item": {**item, "status": "in_progress"}})
     ended = {**item, "status": "completed", "exit_code": 0}
-    events = mapper.take({"type": "item.completed", "item": ended})
+    events = mapper.feed({"type": "item.completed", "item": ended})
     shown = [fields["output"] for kind, fields in events if kind == "tool_progress"]
     assert [SECRET in each for each in shown] == [False, True]

@@ -1,6 +1,7 @@
 /** Cards of the graph and rows of the table: both show the state of each agent in the same way. */
 
 import { showCalls } from "./model_calls_view.js";
+import { setText } from "./set_text.js";
 import { span } from "./span.js";
 import { duration } from "./times.js";
 import { showWaiting } from "./waiting_call.js";
@@ -86,7 +87,7 @@ function showState(element, state, tools) {
 
 /**
  * @param {Element} element
- * @param {Task | null | undefined} task  undefined: what the server has marked stands
+ * @param {Task | null | undefined} task  undefined: keep what the server rendered
  */
 function showTask(element, task) {
   if (task === undefined) return;
@@ -96,7 +97,7 @@ function showTask(element, task) {
   // Nothing is planned for an agent of a reported crew.
   const slot = element.querySelector('[data-slot="task"]');
   slot?.toggleAttribute("data-current", Boolean(task));
-  write(slot, task?.name ?? "no task");
+  setText(slot, task?.name ?? "no task");
 }
 
 /**
@@ -169,8 +170,8 @@ function updateTool(element, { status, progress, message, duration_s, begunAt },
   const running = status === "running";
   const took = running ? (clock - (begunAt ?? clock)) / 1000 : (duration_s ?? 0);
   const share = running && progress != null ? `${percent(progress, " ")} · ` : "";
-  write(element.querySelector(".tool-figure"), share + duration(Math.max(took, 0)));
-  write(element.querySelector(".tool-message"), (running && message) || "");
+  setText(element.querySelector(".tool-figure"), share + duration(Math.max(took, 0)));
+  setText(element.querySelector(".tool-message"), (running && message) || "");
   // After a jump to the past, a tool that has ended runs again.
   const meter =
     element.querySelector(".meter") ?? (running ? element.appendChild(meterElement()) : null);
@@ -178,14 +179,6 @@ function updateTool(element, { status, progress, message, duration_s, begunAt },
   meter?.classList.toggle("unknown", progress == null);
   const bar = meter?.firstElementChild;
   if (bar instanceof HTMLElement) bar.style.setProperty("--progress", percent(progress ?? 0));
-}
-
-/**
- * @param {Element | null} element
- * @param {string} text
- */
-function write(element, text) {
-  if (element && element.textContent !== text) element.textContent = text;
 }
 
 /** @param {number} share */

@@ -17,10 +17,10 @@ if (line?.dataset.url) follow(line, line.dataset.url);
  */
 function follow(line, url) {
   const mission = new MissionWebSocket(null, { WebSocket: PageSocket });
-  const timer = setInterval(look, EVERY_MS);
+  const timer = setInterval(refresh, EVERY_MS);
   let asking = false;
 
-  async function look() {
+  async function refresh() {
     if (asking) return;
     asking = true;
     const run = await fetchJson(url);
@@ -35,6 +35,6 @@ function follow(line, url) {
   }
 
   // A run that begins makes its crew busy, and may bring a crew of its own.
-  mission.subscribe(look);
+  mission.subscribe(refresh);
   mission.connect();
 }

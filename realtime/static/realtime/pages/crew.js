@@ -10,7 +10,7 @@ import { showLive } from "./live_mark.js";
 import { PageSocket } from "./page_socket.js";
 import { refreshing } from "./refresh.js";
 import { ReplayBar } from "./replay_bar.js";
-import { ACTIVE, followRuns, showHold } from "./run_rows.js";
+import { ACTIVE, followRuns, showWaitReason } from "./run_rows.js";
 import { startingHere } from "./start_run.js";
 import { toolEnded, toolStarted } from "./toasts.js";
 
@@ -28,7 +28,7 @@ const mission = new MissionWebSocket(null, { WebSocket: PageSocket });
 const runsChanged = followRuns({
   message(runId, message) {
     state.run(runId, message);
-    showHold(runId, state.holdOf(runId));
+    showWaitReason(runId, state.waitReasonOf(runId));
     show();
     if ("agent_id" in message && message.agent_id) expectCard(message.agent_id);
     if (message.type === "agent_start" && message.parent_agent_id)
@@ -46,7 +46,7 @@ const refresh = refreshing(
     runsChanged();
     for (const row of live.querySelectorAll("[data-run]")) {
       const id = row.getAttribute("data-run") ?? "";
-      if (state.knows(id)) showHold(id, state.holdOf(id)); // else as the server has marked it
+      if (state.knows(id)) showWaitReason(id, state.waitReasonOf(id)); // else as the server has marked it
     }
     updateBar();
     nameTable();

@@ -24,7 +24,7 @@ const WIDEST = 320;
 const WIDEST_GAP = 128;
 const MARGIN = 40;
 const NARROW_MARGIN = 22;
-const FEW = 3;
+const AGENTS_IN_ONE_COLUMN = 3;
 
 /**
  * Every width has a readable plan: rows instead of a smaller scale. Rows run to and fro, so that
@@ -35,7 +35,7 @@ const FEW = 3;
  */
 export function plan(shape, width) {
   const narrow = width < 2 * WIDE.width + WIDE.gapX + 2 * MARGIN;
-  const compact = narrow && shape.agents.length > FEW;
+  const compact = narrow && shape.agents.length > AGENTS_IN_ONE_COLUMN;
   const margin = narrow ? NARROW_MARGIN : MARGIN;
   const size = compact ? { ...NARROW } : { ...WIDE };
   if (narrow && !compact) size.width = Math.min(width - 2 * margin, WIDEST);

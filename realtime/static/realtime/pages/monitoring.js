@@ -6,6 +6,7 @@ import { drawCharts } from "./monitoring_charts.js";
 import { age, count, milliseconds } from "./monitoring_numbers.js";
 import { Series } from "./monitoring_series.js";
 import { MetricsWebSocket } from "./monitoring_socket.js";
+import { setText } from "./set_text.js";
 
 /** @import {MetricsFrame} from "../frames.js"; */
 /** @import {History} from "./monitoring_series.js"; */
@@ -75,18 +76,18 @@ function show({ figures, latency_ms, database, redis }) {
     const name = element.getAttribute("data-figure") ?? "";
     const value = figures[name] ?? 0;
     const aside = ASIDE.get(name);
-    write(element, aside ? (value ? `, ${aside(value)}` : "") : count(value));
+    setText(element, aside ? (value ? `, ${aside(value)}` : "") : count(value));
   }
   mark("behind", figures.behind > 0);
   mark("queued", figures.queued > 0);
   for (const element of page.querySelectorAll("[data-latency]")) {
     const measured = latency_ms[element.getAttribute("data-latency") ?? ""];
-    write(element, measured ? milliseconds(measured.p95) : "–");
+    setText(element, measured ? milliseconds(measured.p95) : "–");
   }
   for (const element of page.querySelectorAll("[data-hop]")) {
     const measured = latency_ms[element.getAttribute("data-hop") ?? ""];
     const both = measured && `${milliseconds(measured.p50)}, p95 ${milliseconds(measured.p95)}`;
-    write(element.querySelector("b"), both ?? "–");
+    setText(element.querySelector("b"), both ?? "–");
   }
 }
 
@@ -100,9 +101,4 @@ function reveal(id, isShown) {
 function mark(figure, isBusy) {
   const element = page.querySelector(`b[data-figure="${figure}"]`)?.parentElement;
   element?.setAttribute("data-state", isBusy ? "busy" : "calm");
-}
-
-/** @param {Element | null} element @param {string} text */
-function write(element, text) {
-  if (element && element.textContent !== text) element.textContent = text;
 }

@@ -54,7 +54,7 @@ const CHARTS = new Map(
     healing: {
       show: count,
       lines: [
-        { of: "healed", label: "Healed holes", color: "--state-work", times: 60 },
+        { of: "healed", label: "Recovered events", color: "--state-work", times: 60 },
         { of: "fell_behind", label: "Slow clients", color: "--state-busy", times: 60 },
         { of: "too_slow", label: "Closed", color: "--state-bad", times: 60 },
       ],

@@ -3,7 +3,7 @@
  * painted by the browser (CSS Custom Highlight API; without it one still gets from place to place).
  */
 
-const MOST = 1_000;
+const MATCHES_LIMIT = 1_000;
 const AGAIN_MS = 400; // after the output has grown
 const [FOUND, CURRENT] = ["output-found", "output-current"];
 
@@ -62,7 +62,7 @@ export class OutputSearch {
     this.#ranges = [];
     for (const nodes of paragraphs(this.#text)) {
       const text = nodes.map(({ data }) => data).join("");
-      const most = MOST - this.#ranges.length;
+      const most = MATCHES_LIMIT - this.#ranges.length;
       for (const [begin, end] of matches(text, this.#field.value, most)) {
         const range = new Range();
         range.setStart(...placeIn(nodes, begin));
@@ -155,7 +155,7 @@ function placeIn(nodes, place) {
  */
 export function positionText(current, count) {
   if (!count) return "not found";
-  return `${current + 1} of ${count}${count >= MOST ? "+" : ""}`;
+  return `${current + 1} of ${count}${count >= MATCHES_LIMIT ? "+" : ""}`;
 }
 
 /**

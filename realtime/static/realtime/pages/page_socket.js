@@ -34,8 +34,8 @@ const shared = {
     connection ??= connect(session ?? "");
     return connection.follow(name, member);
   },
-  say(frame, answer) {
-    connection?.say(frame, answer);
+  sendMeasurement(frame, answer) {
+    connection?.sendMeasurement(frame, answer);
   },
 };
 

@@ -25,7 +25,7 @@ import { fetchJson } from "./fetch_json.js";
  * A time as events have it, so that texts compare as times do.
  * @param {number} milliseconds  since 1970
  */
-export function stamp(milliseconds) {
+export function isoUtc(milliseconds) {
   return new Date(milliseconds).toISOString().replace("Z", "000Z");
 }
 

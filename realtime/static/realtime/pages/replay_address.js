@@ -1,6 +1,6 @@
 /** The moment of a run's past in the page's address: `?at=2026-01-31T12:00:00.000000Z`. */
 
-import { stamp } from "./recording.js";
+import { isoUtc } from "./recording.js";
 
 const AT_MOST_EVERY_MS = 500; // a browser refuses to change the address very often
 
@@ -9,7 +9,7 @@ export function momentIn(search) {
   for (const text of new URLSearchParams(search).getAll("at")) {
     const milliseconds = /^\d{4}-\d\d-\d\dT/.test(text) ? Date.parse(text) : NaN;
     if (Number.isNaN(milliseconds)) continue;
-    return /\.\d{6}Z$/.test(text) ? text : stamp(milliseconds);
+    return /\.\d{6}Z$/.test(text) ? text : isoUtc(milliseconds);
   }
   return null;
 }

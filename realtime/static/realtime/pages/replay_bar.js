@@ -1,7 +1,7 @@
 /** The scrubber: chooses a moment of a run's past, plays from there, and returns to the present. */
 
 import { KnownPast } from "./replay_range.js";
-import { stamp } from "./recording.js";
+import { isoUtc } from "./recording.js";
 import { MomentAddress, momentIn } from "./replay_address.js";
 import { nextOf } from "./replay_marks.js";
 import { ReplayTimer } from "./replay_timer.js";
@@ -10,7 +10,7 @@ import { copyText } from "./run_forms.js";
 
 /** @import {Mark, Recording} from "./recording.js"; */
 
-const LOOK_MS = 2_000; // how often a live run is asked for its newest events, while looking back
+const POLL_MS = 2_000; // how often a live run is asked for its newest events, while looking back
 
 /** @typedef {(at: string | null, recording: Recording) => Promise<unknown> | void} Show */
 
@@ -46,7 +46,7 @@ export class ReplayBar {
       root.addEventListener(type, () => !this.#known.about && this.#known.load());
     setInterval(
       () => this.#at !== null && !this.#known.about?.is_over && this.#known.load(),
-      LOOK_MS,
+      POLL_MS,
     );
     addEventListener("popstate", () => this.#followAddress());
     root.hidden = !this.runId;
@@ -123,7 +123,7 @@ export class ReplayBar {
     this.#at =
       share >= 1
         ? null
-        : stamp(Math.round(this.#known.first + share * (this.#known.last - this.#known.first)));
+        : isoUtc(Math.round(this.#known.first + share * (this.#known.last - this.#known.first)));
     this.#change();
   }
 
@@ -206,7 +206,7 @@ export class ReplayBar {
   async #play() {
     if (!this.#known.about) await this.#known.load();
     if (!this.#known.about || this.#player.isOn) return; // Play was pressed again meanwhile.
-    this.#at ??= stamp(this.#known.first);
+    this.#at ??= isoUtc(this.#known.first);
     this.#isLost = false;
     this.#player.start();
     this.#paint();
@@ -216,7 +216,7 @@ export class ReplayBar {
   #playOn(milliseconds) {
     const speed = Number(/** @type {HTMLSelectElement} */ (this.#view.part("speed")).value);
     const moment = Date.parse(this.#at ?? "") + milliseconds * speed;
-    this.#at = moment < this.#known.last ? stamp(moment) : null;
+    this.#at = moment < this.#known.last ? isoUtc(moment) : null;
     if (this.#at === null) this.#pause(); // It has caught up with the present.
     this.#change();
   }

@@ -13,7 +13,7 @@ const STEPS = 1_000; // of the slider
  * @property {string | null} at  the moment; null: the present
  * @property {number} last  milliseconds since 1970 of the end, or of the present
  * @property {boolean} isPlaying
- * @property {string} note  what to say where nothing else is to be said
+ * @property {string} note  shown if there is no other message
  */
 
 export class ReplayView {

@@ -4,8 +4,8 @@
  *
  * No gap between the page and the sockets, however long the one is old when the others open:
  * - Structure (tasks, tools, events) is only ever taken from the server. The run socket replays the
- *   whole run when it opens, and every event asks for a new look, so the last look is later than the
- *   last event.
+ *   whole run when it opens, and every event asks for a refresh, so the last refresh is later than
+ *   the last event.
  * - Output has places. The graph socket's snapshot has the length of each tool's output at its
  *   position, and each later chunk follows on; the output before the first chunk is fetched. So a
  *   chunk that the page has already is recognized, and one that it lacks is noticed.
@@ -30,8 +30,8 @@ import { duration } from "./times.js";
 
 const TICK_MS = 250;
 // Without live sockets, and while the run is queued: its events do not have its place in the queue.
-const LOOK_MS = 2_000;
-const LOOK_WHEN_LIVE_MS = 15_000; // for a change without an event: a worker that is gone
+const POLL_MS = 2_000;
+const POLL_WHEN_LIVE_MS = 15_000; // for a change without an event: a worker that is gone
 
 const root = /** @type {HTMLElement} */ (document.getElementById("run"));
 const { run: runId = "", crewId, liveUrl = "" } = root.dataset;
@@ -48,7 +48,7 @@ const past = new RunPast((at) => opened.addressOf(liveUrl, at), {
   lost: () => bar.lost(),
 });
 let renderedAt = past.renderedAt;
-let lookedAt = performance.now();
+let refreshedAt = performance.now();
 const sinceRendered = () => (past.now() - renderedAt) / 1000;
 
 const timeline = new Timeline(root, sinceRendered);
@@ -67,7 +67,7 @@ const graphSocket = crewId
 const sockets = graphSocket ? [runSocket, graphSocket] : [runSocket];
 const showMark = showLive(sockets, isOver);
 
-const look = refresher(
+const refresh = refresher(
   () => opened.addressOf(liveUrl, null, tools.readTasks),
   () => past.rendered(),
   () => !past.isShown,
@@ -111,7 +111,7 @@ function showPast(isNew, switched) {
 function openPart(id) {
   opened.add(id);
   if (past.isShown) past.renew();
-  else look(true);
+  else refresh(true);
 }
 
 /** Links to other parts of the run lead to them at the same moment. @param {MouseEvent} event */
@@ -154,7 +154,7 @@ function watchSharing() {
       // No connection: what is shown stays until the server can be asked.
     }
   };
-  setInterval(ask, LOOK_WHEN_LIVE_MS);
+  setInterval(ask, POLL_WHEN_LIVE_MS);
   document.addEventListener("visibilitychange", ask);
 }
 
@@ -177,16 +177,16 @@ function searchOnSlash() {
 function begin() {
   // The tab's title shows the end to a user who looks at another tab.
   runSocket.subscribe(({ type }) => {
-    look(type === "done");
+    refresh(type === "done");
     if (type === "done") scrubber.setAttribute("data-over", "");
     if (type === "approval_requested" || type === "approval_decided") updateCount();
   });
   graphSocket?.subscribe((message) => {
-    if (tools.receive(message)) look();
+    if (tools.receive(message)) refresh();
   });
   for (const socket of sockets) {
     // A refusal means that the page has ended for this reader: the server says why.
-    socket.onStateChange(({ state }) => state === "failed" && look());
+    socket.onStateChange(({ state }) => state === "failed" && refresh());
     socket.connect();
   }
   ticking = setInterval(tick, TICK_MS);
@@ -216,10 +216,10 @@ function tick() {
   if (!document.getElementById("run-live")) return end(); // It was withdrawn.
   if (past.isShown) return;
   const isLive = graphSocket?.state === "live" && runSocket.state === "live";
-  const due = isLive && !isQueued() ? LOOK_WHEN_LIVE_MS : LOOK_MS;
-  if (performance.now() - lookedAt > due) {
-    lookedAt = performance.now();
-    look();
+  const due = isLive && !isQueued() ? POLL_WHEN_LIVE_MS : POLL_MS;
+  if (performance.now() - refreshedAt > due) {
+    refreshedAt = performance.now();
+    refresh();
   }
   if (!document.hidden) showClocks();
 }

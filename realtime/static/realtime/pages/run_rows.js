@@ -4,7 +4,7 @@ import { RunWebSocket } from "../websocket.js";
 import { PageSocket } from "./page_socket.js";
 
 /** @import {RunMessage} from "../frames.js"; */
-/** @import {Hold} from "../state/run_state.js"; */
+/** @import {WaitReason} from "../state/run_state.js"; */
 
 export const ACTIVE = '[data-run]:is([data-status="queued"], [data-status="running"])';
 const MOST_SOCKETS = 4; // a user's sockets are limited, and the page has two more
@@ -77,7 +77,7 @@ export function showProgress(id, ended) {
   }
 }
 
-/** Status and text. @type {Map<Hold, [string, string]>} */
+/** Status and text. @type {Map<WaitReason, [string, string]>} */
 const BADGES = new Map([
   ["paused", ["paused", "Paused"]],
   ["paused by budget", ["paused", "Paused by budget"]],
@@ -85,16 +85,16 @@ const BADGES = new Map([
 ]);
 
 /**
- * What holds a running run up, on the badge of its row.
+ * Why a running run waits, on the badge of its row.
  * @param {string} id
- * @param {Hold} hold
+ * @param {WaitReason} reason
  * @returns {boolean} whether the badge has changed
  */
-export function showHold(id, hold) {
+export function showWaitReason(id, reason) {
   const row = document.getElementById(`run-${id}`);
   const badge = row?.querySelector(".status-badge");
   if (!badge || row?.dataset.status !== "running") return false;
-  const [status, text] = BADGES.get(hold) ?? ["running", "Running"];
+  const [status, text] = BADGES.get(reason) ?? ["running", "Running"];
   if (badge.textContent === text) return false;
   badge.setAttribute("data-status", status);
   badge.textContent = text;

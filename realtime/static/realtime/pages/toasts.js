@@ -4,7 +4,7 @@ import { duration } from "./times.js";
 
 /** @import {ToolEndEvent, ToolStartEvent} from "../frames.js"; */
 
-const MOST = 3;
+const SHOWN_AT_ONCE = 3;
 const BURST = 10;
 const BURST_MS = 2_000;
 const SHOWN_MS = 5_000;
@@ -73,7 +73,7 @@ function put(id, status, sign, title, detail, shownMs) {
 
   if (before) before.replaceWith(toast);
   else area.append(toast);
-  while (area.children.length > MOST) area.firstElementChild?.remove();
+  while (area.children.length > SHOWN_AT_ONCE) area.firstElementChild?.remove();
   setTimeout(() => toast.remove(), shownMs);
 }
 

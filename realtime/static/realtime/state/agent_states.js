@@ -2,7 +2,7 @@
 
 /**
  * @typedef {"idle" | "waiting" | "thinking" | "working" | "paused" | "done" | "error"} AgentState
- * @typedef {{status: string, held: boolean}} Work  a task or tool; held: a pause of its run holds it
+ * @typedef {{status: string, paused: boolean}} Work  a task or tool; paused: by a pause of its run
  */
 
 /** @type {Map<string, AgentState>} */
@@ -24,6 +24,6 @@ export function isRunning({ status }) {
  */
 export function agentState(work) {
   const running = work.filter(isRunning);
-  if (running.length) return running.every(({ held }) => held) ? "paused" : "working";
+  if (running.length) return running.every(({ paused }) => paused) ? "paused" : "working";
   return STATE_OF_TASK.get(work.at(-1)?.status ?? "") ?? "idle";
 }

@@ -4,7 +4,7 @@
 
 /**
  * @typedef {{task_id: string, agent_id: string, name: string, status: string, timestamp: string,
- *   held: boolean}} Task  held: its run is paused
+ *   paused: boolean}} Task  paused: its run is
  * @typedef {{tasks: Task[], executions: Execution[], calls: ModelCall[]}} OfAgent
  */
 
@@ -33,8 +33,8 @@ export function byAgent(runs, executions, calls) {
 }
 
 /** @param {RunState} run @returns {Task[]} */
-function startedTasks({ tasks, paused: held }) {
+function startedTasks({ tasks, paused }) {
   return [...tasks.values()].flatMap(({ task_id, agent_id, name = "", status, started_at }) =>
-    started_at ? [{ task_id, agent_id, name, status, timestamp: started_at, held }] : [],
+    started_at ? [{ task_id, agent_id, name, status, timestamp: started_at, paused }] : [],
   );
 }

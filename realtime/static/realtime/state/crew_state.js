@@ -11,7 +11,7 @@ import { ToolCalls } from "./tool_calls.js";
 /** @import {GraphMessage, RunMessage} from "../frames.js"; */
 /** @import {Work} from "./agent_states.js"; */
 /** @import {OfAgent} from "./by_agent.js"; */
-/** @import {Hold} from "./run_state.js"; */
+/** @import {WaitReason} from "./run_state.js"; */
 
 /**
  * @typedef {import("./agent_states.js").AgentState} AgentState
@@ -97,9 +97,9 @@ export class CrewState {
     this.#runs.delete(runId);
   }
 
-  /** What holds the run up. @param {string} runId @returns {Hold} */
-  holdOf(runId) {
-    return this.#runs.get(runId)?.hold ?? "";
+  /** Why the run waits. @param {string} runId @returns {WaitReason} */
+  waitReasonOf(runId) {
+    return this.#runs.get(runId)?.waitReason ?? "";
   }
 
   /**
@@ -235,7 +235,7 @@ export class CrewState {
   /** @param {string} agent @returns {Work[]} */
   #runningTools(agent) {
     const running = this.#of(agent).executions.filter(isRunning);
-    return running.map((tool) => ({ status: tool.status, held: this.isStopped(tool) }));
+    return running.map((tool) => ({ status: tool.status, paused: this.isStopped(tool) }));
   }
 
   /** @param {string} agent @returns {OfAgent} */

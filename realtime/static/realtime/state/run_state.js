@@ -41,7 +41,7 @@
  * @property {string} [action]
  *
  * What holds a run up: a pause, or tool calls that wait for approval.
- * @typedef {"" | "paused" | "paused by budget" | "waiting"} Hold
+ * @typedef {"" | "paused" | "paused by budget" | "waiting"} WaitReason
  */
 
 const THE_BUDGET = "the budget"; // as the server names it in `by`
@@ -100,8 +100,8 @@ export class RunState {
     return this.paused && this.planned;
   }
 
-  /** @returns {Hold} */
-  get hold() {
+  /** @returns {WaitReason} */
+  get waitReason() {
     if (this.isOver) return "";
     if (this.paused) return this.#pausedBy === THE_BUDGET ? "paused by budget" : "paused";
     return this.approvals.size ? "waiting" : "";

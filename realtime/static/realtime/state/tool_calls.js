@@ -94,7 +94,7 @@ export class ToolCalls {
   #report(event, now) {
     // Followed from the middle, a tool may report that is not known to have started.
     const execution = this.#executions.get(event.execution_id) ?? this.#add(event, now);
-    // What this event does not say stands as it was.
+    // Fields that the event does not have keep their values.
     execution.message = event.message ?? execution.message;
     if (event.type === "tool_progress") execution.progress = event.progress ?? execution.progress;
     else Object.assign(execution, { status: event.status, duration_s: event.duration_s });

@@ -16,10 +16,10 @@ from crews.models import ApiKey
 from crews.models.approval_rule import MAX_WAIT_S, MIN_WAIT_S
 from crews.scoping import unscoped
 from crews.text import storable
-from crews.tracking import IllegalMove
+from crews.tracking import InvalidState
 from runs.models import Approval, ReportedRun, Run, ToolExecution
 from runs.reporting import approval_requests
-from runs.reporting.report_request import take
+from runs.reporting.report_request import apply_events
 from runs.reporting.sources.claude_code import runs
 from runs.reporting.sources.claude_code.control_hook import CANCELLED
 from runs.reporting.sources.claude_code.mapping import starts
@@ -45,7 +45,7 @@ def ask(
 ) -> tuple[Approval, UUID | None]:
     """Ask for approval of the call. Returns the approval, and the id of the call if it is known.
 
-    Raises ``Unaskable`` if the call has to be denied at once, and ``ParseError``.
+    Raises ``ApprovalImpossible`` if the call has to be denied at once, and ``ParseError``.
     """
     hook = runs.read(payload, crew)
     if not hook.tool_name:
@@ -75,7 +75,7 @@ def decision_of(tool_id: UUID | None, approval: Approval | None) -> dict[str, An
         if Run.objects.filter(pk=approval.run_id, cancel_requested=True).exists():
             return deny(CANCELLED)
     if tool_id is not None:
-        with suppress(DatabaseError, IllegalMove):  # the call may have ended; the decision holds
+        with suppress(DatabaseError, InvalidState):  # the call may have ended; the decision holds
             _note_on(tool_id, f"Approved by {approval.by}.")
     answer = _answer({"behavior": "allow"})
     if approval.note:
@@ -105,10 +105,12 @@ def _run_of(key: ApiKey, hook: Hook, crew: str | None, received: datetime) -> Re
         events = [runs.boot(hook, crew), *events]
     else:
         run = reported.key
-    answer = take(key, [runs.item(i, e | {"run": run}) for i, e in enumerate(events)], received)
+    answer = apply_events(
+        key, [runs.item(i, e | {"run": run}) for i, e in enumerate(events)], received
+    )
     if reported is None and (reported := runs.own(key).filter(key=run).first()) is None:
         why = answer.rejected[0]["detail"] if answer.rejected else "There is no run."
-        raise approval_requests.Unaskable(why)
+        raise approval_requests.ApprovalImpossible(why)
     return reported
 
 
@@ -118,6 +120,6 @@ def _note_on(tool_id: UUID, message: str) -> None:
         tools = ToolExecution.objects.select_related("task_execution__run")
         tool = tools.filter(pk=tool_id).first()
         if tool and tool.message == runs.WAITING:
-            with runs.holding(tool.task_execution.run_id):
+            with runs.locked_run(tool.task_execution.run_id):
                 tool.refresh_from_db()
                 tool.report(message=message)

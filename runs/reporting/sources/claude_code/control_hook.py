@@ -13,7 +13,7 @@ from django.db.models import Q
 from crews.models import ApiKey
 from crews.scoping import unscoped
 from runs.models import Control, ReportedRun, Run
-from runs.reporting.report_request import take
+from runs.reporting.report_request import apply_events
 from runs.reporting.sources.claude_code import runs
 from runs.reporting.sources.claude_code.mapping import Event
 from runs.reporting.sources.claude_code.payload import MAIN, Hook, short
@@ -48,7 +48,7 @@ def answer(key: ApiKey, payload: Any, crew: str | None, received: datetime) -> d
         reported = runs.open_run(key, hook)
         if reported and reported.run.cancel_requested:
             events = [each | {"run": reported.key} for each in _ends(hook)]
-            take(key, [runs.item(i, each) for i, each in enumerate(events)], received)
+            apply_events(key, [runs.item(i, each) for i, each in enumerate(events)], received)
             return _stop(hook)
         if name in TAKING_CONTEXT and (text := _messages(reported, hook)):
             return {"hookSpecificOutput": {"hookEventName": name, "additionalContext": text}}
@@ -93,7 +93,7 @@ def _messages(reported: ReportedRun | None, hook: Hook) -> str:
     waiting = reported.run.controls.pending().filter(action=Control.Action.MESSAGE)
     if not waiting.exists():
         return ""
-    with runs.holding(reported.run_id):
+    with runs.locked_run(reported.run_id):
         taken = list(waiting.select_related("run__crew").order_by("requested_at", "pk"))
         for control in taken:
             control.end(Control.Status.APPLIED)

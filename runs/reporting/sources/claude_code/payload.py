@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from crews.text import storable
 from runs.reporting.converting import described
-from runs.reporting.reported_kinds import Invalid, Key
+from runs.reporting.reported_kinds import InvalidEvent, Key
 
 MAIN = "claude-code"  # the id of the agent that a person talks to
 _TOOL = ("tool_name", "tool_use_id")
@@ -81,9 +81,9 @@ class Hook(Struct):
 
 
 def hook_of(raw: Any) -> Hook:
-    """Convert a payload. Raises ``Invalid``."""
+    """Convert a payload. Raises ``InvalidEvent``."""
     if not isinstance(raw, dict):
-        raise Invalid("malformed", "This is no JSON object.")
+        raise InvalidEvent("malformed", "This is no JSON object.")
     given = {
         name: storable(value) if isinstance(value, str) else value
         for name, value in raw.items()
@@ -92,10 +92,10 @@ def hook_of(raw: Any) -> Hook:
     try:
         hook = msgspec.convert(given, Hook)
     except msgspec.ValidationError as error:
-        raise Invalid("invalid", described(str(error))) from error
+        raise InvalidEvent("invalid", described(str(error))) from error
     needed = NEEDED.get(hook.hook_event_name, ())
     if missing := [name for name in needed if not getattr(hook, name)]:
-        raise Invalid("invalid", f"{missing[0]}: is missing.")
+        raise InvalidEvent("invalid", f"{missing[0]}: is missing.")
     return hook
 
 

@@ -25,8 +25,8 @@ from runs.models import ReportedRun, Run, SeenEvent, TaskExecution, ToolExecutio
 from runs.reporting.agents import SLUG, slug_of
 from runs.reporting.converting import event_of
 from runs.reporting.reading import Item
-from runs.reporting.report_request import take
-from runs.reporting.reported_kinds import Invalid
+from runs.reporting.report_request import apply_events
+from runs.reporting.reported_kinds import InvalidEvent
 from runs.reporting.sources.claude_code.mapping import Event, events_of, title_of
 from runs.reporting.sources.claude_code.payload import MAIN, Hook, hook_of
 from runs.reporting.sources.values import bounded
@@ -48,7 +48,7 @@ def read(payload: Any, crew: str | None) -> Hook:
         raise ParseError("crew: is no slug: 1 to 50 of a-z A-Z 0-9 - _.")
     try:
         return hook_of(payload)
-    except Invalid as error:
+    except InvalidEvent as error:
         raise ParseError(error.detail) from error
 
 
@@ -67,9 +67,9 @@ def receive(key: ApiKey, hook: Hook, crew: str | None, received: datetime) -> No
         if hook.opens:
             events = [boot(hook, crew), *events]
         items = [item(index, event | {"run": run}) for index, event in enumerate(events)]
-    except Invalid as error:
+    except InvalidEvent as error:
         raise ParseError(error.detail) from error
-    for rejected in take(key, items, received).rejected:
+    for rejected in apply_events(key, items, received).rejected:
         if rejected["code"] == "unknown_crew":
             raise ParseError(rejected["detail"])
 
@@ -122,7 +122,7 @@ def _run_of(key: ApiKey, hook: Hook, events: list[Event], received: datetime) ->
             return reported.key
         if own(key).filter(key=first).exists():
             return None  # an earlier prompt comes again
-        take(key, [item(0, INTERRUPTED | {"run": reported.key})], received)
+        apply_events(key, [item(0, INTERRUPTED | {"run": reported.key})], received)
         return first
     if not hook.opens:
         return None
@@ -157,7 +157,7 @@ def wait(reported: ReportedRun, hook: Hook) -> UUID | None:
 
     The hook does not name the call, so it is found by its input.
     """
-    with holding(reported.run_id):
+    with locked_run(reported.run_id):
         open_ones = ToolExecution.objects.filter(
             task_execution__run=reported.run_id,
             task_execution__agent_id=slug_of(hook.place["agent_id"]),
@@ -174,8 +174,8 @@ def wait(reported: ReportedRun, hook: Hook) -> UUID | None:
 
 
 @contextmanager
-def holding(run_id: UUID) -> Iterator[None]:
+def locked_run(run_id: UUID) -> Iterator[None]:
     """A transaction that locks the run first, as every method that changes one does."""
     with transaction.atomic():
-        Run.objects.hold(run_id)
+        Run.objects.lock_row(run_id)
         yield

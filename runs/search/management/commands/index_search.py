@@ -24,4 +24,4 @@ class Command(BaseCommand):
     def handle(self, *args: Any, all: bool, **options: Any) -> None:
         if all:
             self.stdout.write(f"Runs to look at: {IndexJob.objects.unscoped().add_all()}.")
-        self.stdout.write(f"Documents made: {indexing.look()}.")
+        self.stdout.write(f"Documents made: {indexing.index_due()}.")

@@ -10,7 +10,7 @@ from django.utils import timezone
 from runs.execution import reaper
 from runs.models import AgentExecution, Handoff, ModelCall, Run, ToolExecution, Trace, TraceSpan
 from runs.reporting.otlp import span_queries, trace_request
-from runs.reporting.otlp.batch import Batch
+from runs.reporting.otlp.batch import EventBatch
 from runs.tests.reporting.otlp.conftest import Json, final, let_end, recorded, spans_of, with_spans
 
 pytestmark = pytest.mark.django_db
@@ -112,15 +112,15 @@ def test_spans_that_come_while_a_run_is_ended_keep_it_open(exporter, monkeypatch
     request = recorded("agent_framework")
     first, second, *_ = spans_of(request)
     exporter.send(with_spans(request, [first]))
-    correct = Batch.apply
+    correct = EventBatch.apply
 
     def apply_beside_a_call(self, *args):
         with monkeypatch.context() as patch:
-            patch.setattr(Batch, "apply", correct)
+            patch.setattr(EventBatch, "apply", correct)
             exporter.send(with_spans(request, [second]))
         correct(self, *args)
 
-    monkeypatch.setattr(Batch, "apply", apply_beside_a_call)
+    monkeypatch.setattr(EventBatch, "apply", apply_beside_a_call)
     let_end(901)
     assert Run.objects.get().status == "running"
     assert TraceSpan.objects.count() == 2

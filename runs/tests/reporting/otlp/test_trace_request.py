@@ -143,7 +143,7 @@ def test_a_busy_database_is_503_with_a_short_wait(exporter, monkeypatch):
     def fail(*args: Any) -> None:
         raise OperationalError("deadlock detected")
 
-    monkeypatch.setattr("runs.reporting.otlp.traces.take", fail)
+    monkeypatch.setattr("runs.reporting.otlp.traces.apply_events", fail)
     response = sent(exporter, one())
     assert response.status_code == 503
     assert 0 < int(response["Retry-After"]) <= 8

@@ -8,12 +8,12 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from runs.models import ModelCall, Run, TaskExecution, ToolExecution
-from runs.pages.event_pages import EventPage, Place
+from runs.pages.event_pages import EventCursor, EventPage
 from runs.pages.past import Past
 from runs.pages.run_outline import TASKS_AT_ONCE, outline_of
 from runs.pages.run_window import Window
 from runs.pages.timeline_lanes import chosen_lanes
-from runs.pages.tool_pages import ToolPages, place_of
+from runs.pages.tool_pages import ToolPages, cursor_of
 
 CALLS_AT_MOST = 100  # of models, the newest, in the timeline of a large run
 REPORTED_AT_ONCE = 200  # events, of 100 tools; a run that has had more is large, whatever its tasks
@@ -21,7 +21,7 @@ RUNNING_AT_MOST = 5  # running tasks that are open by default
 RECENT = 100  # newest tasks, which decide which lanes are at work
 
 
-class RunRecord:
+class RunPageRecords:
     """``run``, the task executions that its page shows, and the tools of the open tasks.
 
     With ``past``, all of them as they were at that moment.
@@ -56,7 +56,7 @@ class RunRecord:
             }
             self._recent = [(e.agent_id, e.status) for e in newest_first(self._executions)]
             self._failed_tool = self._failed_with() if self.is_large else None
-        self._tool_at: Place | None = None  # of the tool that the window's ``at`` names
+        self._tool_at: EventCursor | None = None  # of the tool that the window's ``at`` names
         self._may_be_call = False  # whether ``at`` may be a model call
         self.at = self._task_at()
         if self.is_large:
@@ -180,7 +180,7 @@ class RunRecord:
         if at and at not in self.outline.number_of:
             of_tool = self._calls().filter(task_execution__run=self.run, pk=at)
             tool = of_tool.select_related("task_execution").first()
-            self._tool_at = place_of(tool) if tool else None
+            self._tool_at = cursor_of(tool) if tool else None
             self._may_be_call = tool is None and self.run.is_reported
             at = str(tool.task_execution.task_id) if tool else ""
         if at:
@@ -222,13 +222,13 @@ class RunRecord:
         )
 
     @cached_property
-    def events_end(self) -> Place | None:
+    def events_end(self) -> EventCursor | None:
         """Where the page of events ends: as asked, or after the start of the model call ``at``."""
         if self.window.events or not self._may_be_call:
             return self.window.events
         of_call = self.run.calls.filter(pk=self.window.at)
         began = of_call.values_list("started_at", flat=True).first()
-        return began and Place(began + timedelta(microseconds=1), 0, "")
+        return began and EventCursor(began + timedelta(microseconds=1), 0, "")
 
     @property
     def names_people(self) -> bool:

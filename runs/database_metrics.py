@@ -15,14 +15,14 @@ from runs.models import Run, Worker
 
 ASK_AT_ONCE = 2  # requests for the values from the database; others wait
 ANSWER_S = 3.0  # seconds that the database gets to answer
-HELD = "held"
+PAUSED_LABEL = "held"
 RUNS = (
     "Runs that have not ended: queued ones wait for a worker, "
     "held ones are paused in the queue, by a person or a budget."
 )
 
 
-class Present(Collector):
+class DatabaseMetrics(Collector):
     """Current values from the database, the same on every machine. Reports a database outage.
 
     Another thread asks the database. If it hangs, that thread waits for it, and not ours.
@@ -54,13 +54,13 @@ class Present(Collector):
         active, at_work = Counter(), 0
         kinds = under_way.values_list("status", "pause_requested", "origin")
         for status, is_paused, origin, number in kinds.annotate(Count("pk")).order_by():
-            active[HELD if status == Run.Status.QUEUED and is_paused else status] += number
+            active[PAUSED_LABEL if status == Run.Status.QUEUED and is_paused else status] += number
             if status == Run.Status.RUNNING and origin != Run.Origin.REPORTED:
                 at_work += number
         runs = GaugeMetricFamily("crewops_runs", RUNS, labels=["status"])
-        for status in (*Run.ACTIVE, HELD):
+        for status in (*Run.ACTIVE, PAUSED_LABEL):
             runs.add_metric([status], active.get(status, 0))
-        free = [line.first for line in run_queue.lines() if not line.full]
+        free = [queue.first for queue in run_queue.crew_queues() if not queue.full]
         waiting = (timezone.now() - min(free)).total_seconds() if free else 0
         alive = Worker.objects.alive().values_list("tier").order_by()
         tiers = list(alive.annotate(Count("pk"), Sum("slots")))

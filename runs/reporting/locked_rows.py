@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db.models import F, Model, Q, QuerySet, UUIDField
 from django.db.models.lookups import In
 
-from crews.batches import Batch
-from crews.compiled_queries import AnyOf, Select, Slot, Slots
+from crews.batches import WriteBatch
+from crews.compiled_queries import AnyOf, BindList, BindParam, Select
 from crews.scoping import NotByIndex
 from runs.models import (
     AgentExecution,
@@ -20,11 +20,11 @@ from runs.models import (
     TaskExecution,
     ToolExecution,
 )
-from runs.reporting.reported_kinds import AgentEnd, Invalid, Kind, TaskEnd
+from runs.reporting.reported_kinds import AgentEnd, InvalidEvent, ReportedEvent, TaskEnd
 from runs.reporting.reported_times import ReportedTimes
 
 RUNNING = Q(status="running")
-RUN, IDS = Slot("run", UUIDField()), Slots("ids", UUIDField())
+RUN, IDS = BindParam("run", UUIDField()), BindList("ids", UUIDField())
 AGENTS = Select(lambda: AgentExecution.objects.select_for_update().filter(RUNNING, run=RUN))
 TASKS = Select(
     lambda: TaskExecution.objects.select_for_update().filter(
@@ -41,50 +41,52 @@ TOOLS = Select(
 )
 
 
-class HeldRows(ReportedTimes):
-    """A part of `Reporter`. It finds rows of the run in ``batch``, which holds them."""
+class LockedRows(ReportedTimes):
+    """A part of `EventApplier`. It finds rows of the run in ``batch``, where they are attached."""
 
     def __init__(
-        self, run: Run, reported: ReportedRun, received: datetime, batch: Batch | None = None
+        self, run: Run, reported: ReportedRun, received: datetime, batch: WriteBatch | None = None
     ) -> None:
         super().__init__(run, reported, received)
         self._batch = batch
         self._tasks: dict[UUID, TaskExecution] = {}
         self._at_work: list[UUID] = []  # tasks that are running in the database
         self._controls: dict[str, Control] = {}
-        # Of each model: the rows that are running in the database, and how many of them are held.
+        # Of each model: the rows that are running in the database, and how many are attached.
         self._running: dict[type[Model], tuple[Callable[[], QuerySet], int]] = {}
-        self._others_running: dict[type[Model], int] = {}  # rows that are running and not held
+        self._others_running: dict[type[Model], int] = {}  # rows that are running and not attached
 
-    def hold(self, events: Sequence[Kind]) -> None:
-        """Hold the run, whose row the caller has locked, and its rows that the events need.
+    def lock_rows(self, events: Sequence[ReportedEvent]) -> None:
+        """Lock the run's rows that the events need. Attach them and the run to the batch.
 
-        These are the agents and tasks that are running, and all rows that the events name. The end
-        of a task or agent may end any tool and model call, so then those that are running, too.
+        The caller has locked the run itself. The rows are the agents and tasks that are running,
+        and all rows that the events name. The end of a task or agent may end any tool and model
+        call, so then those that are running, too.
         """
         batch, run = self._batch, self._run
-        batch.hold([run])
-        agents = batch.hold(AGENTS.rows(run=run.pk))
+        batch.attach([run])
+        agents = batch.attach(AGENTS.rows(run=run.pk))
         task_ids = self._ids("task", "task_id", events)
-        tasks = batch.hold(TASKS.rows(run=run.pk, ids=task_ids))
+        tasks = batch.attach(TASKS.rows(run=run.pk, ids=task_ids))
         self._tasks = {task.task_id: task for task in tasks}
         self._at_work = [task.pk for task in tasks if task.status == TaskExecution.Status.RUNNING]
         batch.complete |= {AgentExecution, TaskExecution}
         needs_all = any(isinstance(event, TaskEnd | AgentEnd) for event in events)
         call_ids = self._ids("call", "call_id", events)
-        calls = self._hold(ModelCall, CALLS, self._running_calls, call_ids, needs_all)
+        calls = self._lock_named(ModelCall, CALLS, self._running_calls, call_ids, needs_all)
         controls = self._named_controls(events)
         for row in (*agents, *tasks, *calls, *controls):
             row.run = run
         tool_ids = self._ids("tool", "execution_id", events)
-        for tool in self._hold(ToolExecution, TOOLS, self._running_tools, tool_ids, needs_all):
+        tools = self._lock_named(ToolExecution, TOOLS, self._running_tools, tool_ids, needs_all)
+        for tool in tools:
             task = batch.get(TaskExecution, tool.task_execution_id)
             if task:
                 tool.task_execution = task
             else:  # it has ended, and so has the tool
                 tool.task_execution.run = run
 
-    def _hold(
+    def _lock_named(
         self,
         model: type[Model],
         named: Select,
@@ -92,15 +94,15 @@ class HeldRows(ReportedTimes):
         ids: list[UUID],
         needs_all: bool,
     ) -> list[Any]:
-        """Hold the rows with these ids, and perhaps those that are running; count the others."""
-        held = self._batch.hold(named.rows(run=self._run.pk, ids=ids)) if ids else []
+        """Lock the rows with these ids, and perhaps those that are running; count the others."""
+        rows = self._batch.attach(named.rows(run=self._run.pk, ids=ids)) if ids else []
         if needs_all:
-            others = running().exclude(pk__in=[row.pk for row in held])
-            held = [*held, *self._batch.hold(others.select_for_update(of=("self",)))]
+            others = running().exclude(pk__in=[row.pk for row in rows])
+            rows = [*rows, *self._batch.attach(others.select_for_update(of=("self",)))]
             self._batch.complete.add(model)
         elif ids:
-            self._running[model] = running, sum(row.status == "running" for row in held)
-        return held
+            self._running[model] = running, sum(row.status == "running" for row in rows)
+        return rows
 
     def _running_calls(self) -> QuerySet:
         return self._run.calls.filter(RUNNING)
@@ -111,8 +113,8 @@ class HeldRows(ReportedTimes):
         its = In(NotByIndex(F("task_execution_id")), ids) if ids else Q(pk=None)
         return ToolExecution.objects.select_related("task_execution").filter(RUNNING, its)
 
-    def _named_controls(self, events: Sequence[Kind]) -> list[Control]:
-        """Hold the controls that the events name.
+    def _named_controls(self, events: Sequence[ReportedEvent]) -> list[Control]:
+        """Lock the controls that the events name.
 
         Their ids are ours, and the run has few of them.
         """
@@ -122,9 +124,9 @@ class HeldRows(ReportedTimes):
         rows = self._run.controls.select_for_update().defer("text")
         found = [control for control in rows if str(control.pk) in named]
         self._controls = {str(control.pk): control for control in found}
-        return self._batch.hold(found)
+        return self._batch.attach(found)
 
-    def _ids(self, kind: str, field: str, events: Sequence[Kind]) -> list[UUID]:
+    def _ids(self, kind: str, field: str, events: Sequence[ReportedEvent]) -> list[UUID]:
         named = {id for event in events if (id := getattr(event, field, None)) is not None}
         return [self._id(kind, id) for id in named]
 
@@ -139,26 +141,26 @@ class HeldRows(ReportedTimes):
 
     def _control(self, control_id: str) -> Control:
         if (control := self._controls.get(control_id)) is None:
-            raise Invalid("invalid", "control_id: the run has no such control.")
+            raise InvalidEvent("invalid", "control_id: the run has no such control.")
         return control
 
     def _call(self, call_id: str) -> ModelCall | None:
         return self._batch.get(ModelCall, self._id("call", call_id))
 
     def _count_others(self, model: type[Model]) -> int:
-        """Count the running rows that are not held. The batch writes none before its end."""
+        """Count the running rows that are not attached. The batch writes none before its end."""
         if model not in self._others_running:
             running, known = self._running.get(model, (None, 0))
             self._others_running[model] = running().count() - known if running else 0
         return self._others_running[model]
 
     def _check_number(self, model: type[Model], limit: int, what: str) -> None:
-        held = self._batch.number(model)
+        attached = self._batch.count_attached(model)
         # Each running row was started by an event of its own.
-        if self._reported.events_seen + held < limit:
+        if self._reported.events_seen + attached < limit:
             return
         others = self._count_others(model)
-        if others + held < limit:
+        if others + attached < limit:
             return
         if others + len(self._batch.select(model, status="running")) >= limit:
-            raise Invalid("limit", f"The run has {limit} {what}.")
+            raise InvalidEvent("limit", f"The run has {limit} {what}.")

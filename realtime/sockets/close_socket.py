@@ -3,7 +3,7 @@
 from realtime.close_codes import CloseCode
 
 
-class Refusal(Exception):
+class CloseSocket(Exception):
     """The socket is closed with this code."""
 
     def __init__(self, code: CloseCode, reason: str) -> None:
@@ -12,7 +12,7 @@ class Refusal(Exception):
         self.reason = reason
 
 
-class TooMany(Refusal):
+class CloseTooMany(CloseSocket):
     """Closes with 4429, after an ``error_message`` with the code ``error_code``."""
 
     def __init__(self, error_code: str, reason: str) -> None:

@@ -8,29 +8,29 @@ from runs.models import AgentExecution, Run, TaskExecution
 from runs.reporting import reported_kinds as kinds
 from runs.reporting.agents import slug_of
 from runs.reporting.model_calls import ModelCalls
-from runs.reporting.reported_kinds import Invalid, Kind
+from runs.reporting.reported_kinds import InvalidEvent, ReportedEvent
 from runs.reporting.signals import error_reported
 from runs.reporting.tool_calls import ToolCalls
 
-AGENTS_AT_MOST = 300  # of a run
+AGENTS_OF_RUN = 300  # of a run
 OPEN_AGENTS_AT_MOST = 1000  # of a run: one agent may work several times at once
-TASKS_AT_MOST = 1000  # of a run, because its plan lists them all
+TASKS_OF_RUN = 1000  # of a run, because its plan lists them all
 
 
-class Reporter(ModelCalls, ToolCalls):
+class EventApplier(ModelCalls, ToolCalls):
     """Applies events to ``run``, whose row the caller has locked, within ``batch``.
 
     ``done`` is applied without a batch: the end of a run locks and reads more than its own rows.
     """
 
-    def take(self, event: Kind, end: Kind | None = None) -> None:
-        """Apply the event. Raises ``Invalid`` or ``IllegalMove``, and then has changed nothing.
+    def apply(self, event: ReportedEvent, end: ReportedEvent | None = None) -> None:
+        """Apply the event. If it raises ``InvalidEvent`` or ``InvalidState``, nothing is changed.
 
         ``end``: with the start of a call its end, for which `ends` is true. They are one change.
         """
         if self._run.is_over:
             if not isinstance(event, (*kinds.ENDS, kinds.Done)):
-                raise Invalid("run_ended", f"The run has ended as {self._run.status}.")
+                raise InvalidEvent("run_ended", f"The run has ended as {self._run.status}.")
         elif end is not None:
             getattr(self, f"_{event.type}")(event, end)
         elif not isinstance(event, kinds.Boot):
@@ -167,20 +167,20 @@ class Reporter(ModelCalls, ToolCalls):
         id = f"\0agent {slug} {len(earlier)}"  # a reporter's own id has no NUL
         return self._begin_task(id, agent_id, names[slug], at, of_agent=slug)
 
-    # What raises ``Invalid`` comes before the first change of an event: see `transactions.apply`.
+    # What raises ``InvalidEvent`` comes before the first change: see `transactions.apply`.
 
     def _check_agents(self, *slugs: str) -> None:
         known = {agent["agent_id"] for agent in self._run.plan["agents"]}
-        if (new := {*slugs} - known) and len(known) + len(new) > AGENTS_AT_MOST:
-            raise Invalid("limit", f"The run has {AGENTS_AT_MOST} agents.")
+        if (new := {*slugs} - known) and len(known) + len(new) > AGENTS_OF_RUN:
+            raise InvalidEvent("limit", f"The run has {AGENTS_OF_RUN} agents.")
 
     def _check_opening(self, slug: str, **of: str) -> None:
         if not self._working(agent_id=slug, **of):
             self._check_number(AgentExecution, OPEN_AGENTS_AT_MOST, "agents at work")
 
     def _check_tasks(self) -> None:
-        if len(self._run.plan["tasks"]) >= TASKS_AT_MOST:
-            raise Invalid("limit", f"The run has {TASKS_AT_MOST} tasks.")
+        if len(self._run.plan["tasks"]) >= TASKS_OF_RUN:
+            raise InvalidEvent("limit", f"The run has {TASKS_OF_RUN} tasks.")
 
     def _implicit_tasks(self, slug: str) -> list[TaskExecution]:
         ids = {t["task_id"] for t in self._run.plan["tasks"] if t.get("of_agent") == slug}

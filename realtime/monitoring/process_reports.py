@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 Part = dict[str, Any]  # {"numbers": {name: n}, "gauges": {name: n}, "latency": {hop: buckets}}
 
 
-class Reporter:
+class ProcessReportWriter:
     """The reports of one process."""
 
     def __init__(self, source: Counts = counts) -> None:
@@ -62,7 +62,7 @@ class Reporter:
 
         Raises ``DatabaseError``; then the counts are part of the next report.
         """
-        taken, now = self._source.take(), time.time()
+        taken, now = self._source.drain(), time.time()
         try:
             recent = self._by_organization(taken, sockets)
         except DatabaseError:
@@ -159,10 +159,12 @@ def ensure() -> None:
     """Report what this process counts, from now on as long as its event loop runs."""
     loop = asyncio.get_running_loop()
     if loop not in _tasks:
-        _tasks[loop] = loop.create_task(Reporter().run(), name="figures", context=Context())
+        _tasks[loop] = loop.create_task(
+            ProcessReportWriter().run(), name="figures", context=Context()
+        )
 
 
-class Reported:
+class WithProcessReports:
     """An ASGI application whose process reports what it counts."""
 
     def __init__(self, application: Callable) -> None:

@@ -16,7 +16,7 @@ WORKER_TAKES = ("cancel", "pause")
 COUNTERS = {"tasks_ended", *Usage.__dataclass_fields__}
 
 
-class RunRecord(TrackedModel, Deletable, TimeSpan, UsageTotals):
+class AbstractRun(TrackedModel, Deletable, TimeSpan, UsageTotals):
     """The columns of a run, and what can be read from them. The changes of state are in `Run`."""
 
     class Status(models.TextChoices):
@@ -77,7 +77,7 @@ class RunRecord(TrackedModel, Deletable, TimeSpan, UsageTotals):
     remains = models.JSONField(
         default=list,
         editable=False,
-        help_text="What tools made in the workspace: see runs.remains.",
+        help_text="What tools made in the workspace: see runs.execution.clones.",
     )
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
     origin = models.CharField(
