@@ -8,8 +8,6 @@ from typing import Protocol
 
 from django.db import Error, close_old_connections, connection
 
-END_S = 3.0  # that `run_once` gets when the process ends
-
 
 class Background(Protocol):
     def start(self) -> None: ...
@@ -22,12 +20,14 @@ class PeriodicThread(ABC):
     """Calls `run_once` repeatedly, on a thread with its own database connection.
 
     A call that fails is logged and repeated. ``name`` is the name of the thread. ``due`` names the
-    work that waits meanwhile, for the log.
+    work that waits meanwhile, for the log. ``end_s`` is the time that `run_once` gets to return
+    when the process ends.
     """
 
     name: str
     due: str
     interval_s = 1.0
+    end_s = 3.0
 
     def __init__(self) -> None:
         self._over = threading.Event()
@@ -37,9 +37,10 @@ class PeriodicThread(ABC):
         self._thread.start()
 
     def stop(self) -> None:
+        """End after the current work. Do not call this in a signal handler."""
         self._over.set()
         if self._thread.is_alive():
-            self._thread.join(END_S)
+            self._thread.join(self.end_s)
 
     @abstractmethod
     def run_once(self) -> object:

@@ -17,7 +17,6 @@ from runs.models import Run
 
 CLEANING_INTERVAL_S = 3600.0
 DELETED_POLL_S = 5.0  # interval of the query for what users have deleted
-END_S = 5.0  # time that the current batch gets when the process ends
 
 logger = logging.getLogger(__name__)
 
@@ -38,15 +37,11 @@ class RetentionThread(PeriodicThread):
     """
 
     name, due, interval_s = "retention", "old records", DELETED_POLL_S
+    end_s = 5.0  # for the current batch
 
     def __init__(self) -> None:
         super().__init__()
         self._cleans_at = 0.0  # monotonic
-
-    def stop(self) -> None:
-        """End after the current batch. Do not call this in a signal handler."""
-        self._over.set()
-        self._thread.join(END_S)
 
     def run_once(self) -> None:
         try:

@@ -47,6 +47,12 @@ class UsageTotals(models.Model):
     def usage(self) -> Usage:
         return Usage(**{name: getattr(self, name) for name in Usage.__dataclass_fields__})
 
+    @property
+    def total_tokens(self) -> int | None:
+        """Of the input and the output. ``None``: no call has reported them."""
+        known = [count for name in TOKENS if (count := getattr(self, name)) is not None]
+        return sum(known) if known else None
+
 
 class Counted(Protocol):
     """The numbers of a model call."""

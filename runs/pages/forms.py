@@ -1,5 +1,6 @@
 """Forms of the run pages."""
 
+from datetime import UTC, datetime, time
 from typing import Any
 
 from django import forms
@@ -88,10 +89,18 @@ class RunFilterForm(_OfCrew):
         widget=forms.Select({"class": "form-select", "aria-label": "Status"}),
         error_messages={"invalid_choice": "A run is never “%(value)s”."},
     )
+    until = forms.DateField(
+        required=False,
+        widget=forms.DateInput({"type": "date", "class": "form-control"}, format="%Y-%m-%d"),
+        error_messages={"invalid": "Until: give a day such as 2026-01-31."},
+    )
 
     def filter(self, runs: QuerySet[Run]) -> QuerySet[Run]:
+        """Return those of ``runs`` that match; ``until`` is a day in UTC, that day included."""
         self.is_valid()
         chosen = {name: value for name, value in self.cleaned_data.items() if value}
+        if day := chosen.pop("until", None):
+            chosen["created_at__lte"] = datetime.combine(day, time.max, UTC)
         return runs.filter(**chosen)
 
 

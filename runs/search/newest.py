@@ -12,20 +12,21 @@ NEWEST = 1_000  # documents
 ORGANIZATIONS = 5  # of a user; each costs a query
 
 
-def of_newest(search: Search, organizations: Sequence[int] | None) -> Q | None:
-    """Condition for the newest documents of the crew or of the organizations.
+def condition(search: Search, organizations: Sequence[int] | None, number: int) -> Q | None:
+    """Return the condition for the newest ``number`` documents of the crew or of the organizations.
 
-    For each of these it is a range of ids, which is a part of an index. All ranges begin with the
-    same id: a page that they fill is then without a gap.
+    ``None`` if there are too many organizations. For each of these it is a range of ids, which is a
+    part of an index. All ranges begin with the same id: a page that they fill is then without a
+    gap.
     """
     if search.crew:
-        return Q(crew=search.crew, id__gte=_oldest(search, NEWEST, crew=search.crew))
+        return Q(crew=search.crew, id__gte=_oldest(search, number, crew=search.crew))
     if organizations is None:
-        return Q(id__gte=_oldest(search, NEWEST))
+        return Q(id__gte=_oldest(search, number))
     if len(organizations) > ORGANIZATIONS:
         return None
-    number = NEWEST // len(organizations)
-    first = max(_oldest(search, number, organization=pk) for pk in organizations)
+    of_each = number // len(organizations)
+    first = max(_oldest(search, of_each, organization=pk) for pk in organizations)
     return Q(organization__in=organizations, id__gte=first)
 
 

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from django.contrib.postgres.search import SearchQuery
 from django.db.models import BigIntegerField, ExpressionWrapper, F, QuerySet
 
-from runs.search import scope
+from runs.search import newest, scope
 from runs.search.models import Document
-from runs.search.newest import between, of_newest
+from runs.search.newest import between
 from runs.search.query import Query, Search
+
+SOME = 4  # of a page: a part of it that is enough to compare more documents before the index
 
 
 class _Literal(SearchQuery):
@@ -30,16 +32,31 @@ def find(
     if not text:  # everything that there is
         return list(between(rows, search, F("id")).order_by("-id")[:size])
     matching = rows.filter(vector=_Literal(text))
-    newest = of_newest(search, organizations)
-    if newest is not None:
-        found = list(between(matching.filter(newest), search, F("id")).order_by("-id")[:size])
-        if len(found) == size:
-            return found
+    found = _among_newest(newest.NEWEST, matching, search, organizations, size)
+    if size > len(found) >= max(size // SOME, 1):
+        # As many times more documents have a page. The index would give all matches of all time.
+        number = 2 * newest.NEWEST * size // len(found)
+        found = _among_newest(number, matching, search, organizations, size)
+    if len(found) == size:
+        return found
     # Ordered by an expression, so that the database does not read all documents in their order.
     place = ExpressionWrapper(F("id") + 0, output_field=BigIntegerField())
     # Only ids are sorted: texts would not fit into memory.
     ids = between(matching, search, place).order_by(place.desc()).values_list("pk", flat=True)
     return list(rows.filter(pk__in=list(ids[:size])).order_by("-id"))
+
+
+def _among_newest(
+    number: int,
+    matching: QuerySet,
+    search: Search,
+    organizations: Sequence[int] | None,
+    size: int,
+) -> list[Document]:
+    condition = newest.condition(search, organizations, number)
+    if condition is None:
+        return []
+    return list(between(matching.filter(condition), search, F("id")).order_by("-id")[:size])
 
 
 def literal_of(query: Query, filters: Sequence[str], organizations: Sequence[int] | None) -> str:

@@ -11,10 +11,10 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import F, QuerySet
 
-from runs.search import scope
+from runs.search import newest, scope
 from runs.search.models import Document
 from runs.search.models.document import LARGEST_ID
-from runs.search.newest import between, of_newest
+from runs.search.newest import between
 from runs.search.query import Query, Search, Term
 
 CANDIDATES = 200  # ids read at once
@@ -29,9 +29,9 @@ def find(
     match = match_of(search.query, search.filters, organizations)
     if not match:  # everything that there is
         return list(rows.filter(pk__gte=first, pk__lt=beyond).order_by("-pk")[:size])
-    newest = of_newest(search, organizations)
-    if newest is not None and search.query.terms:
-        places = between(rows.filter(newest), search, F("id")).order_by("-id")
+    condition = newest.condition(search, organizations, newest.NEWEST)
+    if condition is not None and search.query.terms:
+        places = between(rows.filter(condition), search, F("id")).order_by("-id")
         ids = _with_words(list(places.values_list("id", flat=True)), search.query.terms, size)
         if len(ids) == size:
             return list(rows.filter(pk__in=ids).order_by("-pk"))

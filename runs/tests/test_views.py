@@ -1,15 +1,19 @@
 """The run pages: what each person sees, and that what tools print stays text."""
 
 import re
+from datetime import datetime
 from html import unescape
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from django.utils.html import escape
 
-from runs.models import Run, ToolExecution
+from runs.models import ModelCall, Run, ToolExecution
 from runs.tests.scene import client_of, fail, get, page_of, work
 from runs.tools.box import TIER_WARNINGS
 
@@ -214,6 +218,33 @@ class TestList:
         assert str(failed.pk) in page
         assert str(running.pk) not in page
         assert "No run matches" in get(acme.viewer, "/runs/?status=cancelled").content.decode()
+
+    def test_ends_with_the_last_day_that_is_wanted(self, acme):
+        runs = {day: acme.start_run() for day in ("2026-01-30", "2026-01-31", "2026-02-01")}
+        for day, run in runs.items():
+            at = datetime.fromisoformat(f"{day}T23:59:59.5Z")
+            QuerySet.update(Run.objects.filter(pk=run.pk), created_at=at)
+        page = get(acme.viewer, "/runs/?until=2026-01-31").content.decode()
+        assert [str(run.pk) in page for run in runs.values()] == [True, True, False]
+        assert "No run matches" in get(acme.viewer, "/runs/?until=2025-12-31").content.decode()
+        for text in ("yesterday", "2026-02-30", "\0"):
+            page = get(acme.viewer, f"/runs/?until={quote(text)}").content.decode()
+            assert "give a day such as 2026-01-31" in page
+            assert str(runs["2026-02-01"].pk) in page
+        assert (
+            str(runs["2026-02-01"].pk)
+            in get(acme.viewer, "/runs/?until=9999-12-31").content.decode()
+        )
+
+    def test_says_what_an_ended_run_has_used(self, acme):
+        run, plain = acme.start_run(), acme.start_run()
+        fields = {"agent_id": "orion", "provider": "openai", "model": "gpt-5-mini"}
+        call = ModelCall.objects.start(run=run, id=uuid4(), at=timezone.now(), **fields)
+        call.end("success", tokens={"input_tokens": 8000, "output_tokens": 120})
+        for each in (run, plain):
+            each.finish("succeeded")
+        page = get(acme.viewer, "/runs/").content.decode()
+        assert page.count("8,120 tokens") == page.count(" tokens ·") == 1
 
     def test_a_foreign_crew_is_no_choice_and_answers_like_a_missing_one(self, acme, globex):
         acme.start_run()

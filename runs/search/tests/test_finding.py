@@ -220,3 +220,15 @@ def test_the_newest_are_compared_as_the_index_is_asked(acme: Tenant, monkeypatch
     compared = [found(acme.viewer, text, size=size) for size in (1, 2)]
     monkeypatch.setattr(newest, "ORGANIZATIONS", 0)
     assert [found(acme.viewer, text, size=size) for size in (1, 2)] == compared
+
+
+def test_a_word_of_some_documents_is_looked_for_among_more_of_the_newest(acme, monkeypatch):
+    """On PostgreSQL; the page is the same as that of the index."""
+    monkeypatch.setattr(newest, "NEWEST", 4)
+    run = acme.start_run()
+    tools = [end_tool(acme, "hello" if number % 3 else "another", run=run) for number in range(12)]
+    index()
+    own = [str(tool.pk) for number, tool in reversed(list(enumerate(tools))) if number % 3]
+    assert found(acme.viewer, "hello", size=5) == own[:5]
+    assert found(acme.viewer, "hello", size=8) == own
+    assert found(acme.viewer, "hello", size=20) == own
