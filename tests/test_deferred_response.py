@@ -32,7 +32,7 @@ def handler(settings):
     yield made
     made._threads.submit(connections.close_all).result()
     made._threads.shutdown()
-    assert deferred_response.slots._held.total() == 0
+    assert deferred_response.slots._waiting.total() == 0
 
 
 class Call:

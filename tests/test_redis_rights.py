@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 
 import httpx
 import pytest
@@ -72,6 +73,12 @@ def restricted(tmp_path, settings) -> Iterator[Restricted]:
     server.stop()
 
 
+@pytest.fixture
+def quick(restricted) -> Iterator[QuickRedis]:
+    with closing(QuickRedis(restricted.url)) as made:
+        yield made
+
+
 def test_the_documented_rights_are_enough_for_the_check(restricted):
     restricted.allow(*DOCUMENTED)
     assert checks.redis_is_usable() == []
@@ -101,9 +108,10 @@ def test_a_wrong_password_is_no_redis_that_is_down(restricted, settings):
 
 
 @pytest.mark.parametrize("right", ["&graph:*", "+publish"])
-def test_events_that_redis_refuses_are_counted_and_logged(restricted, monkeypatch, caplog, right):
+def test_events_that_redis_refuses_are_counted_and_logged(
+    restricted, quick, monkeypatch, caplog, right
+):
     restricted.allow(*(other for other in DOCUMENTED if other != right))
-    quick = QuickRedis(restricted.url)
     monkeypatch.setattr(publish, "quick_redis", lambda: quick)
     monkeypatch.setattr(publish, "_refusal_logged_at", float("-inf"))
     failures = metrics.PUBLISH_FAILURES._value.get()

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 
 import pytest
 import redis
@@ -76,15 +77,17 @@ def broken(tmp_path) -> Iterator[Broken]:
 
 
 @pytest.fixture
-def through(monkeypatch) -> Callable[[str], None]:
+def through(monkeypatch) -> Iterator[Callable[[str], None]]:
     """Publishes through a Redis at that URL from now on."""
+    made = ExitStack()
 
     def go(url: str) -> None:
         monkeypatch.setattr("realtime.log.redis_circuit_breaker.TIMEOUT_S", TIMEOUT_S)
-        quick = QuickRedis(url)
+        quick = made.enter_context(closing(QuickRedis(url)))
         monkeypatch.setattr("realtime.log.publish.quick_redis", lambda: quick)
 
-    return go
+    with made:
+        yield go
 
 
 def publish(seq: int) -> float:
