@@ -44,7 +44,6 @@ VALUE = r"""[^\s"'`&,;<>(){}\[\]\\]"""
 
 USER = r"""[^\s/?#"'<>]{1,1000}"""
 
-
 Replacement = str | Callable[[re.Match[str]], str]
 
 

@@ -41,9 +41,7 @@ class ControlQuerySet(TrackedQuerySet):
         action = Control.Action(action)
         with run.locked():
             if run.is_over:
-                raise InvalidState(
-                    f"The run has ended: {run.status}. It takes no controls any more."
-                )
+                raise InvalidState(f"The run has ended: {run.status}. It takes no more controls.")
             known = list(run.controls.defer("text", "detail"))
             if same := _same(run, known, action, text):
                 return same
@@ -59,13 +57,9 @@ class ControlQuerySet(TrackedQuerySet):
                     )
                 if refusal:
                     raise InvalidState(refusal)
-            control = self.create(
-                run=run,
-                action=action,
-                text=text,
-                by=(_asker() if by is None else by)[:BY_LIMIT],
-                requested_at=timezone.now(),
-            )
+            by = (_asker() if by is None else by)[:BY_LIMIT]
+            asked = {"action": action, "text": text, "by": by, "requested_at": timezone.now()}
+            control = self.create(run=run, **asked)
             if refusal:
                 control.end(Control.Status.REFUSED, refusal)
             elif action == Control.Action.CANCEL:
