@@ -1,4 +1,7 @@
-"""API keys in HTTP requests: authentication, and the calls that a key's scopes allow."""
+"""API keys in HTTP requests: authentication, and the calls that a key's scopes allow.
+
+Which keys are valid, and their last use: `crews.models.api_key`.
+"""
 
 from typing import Any
 

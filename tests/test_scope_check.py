@@ -23,7 +23,7 @@ from crews.scoping import ScopedQuerySet, UnscopedQuery, enforcing_scope
 from realtime.models import MetricSample
 from runs.models import Approval, ModelCall, ReportedRun, Run, TaskExecution, ToolExecution
 from runs.reporting.converting import event_of
-from runs.reporting.reading import Item
+from runs.reporting.report_body import Item
 from runs.reporting.report_request import apply_events
 from runs.schedules.models import Schedule
 from runs.search.tests.scene import end_tool, index

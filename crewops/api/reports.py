@@ -21,7 +21,7 @@ from crewops.api.throttling import CallLimit
 from crews.key_holder import KeyHolder
 from crews.outages import is_outage
 from realtime.metrics import ingesting
-from runs.reporting.reading import items_in
+from runs.reporting.report_body import items_in
 from runs.reporting.report_request import apply_events
 
 WAIT_S = 8  # seconds; the longest Retry-After for a reporter
@@ -29,7 +29,7 @@ BUSY_WAIT_S = 2
 
 
 class Bytes(BaseParser):
-    """Returns the body unchanged; `runs.reporting.reading` parses it into events."""
+    """Returns the body unchanged; `runs.reporting.report_body` parses it into events."""
 
     media_type = "*/*"
 

@@ -1,3 +1,5 @@
+"""API keys of an organization: how they are made and stored, and which are valid."""
+
 import hashlib
 import re
 import secrets

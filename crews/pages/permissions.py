@@ -1,4 +1,4 @@
-"""Access of a page's buttons to records, by the user's role."""
+"""Access of a page's buttons to records, by the user's role. `crews.scoping` has the rules."""
 
 from typing import Any
 from uuid import UUID

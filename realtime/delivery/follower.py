@@ -1,4 +1,4 @@
-"""The position of one socket in one stream."""
+"""The position of one socket in one stream, and when a socket that reads too slowly is closed."""
 
 import asyncio
 from collections.abc import Callable

@@ -99,6 +99,7 @@ class EventStreamConsumer(StreamConsumer):
             super().send_or_drop(frame)
 
     def beat(self) -> None:
+        """`realtime.delivery.heartbeat` calls this."""
         self.writer.write(self.encoding.heartbeat)
 
     async def end(self, code: CloseCode, reason: str) -> None:

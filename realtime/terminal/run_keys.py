@@ -1,4 +1,7 @@
-"""The keys of `manage.py watch run`: those that the run takes now and the user may use."""
+"""The keys of `manage.py watch run`: those that the run takes now and the user may use.
+
+`steering` does what they say.
+"""
 
 from collections.abc import Iterable
 from typing import Any

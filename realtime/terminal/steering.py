@@ -13,7 +13,7 @@ from realtime.terminal.keyboard import Keyboard
 from realtime.terminal.pages import Pages
 from realtime.terminal.questions import BACK, ENTER, ESCAPE, FORWARD, Prompt, keys_of
 from realtime.terminal.requests import Before, Requests
-from realtime.terminal.run_keys import FAILED, Choices
+from realtime.terminal.run_keys import CONTROLS, FAILED, Choices
 from realtime.terminal.run_view import RunView
 from realtime.terminal.screen_fit import Fitted
 
@@ -122,7 +122,7 @@ class Steering:
         choices = self._choices
         if key == "q":
             self._quits = True
-        elif self._requests.sending or key not in "pmca":
+        elif self._requests.sending or key not in (*CONTROLS, "a"):
             return
         elif key not in choices.keys:
             self._control, self._notice = None, choices.why_not(key)

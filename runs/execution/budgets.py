@@ -2,6 +2,7 @@
 
 The scheduler looks once a second at the use of the active runs. So a report costs nothing more,
 minutes count without any event, and a run may use a little more than its budget before it stops.
+`budget_use` has the share of a limit from which a warning is sent.
 """
 
 import logging

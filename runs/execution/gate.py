@@ -1,4 +1,8 @@
-"""The approval gate: a step that an approval rule matches waits for a person before it begins."""
+"""The approval gate: a step that an approval rule matches waits for a person before it begins.
+
+A step ends its own approval when its time is over. Those of other programs end by the sweep
+(`ApprovalQuerySet.expire_due`).
+"""
 
 import logging
 from collections.abc import Callable, Collection

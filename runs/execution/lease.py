@@ -37,10 +37,11 @@ class LeaseLost(Exception):
 class Lease:
     """Context manager around the work on a run, or on one task of a run that another process holds.
 
-    A separate thread renews the lease every ``RUN_HEARTBEAT_S`` seconds, and at once after a jump
-    of the clock. It checks every quarter of a second whether the run has been cancelled, paused or
-    taken away, and acknowledges its controls. If the database does not answer, or the worker was
-    frozen, the work continues until the lease itself has expired.
+    A separate thread renews the lease for ``RUN_LEASE_S`` seconds, every ``RUN_HEARTBEAT_S``
+    seconds and at once after a jump of the clock. If the lease ends, so does the run: see `reaper`.
+    The thread checks every quarter of a second whether the run has been cancelled, paused or taken
+    away, and acknowledges its controls. If the database does not answer, or the worker was frozen,
+    the work continues until the lease itself has expired.
     """
 
     def __init__(self, run: Run, task: TaskExecution | None = None) -> None:

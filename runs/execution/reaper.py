@@ -1,4 +1,8 @@
-"""Ends runs that no process continues, and deletes lost workers: one sweep over both."""
+"""The sweep of the scheduler: it ends what no process ends any more.
+
+It ends runs whose lease is over and approvals that are overdue, deletes lost workers, and sends
+the messages of waiting runs again.
+"""
 
 import logging
 from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""Sends one delivery, and returns its outcome. It does not use the queue."""
+"""Sends one delivery, and returns its outcome. It does not use the queue.
+
+When it is tried again: `models.delivery.RETRY_DELAYS_S`.
+"""
 
 import json
 import logging

@@ -1,4 +1,7 @@
-"""Which part of a large run a page shows, and which parts the browser has already."""
+"""Which part of a large run a page shows, and which parts the browser has already.
+
+How much a part holds: `run_outline` (tasks), `tool_pages`, `event_pages`.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime

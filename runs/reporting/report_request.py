@@ -12,7 +12,7 @@ from crews.scoping import unscoped
 from runs.models import ReportedRun, Run, SeenEvent
 from runs.reporting import transactions
 from runs.reporting.agents import make_agents
-from runs.reporting.reading import Item
+from runs.reporting.report_body import Item
 from runs.reporting.reported_kinds import Boot, Done, InvalidEvent
 from runs.reporting.transactions import ReportResult, digest_of
 

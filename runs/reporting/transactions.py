@@ -19,12 +19,12 @@ from crews.tracking import InvalidState
 from runs.models import ReportedRun, Run, SeenEvent
 from runs.models.reported_run import DIGEST_BYTES
 from runs.reporting.event_applier import EventApplier
-from runs.reporting.reading import Item
+from runs.reporting.report_body import Item
 from runs.reporting.reported_kinds import Beat, Boot, InvalidEvent, ends
 
 logger = logging.getLogger(__name__)
 
-EVENTS_AT_MOST = 500_000  # of a run
+EVENTS_OF_RUN = 500_000  # of a run
 SEEN = [SeenEvent._meta.get_field(name) for name in ("run", "digest")]
 RUN = BindParam("run", UUIDField())
 LOCKED = Select(
@@ -144,13 +144,13 @@ def _apply(
             result.duplicates += 1
             continue
         noted = [digest]
-        fits = reported.events_seen + len(taken) + 1 < EVENTS_AT_MOST
+        fits = reported.events_seen + len(taken) + 1 < EVENTS_OF_RUN
         if batch and fits and index + 1 < len(items) and ends(item.event, items[index + 1].event):
             noted += {digests[index + 1]} & new - taken - {digest}
         changes = batch and batch.changes
         try:
-            if reported.events_seen + len(taken) >= EVENTS_AT_MOST:
-                raise InvalidEvent("limit", f"The run has had {EVENTS_AT_MOST} events.")
+            if reported.events_seen + len(taken) >= EVENTS_OF_RUN:
+                raise InvalidEvent("limit", f"The run has had {EVENTS_OF_RUN} events.")
             applier.apply(item.event, items[index + 1].event if noted[1:] else None)
         except InvalidEvent as error:
             if batch is None or batch.changes != changes:

@@ -1,4 +1,7 @@
-"""Finds documents, the newest first, of the organizations that the user may see."""
+"""Finds documents of the organizations that the user may see.
+
+`postgresql` and `sqlite` ask the index. Both give the newest first.
+"""
 
 from dataclasses import replace
 

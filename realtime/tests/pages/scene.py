@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from runs.models import ReportedRun, Run, TaskExecution, ToolExecution
-from runs.reporting import reading, report_request
+from runs.reporting import report_body, report_request
 
 FRAGMENT = {"X-Fragment": "live"}
 MOST_QUERIES = 18  # of a page, session and user included
@@ -45,7 +45,7 @@ def reported(tenant, *events: dict, key: str = "nightly") -> Run:
     boot = {"type": "boot", "crew": tenant.crew.slug, "name": "Nightly tickets"}
     sent = [{"run": key, "id": str(n)} | e for n, e in enumerate((boot, *events))]
     body = json.dumps(sent).encode()
-    items = reading.items_in(body, content_type=reading.JSON, encoding="")
+    items = report_body.items_in(body, content_type=report_body.JSON, encoding="")
     answer = report_request.apply_events(tenant.issue_key("report")[0], items, timezone.now())
     assert answer.rejected == []
     return ReportedRun.objects.get(key=key).run

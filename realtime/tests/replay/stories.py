@@ -11,7 +11,7 @@ from crews.models import Task
 from realtime.tests.pages.scene import reported
 from runs.models import Approval, Control, Run, TaskExecution, ToolExecution
 from runs.models.control import report_paused
-from runs.reporting import reading, report_request
+from runs.reporting import report_body, report_request
 
 STEPS_OF_A_TOOL = 3
 
@@ -172,6 +172,8 @@ def _said(tenant, key: str, event: dict) -> Iterator[None]:
 def say(tenant, key: str, event: dict) -> None:
     """Report one event of the run with this key, as its program does."""
     said = [{"run": key, "id": str(uuid4())} | event]
-    items = reading.items_in(json.dumps(said).encode(), content_type=reading.JSON, encoding="")
+    items = report_body.items_in(
+        json.dumps(said).encode(), content_type=report_body.JSON, encoding=""
+    )
     answer = report_request.apply_events(tenant.issue_key("report")[0], items, timezone.now())
     assert answer.rejected == []

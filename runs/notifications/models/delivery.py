@@ -13,7 +13,7 @@ from runs.notifications import messages
 from runs.notifications.models.target import OwnedQuerySet, Target
 
 # Seconds from a failed attempt to the next one. After the last, the delivery has failed.
-PAUSES_S = (10, 60, 300, 1800, 7200, 21600)
+RETRY_DELAYS_S = (10, 60, 300, 1800, 7200, 21600)
 # A process that ends during an attempt leaves the delivery to the others after this time.
 CLAIMED_FOR = timedelta(seconds=120)
 ERROR_LIMIT = 300  # characters
@@ -125,11 +125,11 @@ class Delivery(OwnedModel):
     def note_failed(self, attempt: "Attempt", *, for_good: bool = False) -> None:
         """After a failed attempt it waits for the next one, if there is one."""
         failures, note = self.failures + 1, attempt.error
-        if for_good or failures > len(PAUSES_S):
+        if for_good or failures > len(RETRY_DELAYS_S):
             end = {"status": self.Status.FAILED, "next_at": None, "ended_at": Now()}
             self._note(attempt, failures=failures, note=note, **end)
         else:
-            pause = timedelta(seconds=PAUSES_S[failures - 1])
+            pause = timedelta(seconds=RETRY_DELAYS_S[failures - 1])
             self._note(attempt, failures=failures, note=note, next_at=Now() + pause)
 
     def suppress(self, note: str) -> None:

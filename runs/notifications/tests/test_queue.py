@@ -13,7 +13,7 @@ from runs.execution import reaper, retention
 from runs.models import Run
 from runs.notifications.delivery_thread import ATTEMPTS_PER_NOTIFICATION, FAULT, Sender, send_due
 from runs.notifications.models import Attempt, Delivery, Target
-from runs.notifications.models.delivery import PAUSES_S
+from runs.notifications.models.delivery import RETRY_DELAYS_S
 from tests.live import eventually
 
 pytestmark = pytest.mark.django_db
@@ -113,7 +113,7 @@ def test_retries_grow_further_apart_and_end(acme, make_target, receiver, loopbac
     receiver.status = 500
     make_target(f"{receiver.origin}/")
     ends(acme)
-    for number, pause in enumerate(PAUSES_S, start=1):
+    for number, pause in enumerate(RETRY_DELAYS_S, start=1):
         began = timezone.now()
         assert send_due() == 1
         delivery = Delivery.objects.get()
@@ -125,7 +125,7 @@ def test_retries_grow_further_apart_and_end(acme, make_target, receiver, loopbac
     delivery = Delivery.objects.get()
     assert (delivery.status, delivery.next_at) == ("failed", None)
     assert delivery.note == "The receiver answered 500 Internal Server Error."
-    assert [t.number for t in delivery.tries.all()] == list(range(1, len(PAUSES_S) + 2))
+    assert [t.number for t in delivery.tries.all()] == list(range(1, len(RETRY_DELAYS_S) + 2))
     receiver.status = 200
     delivery.send_again()
     assert send_due() == 1

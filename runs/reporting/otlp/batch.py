@@ -8,7 +8,7 @@ from crews.models import ApiKey
 from runs.reporting.converting import event_of
 from runs.reporting.otlp import events
 from runs.reporting.otlp.events import Event
-from runs.reporting.reading import Item
+from runs.reporting.report_body import Item
 from runs.reporting.report_request import apply_events
 from runs.reporting.reported_kinds import InvalidEvent
 

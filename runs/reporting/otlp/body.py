@@ -8,7 +8,7 @@ from rest_framework.exceptions import ParseError
 
 from runs.reporting.otlp import json_form, protobuf, protobuf_size_check
 from runs.reporting.otlp.spans import WANTED, WANTED_WITH_TEXT, Malformed, Span
-from runs.reporting.reading import TooLarge, Unsupported, inflated
+from runs.reporting.report_body import TooLarge, Unsupported, inflated
 
 JSON, PROTOBUF = "application/json", "application/x-protobuf"
 BODY_BYTES = 20 * 1024 * 1024  # as sent and as unpacked: 512 spans of 40 KiB

@@ -1,4 +1,7 @@
-"""The meaning of a span, in the dialects of docs/integrations/opentelemetry.md."""
+"""The meaning of a span, in the dialects of docs/integrations/opentelemetry.md.
+
+The names of the attributes are listed in `spans.NAMES`. A span has no others.
+"""
 
 import json
 from typing import Any, Literal, NamedTuple

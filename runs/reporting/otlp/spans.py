@@ -4,7 +4,7 @@ from collections.abc import Sized
 from dataclasses import dataclass, field
 from typing import Any
 
-from runs.reporting.reading import TooLarge
+from runs.reporting.report_body import TooLarge
 
 OPERATION = "gen_ai.operation.name"
 AGENT = ("gen_ai.agent.name", "agent_name", "agent.name", "graph.node.agent")

@@ -15,7 +15,7 @@ from realtime.models import Event
 from runs.models import ReportedRun, Run, SeenEvent, ToolExecution
 from runs.reporting import event_applier, report_request, tool_calls, transactions
 from runs.reporting.converting import event_of
-from runs.reporting.reading import Item
+from runs.reporting.report_body import Item
 from runs.reporting.reported_kinds import AgentStart, InvalidEvent
 from runs.tests.reporting.conftest import frames
 from runs.tests.reporting.test_reporting import story
@@ -142,10 +142,10 @@ def test_the_end_of_a_call_may_be_refused_or_repeated_beside_its_start(
     boot, *calls = long_story("nightly-1", PAIRS)[:4]
     del calls[0]  # the task
     program.send(boot)
-    monkeypatch.setattr(transactions, "EVENTS_AT_MOST", 2)  # room for the start alone
+    monkeypatch.setattr(transactions, "EVENTS_OF_RUN", 2)  # room for the start alone
     assert [entry["id"] for entry in program.send(*calls)["rejected"]] == ["e3"]
     assert ToolExecution.objects.get().status == "running"
-    monkeypatch.setattr(transactions, "EVENTS_AT_MOST", 3)
+    monkeypatch.setattr(transactions, "EVENTS_OF_RUN", 3)
     answer = program.send(*calls, calls[1])
     assert (answer["accepted"], answer["duplicates"], answer["rejected"]) == (1, 2, [])
     assert ToolExecution.objects.get().status == "success"

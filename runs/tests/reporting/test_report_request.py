@@ -134,7 +134,7 @@ def test_limits_are_named(program, monkeypatch):
     monkeypatch.setattr(report_request, "RUNS_AT_MOST", 1)
     answer = program.send(*story("a")[:1], *story("b")[:1])
     assert [(r["code"], "open" in r["detail"]) for r in answer["rejected"]] == [("limit", True)]
-    monkeypatch.setattr(transactions, "EVENTS_AT_MOST", 3)
+    monkeypatch.setattr(transactions, "EVENTS_OF_RUN", 3)
     assert len(program.send(*story("a")[1:])["rejected"]) == 7
 
 

@@ -1,4 +1,7 @@
-"""The file system of a command in its box: the system read-only, its workspace, nothing else."""
+"""The file system of a command in its box: the system read-only, its workspace, nothing else.
+
+`runs.tools.box` lists the directories of the system (``SYSTEM``, ``CONFIGURATION``).
+"""
 
 import os
 

@@ -1,4 +1,7 @@
-"""Functions that all adapters share, such as `quiet`: log an exception instead of raising it."""
+"""Functions that all adapters share.
+
+`quiet` logs an exception instead of raising it. `captured` is the text of messages.
+"""
 
 import asyncio
 import contextlib

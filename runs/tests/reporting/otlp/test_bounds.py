@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from runs.models import AgentExecution, TraceSpan
 from runs.reporting.otlp import body, protobuf_size_check, trace_request
 from runs.reporting.otlp.body import JSON, PROTOBUF
-from runs.reporting.reading import TooLarge
+from runs.reporting.report_body import TooLarge
 from runs.tests.reporting.otlp.conftest import (
     VECTORS,
     final,
