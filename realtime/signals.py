@@ -2,7 +2,7 @@
 
 The receivers compare the instance with the state it was loaded with. So a plain ``save()`` in any
 code emits the events of exactly what changed, and saving again emits none. `runs.events.changes`
-decides which events a change means.
+decides which events a change means; a new model of a run's records is added to its `OF_RECORDS`.
 """
 
 from collections import defaultdict
@@ -14,18 +14,13 @@ from django.dispatch import receiver
 from crews import batches
 from crews.checked_writes import Write
 from crews.models import Crew
+from crews.tracking import TrackedModel
 from realtime import log
 from realtime.log import publish, streams
 from runs.events import changes
-from runs.events.approval_changes import of_approval
-from runs.events.budget_changes import of_budget_alert
 from runs.events.kinds import Event
 from runs.models import (
     AgentExecution,
-    Approval,
-    BudgetAlert,
-    Control,
-    Handoff,
     ModelCall,
     Run,
     StaleAttempt,
@@ -69,26 +64,25 @@ def agent_saved(instance: AgentExecution, created: bool, **kwargs) -> None:
     _emit(changes.of_agent(instance, created=created, others=others), run=instance.run)
 
 
-@receiver(post_save, sender=Approval)
-def approval_saved(instance: Approval, created: bool, update_fields=None, **kwargs) -> None:
-    changed = instance.changed(update_fields)
-    _emit(of_approval(instance, changed, created=created), run=instance.run)
+def record_saved(
+    sender: type[TrackedModel],
+    instance: TrackedModel,
+    created: bool,
+    update_fields=None,
+    **kwargs,
+) -> None:
+    of_record = changes.OF_RECORDS[sender]
+    events = of_record(instance, instance.changed(update_fields), created=created)
+    _emit(events, run=instance.run)
+
+
+for model in changes.OF_RECORDS:
+    post_save.connect(record_saved, sender=model)
 
 
 @receiver(error_reported)
 def reported_error(sender: type[Run], run: Run, error: dict[str, str], **kwargs) -> None:
     _emit(changes.of_error(run, error), run=run)
-
-
-@receiver(post_save, sender=Control)
-def control_saved(instance: Control, created: bool, update_fields=None, **kwargs) -> None:
-    events = changes.of_control(instance, instance.changed(update_fields), created=created)
-    _emit(events, run=instance.run)
-
-
-@receiver(post_save, sender=BudgetAlert)
-def budget_alert_saved(instance: BudgetAlert, created: bool, **kwargs) -> None:
-    _emit(of_budget_alert(instance, created=created), run=instance.run)
 
 
 @receiver(post_save, sender=ToolExecution)
@@ -97,20 +91,9 @@ def tool_saved(instance: ToolExecution, created: bool, update_fields=None, **kwa
     _emit(events, run=instance.task_execution.run)
 
 
-@receiver(post_save, sender=ModelCall)
-def call_saved(instance: ModelCall, created: bool, update_fields=None, **kwargs) -> None:
-    events = changes.of_call(instance, instance.changed(update_fields), created=created)
-    _emit(events, run=instance.run)
-
-
 @receiver(answered)
 def call_answered(sender: type[ModelCall], call: ModelCall, answer: Mapping, **kwargs) -> None:
     _emit(changes.of_answer(call, answer), run=call.run)
-
-
-@receiver(post_save, sender=Handoff)
-def handoff_saved(instance: Handoff, created: bool, **kwargs) -> None:
-    _emit(changes.of_handoff(instance, created=created), run=instance.run)
 
 
 @recorder

@@ -1,11 +1,15 @@
-"""Which events a saved budget alert emits."""
+"""The events of a saved budget alert: see `runs.events.changes`."""
+
+from collections.abc import Collection
 
 from runs.events.encoding import iso_utc
 from runs.events.kinds import BudgetExceeded, BudgetWarning, RunEvent
 from runs.models import BudgetAlert
 
 
-def of_budget_alert(alert: BudgetAlert, *, created: bool) -> list[RunEvent]:
+def of_budget_alert(
+    alert: BudgetAlert, changed: Collection[str], *, created: bool
+) -> list[RunEvent]:
     if not created:
         return []
     about = {

@@ -4,7 +4,7 @@
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import UNSET
@@ -12,9 +12,13 @@ from msgspec import UNSET
 from crews.models import Crew
 from runs.events import kinds
 from runs.events.agent_states import agent_has_ended, worst
+from runs.events.approval_changes import of_approval
+from runs.events.budget_changes import of_budget_alert
 from runs.events.kinds import Event, RunEvent
 from runs.models import (
     AgentExecution,
+    Approval,
+    BudgetAlert,
     Control,
     Handoff,
     ModelCall,
@@ -150,7 +154,7 @@ def of_call(call: ModelCall, changed: Collection[str], *, created: bool) -> list
     return events
 
 
-def of_handoff(handoff: Handoff, *, created: bool) -> list[Event]:
+def of_handoff(handoff: Handoff, changed: Collection[str], *, created: bool) -> list[Event]:
     if not created:
         return []
     event = kinds.Handoff(
@@ -160,6 +164,17 @@ def of_handoff(handoff: Handoff, *, created: bool) -> list[Event]:
         message=handoff.message or UNSET,
     )
     return [event]
+
+
+# Of each model whose events follow from the saved record alone, the function that returns them.
+# `realtime.signals` calls it as ``of_record(record, changed, created=...)``.
+OF_RECORDS: dict[type[Any], Callable[..., Sequence[Event]]] = {
+    Approval: of_approval,
+    BudgetAlert: of_budget_alert,
+    Control: of_control,
+    Handoff: of_handoff,
+    ModelCall: of_call,
+}
 
 
 def of_report(report: Report) -> kinds.ToolProgress:

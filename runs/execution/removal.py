@@ -40,7 +40,25 @@ from runs.models import (
 
 RUNS = 200  # limit for the runs of one transaction
 EXECUTIONS = 2_000  # limit for their tool executions and model calls
-ROWS = 1_000  # of another model, deleted in one transaction
+ROWS_AT_ONCE = 1_000  # of another model, deleted in one transaction
+
+# The records of a run: models with their way to it. Records come before those that they refer to.
+ROWS = (
+    (OutputChunk, "execution__task_execution__run__in"),
+    (ToolExecution, "task_execution__run__in"),
+    (CallText, "call__run__in"),
+    (ModelCall, "run__in"),
+    (Handoff, "run__in"),
+    (BudgetAlert, "run__in"),
+    (Control, "run__in"),
+    (TaskExecution, "run__in"),
+    (AgentExecution, "run__in"),
+    (Approval, "run__in"),
+    (SeenEvent, "run__in"),
+    (TraceSpan, "trace__run__in"),
+    (Trace, "run__in"),
+    (ReportedRun, "run__in"),
+)
 
 Throttle = Callable[[float], None]  # called after each batch, with the seconds it took
 
@@ -108,7 +126,7 @@ def remove_all(runs: QuerySet[Run], throttle: Throttle, *, is_recorded: bool = F
 
 def delete_in_batches(rows: QuerySet, throttle: Throttle) -> None:
     """Delete the rows in their order, each batch with what depends on it."""
-    while found := list(rows.values_list("pk", flat=True)[:ROWS]):
+    while found := list(rows.values_list("pk", flat=True)[:ROWS_AT_ONCE]):
         began = time.monotonic()
         rows.model._default_manager.filter(pk__in=found).delete()
         throttle(time.monotonic() - began)
@@ -147,22 +165,7 @@ def remove(runs: Collection[UUID], *, is_recorded: bool = False) -> int:
         if not is_recorded:
             _record_deletions(row for row in rows if not row.deleted_at)
         removing.send(sender=None, runs=found)
-        for model, path in (
-            (OutputChunk, "execution__task_execution__run__in"),
-            (ToolExecution, "task_execution__run__in"),
-            (CallText, "call__run__in"),
-            (ModelCall, "run__in"),
-            (Handoff, "run__in"),
-            (BudgetAlert, "run__in"),
-            (Control, "run__in"),
-            (TaskExecution, "run__in"),
-            (AgentExecution, "run__in"),
-            (Approval, "run__in"),
-            (SeenEvent, "run__in"),
-            (TraceSpan, "trace__run__in"),
-            (Trace, "run__in"),
-            (ReportedRun, "run__in"),
-        ):
+        for model, path in ROWS:
             _delete(model.objects.filter(**{path: found}))
         Run.objects.filter(parent__in=found).update(parent=None)
         _delete(Run.objects.filter(pk__in=found))
@@ -190,5 +193,5 @@ def _record_deletions(rows: Iterable[Any]) -> None:
 
 
 def _delete(rows: QuerySet) -> None:
-    """Delete in one statement: dependent rows have been handled before, see `test_removal`."""
+    """Delete in one statement: dependent rows are in `ROWS` before, see `test_retention`."""
     rows.order_by()._raw_delete(rows.db)

@@ -14,8 +14,18 @@ from runs.models.timespan import seconds_between
 from runs.pages import control_events
 from runs.pages.approval_events import APPROVAL, of_approval
 from runs.pages.budget_events import BUDGET, of_budget_alert
-from runs.pages.history import RANK, Entry, agent_spans, ending, of_agent, of_task, requested
-from runs.pages.model_events import id_of, of_call, of_handoff
+from runs.pages.fact_events import FACTS
+from runs.pages.history import (
+    RANK,
+    Entry,
+    agent_spans,
+    ending,
+    id_of,
+    of_agent,
+    of_task,
+    requested,
+)
+from runs.pages.model_events import of_call
 from runs.pages.run_outline import Outline
 
 EVENTS_AT_ONCE = 100
@@ -23,6 +33,7 @@ FEW_TASKS, MANY_TASKS = 8, EVENTS_AT_ONCE  # tasks read for a page, if each has 
 # The fields with the times of events.
 TOOL = {"tool_start": "started_at", "tool_end": "ended_at"}
 LLM = {"llm_start": "started_at", "llm_end": "ended_at"}
+NUMBERED = frozenset(fact.kind for fact in FACTS)  # the kinds whose ids are numbers
 CALL = ("pk", "task_execution", "tool", "status", "exit_code", "started_at", "ended_at")
 
 
@@ -71,7 +82,7 @@ class EventCursor:
             cursor = cls(moment.astimezone(UTC), int(rank), id)
             if cursor.of_kind.startswith(("tool", "llm", "control", "approval", "budget")):
                 UUID(id)
-            if cursor.of_kind == "handoff":
+            if cursor.of_kind in NUMBERED:
                 int(id)
         except (ValueError, IndexError, OverflowError):
             return None
@@ -163,8 +174,9 @@ class EventPage:
             self.model_calls = self._part(self._newest(run.calls.all(), LLM, newest))
             for call in self.model_calls:
                 entries += of_call(call, names)
-            handoffs = self._part(self._newest(run.handoffs.all(), {"handoff": "at"}))
-            entries += [of_handoff(handoff, names) for handoff in handoffs]
+            for fact in FACTS:
+                rows = self._part(self._newest(fact.rows(run), {fact.kind: "at"}))
+                entries += [fact.line(row, names) for row in rows]
         return entries
 
     def _part(self, rows: list[Any]) -> list[Any]:

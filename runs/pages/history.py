@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Self
+from uuid import UUID
 
 from django.db.models import Count, Max, Min, Q
 
@@ -61,8 +62,8 @@ class Entry:
 
     @cached_property
     def kind(self) -> str:
-        """The value that the filter uses: run, agent, task, tool, llm, handoff, control, approval,
-        budget or error.
+        """The value that the filter uses: run, agent, task, tool, llm, control, approval, budget,
+        error, or the kind of a fact, such as handoff.
         """
         return {"boot": "run", "done": "run"}.get(self.type, self.type.partition("_")[0])
 
@@ -90,6 +91,11 @@ class Entry:
             *("failed", "error", "completed_with_errors", "denied", "expired"),
             "exceeded",
         )
+
+
+def id_of(pk: UUID | int) -> str:
+    """Return the id as text that sorts like it."""
+    return f"{pk:020}" if isinstance(pk, int) else str(pk)
 
 
 def entries(

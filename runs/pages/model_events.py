@@ -1,16 +1,10 @@
-"""Model calls and handoffs of a reported run, as lines of its history."""
+"""Model calls of a reported run, as lines of its history."""
 
 from collections.abc import Iterator, Mapping
-from uuid import UUID
 
 from runs import usage_format
-from runs.models import Handoff, ModelCall
+from runs.models import ModelCall
 from runs.pages.history import Entry
-
-
-def id_of(pk: UUID | int) -> str:
-    """Return the id as text that sorts like it."""
-    return f"{pk:020}" if isinstance(pk, int) else str(pk)
 
 
 def of_call(call: ModelCall, names: Mapping[str, str]) -> Iterator[Entry]:
@@ -21,19 +15,6 @@ def of_call(call: ModelCall, names: Mapping[str, str]) -> Iterator[Entry]:
         yield Entry(
             "llm_end", at=call.ended_at, status=call.status, detail=figures_of(call), **about
         )
-
-
-def of_handoff(handoff: Handoff, names: Mapping[str, str]) -> Entry:
-    source, target = handoff.from_agent_id, handoff.to_agent_id
-    return Entry(
-        "handoff",
-        id_of(handoff.pk),
-        handoff.at,
-        f"hands over to {names.get(target, target)}",
-        agent_id=source,
-        agent=names.get(source, source),
-        detail=handoff.message,
-    )
 
 
 def figures_of(call: ModelCall) -> str:

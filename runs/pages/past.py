@@ -98,7 +98,10 @@ class Past:
 
     @singledispatchmethod
     def _as_it_was(self, row: Any) -> Any:
-        raise TypeError(f"Nothing is known about the past of {type(row).__name__}.")
+        """Without a method below, a row never changes, and was there from its time ``at`` on."""
+        if not hasattr(row, "at"):
+            raise TypeError(f"Nothing is known about the past of {type(row).__name__}.")
+        return row if row.at <= self.at else None
 
     @_as_it_was.register
     def _task(self, task: TaskExecution) -> TaskExecution | None:

@@ -11,8 +11,9 @@ from runs.pages.approval_events import of_approval
 from runs.pages.budget_events import of_budget_alert
 from runs.pages.budget_rows import BudgetRow
 from runs.pages.control_events import of_control
+from runs.pages.fact_events import FACTS
 from runs.pages.history import Entry, agent_spans, entries, of_agent
-from runs.pages.model_events import of_call, of_handoff
+from runs.pages.model_events import of_call
 from runs.pages.run_page_records import RunPageRecords
 
 CONTROLS_AT_MOST = 100  # the newest
@@ -122,8 +123,9 @@ class RunHistory(RunPageRecords):
             )
         for call in self.model_calls:
             yield from of_call(call, names)
-        for handoff in self._cut(self.run.handoffs.order_by("id")):
-            yield of_handoff(handoff, names)
+        for fact in FACTS:
+            for row in self._cut(fact.rows(self.run).order_by("id")):
+                yield fact.line(row, names)
 
 
 def _by_task(approvals: Iterable[Approval]) -> dict[str, list[Approval]]:

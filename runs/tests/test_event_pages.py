@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from runs.models import Run, TaskExecution, ToolExecution
 from runs.pages.event_pages import EVENTS_AT_ONCE, EventCursor, EventPage
-from runs.pages.history import entries
+from runs.pages.history import RANK, entries, id_of
 from runs.pages.run_outline import outline_of
 from runs.pages.timeline_lanes import LANES_AT_MOST, chosen_lanes
 from runs.tests.test_large_run import large_run, page
@@ -121,6 +121,7 @@ def test_a_page_has_links_to_older_events_and_back_to_the_newest(acme):
         "~~",
         "2026-01-01T00:00:00+00:00~99~x",
         "2026-01-01T00:00:00+00:00~3~x",
+        f"2026-01-01T00:00:00+00:00~{RANK.index('handoff')}~x",
     ],
 )
 def test_a_place_that_no_page_gave_is_none(acme, text):
@@ -128,8 +129,9 @@ def test_a_place_that_no_page_gave_is_none(acme, text):
 
 
 def test_a_place_reads_as_it_was_written():
-    place = EventCursor(timezone.now(), 1, "a~b")
-    assert EventCursor.read(str(place)) == place
+    for kind, id in (("agent_start", "a~b"), ("handoff", id_of(12))):
+        place = EventCursor(timezone.now(), RANK.index(kind), id)
+        assert EventCursor.read(str(place)) == place
 
 
 def test_lanes_are_paged_in_the_order_of_the_plan(acme):

@@ -2,7 +2,9 @@
 
 import random
 import re
+from datetime import timedelta
 from itertools import pairwise
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
@@ -14,7 +16,9 @@ from realtime.replay import merging, recording
 from realtime.tests.pages.scene import get, reported
 from realtime.tests.replay import stories
 from runs.events.encoding import iso_utc
+from runs.events.state import CrewState
 from runs.models import Run, TaskExecution, ToolExecution
+from runs.pages.past import Past
 from runs.tests.test_large_run import begin, carry_out, large_run
 
 pytestmark = pytest.mark.django_db
@@ -102,6 +106,15 @@ def test_a_report_that_comes_late_is_not_shown_before_it_came(acme):
     assert run.calls.get().ended_at < before
     assert "llm_start" not in page_at(acme.viewer, run, iso_utc(before))
     assert "llm_end" in page_at(acme.viewer, run, iso_utc(timezone.now()))
+
+
+def test_a_record_that_never_changes_is_there_from_its_time_on(acme):
+    now, second = timezone.now(), timedelta(seconds=1)
+    past = Past(reported(acme), now, CrewState(), iso_utc(now), iso_utc(now + second))
+    before, at, after = (SimpleNamespace(at=now + number * second) for number in (-1, 0, 1))
+    assert past.cut([before, at, after]) == [before, at]
+    with pytest.raises(TypeError, match="SimpleNamespace"):
+        past.cut([SimpleNamespace(started_at=now)])
 
 
 def test_shows_the_output_until_the_moment(acme):
