@@ -73,5 +73,6 @@ UNIMPORTANT: dict[type[Event], dict[str, Any]] = {
 
 
 def sample(kind: type[E], crew_id: str = "crew", run_id: str = "run", **fields: Any) -> E:
+    assert kind in UNIMPORTANT, f"{kind.__name__}: add its required fields to tests/events.py"
     ids = {"crew_id": crew_id} if kind is Signal else {"crew_id": crew_id, "run_id": run_id}
     return kind(**ids, **UNIMPORTANT[kind] | fields)

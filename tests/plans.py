@@ -29,6 +29,10 @@ class Queries:
     def __len__(self) -> int:
         return len(self.asked)
 
+    def as_text(self) -> str:
+        """Their SQL, a line each."""
+        return "\n".join(sql for sql, _ in self.asked)
+
     def scans(self) -> list[str]:
         """The queries that read too many rows of a growing table, each with its reason."""
         selects = [(sql, params) for sql, params in self.asked if sql.startswith("SELECT")]

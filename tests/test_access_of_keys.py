@@ -54,6 +54,8 @@ def client_of(text: str) -> APIClient:
 
 
 def test_every_route_of_the_api_is_in_the_matrix_and_nothing_else():
+    missing = sorted(API - OF_KEYS.keys())
+    assert not missing, f"{missing}: add rows to HTTP_OF_KEYS in tests/access_matrix.py"
     assert OF_KEYS.keys() == API
 
 

@@ -55,11 +55,15 @@ def faults(client: Client, path: str, most: int) -> list[str]:
     if size > LARGEST:
         found.append(f"{path}: {size:,} bytes, of at most {LARGEST:,}")
     if len(asked) > most:
-        found.append(f"{path}: {len(asked)} queries, of at most {most}")
+        found.append(f"{path}: {len(asked)} queries, of at most {most}:\n{asked.as_text()}")
     return found
 
 
 def test_every_get_route_has_a_budget_and_none_is_above_what_is_allowed():
+    missing = sorted(set(GET) - set(BUDGET))
+    assert not missing, (
+        f"{missing}: add the most queries of each to BUDGET in tests/query_budget.py"
+    )
     assert set(BUDGET) == set(GET)
     # A deletion page counts the rows of each table that go with the record, one query a table.
     deleting = {name for name in ADMIN_BUDGET if name.endswith("_delete")}
@@ -74,7 +78,7 @@ def test_no_route_asks_more_than_its_budget_nor_reads_what_grows(grown):
     for name, path in pages(grown).items():
         Worker.objects.beat("w")  # else the site is not ready
         found += faults(client_for(path, grown), path, BUDGET.get(name, MOST))
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.django_db
@@ -86,7 +90,7 @@ def test_no_page_of_the_admin_asks_more_than_its_budget_nor_reads_what_grows(gro
     found = []
     for name, path in admin_pages(grown).items():
         found += faults(client, path, ADMIN_BUDGET[name.partition("?")[0]])
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.django_db
@@ -120,7 +124,7 @@ def test_a_page_of_one_record_asks_no_more_for_more_rows(grown):
         client.get(pages[name])  # what a process asks once
         with queries() as asked:
             client.get(pages[name])
-        assert len(asked) <= ADMIN_BUDGET[name]
+        assert len(asked) <= ADMIN_BUDGET[name], asked.as_text()
 
 
 def test_every_list_of_the_admin_has_a_budget():

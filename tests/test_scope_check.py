@@ -120,6 +120,13 @@ def test_every_model_with_a_way_to_an_organization_is_owned():
 
 
 @pytest.mark.parametrize("model", OWNED)
+def test_the_two_organizations_have_a_row_of_every_model(two, model):
+    owners = {organization_of(row) for row in model._default_manager.all()}
+    missing = {tenant.organization.pk for tenant in two} - owners
+    assert not missing, f"{model.__name__}: make a row in filled() of tests/test_scope_check.py"
+
+
+@pytest.mark.parametrize("model", OWNED)
 def test_rows_that_were_not_reached_are_not_read(two, model):
     for name, read in READS.items():
         if name == "deletion" and model is AuditEntry:

@@ -3,6 +3,7 @@
 import json
 import re
 
+import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -22,11 +23,15 @@ def get(user, path: str, **kwargs):
     return client.get(path, **kwargs)
 
 
-def queries(user, path: str) -> int:
+def queries(user, path: str, at_most: int | None = None) -> int:
+    """The number of queries that the page takes. Fails with their SQL if it is too high."""
     client = Client()
     client.force_login(user)
     with CaptureQueriesContext(connection) as captured:
         assert client.get(path).status_code == 200
+    if at_most is not None and len(captured) > at_most:
+        asked = "\n".join(query["sql"] for query in captured)
+        pytest.fail(f"{path}: {len(captured)} queries, of at most {at_most}:\n{asked}")
     return len(captured)
 
 

@@ -14,6 +14,7 @@ from runs.tests.events.stories import (
     VECTORS,
     after_each,
     checkpoint,
+    generated,
     shown,
 )
 
@@ -46,6 +47,12 @@ def after(*frames: dict) -> RunState:
     for frame in frames:
         state.apply(frame)
     return state
+
+
+def test_the_written_sequences_are_those_that_are_generated():
+    written = [frames for frames, _ in json.loads(VECTORS.read_text())]
+    is_current = written == generated(COUNT)  # the difference would be too long to print
+    assert is_current, "vectors.json is old: run `python -m runs.tests.events.stories`"
 
 
 def test_shows_what_it_showed_when_the_vectors_were_made():

@@ -27,6 +27,8 @@ def said() -> dict[str, list[dict[str, Any]]]:
 
 
 def test_every_kind_of_the_run_and_graph_streams_is_generated_and_nothing_else(said):
+    missing = sorted(REDUCED.keys() - said.keys())
+    assert not missing, f"{missing}: draw it in runs/tests/events/story.py"
     assert said.keys() == {*REDUCED, "snapshot", "reset"}
     assert min(map(len, said.values())) > 20
 
@@ -39,7 +41,12 @@ def test_every_event_is_a_valid_one(said):
 
 @pytest.mark.parametrize(("name", "field"), FIELDS, ids=lambda one: getattr(one, "name", one))
 def test_every_value_and_every_lack_of_a_field_is_generated(said, name, field: FieldInfo):
+    hint = f"{name}: draw its field `{field.name}` in runs/tests/events/story.py"
     given = {field.name in frame for frame in said[name]}
-    assert given == ({True, False} if not field.required else {True})
+    if field.required:
+        assert given == {True}, hint
+    else:
+        assert given == {True, False}, f"{hint}, sometimes"
     if get_origin(field.type) is Literal:
-        assert {frame[field.name] for frame in said[name]} == {*get_args(field.type)}
+        drawn = {frame[field.name] for frame in said[name]}
+        assert drawn == {*get_args(field.type)}, f"{hint}, with each value"
