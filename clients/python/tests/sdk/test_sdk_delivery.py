@@ -215,15 +215,14 @@ def test_a_server_that_is_away_and_comes_back(
 
 
 def test_a_server_that_hangs_costs_the_program_nothing(make: Make, server: ReportServer):
-    run = Run(make(), "c").start()
+    run = Run(make(timeout_s=30), "c").start()
     assert run.flush(20)
     server.hold.clear()
-    slowest = 0.0
+    began = time.monotonic()
     for number in range(3000):
-        began = time.thread_time()
         run.error(str(number))
-        slowest = max(slowest, time.thread_time() - began)
-    assert slowest < 0.005  # of this thread's processor time
+    # Who waits for the server once waits for the whole timeout.
+    assert time.monotonic() - began < 30
     server.hold.set()
     assert run.flush(20)
     assert numbers(server) == [str(number) for number in range(3000)]
