@@ -13,7 +13,7 @@ GROWING = {
     "runs_run", "runs_taskexecution", "runs_toolexecution", "realtime_event", "realtime_stream",
     "crews_auditentry", "search_document",
 }  # fmt: skip
-STEPS_AT_MOST = 3_000  # hundreds; to read 20,000 runs and sort them takes 3,500
+STEPS_AT_MOST = 2_000  # hundreds; to read 20,000 runs and sort them takes 3,500
 READ_AT_MOST = 3_000  # rows of a table that grows, by one query: lists count to 1,000
 ALIAS = re.compile(r'"(\w+)"(?: (?:AS )?"?([TUVW]\d+)"?)?')
 SCAN = re.compile(r"^SCAN (\w+)( USING (?:COVERING )?INDEX \w+)?")

@@ -1,6 +1,7 @@
 """The newest documents, which are compared first: a frequent word fills a page from them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import F, Q, QuerySet
@@ -12,12 +13,25 @@ NEWEST = 1_000  # documents
 ORGANIZATIONS = 5  # of a user; each costs a query
 
 
-def condition(search: Search, organizations: Sequence[int] | None, number: int) -> Q | None:
+def among_newest(
+    rows: QuerySet, search: Search, organizations: Sequence[int] | None, number: int
+) -> QuerySet | None:
+    """Return those of ``rows``, newest first, that are among the newest ``number`` documents.
+
+    They are within the limits of the search. ``None`` if there are too many organizations.
+    """
+    condition = _condition(search, organizations, number)
+    if condition is None:
+        return None
+    # It is the only lower limit: of two, SQLite reads an index from either.
+    return between(rows.filter(condition), replace(search, first=None), F("id")).order_by("-id")
+
+
+def _condition(search: Search, organizations: Sequence[int] | None, number: int) -> Q | None:
     """Return the condition for the newest ``number`` documents of the crew or of the organizations.
 
-    ``None`` if there are too many organizations. For each of these it is a range of ids, which is a
-    part of an index. All ranges begin with the same id: a page that they fill is then without a
-    gap.
+    For each of these it is a range of ids, which is a part of an index. All ranges begin with the
+    same id: a page that they fill is then without a gap.
     """
     if search.crew:
         return Q(crew=search.crew, id__gte=_oldest(search, number, crew=search.crew))
@@ -31,10 +45,13 @@ def condition(search: Search, organizations: Sequence[int] | None, number: int) 
 
 
 def _oldest(search: Search, number: int, **of: Any) -> int:
-    """The oldest id of the newest ``number`` documents that belong to this; 0 if it has fewer."""
+    """The oldest id of the newest ``number`` documents of this within the limits of the search.
+
+    If there are fewer, the lower limit.
+    """
     documents = between(Document.objects.unscoped().filter(**of), search, F("id"))
     ids = documents.order_by("-id").values_list("id", flat=True)
-    return next(iter(ids[number - 1 : number]), 0)
+    return next(iter(ids[number - 1 : number]), search.first or 0)
 
 
 def between(rows: QuerySet, search: Search, place: Any) -> QuerySet:

@@ -32,31 +32,21 @@ def find(
     if not text:  # everything that there is
         return list(between(rows, search, F("id")).order_by("-id")[:size])
     matching = rows.filter(vector=_Literal(text))
-    found = _among_newest(newest.NEWEST, matching, search, organizations, size)
-    if size > len(found) >= max(size // SOME, 1):
-        # As many times more documents have a page. The index would give all matches of all time.
-        number = 2 * newest.NEWEST * size // len(found)
-        found = _among_newest(number, matching, search, organizations, size)
-    if len(found) == size:
-        return found
+    number = newest.NEWEST
+    compared = newest.among_newest(matching, search, organizations, number)
+    if compared is not None:
+        found = list(compared[:size])
+        if size > len(found) >= max(size // SOME, 1):
+            # As many times more documents have a page. The index would give all of all time.
+            number = 2 * number * size // len(found)
+            found = list(newest.among_newest(matching, search, organizations, number)[:size])
+        if len(found) == size:
+            return found
     # Ordered by an expression, so that the database does not read all documents in their order.
     place = ExpressionWrapper(F("id") + 0, output_field=BigIntegerField())
     # Only ids are sorted: texts would not fit into memory.
     ids = between(matching, search, place).order_by(place.desc()).values_list("pk", flat=True)
     return list(rows.filter(pk__in=list(ids[:size])).order_by("-id"))
-
-
-def _among_newest(
-    number: int,
-    matching: QuerySet,
-    search: Search,
-    organizations: Sequence[int] | None,
-    size: int,
-) -> list[Document]:
-    condition = newest.condition(search, organizations, number)
-    if condition is None:
-        return []
-    return list(between(matching.filter(condition), search, F("id")).order_by("-id")[:size])
 
 
 def literal_of(query: Query, filters: Sequence[str], organizations: Sequence[int] | None) -> str:

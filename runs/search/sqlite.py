@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 
 from runs.search import newest, scope
 from runs.search.models import Document
 from runs.search.models.document import LARGEST_ID
-from runs.search.newest import between
 from runs.search.query import Query, Search, Term
 
 CANDIDATES = 200  # ids read at once
@@ -29,12 +28,8 @@ def find(
     match = match_of(search.query, search.filters, organizations)
     if not match:  # everything that there is
         return list(rows.filter(pk__gte=first, pk__lt=beyond).order_by("-pk")[:size])
-    condition = newest.condition(search, organizations, newest.NEWEST)
-    if condition is not None and search.query.terms:
-        places = between(rows.filter(condition), search, F("id")).order_by("-id")
-        ids = _with_words(list(places.values_list("id", flat=True)), search.query.terms, size)
-        if len(ids) == size:
-            return list(rows.filter(pk__in=ids).order_by("-pk"))
+    if (ids := _among_newest(rows, search, organizations, size)) is not None:
+        return list(rows.filter(pk__in=ids).order_by("-pk"))
     found: list[Document] = []
     while len(found) < size:
         ids = _ids(match, first, beyond, search.run)
@@ -44,6 +39,21 @@ def find(
             break
         beyond = ids[-1]
     return found[:size]
+
+
+def _among_newest(
+    rows: QuerySet, search: Search, organizations: Sequence[int] | None, size: int
+) -> list[int] | None:
+    """The ids of a page, or ``None`` if the newest do not fill one."""
+    terms = search.query.terms
+    if not terms:
+        return None
+    compared = newest.among_newest(rows, search, organizations, newest.NEWEST)
+    if compared is None:
+        return None
+    ids = list(compared.values_list("id", flat=True))
+    ids = _with_words(ids, terms, size) if len(ids) >= size else []
+    return ids if len(ids) == size else None
 
 
 def match_of(query: Query, filters: Sequence[str], organizations: Sequence[int] | None) -> str:
