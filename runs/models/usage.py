@@ -49,9 +49,7 @@ class UsageTotals(models.Model):
 
     @property
     def total_tokens(self) -> int | None:
-        """Of the input and the output. ``None``: no call has reported them."""
-        known = [count for name in TOKENS if (count := getattr(self, name)) is not None]
-        return sum(known) if known else None
+        return total_tokens(self)
 
 
 class Counted(Protocol):
@@ -62,6 +60,12 @@ class Counted(Protocol):
     input_tokens: int | None
     output_tokens: int | None
     cost_usd: Decimal | None
+
+
+def total_tokens(record: UsageTotals | Counted) -> int | None:
+    """Return the tokens of the input and the output. ``None``: neither has been reported."""
+    known = [count for name in TOKENS if (count := getattr(record, name)) is not None]
+    return sum(known) if known else None
 
 
 class EndedCalls:

@@ -11,6 +11,7 @@ from django.db.models.functions import MD5, Cast
 from django.utils import timezone
 
 from runs.models import ModelCall, Run, TaskExecution, ToolExecution
+from runs.models.usage import total_tokens
 from runs.pages import budget_rows, compared_texts
 from runs.pages.budget_rows import BudgetRow
 from runs.pages.compared_approvals import (
@@ -199,10 +200,9 @@ def _tasks(
 
 
 def _call(call: ModelCall) -> ComparedStep:
-    known = [count for count in (call.input_tokens, call.output_tokens) if count is not None]
     return ComparedStep(
         call.pk, "call", call.model or "model", call.status, call.started_at, call.ended_at,
-        output_length=call.output_length, tokens=sum(known) if known else None,
+        output_length=call.output_length, tokens=total_tokens(call),
         cost_usd=call.cost_usd,
     )  # fmt: skip
 

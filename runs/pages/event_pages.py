@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Self
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -14,6 +14,7 @@ from runs.models.timespan import seconds_between
 from runs.pages import control_events
 from runs.pages.approval_events import APPROVAL, of_approval
 from runs.pages.budget_events import BUDGET, of_budget_alert
+from runs.pages.event_cursor import EventCursor
 from runs.pages.fact_events import FACTS
 from runs.pages.history import (
     RANK,
@@ -33,7 +34,6 @@ FEW_TASKS, MANY_TASKS = 8, EVENTS_AT_ONCE  # tasks read for a page, if each has 
 # The fields with the times of events.
 TOOL = {"tool_start": "started_at", "tool_end": "ended_at"}
 LLM = {"llm_start": "started_at", "llm_end": "ended_at"}
-NUMBERED = frozenset(fact.kind for fact in FACTS)  # the kinds whose ids are numbers
 CALL = ("pk", "task_execution", "tool", "status", "exit_code", "started_at", "ended_at")
 
 
@@ -53,48 +53,6 @@ class Call:
     @property
     def duration_s(self) -> float:
         return seconds_between(self.started_at, self.ended_at)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class EventCursor:
-    """The position of an event in the order of all: by time, then by rank, then by id.
-
-    The rank puts a cause before its effect.
-    """
-
-    at: datetime
-    rank: int
-    id: str
-
-    @classmethod
-    def of(cls, entry: Entry) -> Self:
-        return cls(entry.at, RANK.index(entry.type), entry.id)
-
-    @classmethod
-    def read(cls, text: str) -> Self | None:
-        """Parse the text that ``str()`` returns. ``None`` for any other text."""
-        at, *rest = text.split("~", 2)
-        try:
-            rank, id = rest
-            moment = datetime.fromisoformat(at)
-            if moment.tzinfo is None:
-                return None
-            cursor = cls(moment.astimezone(UTC), int(rank), id)
-            if cursor.of_kind.startswith(("tool", "llm", "control", "approval", "budget")):
-                UUID(id)
-            if cursor.of_kind in NUMBERED:
-                int(id)
-        except (ValueError, IndexError, OverflowError):
-            return None
-        return cursor if cursor.rank >= 0 else None
-
-    @property
-    def of_kind(self) -> str:
-        """The kind of its event, e.g. ``tool_start``."""
-        return RANK[self.rank]
-
-    def __str__(self) -> str:
-        return f"{self.at.isoformat()}~{self.rank}~{self.id}"
 
 
 def _first(rows: QuerySet[Any]) -> Q:

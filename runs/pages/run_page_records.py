@@ -8,7 +8,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from runs.models import ModelCall, Run, TaskExecution, ToolExecution
-from runs.pages.event_pages import EventCursor, EventPage
+from runs.pages.event_cursor import EventCursor
+from runs.pages.event_pages import EventPage
 from runs.pages.past import Past
 from runs.pages.run_outline import TASKS_AT_ONCE, outline_of
 from runs.pages.run_window import Window

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 
 from crews.text import is_uuid
 from runs.events.encoding import iso_utc
-from runs.pages.event_pages import EventCursor
+from runs.pages.event_cursor import EventCursor
 from runs.pages.moments import moment_in
 
 OPENED_AT_MOST = 20  # tasks and tools that a user has opened, in one request

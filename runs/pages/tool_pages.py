@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from crews.keyset import following
 from runs.models import ToolExecution
-from runs.pages.event_pages import EventCursor
+from runs.pages.event_cursor import EventCursor
 from runs.pages.history import RANK
 
 AT_ONCE = 100  # a page with more is not useful

@@ -10,7 +10,8 @@ from django.db import models
 from django.utils import timezone
 
 from runs.models import Run, TaskExecution, ToolExecution
-from runs.pages.event_pages import EVENTS_AT_ONCE, EventCursor, EventPage
+from runs.pages.event_cursor import EventCursor
+from runs.pages.event_pages import EVENTS_AT_ONCE, EventPage
 from runs.pages.history import RANK, entries, id_of
 from runs.pages.run_outline import outline_of
 from runs.pages.timeline_lanes import LANES_AT_MOST, chosen_lanes

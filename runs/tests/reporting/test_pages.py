@@ -12,7 +12,8 @@ from realtime.pages.crew_page import CrewPage, reported_edges
 from realtime.tests.pages.scene import crew_path, get, queries, reported, text
 from runs.events.encoding import iso_utc
 from runs.models import Approval, Control, Handoff, ModelCall, Run, ToolExecution
-from runs.pages.event_pages import EventCursor, EventPage
+from runs.pages.event_cursor import EventCursor
+from runs.pages.event_pages import EventPage
 from runs.pages.history import RANK
 from runs.pages.run_page_data import RunPage
 from runs.pages.run_page_records import REPORTED_AT_ONCE
