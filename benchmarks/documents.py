@@ -38,7 +38,7 @@ FREQUENCIES = list(accumulate(1 / rank for rank in range(1, len(VOCABULARY) + 1)
 RUNS = 1_000
 BATCH = 2_000
 APART_S = 20  # between two documents: 500,000 are 4 months
-OLD = 0.1  # of the documents are newer than the newest with the word "formerly"
+NEWER = 0.1  # share of the documents after the last with the word "formerly"
 
 
 def fill(number: int) -> Grown:
@@ -86,7 +86,7 @@ def _known(each: int, number: int) -> Iterator[str]:
         yield "exit code"
     else:
         yield from ("code", "exit")
-    if each % 6 == 0 and each < number * (1 - OLD):
+    if each % 6 == 0 and each < number * (1 - NEWER):
         yield "formerly"
     if each == 0:
         yield "oldest"

@@ -26,6 +26,7 @@ from benchmarks.figures import (
     traces,
     wire,
 )
+from benchmarks.line_process import LineProcess
 from benchmarks.processes import PROJECT
 from benchmarks.sample import Sample
 from benchmarks.servers import FASTAPI, OURS, field_of_servers
@@ -183,13 +184,13 @@ def grown_pages(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sampl
     for database in _databases(notes):
         with ExitStack() as stack:
 
-            def served(runs: int, *, big: bool = False) -> growth_pages.Pages:
+            def served(runs: int, *, big: bool = False) -> LineProcess:
                 deployed = stack.enter_context(deployment(database))  # noqa: B023
                 return stack.enter_context(growth_pages.served(deployed, runs, big=big))
 
             few, many = served(growth_pages.FEW), served(effort.runs)
             without, big = served(4), served(4, big=True)
-            each = [side.routes() for side in (few, many, without, big)]
+            each = [side.read() for side in (few, many, without, big)]
             runs = f"{effort.runs:,} : {growth_pages.FEW} runs"
             for _ in range(rounds):
                 yield from growth_pages.measure(f"{database}, {runs}", few, many, each[0])
@@ -204,6 +205,7 @@ def searches(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
             deployment(database) as deployed,
             search.filled(deployed, effort.documents) as process,
         ):
+            process.read()
             for _ in range(rounds):
                 yield from search.measure(database, effort.documents, process)
 
