@@ -121,10 +121,10 @@ class Node:
         del self.groups[group]
         stream = streams.of_group(group)
         if stream is None:
-            await self._subscriber.remove(group_channel(group))
+            self._subscriber.remove(group_channel(group))
         else:
             self.hub.feeds.pop(stream).close()
-            await self._subscriber.remove(stream, group_channel(group))
+            self._subscriber.remove(stream, group_channel(group))
 
     async def close(self) -> None:
         await self._subscriber.close()

@@ -33,7 +33,7 @@ async def layer(monkeypatch) -> AsyncIterator[StreamLayer]:
     monkeypatch.setattr(log, "heads", lambda names: {})  # there is no log: Redis alone delivers
     layer = get_channel_layer()
     await layer.group_add("plain", "specific.here!1")
-    await comes_true(lambda: layer.node._subscriber._pubsub, ROUND_TRIP_S)
+    await comes_true(lambda: layer.node._subscriber._link, ROUND_TRIP_S)
     yield layer
     await layer.flush()
 
@@ -47,7 +47,7 @@ async def hears(layer: StreamLayer) -> bool:
 
 async def test_the_last_follower_of_a_busy_stream_may_leave(layer, redis_server):
     node: Node = layer.node
-    subscription, before = node._subscriber._pubsub, losses()
+    subscription, before = node._subscriber._link, losses()
     await layer.group_add(streams.group(OTHER), "specific.here!2")
     node.hub.feeds[OTHER].start(log.Position("e", 0, 0, closed=False))
     for number in range(CHURN):
@@ -57,7 +57,7 @@ async def test_the_last_follower_of_a_busy_stream_may_leave(layer, redis_server)
         await layer.group_discard(GROUP, "specific.here!3")
         redis_server.publish(OTHER, event(number + 1))
     await comes_true(lambda: node.hub.feeds[OTHER].head == CHURN, ROUND_TRIP_S)
-    assert node._subscriber._pubsub is subscription
+    assert node._subscriber._link is subscription
     assert losses() == before
     assert await hears(layer)
 
@@ -92,7 +92,7 @@ WRONG = {
 @pytest.mark.parametrize("data", WRONG.values(), ids=WRONG)
 async def test_no_message_ends_the_subscription(layer, redis_server, data):
     node: Node = layer.node
-    subscription, before = node._subscriber._pubsub, losses()
+    subscription, before = node._subscriber._link, losses()
     await layer.group_add(GROUP, "specific.here!3")
     feed = node.hub.feeds[STREAM]
     feed.start(log.Position("e", 0, 0, closed=False))
@@ -101,6 +101,6 @@ async def test_no_message_ends_the_subscription(layer, redis_server, data):
     assert await hears(layer)
     redis_server.publish(STREAM, event(feed.head + 1))
     await comes_true(lambda: feed.head, ROUND_TRIP_S)
-    assert node._subscriber._pubsub is subscription
+    assert node._subscriber._link is subscription
     assert losses() == before
     assert node.connection_counts.held("user 1") == 0
