@@ -15,9 +15,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.db.models import Case, When
+from django.db.models import Case, DateTimeField, F, TextField, UUIDField, When
 from django.utils import timezone
 
+from crews.compiled_queries import AnyOf, BindList, BindParam, Select
 from realtime.delivery.grants import NOTHING, Grant, Principal, grants, key_grants
 from realtime.delivery.threads import CallBatcher, in_pool
 from realtime.failures import log_failure
@@ -31,6 +32,26 @@ CHECKS_AT_ONCE = 2  # so checks that were given up take no thread of other queri
 UNCHECKED = f"Access could not be checked for {UNCHECKED_S:g} s."
 
 logger = logging.getLogger(__name__)
+
+RUNS = Select(
+    lambda: (
+        Run.objects.not_deleted()
+        .filter(AnyOf(F("pk"), BindList("runs", UUIDField())))
+        .values_list(
+            "pk",
+            "crew",
+            "crew__organization",
+            "is_public",
+            Case(When(origin=Run.Origin.REPORTED, then="api_key__digest")),
+        )
+    )
+)
+SESSIONS = Select(
+    lambda: Session.objects.filter(
+        AnyOf(F("pk"), BindList("keys", TextField())),
+        expire_date__gt=BindParam("now", DateTimeField()),
+    ).values_list("pk")
+)
 
 _pool = ThreadPoolExecutor(CHECKS_AT_ONCE, thread_name_prefix="access")
 
@@ -185,7 +206,6 @@ def _read_access(asked: set[tuple[Principal, UUID | None, str | None]]) -> Acces
     keys = {principal for principal, _, _ in asked if isinstance(principal, str)}
     runs = {run for _, run, _ in asked} - {None}
     sessions = {session for _, _, session in asked} - {None}
-    # Even a query of no rows, which Django does not send, takes a quarter of a millisecond.
     return AccessState(
         (grants(users) if users else {}) | (key_grants(keys) if keys else {}),
         _watched_runs(runs) if runs else {},
@@ -194,12 +214,8 @@ def _read_access(asked: set[tuple[Principal, UUID | None, str | None]]) -> Acces
 
 
 def _watched_runs(run_ids: set[UUID]) -> dict[UUID, WatchedRun]:
-    found = Run.objects.not_deleted().filter(pk__in=run_ids)
-    reporter = Case(When(origin=Run.Origin.REPORTED, then="api_key__digest"))
-    found = found.values_list("pk", "crew", "crew__organization", "is_public", reporter)
-    return {run: WatchedRun(*facts) for run, *facts in found}
+    return {run: WatchedRun(*facts) for run, *facts in RUNS.rows(runs=run_ids)}
 
 
 def _active_sessions(session_keys: set[str]) -> set[str]:
-    alive = Session.objects.filter(pk__in=session_keys, expire_date__gt=timezone.now())
-    return set(alive.values_list("pk", flat=True))
+    return {key for (key,) in SESSIONS.rows(keys=session_keys, now=timezone.now())}

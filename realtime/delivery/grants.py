@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
+from django.db.models import BigIntegerField, F
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
+from crews.compiled_queries import AnyOf, BindList, Select
 from crews.models import ApiKey, Crew
 from crews.models.api_key import Scope
 from crews.models.membership import Role
@@ -37,54 +39,60 @@ class Grant:
 
 NOTHING = Grant()
 
+# These are sent once a second, and for each socket that opens.
+USERS = Select(
+    lambda: (
+        get_user_model()
+        .objects.filter(AnyOf(F("pk"), BindList("users", BigIntegerField())))
+        .annotate(watching=watching())
+        .values_list(
+            "pk",
+            "is_active",
+            "password",
+            "is_superuser",
+            "watching__organization",
+            "watching__role",
+        )
+    )
+)
+ALL_CREWS = Select(lambda: Crew.objects.not_deleted().values_list("pk", "organization"))
+CREWS = Select(
+    lambda: (
+        Crew.objects.not_deleted()
+        .filter(AnyOf(F("organization"), BindList("organizations", BigIntegerField())))
+        .values_list("pk", "organization")
+    )
+)
+
 
 def grants(user_ids: Iterable[int]) -> dict[int, Grant]:
     """Return what each of the users may see, in two queries."""
-    users = {}
+    found = {}
     organizations = defaultdict(set)
     administered = defaultdict(set)
-    rows = get_user_model().objects.filter(pk__in=user_ids).annotate(watching=watching())
-    for user in rows.values_list(
-        "pk",
-        "is_active",
-        "password",
-        "is_superuser",
-        "watching__organization",
-        "watching__role",
-        named=True,
-    ):
-        users[user.pk] = user
-        if user.watching__organization is not None:
-            organizations[user.pk].add(user.watching__organization)
-            if user.watching__role == Role.ADMIN:
-                administered[user.pk].add(user.watching__organization)
-    everywhere = {
-        pk
-        for pk, user in users.items()
-        if reaches_everything(is_active=user.is_active, is_superuser=user.is_superuser)
-    }
-    crews = Crew.objects.not_deleted()
-    if not everywhere:
-        crews = crews.filter(organization__in=set().union(*organizations.values()))
-    of_organization = defaultdict(set)
-    for crew_id, organization_id in crews.values_list("pk", "organization"):
-        of_organization[organization_id].add(crew_id)
+    for pk, is_active, password, is_superuser, organization, role in USERS.rows(users=user_ids):
+        everywhere = reaches_everything(is_active=is_active, is_superuser=is_superuser)
+        found[pk] = (is_active, password, everywhere)
+        if organization is not None:
+            organizations[pk].add(organization)
+            if role == Role.ADMIN:
+                administered[pk].add(organization)
+    reaches_all = any(everywhere for _, _, everywhere in found.values())
+    crews = _crews(None if reaches_all else set().union(*organizations.values()))
     return {
-        user.pk: Grant(
-            active=user.is_active,
-            credential=get_md5_hash_password(user.password),
-            member=user.pk in everywhere or user.pk in organizations,
-            administers=frozenset(administered[user.pk]),
-            everywhere=user.pk in everywhere,
+        pk: Grant(
+            active=is_active,
+            credential=get_md5_hash_password(password),
+            member=everywhere or pk in organizations,
+            administers=frozenset(administered[pk]),
+            everywhere=everywhere,
             crews={
                 crew: organization
-                for organization in (
-                    of_organization if user.pk in everywhere else organizations[user.pk]
-                )
-                for crew in of_organization[organization]
+                for organization in (crews if everywhere else organizations[pk])
+                for crew in crews.get(organization, ())
             },
         )
-        for user in users.values()
+        for pk, (is_active, password, everywhere) in found.items()
     }
 
 
@@ -92,21 +100,30 @@ def key_grants(digests: Iterable[str]) -> dict[Principal, Grant]:
     """Return what each of the valid API keys may see. Records the time of their last use."""
     keys = list(ApiKey.objects.valid().filter(digest__in=digests))
     ApiKey.objects.note_use(keys)
-    watching_keys = [key for key in keys if key.allows(Scope.WATCH)]
-    of_organization = defaultdict(dict)
-    if watching_keys:
-        crews = Crew.objects.not_deleted().filter(
-            organization__in={key.organization_id for key in watching_keys}
-        )
-        for crew_id, organization_id in crews.values_list("pk", "organization"):
-            of_organization[organization_id][crew_id] = organization_id
+    crews = _crews({key.organization_id for key in keys if key.allows(Scope.WATCH)})
     return {
         key.digest: Grant(
             active=True,
             member=key.allows(Scope.WATCH),
             watches=key.allows(Scope.WATCH),
             reports=key.allows(Scope.REPORT),
-            crews=of_organization[key.organization_id] if key in watching_keys else {},
+            crews=(
+                dict.fromkeys(crews.get(key.organization_id, ()), key.organization_id)
+                if key.allows(Scope.WATCH)
+                else {}
+            ),
         )
         for key in keys
     }
+
+
+def _crews(organizations: set[int] | None) -> dict[int, list[UUID]]:
+    """The crews of each of the organizations, or of all."""
+    found = defaultdict(list)
+    if organizations is None:
+        rows = ALL_CREWS.rows()
+    else:
+        rows = CREWS.rows(organizations=organizations) if organizations else []
+    for crew_id, organization_id in rows:
+        found[organization_id].append(crew_id)
+    return dict(found)

@@ -6,7 +6,9 @@ from itertools import starmap
 from typing import NamedTuple
 
 from django.db import connection
+from django.db.models import F, TextField
 
+from crews.compiled_queries import AnyOf, BindList, Select
 from realtime.models import Event as LoggedEvent
 from realtime.models import Stream
 
@@ -43,6 +45,15 @@ class Position:
         return None
 
 
+OF_NAMES = AnyOf(F("name"), BindList("names", TextField()))
+POSITIONS = Select(
+    lambda: Stream.objects.filter(OF_NAMES).values_list(
+        "name", "epoch", "head", "floor", "closed_at"
+    )
+)
+HEADS = Select(lambda: Stream.objects.filter(OF_NAMES).values_list("name", "epoch", "head"))
+
+
 def position(stream: str) -> Position:
     """The position of the stream. Creates the stream if nothing was appended yet."""
     return positions([stream])[stream]
@@ -60,19 +71,15 @@ def positions(streams: Iterable[str]) -> dict[str, Position]:
 
 def existing_positions(streams: Iterable[str]) -> dict[str, Position]:
     """The positions of those of the streams that exist, in one query."""
-    rows = Stream.objects.filter(name__in=streams)
     return {
         name: Position(epoch, head, floor, closed_at is not None)
-        for name, epoch, head, floor, closed_at in rows.values_list(
-            "name", "epoch", "head", "floor", "closed_at"
-        )
+        for name, epoch, head, floor, closed_at in POSITIONS.rows(names=streams)
     }
 
 
 def heads(streams: Iterable[str]) -> dict[str, tuple[str, int]]:
     """``{stream: (epoch, head)}`` of those of the streams that exist, in one query."""
-    rows = Stream.objects.filter(name__in=list(streams)).values_list("name", "epoch", "head")
-    return {name: (epoch, head) for name, epoch, head in rows}
+    return {name: (epoch, head) for name, epoch, head in HEADS.rows(names=streams)}
 
 
 def newest(stream: str) -> Entry | None:

@@ -112,7 +112,7 @@ FUNCTIONS = {
      "handle_ping~self._control_frames.allows handle_pong~self._control_frames.allows "
      "send_receive_event_to_app~UnicodeDecodeError",
     "realtime/signals.py": "_emit",
-    "realtime/delivery/access.py": "_check~watcher.session_key _active_sessions~expire_date__gt "
+    "realtime/delivery/access.py": "_check~watcher.session_key SESSIONS~expire_date__gt "
      "_close_expired~watcher.expires_at _close_unchecked~UNCHECKED_S",
     "realtime/delivery/approval_waiters.py": "read_decisions~_end_keyless _end_keyless~APPROVED",
     "realtime/delivery/grants.py": "grants",
