@@ -13,13 +13,13 @@ sys.path.insert(0, str(PROJECT / "clients" / "python"))
 
 import crewops_client as crewops
 
-PAYLOAD = b"x" * 2_000_000  # hashed by each tool: about a millisecond
+PAYLOAD = b"x" * 2_000_000  # to hash it takes about a millisecond
 TURNS = 10  # without and with reporting take turns, as the machine's speed changes
 
 
-def host(*, url: str, key: str, calls: int) -> dict[str, float]:
+def host(*, url: str, key: str, calls: int, hashes: int) -> dict[str, float]:
     """``p50_us``, ``p99_us``: what an event costs the thread that reports it. ``slower_percent``:
-    how much longer the calls take than without reporting.
+    how much longer the calls take than without reporting. A call hashes `PAYLOAD` ``hashes`` times.
     """
     took: list[int] = []
     plain = reported = 0
@@ -29,11 +29,11 @@ def host(*, url: str, key: str, calls: int) -> dict[str, float]:
             for _ in range(TURNS):
                 begun = time.perf_counter_ns()
                 for _ in range(calls // TURNS):
-                    _work()
+                    _work(hashes)
                 plain += time.perf_counter_ns() - begun
                 begun = time.perf_counter_ns()
                 for number in range(calls // TURNS):
-                    took += _call(agent, number)
+                    took += _call(agent, number, hashes)
                 reported += time.perf_counter_ns() - begun
         crewops.configure(disabled=True)  # ends the sender before the spool is deleted
     return {
@@ -57,16 +57,18 @@ def gated(*, url: str, key: str, calls: int) -> None:
         crewops.configure(disabled=True)
 
 
-def _work() -> str:
+def _work(hashes: int) -> str:
+    for _ in range(hashes - 1):
+        hashlib.sha256(PAYLOAD).digest()
     return hashlib.sha256(PAYLOAD).hexdigest()
 
 
-def _call(agent: crewops.Agent, number: int) -> tuple[int, int, int]:
+def _call(agent: crewops.Agent, number: int, hashes: int) -> tuple[int, int, int]:
     """A tool: its start, a line of output and its end. Nanoseconds of each."""
     begun = time.perf_counter_ns()
     tool = agent.start_tool("search", {"query": f"question {number}", "limit": 10})
     started = time.perf_counter_ns()
-    digest = _work()
+    digest = _work(hashes)
     worked = time.perf_counter_ns()
     tool.output(f"{digest}\n")
     written = time.perf_counter_ns()
