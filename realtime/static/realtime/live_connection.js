@@ -2,6 +2,7 @@ import { fullJitter, restartJitter, SETTLED_MS } from "./backoff.js";
 import { COMPLETE, NOT_YET_VALID, RESTARTING, UNAUTHORIZED } from "./close_codes.js";
 import { Connection } from "./connection.js";
 import { baseUrl } from "./endpoint.js";
+import { FrameBudget } from "./frame_budget.js";
 import { logger } from "./log.js";
 import { SharedStream } from "./shared_stream.js";
 import { framesOf } from "./stream_frames.js";
@@ -13,7 +14,8 @@ import { socketsOn } from "./stream_socket.js";
 /** @import {Measurement} from "./stream_socket.js"; */
 /** @import {Token} from "./token.js"; */
 
-const FRAMES_EVERY_MS = 250; // the server takes ten frames a second
+const JOINED_MS = 5; // the sockets of a page open one after another, and share frames
+const USUAL_FRAMES = 2; // `unsubscribe` and `subscribe`
 const LINGER_MS = 5_000; // an unused connection stays open for so long
 const MEASURED_EVERY_MS = 2_000; // the server counts one in five seconds
 const LONGEST_PAUSE_MS = 5_000; // between attempts; the sockets on it have pauses of their own
@@ -42,7 +44,7 @@ export class LiveConnection {
   #renew = false;
   /** @type {Map<string, SharedStream>} */
   #streams = new Map();
-  #nextFlush = 0;
+  #budget = new FrameBudget();
   /** When a measurement of each type may be sent again. @type {Map<string, number>} */
   #nextSent = new Map();
   /** @type {((text: string) => void) | undefined} */
@@ -225,7 +227,7 @@ export class LiveConnection {
 
   #flushSoon() {
     if (this.#flushTimer !== undefined) return;
-    const pause = Math.min(Math.max(this.#nextFlush - Date.now(), 0), LONGEST_PAUSE_MS);
+    const pause = Math.max(this.#budget.pauseBefore(USUAL_FRAMES), JOINED_MS);
     this.#flushTimer = setTimeout(() => this.#flush(), pause);
   }
 
@@ -240,7 +242,6 @@ export class LiveConnection {
     this.#linger();
     const frames = [...framesOf("unsubscribe", ended), ...framesOf("subscribe", begun)];
     for (const frame of frames) this.#connection?.send(frame);
-    // Usually two frames; more of them make the next pause longer.
-    this.#nextFlush = Date.now() + FRAMES_EVERY_MS * Math.max(1, frames.length / 2);
+    this.#budget.spend(frames.length);
   }
 }
