@@ -1,33 +1,17 @@
-"""Formats of values on pages. `pages/times.js` formats durations in the same way."""
+"""Formats of values on pages."""
 
 from django import template
 
 from realtime.sockets.session_tag import tag_of
 from runs import usage_format
+from runs.durations import duration
 from runs.execution.waits import Wait, Waits
 from runs.models import Run
-
-MINUTE_S = 60
-HOUR_S = 3600
 
 register = template.Library()
 register.filter(usage_format.tokens)
 register.filter(usage_format.usd)
-
-
-@register.filter
-def duration(seconds: float) -> str:
-    """``840 ms``, ``3.2 s``, ``42 s``, ``1 min 04 s``, ``2 h 05 min``."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = int(seconds)
-    if whole < MINUTE_S:
-        return f"{whole} s"
-    if whole < HOUR_S:
-        return f"{whole // MINUTE_S} min {whole % MINUTE_S:02} s"
-    return f"{whole // HOUR_S} h {whole % HOUR_S // MINUTE_S:02} min"
+register.filter(duration)
 
 
 @register.filter

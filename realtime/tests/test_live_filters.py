@@ -2,7 +2,8 @@
 
 import pytest
 
-from realtime.templatetags.live import duration, percent
+from realtime.templatetags.live import percent
+from runs.durations import duration
 
 
 @pytest.mark.parametrize(
