@@ -15,6 +15,11 @@ from realtime.models import Stream
 PAGE_EVENTS = 500  # events read at once
 PAGE_BYTES = 256 * 1024  # a page ends with the event that reaches this many bytes of UTF-8
 MAX_SEQ = 2**63 - 1  # the highest number that the column can hold
+POSITIONS = Select(
+    lambda: Stream.objects.filter(AnyOf(F("name"), BindList("names", TextField()))).values_list(
+        "name", "epoch", "head", "floor", "closed_at"
+    )
+)
 
 
 class Entry(NamedTuple):

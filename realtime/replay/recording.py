@@ -9,8 +9,9 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 import msgspec
-from django.db.models import Q
+from django.db.models import BigIntegerField, Q, QuerySet, TextField
 
+from crews.compiled_queries import BindParam, Select
 from realtime import log
 from realtime.log import streams
 from realtime.models import Checkpoint, Stream
@@ -27,6 +28,24 @@ SHOWN = (  # of a tool
     "run_id", "agent_id", "execution_id", "tool", "status", "started_at", "output_length",
     "message", "progress", "duration_s", "exit_code",
 )  # fmt: skip
+
+
+def _checkpoints() -> QuerySet[Checkpoint]:
+    """The checkpoints of a run whose following events have not been pruned."""
+    rows = Checkpoint.objects.filter(stream_id=BindParam("stream", TextField()))
+    run_floor, graph_floor = (
+        BindParam(name, BigIntegerField()) for name in ("run_floor", "graph_floor")
+    )
+    is_followed = Q(run_seq__gte=run_floor, graph_seq__gte=graph_floor)
+    return rows.filter(is_followed | Q(is_end=True))  # after its last event, a state needs no other
+
+
+_NEWEST = Select(lambda: _checkpoints().order_by("-number")[:1])
+_FIRST = Select(lambda: _checkpoints().order_by("number")[:1])
+_UNTIL = Select(
+    lambda: _checkpoints().filter(at__lte=BindParam("moment", TextField())).order_by("-number")[:1]
+)
+_MARKS = Select(lambda: _checkpoints().order_by("number").values_list("at", "run_seq", "marks"))
 
 
 class Recording(NamedTuple):
@@ -58,12 +77,12 @@ def recording(run: Run, *, budget_s: float = BUDGET_S) -> Recording | None:
     """Make the missing checkpoints, for at most ``budget_s``. ``None`` without any event yet."""
     positions = merging.positions(run)
     usable = _usable(run, positions)
-    newest, marks = usable.order_by("-number").first(), []
+    newest, marks = _NEWEST.first(**usable), []
     if newest is None or not newest.is_end:
         newest, marks = _extend(run, newest, positions, budget_s)
         if newest is None:
             return None
-    rows = list(usable.order_by("number").values_list("at", "run_seq", "marks"))
+    rows = _MARKS.rows(**usable)
     first_at, first_seq, _ = rows[0]
     last = max(newest.at, rows[-1][0])
     all_marks = [tuple(mark) for _, _, own in rows for mark in own] + marks
@@ -84,8 +103,8 @@ def at(run: Run, moment: str, *, following: int = 0, size: int = 0) -> Moment | 
     Also returns ``following`` events after it, or fewer with ``size`` bytes.
     """
     positions = merging.positions(run)
-    rows = _usable(run, positions)
-    newest = rows.order_by("-number").first()
+    usable = _usable(run, positions)
+    newest = _NEWEST.first(**usable)
     if newest is None or (not newest.is_end and newest.at < moment):
         newest, _ = _extend(run, newest, positions, BUDGET_S)
         if newest is None:
@@ -95,8 +114,7 @@ def at(run: Run, moment: str, *, following: int = 0, size: int = 0) -> Moment | 
     if newest.at <= moment:
         checkpoint = newest
     else:
-        checkpoint = rows.filter(at__lte=moment).order_by("-number").first()
-        checkpoint = checkpoint or rows.order_by("number").first() or newest
+        checkpoint = _UNTIL.first(**usable, moment=moment) or _FIRST.first(**usable) or newest
     state, place = loaded(checkpoint), _place(checkpoint)
     moment = max(moment, place.at)
     events: list[Logged] = []
@@ -132,13 +150,11 @@ def loaded(checkpoint: Checkpoint) -> CrewState:
     return msgspec.json.decode(zlib.decompress(checkpoint.state), type=CrewState)
 
 
-def _usable(run: Run, positions: dict[str, log.Position]) -> Any:
-    """The checkpoints whose following events have not been pruned."""
+def _usable(run: Run, positions: dict[str, log.Position]) -> dict[str, Any]:
+    """The values with which `_NEWEST` and the others select the run's usable checkpoints."""
     names = [streams.run(run.pk), streams.graph(run.crew_id)]
-    of_run, graph = (positions[name].floor if name in positions else 0 for name in names)
-    rows = Checkpoint.objects.filter(stream_id=streams.run(run.pk))
-    # After its last event, a state needs no other.
-    return rows.filter(Q(run_seq__gte=of_run, graph_seq__gte=graph) | Q(is_end=True))
+    run_floor, graph_floor = (positions[name].floor if name in positions else 0 for name in names)
+    return {"stream": names[0], "run_floor": run_floor, "graph_floor": graph_floor}
 
 
 def _extend(

@@ -8,10 +8,11 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from crews.compiled_queries import Select
 from crews.keyset import following
 from runs.models import Control, ModelCall, Run, TaskExecution, ToolExecution
 from runs.models.timespan import seconds_between
-from runs.pages import control_events
+from runs.pages import control_events, page_queries
 from runs.pages.approval_events import APPROVAL, of_approval
 from runs.pages.budget_events import BUDGET, of_budget_alert
 from runs.pages.event_cursor import EventCursor
@@ -119,13 +120,16 @@ class EventPage:
             name = names.get(task.agent_id, task.agent_id)
             entries += of_task(task, name, tools.get(task.pk, []))
         newest = run.controls.order_by("-requested_at", "-pk")
-        controls = self._all_or_newest(run.controls.all(), control_events.TIMES, newest)
+        few = page_queries.CONTROLS
+        controls = self._all_or_newest(few, run.controls.all(), control_events.TIMES, newest)
         self.controls = self._cut(controls)
         for control in self.controls:
             entries += control_events.of_control(control, names_people=self._names_people)
-        for approval in self._cut(self._all_or_newest(run.approvals.all(), APPROVAL)):
+        few = page_queries.APPROVALS
+        for approval in self._cut(self._all_or_newest(few, run.approvals.all(), APPROVAL)):
             entries += of_approval(approval, names, names_people=self._names_people)
-        alerts = self._cut(self._all_or_newest(run.budget_alerts.all(), BUDGET))
+        few = page_queries.BUDGET_ALERTS
+        alerts = self._cut(self._all_or_newest(few, run.budget_alerts.all(), BUDGET))
         entries += map(of_budget_alert, alerts)
         if run.is_reported:
             newest = run.calls.order_by("-started_at", "-pk")
@@ -173,11 +177,15 @@ class EventPage:
         return self._cut(Call(*row, agent_of[row.task_execution]) for row in rows)
 
     def _all_or_newest(
-        self, rows: QuerySet[Any], kinds: dict[str, str], *also: QuerySet[Any]
+        self, few: Select, rows: QuerySet[Any], kinds: dict[str, str], *also: QuerySet[Any]
     ) -> list[Any]:
         """Return the same as `_newest`, for rows that are few in a run: one query reads them."""
-        few = list(rows[: EVENTS_AT_ONCE + 1])
-        return few if len(few) <= EVENTS_AT_ONCE else self._newest(rows, kinds, *also)
+        found = few.rows(run=self._run.pk)
+        if len(found) > page_queries.FEW:
+            return self._newest(rows, kinds, *also)
+        for row in found:
+            row.run = self._run
+        return found
 
     def _newest(
         self, rows: QuerySet[Any], kinds: dict[str, str], *also: QuerySet[Any]

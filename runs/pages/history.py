@@ -12,10 +12,9 @@ from functools import cached_property
 from typing import Any, Self
 from uuid import UUID
 
-from django.db.models import Count, Max, Min, Q
-
 from runs.events.agent_states import agent_has_ended, worst
 from runs.models import ModelCall, Run, TaskExecution, ToolExecution
+from runs.pages.page_queries import SPAN_STATUSES, SPANS
 from runs.pages.run_outline import Outline
 from runs.pages.versions import version
 
@@ -140,9 +139,6 @@ RANK = (
 )  # fmt: skip
 
 
-STATUSES = ("running", "succeeded", "failed", "cancelled")
-
-
 @dataclass(frozen=True, slots=True)
 class AgentSpan:
     """A summary of an agent's started tasks."""
@@ -163,25 +159,17 @@ class AgentSpan:
 
 def agent_spans(run: Run, until: datetime | None = None) -> list[AgentSpan]:
     """Read one span for each agent, in one query: as it is now, or as it was at ``until``."""
-    rows = run.agent_executions if run.is_reported else run.task_executions
-    began, ended = (Q(started_at__lte=until), Q(ended_at__lte=until)) if until else (Q(), Q())
-    counts = {status: Count("pk", filter=Q(status=status) & ended) for status in STATUSES}
-    if until:
-        counts["running"] = Count("pk", filter=Q(ended_at=None) | Q(ended_at__gt=until))
-    grouped = (
-        rows.filter(began)
-        .order_by()
-        .values("agent_id")
-        .annotate(began=Min("started_at"), ended=Max("ended_at", filter=ended), **counts)
-    )
+    query = SPANS[run.is_reported, until is not None]
     return [
         AgentSpan(
-            row["agent_id"],
-            row["began"],
-            row["ended"],
-            [status for status in STATUSES for _ in range(row[status])],
+            *(agent_id, began, ended),
+            [
+                status
+                for status, count in zip(SPAN_STATUSES, counts, strict=True)
+                for _ in range(count)
+            ],
         )
-        for row in grouped
+        for agent_id, began, ended, *counts in query.rows(run=run.pk, until=until)
     ]
 
 
