@@ -20,6 +20,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from tests import plain_http
 from tests.prefork import PROJECT, Warm
 from tests.waiting import eventually
 
@@ -143,7 +144,7 @@ class Web(Process):
     def _answers(self) -> bool:
         assert self.running, self.log.read_text()
         try:
-            return httpx.get(f"{self.origin}/healthz").status_code == 200
+            return plain_http.get(f"{self.origin}/healthz").status_code == 200
         except httpx.TransportError:
             return False
 

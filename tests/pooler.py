@@ -6,7 +6,6 @@ Not collected with the rest: `make test-pgbouncer` names this file.
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-import httpx
 import pytest
 from django.db import connection, transaction
 from rest_framework_simplejwt.tokens import AccessToken
@@ -14,6 +13,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from realtime import log
 from realtime.log import streams
 from runs.events.kinds import ToolProgress
+from tests import plain_http
 from tests.events import sample
 from tests.live import Web
 
@@ -68,7 +68,7 @@ def test_every_client_reads_the_events_of_its_own_crew(web: Web, tenants):
     def read(number: int) -> list[tuple[int, list]]:
         tenant = tenants[number % 2]
         headers = {"Authorization": f"Bearer {tokens[number % 2]}"}
-        with httpx.Client(base_url=web.origin, headers=headers, timeout=60) as client:
+        with plain_http.Client(base_url=web.origin, headers=headers, timeout=60) as client:
             return [
                 (answer.status_code, seen(answer.json()))
                 for answer in (

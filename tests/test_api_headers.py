@@ -1,11 +1,11 @@
 """What answers of the API say of caching, of methods and of wrong hosts."""
 
-import httpx
 import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
 
+from tests import plain_http
 from tests.live import Web
 
 READ = [
@@ -107,12 +107,12 @@ def test_a_wrong_host_is_a_problem_below_api(web: Web, acme):
         "Authorization": f"Bearer {AccessToken.for_user(acme.viewer)}",
     }
     for url in ("/api/crews/", "/api/nowhere", "/api/token/"):
-        response = httpx.get(f"{web.origin}{url}", headers=headers)
+        response = plain_http.get(f"{web.origin}{url}", headers=headers)
         assert response.status_code == 400
         assert response.headers["Content-Type"] == "application/problem+json"
         assert response.json()["code"] == "bad_host"
         assert "ALLOWED_HOSTS" in response.json()["detail"]
-    assert httpx.get(f"{web.origin}/", headers=headers).status_code == 400
+    assert plain_http.get(f"{web.origin}/", headers=headers).status_code == 400
 
 
 @pytest.mark.parametrize("url", ["/healthz", "/readyz", "/metrics"])

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-import httpx
 import pytest
 from django.db import models
 from django.utils import timezone
@@ -14,6 +13,7 @@ from runs.models import Approval, Run, ToolExecution
 from runs.reporting import approval_requests
 from runs.tests.reporting.conftest import types
 from runs.tests.reporting.test_claude_code import following, prompt, recorded
+from tests import plain_http
 from tests.live import Web, eventually
 
 PATH = "/api/report/claude-code/?crew=site"
@@ -27,7 +27,7 @@ class Claude:
     """Claude Code with an installation by ``crewops claude-code --approve``."""
 
     def __init__(self, web: Web, text: str) -> None:
-        self.client = httpx.Client(
+        self.client = plain_http.Client(
             base_url=web.origin, headers={"Authorization": f"Bearer {text}"}, timeout=60
         )
         self.pool = ThreadPoolExecutor(MANY)

@@ -5,11 +5,11 @@ an end.
 import signal
 import time
 
-import httpx
 import pytest
 
 from crewops import deferred_response
 from runs.models import Approval
+from tests import plain_http
 from tests.live import Web, eventually
 from tests.test_approvals_of_claude_code import (
     ASKS,
@@ -46,7 +46,7 @@ def test_fifty_calls_wait_and_other_requests_are_answered(claude):
 
 def test_a_client_that_is_gone_ends_its_approval(claude, web):
     with (
-        httpx.Client(base_url=web.origin, headers=claude.client.headers) as client,
+        plain_http.Client(base_url=web.origin, headers=claude.client.headers) as client,
         client.stream("POST", ASKS, json=question()[1]) as response,
     ):
         assert response.status_code == 200  # the head comes before the decision

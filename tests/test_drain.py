@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-import httpx
 import pytest
 from rest_framework_simplejwt.tokens import AccessToken
 
@@ -22,6 +21,7 @@ from realtime.log import position, streams
 from realtime.terminal import client as terminal
 from realtime.tests.sockets.helpers import work
 from runs.models import Run
+from tests import plain_http
 from tests.live import Process, eventually
 
 CLIENTS = int(os.environ.get("DRAIN_CLIENTS", "40"))
@@ -65,7 +65,7 @@ def start(listener: socket.socket) -> Process:
 
 def answered(web: Process, port: int) -> bool:
     """Whether it was this process that a request came to, of those that share the port."""
-    httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=30)  # the first waits for its start
+    plain_http.get(f"http://127.0.0.1:{port}/healthz", timeout=30)  # the first waits for its start
     return "GET /healthz 200" in web.log.read_text()
 
 

@@ -16,9 +16,10 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
-import httpx
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
+
+from tests import plain_http
 
 RUN_S = 120.0  # the demo run takes about ten seconds
 CREW = "demo"
@@ -28,7 +29,7 @@ class Client:
     """A program that uses CrewOps: HTTP with a bearer token, sockets with the token subprotocol."""
 
     def __init__(self, url: str, username: str, password: str) -> None:
-        self.http = httpx.Client(base_url=url, timeout=30)
+        self.http = plain_http.Client(base_url=url, timeout=30)
         answer = self.http.post(
             "/api/token/", json={"username": username, "password": password}
         ).raise_for_status()

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
-import httpx
 import pytest
 import redis
 from django.db import connection
@@ -15,6 +14,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from conftest import Tenant, make_tenant
 from realtime.tests.sockets.helpers import browser_of
 from runs.models import Worker
+from tests import plain_http
 from tests.chaos.faults import RedisServer
 from tests.live import Web
 
@@ -52,7 +52,7 @@ def askers(site: Web, acme: Tenant) -> dict[str, Callable[[], int]]:
 
     def ask(method: str, path: str, **options) -> Callable[[], int]:
         return lambda: (
-            httpx.request(method, f"{site.origin}{path}", timeout=30, **options).status_code
+            plain_http.request(method, f"{site.origin}{path}", timeout=30, **options).status_code
         )
 
     def open_socket() -> int:

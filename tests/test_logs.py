@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 from celery import current_app
 from django.conf import settings
@@ -22,6 +21,7 @@ from conftest import Tenant
 from crewops.logs import LineFormatter, json_formatter
 from realtime.tests.sockets.test_server_faults import log_out_of_reach
 from runs.models import Run, Worker
+from tests import plain_http
 from tests.live import PROJECT, Process, SinceNow, Web, environment, eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -82,7 +82,7 @@ class TestRequests:
         return {"Authorization": f"Bearer {token}", "X-Request-ID": "from-the-proxy-1"}
 
     def test_a_request_is_logged_with_everybodys_ids(self, site, acme, run, headers):
-        response = httpx.get(f"{site.origin}/api/runs/{run.pk}/?since=1", headers=headers)
+        response = plain_http.get(f"{site.origin}/api/runs/{run.pk}/?since=1", headers=headers)
         assert response.headers["X-Request-ID"] == "from-the-proxy-1"
         (line,) = found(site, logger="crewops.requests", level="info")
         assert line.items() >= of_run(run, acme).items()
@@ -96,7 +96,7 @@ class TestRequests:
         browser.force_login(acme.operator)
         cookies = {settings.SESSION_COOKIE_NAME: browser.session.session_key}
         for path in (f"/runs/{run.pk}/", f"/crews/{acme.crew.pk}/"):
-            assert httpx.get(f"{site.origin}{path}", cookies=cookies).status_code == 200
+            assert plain_http.get(f"{site.origin}{path}", cookies=cookies).status_code == 200
             (line,) = found(site, path=path)
             assert line["user_id"] == acme.operator.pk
             assert line["organization_id"] == str(acme.organization.pk)
@@ -106,14 +106,14 @@ class TestRequests:
         browser = Client()
         browser.force_login(acme.viewer)
         cookies = {settings.SESSION_COOKIE_NAME: browser.session.session_key}
-        assert httpx.get(f"{site.origin}/monitoring/", cookies=cookies).status_code == 403
+        assert plain_http.get(f"{site.origin}/monitoring/", cookies=cookies).status_code == 403
         (line,) = found(site, level="warning", logger="django.request")
         assert line["message"] == "Forbidden (Permission denied): /monitoring/"
         assert "exception" not in line
 
     @pytest.mark.parametrize("given", [None, "short", "a" * 65, 'quote"quote', "line\tline"])
     def test_an_id_that_is_none_is_replaced(self, site, given):
-        response = httpx.get(
+        response = plain_http.get(
             f"{site.origin}/login/", headers={"X-Request-ID": given} if given else {}
         )
         made = response.headers["X-Request-ID"]
@@ -121,19 +121,19 @@ class TestRequests:
         assert found(site, request_id=made, path="/login/")
 
     def test_one_request_does_not_pass_its_ids_on_to_the_next(self, site, run, headers):
-        with httpx.Client() as client:  # over one connection
+        with plain_http.Client() as client:  # over one connection
             client.get(f"{site.origin}/api/runs/{run.pk}/", headers=headers)
             client.get(f"{site.origin}/login/")
         (line,) = found(site, path="/login/")
         assert line.keys().isdisjoint({"user_id", "run_id", "crew_id", "organization_id"})
 
     def test_a_body_that_is_too_large_is_logged_and_answered_with_an_id(self, site):
-        response = httpx.post(f"{site.origin}/api/token/", content=b"x" * (2 * 1024 * 1024))
+        response = plain_http.post(f"{site.origin}/api/token/", content=b"x" * (2 * 1024 * 1024))
         assert response.status_code == 413
         assert found(site, request_id=response.headers["X-Request-ID"], status=413)
 
     def test_a_path_cannot_make_a_line_of_its_own(self, site):
-        httpx.get(f"{site.origin}/no%0Ahere")
+        plain_http.get(f"{site.origin}/no%0Ahere")
         assert found(site, path="/no%0Ahere")
 
 
@@ -186,12 +186,12 @@ def test_no_line_holds_a_token_a_cookie_or_a_password(acme, run, daphne):
     wrong = "not-the-passw0rd"
     try:
         api, path = f"{web.origin}/api/runs/", f"/ws/runs/{run.pk}"
-        httpx.get(api, headers={"Authorization": f"Bearer {token}"})
-        httpx.get(api, headers={"Authorization": f"Bearer {token}x"})
-        httpx.get(f"{api}?token={token}")
-        httpx.get(f"{web.origin}/runs/", cookies={settings.SESSION_COOKIE_NAME: session})
-        httpx.post(f"{web.origin}/api/token/", json={"username": "root", "password": wrong})
-        httpx.post(f"{web.origin}/login/", data={"username": "root", "password": wrong})
+        plain_http.get(api, headers={"Authorization": f"Bearer {token}"})
+        plain_http.get(api, headers={"Authorization": f"Bearer {token}x"})
+        plain_http.get(f"{api}?token={token}")
+        plain_http.get(f"{web.origin}/runs/", cookies={settings.SESSION_COOKIE_NAME: session})
+        plain_http.post(f"{web.origin}/api/token/", json={"username": "root", "password": wrong})
+        plain_http.post(f"{web.origin}/login/", data={"username": "root", "password": wrong})
         for options in (
             {"token": token},
             {"additional_headers": {"Authorization": f"Bearer {token}"}},
@@ -220,7 +220,7 @@ class TestWork:
         worker = Process("-m", "celery", "--quiet", "-A", "crewops", "worker", **JSON)
         try:
             eventually(Worker.objects.alive().exists, within_s=30)
-            asked = httpx.post(
+            asked = plain_http.post(
                 f"{site.origin}/api/crews/{acme.crew.pk}/runs/",
                 headers={
                     "Authorization": f"Bearer {AccessToken.for_user(acme.operator)}",

@@ -3,7 +3,6 @@
 import signal
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from django.conf import settings
 from django.db import transaction
@@ -16,6 +15,7 @@ from realtime.tests.sockets.helpers import finish
 from runs.events.kinds import Error
 from runs.execution import controls
 from runs.models import Run, Worker
+from tests import plain_http
 from tests.events import sample
 from tests.live import Web, eventually
 
@@ -26,7 +26,7 @@ Samples = dict[tuple, float]
 
 def scrape(web: Web) -> Samples:
     """``{(name, label value, ...): value}``, the labels in the order of their names."""
-    answer = httpx.get(f"{web.origin}/metrics", headers=AUTHORIZED)
+    answer = plain_http.get(f"{web.origin}/metrics", headers=AUTHORIZED)
     assert answer.status_code == 200, answer.text
     return {
         (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
@@ -226,9 +226,9 @@ class TestWork:
 
     def test_requests_are_counted_but_health_checks(self, web):
         before = Changes(web)
-        httpx.get(f"{web.origin}/login/")
-        httpx.request("PROPFIND", f"{web.origin}/login/")
-        httpx.get(f"{web.origin}/healthz")
+        plain_http.get(f"{web.origin}/login/")
+        plain_http.request("PROPFIND", f"{web.origin}/login/")
+        plain_http.get(f"{web.origin}/healthz")
         before.eventually(1, "crewops_http_request_seconds_count", "GET", "200")
         before.eventually(1, "crewops_http_request_seconds_count", "other", "403")
 

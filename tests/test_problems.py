@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 
 from conftest import PASSWORD
 from crews.models import Crew
+from tests import plain_http
 from tests.live import Web
 
 TOO_LARGE = settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1
@@ -136,7 +137,9 @@ class TestLargeBodies:
         if not chunked:
             headers["Content-Length"] = str(1000 * 64 * 1024)
         try:
-            response = httpx.post(f"{web.origin}/api/token/", content=pieces(), headers=headers)
+            response = plain_http.post(
+                f"{web.origin}/api/token/", content=pieces(), headers=headers
+            )
         except httpx.WriteError:
             pass  # the server closed while we were still sending
         else:
@@ -149,7 +152,7 @@ class TestLargeBodies:
         body = json.dumps({"username": acme.viewer.username, "password": PASSWORD}).encode()
         pieces = (body[at : at + 10] for at in range(0, len(body), 10))
         headers = {"Content-Type": "application/json"}
-        response = httpx.post(f"{web.origin}/api/token/", content=pieces, headers=headers)
+        response = plain_http.post(f"{web.origin}/api/token/", content=pieces, headers=headers)
         assert response.request.headers["Transfer-Encoding"] == "chunked"
         assert (response.status_code, [*response.json()]) == (200, ["refresh", "access"])
 
@@ -157,8 +160,8 @@ class TestLargeBodies:
     def test_up_to_the_limit_are_read(self, web: Web):
         body = b'{"username": "' + b"x" * (TOO_LARGE - 100) + b'"}'
         headers = {"Content-Type": "application/json"}
-        response = httpx.post(f"{web.origin}/api/token/", content=body, headers=headers)
+        response = plain_http.post(f"{web.origin}/api/token/", content=body, headers=headers)
         assert (response.status_code, response.json()["code"]) == (400, "invalid")
         body += b" " * 200
-        response = httpx.post(f"{web.origin}/api/token/", content=body, headers=headers)
+        response = plain_http.post(f"{web.origin}/api/token/", content=body, headers=headers)
         assert (response.status_code, response.json()["code"]) == (413, "too_large")

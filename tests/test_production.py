@@ -16,6 +16,7 @@ import pytest
 from django.conf import settings
 
 from crewops import checks
+from tests import plain_http
 from tests.live import Web
 from tests.test_settings import PRODUCTION
 
@@ -52,7 +53,7 @@ def site(tmp_path_factory, django_db_setup) -> Iterator[httpx.Client]:
         check=True,
     )
     web = Web(**variables)
-    with httpx.Client(
+    with plain_http.Client(
         base_url=web.origin, headers={"Host": HOST, "X-Forwarded-Proto": "https"}
     ) as client:
         yield client

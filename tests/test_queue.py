@@ -12,6 +12,7 @@ from django.utils import timezone
 from rest_framework_simplejwt.tokens import AccessToken
 
 from runs.models import Run, ToolExecution, Worker
+from tests import plain_http
 from tests.chaos.faults import RedisServer
 from tests.live import Process, Web, eventually
 from tests.redelivering import RECEIVED
@@ -36,7 +37,9 @@ def request(web: Web, acme, key: str = "") -> httpx.Response:
     headers = {"Authorization": f"Bearer {AccessToken.for_user(acme.operator)}"}
     if key:
         headers["Idempotency-Key"] = key
-    return httpx.post(f"{web.origin}/api/crews/{acme.crew.pk}/runs/", headers=headers, timeout=30)
+    return plain_http.post(
+        f"{web.origin}/api/crews/{acme.crew.pk}/runs/", headers=headers, timeout=30
+    )
 
 
 def start_worker(name: str, **variables: str) -> Process:

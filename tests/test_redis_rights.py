@@ -5,7 +5,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 
-import httpx
 import pytest
 import redis
 from django.conf import settings as django_settings
@@ -18,6 +17,7 @@ from realtime.log import Entry, publish
 from realtime.log.redis_circuit_breaker import QuickRedis
 from realtime.models import Event
 from runs.models import Run, Worker
+from tests import plain_http
 from tests.live import Process, Web, eventually
 
 OPERATIONS = (django_settings.BASE_DIR / "docs" / "operations.md").read_text()
@@ -138,7 +138,7 @@ def test_a_run_needs_no_other_right(restricted, acme, transactional_db):
         with web.socket(f"/ws/graph/{acme.crew.pk}/", acme.viewer) as graph:
             graph.until(type="snapshot")
             token = str(AccessToken.for_user(acme.operator))
-            reply = httpx.post(
+            reply = plain_http.post(
                 f"{web.origin}/api/crews/{acme.crew.pk}/runs/",
                 headers={"Authorization": f"Bearer {token}"},
                 timeout=30,

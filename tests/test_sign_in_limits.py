@@ -5,7 +5,6 @@ password.
 import re
 from datetime import timedelta
 
-import httpx
 import pytest
 from axes.models import AccessAttempt
 from django.conf import settings
@@ -15,6 +14,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from conftest import PASSWORD
+from tests import plain_http
 from tests.admin import url
 from tests.live import Web
 
@@ -125,7 +125,7 @@ def test_no_password_is_kept(person, way):
 def test_the_address_is_what_a_trusted_proxy_says_and_no_client_chooses_it(acme):
     def status(web: Web, address: str, password: str) -> int:
         credentials = {"username": "acme-viewer", "password": password}
-        return httpx.post(
+        return plain_http.post(
             f"{web.origin}/api/token/", json=credentials, headers={"X-Forwarded-For": address}
         ).status_code
 

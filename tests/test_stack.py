@@ -24,6 +24,7 @@ import pytest
 from django.conf import settings
 
 from crewops import stale_processes
+from tests import plain_http
 from tests.live import eventually, free_port
 
 START_S = 90.0  # five processes that start at once on a busy machine
@@ -113,7 +114,7 @@ class Stack:
     def is_ready(self) -> bool:
         """Whether database, Redis and a worker are reached, through the web."""
         try:
-            return httpx.get(f"http://127.0.0.1:{self.port}/readyz").status_code == 200
+            return plain_http.get(f"http://127.0.0.1:{self.port}/readyz").status_code == 200
         except httpx.TransportError:
             return False
 
@@ -197,7 +198,7 @@ def ends_by(
     assert supervisor.wait(END_S) == 0
     assert not [process for process in processes if process.is_running()]
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"http://127.0.0.1:{stack.port}/healthz")
+        plain_http.get(f"http://127.0.0.1:{stack.port}/healthz")
     assert {*stack.last_seen()} == {*left}
 
 

@@ -3,7 +3,6 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -17,6 +16,7 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 from conftest import PASSWORD
 from crewops.api import tokens
 from realtime.sockets import auth
+from tests import plain_http
 from tests.security import tokens as made
 
 CLOSE_REASON = 123  # bytes that a close frame has room for
@@ -75,7 +75,7 @@ def test_of_many_uses_at_once_one_succeeds(web, acme):
         answers = list(
             pool.map(
                 lambda _: (
-                    httpx.post(
+                    plain_http.post(
                         f"{web.origin}/api/token/refresh/", json={"refresh": pair["refresh"]}
                     ).status_code
                 ),

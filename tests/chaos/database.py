@@ -10,7 +10,6 @@ import threading
 import time
 from pathlib import Path
 
-import httpx
 import pytest
 from django.db import connection
 from rest_framework_simplejwt.tokens import AccessToken
@@ -21,7 +20,7 @@ from realtime.log import streams
 from realtime.models import Event
 from runs.execution.retry_on_outage import retry_on_outage
 from runs.models import TaskExecution, ToolExecution, Worker
-from tests import postgres
+from tests import plain_http, postgres
 from tests.chaos.clients import EXPECTED_CODES, Clients, followers
 from tests.live import Web, eventually
 
@@ -48,7 +47,7 @@ class Caller(threading.Thread):
     def run(self) -> None:
         while not self._over.wait(0.05):
             begun = time.monotonic()
-            response = httpx.get(self._url, headers=self._headers, timeout=2 * ANSWER_S)
+            response = plain_http.get(self._url, headers=self._headers, timeout=2 * ANSWER_S)
             self.answers.append((response.status_code, time.monotonic() - begun))
 
     def stop(self) -> None:

@@ -21,6 +21,7 @@ from crewops import stale_processes
 from crewops.redis import socket_path
 from runs.execution.worker import execute_run
 from runs.models import Worker
+from tests import plain_http
 from tests.chaos import processes
 from tests.live import PROJECT, environment, eventually, free_port
 
@@ -106,7 +107,7 @@ class Deployment:
         return answer.json()["id"]
 
     def post(self, path: str, **body: Any) -> httpx.Response:
-        return httpx.post(
+        return plain_http.post(
             f"http://127.0.0.1:{self.port}{path}",
             json=body,
             headers={"Authorization": f"Bearer {AccessToken.for_user(self._user)}"},
@@ -116,7 +117,7 @@ class Deployment:
     def is_ready(self) -> bool:
         """Whether all programs run, the worker reported since its start, database and Redis answer."""
         try:
-            ready = httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=REQUEST_S)
+            ready = plain_http.get(f"http://127.0.0.1:{self.port}/readyz", timeout=REQUEST_S)
         except httpx.TransportError:
             return False
         programs = self.programs()

@@ -13,6 +13,7 @@ from conftest import PASSWORD, Tenant
 from crewops.api.tokens import RefreshToken
 from runs.models import Run, Worker
 from runs.tests.tools.traces import dump
+from tests import plain_http
 from tests.live import Process, Web, eventually, published_to
 from tests.security.wire import exchange, handshake
 
@@ -65,7 +66,7 @@ def answers(web: Web, acme: Tenant, word: str) -> list[str]:
     said: list[str] = []
 
     def ask(method: str, path: str, **request) -> httpx.Response:
-        response = httpx.request(method, f"{web.origin}{path}", **request)
+        response = plain_http.request(method, f"{web.origin}{path}", **request)
         said.append(f"{response.headers}\n{response.text}")
         return response
 
@@ -103,7 +104,7 @@ def pages(web: Web, user, run: Run) -> str:
     paths += ["/api/crews/", f"/api/crews/{run.crew_id}/events/"]
     tool = run.task_executions.first().tool_executions.first()
     paths += [f"/runs/{run.pk}/tools/{tool.pk}/output/", f"/api/tool-executions/{tool.pk}/output/"]
-    with httpx.Client(base_url=web.origin, follow_redirects=True) as client:
+    with plain_http.Client(base_url=web.origin, follow_redirects=True) as client:
         form = client.get("/login/").text
         token = form.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
         credentials = {
@@ -147,7 +148,7 @@ def test_no_secret_is_found_anywhere(web, acme: Tenant, worker: Process, redis_s
         said = answers(web, acme, word)
         with web.socket(f"/ws/graph/{acme.crew.pk}", token=access) as socket:
             socket.until(type="snapshot")
-            renewed = httpx.post(f"{web.origin}/api/token/refresh/", json={"refresh": refresh})
+            renewed = plain_http.post(f"{web.origin}/api/token/refresh/", json={"refresh": refresh})
             assert renewed.status_code == 200
             run = Run.objects.request(crew=acme.crew, user=acme.operator)
             frames = socket.until(type="tool_end")

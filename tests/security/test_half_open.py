@@ -5,12 +5,12 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
-import httpx
 import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from crewops.uvicorn_http import HEAD_S, WAITING_LIMIT
+from tests import plain_http
 from tests.live import FRAME_S, Web, eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -131,7 +131,7 @@ def test_a_head_that_does_not_end_is_refused(web):
 
 
 def test_requests_one_after_the_other_are_served(web):
-    with httpx.Client(base_url=web.origin) as client:
+    with plain_http.Client(base_url=web.origin) as client:
         streams = set()
         for _ in range(3):
             response = client.get("/healthz")

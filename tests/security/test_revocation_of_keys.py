@@ -4,12 +4,12 @@ import time
 from contextlib import ExitStack
 from datetime import timedelta
 
-import httpx
 import pytest
 from django.utils import timezone
 
 from crews.models import ApiKey
 from runs.models import Run
+from tests import plain_http
 from tests.live import Web
 from tests.security.test_revocation import WITHIN_S, Listener, Reporter
 
@@ -36,7 +36,7 @@ def test_sockets_close_in_time_and_hear_nothing_after(web: Web, acme, end):
 
     def call() -> int:
         headers = {"Authorization": f"Bearer {text}"}
-        return httpx.get(f"{web.origin}/api/crews/", headers=headers).status_code
+        return plain_http.get(f"{web.origin}/api/crews/", headers=headers).status_code
 
     with ExitStack() as stack:
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from realtime.tests.sockets.event_source import Reader
 from runs.models import ModelCall
+from tests import plain_http
 from tests.live import UNTIL_S
 
 
@@ -20,13 +21,15 @@ def posting(web, run, token, **body):
     """A reader of the response to a POST with this RunAgentInput."""
     headers = {"Authorization": f"Bearer {token}"}
     url = f"{web.origin}{path_of(run)}"
-    with httpx.stream("POST", url, headers=headers, json=body, timeout=UNTIL_S) as response:
+    with plain_http.stream("POST", url, headers=headers, json=body, timeout=UNTIL_S) as response:
         yield Reader(response)
 
 
 def post(web, run, token, **options) -> httpx.Response:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return httpx.post(f"{web.origin}{path_of(run)}", headers=headers, timeout=UNTIL_S, **options)
+    return plain_http.post(
+        f"{web.origin}{path_of(run)}", headers=headers, timeout=UNTIL_S, **options
+    )
 
 
 def answered(run, *pieces: str) -> None:

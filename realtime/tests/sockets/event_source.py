@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import httpx
 from rest_framework_simplejwt.tokens import AccessToken
 
+from tests import plain_http
 from tests.live import UNTIL_S, Web
 
 
@@ -76,7 +77,7 @@ def reading(
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     if token is not None:
         sent["Authorization"] = f"Bearer {token}"
-    with httpx.stream("GET", f"{web.origin}{path}", headers=sent, timeout=UNTIL_S) as response:
+    with plain_http.stream("GET", f"{web.origin}{path}", headers=sent, timeout=UNTIL_S) as response:
         yield Reader(response)
 
 

@@ -3,7 +3,6 @@
 import json
 from uuid import uuid4
 
-import httpx
 import pytest
 from rest_framework_simplejwt.tokens import AccessToken
 
@@ -17,6 +16,7 @@ from realtime.tests.sockets.event_source import reading, refusal
 from realtime.tests.sockets.helpers import browser_of, finish, work
 from realtime.tests.sockets.test_refusals import MISSING
 from runs.models import TaskExecution, ToolExecution
+from tests import plain_http
 from tests.live import UNTIL_S, Web
 
 LARGE = 300  # reports of 20 KB
@@ -98,7 +98,7 @@ def test_a_foreign_run_is_refused_like_a_missing_one(web, acme, globex, run, met
     answers = []
     for record in (run.pk, MISSING, "no-uuid"):
         url = f"{web.origin}/agui/runs/{record}"
-        response = httpx.request(method, url, headers=headers, timeout=UNTIL_S)
+        response = plain_http.request(method, url, headers=headers, timeout=UNTIL_S)
         answers.append((response.status_code, response.json()))
     assert answers[0][0] == 404
     assert answers == answers[:1] * 3
@@ -129,7 +129,7 @@ def test_a_body_that_is_too_large(web, acme, run):
 
 @pytest.mark.parametrize("method", ["PUT", "HEAD", "OPTIONS"])
 def test_another_method(web, acme, run, method):
-    response = httpx.request(method, f"{web.origin}{path_of(run)}")
+    response = plain_http.request(method, f"{web.origin}{path_of(run)}")
     assert (response.status_code, response.headers["Allow"]) == (405, "GET, POST")
 
 
@@ -158,7 +158,7 @@ def test_a_page_of_another_site_gets_nothing_with_a_cookie(web, acme, run):
     url = f"{web.origin}{path_of(run)}"
     for origin, status in (({"Origin": "http://elsewhere.example"}, 403), ({"Origin": "null"}, 403),
                            ({"Sec-Fetch-Site": "cross-site"}, 401)):  # fmt: skip
-        response = httpx.post(url, headers=cookie | origin, json={}, timeout=UNTIL_S)
+        response = plain_http.post(url, headers=cookie | origin, json={}, timeout=UNTIL_S)
         assert response.status_code == status, origin
 
 

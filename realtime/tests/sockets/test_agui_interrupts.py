@@ -3,7 +3,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
-import httpx
 import pytest
 from rest_framework_simplejwt.tokens import AccessToken
 
@@ -13,6 +12,7 @@ from realtime.tests.sockets.agui import kinds, path_of, post, posting
 from realtime.tests.sockets.event_source import reading
 from realtime.tests.sockets.helpers import finish, work
 from runs.models import Approval
+from tests import plain_http
 from tests.live import UNTIL_S, eventually
 
 PATIENCE_S = 90.0  # Node has to start, on a busy machine
@@ -132,7 +132,7 @@ def test_only_an_interrupt_of_the_run_can_be_cancelled(web, acme, run):
     foreign = ask(acme.start_run()).pk
     for approval_id, status in ((uuid4(), 404), (foreign, 404), (known, 200)):
         entry = {"interruptId": f"{approval_id}:{seen}:1:0", "status": "cancelled"}
-        with httpx.stream(
+        with plain_http.stream(
             "POST", f"{web.origin}{path_of(run)}", json={"resume": [entry]}, timeout=UNTIL_S
         ) as response:
             assert response.status_code == status

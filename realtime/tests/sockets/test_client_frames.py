@@ -2,10 +2,10 @@
 
 import json
 
-import httpx
 import pytest
 
 from realtime.tests.sockets.helpers import work
+from tests import plain_http
 from tests.live import FRAME_S
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,7 +68,7 @@ def test_a_refusal_is_a_handshake_first(web, run):
         "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
         "Sec-WebSocket-Protocol": "token, garbage",
     }
-    with httpx.stream("GET", f"{web.origin}/ws/runs/{run.pk}", headers=headers) as response:
+    with plain_http.stream("GET", f"{web.origin}/ws/runs/{run.pk}", headers=headers) as response:
         assert response.status_code == 101
         assert response.headers["Sec-WebSocket-Protocol"] == "token"
 

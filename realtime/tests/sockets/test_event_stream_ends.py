@@ -16,6 +16,7 @@ from realtime.servers.event_stream import RESTART_SPREAD_MS
 from realtime.tests.sockets.event_source import reading, refusal
 from realtime.tests.sockets.helpers import browser_of
 from realtime.tests.sockets.test_refusals import MISSING, bad_tokens
+from tests import plain_http
 from tests.live import Web, eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -71,12 +72,12 @@ def test_a_malformed_position(web, acme, run, position):
 
 @pytest.mark.parametrize("method", ["POST", "HEAD", "OPTIONS"])
 def test_another_method(web, acme, run, method):
-    response = httpx.request(method, f"{web.origin}/sse/runs/{run.pk}", content=b"x" * 100_000)
+    response = plain_http.request(method, f"{web.origin}/sse/runs/{run.pk}", content=b"x" * 100_000)
     assert (response.status_code, response.headers["Allow"]) == (405, "GET")
 
 
 def test_an_unknown_path_is_not_found(web, acme):
-    assert httpx.get(f"{web.origin}/sse/nothing").status_code == 404
+    assert plain_http.get(f"{web.origin}/sse/nothing").status_code == 404
 
 
 def test_a_member_who_leaves_gets_a_close_and_no_more(web, acme, run):

@@ -1,12 +1,12 @@
 """Which pages of other origins may read event streams (CORS), and with what."""
 
-import httpx
 import pytest
 from rest_framework_simplejwt.tokens import AccessToken
 
 from realtime.tests.sockets.event_source import reading
 from realtime.tests.sockets.helpers import browser_of
 from realtime.tests.sockets.test_refusals import MISSING
+from tests import plain_http
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,14 +50,14 @@ def test_a_browser_asks_first_and_needs_no_credentials_for_that(web, acme, run, 
         "Access-Control-Request-Headers": "authorization,content-type,last-event-id",
     }
     for path in paths(acme, run):
-        answer = httpx.options(web.origin + path, headers={"Origin": web.origin} | wanted)
+        answer = plain_http.options(web.origin + path, headers={"Origin": web.origin} | wanted)
         assert (answer.status_code, answer.content) == (200, b"")
         assert answer.headers[ALLOW] == web.origin
         assert method in answer.headers["Access-Control-Allow-Methods"].split(", ")
         allowed = set(answer.headers["Access-Control-Allow-Headers"].split(", "))
         assert {"authorization", "content-type", "last-event-id"} <= allowed
         assert CREDENTIALS not in answer.headers
-        foreign = httpx.options(web.origin + path, headers={"Origin": FOREIGN} | wanted)
+        foreign = plain_http.options(web.origin + path, headers={"Origin": FOREIGN} | wanted)
         assert ALLOW not in foreign.headers
 
 
@@ -66,7 +66,7 @@ def test_a_page_of_another_origin_reads_nothing(web, acme, run):
     for path in paths(acme, run):
         for origin in (FOREIGN, "null", f"{web.origin}.evil.example"):
             headers = {"Origin": origin, "Authorization": token}
-            answer = httpx.get(web.origin + path, headers=headers)
+            answer = plain_http.get(web.origin + path, headers=headers)
             assert answer.status_code == 403
             assert ALLOW not in answer.headers
 

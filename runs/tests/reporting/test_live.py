@@ -7,7 +7,6 @@ import threading
 from contextlib import nullcontext
 from pathlib import Path
 
-import httpx
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
@@ -23,6 +22,7 @@ from runs.models import (
 )
 from runs.tests.reporting.conftest import frames, types
 from runs.tests.reporting.test_reporting import STORY, story
+from tests import plain_http
 from tests.live import Web
 
 PACKAGE = Path(__file__).parents[3] / "clients" / "python"
@@ -45,7 +45,9 @@ def test_the_same_calls_at_the_same_time_are_in_the_log_once(web: Web, acme):
     def call() -> None:
         headers = {"Authorization": f"Bearer {text}"}
         for events in (story()[:4], story()[4:]):
-            sent = httpx.post(f"{web.origin}/api/report/", json=events, headers=headers, timeout=30)
+            sent = plain_http.post(
+                f"{web.origin}/api/report/", json=events, headers=headers, timeout=30
+            )
             assert sent.status_code == 200, sent.text
             answers.append(sent.json())
 
