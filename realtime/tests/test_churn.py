@@ -4,8 +4,10 @@ import asyncio
 import gc
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from threading import Barrier
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +16,7 @@ import pytest
 import uvicorn
 from channels.exceptions import StopConsumer
 from channels.layers import get_channel_layer
+from django.db import connections
 from redis import Redis
 from rest_framework_simplejwt.tokens import AccessToken
 from websockets.asyncio.client import ClientConnection, connect
@@ -24,8 +27,9 @@ from conftest import make_tenant
 from crewops.uvicorn_http import HttpProtocol
 from crewops.web import APPLICATION, OPTIONS
 from realtime import log
+from realtime.delivery import threads
 from realtime.delivery.redis_subscriber import Subscriber
-from realtime.delivery.threads import in_thread
+from realtime.delivery.threads import POOL_THREADS, in_thread
 from realtime.log import publish, streams
 from realtime.servers.uvicorn_ws import FrameProtocol
 from realtime.sockets.graph import GraphConsumer
@@ -85,7 +89,24 @@ class Served:
 
 
 @pytest.fixture
-async def served(redis_server, acme_token) -> AsyncIterator[Served]:
+def kept_connections(transactional_db, monkeypatch) -> Iterator[None]:
+    """Each thread of the pool keeps its connection, as in production: the floods are 3,000 calls."""
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 60)
+    all_threads = Barrier(POOL_THREADS)
+
+    def close() -> None:
+        all_threads.wait()
+        connections.close_all()
+
+    with ThreadPoolExecutor(POOL_THREADS) as pool:
+        monkeypatch.setattr(threads, "_pool", pool)
+        yield
+        for closed in [pool.submit(close) for _ in range(POOL_THREADS)]:
+            closed.result()
+
+
+@pytest.fixture
+async def served(redis_server, acme_token, kept_connections) -> AsyncIterator[Served]:
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(APPLICATION, port=port, **OPTIONS))
     task = asyncio.create_task(server.serve())
