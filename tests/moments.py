@@ -213,6 +213,7 @@ def same(page: Page, script: str, wanted: Any) -> None:
         page.wait_for_function(
             f"wanted => JSON.stringify(({script})(JSON.parse(wanted))) === wanted",
             arg=json.dumps(wanted, separators=(",", ":"), ensure_ascii=False),
+            polling=50,  # milliseconds; to look at all of a page for each frame keeps it busy
             timeout=WITHIN_MS,
         )
     except PlaywrightTimeout:

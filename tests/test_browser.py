@@ -37,6 +37,7 @@ def sign_in(page, settings, username: str = "acme-operator") -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
+@pytest.mark.animated
 def test_a_new_user_starts_the_demo_run_and_watches_it(page, demo, settings):
     from playwright.sync_api import expect
 

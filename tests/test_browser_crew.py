@@ -187,14 +187,14 @@ def test_the_dashboard_shows_progress_and_end_of_one_of_many_runs(signed_in, acm
     expect(row).to_contain_text("3 tests failed")
 
 
-def test_the_mark_names_the_limit_and_says_what_to_do(signed_in, acme, chromium):
+def test_the_mark_names_the_limit_and_says_what_to_do(signed_in, acme, chromium, reduced_motion):
     limited = Web(SOCKETS_PER_USER="1")
     try:
         [cookie] = signed_in.context.cookies()
         signed_in.context.add_cookies([cookie | {"domain": "localhost"}])
         signed_in.goto(f"{limited.origin}/")
         expect(mark(signed_in)).to_have_attribute("data-state", "live")
-        another_browser = chromium.new_context()
+        another_browser = chromium.new_context(reduced_motion=reduced_motion)
         another_browser.add_cookies(signed_in.context.cookies())
         other = another_browser.new_page()
         other.goto(f"{limited.origin}/")

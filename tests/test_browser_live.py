@@ -29,12 +29,14 @@ def one_socket(django_db_setup):
 
 
 @pytest.fixture
-def browser(chromium, one_socket, client):
+def browser(chromium, one_socket, client, reduced_motion):
     """A browser's profile; call ``sign_in`` with a user, and ``tab`` with a path."""
 
     class Browser:
         def __init__(self) -> None:
-            self.context = chromium.new_context(base_url=one_socket.origin)
+            self.context = chromium.new_context(
+                base_url=one_socket.origin, reduced_motion=reduced_motion
+            )
             self.errors = []
 
         def sign_in(self, user) -> None:

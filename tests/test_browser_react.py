@@ -66,9 +66,9 @@ def build(directory: Path, **variables: str) -> None:
 
 
 @pytest.fixture
-def tab(chromium):
+def tab(chromium, reduced_motion):
     """A tab of a browser; an error in its scripts fails the test."""
-    context = chromium.new_context()
+    context = chromium.new_context(reduced_motion=reduced_motion)
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))

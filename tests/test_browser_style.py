@@ -9,7 +9,11 @@ from runs.tests.test_large_run import carry_out, large_run
 from tests.test_browser_crew import mark, signed_in
 
 __all__ = ["signed_in"]
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.animated,
+    pytest.mark.django_db(transaction=True),
+]
 
 # An element comes and goes at the end of what the selector names; the number of all elements.
 CHANGE = """(selector) => {

@@ -7,7 +7,11 @@ from tests.test_browser_crew import mark, signed_in
 from tests.test_browser_replay import failed_run
 
 __all__ = ["signed_in"]
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.animated,
+    pytest.mark.django_db(transaction=True),
+]
 
 WIDTHS = (360, 390, 768, 900, 1024)
 OVERFLOW = "document.documentElement.scrollWidth - innerWidth"
