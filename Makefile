@@ -39,7 +39,7 @@ CHAOS = CHAOS_ROUNDS=$(or $(ROUNDS),20) CHAOS_SEED=$(or $(SEED),0) CHAOS_ONLY="$
 	CHAOS_REAL_TIMES=$(REAL_TIMES) DRAIN_CLIENTS=1000
 
 .DELETE_ON_ERROR:
-.PHONY: help run serve event-docs setup setup-dev test test-sqlite test-both test-client test-faults test-browser test-pgbouncer test-integrations lint test-js test-python bench bench-prefect chaos chaos-postgres soak fuzz guards format constraints clean
+.PHONY: help run serve event-docs setup setup-dev test test-sqlite test-both test-client test-modules test-faults test-browser test-pgbouncer test-integrations lint test-js test-python bench bench-prefect chaos chaos-postgres soak fuzz guards format constraints clean
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -83,6 +83,11 @@ test-both: setup-dev # on SQLite, what is run on both databases
 
 test-client: setup-dev # the Python package
 	$(PYTEST) $(LIGHT) clients/python/tests $(FITTING)
+
+# In a fresh clone. Else each process of pytest compiles all test modules, all at the same time. What
+# cannot be collected is reported by the tests themselves.
+test-modules: setup-dev # compiled
+	-@$(PYTEST) --collect-only -qq >/dev/null
 
 test-faults: setup-dev
 	$(if $(ON_POSTGRES),POSTGRES_PER_PROCESS=1) $(PYTEST) $(EACH) $(LIGHT) $(FAULTS) $(FITTING)
