@@ -30,6 +30,7 @@ from tests.live import eventually, free_port
 START_S = 90.0  # five processes that start at once on a busy machine
 HEAL_S = 45.0
 END_S = 40.0
+PAUSE_S = 0.2  # to look at all processes, and to ask whether all is ready, delays their start
 READY = "CrewOps is ready"
 # Redis writes in its own form; Celery's farewell comes from a signal handler.
 NOT_OURS = re.compile(r"\d+:[\w-]+ |worker: |\s|$")
@@ -148,7 +149,7 @@ class TestRunning:
             before = running.processes()[program]
             before[place].kill()
             before[place].wait(END_S)
-            eventually(partial(running.has, program, len(before)), HEAL_S)
+            eventually(partial(running.has, program, len(before)), HEAL_S, pause_s=PAUSE_S)
             assert before[place] not in running.processes()[program]
 
     def test_the_worker_goes_on_saying_that_it_is_alive(self, running):
@@ -157,11 +158,11 @@ class TestRunning:
         assert running.is_ready()
 
     def test_in_maintenance_nothing_holds_the_database_and_then_all_comes_back(self, running):
-        eventually(lambda: set(running.processes()) == PROGRAMS, HEAL_S)
+        eventually(lambda: set(running.processes()) == PROGRAMS, HEAL_S, pause_s=PAUSE_S)
         running.command("-m", "crewops.maintenance", "begin", check=True)
         assert set(running.processes()) == {"redis"}
         running.command("-m", "crewops.maintenance", "end", check=True)
-        eventually(running.is_ready, HEAL_S)
+        eventually(running.is_ready, HEAL_S, pause_s=PAUSE_S)
 
     def test_a_second_stack_on_the_same_data_is_refused(self, running):
         second = running.command("-m", "crewops.stack")

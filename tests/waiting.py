@@ -8,13 +8,18 @@ from typing import Any
 WITHIN_S = 30.0
 
 
-def eventually(condition: Callable[[], Any], within_s: float = WITHIN_S) -> Any:
-    """The first true value of ``condition``. Raises ``AssertionError`` if there is none in time."""
+def eventually(
+    condition: Callable[[], Any], within_s: float = WITHIN_S, *, pause_s: float = 0.02
+) -> Any:
+    """The first true value of ``condition``. Raises ``AssertionError`` if there is none in time.
+
+    ``pause_s``: a longer one for a condition that costs what is waited for its processor time.
+    """
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         if value := condition():
             return value
-        time.sleep(0.02)
+        time.sleep(pause_s)
     raise AssertionError(f"{condition} did not come true within {within_s:g} s")
 
 
