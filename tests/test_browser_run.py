@@ -33,7 +33,9 @@ SHOWN = r"""() => {
 }"""
 
 # How many outputs the page has in memory, after the browser has collected its garbage.
-OUTPUTS = 'import("/static/realtime/pages/tool_output.js").then((m) => m.ToolOutput.prototype)'
+# The page's own instance of the module, whose address contains a version.
+OUTPUTS = """import(new URL("tool_output.js", document.querySelector('[src$="/every_page.js"]').src))
+    .then((module) => module.ToolOutput.prototype)"""
 LENGTH = "function () { return this.length; }"
 # How often within a second the text of the clock is written, and how often it is another one.
 WRITTEN = """(clock) => new Promise((resolve) => {

@@ -77,7 +77,7 @@ def test_every_file_a_page_needs_is_served_with_its_type(site):
         response = site.get(address)
         assert response.status_code == 200, address
         seen[address] = response
-        ours = address.startswith(("/login/", "/static/realtime/", "/static/vendor/icons/"))
+        ours = address == "/login/" or re.search("/realtime/|/vendor/icons/", address)
         if ours and response.headers["content-type"].startswith("text/"):
             waiting |= references(response.text, address) - seen.keys()
     modules = [path for path in seen if path.endswith((".js", ".mjs"))]
@@ -88,12 +88,28 @@ def test_every_file_a_page_needs_is_served_with_its_type(site):
     assert any(path.endswith(".css") for path in seen)
 
 
-def test_static_files_are_compressed_and_asked_for_again_only_when_changed(site):
-    address = "/static/realtime/websocket.js"
-    first = site.get(address, headers={"Accept-Encoding": "br"})
+MODULE = "realtime/websocket.js"
+CACHED = "max-age=31536000, public, immutable"
+
+
+def test_static_files_are_compressed_and_cached_by_their_version(site):
+    (versioned,) = set(re.findall(r"/static/v-[0-9a-f]{16}/", site.get("/login/").text))
+    first = site.get(versioned + MODULE, headers={"Accept-Encoding": "br"})
     assert first.headers["content-encoding"] == "br"
+    assert first.headers["cache-control"] == CACHED
+    again = site.get(
+        versioned + MODULE, headers={"If-Modified-Since": first.headers["last-modified"]}
+    )
+    assert again.status_code == 304
+    assert site.get(f"{versioned}realtime/none.js").status_code == 404
+
+
+@pytest.mark.parametrize("prefix", ["/static/", "/static/v-0123456789abcdef/"])
+def test_an_address_of_no_version_or_another_one_is_asked_for_again(site, prefix):
+    first = site.get(prefix + MODULE)
     assert "max-age=0" in first.headers["cache-control"]
-    again = site.get(address, headers={"If-Modified-Since": first.headers["last-modified"]})
+    assert first.text == site.get(f"/static/{MODULE}").text
+    again = site.get(prefix + MODULE, headers={"If-Modified-Since": first.headers["last-modified"]})
     assert again.status_code == 304
 
 

@@ -42,7 +42,7 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",  # before any that may respond, also with a 304
     "crewops.api.headers.ApiHeaders",  # before any middleware that may respond with a page
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "crewops.static_files.StaticFilesMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -98,16 +98,13 @@ STATICFILES_DIRS = [
 ]
 WHITENOISE_USE_FINDERS = DEBUG
 WHITENOISE_AUTOREFRESH = DEBUG
-# Modules import each other by their plain names, so file names contain no hash. A browser checks
-# before each use whether its copy is current, so it never mixes the modules of two versions.
-WHITENOISE_MAX_AGE = 0  # seconds
+WHITENOISE_MAX_AGE = 0  # seconds, for an address without the current version
 # Source maps are half of all text, and only developer tools request them.
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
-if not DEBUG:
-    STORAGES = {
-        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
-    }
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "crewops.static_files.VersionedStaticFilesStorage"},
+}
 
 # The HTTP API and its schema
 
