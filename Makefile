@@ -39,7 +39,7 @@ CHAOS = CHAOS_ROUNDS=$(or $(ROUNDS),20) CHAOS_SEED=$(or $(SEED),0) CHAOS_ONLY="$
 	CHAOS_REAL_TIMES=$(REAL_TIMES) DRAIN_CLIENTS=1000
 
 .DELETE_ON_ERROR:
-.PHONY: help run serve event-docs setup setup-dev test test-sqlite test-both test-client test-modules test-faults test-browser test-pgbouncer test-integrations lint test-js test-python bench bench-prefect chaos chaos-postgres soak fuzz guards format constraints clean
+.PHONY: help run serve event-docs setup setup-dev test test-sqlite test-both test-client test-modules test-faults test-browser test-pgbouncer test-integrations lint test-js test-python bench bench-peers chaos chaos-postgres soak fuzz guards format constraints clean
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -113,9 +113,11 @@ event-docs: setup-dev ## make docs/asyncapi.yaml, the schema, the client's types
 bench: setup .venv/.installed-bench ## ours beside its peers in one run: tables and a plot in benchmarks/results (ARGS=--help)
 	$(RUN) -m benchmarks $(ARGS)
 
-bench-prefect: ## Prefect beside the figure `controls` of make bench, in var/prefect
-	$(PYTHON) -m venv var/prefect
-	var/prefect/bin/python -m pip install --quiet --requirement benchmarks/peers/requirements-prefect.txt
+bench-peers: ## Prefect beside the figure `controls` of make bench, Phoenix and MLflow beside `tracing`; each in var/ (ARGS=phoenix)
+	for peer in $(or $(ARGS),prefect phoenix mlflow); do \
+		$(PYTHON) -m venv var/$$peer && \
+		var/$$peer/bin/python -m pip install --quiet --requirement benchmarks/peers/requirements-$$peer.txt || exit 1; \
+	done
 
 chaos: setup-dev ## faults while events flow and runs work, again and again (ROUNDS=20, SEED= to repeat, ONLY=one of them, REAL_TIMES=1)
 	$(CHAOS) $(RUN) -m pytest --capture=no --timeout 600 tests/test_chaos.py tests/chaos tests/test_drain.py $(ARGS)

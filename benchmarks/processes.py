@@ -87,6 +87,12 @@ class Process:
         threads = Path(f"/proc/{self._popen.pid}/task").glob("*/schedstat")
         return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
+    def cpu_s_of_all(self) -> float:
+        """The same of it and the processes that it has started, to ten milliseconds."""
+        process = psutil.Process(self._popen.pid)
+        times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
+        return sum(time.user + time.system for time in times)
+
     def rss_kb(self) -> float:
         """Resident memory."""
         return psutil.Process(self._popen.pid).memory_info().rss / 1024

@@ -24,6 +24,7 @@ from benchmarks.figures import (
     sdk,
     search,
     traces,
+    tracing,
     wire,
 )
 from benchmarks.line_process import LineProcess
@@ -80,38 +81,37 @@ def wires(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
 
 
 def commits(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
-    with _deployments(notes) as deployed:
-        for _ in range(rounds):
-            for database, each in deployed.items():
-                yield commit.measure(database, each, effort.seconds)
+    for database, each in _in_turn(rounds, notes):
+        yield commit.measure(database, each, effort.seconds)
 
 
 def emissions(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
-    with _deployments(notes) as deployed:
-        for _ in range(rounds):
-            for database, each in deployed.items():
-                yield from emission.measure(database, each, effort.seconds)
+    for database, each in _in_turn(rounds, notes):
+        yield from emission.measure(database, each, effort.seconds)
 
 
 def group_commits(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
-    with _deployments(notes) as deployed:
-        for _ in range(rounds):
-            for database, each in deployed.items():
-                yield from group_commit.measure(database, each, effort.seconds)
+    for database, each in _in_turn(rounds, notes):
+        yield from group_commit.measure(database, each, effort.seconds)
 
 
 def ingests(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
-    with _deployments(notes) as deployed:
-        for _ in range(rounds):
-            for database, each in deployed.items():
-                yield from ingest.measure(database, each, effort.seconds)
+    for database, each in _in_turn(rounds, notes):
+        yield from ingest.measure(database, each, effort.seconds)
 
 
 def spans(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
-    with _deployments(notes) as deployed:
-        for _ in range(rounds):
-            for database, each in deployed.items():
-                yield traces.measure(database, each, effort.missed)
+    for database, each in _in_turn(rounds, notes):
+        yield traces.measure(database, each, effort.missed)
+
+
+def stored_spans(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
+    peers = [peer for peer in tracing.PEERS if peer.command.exists()]
+    notes += [peer.missing for peer in tracing.PEERS if peer not in peers]
+    for _ in range(rounds):
+        with deployment(SQLITE) as deployed:
+            yield tracing.measure_ours(deployed)
+        yield from map(tracing.measure, peers)
 
 
 def hosts(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
@@ -133,17 +133,13 @@ def steered(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
 
 
 def connections(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
-    with _deployments(notes) as deployed:
-        for _ in range(rounds):
-            for database, each in deployed.items():
-                yield connects.measure(database, each, effort.connects)
+    for database, each in _in_turn(rounds, notes):
+        yield connects.measure(database, each, effort.connects)
 
 
 def resumes(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
-    with _deployments(notes) as deployed:
-        for _ in range(rounds):
-            for database, each in deployed.items():
-                yield resume.measure(database, each, effort.missed)
+    for database, each in _in_turn(rounds, notes):
+        yield resume.measure(database, each, effort.missed)
 
 
 def growths(effort: Effort, rounds: int, notes: list[str]) -> Iterator[Sample]:
@@ -218,6 +214,7 @@ FIGURES: dict[str, Figure] = {
     "group-commit": group_commits,
     "ingest": ingests,
     "traces": spans,
+    "tracing": stored_spans,
     "sdk": hosts,
     "controls": steered,
     "connects": connections,
@@ -228,6 +225,13 @@ FIGURES: dict[str, Figure] = {
     "growth-pages": grown_pages,
     "search": searches,
 }
+
+
+def _in_turn(rounds: int, notes: list[str]) -> Iterator[tuple[str, Deployment]]:
+    """Each database there is, with its deployment, once a round."""
+    with _deployments(notes) as deployed:
+        for _ in range(rounds):
+            yield from deployed.items()
 
 
 @contextmanager

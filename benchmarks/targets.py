@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.deployment import POSTGRESQL, SQLITE
-from benchmarks.figures import controls, search
+from benchmarks.figures import controls, search, tracing
 from benchmarks.figures.browser_moments import JUMPS, TABS
 from benchmarks.figures.emission import BATCH
 from benchmarks.figures.group_commit import TOGETHER
@@ -124,6 +124,12 @@ def _host(server: str) -> list[Target]:
     ]
 
 
+def _stored() -> Target:
+    what = f"spans/s stored on SQLite, ours : {tracing.PHOENIX.name}"
+    ours, phoenix = (("tracing", name, None) for name in (OURS.name, tracing.PHOENIX.name))
+    return Target(what, 20, "stored_per_s", ours, phoenix, least=True)
+
+
 def _searches(database: str) -> list[Target]:
     return [
         Target(f"search, {database}, {name}, p95 ms", 300, "p95_ms", case)
@@ -192,6 +198,7 @@ TARGETS = [
         _wire(FASTAPI.name, "JSON, deflate"),
     ),
     *_browser(),
+    _stored(),
     *(target for state in ("up", "hung", "away") for target in _host(state)),
     *_steered(POSTGRESQL),
     *_steered(SQLITE),

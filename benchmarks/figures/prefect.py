@@ -19,7 +19,7 @@ from benchmarks.sample import Sample, percentile
 from tests.waiting import eventually
 
 PYTHON = PROJECT / "var" / "prefect" / "bin" / "python"
-MISSING = "Prefect is not installed: make bench-prefect"
+MISSING = "Prefect is not installed: make bench-peers"
 FLOW = Path(__file__).parent.parent / "peers" / "prefect_flow.py"
 TREE = "sleep {0} & sleep {0} & sleep {0}; true"
 MARKS = numbers(40_001)
