@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Protocol
 
-from django.db import connection, models, transaction
+from django.db import DEFAULT_DB_ALIAS, models, transaction
 from django.db.models.signals import post_save, pre_save
 
 from crews.checked_writes import Write, insert, update
@@ -31,7 +31,7 @@ class WriteBatch:
 
     def __init__(self) -> None:
         self.changes = 0  # made so far
-        self._alias = connection.alias
+        self._alias = DEFAULT_DB_ALIAS
         self.complete: set[Model] = set()  # models whose running rows are all attached
         self._attached: dict[Model, dict[Any, models.Model]] = {}
         self._new: dict[Model, list[models.Model]] = {}

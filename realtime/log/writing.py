@@ -33,7 +33,6 @@ from realtime.models.stream import new_epoch
 from runs.events.encoding import encode
 from runs.events.kinds import Event
 
-ROWS = 150  # inserted by one statement of SQLite, which accepts at least 999 parameters
 LAST_TYPE = "done"  # the event that closes its stream
 SEQ = f'"seq":{MAX_SEQ}'  # placeholder of the number; no number is longer
 STREAM = Stream._meta.db_table
@@ -182,13 +181,9 @@ def _write_in_turn(
     entries = _entries(rows, _heads(*_move_heads(rows, by, now)) if rows else {}, by)
     created_at = connection.ops.adapt_datetimefield_value(now)
     written = [(stream, *entry, created_at) for stream in entries for entry in entries[stream]]
-    for start in range(0, len(written), ROWS):
-        batch = written[start : start + ROWS]
+    if written:
         with connection.cursor() as cursor:
-            cursor.execute(
-                f"INSERT INTO {EVENTS} VALUES {_places(5, len(batch))}",
-                [value for event in batch for value in event],
-            )
+            cursor.executemany(f"INSERT INTO {EVENTS} VALUES {_places(5, 1)}", written)
     return entries
 
 
