@@ -1,11 +1,12 @@
 """Models that report every saved change: they remember the state they were loaded with."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar, NoReturn, Self
 
 from django.db import models, transaction
+from django.db.models.base import ModelState
 
 from crews import batches
 from crews.scoping import OwnedModel, ScopedQuerySet
@@ -75,6 +76,30 @@ class TrackedModel(OwnedModel):
         self.loaded = {}
 
     @classmethod
+    def made(cls, **values: Any) -> Self:
+        """Return what ``cls(**values)`` does, in a fifth of the time and without signals.
+
+        A related record is given by the name of its relation.
+        """
+        made = cls.__new__(cls)
+        constants, functions, relations = _defaults(cls)
+        own = made.__dict__
+        own |= constants
+        made._state, made.loaded = ModelState(), {}
+        for name, value in values.items():
+            if attname := relations.get(name):
+                made._state.fields_cache[name] = value
+                own[attname] = value and value.pk
+            elif name in constants:
+                own[name] = value
+            else:
+                raise TypeError(f"{cls.__name__} has no field {name}.")
+        for name, default in functions.items():
+            if name not in values:
+                own[name] = default()
+        return made
+
+    @classmethod
     def from_db(cls, db: str | None, field_names: Any, values: Any) -> Self:
         instance = super().from_db(db, field_names, values)
         instance._remember()
@@ -101,9 +126,12 @@ class TrackedModel(OwnedModel):
         For receivers of ``post_save``.
         """
         own, loaded = self.__dict__, self.loaded
+        names = _names(type(self), _named(update_fields))
+        if not loaded:
+            return {name for name, attname in names if own.get(attname) is not None}
         return {
             name
-            for name, attname in _names(type(self), _named(update_fields))
+            for name, attname in names
             if loaded.get(attname) != (own[attname] if attname in own else getattr(self, attname))
         }
 
@@ -134,7 +162,7 @@ class TrackedModel(OwnedModel):
         own = self.__dict__
         for attname in _texts(type(self), _named(update_fields)):
             if own.get(attname):
-                setattr(self, attname, storable(own[attname]))
+                own[attname] = storable(own[attname])
 
     def _remember(self, update_fields: Any = None) -> None:
         own = self.__dict__
@@ -145,6 +173,24 @@ class TrackedModel(OwnedModel):
 
 def _named(update_fields: Any) -> frozenset[str] | None:
     return None if update_fields is None else frozenset(update_fields)
+
+
+@cache
+def _defaults(
+    model: type[models.Model],
+) -> tuple[dict[str, Any], dict[str, Callable[[], Any]], dict[str, str]]:
+    """The default of each field by attname: values, and functions whose field has ``None`` there.
+    Then the attname of each relation, by its name.
+    """
+    constants, functions, relations = {}, {}, {}
+    for field in model._meta.concrete_fields:
+        if field.has_default() and callable(field.default):
+            constants[field.attname], functions[field.attname] = None, field.default
+        else:
+            constants[field.attname] = field.get_default()
+        if field.is_relation:
+            relations[field.name] = field.attname
+    return constants, functions, relations
 
 
 @lru_cache(maxsize=1024)

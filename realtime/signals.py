@@ -172,4 +172,4 @@ def _append_now(
 
 
 def _attempt(run: Run) -> log.Attempt:
-    return log.Attempt(streams.run(run.pk), run.own_attempt)
+    return log.Attempt(streams.run(run.event_ids["run_id"]), run.own_attempt)

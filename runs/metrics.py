@@ -1,6 +1,6 @@
 """Metrics of runs and tools, counted by this process. Programs that report make no labels."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import partial
 
 from django.db import transaction
@@ -8,6 +8,7 @@ from prometheus_client import Counter as CounterMetric
 from prometheus_client import Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
+from crews import batches
 from runs.models import Run, ToolExecution
 from runs.tools import REGISTRY
 
@@ -34,8 +35,22 @@ def run_saved(run: Run, changed: Collection[str]) -> None:
 def tool_saved(execution: ToolExecution, changed: Collection[str]) -> None:
     if execution.ended_at and "status" in changed:
         tool = execution.tool if execution.tool in REGISTRY else OTHER_TOOL
-        took = TOOLS.labels(tool, execution.status)
-        transaction.on_commit(partial(took.observe, execution.duration_s))
+        took = partial(TOOLS.labels(tool, execution.status).observe, execution.duration_s)
+        if batch := batches.current():
+            batch.get_part(_Observed).append(took)
+        else:
+            transaction.on_commit(took)
+
+
+class _Observed(list[Callable[[], None]]):
+    """The tools that end in a batch, observed when it is committed."""
+
+    def write(self) -> None:
+        transaction.on_commit(self._observe)
+
+    def _observe(self) -> None:
+        for observe in self:
+            observe()
 
 
 def known_labels() -> dict[MetricWrapperBase, list[tuple[str, ...]]]:

@@ -41,6 +41,24 @@ def test_rows_are_stored_as_save_stores_them(task, number):
     assert tools[0].output == "a"
 
 
+@pytest.mark.parametrize("model", [ModelCall, ToolExecution])
+def test_a_record_that_is_made_is_what_django_makes(task, model):
+    about = {"run": task.run} if model is ModelCall else {"task_execution": task}
+    about |= {"started_at": timezone.now(), "message": "a"}
+    ours, djangos = model.made(**about), model(**about)
+    assert {*ours.__dict__} == {*djangos.__dict__}
+    for field in model._meta.concrete_fields:
+        if not field.primary_key:
+            assert getattr(ours, field.attname) == getattr(djangos, field.attname), field
+    assert ours.pk != djangos.pk or ours.pk is None
+    assert ours._state.adding
+    assert ours.loaded == {}
+    assert ours.changed() == djangos.changed()
+    assert all(getattr(ours, name) is about[name] for name in about)
+    with pytest.raises(TypeError):
+        model.made(**about, unknown=1)
+
+
 def test_a_row_that_exists_fails_or_is_left_out(task):
     fields = [SeenEvent._meta.get_field(name) for name in ("run", "digest")]
     insert_values(SeenEvent, fields, [(task.run_id, b"\0\1")])

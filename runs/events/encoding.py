@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from crews.text import UNSAFE
+from crews.text import storable
 from runs.events.kinds import Event
 
 EVENT_LIMIT = 64 * 1024  # bytes of JSON
@@ -89,7 +89,7 @@ def clean(value: Any, depth: int = 0) -> Any:
     JavaScript cannot represent, keys, and other types (dates, UUIDs, decimals) become ``str()``.
     """
     if isinstance(value, str):
-        return UNSAFE.sub("\ufffd", value)
+        return storable(value)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -100,7 +100,7 @@ def clean(value: Any, depth: int = 0) -> Any:
         return "…"
     if isinstance(value, dict):
         return {
-            clean(str(key)): clean(item, depth + 1)
+            storable(str(key)): clean(item, depth + 1)
             for key, item in value.items()
             if item is not msgspec.UNSET
         }

@@ -166,7 +166,7 @@ def redact(
 
     `replace` decides what stands for something that looks like a secret; it may raise.
     """
-    text = SecretMatcher.of(secrets).replace(text)
+    text = SecretMatcher.of(secrets).replace(text) if secrets else text
     lowered = text.lower()
     for hint in ANY_HINT:
         if hint in lowered:
@@ -186,10 +186,7 @@ def _shown(own: Replacement, replace: Replace | None) -> Replacement:
 
 
 def redact_params(params: Any, secrets: Iterable[str] | SecretMatcher = ()) -> Any:
-    """Return a redacted copy of JSON-like `params`.
-
-    Strings are redacted. A value whose name is that of a secret is replaced as a whole.
-    """
+    """Return the copy of JSON-like `params` that `map_params` makes, with redacted strings."""
     known = SecretMatcher.of(secrets)
     return map_params(params, lambda text: redact(text, known))
 
@@ -199,7 +196,9 @@ def map_params(params: Any, text_of: Callable[[str], str]) -> Any:
 
     A value whose name is that of a secret is replaced as a whole.
     """
-    if isinstance(params, Mapping):
+    if isinstance(params, str):
+        return text_of(params)
+    if isinstance(params, dict | Mapping):
         return {
             key: REDACTED
             if value and _is_secret(key, value) and not isinstance(value, Mapping)
@@ -208,7 +207,7 @@ def map_params(params: Any, text_of: Callable[[str], str]) -> Any:
         }
     if isinstance(params, list | tuple):
         return [map_params(value, text_of) for value in params]
-    return text_of(params) if isinstance(params, str) else params
+    return params
 
 
 def secrets_in(params: Any) -> set[str]:
@@ -216,7 +215,9 @@ def secrets_in(params: Any) -> set[str]:
 
     These are user names and passwords in URLs, and values whose name is that of a secret.
     """
-    if isinstance(params, Mapping):
+    if isinstance(params, str) and "://" not in params:
+        return set()
+    if isinstance(params, dict | Mapping):
         named = {
             value
             for key, value in params.items()
@@ -225,10 +226,8 @@ def secrets_in(params: Any) -> set[str]:
         return named.union(*map(secrets_in, params.values()))
     if isinstance(params, list | tuple):
         return set().union(*map(secrets_in, params))
-    if not isinstance(params, str):
-        return set()
     found: set[str] = set()
-    for user_info in _USER_INFO.findall(params):
+    for user_info in _USER_INFO.findall(params) if isinstance(params, str) else ():
         user, colon, password = user_info.partition(":")
         secret = password if colon else user  # https://token@host
         found |= {secret, unquote(secret)} - {"git"}

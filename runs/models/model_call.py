@@ -48,7 +48,7 @@ class ModelCallQuerySet(TrackedQuerySet):
                 return begun
             if run.status != Run.Status.RUNNING:
                 raise InvalidState(f"Run {run.pk} is {run.status}; it starts no model call.")
-            made = self.model(run=run, id=id, started_at=at, **fields)
+            made = self.model.made(run=run, id=id, started_at=at, **fields)
             if ending:
                 made._end(**ending)
             made.save(force_insert=True)

@@ -49,7 +49,7 @@ class ToolExecutionQuerySet(ReportQuerySet):
             if task_execution.status != TaskExecution.Status.RUNNING:
                 raise InvalidState(f"Task {task_execution} is {task_execution.status}.")
             about = {"id": id or uuid.uuid4(), "task_execution": task_execution}
-            made = self.model(**about, tool=tool, params=params, started_at=at)
+            made = self.model.made(**about, tool=tool, params=params, started_at=at)
             if ending:
                 made._end(**ending)
             made.save(force_insert=True)

@@ -11,7 +11,7 @@ from crews.text import storable
 from runs.execution.redaction import redact
 from runs.reporting.reported_kinds import KINDS, Beat, InvalidEvent, ReportedEvent
 
-NESTED = (dict, list)
+NESTED = {dict, list}  # the types of objects and lists of JSON
 DEPTH = 32  # levels of objects and lists in an event
 LATEST = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
 
@@ -42,15 +42,17 @@ def event_of(raw: dict[str, Any]) -> ReportedEvent:
     kind = KINDS.get(raw["type"]) if isinstance(raw.get("type"), str) else None
     if kind is None:
         raise InvalidEvent("unknown_type", f"There is no such type. Choose of: {', '.join(KINDS)}.")
-    given = {name: value for name, value in raw.items() if value is not None}
-    for name, limit in CUT[kind].items():
-        if not isinstance(value := given.get(name), str):
+    limits, given = CUT[kind], {}
+    for name, value in raw.items():
+        if value is None:
             continue
-        if name in SHOWN:  # before it is cut: of a part, no pattern may know that it is a secret
-            value = redact(value[:SEARCHED])
-        given[name] = value[:limit]
+        if name in limits and isinstance(value, str):
+            if name in SHOWN:  # before it is cut: no pattern may know a part of a secret
+                value = redact(value[:SEARCHED])
+            value = value[: limits[name]]
+        given[name] = storable(value)
     try:
-        event = msgspec.convert(storable(given), kind)
+        event = msgspec.convert(given, kind)
         event.at = _seconds(event.at)
     except (msgspec.ValidationError, OverflowError) as error:
         raise InvalidEvent("invalid", described(str(error))) from error
@@ -61,7 +63,7 @@ def event_of(raw: dict[str, Any]) -> ReportedEvent:
 
 def redacted(name: str, text: str | None) -> str:
     """Return the field's text without secrets, cut again: a replacement may be longer."""
-    return redact(text or "")[: LIMITS[name]]
+    return redact(text)[: LIMITS[name]] if text else ""
 
 
 def is_shallow(value: Any) -> bool:
@@ -71,8 +73,8 @@ def is_shallow(value: Any) -> bool:
         level = [
             item
             for each in level
-            for item in (each.values() if isinstance(each, dict) else each)
-            if isinstance(item, NESTED)
+            for item in (each.values() if type(each) is dict else each)
+            if type(item) in NESTED
         ]
         if not level:
             return True

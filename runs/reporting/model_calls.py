@@ -9,7 +9,7 @@ from crews.models import Crew
 from crews.models.budget import MAX_TOKENS
 from runs.execution.redaction import redact
 from runs.models import CallText, Handoff, ModelCall
-from runs.models.model_call import TOKENS
+from runs.models.model_call import TOKENS, ModelCallQuerySet
 from runs.reporting import prices
 from runs.reporting import reported_kinds as kinds
 from runs.reporting.agents import slug_of
@@ -74,6 +74,11 @@ class ModelCalls(LockedRows):
             ending["finish_reason"] = redacted("finish_reason", event.finish_reason)
         return ending
 
+    @cached_property
+    def _all_calls(self) -> ModelCallQuerySet:
+        """Made once, because it takes as long as the start of a call."""
+        return ModelCall.objects.all()
+
     def _text(self, text: str | None) -> str:
         return redact(text) if text and self._keeps_text else ""
 
@@ -117,7 +122,7 @@ class ModelCalls(LockedRows):
             provider = redacted("provider", event.provider)
             model = redacted("model", event.model)
         is_its = task is not None and task.agent_id == slug and task.status == "running"
-        return ModelCall.objects.start(
+        return self._all_calls.start(
             run=self._run,
             id=self._id("call", call_id),
             task_execution=task if is_its else None,

@@ -1,11 +1,13 @@
 """Applies a reporter's tool calls to its run."""
 
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from runs.execution.known_secrets import forms
 from runs.execution.redaction import redact, redact_params, secrets_in
 from runs.models import TaskExecution, ToolExecution
+from runs.models.tool_execution import ToolExecutionQuerySet
 from runs.reporting import reported_kinds as kinds
 from runs.reporting.converting import redacted
 from runs.reporting.locked_rows import LockedRows
@@ -70,7 +72,7 @@ class ToolCalls(LockedRows):
     ) -> ToolExecution:
         if params is not None and not isinstance(params, dict):
             params = {"value": params}
-        return ToolExecution.objects.start(
+        return self._all_tools.start(
             id=self._id("tool", execution_id),
             task_execution=task,
             tool=redacted("tool", tool),
@@ -78,6 +80,11 @@ class ToolCalls(LockedRows):
             at=at,
             ending=ending,
         )
+
+    @cached_property
+    def _all_tools(self) -> ToolExecutionQuerySet:
+        """Made once, because it takes as long as the start of a tool."""
+        return ToolExecution.objects.all()
 
     def _unknown_tool(self, event: kinds.ToolProgress | kinds.ToolEnd, at: datetime):
         """Create a tool whose start was not received, or arrives later."""

@@ -302,7 +302,7 @@ BY_HAND = (
      'if self.head is not None and seq == self.head + 1:', 'if self.head is not None:',
      'follows = entry.seq == before + 1', 'follows = True'),
     ("delivery: every reader can read the text", "runs/events/encoding.py",
-     'return UNSAFE.sub("\\ufffd", value)', 'return value'),
+     'return storable(value)', 'return value'),
     ("run: a paused one is not taken", "runs/models/run_queryset.py",
      'READY_FOR_WORKER = models.Q(status="queued", pause_requested=False)',
      'READY_FOR_WORKER = models.Q(status="queued")'),

@@ -15,6 +15,7 @@ from django.db.models import (
 
 from crews.compiled_queries import AnyOf, BindList, BindParam, Select, Update
 from runs.models import Trace, TraceSpan
+from runs.reporting.otlp.span_tree import Node
 
 
 class SpanRow(NamedTuple):
@@ -25,7 +26,7 @@ class SpanRow(NamedTuple):
     parent_id: str
     waits: str
     received_at: datetime
-    node: dict[str, Any]
+    node: Node
     held: list[dict[str, Any]] | None
 
 

@@ -1,16 +1,15 @@
 """The spans of a run beside each other: which agent a span belongs to, and how an agent ended."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+
+import msgspec
 
 from runs.reporting.otlp.dialects import Ending
 
 DEPTH = 100  # of a chain of parents
 
 
-@dataclass(slots=True)
-class Node:
+class Node(msgspec.Struct):
     """The data kept of a span while its run is open."""
 
     span_id: str
@@ -24,9 +23,6 @@ class Node:
     message: str = ""
     is_remote: bool = False  # its parent is in another process
     has_usage: bool = False  # a model call that gives its tokens
-
-    def as_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 class ParentMissing(Exception):

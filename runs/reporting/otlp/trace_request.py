@@ -160,7 +160,7 @@ class _Spans:
                     waits, held = PLACE, storable(call)
         trace = self._trace.pk
         about = (trace, span.span_id, span.parent_id, waits, self._received)
-        return SpanRow(*about, node.as_json(), held)
+        return SpanRow(*about, node, held)
 
     def _keep(self, rows: list[SpanRow]) -> None:
         """Store the rows that are new. Above the limit only those that wait, and the root."""
@@ -169,7 +169,7 @@ class _Spans:
         if self._is_full:
             rows = [row for row in rows if row.waits or not row.parent_id]
         root_ended = any(
-            not row.parent_id and row.node["status"] not in ("", "waiting") for row in rows
+            not row.parent_id and row.node.status not in ("", "waiting") for row in rows
         )
         with transaction.atomic():
             if rows:
