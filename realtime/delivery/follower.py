@@ -1,4 +1,4 @@
-"""The position of one socket in one stream, and when a socket that reads too slowly is closed."""
+"""The position of one socket in one stream."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,26 +8,13 @@ from typing import Any
 from realtime import log, metrics
 from realtime.counting import counts
 from realtime.delivery.feed import Feed
+from realtime.delivery.stuck_readers import wait_until_drained
 from realtime.delivery.threads import in_thread
 from realtime.servers.encodings import Encoding
 from realtime.servers.writer import Writer
 
 PAGE_BYTES = 128 * 1024  # read at once for a socket; about as much as a socket takes
-STUCK_S = 30.0  # a socket that takes no data for so long is closed
 NO_TURNS: AbstractAsyncContextManager = nullcontext()
-
-
-class TooSlow(Exception):
-    """The socket has taken no data for ``STUCK_S`` seconds."""
-
-
-async def wait_until_drained(writer: Writer) -> None:
-    """Return when the socket can take more. Raises ``TooSlow``."""
-    try:
-        async with asyncio.timeout(STUCK_S):
-            await writer.drained()
-    except TimeoutError:
-        raise TooSlow from None
 
 
 class Follower:

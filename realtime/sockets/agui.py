@@ -13,8 +13,8 @@ from realtime.agui.client_history import ClientHistory
 from realtime.agui.mapping import AguiEvent, AguiRun, encoded, failure
 from realtime.close_codes import CloseCode
 from realtime.delivery.access import Grant, WatchedRun
-from realtime.delivery.follower import wait_until_drained
 from realtime.delivery.run_follower import EVENTS_AT_ONCE, Frames, RunFollower
+from realtime.delivery.stuck_readers import wait_until_drained
 from realtime.delivery.threads import in_thread
 from realtime.log import streams
 from realtime.replay import merging

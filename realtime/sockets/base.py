@@ -13,7 +13,8 @@ from msgspec import UnsetType
 from realtime import log
 from realtime.close_codes import CloseCode
 from realtime.delivery.access import Grant, WatchedRun
-from realtime.delivery.follower import NO_TURNS, Follower, TooSlow, wait_until_drained
+from realtime.delivery.follower import NO_TURNS, Follower
+from realtime.delivery.stuck_readers import TooSlow, wait_until_drained
 from realtime.log import streams
 from realtime.sockets.close_socket import UNAUTHENTICATED, CloseSocket
 from realtime.sockets.consumer import Admission, SocketConsumer
@@ -82,10 +83,8 @@ class StreamConsumer(SocketConsumer):
 
     async def close(self, code: CloseCode, reason: str) -> None:
         if code == CloseCode.COMPLETE and not self.closed:
-            try:
-                await wait_until_drained(
-                    self.writer
-                )  # the client may still be reading the last events
+            try:  # the client may still be reading the last events
+                await wait_until_drained(self.writer)
             except TooSlow as error:
                 self.failed(error)
                 return

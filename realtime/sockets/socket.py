@@ -17,7 +17,7 @@ from realtime import metrics
 from realtime.close_codes import CloseCode
 from realtime.counting import counts
 from realtime.delivery.access import Unchecked
-from realtime.delivery.follower import TooSlow, wait_until_drained
+from realtime.delivery.stuck_readers import TooSlow, wait_until_drained
 from realtime.servers.encodings import Encoding
 from realtime.servers.writer import Frame as Encoded
 from realtime.sockets import request_id

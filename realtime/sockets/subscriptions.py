@@ -12,8 +12,8 @@ from structlog.contextvars import bind_contextvars
 
 from realtime.close_codes import CloseCode
 from realtime.delivery.access import Grant, Principal, WatchedRun
-from realtime.delivery.follower import TooSlow
 from realtime.delivery.node import Node
+from realtime.delivery.stuck_readers import TooSlow
 from realtime.log import streams
 from realtime.servers.encodings import Encoding
 from realtime.servers.writer import Writer

@@ -12,7 +12,7 @@ import pytest
 from rest_framework_simplejwt.tokens import AccessToken
 
 from conftest import make_tenant
-from realtime.delivery.follower import STUCK_S
+from realtime.delivery.stuck_readers import STUCK_S
 from runs.models import TaskExecution, ToolExecution
 from tests.chaos.readers import PING, TEXT_PING, TICK_S, HealthyReaders, StuckReader
 from tests.live import Web, eventually

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from realtime.delivery import follower
+from realtime.delivery import stuck_readers
 from realtime.tests.delivery.machine import Delivery
 from realtime.tests.delivery.wires import OverLive
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.mark.parametrize("machine", [Delivery, OverLive])
 def test_it_is_closed_after_a_time(machine, monkeypatch):
-    monkeypatch.setattr(follower, "STUCK_S", 0.05)
+    monkeypatch.setattr(stuck_readers, "STUCK_S", 0.05)
     story = machine()
     story.connect(None)
     while story.calls:

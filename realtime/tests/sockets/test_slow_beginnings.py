@@ -8,7 +8,7 @@ import pytest
 from django.test import override_settings
 
 from realtime.close_codes import CloseCode
-from realtime.delivery import follower
+from realtime.delivery import stuck_readers
 from realtime.delivery.grants import Grant
 from realtime.log import streams
 from realtime.sockets import auth, graph, socket
@@ -170,7 +170,7 @@ async def test_the_end_waits_for_the_client_but_not_for_ever(crews, monkeypatch,
     await crews.seen(*A_BEGUN)
     crews.far.read(0)
     if not reads:
-        monkeypatch.setattr(follower, "STUCK_S", 0.01)
+        monkeypatch.setattr(stuck_readers, "STUCK_S", 0.01)
     crews.socket.soon(crews.socket.close(CloseCode.COMPLETE, "The run is complete."))
     await comes_true(lambda: crews.far.waits)
     if reads:
