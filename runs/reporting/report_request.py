@@ -1,7 +1,7 @@
 """A call of ``POST /api/report/``: its events, run by run, in transactions of one run each."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.db.models import BigIntegerField, TextField
@@ -14,13 +14,13 @@ from runs.reporting import transactions
 from runs.reporting.agents import make_agents
 from runs.reporting.report_body import Item
 from runs.reporting.reported_kinds import Boot, Done, InvalidEvent
+from runs.reporting.reported_times import start_of_run
 from runs.reporting.transactions import ReportResult, digest_of
 
 CREWS_AT_MOST = 500  # of an organization, while reports create crews
 RUNS_AT_MOST = 1000  # open reported runs of an organization
 # In a transaction, because other writers wait for its locks. 50 spans are one transaction.
 EVENTS_AT_ONCE = 128
-OLDEST = timedelta(days=1)  # limit for how long before its receipt a run may have started
 KNOWN = Select(
     lambda: ReportedRun.objects.filter(
         organization=BindParam("organization", BigIntegerField()), key=BindParam("key", TextField())
@@ -80,7 +80,6 @@ class _Call:
         boot: Boot = item.event
         received = self._received.timestamp()
         at = received if boot.at is None else boot.at
-        began = max(min(at, received), received - OLDEST.total_seconds())
         try:
             running = own.filter(run__status=Run.Status.RUNNING)
             if running.count() >= RUNS_AT_MOST:
@@ -96,7 +95,7 @@ class _Call:
                     name=boot.name,
                     source=boot.origin,
                     controls="cancel" if boot.controls is None else ",".join(boot.controls[:3]),
-                    started_at=datetime.fromtimestamp(began, self._received.tzinfo),
+                    started_at=start_of_run(at, self._received),
                     clock_ahead_s=max(at - received, 0.0),
                     events_seen=1,
                 )

@@ -6,6 +6,14 @@ from uuid import UUID, uuid5
 from runs.models import ReportedRun, Run
 from runs.reporting.reported_kinds import ReportedEvent
 
+OLDEST = timedelta(days=1)  # limit for how long before its receipt a run may have started
+
+
+def start_of_run(at: float, received: datetime) -> datetime:
+    """Return when a run began: ``at``, but not earlier than ``OLDEST``, nor after the receipt."""
+    began = max(min(at, received.timestamp()), (received - OLDEST).timestamp())
+    return datetime.fromtimestamp(began, received.tzinfo)
+
 
 class ReportedTimes:
     """A part of `EventApplier`."""

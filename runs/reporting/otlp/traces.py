@@ -1,7 +1,7 @@
 """Traces and their runs: how a run begins with its first span, and when it may end."""
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
@@ -16,7 +16,8 @@ from runs.reporting.otlp.batch import SpanResult, item_of
 from runs.reporting.otlp.dialects import CONVERSATION, Kind
 from runs.reporting.otlp.span_tree import Node, ending_of_roots, missing_in, roots_of
 from runs.reporting.otlp.spans import Span
-from runs.reporting.report_request import OLDEST, apply_events
+from runs.reporting.report_request import apply_events
+from runs.reporting.reported_times import start_of_run
 
 # Past a root span, for children that arrive after it. Another process may send its last spans up to
 # 5 s later: so often exporters send.
@@ -107,8 +108,7 @@ def set_run_name(reported: ReportedRun, name: str) -> None:
 
 def begin_earlier(reported: ReportedRun, start: float, received: datetime) -> None:
     """Let the run begin with its earliest span, which may arrive last."""
-    began = max(start - reported.clock_ahead_s, (received - OLDEST).timestamp())
-    began_at = datetime.fromtimestamp(began, UTC)
+    began_at = start_of_run(start - reported.clock_ahead_s, received)
     if began_at < reported.run.started_at:
         reported.run.started_at = began_at
         later = Run.objects.filter(pk=reported.pk, started_at__gt=began_at)
