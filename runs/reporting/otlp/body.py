@@ -7,7 +7,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from rest_framework.exceptions import ParseError
 
 from runs.reporting.otlp import json_form, protobuf, protobuf_size_check
-from runs.reporting.otlp.spans import WANTED, WANTED_WITH_TEXT, Malformed, Span
+from runs.reporting.otlp.attribute_names import WANTED, WANTED_WITH_TEXT
+from runs.reporting.otlp.spans import Malformed, Span
 from runs.reporting.report_body import TooLarge, Unsupported, inflated
 
 JSON, PROTOBUF = "application/json", "application/x-protobuf"

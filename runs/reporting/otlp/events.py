@@ -10,10 +10,11 @@ from typing import Any
 from django.utils.text import slugify
 
 from crews.text import storable
+from runs.reporting.otlp import attribute_names as names
 from runs.reporting.otlp import dialects, messages
 from runs.reporting.otlp.dialects import Ending, Kind
 from runs.reporting.otlp.span_tree import Node
-from runs.reporting.otlp.spans import INPUT, OUTPUT, Span
+from runs.reporting.otlp.spans import Span
 from runs.reporting.sources.values import bounded
 
 Event = dict[str, Any]
@@ -29,10 +30,7 @@ TRANSFER = "transfer_to_agent"  # ADK's tool for a hand-off
 
 def crew_of(span: Span) -> str:
     """The slug of the crew: the resource's ``crewops.crew``, else its ``service.name``."""
-    given = (
-        span.resource.get("crewops.crew") or span.resource.get("service.name") or "opentelemetry"
-    )
-    name = str(given)
+    name = str(next(filter(None, map(span.resource.get, names.CREW)), "opentelemetry"))
     if re.fullmatch(r"[A-Za-z0-9_-]{1,50}", name):
         return name
     slug = slugify(name)[:50].strip("-")
@@ -91,8 +89,8 @@ def call(
     if node.kind == "model":
         ended |= {"status": CALL_STATUS[node.status], **dialects.usage_of(span)}
         if with_text:
-            begun["input"] = messages.text_in(span, INPUT)
-            ended["output"] = messages.text_in(span, OUTPUT)
+            begun["input"] = messages.text_in(span, names.INPUT)
+            ended["output"] = messages.text_in(span, names.OUTPUT)
         return [
             {"type": "llm_start", "call_id": id, **dialects.call_of(span), **begun},
             {"type": "llm_end", "call_id": id, **ended},

@@ -8,10 +8,10 @@ import math
 from collections.abc import Container, Iterator
 from typing import Any
 
+from runs.reporting.otlp.attribute_names import WANTED
 from runs.reporting.otlp.protobuf import DEPTH
 from runs.reporting.otlp.spans import (
     TEXT_LIMIT,
-    WANTED,
     Malformed,
     Span,
     check_groups,

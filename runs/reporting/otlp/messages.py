@@ -10,13 +10,12 @@ from runs.reporting.otlp.spans import Span
 
 def text_in(span: Span, names: Sequence[str]) -> str | None:
     """The first of these attributes: ``role: text`` of each message, else the text as it is."""
-    for name in names:
-        if (value := span.attributes.get(name)) is not None:
-            try:
-                return _text_of(parsed(value))
-            except RecursionError:
-                return str(value)
-    return None
+    if (value := span.value(*names)) is None:
+        return None
+    try:
+        return _text_of(parsed(value))
+    except RecursionError:
+        return str(value)
 
 
 def _text_of(value: Any) -> str:

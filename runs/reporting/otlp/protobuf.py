@@ -6,9 +6,9 @@ from typing import Any
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from runs.reporting.otlp.attribute_names import WANTED
 from runs.reporting.otlp.spans import (
     TEXT_LIMIT,
-    WANTED,
     Malformed,
     Span,
     check_groups,

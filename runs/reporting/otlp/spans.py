@@ -1,4 +1,4 @@
-"""A span, as far as CrewOps uses it, and the attributes that are read from it."""
+"""A span, as far as CrewOps uses it."""
 
 from collections.abc import Sized
 from dataclasses import dataclass, field
@@ -6,40 +6,8 @@ from typing import Any
 
 from runs.reporting.report_body import TooLarge
 
-OPERATION = "gen_ai.operation.name"
-AGENT = ("gen_ai.agent.name", "agent_name", "agent.name", "graph.node.agent")
 GROUPS_AT_MOST = 10_000  # resources of a call, and scopes of a resource
 TEXT_LIMIT = 16_384  # characters of an attribute's text; the rest is cut before it is stored
-
-NAMES = """
-    gen_ai.operation.name gen_ai.agent.name gen_ai.agent.id gen_ai.workflow.name
-    gen_ai.conversation.id session.id gcp.vertex.agent.session_id
-    gen_ai.tool.name gen_ai.tool.call.arguments gen_ai.tool.call.result
-    tool_arguments tool_response gcp.vertex.agent.tool_call_args gcp.vertex.agent.tool_response
-    gen_ai.provider.name gen_ai.system gen_ai.request.model gen_ai.response.model
-    gen_ai.response.finish_reasons gen_ai.usage.input_tokens gen_ai.usage.output_tokens
-    gen_ai.usage.prompt_tokens gen_ai.usage.completion_tokens
-    gen_ai.usage.cache_read.input_tokens gen_ai.usage.cache_read_input_tokens
-    gen_ai.usage.details.cache_read_tokens gen_ai.usage.cache_creation.input_tokens
-    gen_ai.usage.cache_creation_input_tokens gen_ai.usage.details.cache_write_tokens
-    gen_ai.usage.reasoning.output_tokens
-    gen_ai.usage.reasoning_tokens gen_ai.usage.details.reasoning_tokens
-    error.type exception.type exception.message mcp.method.name agent_name logfire.span_type
-    openinference.span.kind tool.name agent.name input.value output.value metadata
-    llm.model_name llm.provider llm.system llm.finish_reason llm.request.type
-    llm.token_count.prompt llm.token_count.completion
-    llm.token_count.prompt_details.cache_read llm.token_count.prompt_details.cache_write
-    llm.token_count.completion_details.reasoning
-    traceloop.span.kind traceloop.entity.name traceloop.workflow.name traceloop.entity.input
-    traceloop.entity.output crewops.crew service.name
-"""
-# The text that goes into and comes out of a model call.
-INPUT = ("gen_ai.input.messages", "input.value")
-OUTPUT = ("gen_ai.output.messages", "output.value")
-# Only these are decoded. Captured prompts, often most of a span, are copied only for an
-# organization that stores them.
-WANTED = frozenset(NAMES.split())
-WANTED_WITH_TEXT = WANTED | {*INPUT, *OUTPUT}
 
 
 @dataclass(slots=True)
@@ -52,12 +20,19 @@ class Span:
     name: str
     start: float
     end: float
-    attributes: dict[str, Any]
+    attributes: dict[str, Any]  # those of `attribute_names`, and so are the resource's
     resource: dict[str, Any]
     exceptions: list[dict[str, Any]] = field(default_factory=list)
     code: int = 0  # 0 unset, 1 ok, 2 error
     description: str = ""
     parent_is_remote: bool = False
+
+    def value(self, *names: str) -> Any:
+        """The first of these attributes that the span has, or ``None``."""
+        for name in names:
+            if (value := self.attributes.get(name)) is not None:
+                return value
+        return None
 
     def text(self, *names: str) -> str:
         """The first of these attributes that is a text, or an empty text."""

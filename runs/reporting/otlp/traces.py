@@ -12,8 +12,9 @@ from crews.models import ApiKey
 from crews.text import storable
 from runs.models import ReportedRun, Run, Trace, TraceSpan
 from runs.reporting.otlp import events, span_queries
+from runs.reporting.otlp.attribute_names import CONVERSATION
 from runs.reporting.otlp.batch import SpanResult, item_of
-from runs.reporting.otlp.dialects import CONVERSATION, Kind
+from runs.reporting.otlp.dialects import Kind
 from runs.reporting.otlp.span_tree import Node, ending_of_roots, missing_in, roots_of
 from runs.reporting.otlp.spans import Span
 from runs.reporting.report_request import apply_events
