@@ -100,11 +100,12 @@ class CrewOps(AbstractCapability):
         usage = response.usage
         details = getattr(usage, "details", None) or {}
         call.result(captured(call, [response]))
+        # Both are 0 by default: the provider has used no cache, or has not said so.
         call.usage(
             input=usage.input_tokens,
             output=usage.output_tokens,
             cached=getattr(usage, "cache_read_tokens", None) or None,
-            cache_write=getattr(usage, "cache_write_tokens", None),
+            cache_write=getattr(usage, "cache_write_tokens", None) or None,
             reasoning=details.get("reasoning_tokens"),
             model=getattr(response, "model_name", None),
         )
