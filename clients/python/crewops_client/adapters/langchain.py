@@ -17,7 +17,7 @@ from ..tools import Tool
 from .common import captured, named, quiet
 from .langchain_entries import Begun, Entry, Hidden, Root, new_run
 from .langchain_starts import Start
-from .langchain_values import answered, is_update, shown
+from .langchain_values import answered, found, is_update, shown
 from .waiting import WAITING, Pause, Waiting
 
 try:
@@ -244,6 +244,6 @@ class CrewOps(BaseCallbackHandler):
 
     @quiet
     def on_retriever_end(self, documents: Any, *, run_id: UUID, **kwargs: Any) -> None:
-        self.on_tool_end(f"{len(documents)} documents", run_id=run_id)
+        self.on_tool_end(found(documents), run_id=run_id)
 
     on_retriever_error = on_tool_error

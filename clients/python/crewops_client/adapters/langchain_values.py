@@ -1,4 +1,4 @@
-"""Read what LangChain gives its handlers: parameters of tools, answers of models."""
+"""Read what LangChain gives its handlers: parameters of tools, documents, answers of models."""
 
 from typing import Any
 
@@ -26,6 +26,11 @@ def _is_plain(value: Any, depth: int = 0) -> bool:
     elif not isinstance(value, list | tuple):
         return False
     return all(_is_plain(item, depth + 1) for item in value)
+
+
+def found(documents: Any) -> str:
+    """Return what is shown of the documents that a retriever has found: how many, not the text."""
+    return f"{len(documents)} documents"
 
 
 def is_update(name: Any, metadata: dict[str, Any]) -> bool:
