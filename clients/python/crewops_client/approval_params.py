@@ -5,7 +5,7 @@ import enum
 import json
 from typing import Any
 
-from .snapshot import AS_TEXT
+from .value_snapshot import AS_TEXT
 
 
 def whole(params: dict[str, Any]) -> tuple[dict[str, Any], int]:

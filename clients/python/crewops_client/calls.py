@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from .encoding import identifier
 from .scope import Scope, outcome, text_of
-from .snapshot import snapshot
 from .text_chunks import pieces
+from .value_snapshot import snapshot
 
 if TYPE_CHECKING:
     from .runs import Run

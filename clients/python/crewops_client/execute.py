@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from . import context, reporter
 from .exec_output import Lines, ToolOutput
-from .relayed_command import FORWARDED, Command
+from .exec_process import FORWARDED, Command
 from .runs import Run
 from .scope import Agent
 from .signals import Signals, exit_by_signal, restore_defaults

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from .snapshot import snapshot
+from .value_snapshot import snapshot
 
 OPERATIONS = {
     "invoke_agent": "agent",

@@ -15,7 +15,7 @@ from . import follow
 from .notices import Notices
 from .sender import ENDS, Close, Flush, Sender
 from .settings import Settings, from_environment
-from .snapshot import Long
+from .value_snapshot import Long
 
 ITEM = 400  # approximate bytes of an event without long texts
 RESERVE = 2_000  # events; above the limit, only ends are taken, up to this many

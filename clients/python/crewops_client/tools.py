@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .calls import STATUS, Call, as_text
 from .encoding import OUTPUT
 from .scope import outcome, text_of
-from .snapshot import snapshot
+from .value_snapshot import snapshot
 
 if TYPE_CHECKING:
     from .approvals import Question

@@ -14,7 +14,7 @@ from .. import reporter
 from ..controls import OF_ADAPTERS
 from ..runs import Run
 from ..scope import Scope
-from ..snapshot import snapshot
+from ..value_snapshot import snapshot
 
 F = TypeVar("F", bound=Callable[..., Any])
 

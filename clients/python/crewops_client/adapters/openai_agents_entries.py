@@ -6,8 +6,8 @@ from typing import Any
 from ..calls import LLM
 from ..runs import Run
 from ..scope import Agent, Scope, Task
-from ..snapshot import snapshot
 from ..tools import Tool
+from ..value_snapshot import snapshot
 
 
 @dataclass(eq=False)

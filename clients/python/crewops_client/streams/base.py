@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..encoding import OUTPUT, identifier
-from ..snapshot import snapshot
 from ..text_chunks import pieces
+from ..value_snapshot import snapshot
 
 Event = tuple[str, dict[str, Any]]
 OUTPUT_LIMIT = 8 * OUTPUT  # characters of a tool's output

@@ -10,7 +10,7 @@ import uuid
 import pytest
 
 from crewops_client import encoding
-from crewops_client.snapshot import NODES, snapshot
+from crewops_client.value_snapshot import NODES, snapshot
 
 
 class Colour(enum.Enum):

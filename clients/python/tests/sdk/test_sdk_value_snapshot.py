@@ -10,7 +10,7 @@ import pytest
 
 from crewops_client.reporter import Reporter
 from crewops_client.runs import Run
-from crewops_client.snapshot import NODES, TEXT, snapshot
+from crewops_client.value_snapshot import NODES, TEXT, snapshot
 from sdk.conftest import Make
 from sdk.report_server import ReportServer
 
@@ -111,7 +111,7 @@ def test_a_change_by_another_thread_is_survived(monkeypatch, failures: int, show
             raise RuntimeError("dictionary changed size during iteration")
         return list(items)[:count]
 
-    monkeypatch.setattr("crewops_client.snapshot.islice", islice, raising=False)
+    monkeypatch.setattr("crewops_client.value_snapshot.islice", islice, raising=False)
     assert snapshot({"a": 1, "d": {"k": 1}}) == {"a": 1, "d": shown}
 
 
