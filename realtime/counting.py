@@ -22,7 +22,7 @@ Source = str | int | None  # a stream, the id of an organization, or unknown
 
 
 class Counted(NamedTuple):
-    """Counts and latencies since the last `Counts.take`."""
+    """Counts and latencies since the last `Counts.drain`."""
 
     numbers: dict[tuple[str, Source], int]
     latencies: dict[tuple[str, Source], latency.Buckets]
