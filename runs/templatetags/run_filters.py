@@ -7,6 +7,7 @@ from typing import Any
 
 from django import template
 
+from runs.execution.waits import Wait, Waits
 from runs.models import Run
 from runs.pages.control_events import steps
 from runs.pages.run_window import Window
@@ -23,6 +24,13 @@ NOT_ASCII = re.compile(r"[^ -~\n\t]")
 register = template.Library()
 register.filter(clock)
 register.filter("steps", steps)
+
+
+@register.simple_tag(takes_context=True)
+def wait(context: template.Context, run: Run) -> Wait | str:
+    """Return why a queued run waits. The request caches the data for the other rows of the page."""
+    waits = context["request"].__dict__.setdefault("waits", Waits())
+    return waits.of(run) or ""
 
 
 @register.filter

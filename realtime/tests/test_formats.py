@@ -2,7 +2,7 @@
 
 import pytest
 
-from realtime.templatetags.live import percent
+from realtime.templatetags.formats import percent
 from runs.durations import duration
 
 
