@@ -14,7 +14,7 @@ from crews.tracking import InvalidState
 from runs.execution import budget_amounts, budgets
 from runs.execution.budget_amounts import Amount
 from runs.models import BudgetAlert, Run
-from runs.models.budget_alert import used_of_limit
+from runs.usage_format import used_of_limit
 
 SENTENCES = {
     AtLimit.CANCEL: "Runs start again after midnight ({zone}), or when an admin raises the limit.",

@@ -1,5 +1,4 @@
 import uuid
-from decimal import Decimal
 from typing import Self
 
 from django.db import models
@@ -7,6 +6,7 @@ from django.utils import timezone
 
 from crews.models.budget import AtLimit, Measure, Period
 from crews.tracking import TrackedModel, TrackedQuerySet
+from runs import usage_format
 
 AMOUNT_DIGITS, AMOUNT_PLACES = 28, 10  # as of a run's cost, which has the most
 
@@ -84,7 +84,7 @@ class BudgetAlert(TrackedModel):
     @property
     def used_of_limit(self) -> str:
         """``4 of 3 tool calls``, ``2.5 of 3 USD``."""
-        return used_of_limit(self.used, self.limit, self.measure)
+        return usage_format.used_of_limit(self.used, self.limit, self.measure)
 
     @property
     def key(self) -> tuple[str, str, str, object]:
@@ -93,22 +93,3 @@ class BudgetAlert(TrackedModel):
     def clear(self) -> None:
         self.cleared_at = timezone.now()
         self.save(update_fields=["cleared_at"])
-
-
-def used_of_limit(used: Decimal, limit: Decimal, measure: str) -> str:
-    return f"{number(used, measure)} of {amount(limit, measure)}"
-
-
-def amount(value: Decimal, measure: str) -> str:
-    """As people read it: ``1,500 tokens``, ``2.5 USD``, ``90.5 minutes``."""
-    unit = "USD" if measure == Measure.USD else Measure(measure).label.lower()
-    return f"{number(value, measure)} {unit}"
-
-
-def number(value: Decimal, measure: str) -> str:
-    """The same without the unit."""
-    places = {Measure.USD: 4, Measure.MINUTES: 1}.get(Measure(measure), 0)
-    text = f"{value:,.{places}f}"
-    if places:
-        text = text.rstrip("0").rstrip(".")
-    return text

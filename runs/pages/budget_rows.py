@@ -8,7 +8,7 @@ from crews.models.budget import Measure
 from runs.execution import budget_amounts
 from runs.execution.budget_amounts import Amount
 from runs.models import Run
-from runs.models.budget_alert import number
+from runs.usage_format import budget_number
 
 NO_MODELS = "The tools of a worker report no model calls."
 NOT_REPORTED = "No model call has reported it."
@@ -54,8 +54,8 @@ def _row(one: Amount, unknown: str) -> BudgetRow:
     return BudgetRow(
         measure=one.measure,
         label=Measure(one.measure).label,
-        used="unknown" if one.used is None else number(one.used, one.measure),
-        limit=number(one.limit, one.measure),
+        used="unknown" if one.used is None else budget_number(one.used, one.measure),
+        limit=budget_number(one.limit, one.measure),
         percent=None if one.used is None else min(int(100 * one.used / one.limit), 100),
         level=one.level,
         note=note,

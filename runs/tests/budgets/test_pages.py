@@ -10,7 +10,6 @@ from django.utils import timezone
 from crews.models import AuditEntry, Crew
 from runs.events.encoding import iso_utc
 from runs.models import Run, TaskExecution, ToolExecution
-from runs.models.budget_alert import amount
 from runs.models.control import report_paused
 from runs.notifications.models import Delivery
 from runs.notifications.tests.conftest import make_target  # noqa: F401  a fixture
@@ -20,6 +19,7 @@ from runs.pages.run_outline import outline_of
 from runs.tests.reporting.conftest import program, run_of  # noqa: F401  fixtures
 from runs.tests.scene import client_of, get, page_of, work
 from runs.tests.test_large_run import large_run
+from runs.usage_format import budget_amount
 
 pytestmark = pytest.mark.django_db
 
@@ -199,4 +199,4 @@ def test_the_editor_says_beside_the_field_what_to_write(acme, name, value, messa
     ],
 )
 def test_amounts_are_readable(value, measure, text):
-    assert amount(Decimal(value), measure) == text
+    assert budget_amount(Decimal(value), measure) == text
