@@ -28,7 +28,7 @@ from tests.live import Process, Web, eventually
 
 PROCESSES_PER_CORE = 3
 REDIS_LIMITS = (
-    "realtime.log.redis_circuit_breaker.TIMEOUT_S",
+    "realtime.redis_circuit_breaker.TIMEOUT_S",
     "realtime.delivery.layer.PUBLISH_S",
     "realtime.delivery.node.PUBLISH_S",
 )

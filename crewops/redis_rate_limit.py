@@ -7,7 +7,7 @@ import time
 
 from django.conf import settings
 
-from realtime.log.redis_circuit_breaker import quick_redis
+from realtime.redis_circuit_breaker import quick_redis
 
 WINDOW_S = 60
 

@@ -14,8 +14,8 @@ from crewops import checks
 from crewops.redis import server_binary
 from realtime import metrics
 from realtime.log import Entry, publish
-from realtime.log.redis_circuit_breaker import QuickRedis
 from realtime.models import Event
+from realtime.redis_circuit_breaker import QuickRedis
 from runs.models import Run, Worker
 from tests import plain_http
 from tests.live import Process, Web, eventually

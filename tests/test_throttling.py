@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 
 from conftest import PASSWORD
 from crewops import redis_rate_limit
-from realtime.log import redis_circuit_breaker
+from realtime import redis_circuit_breaker
 from tests.chaos.faults import RedisServer
 
 HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"

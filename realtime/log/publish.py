@@ -16,7 +16,7 @@ from django.db import transaction
 
 from realtime import metrics
 from realtime.log import Entry
-from realtime.log.redis_circuit_breaker import quick_redis
+from realtime.redis_circuit_breaker import quick_redis
 
 # The Redis channel of samples of commits, from which web processes know how long commit and Redis
 # take: at most one per second and process.

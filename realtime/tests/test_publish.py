@@ -12,7 +12,7 @@ import redis
 from crewops.redis import server_command, socket_path
 from realtime.log import Entry
 from realtime.log.publish import on_commit
-from realtime.log.redis_circuit_breaker import OPEN_S, TIMEOUT_S, QuickRedis
+from realtime.redis_circuit_breaker import OPEN_S, TIMEOUT_S, QuickRedis
 from tests.chaos.proxy import Proxy
 from tests.live import eventually
 
@@ -82,7 +82,7 @@ def through(monkeypatch) -> Iterator[Callable[[str], None]]:
     made = ExitStack()
 
     def go(url: str) -> None:
-        monkeypatch.setattr("realtime.log.redis_circuit_breaker.TIMEOUT_S", TIMEOUT_S)
+        monkeypatch.setattr("realtime.redis_circuit_breaker.TIMEOUT_S", TIMEOUT_S)
         quick = made.enter_context(closing(QuickRedis(url)))
         monkeypatch.setattr("realtime.log.publish.quick_redis", lambda: quick)
 
@@ -122,7 +122,7 @@ def test_a_fault_costs_a_writer_one_timeout(broken, through, fault, connected):
 
 
 def test_control_without_the_circuit_every_event_waits(broken, through, monkeypatch):
-    monkeypatch.setattr("realtime.log.redis_circuit_breaker.OPEN_S", 0.0)
+    monkeypatch.setattr("realtime.redis_circuit_breaker.OPEN_S", 0.0)
     through(broken.url)
     FAULTS["hung"][0](broken)
     assert sum(publish(seq) for seq in range(10)) >= 10 * TIMEOUT_S
