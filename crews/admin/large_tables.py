@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 
 COUNTED_ROWS = 1_000  # rows that are counted at most, in lists and for a deletion
+SEARCHED_ROWS = 1_000  # records that a search finds at most, to show what belongs to them
 
 
 class CappedPaginator(Paginator):

@@ -3,7 +3,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
 
-from crews.admin.large_tables import COUNTED_ROWS, LargeTableAdmin, id_begins_with
+from crews.admin.large_tables import SEARCHED_ROWS, LargeTableAdmin, id_begins_with
 from crews.admin.scoped import ReadOnly, ScopedAdmin
 from runs.admin.badge import badge
 from runs.models import ModelCall, Run
@@ -44,7 +44,7 @@ class ModelCallAdmin(LargeTableAdmin, ReadOnly, ScopedAdmin):
 
     def matching(self, request: HttpRequest, term: str) -> Q:
         runs = Run.objects.visible_to(request.user).filter(id_begins_with(term))
-        return id_begins_with(term) | Q(run__in=list(runs[:COUNTED_ROWS]))
+        return id_begins_with(term) | Q(run__in=list(runs[:SEARCHED_ROWS]))
 
     def has_delete_permission(self, request: HttpRequest, obj: ModelCall | None = None) -> bool:
         return request.user.is_superuser and obj is None  # only together with its run

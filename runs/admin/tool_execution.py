@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
-from crews.admin.large_tables import COUNTED_ROWS, LargeTableAdmin, id_begins_with
+from crews.admin.large_tables import SEARCHED_ROWS, LargeTableAdmin, id_begins_with
 from crews.admin.scoped import (
     ReadOnly,
     ScopedAdmin,
@@ -76,12 +76,12 @@ class ToolExecutionAdmin(LargeTableAdmin, ReadOnly, ScopedAdmin):
         if term in REGISTRY:
             return Q(tool=term)
         runs = Run.objects.visible_to(request.user).filter(id_begins_with(term))
-        tasks = TaskExecution.objects.unscoped().filter(run__in=list(runs[:COUNTED_ROWS]))
+        tasks = TaskExecution.objects.unscoped().filter(run__in=list(runs[:SEARCHED_ROWS]))
         found = ToolExecution.objects.unscoped().filter(
-            id_begins_with(term) | Q(task_execution__in=list(tasks[:COUNTED_ROWS]))
+            id_begins_with(term) | Q(task_execution__in=list(tasks[:SEARCHED_ROWS]))
         )
         # PostgreSQL takes a range of ids for half a percent of the table, and may read all tasks.
-        return Q(pk__in=list(found.order_by().values_list("pk", flat=True)[:COUNTED_ROWS]))
+        return Q(pk__in=list(found.order_by().values_list("pk", flat=True)[:SEARCHED_ROWS]))
 
     def has_delete_permission(self, request: HttpRequest, obj: ToolExecution | None = None) -> bool:
         return request.user.is_superuser and obj is None  # only together with its run
