@@ -1,6 +1,6 @@
 """Sends one delivery, and returns its outcome. It does not use the queue.
 
-When it is tried again: `models.delivery.RETRY_DELAYS_S`.
+When it is tried again: `retry_delays`.
 """
 
 import json

@@ -11,9 +11,8 @@ from django.db.models.functions import Now
 from crews.scoping import OwnedModel, User
 from runs.notifications import messages
 from runs.notifications.models.target import OwnedQuerySet, Target
+from runs.notifications.retry_delays import delay_after
 
-# Seconds from a failed attempt to the next one. After the last, the delivery has failed.
-RETRY_DELAYS_S = (10, 60, 300, 1800, 7200, 21600)
 # A process that ends during an attempt leaves the delivery to the others after this time.
 CLAIMED_FOR = timedelta(seconds=120)
 ERROR_LIMIT = 300  # characters
@@ -125,12 +124,12 @@ class Delivery(OwnedModel):
     def note_failed(self, attempt: "Attempt", *, for_good: bool = False) -> None:
         """After a failed attempt it waits for the next one, if there is one."""
         failures, note = self.failures + 1, attempt.error
-        if for_good or failures > len(RETRY_DELAYS_S):
+        delay = None if for_good else delay_after(failures)
+        if delay is None:
             end = {"status": self.Status.FAILED, "next_at": None, "ended_at": Now()}
             self._note(attempt, failures=failures, note=note, **end)
         else:
-            pause = timedelta(seconds=RETRY_DELAYS_S[failures - 1])
-            self._note(attempt, failures=failures, note=note, next_at=Now() + pause)
+            self._note(attempt, failures=failures, note=note, next_at=Now() + delay)
 
     def suppress(self, note: str) -> None:
         """Nothing is sent, for the reason in ``note``."""

@@ -13,7 +13,7 @@ from runs.execution import reaper, retention
 from runs.models import Run
 from runs.notifications.delivery_thread import ATTEMPTS_PER_NOTIFICATION, FAULT, Sender, send_due
 from runs.notifications.models import Attempt, Delivery, Target
-from runs.notifications.models.delivery import RETRY_DELAYS_S
+from runs.notifications.retry_delays import RETRY_DELAYS_S
 from tests.live import eventually
 
 pytestmark = pytest.mark.django_db
