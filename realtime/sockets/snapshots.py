@@ -17,7 +17,7 @@ from runs.models.timespan import seconds_between
 
 CALLS_AT_MOST = 1000  # in a snapshot
 PARAMS_LIMIT = 2048  # bytes of JSON of an execution's params: there may be 200 of 64 KiB
-TEXT_LIMIT = 500  # characters kept of each text in longer params
+PARAM_TEXT_LIMIT = 500  # characters kept of each text in longer params
 # Only these columns of an execution are read: instances of the model take twice as long.
 EXECUTION = (
     "task_execution__run_id", "task_execution__agent_id", "pk", "tool", "params", "status",
@@ -185,7 +185,7 @@ def _cut(params: dict[str, Any]) -> dict[str, Any]:
 
 def _shortened(value: Any) -> Any:
     if isinstance(value, str):
-        return value[:TEXT_LIMIT]
+        return value[:PARAM_TEXT_LIMIT]
     if isinstance(value, dict):
         return {key: _shortened(item) for key, item in value.items()}
     if isinstance(value, list):

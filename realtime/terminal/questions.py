@@ -10,7 +10,7 @@ from rich.text import Text
 from realtime.terminal.drawing import plain
 from realtime.terminal.pages import Pages
 from runs.models.approval import NOTE_LIMIT
-from runs.models.control import TEXT_LIMIT
+from runs.models.control import CONTROL_TEXT_LIMIT
 
 ESCAPE = "\x1b"
 ENTER = ("\n", "\r")
@@ -20,7 +20,7 @@ UP, DOWN = "\x1b[A", "\x1b[B"
 FORWARD, BACK = (" ", DOWN), (UP,)
 # Arrows in both modes of a terminal, and the keys for pages.
 SEQUENCES = {UP: UP, "\x1bOA": UP, "\x1b[5~": UP, DOWN: DOWN, "\x1bOB": DOWN, "\x1b[6~": DOWN}
-TEXT_LIMITS = {"message": TEXT_LIMIT, "deny": NOTE_LIMIT}
+TEXT_LIMITS = {"message": CONTROL_TEXT_LIMIT, "deny": NOTE_LIMIT}
 SHOWN_CHARS = 200  # the end of a longer text
 
 # An escape sequence, as that of an arrow, or one character.

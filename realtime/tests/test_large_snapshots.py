@@ -8,7 +8,7 @@ import pytest
 from realtime import log
 from realtime.log import streams
 from realtime.sockets import snapshots
-from realtime.sockets.snapshots import PARAMS_LIMIT, TEXT_LIMIT
+from realtime.sockets.snapshots import PARAM_TEXT_LIMIT, PARAMS_LIMIT
 from runs.events.encoding import dump
 from runs.events.state import EXECUTIONS_KEPT, CrewState
 from runs.models import Run, TaskExecution, ToolExecution
@@ -40,7 +40,7 @@ def test_the_largest_snapshot_has_a_bound(task):
         call(task, {"code": "☃" * (LARGE // 3)})
     snapshot = snapshot_of(task.run)
     assert len(snapshot["executions"]) == EXECUTIONS_KEPT
-    assert {len(each["params"]["code"]) for each in snapshot["executions"]} == {TEXT_LIMIT}
+    assert {len(each["params"]["code"]) for each in snapshot["executions"]} == {PARAM_TEXT_LIMIT}
     assert {each["truncated"] for each in snapshot["executions"]} == {True}
     assert len(dump(snapshot).encode()) < FRAME_LIMIT
 
@@ -72,7 +72,7 @@ def test_short_parameters_are_whole_and_what_follows_a_long_text_is_kept(task):
     first, second = snapshot_of(task.run)["executions"]
     assert first["params"] == short
     assert "truncated" not in first
-    assert second["params"] == long | {"code": "x" * TEXT_LIMIT}
+    assert second["params"] == long | {"code": "x" * PARAM_TEXT_LIMIT}
 
 
 def test_events_that_follow_are_applied_to_cut_parameters(task):
@@ -83,5 +83,5 @@ def test_events_that_follow_are_applied_to_cut_parameters(task):
     for entry in log.read(streams.graph(task.run.crew_id), snapshot["seq"]):
         state.apply(json.loads(entry.text))
     kept = state.executions[str(execution.pk)]
-    assert len(kept["params"]["code"]) == TEXT_LIMIT
+    assert len(kept["params"]["code"]) == PARAM_TEXT_LIMIT
     assert (kept["message"], kept["output_length"]) == ("half", 3)

@@ -4,7 +4,7 @@ from django import forms
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from runs.models.control import TEXT_LIMIT
+from runs.models.control import CONTROL_TEXT_LIMIT
 
 MESSAGE_IS_READ = (
     "The program reads it when it next looks. Everybody who may watch the run can read it, too."
@@ -14,6 +14,6 @@ MESSAGE_IS_READ = (
 class MessageForm(BaseDialogForm):
     text = forms.CharField(
         label="Message",
-        max_length=TEXT_LIMIT,
+        max_length=CONTROL_TEXT_LIMIT,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 4, "autofocus": True}),
     )

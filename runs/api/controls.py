@@ -12,7 +12,7 @@ from structlog.contextvars import bind_contextvars
 from runs.api.views import VIEWER_REFUSED, operable
 from runs.execution import controls
 from runs.models import Control, Run
-from runs.models.control import TEXT_LIMIT
+from runs.models.control import CONTROL_TEXT_LIMIT
 
 
 class ControlSerializer(serializers.ModelSerializer):
@@ -32,7 +32,11 @@ class AskSerializer(serializers.Serializer):
 
     action = serializers.ChoiceField(Control.Action.choices)
     text = serializers.CharField(
-        max_length=TEXT_LIMIT, required=False, default="", allow_blank=True, help_text="A message."
+        max_length=CONTROL_TEXT_LIMIT,
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="A message.",
     )
 
     def validate(self, data: dict[str, str]) -> dict[str, str]:

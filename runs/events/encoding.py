@@ -12,7 +12,7 @@ from crews.text import storable
 from runs.events.kinds import Event
 
 EVENT_LIMIT = 64 * 1024  # bytes of JSON
-TEXT_LIMIT = 4_000  # characters kept of a text if its event is too long
+LONG_EVENT_TEXT_LIMIT = 4_000  # characters kept of a text if its event is too long
 DEPTH_LIMIT = 20  # levels of nested values
 FRAME = 100  # at least the bytes of seq and timestamp
 PLAIN = {str, int, float, bool, type(None), msgspec.UnsetType}
@@ -111,7 +111,7 @@ def clean(value: Any, depth: int = 0) -> Any:
 
 def _cut(frame: dict[str, Any]) -> dict[str, Any]:
     """Shorten long texts. If that is not enough, empty the frame's collections too."""
-    short = _walk(frame, lambda text: text[:TEXT_LIMIT])
+    short = _walk(frame, lambda text: text[:LONG_EVENT_TEXT_LIMIT])
     if len(dump(short).encode()) > EVENT_LIMIT - 32:
         short = {
             key: type(value)() if isinstance(value, list | dict) else value

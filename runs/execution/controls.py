@@ -2,7 +2,7 @@
 
 from runs.execution.redaction import redact
 from runs.models import Control, InvalidState, Run
-from runs.models.control import TEXT_LIMIT
+from runs.models.control import CONTROL_TEXT_LIMIT
 
 __all__ = ["InvalidState", "ask"]
 
@@ -13,4 +13,4 @@ def ask(run: Run, action: str, text: str = "", *, by: str | None = None) -> Cont
     ``by``: who asks; by default the user or API key of the current request. Raises ``InvalidState``
     with a sentence that says why it cannot be asked now.
     """
-    return Control.objects.ask(run, action, text=redact(text.strip())[:TEXT_LIMIT], by=by)
+    return Control.objects.ask(run, action, text=redact(text.strip())[:CONTROL_TEXT_LIMIT], by=by)

@@ -12,9 +12,9 @@ from crews.tracking import InvalidState, TrackedModel, TrackedQuerySet
 from runs.models.abstract_run import AbstractRun
 from runs.plan_progress import may_be_parallel
 
-TEXT_LIMIT = 4_000  # characters of a message
+CONTROL_TEXT_LIMIT = 4_000  # characters of a message
 DETAIL_LIMIT = 500
-CONTROLS_AT_MOST = 1_000  # of a run
+CONTROLS_PER_RUN = 1_000  # at most
 BY_LIMIT = 150
 
 NO_MESSAGES = (
@@ -50,10 +50,10 @@ class ControlQuerySet(TrackedQuerySet):
             if action == Control.Action.RESUME and not run.pause_requested:
                 raise InvalidState("The run is not paused.")
             refusal = _refusal(run, action)
-            if len(known) >= CONTROLS_AT_MOST:
+            if len(known) >= CONTROLS_PER_RUN:
                 if action != Control.Action.CANCEL:
                     raise InvalidState(
-                        f"The run has had {CONTROLS_AT_MOST} controls. Only cancel is left."
+                        f"The run has had {CONTROLS_PER_RUN} controls. Only cancel is left."
                     )
                 if refusal:
                     raise InvalidState(refusal)
@@ -101,7 +101,7 @@ class Control(TrackedModel):
         "runs.Run", on_delete=models.CASCADE, related_name="controls", db_index=False
     )
     action = models.CharField(max_length=10, choices=Action)
-    text = models.CharField(max_length=TEXT_LIMIT, blank=True)
+    text = models.CharField(max_length=CONTROL_TEXT_LIMIT, blank=True)
     by = models.CharField(max_length=BY_LIMIT, blank=True)
     status = models.CharField(max_length=12, choices=Status, default=Status.REQUESTED)
     detail = models.CharField(max_length=DETAIL_LIMIT, blank=True)

@@ -37,7 +37,7 @@ class Request(NamedTuple):
 
 
 def requests_by_run(runs: Iterable[UUID]) -> dict[UUID, list[Request]]:
-    """The controls of each run. Their number is limited: ``CONTROLS_AT_MOST``."""
+    """The controls of each run. Their number is limited: ``CONTROLS_PER_RUN``."""
     found: dict[UUID, list[Request]] = defaultdict(list)
     rows = Control.objects.unscoped().filter(run__in=runs).order_by("requested_at", "id")
     for row in rows.values_list(*Request._fields):

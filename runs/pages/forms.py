@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from crews.models import Crew
 from runs.models import Approval, Control, Run
 from runs.models.approval import NOTE_LIMIT
-from runs.models.control import TEXT_LIMIT
+from runs.models.control import CONTROL_TEXT_LIMIT
 
 
 class RunRequestForm(forms.Form):
@@ -38,7 +38,7 @@ class ControlForm(forms.Form):
     """The buttons Pause, Resume, Cancel and Message."""
 
     action = forms.ChoiceField(choices=Control.Action.choices)
-    text = MessageField(max_length=TEXT_LIMIT, required=False)
+    text = MessageField(max_length=CONTROL_TEXT_LIMIT, required=False)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean()

@@ -16,7 +16,7 @@ from runs.pages.history import Entry, agent_spans, entries, of_agent
 from runs.pages.model_events import of_call
 from runs.pages.run_page_records import RunPageRecords
 
-CONTROLS_AT_MOST = 100  # the newest
+SHOWN_CONTROLS = 100  # the newest
 CONTROLS_LISTED = 5
 APPROVALS_AT_MOST = 200
 BUDGET_ALERTS_AT_MOST = 100  # the newest
@@ -81,9 +81,9 @@ class RunHistory(RunPageRecords):
         """The newest controls, oldest first."""
         if self.is_large:
             read = sorted(self.events.controls, key=lambda control: control.requested_at)
-            return read[-CONTROLS_AT_MOST:]
+            return read[-SHOWN_CONTROLS:]
         newest = self.run.controls.order_by("-requested_at", "-pk")
-        return self._cut(newest[:CONTROLS_AT_MOST])[::-1]
+        return self._cut(newest[:SHOWN_CONTROLS])[::-1]
 
     @property
     def newest_controls(self) -> list[Control]:

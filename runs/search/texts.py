@@ -12,7 +12,7 @@ from django.db.models.functions import Left, Length, Right
 
 from runs.models import CallText, Handoff, ModelCall, OutputChunk, Run, TaskExecution, ToolExecution
 from runs.pages import transcript
-from runs.search.models.document import TEXT_LIMIT
+from runs.search.models.document import DOCUMENT_TEXT_LIMIT
 
 PARAMETERS_LIMIT = 4_000  # characters of a tool's parameters
 HEAD, TAIL = 3_000, 12_000  # characters of a tool's output: errors are at its end
@@ -71,7 +71,7 @@ def of_run(run: Run) -> str:
 
 
 def _joined(*parts: str) -> str:
-    return "\n".join(part for part in parts if part)[:TEXT_LIMIT]
+    return "\n".join(part for part in parts if part)[:DOCUMENT_TEXT_LIMIT]
 
 
 def _parameters(value: Any) -> str:

@@ -5,7 +5,7 @@ import pytest
 from crews.models import AuditEntry
 from runs.execution import controls
 from runs.models import Control, InvalidState, Run
-from runs.models.control import CONTROLS_AT_MOST, close, report_paused
+from runs.models.control import CONTROLS_PER_RUN, close, report_paused
 from runs.tests.reporting.conftest import frames, types
 
 pytestmark = pytest.mark.django_db
@@ -173,8 +173,8 @@ def test_secrets_are_taken_out_of_a_message(run):
 
 
 def test_the_number_of_controls_is_limited_and_cancel_is_always_possible(run, monkeypatch):
-    monkeypatch.setattr("runs.models.control.CONTROLS_AT_MOST", 2)
-    assert CONTROLS_AT_MOST == 1000
+    monkeypatch.setattr("runs.models.control.CONTROLS_PER_RUN", 2)
+    assert CONTROLS_PER_RUN == 1000
     controls.ask(run, "message", "a")
     controls.ask(run, "message", "b")
     with pytest.raises(InvalidState, match="Only cancel"):

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from runs.models import Run
-from runs.models.control import TEXT_LIMIT
+from runs.models.control import CONTROL_TEXT_LIMIT
 from runs.pages.forms import ControlForm
 from runs.tests.scene import client_of, fail, fail_late, page_of
 from runs.workspaces import workspace_of
@@ -225,7 +225,7 @@ def test_forms_need_the_pages_token_and_a_post(acme, act):
 
 def test_a_line_end_of_a_message_counts_as_one_character():
     """The browser counts it so, and sends two."""
-    text = "x" * (TEXT_LIMIT - 2)
+    text = "x" * (CONTROL_TEXT_LIMIT - 2)
     form = ControlForm({"action": "message", "text": f"a\r\n{text}"})
     assert form.is_valid()
     assert form.cleaned_data["text"] == f"a\n{text}"

@@ -12,7 +12,7 @@ from runs.execution import controls
 from runs.management.commands.cancel_run import find_run
 from runs.management.commands.run_crew import INTERRUPTED
 from runs.models import Control, InvalidState, Run
-from runs.models.control import TEXT_LIMIT
+from runs.models.control import CONTROL_TEXT_LIMIT
 
 POLL_S = 0.1
 
@@ -70,8 +70,8 @@ def _check(action: str, text: str, wait: float) -> None:
         raise CommandError("message: give the message with --text TEXT.")
     if text and not is_message:
         raise CommandError(f"{action}: leave out --text. Only a message has one.")
-    if len(text) > TEXT_LIMIT:
-        raise CommandError(f"--text: a message has at most {TEXT_LIMIT} characters.")
+    if len(text) > CONTROL_TEXT_LIMIT:
+        raise CommandError(f"--text: a message has at most {CONTROL_TEXT_LIMIT} characters.")
     if not wait >= 0:
         raise CommandError("--wait: give a number of seconds, 0 or more.")
 

@@ -11,7 +11,7 @@ from typing import Any
 from runs.reporting.otlp.attribute_names import WANTED
 from runs.reporting.otlp.protobuf import DEPTH
 from runs.reporting.otlp.spans import (
-    TEXT_LIMIT,
+    SPAN_TEXT_LIMIT,
     Malformed,
     Span,
     check_groups,
@@ -113,7 +113,7 @@ def _plain_int(value: Any) -> int:
 
 
 def _text(value: Any) -> str:
-    return value[:TEXT_LIMIT] if isinstance(value, str) else ""
+    return value[:SPAN_TEXT_LIMIT] if isinstance(value, str) else ""
 
 
 def _attributes(pairs: list[dict[str, Any]], wanted: Container[str] = WANTED) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from runs.reporting.otlp.attribute_names import WANTED
 from runs.reporting.otlp.spans import (
-    TEXT_LIMIT,
+    SPAN_TEXT_LIMIT,
     Malformed,
     Span,
     check_groups,
@@ -43,7 +43,7 @@ def _span(raw: Any, resource: dict[str, Any], wanted: Container[str]) -> Span:
             trace_id=raw.trace_id.hex(),
             span_id=raw.span_id.hex(),
             parent_id=raw.parent_span_id.hex(),
-            name=raw.name[:TEXT_LIMIT],
+            name=raw.name[:SPAN_TEXT_LIMIT],
             start=raw.start_time_unix_nano / 1e9,
             end=raw.end_time_unix_nano / 1e9,
             attributes=_attributes(raw.attributes, wanted),
@@ -52,7 +52,7 @@ def _span(raw: Any, resource: dict[str, Any], wanted: Container[str]) -> Span:
                 _attributes(event.attributes) for event in raw.events if event.name == "exception"
             ],
             code=raw.status.code,
-            description=raw.status.message[:TEXT_LIMIT],
+            description=raw.status.message[:SPAN_TEXT_LIMIT],
             parent_is_remote=remote_parent(raw.flags),
         )
     )
@@ -64,7 +64,7 @@ def _attributes(pairs: Iterable[Any], wanted: Container[str] = WANTED) -> dict[s
 
 def _value(value: Any, depth: int = 0) -> Any:
     if text := value.string_value:  # as most are; it is empty if the value is of another kind
-        return text[:TEXT_LIMIT]
+        return text[:SPAN_TEXT_LIMIT]
     kind = value.WhichOneof("value")
     if kind == "string_value":
         return ""

@@ -7,7 +7,7 @@ from typing import Any
 from runs.reporting.report_body import TooLarge
 
 GROUPS_AT_MOST = 10_000  # resources of a call, and scopes of a resource
-TEXT_LIMIT = 16_384  # characters of an attribute's text; the rest is cut before it is stored
+SPAN_TEXT_LIMIT = 16_384  # characters of an attribute's text; the rest is cut before it is stored
 
 
 @dataclass(slots=True)

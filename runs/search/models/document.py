@@ -6,7 +6,7 @@ from django.db import models
 
 from crews.scoping import OwnedModel, ScopedQuerySet
 
-TEXT_LIMIT = 24_000  # characters of a document's text
+DOCUMENT_TEXT_LIMIT = 24_000  # characters of a document's text
 RANDOM_BITS = 20  # of an id, below its milliseconds
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LARGEST_ID = 2**63 - 1

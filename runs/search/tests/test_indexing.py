@@ -15,7 +15,7 @@ from runs.execution import removal, retention
 from runs.models import CallText, ModelCall, OutputChunk, Run, ToolExecution
 from runs.search import indexing, texts
 from runs.search.models import Document, IndexJob
-from runs.search.models.document import TEXT_LIMIT, first_id, new_id
+from runs.search.models.document import DOCUMENT_TEXT_LIMIT, first_id, new_id
 from runs.search.tests.scene import end_tool, found, index
 from runs.search.tests.scene import texts as indexed_texts
 from runs.tests.scene import fail
@@ -87,7 +87,7 @@ def test_model_calls_are_found_by_what_was_asked_and_answered(acme: Tenant):
     index()
     for text in ("newest question", '"first answer"', '"last answer"', "gpt-x"):
         assert found(acme.viewer, text) == [str(call.pk)]
-    assert len(Document.objects.get().text) <= TEXT_LIMIT
+    assert len(Document.objects.get().text) <= DOCUMENT_TEXT_LIMIT
 
 
 @pytest.mark.parametrize("pieces", [1, 7, 400], ids=["one", "some", "many"])

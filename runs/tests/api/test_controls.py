@@ -4,7 +4,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from runs.models import Control, Run
-from runs.models.control import TEXT_LIMIT, report_paused
+from runs.models.control import CONTROL_TEXT_LIMIT, report_paused
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_nobody_else_controls_a_run_not_even_a_shared_one(api, people, run, path
         {"action": "pause", "text": "now"},
         {"action": "message"},
         {"action": "message", "text": "  "},
-        {"action": "message", "text": "x" * (TEXT_LIMIT + 1)},
+        {"action": "message", "text": "x" * (CONTROL_TEXT_LIMIT + 1)},
         {"action": "message", "text": "x" * 1_000_000},
         {"action": "message", "text": "nul \0"},
         {"action": "message", "text": {"a": 1}},

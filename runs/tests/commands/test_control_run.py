@@ -12,7 +12,7 @@ from crews.models import AuditEntry
 from runs.execution import controls
 from runs.management.commands import control_run
 from runs.models import Control, Run
-from runs.models.control import TEXT_LIMIT, report_paused
+from runs.models.control import CONTROL_TEXT_LIMIT, report_paused
 from runs.tests.commands.calling import run
 from runs.tests.reporting.conftest import Program
 from tests.live import PROJECT, Process, environment, eventually
@@ -201,7 +201,7 @@ def test_an_ended_run_takes_no_control(request, kind, action):
         (["resume"], "The run is not paused"),
         (["message"], "give the message with --text TEXT"),
         (["message", "--text", " \n"], "give the message with --text TEXT"),
-        (["message", "--text", "x" * (TEXT_LIMIT + 1)], "at most 4000 characters"),
+        (["message", "--text", "x" * (CONTROL_TEXT_LIMIT + 1)], "at most 4000 characters"),
         (["pause", "--text", "now"], "pause: leave out --text"),
         (["pause", "--wait=-1"], "--wait: give a number of seconds"),
         (["pause", "--wait=nan"], "--wait: give a number of seconds"),

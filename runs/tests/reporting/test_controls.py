@@ -42,7 +42,7 @@ def test_other_programs_get_the_answer_that_they_know(boot):
 
 
 def test_a_cancel_that_is_not_taken_is_not_offered_after_the_last_control(boot, monkeypatch):
-    monkeypatch.setattr("runs.models.control.CONTROLS_AT_MOST", 1)
+    monkeypatch.setattr("runs.models.control.CONTROLS_PER_RUN", 1)
     _, run = boot(controls=["message"])
     controls.ask(run, "message", "hello")
     with pytest.raises(InvalidState, match="does not take it"):
