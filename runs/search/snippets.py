@@ -5,11 +5,10 @@ A snippet is a list of pieces of plain text. The code that shows it escapes them
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 from runs.search.query import Query, Term
-from runs.search.words import stands_alone
+from runs.search.words import LETTER, WORD_LIMIT, stands_alone
 
 LENGTH = 240  # characters, about
 BEFORE = 60  # of them in front of the first match
@@ -17,7 +16,7 @@ MATCHES_LIMIT = 500  # places in a text that are looked at, of each term
 GAP = "\u2026"
 
 _SPACE = re.compile(r"\s+")
-_LETTER = r"[^\W_]"
+_BEGINS = f"(?<!{LETTER})"  # where a word may begin
 
 
 class Piece(NamedTuple):
@@ -38,28 +37,42 @@ def snippet(text: str, query: Query) -> list[Piece]:
 
 def _places(text: str, terms: Sequence[Term]) -> list[tuple[int, int, int]]:
     """Start and end of each match, with the number of its term, in order."""
+    folded, indexes = _folded(text)
     places = []
     for number, term in enumerate(terms):
-        for count, match in enumerate(_pattern(term).finditer(text)):
+        for count, match in enumerate(_pattern(term).finditer(folded)):
             if count == MATCHES_LIMIT:
                 break
-            places.append((*match.span(), number))
+            places.append((indexes[match.start()], indexes[match.end() - 1] + 1, number))
     return sorted(places)
 
 
+def _folded(text: str) -> tuple[str, Sequence[int]]:
+    """The text without regard to case, as `words_of` reads it, and where each character is from.
+
+    It may be longer than the text: ``ß`` becomes ``ss``.
+    """
+    folded = text.casefold()
+    if len(folded) == len(text):
+        return folded, range(len(text))
+    return folded, [index for index, char in enumerate(text) for _ in char.casefold()]
+
+
 def _pattern(term: Term) -> re.Pattern[str]:
-    first, last = term.words[0], term.words[-1]
-    pattern = "" if stands_alone(first) else f"(?<!{_LETTER})"
-    pattern += re.escape(first)
-    for before, word in pairwise(term.words):
-        # Kana and Han characters follow each other without a space.
-        optional = "*" if stands_alone(before) or stands_alone(word) else "+"
-        pattern += rf"[\W_]{optional}{re.escape(word)}"
-    if term.is_prefix:
-        pattern += f"{_LETTER}*"
-    elif not stands_alone(last):
-        pattern += f"(?!{_LETTER})"
-    return re.compile(pattern, re.IGNORECASE)
+    """Finds the words of the term in a folded text, by the rules of `words_of`.
+
+    No quantifier gives back what it has matched, so a failed match costs no more than its length.
+    """
+    *others, last = term.words
+    words = [*(_word(word) for word in others), _word(last, is_prefix=term.is_prefix)]
+    return re.compile(("" if stands_alone(term.words[0]) else _BEGINS) + r"[\W_]*+".join(words))
+
+
+def _word(word: str, *, is_prefix: bool = False) -> str:
+    if stands_alone(word):
+        return word
+    is_cut = len(word) == WORD_LIMIT
+    return re.escape(word) + (f"{LETTER}*+" if is_prefix or is_cut else f"(?!{LETTER})")
 
 
 def _best(places: Sequence[tuple[int, int, int]]) -> int:

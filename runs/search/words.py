@@ -9,7 +9,8 @@ import re
 
 WORD_LIMIT = 64  # characters; the rest of a longer word is ignored
 ALONE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # kana and Han characters
-_WORD = re.compile(rf"[{ALONE}]|[^\W_{ALONE}]+")
+LETTER = rf"[^\W_{ALONE}]"  # a letter or digit of a word
+_WORD = re.compile(rf"[{ALONE}]|{LETTER}+")
 _ALONE = re.compile(f"[{ALONE}]")
 
 # Limits of PostgreSQL's tsvector.

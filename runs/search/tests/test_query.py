@@ -1,5 +1,7 @@
 """What a user types, and the passages that are shown of what it finds."""
 
+import time
+
 import pytest
 
 from runs.search.query import QUERY_LIMIT, WORDS_LIMIT, Query, Term, Unusable
@@ -92,6 +94,14 @@ def shown(text: str, query: str) -> str:
         ("nothing", "else", "nothing"),
         ("", "else", ""),
         ("aa aab", "aa aab", "[aa] [aab]"),
+        ("in der Straße 5", "strasse", "in der [Straße] 5"),
+        ("in der STRASSE 5", "straße", "in der [STRASSE] 5"),
+        ("Straßen, Straßenbahn", '"strassen"', "[Straßen], Straßenbahn"),
+        ("ﬁles: ß \u1e9e, then path", "path", "ﬁles: ß \u1e9e, then [path]"),
+        ("in İstanbul today", '"i̇stanbul today"', "in [İstanbul today]"),
+        ("of Python3は速い", "python3", "of [Python3]は速い"),
+        ("の ab日本", '"ab日"', "の [ab日]本"),
+        ("foobar foo bar", '"foo bar"', "foobar [foo bar]"),
     ],
 )
 def test_a_snippet_marks_what_was_asked_for(text, query, expected):
@@ -105,6 +115,42 @@ def test_a_snippet_is_where_most_of_the_words_are():
     assert passage.endswith(GAP)
     assert "[error] of the [disk]" in passage
     assert len(passage) < LENGTH + 20
+
+
+@pytest.mark.parametrize("length", [WORD_LIMIT - 1, WORD_LIMIT, WORD_LIMIT + 1, 100])
+@pytest.mark.parametrize("query", ["{}", '"{}"', '"{} and"', '"a {} and"'])
+def test_a_snippet_marks_a_long_word_whole(length, query):
+    """Its words are compared as far as `words_of` reads them."""
+    word = "x" * length
+    text = f"y{word[:20]} a {word} and {word[:40]}"
+    expected = query.strip('"').format(word)
+    assert shown(text, query.format(word)) == text.replace(expected, f"[{expected}]")
+
+
+@pytest.mark.parametrize(
+    "text", ["Straße", "\u0130I\u0307\u0131", "\u01f0\u0149a", "日abc本", "a_b", "x" * 100, "ﬃ ΐ"]
+)
+def test_a_snippet_marks_each_word_that_the_index_has(text):
+    for word in words_of(text):
+        assert any(piece.is_match for piece in snippet(text, Query.parse(f'"{word}"')))
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("a-" * 12_000, '"' + "a " * (WORDS_LIMIT - 1) + 'b"'),
+        ("あ" * 24_000, '"' + "あ" * (WORDS_LIMIT - 1) + 'い"'),
+        ("あ" + "-" * 23_998 + "う", '"あい"'),
+        (("x" * 500 + "-") * 48, '"' + "x" * 100 + ' b"'),
+        ("x" * 24_000, '"' + "x" * 64 + ' b"'),
+        ("ß" * 24_000, '"' + "ß" * 50 + ' b"'),
+        ("ß " * 12_000, '"' + "ß " * (WORDS_LIMIT - 1) + 'b"'),
+    ],
+)
+def test_no_text_makes_a_snippet_slow(text, query):
+    began = time.process_time()
+    assert not any(piece.is_match for piece in snippet(text, Query.parse(query)))
+    assert time.process_time() - began < 1
 
 
 def test_a_snippet_of_a_long_word_is_short():
