@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from runs.events.run_state import RunState
+from runs.models.budget_alert import WARNED_FROM_TEXT
 
 LABEL_CHARS = 60
 TROUBLE = ("failed", "error", "completed_with_errors")
@@ -35,7 +36,7 @@ def _found(frame: dict[str, Any], run: RunState | None) -> Iterator[tuple[str, s
         case "budget_exceeded":
             yield "error", _budget(frame)
         case "budget_warning":
-            yield "control", f"{_budget(frame)}: 80 % used"
+            yield "control", f"{_budget(frame)}: {WARNED_FROM_TEXT} used"
         case "control_requested" if frame["action"] in ASKED:
             yield "control", ASKED[frame["action"]]
         case "control_applied" if frame["status"] == "applied":

@@ -13,6 +13,7 @@ from crews.models import Crew
 from crews.models.budget import AtLimit, Measure, Period
 from runs.execution import budget_amounts, budget_starts
 from runs.models import BudgetAlert, Run
+from runs.models.budget_alert import WARNED_FROM_TEXT
 
 
 class AmountSerializer(serializers.Serializer):
@@ -24,7 +25,8 @@ class AmountSerializer(serializers.Serializer):
     level = serializers.ChoiceField(
         BudgetAlert.Level.choices,
         allow_blank=True,
-        help_text="`warning` from 80 % of the limit, `exceeded` above all of it, else empty.",
+        help_text=f"`warning` from {WARNED_FROM_TEXT} of the limit, `exceeded` above all of it, "
+        "else empty.",
     )
     calls_left_out = serializers.IntegerField(
         source="left_out", help_text="Model calls that have not reported it."

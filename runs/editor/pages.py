@@ -29,6 +29,7 @@ from runs.editor.duplicating import (
 )
 from runs.editor.form import EditForm
 from runs.editor.moves import COPY, NAME_CHARS, InvalidAction, act
+from runs.models.budget_alert import WARNED_FROM_TEXT
 
 SAVED = "{} is saved. Runs that are active keep their plan."
 
@@ -171,6 +172,7 @@ def _page(
         "organization": organization,
         "organizations": () if crew else organizations_to_edit(request.user).values(),
         "form": form,
+        "warned_from": WARNED_FROM_TEXT,
         "theirs": theirs,
         "is_changed": is_changed or status != 200,
     }

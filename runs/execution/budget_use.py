@@ -17,8 +17,8 @@ from django.db.models import Count, Q, Sum
 from crews.models import Crew
 from crews.models.budget import Measure
 from runs.models import BudgetAlert, Control, ModelCall, Run, ToolExecution
+from runs.models.budget_alert import WARNED_FROM
 
-WARNED_FROM = Decimal("0.8")  # of a limit
 PAUSES = (Control.Action.PAUSE, Control.Action.RESUME)
 SPAN = ("pk", "created_at", "started_at", "ended_at")
 

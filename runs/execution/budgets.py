@@ -2,7 +2,7 @@
 
 The scheduler looks once a second at the use of the active runs. So a report costs nothing more,
 minutes count without any event, and a run may use a little more than its budget before it stops.
-`budget_use` has the share of a limit from which a warning is sent.
+`runs.models.budget_alert` has the share of a limit from which a warning is sent.
 """
 
 import logging
@@ -49,7 +49,7 @@ class Budgets(PeriodicThread):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """80 % of a budget, or more than all of it, is used. ``since``: see `BudgetAlert`."""
+    """What a `BudgetAlert` says. ``since``: see there."""
 
     period: str
     measure: str

@@ -1,4 +1,5 @@
 import uuid
+from decimal import Decimal
 from typing import Self
 
 from django.db import models
@@ -8,6 +9,8 @@ from crews.models.budget import AtLimit, Measure, Period
 from crews.tracking import TrackedModel, TrackedQuerySet
 from runs import usage_format
 
+WARNED_FROM = Decimal("0.8")  # of a limit
+WARNED_FROM_TEXT = f"{WARNED_FROM * 100:.0f} %"
 AMOUNT_DIGITS, AMOUNT_PLACES = 28, 10  # as of a run's cost, which has the most
 
 
@@ -21,8 +24,8 @@ class BudgetAlertQuerySet(TrackedQuerySet):
 
 
 class BudgetAlert(TrackedModel):
-    """A run, or a crew's day while the run was active, has used 80 % or more than 100 % of a
-    budget.
+    """A run, or a crew's day while the run was active, has used `WARNED_FROM` of a budget, or more
+    than all of it.
 
     Create emits ``budget_warning`` or ``budget_exceeded``. It is cleared when it does not hold any
     more: the limit was raised, or another day has begun. Every change is made under the lock of
@@ -30,7 +33,7 @@ class BudgetAlert(TrackedModel):
     """
 
     class Level(models.TextChoices):
-        WARNING = "warning", "80 % is used"
+        WARNING = "warning", f"{WARNED_FROM_TEXT} is used"
         EXCEEDED = "exceeded", "More is used"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -6,6 +6,7 @@ from django.db import models
 
 from crews.models.budget import Period
 from runs.models import Approval, BudgetAlert, Run
+from runs.models.budget_alert import WARNED_FROM_TEXT
 
 LOST = ("worker_lost", "reporter_lost")  # reasons of runs that nothing continues
 
@@ -15,7 +16,7 @@ class Kind(models.TextChoices):
     LOST = "run.lost", "A worker or a reporting program is lost during a run"
     RECOVERED = "run.recovered", "A crew succeeds again after a failure"
     APPROVAL = "approval.wanted", "A tool call waits for approval"
-    BUDGET = "budget.alert", "80 % of a budget is used, or more than all of it"
+    BUDGET = "budget.alert", f"{WARNED_FROM_TEXT} of a budget is used, or more than all of it"
     SCHEDULE = "schedule.missed", "A schedule misses a time"
     TEST = "test", "Somebody presses Send a test"
 

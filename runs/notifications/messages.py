@@ -12,6 +12,7 @@ from django.utils import timezone
 from crews.models import Crew
 from crews.models.budget import Period
 from runs.models import Approval, BudgetAlert, Run
+from runs.models.budget_alert import WARNED_FROM_TEXT
 from runs.notifications.kinds import Kind
 from runs.schedules.models import Fire
 
@@ -73,18 +74,18 @@ def of_approval(approval: Approval) -> dict[str, Any]:
 
 
 def of_budget_alert(alert: BudgetAlert) -> dict[str, Any]:
-    """80 % of a budget, or more than all of it, is used."""
+    """A budget is used up to the warning, or more than all of it."""
     run, crew = alert.run, alert.run.crew
     about = f"run {str(run.pk)[:8]} of crew {run.crew_name}"
     who = f"The {about} has" if alert.period == Period.RUN else f"Crew {crew.name} has today"
     text = f"{who} used {alert.used_of_limit}."
     if alert.is_exceeded:
         text += f" The {about} is asked to {alert.action}."
-    title = "has used more than a budget" if alert.is_exceeded else "has used 80 % of a budget"
+    share = "more than" if alert.is_exceeded else f"{WARNED_FROM_TEXT} of"
     return {
         "type": str(Kind.BUDGET),
         "timestamp": _iso_ms(alert.at),
-        "title": plain(f"Crew {crew.name} {title}"),
+        "title": plain(f"Crew {crew.name} has used {share} a budget"),
         "text": plain(text),
         "url": link(run.get_absolute_url()),
         **_of_crew(crew, run.crew_name),

@@ -8,6 +8,7 @@ from crews.models.budget import Measure
 from runs.execution import budget_amounts
 from runs.execution.budget_amounts import Amount
 from runs.models import Run
+from runs.models.budget_alert import WARNED_FROM_TEXT
 from runs.usage_format import budget_number
 
 NO_MODELS = "The tools of a worker report no model calls."
@@ -25,6 +26,11 @@ class BudgetRow:
     percent: int | None
     level: str
     note: str
+
+    @property
+    def level_text(self) -> str:
+        levels = {"warning": f"{WARNED_FROM_TEXT} or more", "exceeded": "more than the limit"}
+        return levels.get(self.level, "")
 
 
 def rows_of_run(run: Run, now: datetime) -> list[BudgetRow]:
