@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { ago, duration } from "../../static/realtime/pages/times.js";
 
-// As in test_live_filters.py: the server and the browser say the same.
+// As in test_formats.py: the server and the browser say the same.
 const DURATIONS = /** @type {[number, string][]} */ ([
   [0, "0 ms"],
   [0.84, "840 ms"],
