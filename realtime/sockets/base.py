@@ -203,6 +203,7 @@ class StreamConsumer(SocketConsumer):
         return stream in self.followers and not self.closed
 
     def _complete(self) -> None:
+        self.node.heartbeat.discard(self)  # nothing comes after the last event
         self.soon(self.close(CloseCode.COMPLETE, "The run is complete."))
 
     async def _restart(self, stream: str, reason: str) -> None:
