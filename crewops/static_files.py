@@ -10,7 +10,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -45,45 +45,41 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
         self._began = time.time()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.path_info.startswith(self.static_prefix):
-            return super().__call__(request)
-        address = ADDRESS.fullmatch(request.path_info, len(self.static_prefix))
+        address = None
+        if request.path_info.startswith(self.static_prefix):
+            address = ADDRESS.fullmatch(request.path_info, len(self.static_prefix))
         if address is None:
             return super().__call__(request)
-        request.path_info = f"{self.static_prefix}{address[2]}"
+        asked, name = address.groups()
+        request.path_info = f"{self.static_prefix}{name}"
         response = super().__call__(request)
-        if response.status_code < 400 and address[1] == version() and self._is_current(address[2]):
+        if response.status_code < 400 and asked == version() and self._is_of_this_process(name):
             response["Cache-Control"] = CACHED
         return response
 
-    def _is_current(self, name: str) -> bool:
-        """Whether the file is not one that was collected for a process that is to start."""
+    def _is_of_this_process(self, name: str) -> bool:
+        """``False`` if the file was collected after the start: it belongs to the next version."""
         return self.use_finders or Path(self.static_root, name).stat().st_mtime < self._began
 
 
 @cache
 def _version_of_collected(root: Path) -> str:
     digest = hashlib.blake2b(digest_size=8)
-    for path in sorted(Path(root).rglob("*")):
+    for path in sorted(root.rglob("*")):
         if path.suffix not in COMPRESSED and path.is_file():
             digest.update(f"{path.relative_to(root)}\n{path.stat().st_size}\n".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-_looked: tuple[int, str] = (-1, "")
-
-
+@lru_cache(maxsize=1)
 def _version_of_sources(moment: int) -> str:
-    """Of names, sizes and times of change. The same as before for the same ``moment``."""
-    global _looked
-    if _looked[0] != moment:
-        digest = hashlib.blake2b(digest_size=8)
-        for path in _sources():
-            known = os.stat(path)
-            digest.update(f"{path}\n{known.st_size}\n{known.st_mtime_ns}\n".encode())
-        _looked = (moment, digest.hexdigest())
-    return _looked[1]
+    """Of names, sizes and times of change. It is made once for each ``moment``."""
+    digest = hashlib.blake2b(digest_size=8)
+    for path in _sources():
+        known = os.stat(path)
+        digest.update(f"{path}\n{known.st_size}\n{known.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
 def _sources() -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Statements that write a known number of rows, or fail as a whole."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -16,6 +16,8 @@ PARAMETERS = 20_000  # of a statement, where the database has no limit of its ow
 PLAIN = {str, int, float, type(None)}  # types that every column takes as they are, but JSON
 # The same for columns of PostgreSQL that are given as JSON.
 PLAIN_JSON = PLAIN | {bool, UUID, datetime}
+
+Convert = Callable[[Field, Sequence[Any], BaseDatabaseWrapper], Sequence[Any]]  # of a column
 
 
 class Incomplete(Exception):
@@ -76,11 +78,14 @@ def insert_values(
                 cursor.execute(f"{into} {given}{end}", [_as_json(fields, part, db)])
             elif returning:
                 places = ", ".join([_place(fields)] * len(part))
-                values = [value for row in _prepared(fields, part, db) for value in row]
+                values = [
+                    value for row in _converted(_for_sqlite, fields, part, db) for value in row
+                ]
                 cursor.execute(f"{into} VALUES {places}{end}", values)
             else:  # parsed once, and short: Django searches the text of each statement
                 cursor.executemany(
-                    f"{into} VALUES {_place(fields)}{end}", _prepared(fields, part, db)
+                    f"{into} VALUES {_place(fields)}{end}",
+                    _converted(_for_sqlite, fields, part, db),
                 )
             if returning:
                 returned += [value for (value,) in cursor.fetchall()]
@@ -91,12 +96,15 @@ def _place(fields: Sequence[Field]) -> str:
     return f"({', '.join(['%s'] * len(fields))})"
 
 
-def _prepared(
-    fields: Sequence[Field], rows: Sequence[Sequence[Any]], db: BaseDatabaseWrapper
+def _converted(
+    convert: Convert,
+    fields: Sequence[Field],
+    rows: Sequence[Sequence[Any]],
+    db: BaseDatabaseWrapper,
 ) -> list[Sequence[Any]]:
-    """The rows as parameters for SQLite."""
+    """The rows, each column converted: for SQLite as parameters, for PostgreSQL as JSON."""
     columns = [
-        _for_sqlite(field, values, db)
+        convert(field, values, db)
         for field, values in zip(fields, zip(*rows, strict=True), strict=True)
     ]
     return list(zip(*columns, strict=True))
@@ -104,24 +112,18 @@ def _prepared(
 
 def _for_sqlite(field: Field, values: Sequence[Any], db: BaseDatabaseWrapper) -> Sequence[Any]:
     if isinstance(field, JSONField):
-        return [value if value is None else _json_text(value) for value in values]
+        return [value if value is None else msgspec.json.encode(value).decode() for value in values]
     kinds = {*map(type, values)}
     if kinds <= PLAIN:
         return values
     if kinds <= {UUID, type(None)}:
         return [value and value.hex for value in values]
-    made: dict[Any, Any] = {}  # many rows have the same time
-    if kinds <= {datetime, type(None)}:
-        for value in {*values}:
-            made[value] = db.ops.adapt_datetimefield_value(value)
+    if kinds <= {datetime, type(None)}:  # many rows have the same time
+        made = {value: db.ops.adapt_datetimefield_value(value) for value in {*values}}
         return [made[value] for value in values]
     return [
         value if type(value) in PLAIN else field.get_db_prep_save(value, db) for value in values
     ]
-
-
-def _json_text(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
 
 
 def _recordset(model: type[Model]) -> str:
@@ -138,11 +140,8 @@ def _as_json(
 ) -> str:
     """The rows as JSON objects by the names of columns, for PostgreSQL."""
     names = [field.column for field in fields]
-    columns = [
-        _for_json(field, values, db)
-        for field, values in zip(fields, zip(*rows, strict=True), strict=True)
-    ]
-    made = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    converted = _converted(_for_json, fields, rows, db)
+    made = [dict(zip(names, row, strict=True)) for row in converted]
     return msgspec.json.encode(made).decode()
 
 
@@ -178,7 +177,8 @@ def update(model: type[Model], fields: Sequence[Field], rows: Sequence[Model]) -
             f'"{column}" = given.column{number}' for number, column in enumerate(columns[1:], 2)
         )
         given, key = f"(VALUES {', '.join([_place(fields)] * len(rows))})", "column1"
-        parameters = [value for row in _prepared(fields, values, db) for value in row]
+        converted = _converted(_for_sqlite, fields, values, db)
+        parameters = [value for row in converted for value in row]
     return Write(
         f"UPDATE {table} SET {changes} FROM {given} AS given "
         f"WHERE {table}.{columns[0]} = given.{key} RETURNING {table}.{columns[0]}",

@@ -15,11 +15,13 @@ from realtime.models import Stream
 PAGE_EVENTS = 500  # events read at once
 PAGE_BYTES = 256 * 1024  # a page ends with the event that reaches this many bytes of UTF-8
 MAX_SEQ = 2**63 - 1  # the highest number that the column can hold
+OF_NAMES = AnyOf(F("name"), BindList("names", TextField()))
 POSITIONS = Select(
-    lambda: Stream.objects.filter(AnyOf(F("name"), BindList("names", TextField()))).values_list(
+    lambda: Stream.objects.filter(OF_NAMES).values_list(
         "name", "epoch", "head", "floor", "closed_at"
     )
 )
+HEADS = Select(lambda: Stream.objects.filter(OF_NAMES).values_list("name", "epoch", "head"))
 
 
 class Entry(NamedTuple):
@@ -48,15 +50,6 @@ class Position:
         if since < self.floor:
             return "pruned"
         return None
-
-
-OF_NAMES = AnyOf(F("name"), BindList("names", TextField()))
-POSITIONS = Select(
-    lambda: Stream.objects.filter(OF_NAMES).values_list(
-        "name", "epoch", "head", "floor", "closed_at"
-    )
-)
-HEADS = Select(lambda: Stream.objects.filter(OF_NAMES).values_list("name", "epoch", "head"))
 
 
 def position(stream: str) -> Position:

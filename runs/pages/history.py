@@ -162,7 +162,9 @@ def agent_spans(run: Run, until: datetime | None = None) -> list[AgentSpan]:
     query = SPANS[run.is_reported, until is not None]
     return [
         AgentSpan(
-            *(agent_id, began, ended),
+            agent_id,
+            began,
+            ended,
             [
                 status
                 for status, count in zip(SPAN_STATUSES, counts, strict=True)

@@ -96,6 +96,7 @@ def _texts(entry: Entry, run: Run) -> str:
 def _bar(bar: Bar, page: RunPage) -> str:
     is_task = bar.kind == "task"
     label, status = escape(bar.label), escape(bar.status)
+    baseline = 16.5 if is_task else 14
     href = f"#{escape(bar.href)}" if bar.kind == "call" else _link(page, bar.id, bar.href)
     data = {"start": bar.start, "end": bar.end, "exit": bar.exit_code, "note": bar.note or None}
     known = "".join(
@@ -111,11 +112,10 @@ def _bar(bar: Bar, page: RunPage) -> str:
             f'<use class="bar-sign" href="#sign-{escape(bar.sign)}" x="6" y="{7 if is_task else 5}"'
             ' width="10" height="10"/>'
             f'<text class="bar-text" x="{8 if bar.start is None else 21}"'
-            f' y="{16.5 if is_task else 14}">{label}</text>'
+            f' y="{baseline}">{label}</text>'
         )
     if not page.is_large:
-        dy = 16.5 if is_task else 14
-        aside = f'<text class="bar-aside" y="{bar.y}" dx="6" dy="{dy}">{label}</text>'
+        aside = f'<text class="bar-aside" y="{bar.y}" dx="6" dy="{baseline}">{label}</text>'
     return (
         f'<a id="bar-{bar.kind}-{escape(bar.id)}" class="bar bar-{bar.kind}" href="{href}"'
         f' data-status="{status}" data-label="{label}"{known}'
