@@ -9,7 +9,8 @@ from typing import Self
 
 from benchmarks.deployment import Deployment
 from benchmarks.load import EVENT_STREAM, Load
-from benchmarks.processes import Process, free_port, listens, python
+from benchmarks.processes import Process, listens, python
+from tests.ports import free_port
 
 PEERS = Path(__file__).with_name("peers")
 NCHAN_MODULES = (

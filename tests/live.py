@@ -1,14 +1,11 @@
 """Server processes for tests, over the database and the Redis that the test itself uses."""
 
-import errno
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any
@@ -23,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from tests import plain_http
+from tests.ports import free_port
 from tests.prefork import PROJECT, Warm
 from tests.waiting import eventually
 
@@ -32,31 +30,6 @@ END_S = 40.0  # how long the end of a process is waited for
 UNTIL_S = 60.0  # how long one frame is waited for while others go on coming
 ENDED_S = 6.0  # how long access may last after it ended: 2 s, and other tests run beside this one
 REST_S = 15.0  # how long a close is waited for while frames go on coming
-STARTING_AT_ONCE = 8  # servers of one process that do not listen yet
-
-_reservations: deque[int] = deque()  # open files, each of a port
-
-
-def free_port() -> int:
-    """A port that no other process of the tests gets before a server of this one listens on it.
-
-    Another server on the port would answer instead of ours. So the number is reserved by a name
-    of a Unix socket, which the kernel frees when this process ends.
-    """
-    while True:
-        with socket.socket() as probe, socket.socket(socket.AF_UNIX) as reservation:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-            try:
-                reservation.bind(f"\0crewops-test-port-{port}")
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE:
-                    raise
-                continue
-            _reservations.append(reservation.detach())
-        if len(_reservations) > STARTING_AT_ONCE:
-            os.close(_reservations.popleft())
-        return port
 
 
 def published_to(listener: PubSub) -> str:

@@ -21,7 +21,8 @@ from kombu import Connection
 
 from crewops import redis_url
 from crewops.redis import server_binary
-from tests.live import eventually, free_port
+from tests.live import eventually
+from tests.ports import free_port
 from tests.test_settings import start
 
 PASSWORD = "a/b:c@d#e?f g%h&i"

@@ -25,7 +25,8 @@ from django.conf import settings
 
 from crewops import stale_processes
 from tests import plain_http
-from tests.live import eventually, free_port
+from tests.live import eventually
+from tests.ports import free_port
 
 START_S = 90.0  # five processes that start at once on a busy machine
 HEAL_S = 45.0

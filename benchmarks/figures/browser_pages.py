@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.deployment import Deployment
-from benchmarks.processes import Process, free_port, listens, python
+from benchmarks.processes import Process, listens, python
 from benchmarks.sample import Sample
+from tests.ports import free_port
 
 BIG_RUN = str(Path(__file__).parent.parent / "big_run.py")
 REPORTS = 20.0  # a second, of the live run

@@ -13,9 +13,10 @@ from itertools import count as numbers
 from pathlib import Path
 from typing import Any
 
-from benchmarks.processes import PROJECT, Process, free_port
+from benchmarks.processes import PROJECT, Process
 from benchmarks.proctable import is_alive, parent, sleepers
 from benchmarks.sample import Sample, percentile
+from tests.ports import free_port
 from tests.waiting import eventually
 
 PYTHON = PROJECT / "var" / "prefect" / "bin" / "python"

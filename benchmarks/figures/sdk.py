@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from benchmarks.deployment import Deployment
-from benchmarks.processes import free_port, python
+from benchmarks.processes import python
 from benchmarks.sample import Sample
 from benchmarks.servers import OURS
+from tests.ports import free_port
 
 CALLS = 10_000  # of about a millisecond each
 LONGER = 10  # times as long: a tenth of the calls

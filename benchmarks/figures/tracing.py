@@ -13,9 +13,10 @@ from pathlib import Path
 
 from benchmarks.deployment import Deployment
 from benchmarks.figures.ingest import CONNECTIONS, SPANS
-from benchmarks.processes import PROJECT, Process, free_port, listens, python
+from benchmarks.processes import PROJECT, Process, listens, python
 from benchmarks.sample import Sample
 from benchmarks.servers import OURS
+from tests.ports import free_port
 from tests.waiting import eventually
 
 NUMBER = 5_000  # spans

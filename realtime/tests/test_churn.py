@@ -35,7 +35,7 @@ from realtime.servers.uvicorn_ws import FrameProtocol
 from realtime.sockets.graph import GraphConsumer
 from runs.events.kinds import ToolProgress
 from tests.events import sample
-from tests.live import free_port
+from tests.ports import free_port
 
 GONE_S = 10.0  # after the last of them, all is as before; on a quiet machine at once
 ROUNDS = 6

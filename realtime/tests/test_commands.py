@@ -16,7 +16,8 @@ from realtime import log
 from realtime.management.commands import watch as watch_command
 from realtime.models import Event, Stream
 from runs.models import TaskExecution, ToolExecution
-from tests.live import PROJECT, Process, Web, environment, eventually, free_port
+from tests.live import PROJECT, Process, Web, environment, eventually
+from tests.ports import free_port
 
 
 def run(command: str, *args: object, **options: object) -> str:

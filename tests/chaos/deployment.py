@@ -23,7 +23,8 @@ from runs.execution.worker import execute_run
 from runs.models import Worker
 from tests import plain_http
 from tests.chaos import processes
-from tests.live import PROJECT, environment, eventually, free_port
+from tests.live import PROJECT, environment, eventually
+from tests.ports import free_port
 
 START_S = 90.0  # five processes that start at once on a busy machine
 END_S = 40.0

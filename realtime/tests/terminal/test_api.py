@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from realtime.terminal.api import Api, NotDone
-from tests.live import free_port
+from tests.ports import free_port
 
 
 @pytest.fixture
