@@ -36,6 +36,8 @@ SHOWN = r"""() => {
 # The page's own instance of the module, whose address contains a version.
 OUTPUTS = """import(new URL("tool_output.js", document.querySelector('[src$="/every_page.js"]').src))
     .then((module) => module.ToolOutput.prototype)"""
+# How far the reader of a list is from its end, in pixels.
+LEFT = "(list) => list.scrollHeight - list.scrollTop - list.clientHeight"
 LENGTH = "function () { return this.length; }"
 # How often within a second the text of the clock is written, and how often it is another one.
 WRITTEN = """(clock) => new Promise((resolve) => {
@@ -239,3 +241,38 @@ def test_an_older_page_of_events_stays_while_the_run_goes_on(signed_in, acme):
     assert signed_in.evaluate(names) == shown
     signed_in.locator("#events-pages").get_by_text("Newest").click()
     expect(signed_in.locator("#events")).to_contain_text("Task 4 began")
+
+
+def test_the_newest_event_of_a_large_run_is_in_view_until_the_reader_scrolls_up(signed_in, acme):
+    run = large_run(acme, 40)
+    for number in range(4):
+        carry_out(run, number, tools=20)
+    signed_in.goto(run.get_absolute_url())
+    expect(mark(signed_in)).to_have_attribute("data-state", "live")
+    events = signed_in.locator("#events")
+    events.scroll_into_view_if_needed()
+    eventually(lambda: events.evaluate(LEFT) < 1)
+    begin(run, 4)
+    expect(events).to_contain_text("Task 4 began")
+    eventually(lambda: events.evaluate(LEFT) < 1)
+    events.hover()
+    signed_in.mouse.wheel(0, -300)
+    eventually(lambda: events.evaluate(LEFT) > 250)
+    before = events.evaluate(LEFT)
+    begin(run, 5)
+    expect(events).to_contain_text("Task 5 began")
+    assert events.evaluate(LEFT) > before
+
+
+def test_the_last_event_is_in_view_however_high_the_events_are(signed_in, acme):
+    run = large_run(acme, 40)
+    for number in range(4):
+        carry_out(run, number, tools=20)
+    run.finish("succeeded")
+    signed_in.goto(run.get_absolute_url())
+    expect(mark(signed_in)).to_have_attribute("data-state", "finished")
+    # Higher than the page expects before it has laid them out.
+    signed_in.evaluate("document.styleSheets[0].insertRule('.event-what { min-height: 9rem }')")
+    events = signed_in.locator("#events")
+    events.scroll_into_view_if_needed()
+    eventually(lambda: events.evaluate(LEFT) < 1)

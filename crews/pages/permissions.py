@@ -1,14 +1,41 @@
 """Access of a page's buttons to records, by the user's role. `crews.scoping` has the rules."""
 
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from structlog.contextvars import bind_contextvars
 
-from crews.scoping import ScopedQuerySet
+from crews.models.membership import Membership, Role
+from crews.scoping import ScopedQuerySet, User, reaches_everything
+
+
+class Rights(NamedTuple):
+    """What a user may do with the records of an organization."""
+
+    is_member: bool = False
+    may_operate: bool = False
+    may_manage: bool = False
+
+
+def with_role(rows: ScopedQuerySet, user: User) -> ScopedQuerySet:
+    """Annotate ``role``: the user's in the organization of the row; ``None`` without one."""
+    own = Membership.objects.unscoped().filter(
+        user=user.pk, organization=OuterRef(rows.organization_path)
+    )
+    return rows.annotate(role=Subquery(own.order_by().values("role")))
+
+
+def rights_with(user: User, role: str | None) -> Rights:
+    """The same as ``visible_to``, ``operable_by`` and ``managed_by`` say of such a row."""
+    if reaches_everything(is_active=user.is_active, is_superuser=user.is_superuser):
+        return Rights(is_member=True, may_operate=True, may_manage=True)
+    if role is None or not user.is_active:
+        return Rights()
+    return Rights(True, role in (Role.OPERATOR, Role.ADMIN), role == Role.ADMIN)
 
 
 def permitted(

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -24,6 +24,7 @@ from structlog.contextvars import bind_contextvars
 
 from crews.demo.reported import is_offered_for
 from crews.models import Crew, Organization, Role, Task
+from crews.pages.permissions import rights_with, with_role
 from crews.text import is_uuid
 from realtime.pages.crew_page import CrewPage, start_refusal, usage_of
 from runs.execution import budget_amounts, budget_starts
@@ -70,15 +71,11 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 
 @live_page
 def crew(request: HttpRequest, pk: UUID) -> HttpResponse:
-    operable = Crew.objects.operable_by(request.user).filter(pk=OuterRef("pk"))
-    managed = Crew.objects.managed_by(request.user).filter(pk=OuterRef("pk"))
-    crews = Crew.objects.visible_to(request.user).annotate(
-        may_operate=Exists(operable),
-        may_manage=Exists(managed),
-        next_run_at=F("schedule__next_at"),
-    )
-    crew = get_object_or_404(crews.select_related("organization"), pk=pk)
+    crews = with_role(Crew.objects.visible_to(request.user), request.user)
+    crews = crews.annotate(next_run_at=F("schedule__next_at")).select_related("organization")
+    crew = get_object_or_404(crews, pk=pk)
     bind_contextvars(**crew.log_ids)
+    _, crew.may_operate, crew.may_manage = rights_with(request.user, crew.role)
     page = CrewPage(crew)
     own = Run.objects.visible_to(request.user).for_lists().filter(crew=crew)
     runs = list(with_wait_reason(own)[:RUNS_ON_CREW])

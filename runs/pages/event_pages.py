@@ -1,6 +1,6 @@
 """The events of a large run, in pages. Each page reads only the rows near its end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,8 +9,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from crews.compiled_queries import Select
-from crews.keyset import following
-from runs.models import Control, ModelCall, Run, TaskExecution, ToolExecution
+from runs.models import Control, ModelCall, Run, TaskExecution
 from runs.models.timespan import seconds_between
 from runs.pages import control_events, page_queries
 from runs.pages.approval_events import APPROVAL, of_approval
@@ -28,14 +27,13 @@ from runs.pages.history import (
     requested,
 )
 from runs.pages.model_events import of_call
+from runs.pages.page_queries import EVENTS_AT_ONCE, Side, first
 from runs.pages.run_outline import Outline
 
-EVENTS_AT_ONCE = 100
 FEW_TASKS, MANY_TASKS = 8, EVENTS_AT_ONCE  # tasks read for a page, if each has many events or few
 # The fields with the times of events.
 TOOL = {"tool_start": "started_at", "tool_end": "ended_at"}
 LLM = {"llm_start": "started_at", "llm_end": "ended_at"}
-CALL = ("pk", "task_execution", "tool", "status", "exit_code", "started_at", "ended_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +52,6 @@ class Call:
     @property
     def duration_s(self) -> float:
         return seconds_between(self.started_at, self.ended_at)
-
-
-def _first(rows: QuerySet[Any]) -> Q:
-    return Q(pk__in=rows.values("pk")[: EVENTS_AT_ONCE + 1])
 
 
 class EventPage:
@@ -149,32 +143,31 @@ class EventPage:
 
         That is the ``FEW_TASKS``-th or the ``MANY_TASKS``-th task before the page's end.
         """
-        begun: QuerySet[TaskExecution] = self._run.task_executions.all()
-        if self._before:
-            # At a lower rank, no event of a task that started at that time comes before the place.
-            is_level = self._before.rank >= RANK.index("task_start")
-            begun = begun.filter(
-                **{"started_at__lte" if is_level else "started_at__lt": self._before.at}
-            )
-        newest = begun.order_by("-started_at", "-pk").values_list("started_at", "task_id")
+        run, end = {"run": self._run.pk}, self._side("task_start")
+        if end is Side.SAME:  # the cursor names no task, and the page may have more than it needs
+            end = Side.LOWER
+        at = {"at": self._before.at if self._before else None}
         # Nothing is planned in a reported run.
         for number in (MANY_TASKS,) if self._run.is_reported else (FEW_TASKS, MANY_TASKS):
-            near = list(newest[: number + 1])
+            near = page_queries.newest_tasks(end, number + 1).rows(**run, **at)
             goes_on = len(near) > number
             steps = (self._outline.steps_of(str(task)) for _, task in near[:number])
             if not goes_on or sum(steps) >= EVENTS_AT_ONCE:
                 break
         if goes_on:
             self._since = near[number - 1][0]
-            begun = begun.filter(Q(ended_at=None) | Q(ended_at__gte=self._since))
-        return self._cut(begun)
+        begun = page_queries.tasks_since(end, is_part=goes_on)
+        return self._cut(begun.rows(**run, **at, since=self._since))
 
     def _tools(self, tasks: list[TaskExecution]) -> list[Call]:
         """Return the tools that started last before the page's end, and those that ended last."""
         agent_of = {task.pk: task.agent_id for task in tasks}
-        calls = ToolExecution.objects.unscoped().filter(task_execution__in=agent_of)
-        rows = self._newest(calls.values_list(*CALL, named=True), TOOL)
-        return self._cut(Call(*row, agent_of[row.task_execution]) for row in rows)
+        query = page_queries.last_tools(*map(self._side, TOOL))
+        at, id = (self._before.at, self._before.id) if self._before else (None, None)
+        rows = query.rows(tasks=agent_of, at=at, id=id)
+        calls = [Call(*row, agent_of[row[1]]) for row in rows]
+        self._note_since(calls, TOOL)
+        return self._cut(calls)
 
     def _all_or_newest(
         self, few: Select, rows: QuerySet[Any], kinds: dict[str, str], *also: QuerySet[Any]
@@ -198,17 +191,20 @@ class EventPage:
         chosen = Q()
         for kind, field in kinds.items():
             before = rows.filter(self._earlier(kind, field), **{f"{field}__isnull": False})
-            chosen |= _first(before.order_by(f"-{field}", "-pk"))
+            chosen |= first(before.order_by(f"-{field}", "-pk"))
         for more in also:
-            chosen |= _first(more)
+            chosen |= first(more)
         found = list(rows.filter(chosen))
+        self._note_since(found, kinds)
+        return found
+
+    def _note_since(self, found: Iterable[Any], kinds: dict[str, str]) -> None:
         for kind, field in kinds.items():
             cursors = (self._cursor(kind, row.pk, getattr(row, field)) for row in found)
             times = sorted((cursor.at for cursor in cursors if cursor), reverse=True)
             if len(times) > EVENTS_AT_ONCE:
                 last = times[EVENTS_AT_ONCE]
                 self._since = max(self._since or last, last)
-        return found
 
     def _cursor(self, kind: str, id: Any, at: datetime | None) -> EventCursor | None:
         """Return the cursor of an event if it is before the page's end."""
@@ -221,7 +217,11 @@ class EventPage:
         """Match rows whose event ``kind``, at the time in ``field``, is before the page's end."""
         if self._before is None:
             return Q()
-        at, rank, id = self._before.at, self._before.rank, self._before.id
-        if RANK.index(kind) == rank:
-            return following((f"-{field}", "-id"), [at, id])
-        return Q(**{f"{field}__lte" if RANK.index(kind) < rank else f"{field}__lt": at})
+        return page_queries.before(field, self._side(kind), self._before.at, self._before.id)
+
+    def _side(self, kind: str) -> Side:
+        """How the events of this kind compare with the page's end, by their rank."""
+        if self._before is None:
+            return Side.ALL
+        rank, end = RANK.index(kind), self._before.rank
+        return Side.SAME if rank == end else Side.LOWER if rank < end else Side.HIGHER

@@ -31,7 +31,7 @@ class RunHistory(RunPageRecords):
         refused ones of the open tasks.
         """
         approvals = self.run.approvals.all()
-        if self.is_large and not self._until and not self._may_have_approvals:
+        if self.is_large and not self._may_have_approvals:
             return []
         if self.is_large:
             waits = Q(pk__in=self.past.waiting) if self._until else Q(status="pending")
@@ -55,7 +55,8 @@ class RunHistory(RunPageRecords):
 
         A refused call fails its task, unless a program reports the run and decides itself.
         """
-        if self.run.crew.approvals_pending or self.run.is_reported:
+        waits = self.past.waiting if self._until else self.run.crew.approvals_pending
+        if waits or self.run.is_reported:
             return True
         fine = ("succeeded", "running")
         return any(self.statuses.get(task, "running") not in fine for task in self.open_tasks)

@@ -1,13 +1,14 @@
 """The records that the run page reads: with a fixed number of queries, for a large run in part."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from runs.models import ModelCall, Run, TaskExecution, ToolExecution
+from runs.pages import page_queries
 from runs.pages.event_cursor import EventCursor
 from runs.pages.event_pages import EventPage
 from runs.pages.past import Past
@@ -51,7 +52,7 @@ class RunPageRecords:
         if self.is_large and not run.is_reported:
             self._read_part()
         else:  # a reported run has at most a thousand tasks
-            self._add(run.task_executions.all())
+            self._add(run.task_executions.order_by("order", "started_at"))
             self.statuses = {
                 task: execution.status for task, execution in self._execution_of.items()
             }
@@ -71,12 +72,10 @@ class RunPageRecords:
 
     def _read_part(self) -> None:
         """Read the status of each task of a large run, and the agents of the newest tasks."""
-        ordered = self.run.task_executions.order_by("order", "started_at")
         if self.past and not self.past.is_over:
-            rows = ordered.values_list("task_id", "status", "started_at", "ended_at")
-            self.statuses = self.past.statuses(rows)
+            self.statuses = self.past.statuses(page_queries.task_times(self.run))
         else:
-            rows = ordered.values_list("task_id", "status")
+            rows = page_queries.task_statuses(self.run)
             self.statuses = {str(task): status for task, status in rows}
         # Tasks start in order, so the last ones are the newest.
         last = (self.outline.task(task) for task in list(self.statuses)[: -RECENT - 1 : -1])
@@ -87,14 +86,11 @@ class RunPageRecords:
         """Read the executions of the tasks on the page, of the open tasks, and of the lanes."""
         page = self.outline.tasks[self.first - 1 : self.last]
         wanted = {*(task.task_id for task in page), *self.open_tasks} & self.statuses.keys()
-        self._add(
-            self.run.task_executions.filter(
-                Q(task_id__in=wanted) | Q(agent_id__in=self.lanes.shown)
-            )
-        )
+        self._add(page_queries.tasks_of(self.run, tasks=wanted, agents=self.lanes.shown))
 
-    def _add(self, tasks: QuerySet[TaskExecution]) -> None:
-        self._executions = self._cut(tasks.order_by("order", "started_at"))
+    def _add(self, tasks: Iterable[TaskExecution]) -> None:
+        """Keep these executions, which are in order."""
+        self._executions = self._cut(tasks)
         self._execution_of = {str(execution.task_id): execution for execution in self._executions}
         self._of = {execution.pk: execution for execution in self._executions}
 

@@ -5,6 +5,7 @@ How much a part holds: `run_outline` (tasks), `tool_pages`, `event_pages`.
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Self
 from urllib.parse import urlencode
 
@@ -20,7 +21,7 @@ VERSIONS_AT_MOST = 1_000
 AT_MOST = 4  # values of `at`: a task or tool, and a moment
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Window:
     """The part of a large run that a page shows.
 
@@ -68,7 +69,7 @@ class Window:
         named = [(name, value) for name, value in shown.items() if value]
         return urlencode([*named, ("at", iso_utc(moment))] if moment else named)
 
-    @property
+    @cached_property
     def moment_query(self) -> str:
         """The text to add to ``?at=`` and the id of a task or tool, to stay at the moment."""
         return f"&{urlencode({'at': iso_utc(self.moment)})}" if self.moment else ""

@@ -9,7 +9,6 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
-from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
@@ -19,7 +18,7 @@ from structlog.contextvars import bind_contextvars
 
 from crews.keyset import KeysetPage
 from crews.models import Crew
-from crews.pages.permissions import permitted
+from crews.pages.permissions import permitted, rights_with, with_role
 from runs.models import CallText, InvalidState, Run, ToolExecution
 from runs.pages import transcript
 from runs.pages.forms import RetryForm, RunFilterForm, RunRequestForm, ShareForm
@@ -37,6 +36,7 @@ NEWEST_FIRST = ("-created_at", "-pk")
 PLAIN = "text/plain; charset=utf-8"
 # No browser may interpret the output of a tool or a model as a page or a script.
 NOT_A_PAGE = {"X-Content-Type-Options": "nosniff"}
+NO_RUN = "There is no run with this id that you can see."
 OUTPUT_AT_MOST = 200_000  # characters in one response with the end of an output
 
 
@@ -76,12 +76,12 @@ def runs_progress(request: HttpRequest) -> JsonResponse:
 
 def run(request: HttpRequest, pk: UUID, *, past_of: PastOf) -> HttpResponse:
     """The run page, for members; if the run is shared, for everybody. ``at``: of the past."""
-    record = _readable(request).filter(pk=pk).first()
+    record = _readable(request, pk)
     if record is None:
         # Missing runs and those of others look the same. An anonymous visitor may be a member.
         if request.user.is_anonymous:
             return redirect_to_login(request.get_full_path())
-        raise Http404("There is no run with this id that you can see.")
+        raise Http404(NO_RUN)
     bind_contextvars(**record.log_ids)
     # A page of the past can return to the present, so it has what the present needs.
     present = {"has_ended": record.is_over, "may_operate": record.may_operate}
@@ -95,7 +95,9 @@ def run_live(request: HttpRequest, pk: UUID, *, past_of: PastOf) -> HttpResponse
     Parts whose versions the page has already are empty elements with ``data-same``.
     """
     began = time.thread_time()
-    record = get_object_or_404(_readable(request).defer("plan", "parent__plan"), pk=pk)
+    record = _readable(request, pk, "plan")
+    if record is None:
+        raise Http404(NO_RUN)
     bind_contextvars(**record.log_ids)
     if request.method == "HEAD":
         return HttpResponse()  # a guest's page checks whether the run is still shared
@@ -194,17 +196,16 @@ def run_share(request: HttpRequest, pk: UUID) -> HttpResponse:
     return redirect(record)
 
 
-def _readable(request: HttpRequest) -> QuerySet[Run]:
-    """The runs the user may open, annotated with what the user may do with each."""
-    same = {"pk": OuterRef("pk")}
-    runs = Run.objects.readable_by(request.user).select_related(
-        "crew", "started_by", "parent", "reported", "api_key"
-    )
-    return runs.defer("parent__plan").annotate(
-        is_member=Exists(Run.objects.visible_to(request.user).filter(**same)),
-        may_operate=Exists(Run.objects.operable_by(request.user).filter(**same)),
-        may_manage=Exists(Run.objects.managed_by(request.user).filter(**same)),
-    )
+def _readable(request: HttpRequest, pk: UUID, *deferred: str) -> Run | None:
+    """The run, if the user may open it, with what the user may do with it as attributes."""
+    runs = Run.objects.readable_by(request.user).defer(*deferred)
+    runs = runs.select_related("crew", "started_by", "reported", "api_key")
+    record = with_role(runs, request.user).filter(pk=pk).first()
+    if record is not None:
+        rights = rights_with(request.user, record.role)
+        record.is_member = rights.is_member
+        record.may_operate, record.may_manage = rights.may_operate, rights.may_manage
+    return record
 
 
 def _page(request: HttpRequest, record: Run, past_of: PastOf, **options: Any) -> RunPage:

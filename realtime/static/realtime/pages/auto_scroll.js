@@ -10,15 +10,21 @@ const NEAR_END_PX = 24;
  */
 export function follow(scroller, button, following = true) {
   let isSeen = false;
+  let height = 0; // that the reader has scrolled in
   const toEnd = () => {
-    if (following && isSeen) scroller.scrollTop = scroller.scrollHeight;
+    if (!following || !isSeen) return;
+    height = scroller.scrollHeight;
+    scroller.scrollTop = height;
   };
   // Finding the end lays out all text before it, so it is not done off the screen.
   new IntersectionObserver((entries) => {
     isSeen = entries[entries.length - 1].isIntersecting;
     toEnd();
   }).observe(scroller);
+  // What is laid out for the first time may be higher than was expected (`content-visibility`).
+  scroller.addEventListener("contentvisibilityautostatechange", toEnd);
   scroller.addEventListener("scroll", () => {
+    if (following && scroller.scrollHeight !== height) return toEnd();
     const left = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
     following = left < NEAR_END_PX;
     if (button) button.hidden = following;

@@ -34,6 +34,7 @@ export class ReplayView {
     const isPast = at !== null;
     this.#root.toggleAttribute("data-past", isPast);
     document.body.toggleAttribute("data-past", isPast);
+    document.body.toggleAttribute("data-playing", isPlaying);
     document.body.toggleAttribute("data-replay", !this.#root.hidden);
     const isOver = about ? about.is_over : this.#root.hasAttribute("data-over");
     this.part("live").hidden = this.part("copy").hidden = !isPast;
