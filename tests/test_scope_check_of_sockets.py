@@ -7,7 +7,8 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from conftest import Tenant, make_tenant
 from realtime.close_codes import CloseCode
-from realtime.delivery.access import Grant, WatchedRun
+from realtime.delivery.access_check import WatchedRun
+from realtime.delivery.grants import Grant
 from realtime.sockets.consumer import Admission
 from realtime.sockets.run import RunConsumer
 from runs.models import Run

@@ -16,7 +16,7 @@ import redis.asyncio as redis
 from django.conf import settings
 
 from realtime import metrics
-from realtime.delivery.access import AccessCheck
+from realtime.delivery.access_check import AccessCheck
 from realtime.delivery.approval_waiters import Decisions
 from realtime.delivery.connection_counts import ConnectionCounts
 from realtime.delivery.feed import Feed

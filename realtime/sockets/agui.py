@@ -12,7 +12,8 @@ from realtime.agui import resume
 from realtime.agui.client_history import ClientHistory
 from realtime.agui.mapping import AguiEvent, AguiRun, encoded, failure
 from realtime.close_codes import CloseCode
-from realtime.delivery.access import Grant, WatchedRun
+from realtime.delivery.access_check import WatchedRun
+from realtime.delivery.grants import Grant
 from realtime.delivery.run_follower import EVENTS_AT_ONCE, Frames, RunFollower
 from realtime.delivery.stuck_readers import wait_until_drained
 from realtime.delivery.threads import in_thread

@@ -18,7 +18,7 @@ from rest_framework_simplejwt.utils import get_md5_hash_password
 from crews.models.api_key import PREFIX_CHARS, START, TEXT, digest_of
 from crews.sessions import SessionStore
 from crews.token_authentication import INVALID, Explained, read, user_id_in
-from realtime.delivery.access import Grant, Principal
+from realtime.delivery.grants import Grant, Principal
 from realtime.delivery.threads import in_thread
 
 SUBPROTOCOL = "token"

@@ -12,8 +12,9 @@ from msgspec import UnsetType
 
 from realtime import log
 from realtime.close_codes import CloseCode
-from realtime.delivery.access import Grant, WatchedRun
+from realtime.delivery.access_check import WatchedRun
 from realtime.delivery.follower import NO_TURNS, Follower
+from realtime.delivery.grants import Grant
 from realtime.delivery.stuck_readers import TooSlow, wait_until_drained
 from realtime.log import streams
 from realtime.sockets.close_socket import UNAUTHENTICATED, CloseSocket

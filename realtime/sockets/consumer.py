@@ -11,7 +11,8 @@ from django.utils import timezone
 from structlog.contextvars import bind_contextvars
 
 from realtime.close_codes import CloseCode
-from realtime.delivery.access import Grant, Principal, WatchedRun
+from realtime.delivery.access_check import WatchedRun
+from realtime.delivery.grants import Grant, Principal
 from realtime.rate_limit import RateLimit
 from realtime.servers.encodings import SOCKETS, SocketEncodings
 from realtime.servers.writer import writer_for

@@ -4,7 +4,8 @@ from uuid import UUID
 
 from realtime import log
 from realtime.close_codes import CloseCode
-from realtime.delivery.access import Grant, WatchedRun
+from realtime.delivery.access_check import WatchedRun
+from realtime.delivery.grants import Grant
 from realtime.log import streams
 from realtime.sockets import snapshots
 from realtime.sockets.base import NO_SUCH_ID, StreamConsumer, log_ids

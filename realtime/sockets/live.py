@@ -7,7 +7,8 @@ from urllib.parse import parse_qs
 from django.conf import settings
 
 from realtime.close_codes import CloseCode
-from realtime.delivery.access import Grant, WatchedRun
+from realtime.delivery.access_check import WatchedRun
+from realtime.delivery.grants import Grant
 from realtime.rate_limit import RateLimit
 from realtime.servers.encodings import LIVE
 from realtime.sockets.close_socket import NO_SCOPE, NOT_FOUND, UNAUTHENTICATED, CloseSocket

@@ -2,7 +2,8 @@ from urllib.parse import parse_qs
 
 from crews.models import Organization
 from realtime.close_codes import CloseCode
-from realtime.delivery.access import Grant, WatchedRun
+from realtime.delivery.access_check import WatchedRun
+from realtime.delivery.grants import Grant
 from realtime.delivery.threads import in_thread
 from realtime.monitoring.live import Live, live
 from realtime.sockets.close_socket import NOT_FOUND, UNAUTHENTICATED, CloseSocket

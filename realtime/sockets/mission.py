@@ -1,5 +1,6 @@
 from realtime import log
-from realtime.delivery.access import Grant, WatchedRun
+from realtime.delivery.access_check import WatchedRun
+from realtime.delivery.grants import Grant
 from realtime.delivery.threads import in_thread
 from realtime.log import streams
 from realtime.sockets.base import StreamConsumer

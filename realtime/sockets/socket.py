@@ -16,7 +16,7 @@ from structlog.contextvars import bind_contextvars
 from realtime import metrics
 from realtime.close_codes import CloseCode
 from realtime.counting import counts
-from realtime.delivery.access import Unchecked
+from realtime.delivery.access_check import Unchecked
 from realtime.delivery.stuck_readers import TooSlow, wait_until_drained
 from realtime.servers.encodings import Encoding
 from realtime.servers.writer import Frame as Encoded

@@ -11,7 +11,8 @@ from uuid import UUID
 from structlog.contextvars import bind_contextvars
 
 from realtime.close_codes import CloseCode
-from realtime.delivery.access import Grant, Principal, WatchedRun
+from realtime.delivery.access_check import WatchedRun
+from realtime.delivery.grants import Grant, Principal
 from realtime.delivery.node import Node
 from realtime.delivery.stuck_readers import TooSlow
 from realtime.log import streams

@@ -1,4 +1,5 @@
-from realtime.delivery.access import Grant, WatchedRun
+from realtime.delivery.access_check import WatchedRun
+from realtime.delivery.grants import Grant
 from realtime.sockets.close_socket import NOT_FOUND, CloseSocket
 from realtime.sockets.consumer import Admission, SocketConsumer
 

@@ -7,7 +7,7 @@ from crews import scoping
 from crews.compiled_queries import Select
 from crews.models import Crew, Membership, Role
 from realtime.delivery import grants as grants_module
-from realtime.delivery.access import NOTHING, grants
+from realtime.delivery.grants import NOTHING, grants
 from runs.models import Run
 
 pytestmark = pytest.mark.django_db

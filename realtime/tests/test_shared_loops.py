@@ -4,8 +4,8 @@ import asyncio
 from uuid import uuid4
 
 from realtime import log
-from realtime.delivery import access, approval_waiters
-from realtime.delivery.access import AccessCheck, AccessState
+from realtime.delivery import access_check, approval_waiters
+from realtime.delivery.access_check import AccessCheck, AccessState
 from realtime.delivery.approval_waiters import Decisions
 from realtime.delivery.heartbeat import Heartbeat
 from realtime.delivery.hub import Hub
@@ -55,8 +55,8 @@ async def test_a_heartbeat_that_fails_ends_no_other(settings):
 
 
 async def test_a_socket_whose_check_fails_is_closed_and_the_others_are_checked(monkeypatch):
-    monkeypatch.setattr(access, "RECHECK_S", 0.01)
-    monkeypatch.setattr(access, "_read_access", lambda asked: AccessState({}, {}, set()))
+    monkeypatch.setattr(access_check, "RECHECK_S", 0.01)
+    monkeypatch.setattr(access_check, "_read_access", lambda asked: AccessState({}, {}, set()))
     check, bad, good = AccessCheck(), Socket(fails=True), [Socket(), Socket()]
     try:
         for socket in (good[0], bad, good[1]):
@@ -96,8 +96,8 @@ async def test_access_is_checked_again_after_any_error(monkeypatch):
             raise Fault
         return AccessState({}, {}, set())
 
-    monkeypatch.setattr(access, "RECHECK_S", 0.01)
-    monkeypatch.setattr(access, "_read_access", read)
+    monkeypatch.setattr(access_check, "RECHECK_S", 0.01)
+    monkeypatch.setattr(access_check, "_read_access", read)
     check, socket = AccessCheck(), Socket()
     try:
         check.add(socket)

@@ -14,7 +14,7 @@ from conftest import Tenant
 from crews import deletion
 from crews.models import Agent, AuditEntry, Crew, Membership, Organization, Secret
 from crews.tracking import InvalidState
-from realtime.delivery import access
+from realtime.delivery import access_check, grants
 from realtime.log import pruning, streams
 from realtime.models import Event, Stream
 from runs.execution import removal, retention
@@ -59,7 +59,7 @@ def test_a_deleted_run_leaves_every_list_at_once_and_its_rows_later(acme, root, 
     for path in (f"/api/runs/{run.pk}/", run.get_absolute_url(), f"/api/runs/{run.pk}/events/"):
         assert [asks.get(path).status_code for asks in (root, client)] == [404, 404]
     assert Client().get(run.get_absolute_url()).status_code == 302  # to sign in
-    assert access._watched_runs({run.pk, kept.pk}).keys() == {kept.pk}
+    assert access_check._watched_runs({run.pk, kept.pk}).keys() == {kept.pk}
     removal.remove_deleted(removal.no_throttle)
     assert set(Run.objects.all()) == {kept}
     assert ToolExecution.objects.count() == TaskExecution.objects.count() == 1
@@ -101,8 +101,8 @@ def test_a_deleted_crew_leaves_every_list_at_once_and_its_rows_later(acme, globe
         assert asks.get(run.get_absolute_url()).status_code == 404
         lists = (url("runs_run_changelist"), url("runs_toolexecution_changelist"))
         assert [str(run.pk) in asks.get(path).content.decode() for path in lists] == [False] * 2
-    assert crew.pk not in access.grants([acme.admin.pk])[acme.admin.pk].crews
-    assert access._watched_runs({run.pk}) == {}
+    assert crew.pk not in grants.grants([acme.admin.pk])[acme.admin.pk].crews
+    assert access_check._watched_runs({run.pk}) == {}
     again = Crew.objects.create(organization=acme.organization, name="Again", slug=slug)
     removal.remove_deleted(removal.no_throttle)
     assert set(Crew.objects.all()) == {again, globex.crew}

@@ -35,7 +35,7 @@ TESTS = {
     "realtime/agui/": "realtime/tests/agui",
     "realtime/log/": "realtime/tests/test_*.py",
     "realtime/monitoring/": "realtime/tests/monitoring tests/test_access.py",
-    "realtime/delivery/access.py": f"realtime/tests/delivery/test_access_check.py {SOCKETS}",
+    "realtime/delivery/access_check.py": f"realtime/tests/delivery/test_access_check.py {SOCKETS}",
     "realtime/delivery/approval_waiters.py": "tests/test_deferred_response.py",
     "realtime/delivery/grants.py": SOCKETS,
     "realtime/sockets/metrics.py": f"realtime/tests/monitoring {SOCKETS}",
@@ -112,7 +112,7 @@ FUNCTIONS = {
      "handle_ping~self._control_frames.allows handle_pong~self._control_frames.allows "
      "send_receive_event_to_app~UnicodeDecodeError",
     "realtime/signals.py": "_emit",
-    "realtime/delivery/access.py": "_check~watcher.session_key SESSIONS~expire_date__gt "
+    "realtime/delivery/access_check.py": "_check~watcher.session_key SESSIONS~expire_date__gt "
      "_close_expired~watcher.expires_at _close_unchecked~UNCHECKED_S",
     "realtime/delivery/approval_waiters.py": "read_decisions~_end_keyless _end_keyless~APPROVED",
     "realtime/delivery/grants.py": "grants",

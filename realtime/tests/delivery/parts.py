@@ -9,8 +9,9 @@ from typing import Any
 import msgpack
 
 from realtime import log
-from realtime.delivery.access import NOTHING, Grant, WatchedRun
+from realtime.delivery.access_check import WatchedRun
 from realtime.delivery.feed import Feed
+from realtime.delivery.grants import NOTHING, Grant
 from realtime.delivery.hub import Hub
 from realtime.log import streams
 from realtime.servers.writer import Writer

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from django.db import OperationalError
 
-from realtime.delivery import access
-from realtime.delivery.access import AccessCheck, AccessState, Unchecked
+from realtime.delivery import access_check
+from realtime.delivery.access_check import AccessCheck, AccessState, Unchecked
 from tests.waiting import comes_true
 
 CHECKED = AccessState({}, {}, set())
@@ -60,9 +60,9 @@ class Database:
 
 @pytest.fixture
 async def database(monkeypatch) -> AsyncIterator[Database]:
-    monkeypatch.setattr(access, "RECHECK_S", 0.01)
+    monkeypatch.setattr(access_check, "RECHECK_S", 0.01)
     found = Database()
-    monkeypatch.setattr(access, "_read_access", found.read)
+    monkeypatch.setattr(access_check, "_read_access", found.read)
     yield found
     found.over.set()
 
@@ -87,7 +87,7 @@ async def test_a_token_expires_while_the_database_hangs(database, check, setting
 
 @pytest.mark.parametrize("answer", [Database.hang, Database.fail])
 async def test_sockets_do_not_stay_open_without_a_check(database, check, monkeypatch, answer):
-    monkeypatch.setattr(access, "UNCHECKED_S", 0.2)
+    monkeypatch.setattr(access_check, "UNCHECKED_S", 0.2)
     database.answer = lambda: answer(database)
     socket = Socket()
     check.add(socket)
@@ -97,7 +97,7 @@ async def test_sockets_do_not_stay_open_without_a_check(database, check, monkeyp
 
 
 async def test_an_outage_that_is_shorter_closes_nothing(database, check, monkeypatch):
-    monkeypatch.setattr(access, "UNCHECKED_S", 1.0)
+    monkeypatch.setattr(access_check, "UNCHECKED_S", 1.0)
     socket = Socket()
     check.add(socket)
     for _ in range(4):
@@ -110,7 +110,7 @@ async def test_an_outage_that_is_shorter_closes_nothing(database, check, monkeyp
 
 
 async def test_after_a_check_that_hangs_another_one_begins(database, check, monkeypatch):
-    monkeypatch.setattr(access, "CHECK_S", 0.05)
+    monkeypatch.setattr(access_check, "CHECK_S", 0.05)
     database.answer = database.hang_once
     socket = Socket()
     check.add(socket)

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from realtime.delivery.access import Grant, WatchedRun
+from realtime.delivery.access_check import WatchedRun
+from realtime.delivery.grants import Grant
 from realtime.sockets import subscriptions
 from realtime.sockets.consumer import Admission
 from realtime.sockets.live import LiveConsumer

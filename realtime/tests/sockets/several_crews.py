@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from realtime import log
-from realtime.delivery.access import WatchedRun
+from realtime.delivery.access_check import WatchedRun
 from realtime.delivery.feed import Feed
 from realtime.delivery.grants import Grant
 from realtime.log import streams
