@@ -31,7 +31,7 @@ from runs.execution import budget_amounts, budget_starts
 from runs.models import Run, Worker
 from runs.pages import budget_rows
 from runs.pages.live import render_live
-from runs.pages.wait_reasons import with_wait_reason
+from runs.pages.running_wait_reasons import with_wait_reason
 
 RUNS_ON_DASHBOARD = 12
 RUNS_ON_CREW = 8

@@ -26,7 +26,7 @@ from runs.pages.live import render_live
 from runs.pages.past import Past
 from runs.pages.run_page_data import RunPage
 from runs.pages.run_window import Window
-from runs.pages.wait_reasons import with_wait_reason
+from runs.pages.running_wait_reasons import with_wait_reason
 
 PastOf = Callable[[Run, datetime], Past | None]
 

@@ -10,7 +10,7 @@ from realtime.tests.pages.scene import FRAGMENT, crew_path, get
 from runs.execution.budgets import BUDGET_ACTOR
 from runs.models import Approval, Control, Run
 from runs.models.control import report_paused
-from runs.pages.wait_reasons import with_wait_reason
+from runs.pages.running_wait_reasons import with_wait_reason
 
 pytestmark = pytest.mark.django_db
 
