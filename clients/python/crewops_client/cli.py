@@ -53,7 +53,7 @@ def _execute(given: argparse.Namespace) -> int:
     if sys.platform == "win32":
         print("crewops exec does not work on Windows", file=sys.stderr)
         return 2
-    from .execute import execute
+    from .exec_command import execute
 
     return execute(given.crew, given.argv, name=given.name, agent=given.agent, source=given.source)
 
