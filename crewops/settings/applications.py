@@ -153,4 +153,3 @@ SPECTACULAR_SETTINGS = {
         "ToolStatus": "runs.models.ToolExecution.Status",
     },
 }
-DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes of a request's body, without files

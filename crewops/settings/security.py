@@ -161,6 +161,8 @@ API_CALLS_PER_MINUTE = env.int("API_CALLS_PER_MINUTE", default=1200)  # of one u
 API_CALLS_PER_MINUTE_ANONYMOUS = env.int("API_CALLS_PER_MINUTE_ANONYMOUS", default=120)
 REPORT_CALLS_PER_MINUTE = env.int("REPORT_CALLS_PER_MINUTE", default=6000)  # of one API key
 SIGN_INS_PER_MINUTE = env.int("SIGN_INS_PER_MINUTE", default=60)  # from one address, right or wrong
+# Bytes of a request's body, without files: of a report, too. `/v1/traces` has its own limit.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 # Fields of a form. An admin page sends one for each selected record, and some for each row of a
 # crew's agents and tasks. Parsing this many takes some 10 ms. More could only be meant to waste our
 # time.
