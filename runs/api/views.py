@@ -15,7 +15,7 @@ from structlog.contextvars import bind_contextvars
 from crews.api_key_authentication import requester
 from crews.models import Crew
 from crews.scoping import ScopedQuerySet
-from runs.api import idempotency
+from runs.api import idempotency_header
 from runs.api.filters import RunFilter
 from runs.api.serializers import RetrySerializer, RunDetailSerializer, RunSerializer
 from runs.api.summaries import summaries, summary
@@ -98,7 +98,7 @@ class RunRequestView(generics.GenericAPIView):
 
     @extend_schema(
         request=None,
-        parameters=[idempotency.PARAMETER],
+        parameters=[idempotency_header.PARAMETER],
         responses={
             201: RunDetailSerializer,
             400: OpenApiResponse(description="The Idempotency-Key cannot be used."),
@@ -112,7 +112,7 @@ class RunRequestView(generics.GenericAPIView):
     def post(self, request: Request, pk: UUID) -> Response:
         crew = operable(Crew.objects, request, pk)
         run = Run.objects.request(
-            crew=crew, **requester(request), idempotency_key=idempotency.key_of(request)
+            crew=crew, **requester(request), idempotency_key=idempotency_header.key_of(request)
         )
         return _created(self, request, run)
 
@@ -127,7 +127,7 @@ class RunRetryView(_RunDetail):
 
     @extend_schema(
         request=RetrySerializer,
-        parameters=[idempotency.PARAMETER],
+        parameters=[idempotency_header.PARAMETER],
         responses={
             201: RunDetailSerializer,
             400: OpenApiResponse(description="The body or the Idempotency-Key cannot be used."),
@@ -146,7 +146,7 @@ class RunRetryView(_RunDetail):
         retry = run.run_again(
             **requester(request),
             from_failed=body.validated_data["from"] == "failed_task",
-            idempotency_key=idempotency.key_of(request),
+            idempotency_key=idempotency_header.key_of(request),
         )
         return _created(self, request, retry)
 

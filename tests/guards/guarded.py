@@ -133,7 +133,7 @@ FUNCTIONS = {
     "realtime/sockets/run.py": "_readable admit allowed",
     "realtime/sockets/consumer.py": "_reauthenticate serve~settings.SOCKETS_PER_ADDRESS "
      "serve~settings.SOCKETS_PER_USER websocket_receive",
-    "runs/api/idempotency.py": "key_of",
+    "runs/api/idempotency_header.py": "key_of",
     "runs/events/encoding.py": "clean~isfinite clean~DEPTH_LIMIT encode~EVENT_LIMIT",
     "runs/execution/credentials.py": "_find _find~organization_id validate",
     "runs/execution/emitter.py": "progress~self._redactor.feed",
@@ -166,7 +166,7 @@ FUNCTIONS = {
     "runs/tools/launcher/namespaces.py": "_be_first~max_user_namespaces",
     "runs/tools/launcher/supervision.py": "_watch~silence_s",
     "runs/tools/launcher/tree.py": "adopt_orphans~libc.PR_SET_CHILD_SUBREAPER",
-    "runs/tools/launcher/usage.py": "_disk",
+    "runs/tools/launcher/usage_limits.py": "_disk",
     "runs/tools/process.py": "excess run",
     "runs/tools/public_address.py": "is_public~is_global is_public~TRANSLATED resolve",
     "runs/tools/removal.py": "remove_inside remove_tree",
@@ -175,7 +175,7 @@ FUNCTIONS = {
 # What no shape shows, and what needs a second edit: name, file, text, what stands there without it.
 BROWSERS = "crewops/settings/security.py"
 COMMAND = "runs/tools/launcher/command.py"
-USAGE = "runs/tools/launcher/usage.py"
+USAGE = "runs/tools/launcher/usage_limits.py"
 GIT = "runs/tools/git_command.py"
 NAMESPACES = "runs/tools/launcher/namespaces.py"
 ACTIONS = "runs/admin/record_actions.py"

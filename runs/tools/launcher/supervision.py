@@ -7,7 +7,7 @@ import time
 
 import command
 import tree
-from usage import Usage
+from usage_limits import Usage
 
 GRACE_S = 1.0  # between SIGTERM and SIGKILL
 RECHECK_S = 0.25  # interval of the usage checks

@@ -1,4 +1,4 @@
-"""The ``Idempotency-Key`` header: a repeated request is not executed again."""
+"""The ``Idempotency-Key`` header. `Run.objects.request` looks for the run of a key."""
 
 import re
 
