@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
@@ -35,11 +36,10 @@ def main(words: Sequence[str]) -> int:
     try:
         _try(chosen, outcomes)
     finally:
-        killed = [name for name, outcome in outcomes.items() if outcome == Outcome.KILLED]
-        others = [f"  {outcome:10} {n}" for n, outcome in outcomes.items() if n not in killed]
-        seconds = time.monotonic() - began
-        print(f"\n{len(killed)} killed of {len(chosen)}, in {seconds:.0f} s", *others, sep="\n")
-        sys.stdout.flush()
+        others = [f"  {end:10} {name}" for name, end in outcomes.items() if end != Outcome.KILLED]
+        killed, seconds = len(outcomes) - len(others), time.monotonic() - began
+        head = f"\n{killed} killed of {len(chosen)}, in {seconds:.0f} s"
+        print(head, *others, sep="\n", flush=True)
     return int(set(outcomes.values()) != {Outcome.KILLED})
 
 
@@ -49,19 +49,20 @@ def _try(chosen: Sequence[Guard], outcomes: dict[str, Outcome]) -> None:
         trees = [stack.enter_context(copied(PROJECT)) for _ in range(JOBS)]
         # Only its threads start processes: a signal interrupts the main one between any two lines.
         pool = stack.enter_context(ThreadPoolExecutor(JOBS))
-        stack.callback(_end, pool, trees)
+        for tree in trees:
+            stack.callback(tree.interrupt)
+        stack.callback(pool.shutdown, wait=False, cancel_futures=True)  # is called first
         free: SimpleQueue[Tree] = SimpleQueue()
         for tree in trees:
             free.put(tree)
         tests = sorted({test for guard in chosen for test in guard.tests})
         controls = pool.map(lambda tree, n: tree.control(tests[n::JOBS]), trees, range(JOBS))
         passed: list[str] = []
-        lines: dict[str, dict[int, set[str]]] = {}
+        lines: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
         for ran, ran_lines in controls:
             passed += (test for test, end in ran.ends.items() if end == "passed")
-            for file, by_line in ran_lines.items():
-                for line, by in by_line.items():
-                    lines.setdefault(file, {}).setdefault(line, set()).update(by)
+            for line, by in ran_lines.items():
+                lines[line] |= by
             if ran.outcome != Outcome.SURVIVED:
                 print(ran.said)
         print(f"control: {len(passed)} tests pass with every guard in its place", flush=True)
@@ -69,15 +70,14 @@ def _try(chosen: Sequence[Guard], outcomes: dict[str, Outcome]) -> None:
         def attempt(guard: Guard) -> tuple[Guard, Outcome, str]:
             begins = [(f"{path}::", f"{path}/") for path in guard.tests]
             own = [test for begin in begins for test in passed if test.startswith(begin)]
-            by_line = lines.get(next(iter(guard.files), ""), {})
-            reach = set().union(*(by_line.get(line, ()) for line in guard.lines))
-            first = [test for test in own if test in reach]
-            shares = first, [test for test in own if test not in reach]
             if not own:
                 return guard, Outcome.NO_VERDICT, "None of its tests passes with it."
+            file = next(iter(guard.files))
+            reach = set().union(*(lines.get((file, line), ()) for line in guard.lines))
+            near = [test for test in own if test in reach]
             tree = free.get()
             try:
-                ran = tree.trial(guard, shares)
+                ran = tree.trial(guard, (near, [test for test in own if test not in reach]))
             finally:
                 free.put(tree)
             unclear = ran.outcome in (Outcome.NO_VERDICT, Outcome.TIMED_OUT)
@@ -88,12 +88,6 @@ def _try(chosen: Sequence[Guard], outcomes: dict[str, Outcome]) -> None:
             outcomes[guard.name] = outcome
             line = f"{number:3}/{len(chosen)} {outcome:10} {guard.name}\n{said}"
             print(line.rstrip(), flush=True)
-
-
-def _end(pool: ThreadPoolExecutor, trees: Sequence[Tree]) -> None:
-    pool.shutdown(wait=False, cancel_futures=True)
-    for tree in trees:
-        tree.interrupt()
 
 
 def _stop(number: int, _: FrameType | None) -> NoReturn:

@@ -9,6 +9,8 @@ nodes that contain the word, also statements, keywords of a filter, handlers and
 import ast
 import re
 from collections.abc import Collection, Iterator
+from functools import partial
+from itertools import accumulate
 from typing import NamedTuple
 
 WEAKER = {
@@ -19,34 +21,28 @@ WEAKER = {
 }
 UNWRAPPED = {"login_required", "require_POST", "require_safe", "redact", "redact_params"}
 PERMISSION = re.compile(r"has_\w+_permission")
+SPAN = ("lineno", "col_offset", "end_lineno", "end_col_offset")
 LEAVES = (ast.Raise, ast.Return, ast.Continue, ast.Break)
 
 
 class Removal(NamedTuple):
-    """``first`` to ``last``: the lines that run only in tests which can notice it."""
+    """``lines`` run only in tests which can notice it. ``source`` is the file without the guard."""
 
     shape: str
     where: str
     text: str  # that is removed or replaced
-    first: int
-    last: int
-    source: str  # of the file without the guard
+    lines: range
+    source: str
 
 
 def removals(source: str, functions: str = "") -> Iterator[Removal]:
     """Of the whole file; and in ``functions``, those of its lines."""
     wanted = [name.partition("~")[::2] for name in functions.split()]
     text = source.encode()
-    starts = [0]
-    for line in text.splitlines(keepends=True):
-        starts.append(starts[-1] + len(line))
-
-    def at(line: int, column: int) -> int:
-        return starts[line - 1] + column
-
+    starts = [0, *accumulate(map(len, text.splitlines(keepends=True)))]
     for shape, where, node, without, lines in _found(ast.parse(source), wanted):
-        begin = at(node.lineno, node.col_offset)
-        end = at(node.end_lineno, node.end_col_offset)
+        begin = starts[node.lineno - 1] + node.col_offset
+        end = starts[node.end_lineno - 1] + node.end_col_offset
         old = text[begin:end].decode()
         new = without(old) if callable(without) else without
         first, last = lines or (node.lineno, node.end_lineno)
@@ -57,17 +53,15 @@ def removals(source: str, functions: str = "") -> Iterator[Removal]:
             begin -= 1  # its @
         if text[begin:end] != new.encode():
             without_it = text[:begin] + new.encode() + after
-            yield Removal(shape, where, old, first, last, without_it.decode())
+            yield Removal(shape, where, old, range(first, last + 1), without_it.decode())
 
 
 def _walk(node: ast.AST, where: str) -> Iterator[tuple[ast.AST, str]]:
     for child in ast.iter_child_nodes(node):
         inner = where
         match child:
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                inner = f"{where}.{name}".lstrip(".")
-            case ast.ClassDef(name=name):
-                inner = f"{where}.{name}".lstrip(".")
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                inner = f"{where}.{child.name}".lstrip(".")
             case ast.Assign(targets=[ast.Name(id=name)]) if not where:
                 inner = name
         yield child, inner
@@ -79,16 +73,15 @@ def _found(tree: ast.Module, wanted: Collection[tuple[str, str]]) -> Iterator[tu
     for node, where in _walk(tree, ""):
         match node:
             case ast.Call(func=ast.Attribute(attr=name)) if name in WEAKER:
-                yield "scope", where, node, _renamed(name, WEAKER[name]), None
+                yield "scope", where, node, partial(_weaker, name), None
             case ast.Constant(value="managed_by" | "operable_by" as name):
                 yield "scope", where, node, f'"{WEAKER[name]}"', None
-            case ast.FunctionDef(name=name) if PERMISSION.fullmatch(name):
-                lines = node.body[0].lineno, node.end_lineno
-                yield "permission", where, node.body[0], "return True", lines
             case ast.Call(func=ast.Name(id=name), args=[_, *_]) if name in UNWRAPPED:
                 yield "call", where, node, ast.unparse(node.args[0]), None
         if isinstance(node, ast.FunctionDef):
             lines = node.body[0].lineno, node.end_lineno
+            if PERMISSION.fullmatch(node.name):
+                yield "permission", where, node.body[0], "return True", lines
             for mark in node.decorator_list:
                 if isinstance(mark, ast.Name) and mark.id in UNWRAPPED:
                     yield "decorator", where, mark, "", lines
@@ -124,10 +117,9 @@ def _statements(node: ast.AST, where: str) -> Iterator[tuple]:
     match node:
         case ast.Expr(value=ast.Call() | ast.Await()) | ast.AugAssign():
             yield "statement", where, node, "pass", None
-        case ast.Assign(targets=[ast.Name(id=name)], value=value) if any(
-            isinstance(part, ast.Name) and part.id == name for part in ast.walk(value)
-        ):
-            yield "statement", where, node, "pass", None
+        case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            if any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(value)):
+                yield "statement", where, node, "pass", None
         case ast.If(test=test, body=[*_, last]) if not isinstance(last, LEAVES):
             yield "condition", where, test, "False", None
         case ast.Call(func=ast.Attribute(attr="filter"), keywords=keywords):
@@ -139,17 +131,13 @@ def _statements(node: ast.AST, where: str) -> Iterator[tuple]:
             yield "handler", where, kind, "InterruptedError", None
         case ast.Dict(keys=keys, values=values) if where.isupper():  # a table of the module
             for key, value in zip(keys, values, strict=True):
-                whole = ast.Dict([key], [value])
-                whole.lineno, whole.col_offset = key.lineno, key.col_offset
-                whole.end_lineno, whole.end_col_offset = value.end_lineno, value.end_col_offset
+                span = (key.lineno, key.col_offset, value.end_lineno, value.end_col_offset)
+                whole = ast.Dict([key], [value], **dict(zip(SPAN, span, strict=True)))
                 yield "entry", where, whole, "", None
 
 
-def _renamed(name: str, weaker: str):
-    """``unscoped()`` takes no user."""
-
-    def without(call: str) -> str:
-        head, _, tail = call.rpartition(f"{name}(")
-        return f"{head}unscoped()" if weaker == "unscoped" else f"{head}{weaker}({tail}"
-
-    return without
+def _weaker(name: str, call: str) -> str:
+    """Return the call with the weaker scope. ``unscoped()`` takes no user."""
+    head, _, tail = call.rpartition(f"{name}(")
+    weaker = WEAKER[name]
+    return f"{head}unscoped()" if weaker == "unscoped" else f"{head}{weaker}({tail}"

@@ -77,24 +77,23 @@ class Tree:
         self._running: subprocess.Popen[bytes] | None = None
         self._interrupted = False
 
-    def control(self, tests: Sequence[str]) -> tuple[Ran, dict[str, dict[int, set[str]]]]:
-        """Run ``tests`` with all guards. Returns also which of them run which line of a file."""
+    def control(self, tests: Sequence[str]) -> tuple[Ran, dict[tuple[str, int], set[str]]]:
+        """Run ``tests`` with all guards. Returns also which of them run each line of a file."""
         packages = [f"--cov={name}" for name in PACKAGES]
         ran = self._run(tests, CONTROL_S, *packages, "--cov-context=test", "--cov-report=")
         found = CoverageData(str(self.path / ".coverage"))
         found.read()
         return ran, {
-            str(Path(file).relative_to(self.path)): {
-                line: {context.partition("|")[0] for context in contexts} - {""}
-                for line, contexts in found.contexts_by_lineno(file).items()
+            (str(Path(file).relative_to(self.path)), line): {
+                context.partition("|")[0] for context in contexts
             }
+            - {""}
             for file in found.measured_files()
+            for line, contexts in found.contexts_by_lineno(file).items()
         }
 
     def trial(self, guard: Guard, shares: Sequence[Sequence[str]]) -> Ran:
-        """Run the tests without the guard, one share after the other, up to the first that
-        fails.
-        """
+        """Run the tests without the guard, share by share, until one fails."""
         before = {file: (self.path / file).read_text() for file in guard.files}
         try:
             for file, source in guard.files.items():
