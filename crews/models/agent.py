@@ -2,6 +2,8 @@ from django.db import models
 
 from crews.tracking import TrackedModel, TrackedQuerySet
 
+NAME_CHARS = 60  # a longer name in a report is cut
+
 
 class AgentQuerySet(TrackedQuerySet):
     organization_path = "crew__organization"
@@ -12,7 +14,7 @@ class Agent(TrackedModel):
     """A member of a crew. In the wire contract its ``agent_id`` is the slug."""
 
     crew = models.ForeignKey("crews.Crew", on_delete=models.CASCADE, related_name="agents")
-    name = models.CharField(max_length=60)
+    name = models.CharField(max_length=NAME_CHARS)
     slug = models.SlugField(max_length=50)
     role = models.CharField(max_length=100, blank=True)
     order = models.PositiveSmallIntegerField(default=0)

@@ -10,11 +10,11 @@ from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from crews.models import Agent, Crew, Organization
+from crews.models.agent import NAME_CHARS
 from runs.reporting.reported_kinds import AgentStart, ReportedEvent
 
 SLUG = re.compile(r"[A-Za-z0-9_-]{1,50}")
 AGENTS_OF_CREW = 300  # of a crew, while reports create agents
-NAME_CHARS = 60  # of an agent's name
 RUN_AGENT_ID = "run"  # the agent id for events without an agent
 
 
@@ -45,7 +45,7 @@ def make_agents(
             if slug_of(agent_id) in known:
                 continue
             if started or slug_of(agent_id) not in named:
-                name = _name(started and started.name) or _name(agent_id) or slug_of(agent_id)
+                name = name_of(started and started.name) or name_of(agent_id) or slug_of(agent_id)
                 role = started.role.strip() if started else ""
                 named[slug_of(agent_id)] = (name, role)
     if not named or not organization.reports_create:
@@ -65,8 +65,11 @@ def make_agents(
         there[slug] = agent.pk
 
 
-def _name(text: str | None) -> str:
-    """The text as an agent's name: forms and files of crews strip names, too. It may be empty."""
+def name_of(text: str | None) -> str:
+    """Return the text as an agent's name, cut and without outer spaces. It may be empty.
+
+    Forms and files of crews strip names, too.
+    """
     return (text or "").strip()[:NAME_CHARS].strip()
 
 

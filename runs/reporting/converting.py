@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from crews.models.agent import NAME_CHARS
 from crews.text import storable
 from runs.execution.redaction import redact
 from runs.reporting.reported_kinds import KINDS, Beat, InvalidEvent, ReportedEvent
@@ -17,8 +18,8 @@ LATEST = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
 
 # Longer texts are shortened to these numbers of characters.
 LIMITS = {
-    "boot.name": 100, "task_start.name": 100, "agent_start.name": 60, "role": 100, "message": 500,
-    "detail": 500,
+    "boot.name": 100, "task_start.name": 100, "agent_start.name": NAME_CHARS, "role": 100,
+    "message": 500, "detail": 500,
     "tool": 40, "provider": 100, "model": 100, "finish_reason": 100,
     "output": 16_384, "input": 16_384,
 }  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 from runs.execution.redaction import redact
 from runs.models import AgentExecution, Run, TaskExecution
 from runs.reporting import reported_kinds as kinds
-from runs.reporting.agents import slug_of
+from runs.reporting.agents import name_of, slug_of
 from runs.reporting.model_calls import ModelCalls
 from runs.reporting.reported_kinds import InvalidEvent, ReportedEvent
 from runs.reporting.signals import error_reported
@@ -104,7 +104,7 @@ class EventApplier(ModelCalls, ToolCalls):
         if has_parent:
             self._check_agents(slug, slug_of(parent_id))
         parent = self._agent(parent_id) if has_parent else ""
-        fields = {"name": name[:60], "role": role, "parent_agent_id": parent}
+        fields = {"name": name_of(name), "role": role, "parent_agent_id": parent}
         given = {field: text for field, text in fields.items() if text}
         agents = self._run.plan["agents"]
         known = next((agent for agent in agents if agent["agent_id"] == slug), None)
@@ -112,7 +112,7 @@ class EventApplier(ModelCalls, ToolCalls):
             self._check_agents(slug)
             own = self._run.crew.agents.filter(slug=slug).first()
             shown = {"name": own.name, "role": own.role} if own else {"role": ""}
-            entry = {"agent_id": slug, "name": (agent_id or "Run")[:60]} | shown | given
+            entry = {"agent_id": slug, "name": name_of(agent_id or "Run") or slug} | shown | given
             self._save_plan(agents=[*agents, entry])
         elif known | given != known:
             self._save_plan(agents=[a | given if a is known else a for a in agents])

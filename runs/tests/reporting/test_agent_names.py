@@ -29,3 +29,20 @@ def test_an_agent_comes_back_from_the_file_of_its_crew(program, agent, stored):
     assert found["agents"] == [
         {"slug": each.slug, "name": each.name, "role": each.role} for each in crew.agents.all()
     ]
+
+
+@pytest.mark.parametrize(
+    ("agent", "shown"),
+    [
+        ({"agent_id": "a" * 80}, "a" * 60),
+        ({"agent_id": "planner", "name": " " + "b" * 59 + " c"}, "b" * 59),
+        ({"agent_id": "planner", "name": " "}, "planner"),
+        ({"agent_id": " "}, slug_of(" ")),
+    ],
+)
+def test_the_plan_of_the_run_names_the_agent_by_the_same_rule(program, agent, shown):
+    start = {"run": "r", "id": "1", "type": "boot", "crew": "another"}
+    begun = {"run": "r", "id": "2", "type": "agent_start", **agent}
+    assert program.send(start, begun)["accepted"] == 2
+    run = Crew.objects.get(slug="another").runs.get()
+    assert [each["name"] for each in run.plan["agents"]] == [shown]
