@@ -51,6 +51,7 @@ SAME_ON_BOTH = (
     "tests/test_socket_access_of_keys.py",
     "tests/test_throttling.py",
     "tests/test_tokens.py",
+    "tests/test_version.py",
     "tests/test_web_processes.py",
     "realtime/tests/delivery/test_autoincrement.py",
     "realtime/tests/test_access_parity.py",

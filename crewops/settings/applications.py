@@ -5,6 +5,7 @@ from uuid import UUID
 
 from whitenoise.compress import Compressor
 
+from crewops import __version__
 from crewops.settings.environment import BASE_DIR, DEBUG, env
 
 INSTALLED_APPS = [
@@ -130,10 +131,11 @@ DRF_STANDARDIZED_ERRORS = {
     "EXCEPTION_FORMATTER_CLASS": "crewops.api.problems.Formatter",
     "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
 }
+CREWOPS_VERSION = __version__  # for the page Account and the description of the API
 SPECTACULAR_SETTINGS = {
     "TITLE": "CrewOps",
     "DESCRIPTION": "Mission control for crews of AI agents.",
-    "VERSION": "1",
+    "VERSION": CREWOPS_VERSION,
     "SERVERS": [{"url": "/", "description": "The site that serves this description."}],
     "SERVE_INCLUDE_SCHEMA": False,
     "POSTPROCESSING_HOOKS": [

@@ -1,8 +1,9 @@
-"""The Account page: who is signed in, with which roles, and a form for a new password."""
+"""The Account page: user, roles, a form for a new password, and the version of CrewOps."""
 
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import authenticate, update_session_auth_hash
 from django.contrib.auth.decorators import login_required
@@ -51,5 +52,9 @@ def account(request: HttpRequest) -> HttpResponse:
             return redirect("account")
         status = 400
     roles = request.user.memberships.filter(organization__deleted_at=None)
-    context = {"form": form, "memberships": roles.select_related("organization")}
+    context = {
+        "form": form,
+        "memberships": roles.select_related("organization"),
+        "version": settings.CREWOPS_VERSION,
+    }
     return render(request, "crews/account.html", context, status=status)

@@ -29,6 +29,7 @@ from .runs import Run
 from .scope import Agent, Scope, Task
 from .settings import from_environment
 from .tools import Tool
+from .version import __version__
 
 __all__ = [
     "LLM",
@@ -40,6 +41,7 @@ __all__ = [
     "Scope",
     "Task",
     "Tool",
+    "__version__",
     "agent",
     "configure",
     "copy_context",

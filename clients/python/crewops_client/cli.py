@@ -10,11 +10,14 @@ from . import claude_code_command as claude_code
 from .server_backoff import refusal
 from .settings import from_environment
 from .transport import Transport
+from .version import __version__
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
     parser = argparse.ArgumentParser(prog="crewops", description="Report runs to CrewOps.")
+    version = f"crewops-client {__version__}"
+    parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser(
         "check", help="ask the server whether the address and the key are correct"

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .settings import Settings
+from .version import __version__
 
 PATH = "/api/report/"
 SMALL = 1024  # bytes; less is not worth compressing
 ANSWER = 4 * 1024 * 1024  # bytes
-AGENT = "crewops-client/0.1.0"
+AGENT = f"crewops-client/{__version__}"
 
 
 # Never finalized, because threads that the child does not have may hold their locks.

@@ -2,6 +2,7 @@
 
 import pytest
 
+import crewops_client
 from crewops_client.cli import main
 from sdk.report_server import KEY, ReportServer
 
@@ -27,3 +28,10 @@ def test_check(server: ReportServer, monkeypatch: pytest.MonkeyPatch, capsys):
     assert "does not answer" in check()[1]
     monkeypatch.setenv("CREWOPS_URL", "http://127.0.0.1:eighty")
     assert "CREWOPS_URL is not valid" in check()[1]
+
+
+def test_version(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"crewops-client {crewops_client.__version__}\n"
