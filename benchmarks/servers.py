@@ -47,6 +47,7 @@ class Running:
             *server.start(deployed, self.port),
             log=deployed.directory / f"{server.name.replace(' ', '-')}.log",
             env=deployed.env | {"PORT": str(self.port)} | server.env,
+            checkout=deployed.checkout,
         )
 
     def __enter__(self) -> Self:

@@ -2,6 +2,7 @@
 killed.
 """
 
+import asyncio
 import os
 import random
 import signal
@@ -13,7 +14,7 @@ import pytest
 import uvicorn
 from rest_framework_simplejwt.tokens import AccessToken
 
-from crewops.web import APPLICATION, HUNG_S, OPTIONS, WebProcess
+from crewops.web import APPLICATION, HUNG_S, OPTIONS, WebProcess, WebServer
 from crews.models import Task
 from realtime import log
 from realtime.log import streams
@@ -80,6 +81,16 @@ def test_a_health_check_ends_with_the_process_that_it_waits_for():
     finally:
         process.kill()
         process.process.join()
+
+
+async def test_a_signal_ends_the_server_at_once(monkeypatch):
+    monkeypatch.setattr("crewops.web.TICK_S", 3_600.0)
+    server = WebServer(uvicorn.Config(APPLICATION, **OPTIONS))
+    serves = asyncio.create_task(server.main_loop())
+    done, _ = await asyncio.wait([serves], timeout=0.1)
+    assert not done
+    await asyncio.to_thread(server.handle_exit, signal.SIGTERM, None)
+    await asyncio.wait_for(serves, 10)
 
 
 def test_one_of_four_is_killed_while_events_flow(webs, acme):

@@ -21,6 +21,7 @@ from django.utils import timezone
 from crews.compiled_queries import AnyOf, BindList, BindParam, Select
 from realtime.delivery.grants import NOTHING, Grant, Principal, grants, key_grants
 from realtime.delivery.threads import CallBatcher, in_pool
+from realtime.delivery.ticks import tick
 from realtime.failures import log_failure
 from runs.models import Run
 
@@ -142,7 +143,7 @@ class AccessCheck:
         checks = asyncio.create_task(self._check_repeatedly())
         try:
             while self._watchers:
-                await asyncio.sleep(RECHECK_S)
+                await tick(RECHECK_S)
                 self._unchecked_s += RECHECK_S
                 try:
                     self._close_expired()
@@ -154,7 +155,7 @@ class AccessCheck:
 
     async def _check_repeatedly(self) -> None:
         while True:
-            await asyncio.sleep(RECHECK_S)
+            await tick(RECHECK_S)
             try:
                 async with asyncio.timeout(CHECK_S):
                     await self._check()

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from realtime.delivery.ticks import next_tick
+
 PUBLISH_EVERY_S = 1.0
 EXPIRE_AFTER_S = 2.5  # counts of a process that sends no more
 RESERVED_FILES = 64  # file descriptors of this process that are not sockets
@@ -111,7 +113,7 @@ class ConnectionCounts:
             if self._text and not self._own:
                 return
             with suppress(TimeoutError):
-                async with asyncio.timeout(PUBLISH_EVERY_S):
+                async with asyncio.timeout_at(next_tick(PUBLISH_EVERY_S)):
                     await self._none_left.wait()
 
 

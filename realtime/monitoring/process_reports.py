@@ -21,6 +21,7 @@ from django.db.models.functions import Now
 from realtime.counting import Counted, Counts, counts
 from realtime.delivery.node import Node, Sockets
 from realtime.delivery.threads import in_thread
+from realtime.delivery.ticks import tick
 from realtime.failures import log_failure
 from realtime.latency import added
 from realtime.models import ProcessReport
@@ -51,7 +52,7 @@ class ProcessReportWriter:
 
     async def run(self) -> None:
         while True:
-            await asyncio.sleep(REPORT_S)
+            await tick(REPORT_S)
             try:
                 await in_thread(self.report, *_sockets())
             except Exception as error:
