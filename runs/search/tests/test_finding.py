@@ -4,7 +4,9 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 from django.db.models import QuerySet
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from conftest import Tenant
@@ -171,6 +173,25 @@ def test_results_are_in_the_order_of_time_and_pages_lose_nothing(acme: Tenant, s
             assert pages == newest_first
         between = {"first": first_id(start + DAY), "beyond": first_id(start + 3 * DAY)}
         assert found(user, "hello", **between) == newest_first[4:6]
+
+
+@pytest.mark.parametrize("newer", [(), (4,), (4, 6), (4, 20)])
+def test_a_word_out_of_use_is_found_before_the_index_is_asked(acme, globex, monkeypatch, newer):
+    monkeypatch.setattr(newest, "NEWEST", 2)
+    monkeypatch.setattr(postgresql, "NEWER", newer)
+    monkeypatch.setattr(postgresql, "MANY", 0)
+    Membership.objects.create(user=acme.viewer, organization=globex.organization, role="viewer")
+    runs = [tenant.start_run() for tenant in (acme, globex)]
+    tools = [end_tool(acme, "formerly", run=runs[n % 2]) for n in range(7)]
+    for number in range(5):
+        end_tool(acme, "hello", run=runs[number % 2])
+    index()
+    with CaptureQueriesContext(connection) as queries:
+        shown = found(acme.viewer, "formerly", size=2)
+    assert shown == [str(tool.pk) for tool in tools[:4:-1]]
+    if connection.vendor == "postgresql":
+        asked = [query["sql"] for query in queries if "+ 0" in query["sql"]]  # of the index
+        assert bool(asked) is (max(newer, default=0) < 20)
 
 
 def test_a_word_that_only_old_documents_have_is_found(acme: Tenant, monkeypatch):
