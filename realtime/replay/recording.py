@@ -21,7 +21,7 @@ from realtime.replay.merging import Logged, ReplayPosition
 from runs.events.state import CrewState
 from runs.models import Run
 
-PAGE_EVENTS, PAGE_BYTES = 500, 256 * 1024  # read between two checkpoints
+PAGE_EVENTS, PAGE_BYTES = 250, 256 * 1024  # read between two checkpoints
 BUDGET_S = 1.0  # spent on making checkpoints in one request
 MARKS_AT_MOST = 2_000
 SHOWN = (  # of a tool

@@ -21,6 +21,7 @@ from runs.templatetags.run_filters import moment_of, percentage, to_second
 
 register = template.Library()
 
+PATTERNED = ("running", "failed", "error")  # the bars with stripes or crosses
 WIDE = 4  # percent: narrower bars of a large run have no label unless they grow
 
 
@@ -102,7 +103,9 @@ def _bar(bar: Bar, page: RunPage) -> str:
     known = "".join(
         f' data-{name}="{escape(str(value))}"' for name, value in data.items() if value is not None
     )
-    running = text = aside = ""
+    running = pattern = text = aside = ""
+    if bar.status in PATTERNED:
+        pattern = '<rect class="bar-pattern" width="100%" height="100%" rx="4"/>'
     if bar.status == "running":
         done = bar.progress
         style = "" if done is None else f' style="--progress: {round(done * 100)}%"'
@@ -122,8 +125,7 @@ def _bar(bar: Bar, page: RunPage) -> str:
         f' aria-label="{bar.noun} {label}, {status}">'
         f'<svg class="bar-box" x="{percentage(bar.x)}" y="{bar.y}" width="{percentage(bar.width)}"'
         f' height="{bar.height}"><rect class="bar-fill" width="100%" height="100%" rx="4"/>'
-        f'{running}<rect class="bar-pattern" width="100%" height="100%" rx="4"/>'
-        f"{text}</svg>{aside}</a>\n"
+        f"{running}{pattern}{text}</svg>{aside}</a>\n"
     )
 
 
