@@ -32,7 +32,7 @@ TICKS_S = (
 TICKS_AT_MOST = 9
 SLOT = 14.0  # percent of the width for a task that has not started
 SLOTS_AT_MOST = 42.0  # percent for all of them
-THINNEST = 0.4  # percent: the narrowest bar that can be seen and clicked
+THINNEST = 0.4  # percent: the narrowest bar to be seen and clicked; also in timeline_scale.js
 BARS_APART = 40  # in a lane; if there are more, narrow bars that touch are drawn as one
 TOOL_ROWS = 6  # parallel tools get a row each, up to this number
 

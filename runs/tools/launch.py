@@ -19,7 +19,7 @@ from runs.tools.output import Output
 NOTES_VARIABLE = "CREWOPS_NOTES_FD"
 SECRETS_VARIABLE = "CREWOPS_SECRETS_FD"
 MARK_VARIABLE = "CREWOPS_BOX"  # in the environment of every process of one call
-STOP_S = 4.0  # the launcher ends a process tree in much less time
+STOP_S = 4.0  # the launcher takes `GRACE_S` to end a process tree, or a little more
 SIGN_S = 1.0  # interval of the empty lines that show the launcher that the worker is alive
 # What launcher/supervision.py reads and reports.
 PAUSE, RESUME = b"pause\n", b"resume\n"

@@ -1,4 +1,7 @@
-"""Ends the run of a trace. No span says that a trace is complete: time does."""
+"""Ends the run of a trace. No span says that a trace is complete: time does.
+
+Without a root span the run ends as any other whose reporter is silent (`REPORTED_IDLE_S`).
+"""
 
 from datetime import UTC, datetime
 from uuid import uuid5

@@ -9,7 +9,7 @@ import command
 import tree
 from usage_limits import Usage
 
-GRACE_S = 1.0  # between SIGTERM and SIGKILL
+GRACE_S = 1.0  # between SIGTERM and SIGKILL; `STOP_S` in runs/tools/launch.py has to be longer
 RECHECK_S = 0.25  # interval of the usage checks
 
 

@@ -2,7 +2,7 @@
 
 const PX_PER_TICK = 90;
 const FULL = 0.97;
-const THINNEST_PERCENT = 0.4;
+const THINNEST_PERCENT = 0.4; // `THINNEST` in runs/pages/timeline.py
 const LABEL_PX = { char: 6.6, inside: 28, aside: 10 };
 
 /**
