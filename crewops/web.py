@@ -26,12 +26,12 @@ from django.conf import settings  # noqa: E402
 from uvicorn.config import STARTUP_FAILURE  # noqa: E402
 from uvicorn.supervisors import multiprocess  # noqa: E402
 
-from realtime.delivery.ticks import next_tick  # noqa: E402
+from realtime.delivery.ticks import tick  # noqa: E402
 
 APPLICATION = "crewops.asgi:application"
 # bytes. Above it the server closes with 1009; from 16 KiB on our close gives the reason.
 INBOUND_LIMIT = 64 * 1024
-TICK_S = 1.0
+TICK_S = 1.0  # seconds between two looks at whether the process must exit
 PING_S = 40.0  # seconds; a peer that is silently gone is detected within twice this
 GRACE_S = 10  # seconds for requests in progress when the process is asked to stop
 # seconds. With several processes, uvicorn kills one that does not answer its health check. A
@@ -65,9 +65,7 @@ class WebServer(uvicorn.Server):
         exits = asyncio.Event()
         self._wake = partial(asyncio.get_running_loop().call_soon_threadsafe, exits.set)
         while not await self.on_tick(0):
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(next_tick(TICK_S)):
-                    await exits.wait()
+            await tick(TICK_S, exits)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)

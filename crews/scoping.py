@@ -34,6 +34,8 @@ User = AbstractBaseUser | AnonymousUser | Program
 # a crew. Pages and API apply it to one user (`visible_to`), the sockets to all their users in one
 # query (`watching`).
 WATCHING = ("viewer", "operator", "admin")
+OPERATING = ("operator", "admin")
+MANAGING = ("admin",)
 
 _enforced: ContextVar[bool] = ContextVar("scope enforced", default=False)
 
@@ -148,11 +150,11 @@ class ScopedQuerySet(models.QuerySet):
 
     def operable_by(self, user: User) -> Self:
         """Rows that ``user`` may also start and cancel: operators and admins."""
-        return self._within(user, "operator", "admin")
+        return self._within(user, *OPERATING)
 
     def managed_by(self, user: User) -> Self:
         """Rows that ``user`` may also edit and share: admins."""
-        return self._within(user, "admin")
+        return self._within(user, *MANAGING)
 
     def not_deleted(self) -> Self:
         """Without records that were deleted and whose rows are still to be removed."""

@@ -9,8 +9,15 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from structlog.contextvars import bind_contextvars
 
-from crews.models.membership import Membership, Role
-from crews.scoping import ScopedQuerySet, User, reaches_everything
+from crews.models.membership import Membership
+from crews.scoping import (
+    MANAGING,
+    OPERATING,
+    WATCHING,
+    ScopedQuerySet,
+    User,
+    reaches_everything,
+)
 
 
 class Rights(NamedTuple):
@@ -33,9 +40,9 @@ def rights_with(user: User, role: str | None) -> Rights:
     """The same as ``visible_to``, ``operable_by`` and ``managed_by`` say of such a row."""
     if reaches_everything(is_active=user.is_active, is_superuser=user.is_superuser):
         return Rights(is_member=True, may_operate=True, may_manage=True)
-    if role is None or not user.is_active:
+    if not user.is_active:
         return Rights()
-    return Rights(True, role in (Role.OPERATOR, Role.ADMIN), role == Role.ADMIN)
+    return Rights(role in WATCHING, role in OPERATING, role in MANAGING)
 
 
 def permitted(

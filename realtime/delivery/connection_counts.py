@@ -11,12 +11,11 @@ import json
 import resource
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
 from django.conf import settings
 
-from realtime.delivery.ticks import next_tick
+from realtime.delivery.ticks import tick
 
 PUBLISH_EVERY_S = 1.0
 EXPIRE_AFTER_S = 2.5  # counts of a process that sends no more
@@ -112,9 +111,7 @@ class ConnectionCounts:
             await self._publish(self._text)
             if self._text and not self._own:
                 return
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(next_tick(PUBLISH_EVERY_S)):
-                    await self._none_left.wait()
+            await tick(PUBLISH_EVERY_S, self._none_left)
 
 
 def _parsed(text: bytes) -> tuple[str, dict[str, int]]:

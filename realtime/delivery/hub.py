@@ -14,7 +14,7 @@ from django.conf import settings
 from realtime import log, metrics
 from realtime.delivery.feed import PAGES_AT_ONCE, Feed
 from realtime.delivery.threads import CallBatcher, in_thread
-from realtime.delivery.ticks import next_tick
+from realtime.delivery.ticks import tick
 from realtime.failures import log_failure
 
 logger = logging.getLogger(__name__)
@@ -82,11 +82,7 @@ class Hub:
 
     async def _sweep_for_ever(self) -> None:
         while True:
-            try:
-                async with asyncio.timeout_at(next_tick(settings.REALTIME_SWEEP_S)):
-                    await self._sweep_now.wait()
-            except TimeoutError:
-                pass
+            await tick(settings.REALTIME_SWEEP_S, self._sweep_now)
             self._sweep_now.clear()
             try:
                 await self.sweep()

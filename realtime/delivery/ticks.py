@@ -6,6 +6,7 @@ costs about 0.2 ms.
 
 import asyncio
 import random
+from contextlib import suppress
 
 # seconds. Each process has its own, so that those of a machine do not query at the same moment.
 PHASE = random.random()
@@ -19,6 +20,11 @@ def next_tick(interval_s: float) -> float:
     return now + (left if left > interval_s * LEAST else left + interval_s)
 
 
-async def tick(interval_s: float) -> None:
-    """Sleep until the next interval begins."""
-    await asyncio.sleep(next_tick(interval_s) - asyncio.get_running_loop().time())
+async def tick(interval_s: float, event: asyncio.Event | None = None) -> None:
+    """Wait until the next interval begins, or until the event is set."""
+    if event is None:
+        await asyncio.sleep(next_tick(interval_s) - asyncio.get_running_loop().time())
+        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout_at(next_tick(interval_s)):
+            await event.wait()

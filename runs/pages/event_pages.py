@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from crews.compiled_queries import Select
 from runs.models import Control, ModelCall, Run, TaskExecution
@@ -27,7 +27,7 @@ from runs.pages.history import (
     requested,
 )
 from runs.pages.model_events import of_call
-from runs.pages.page_queries import EVENTS_AT_ONCE, Side, first
+from runs.pages.page_queries import EVENTS_AT_ONCE, Side
 from runs.pages.run_outline import Outline
 
 FEW_TASKS, MANY_TASKS = 8, EVENTS_AT_ONCE  # tasks read for a page, if each has many events or few
@@ -143,13 +143,13 @@ class EventPage:
 
         That is the ``FEW_TASKS``-th or the ``MANY_TASKS``-th task before the page's end.
         """
-        run, end = {"run": self._run.pk}, self._side("task_start")
-        if end is Side.SAME:  # the cursor names no task, and the page may have more than it needs
+        end = self._side("task_start")
+        if end is Side.SAME:  # all that started then: `_find` leaves out what is not before the end
             end = Side.LOWER
-        at = {"at": self._before.at if self._before else None}
+        values = {"run": self._run.pk, "at": self._end[0]}
         # Nothing is planned in a reported run.
         for number in (MANY_TASKS,) if self._run.is_reported else (FEW_TASKS, MANY_TASKS):
-            near = page_queries.newest_tasks(end, number + 1).rows(**run, **at)
+            near = page_queries.newest_tasks(end, number + 1).rows(**values)
             goes_on = len(near) > number
             steps = (self._outline.steps_of(str(task)) for _, task in near[:number])
             if not goes_on or sum(steps) >= EVENTS_AT_ONCE:
@@ -157,13 +157,13 @@ class EventPage:
         if goes_on:
             self._since = near[number - 1][0]
         begun = page_queries.tasks_since(end, is_part=goes_on)
-        return self._cut(begun.rows(**run, **at, since=self._since))
+        return self._cut(begun.rows(**values, since=self._since))
 
     def _tools(self, tasks: list[TaskExecution]) -> list[Call]:
         """Return the tools that started last before the page's end, and those that ended last."""
         agent_of = {task.pk: task.agent_id for task in tasks}
         query = page_queries.last_tools(*map(self._side, TOOL))
-        at, id = (self._before.at, self._before.id) if self._before else (None, None)
+        at, id = self._end
         rows = query.rows(tasks=agent_of, at=at, id=id)
         calls = [Call(*row, agent_of[row[1]]) for row in rows]
         self._note_since(calls, TOOL)
@@ -188,13 +188,8 @@ class EventPage:
         ``kinds`` gives the field with the time. ``also``: more rows, the first of each. ``_since``
         becomes the last time from which on all events of these kinds are returned.
         """
-        chosen = Q()
-        for kind, field in kinds.items():
-            before = rows.filter(self._earlier(kind, field), **{f"{field}__isnull": False})
-            chosen |= first(before.order_by(f"-{field}", "-pk"))
-        for more in also:
-            chosen |= first(more)
-        found = list(rows.filter(chosen))
+        times = ((field, self._side(kind)) for kind, field in kinds.items())
+        found = list(page_queries.last(rows, times, *self._end, *also))
         self._note_since(found, kinds)
         return found
 
@@ -213,11 +208,9 @@ class EventPage:
         cursor = EventCursor(at, RANK.index(kind), id_of(id))
         return cursor if self._before is None or cursor < self._before else None
 
-    def _earlier(self, kind: str, field: str) -> Q:
-        """Match rows whose event ``kind``, at the time in ``field``, is before the page's end."""
-        if self._before is None:
-            return Q()
-        return page_queries.before(field, self._side(kind), self._before.at, self._before.id)
+    @property
+    def _end(self) -> tuple[datetime | None, str | None]:
+        return (self._before.at, self._before.id) if self._before else (None, None)
 
     def _side(self, kind: str) -> Side:
         """How the events of this kind compare with the page's end, by their rank."""

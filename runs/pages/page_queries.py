@@ -1,5 +1,6 @@
 """Queries of every run page that do not depend on what it shows, made once."""
 
+from collections.abc import Iterable
 from enum import Enum
 from functools import cache
 from typing import Any
@@ -38,6 +39,7 @@ CALL = ("pk", "task_execution", "tool", "status", "exit_code", "started_at", "en
 
 RUN = BindParam("run", UUIDField())
 UNTIL = BindParam("until", DateTimeField())
+AT = BindParam("at", DateTimeField())  # of a page's end
 
 
 def _few(model: type[Model]) -> Select:
@@ -111,7 +113,7 @@ class Side(Enum):
     HIGHER = "their rank is higher: they come after it"
 
 
-def before(field: str, side: Side, at: Any, id: Any) -> Q:
+def _before(field: str, side: Side, at: Any, id: Any) -> Q:
     """Match rows whose event, at the time in ``field``, comes before the page's end."""
     match side:
         case Side.ALL:
@@ -124,14 +126,33 @@ def before(field: str, side: Side, at: Any, id: Any) -> Q:
             return Q(**{f"{field}__lt": at})
 
 
-def first(rows: QuerySet[Any]) -> Q:
-    """Match the first rows: as many as a page has, and one that says whether there are more."""
+def last(
+    rows: QuerySet[Any],
+    times: Iterable[tuple[str, Side]],
+    at: Any,
+    id: Any,
+    *also: QuerySet[Any],
+) -> QuerySet[Any]:
+    """Select the last rows before a page's end by each of ``times``, and the first of ``also``.
+
+    Of each as many as a page has, and one that says whether there are more. ``times`` are those of
+    the kinds of events: a field, perhaps of several kinds, and the side of each kind.
+    """
+    chosen = Q()
+    for field, side in times:
+        earlier = rows.filter(_before(field, side, at, id), **{f"{field}__isnull": False})
+        chosen |= _first(earlier.order_by(f"-{field}", "-pk"))
+    for more in also:
+        chosen |= _first(more)
+    return rows.filter(chosen)
+
+
+def _first(rows: QuerySet[Any]) -> Q:
     return Q(pk__in=rows.values("pk")[: EVENTS_AT_ONCE + 1])
 
 
 def _begun(end: Side) -> QuerySet[TaskExecution]:
-    place = (BindParam("at", DateTimeField()), None)
-    return TaskExecution.objects.unscoped().filter(before("started_at", end, *place), run=RUN)
+    return TaskExecution.objects.unscoped().filter(_before("started_at", end, AT, None), run=RUN)
 
 
 @cache
@@ -163,10 +184,8 @@ def last_tools(start: Side, end: Side) -> Select:
     def make() -> QuerySet:
         tasks = BindList("tasks", UUIDField())
         tools = ToolExecution.objects.unscoped().filter(AnyOf(F("task_execution"), tasks))
-        place = (BindParam("at", DateTimeField()), BindParam("id", UUIDField()))
-        began = tools.filter(before("started_at", start, *place)).order_by("-started_at", "-pk")
-        ended = tools.filter(before("ended_at", end, *place), ended_at__isnull=False)
-        chosen = first(began) | first(ended.order_by("-ended_at", "-pk"))
-        return tools.filter(chosen).order_by().values_list(*CALL)
+        times = (("started_at", start), ("ended_at", end))
+        chosen = last(tools, times, AT, BindParam("id", UUIDField()))
+        return chosen.order_by().values_list(*CALL)
 
     return Select(make)

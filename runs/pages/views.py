@@ -203,8 +203,7 @@ def _readable(request: HttpRequest, pk: UUID, *deferred: str) -> Run | None:
     record = with_role(runs, request.user).filter(pk=pk).first()
     if record is not None:
         rights = rights_with(request.user, record.role)
-        record.is_member = rights.is_member
-        record.may_operate, record.may_manage = rights.may_operate, rights.may_manage
+        record.is_member, record.may_operate, record.may_manage = rights
     return record
 
 

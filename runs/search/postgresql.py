@@ -36,20 +36,20 @@ def find(
     if not text:  # everything that there is
         return list(between(rows, search, F("id")).order_by("-id")[:size])
     matching = rows.filter(vector=_Literal(text))
-    number = newest.NEWEST
-    compared = newest.among_newest(matching, search, organizations, number)
-    if compared is not None:
-        found = list(compared[:size])
+
+    def among(number: int) -> list[Document] | None:
+        compared = newest.among_newest(matching, search, organizations, number)
+        return None if compared is None else list(compared[:size])
+
+    found = among(newest.NEWEST)
+    if found is not None:
         if size > len(found) >= max(size // SOME, 1):
             # As many times more documents have a page. The index would give all of all time.
-            number = 2 * number * size // len(found)
-            found = list(newest.among_newest(matching, search, organizations, number)[:size])
+            found = among(2 * newest.NEWEST * size // len(found))
+        if len(found) < size and _expected(matching) > MANY:
+            found = next((page for page in map(among, NEWER) if len(page) == size), found)
         if len(found) == size:
             return found
-        for number in NEWER if _expected(matching) > MANY else ():
-            found = list(newest.among_newest(matching, search, organizations, number)[:size])
-            if len(found) == size:
-                return found
     # Ordered by an expression, so that the database does not read all documents in their order.
     place = ExpressionWrapper(F("id") + 0, output_field=BigIntegerField())
     # Only ids are sorted: texts would not fit into memory.

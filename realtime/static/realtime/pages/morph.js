@@ -70,9 +70,12 @@ function replaceItems(node, fresh) {
   if (!(node instanceof HTMLOListElement && fresh instanceof HTMLOListElement)) return false;
   const ids = new Set(Array.from(node.children, (item) => item.id));
   const items = [...fresh.children].filter((item) => !has(item, "data-keep"));
-  if (!items.length || items.some((item) => !item.id || ids.has(item.id))) return false;
+  const isKnown = (/** @type {Element} */ item) =>
+    !item.id || ids.has(item.id) || has(item, "data-same");
+  if (!items.length || items.some(isKnown)) return false;
   for (const item of [...node.children]) if (!has(item, "data-keep")) item.remove();
   node.prepend(...items);
+  for (const name of node.getAttributeNames()) if (!has(fresh, name)) node.removeAttribute(name);
   for (const { name, value } of fresh.attributes) node.setAttribute(name, value);
   return true;
 }
