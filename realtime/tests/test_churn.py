@@ -6,8 +6,9 @@ import logging
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from threading import Barrier
+from types import ModuleType
 from typing import Any
 from uuid import uuid4
 
@@ -27,7 +28,8 @@ from conftest import make_tenant
 from crewops.uvicorn_http import HttpProtocol
 from crewops.web import APPLICATION, OPTIONS
 from realtime import log
-from realtime.delivery import threads
+from realtime.delivery import access_check, threads
+from realtime.delivery.access_check import CHECKS_AT_ONCE
 from realtime.delivery.redis_subscriber import Subscriber
 from realtime.delivery.threads import POOL_THREADS, in_thread
 from realtime.log import publish, streams
@@ -90,18 +92,29 @@ class Served:
 
 @pytest.fixture
 def kept_connections(transactional_db, monkeypatch) -> Iterator[None]:
-    """Each thread of the pool keeps its connection, as in production: the floods are 3,000 calls."""
+    """Each thread keeps its connection, as in production: the floods are 3,000 calls.
+
+    The pools are of this test alone, and their connections are closed after it. A test without a
+    database that got such a thread would fail.
+    """
     monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 60)
-    all_threads = Barrier(POOL_THREADS)
+    queries = own_pool(monkeypatch, threads, POOL_THREADS)
+    with queries, own_pool(monkeypatch, access_check, CHECKS_AT_ONCE):
+        yield
+
+
+@contextmanager
+def own_pool(monkeypatch: pytest.MonkeyPatch, module: ModuleType, size: int) -> Iterator[None]:
+    all_threads = Barrier(size)
 
     def close() -> None:
         all_threads.wait()
         connections.close_all()
 
-    with ThreadPoolExecutor(POOL_THREADS) as pool:
-        monkeypatch.setattr(threads, "_pool", pool)
+    with ThreadPoolExecutor(size) as pool:
+        monkeypatch.setattr(module, "_pool", pool)
         yield
-        for closed in [pool.submit(close) for _ in range(POOL_THREADS)]:
+        for closed in [pool.submit(close) for _ in range(size)]:
             closed.result()
 
 
