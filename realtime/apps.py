@@ -9,7 +9,7 @@ class RealtimeConfig(AppConfig):
         from realtime import signals  # noqa: F401  connects their receivers
         from realtime.log import retention  # noqa: F401  connects their receivers
         from realtime.monitoring import retention as _  # noqa: F401  connects their receivers
-        from realtime.monitoring.recorder import Recorder
+        from realtime.monitoring.samples import Recorder
         from runs.execution import background
 
         background.register(Recorder)

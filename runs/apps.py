@@ -8,6 +8,6 @@ class RunsConfig(AppConfig):
     def ready(self) -> None:
         from runs import checks, signals  # noqa: F401  connects receivers
         from runs.execution import background
-        from runs.execution.budgets import Budgets
+        from runs.execution.budget_actions import Budgets
 
         background.register(Budgets)

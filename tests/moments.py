@@ -17,7 +17,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from realtime.replay import recording
+from realtime.replay import checkpoints
 from realtime.replay.merging import parsed
 from runs.events.encoding import iso_utc
 from runs.models import OutputChunk, Run
@@ -134,7 +134,7 @@ class Moments:
 
     def _settle(self) -> None:
         """Wait until both pages show all that has happened."""
-        state = recording.at(self.run, iso_utc(timezone.now())).state
+        state = checkpoints.at(self.run, iso_utc(timezone.now())).state
 
         def is_at_it(agent: str) -> bool:
             """Whether it is shown with what it waits for, and without tools that have ended."""
@@ -168,7 +168,7 @@ class Moments:
 
     def look_back(self, seed: int = 0) -> None:
         """Go to each moment on both pages, in any order, and compare what is shown."""
-        known = recording.recording(self.run)
+        known = checkpoints.recording(self.run)
         first, last = parsed(known.first), parsed(known.last)
         slider = Slider(first, last - first)
         for page in (self.page, self.crew_page):

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from crews.models import Agent, Task
 from runs.execution import controls
-from runs.execution.budgets import BUDGET_ACTOR
+from runs.execution.budget_actions import BUDGET_ACTOR
 from runs.models import Approval, Control, TaskExecution, ToolExecution
 from runs.models.control import report_paused
 from tests.live import Web

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from realtime.log import streams
 from realtime.tests.test_fence import Writer
-from runs.execution import budgets, removal, run_queue
+from runs.execution import budget_actions, removal, run_queue
 from runs.models import Approval, ModelCall, Run, TaskExecution, ToolExecution
 
 ORDER = ["run", "task", "tool", "graph stream", "crew", "mission stream"]
@@ -166,7 +166,7 @@ class Story:
 
     def exceed(self) -> None:
         """As the scheduler notices it."""
-        assert budgets.check_all(timezone.now() + timedelta(minutes=2))
+        assert budget_actions.check_all(timezone.now() + timedelta(minutes=2))
 
     def delete(self) -> None:
         Run.objects.get(pk=self.run.pk).delete()

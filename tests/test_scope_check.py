@@ -22,7 +22,7 @@ from crews.models import AuditEntry, Crew, Organization
 from crews.scoping import ScopedQuerySet, UnscopedQuery, enforcing_scope
 from realtime.models import MetricSample
 from runs.models import Approval, ModelCall, ReportedRun, Run, TaskExecution, ToolExecution
-from runs.reporting.converting import event_of
+from runs.reporting.event_parsing import event_of
 from runs.reporting.report_body import Item
 from runs.reporting.report_request import apply_events
 from runs.schedules.models import Schedule

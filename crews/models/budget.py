@@ -82,7 +82,7 @@ def _at_limit(period: Period, help_text: str) -> models.CharField:
 
 
 class Budgeted(models.Model):
-    """The budgets of a crew. Empty: no limit. `runs.execution.budgets` acts on them."""
+    """The budgets of a crew. Empty: no limit. `runs.execution.budget_actions` acts on them."""
 
     budget_run_tokens = _limit(Period.RUN, Measure.TOKENS)
     budget_run_usd = _limit(Period.RUN, Measure.USD)

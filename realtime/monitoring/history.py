@@ -18,7 +18,7 @@ from realtime.monitoring.measured import (
     percentiles,
     summed,
 )
-from realtime.monitoring.recorder import LONG_S, SHORT_S
+from realtime.monitoring.samples import LONG_S, SHORT_S
 
 SPANS = {"hour": (SHORT_S, 3600), "day": (LONG_S, 24 * 3600)}  # seconds of a sample and of all
 

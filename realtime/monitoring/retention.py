@@ -4,10 +4,10 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from realtime.monitoring import recorder
+from realtime.monitoring import samples
 from runs.execution.retention import cleaning
 
 
 @receiver(cleaning)
 def prune(**kwargs: Any) -> None:
-    recorder.prune()
+    samples.prune()

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from realtime.replay import recording as recordings
+from realtime.replay import checkpoints
 from realtime.replay.merging import Logged
 from runs.events.encoding import iso_utc
 from runs.pages.moments import moment_in
@@ -26,7 +26,7 @@ def recording(request: HttpRequest, pk: UUID) -> HttpResponse:
     With ``is_complete`` false, ask again: a part of a long log is read in each request.
     """
     run = readable_run(request, pk)
-    known = recordings.recording(run)
+    known = checkpoints.recording(run)
     about: dict[str, Any] = {"run_id": str(run.pk), "is_over": run.is_over}
     about["now"] = iso_utc(datetime.now(UTC))
     return _json(about | (known._asdict() if known else {"first": None}))
@@ -44,7 +44,7 @@ def moment(request: HttpRequest, pk: UUID) -> HttpResponse:
     asked = moment_in(request.GET.getlist("at")) if "at" in request.GET else datetime.now(UTC)
     if asked is None:
         return HttpResponseBadRequest("at: give a time, like 2026-01-31T12:00:00.000000Z.")
-    found = recordings.at(run, iso_utc(asked), following=FOLLOWING, size=FOLLOWING_BYTES)
+    found = checkpoints.at(run, iso_utc(asked), following=FOLLOWING, size=FOLLOWING_BYTES)
     if found is None:
         return _json({"at": None})
     events = [_event(logged) for logged in found.events]

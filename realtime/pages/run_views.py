@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from realtime.replay import recording as recordings
+from realtime.replay import checkpoints
 from realtime.replay.merging import parsed
 from runs.events.encoding import iso_utc
 from runs.models import Run
@@ -34,7 +34,7 @@ def run_live(request: HttpRequest, pk: UUID) -> HttpResponse:
 def past_of(run: Run, moment: datetime) -> Past | None:
     """The run at ``moment``, or at the nearest one that is known. ``None`` if none is."""
     asked = iso_utc(moment)
-    found = recordings.at(run, asked)
+    found = checkpoints.at(run, asked)
     if found is None:
         return None
     is_end = not found.next and run.is_over

@@ -9,7 +9,7 @@ import { Store } from "./store.js";
 /** @import {CrewView} from "./crew.js"; */
 /** @import {MissionView} from "./mission.js"; */
 /** @import {RunView} from "./run.js"; */
-/** @import {On} from "./watched.js"; */
+/** @import {On} from "./watched_socket.js"; */
 
 /**
  * @typedef {Pick<Options, "url" | "WebSocket" | "log" | "msgpack"> & {token?: Token | null}} ClientOptions

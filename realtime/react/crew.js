@@ -1,11 +1,11 @@
 import { CrewState } from "../static/realtime/state/crew_state.js";
 import { GraphWebSocket, RunWebSocket } from "../static/realtime/websocket.js";
-import { IDLE, Watched } from "./watched.js";
+import { IDLE, Watched } from "./watched_socket.js";
 
 /** @import {GraphMessage} from "../static/realtime/frames.js"; */
 /** @import {AgentState, Execution, Task} from "../static/realtime/state/crew_state.js"; */
 /** @import {Handoff, ModelCall, Usage} from "../static/realtime/state/model_state.js"; */
-/** @import {Connection, On} from "./watched.js"; */
+/** @import {Connection, On} from "./watched_socket.js"; */
 
 const RUNS_FOLLOWED = 20; // at the same time
 

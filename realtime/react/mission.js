@@ -1,8 +1,8 @@
 import { MissionWebSocket } from "../static/realtime/websocket.js";
-import { IDLE, Watched } from "./watched.js";
+import { IDLE, Watched } from "./watched_socket.js";
 
 /** @import {SignalEvent} from "../static/realtime/frames.js"; */
-/** @import {Connection, On} from "./watched.js"; */
+/** @import {Connection, On} from "./watched_socket.js"; */
 
 /**
  * @typedef {Omit<SignalEvent["payload"], "crewId">} CrewStatus

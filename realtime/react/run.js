@@ -1,10 +1,10 @@
 import { RunState } from "../static/realtime/state/run_state.js";
 import { RunWebSocket } from "../static/realtime/websocket.js";
-import { IDLE, Watched } from "./watched.js";
+import { IDLE, Watched } from "./watched_socket.js";
 
 /** @import {RunEvent} from "../static/realtime/frames.js"; */
 /** @import {RunAgent, RunApproval, RunBudget, RunControl, RunTask} from "../static/realtime/state/run_state.js"; */
-/** @import {Connection, On} from "./watched.js"; */
+/** @import {Connection, On} from "./watched_socket.js"; */
 
 const EVENTS_KEPT = 500;
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from crews.models import Crew
 from crews.models.budget import AtLimit, Period
 from crews.tracking import InvalidState
-from runs.execution import budget_amounts, budgets
+from runs.execution import budget_actions, budget_amounts
 from runs.execution.budget_amounts import Amount
 from runs.models import BudgetAlert, Run
 from runs.usage_format import used_of_limit
@@ -31,7 +31,7 @@ def admit(run: Run) -> None:
     if not (reason := start_refusal_reason(crew, budget_amounts.amounts_of_day(crew, now))):
         return
     if crew.at_limit(Period.DAY) == AtLimit.PAUSE:
-        budgets.apply_budgets(run, now)
+        budget_actions.apply_budgets(run, now)
     else:
         raise InvalidState(reason)
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from runs.models import Approval
 from runs.models.timespan import seconds_between
-from runs.pages.alignment import paired
+from runs.pages.sequence_alignment import paired
 
 
 @dataclass(frozen=True, slots=True)

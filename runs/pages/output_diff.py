@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from itertools import islice
 
-from runs.pages.alignment import equal_at_start
+from runs.pages.sequence_alignment import equal_at_start
 
 LINES_AT_MOST = 400  # of each output, without the equal lines at its beginning and end
 LINE_CHARS = 400

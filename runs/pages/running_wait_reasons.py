@@ -2,7 +2,7 @@
 
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
 
-from runs.execution.budgets import BUDGET_ACTOR
+from runs.execution.budget_actions import BUDGET_ACTOR
 from runs.models import Approval, Control, Run
 
 

@@ -17,7 +17,7 @@ from crews.tracking import InvalidState
 from runs.execution.approval_display import NotFullyShown, shown_name, shown_params
 from runs.models import Approval, ReportedRun
 from runs.reporting.agents import slug_of
-from runs.reporting.converting import PARAMS_LIMIT, described, is_shallow
+from runs.reporting.event_parsing import PARAMS_LIMIT, described, is_shallow
 from runs.reporting.reported_kinds import InvalidEvent, Key
 
 NAME_LIMIT = 40  # characters of a tool's name

@@ -13,7 +13,7 @@ from runs.models.model_call import TOKENS, ModelCallQuerySet
 from runs.reporting import prices
 from runs.reporting import reported_kinds as kinds
 from runs.reporting.agents import slug_of
-from runs.reporting.converting import redacted
+from runs.reporting.event_parsing import redacted
 from runs.reporting.locked_rows import LockedRows
 
 OPEN_CALLS_AT_MOST = 1000  # of a run

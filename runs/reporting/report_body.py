@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, NoReturn
 from django.conf import settings
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 
-from runs.reporting.converting import event_of
+from runs.reporting.event_parsing import event_of
 from runs.reporting.reported_kinds import InvalidEvent, ReportedEvent
 
 EVENTS_AT_MOST = 1000

@@ -9,7 +9,7 @@ from runs.execution.redaction import redact, redact_params, secrets_in
 from runs.models import TaskExecution, ToolExecution
 from runs.models.tool_execution import ToolExecutionQuerySet
 from runs.reporting import reported_kinds as kinds
-from runs.reporting.converting import redacted
+from runs.reporting.event_parsing import redacted
 from runs.reporting.locked_rows import LockedRows
 from runs.reporting.reported_kinds import InvalidEvent
 

@@ -14,10 +14,10 @@ from conftest import Tenant
 from realtime.tests.pages.scene import get, queries
 from realtime.tests.replay import stories
 from runs.models import Run, TaskExecution, ToolExecution
-from runs.pages import alignment, output_diff, trend
-from runs.pages.alignment import paired
+from runs.pages import output_diff, sequence_alignment, trend
 from runs.pages.compared_steps import ComparedStep, ComparedTask, aligned, first_divergence
 from runs.pages.comparison import Comparison
+from runs.pages.sequence_alignment import paired
 
 pytestmark = pytest.mark.django_db
 
@@ -166,10 +166,10 @@ class TestAlignment:
             sizes.append(max(len(before), len(after)))
             return SequenceMatcher(junk, before, after, **options)
 
-        monkeypatch.setattr(alignment, "SequenceMatcher", matcher)
+        monkeypatch.setattr(sequence_alignment, "SequenceMatcher", matcher)
         list(paired(["Bash", "Read"] * 1_000, ["Bash"] * 2_000))
-        assert max(sizes) <= alignment.AT_ONCE
-        assert len(sizes) <= 2 * 2_000 / alignment.AT_ONCE + 1
+        assert max(sizes) <= sequence_alignment.AT_ONCE
+        assert len(sizes) <= 2 * 2_000 / sequence_alignment.AT_ONCE + 1
 
 
 class TestOutput:

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from realtime.tests.pages.scene import FRAGMENT, crew_path, get
-from runs.execution.budgets import BUDGET_ACTOR
+from runs.execution.budget_actions import BUDGET_ACTOR
 from runs.models import Approval, Control, Run
 from runs.models.control import report_paused
 from runs.pages.running_wait_reasons import with_wait_reason

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { plan } from "../../static/realtime/pages/graph_layout.js";
-import { crosses } from "../../static/realtime/pages/graph_grid.js";
+import { crosses } from "../../static/realtime/pages/graph_route_grid.js";
 import { layersOf } from "../../static/realtime/pages/graph_layers.js";
 import { pathOf } from "../../static/realtime/pages/graph_path.js";
 import { routesOf } from "../../static/realtime/pages/graph_routes.js";

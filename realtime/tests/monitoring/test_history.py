@@ -7,7 +7,7 @@ import pytest
 
 from conftest import Tenant, make_tenant
 from realtime.monitoring.history import history
-from realtime.monitoring.recorder import SHORT_S, keep
+from realtime.monitoring.samples import SHORT_S, keep
 
 pytestmark = pytest.mark.django_db
 

@@ -14,10 +14,10 @@ from realtime.counting import Counts
 from realtime.delivery.node import Sockets
 from realtime.log import streams
 from realtime.models import MetricSample, ProcessReport
-from realtime.monitoring import recorder
+from realtime.monitoring import samples
 from realtime.monitoring.collecting import Collector
 from realtime.monitoring.process_reports import ProcessReportWriter
-from realtime.monitoring.recorder import LONG_S, SHORT_S, Recorder, keep, prune, summarize
+from realtime.monitoring.samples import LONG_S, SHORT_S, Recorder, keep, prune, summarize
 from runs.execution import controls, retention
 from runs.models import Run, Worker
 
@@ -188,7 +188,7 @@ class TestRecorder:
         assert not MetricSample.objects.filter(organization=globex.organization).exists()
 
     def test_the_organizations_of_a_sample_are_bounded(self, acme, globex, monkeypatch):
-        monkeypatch.setattr(recorder, "ORGANIZATIONS", 1)
+        monkeypatch.setattr(samples, "ORGANIZATIONS", 1)
         found = {
             None: {"events": 9, "latency": {}},
             acme.organization.pk: {"events": 2, "latency": {}},
@@ -217,14 +217,14 @@ class TestRecorder:
         assert own.figures["events"] == 3
 
     def test_old_samples_and_reports_are_pruned(self, acme, monkeypatch):
-        monkeypatch.setattr(recorder, "BATCH", 2)
+        monkeypatch.setattr(samples, "BATCH", 2)
         report_of(acme, 1, 1)
         report_of(acme, 1, 1)
         first = ProcessReport.objects.first()
         ProcessReport.objects.filter(pk=first.pk).update(
-            reported_at=timezone.now() - timedelta(seconds=recorder.REPORTS_KEPT_S + 5)
+            reported_at=timezone.now() - timedelta(seconds=samples.REPORTS_KEPT_S + 5)
         )
-        for seconds, kept_s in recorder.KEPT_S.items():
+        for seconds, kept_s in samples.KEPT_S.items():
             for age_s in (*range(kept_s + 5, kept_s + 10), kept_s - 60):
                 at = timezone.now() - timedelta(seconds=age_s)
                 MetricSample.objects.create(at=at, seconds=seconds, figures={})
@@ -247,5 +247,5 @@ class TestRecorder:
         assert not MetricSample.objects.exists()
 
     def test_the_database_keeps_few_rows(self):
-        kept = sum(kept_s / seconds for seconds, kept_s in recorder.KEPT_S.items())
+        kept = sum(kept_s / seconds for seconds, kept_s in samples.KEPT_S.items())
         assert kept <= 1_200  # for everything, and as many for each organization at most

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from realtime.replay import merging, recording
+from realtime.replay import checkpoints, merging
 from realtime.replay.marks import marks_of_event
 from realtime.tests.pages.scene import reported
 from runs.events.run_state import RunState
-from runs.execution import budgets
+from runs.execution import budget_actions
 from runs.models import Control, ReportedRun, Run, TaskExecution, ToolExecution
 from runs.models.control import report_paused
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 def marks_of(run: Run) -> list[tuple[str, str, str]]:
-    return recording.recording(run).marks
+    return checkpoints.recording(run).marks
 
 
 def labels_of(run: Run) -> list[str]:
@@ -67,7 +67,7 @@ def test_names_budgets(acme):
     for number in range(6):
         ToolExecution.objects.start(task_execution=task, tool="script", params={}).end("success")
         if number in (3, 5):
-            budgets.check_all()
+            budget_actions.check_all()
             found.append([mark[1:] for mark in marks_of(run)])
     warning = ("control", "budget of tool calls: 80 % used")
     assert found[0] == [warning]

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from realtime.log import pruning
 from realtime.models import Checkpoint, Event
-from realtime.replay import merging, recording
+from realtime.replay import checkpoints, merging
 from realtime.tests.pages.scene import get, reported
 from realtime.tests.replay import stories
 from runs.events.encoding import iso_utc
@@ -36,7 +36,7 @@ DIFFERENT = re.compile(
 
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch):
-    monkeypatch.setattr(recording, "PAGE_EVENTS", 7)
+    monkeypatch.setattr(checkpoints, "PAGE_EVENTS", 7)
 
 
 def shown(user, path: str) -> str:

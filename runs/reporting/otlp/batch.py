@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from crews.models import ApiKey
-from runs.reporting.converting import event_of
+from runs.reporting.event_parsing import event_of
 from runs.reporting.otlp import events
 from runs.reporting.otlp.events import Event
 from runs.reporting.report_body import Item

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from runs.reporting.converting import LIMITS, PARAMS_LIMIT, is_shallow
+from runs.reporting.event_parsing import LIMITS, PARAMS_LIMIT, is_shallow
 
 STRING = 2_000  # characters of a string in longer parameters
 OUTPUT = 4 * LIMITS["output"]  # characters of what a tool returned

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from conftest import Tenant
-from runs.execution import budgets
+from runs.execution import budget_actions
 from runs.models import BudgetAlert, Run
 from runs.tests.reporting.conftest import Program, frames, program, run_of
 
@@ -32,7 +32,7 @@ def limit(acme: Tenant) -> Callable[..., None]:
 
 @pytest.fixture
 def look() -> Callable[..., int]:
-    return budgets.check_all
+    return budget_actions.check_all
 
 
 def alerts(run: Run) -> list[tuple[str, str, str]]:

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from crews.models import AuditEntry
-from runs.execution import budgets, controls
+from runs.execution import budget_actions, controls
 from runs.models import BudgetAlert, Control, InvalidState, Run
 from runs.models.control import report_paused
 from runs.tests.budgets.conftest import alerts, asked, events, started
@@ -72,8 +72,8 @@ def test_two_schedulers_at_once_ask_once(run, limit):
     work(run, tools=2)
     other = Run.objects.select_related("crew").get(pk=run.pk)
     now = timezone.now()
-    assert budgets.apply_budgets(run, now)
-    budgets.apply_budgets(other, now)  # it had looked before the first one acted
+    assert budget_actions.apply_budgets(run, now)
+    budget_actions.apply_budgets(other, now)  # it had looked before the first one acted
     assert asked(run) == [("cancel", "the budget", "requested")]
     assert BudgetAlert.objects.count() == 1
 
@@ -94,7 +94,7 @@ def test_a_run_that_has_ended_is_left_alone(run, limit, look):
     before = Run.objects.select_related("crew").get(pk=run.pk)
     run.finish("succeeded")
     assert look() == 0
-    assert not budgets.apply_budgets(before, timezone.now())  # it had looked before the end
+    assert not budget_actions.apply_budgets(before, timezone.now())  # it had looked before the end
     assert asked(run) == []
 
 
@@ -141,7 +141,7 @@ def test_a_fault_with_one_run_does_not_keep_the_others(acme, limit, look, monkey
     first, second = acme.start_run(), acme.start_run()
     work(first, tools=2)
     work(second, tools=2)
-    apply_budgets = budgets.apply_budgets
+    apply_budgets = budget_actions.apply_budgets
 
     def fails(run: Run, now) -> bool:
         if run == first:
@@ -149,7 +149,7 @@ def test_a_fault_with_one_run_does_not_keep_the_others(acme, limit, look, monkey
         return apply_budgets(run, now)
 
     with monkeypatch.context() as patched:
-        patched.setattr(budgets, "apply_budgets", fails)
+        patched.setattr(budget_actions, "apply_budgets", fails)
         look()
     assert (asked(first), len(asked(second))) == ([], 1)
     look()

@@ -14,7 +14,7 @@ from django.utils import timezone
 from realtime.models import Event
 from runs.models import ReportedRun, Run, SeenEvent, ToolExecution
 from runs.reporting import event_applier, report_request, tool_calls, transactions
-from runs.reporting.converting import event_of
+from runs.reporting.event_parsing import event_of
 from runs.reporting.report_body import Item
 from runs.reporting.reported_kinds import AgentStart, InvalidEvent
 from runs.tests.reporting.conftest import frames

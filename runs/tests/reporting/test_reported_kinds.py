@@ -9,8 +9,8 @@ from django.conf import settings
 from msgspec import Meta
 from msgspec.structs import fields
 
-from runs.reporting.converting import CUT
 from runs.reporting.event_applier import EventApplier
+from runs.reporting.event_parsing import CUT
 from runs.reporting.reported_kinds import KINDS, ReportedEvent
 
 APPLIED_ELSEWHERE = {"boot", "beat"}
@@ -48,7 +48,7 @@ def test_every_text_of_a_kind_has_a_limit(tag):
     hints = get_type_hints(KINDS[tag], include_extras=True)
     texts = {name for name, annotation in hints.items() if is_free_text(annotation)} - COMMON
     missing = sorted(texts - CUT[KINDS[tag]].keys())
-    assert not missing, f"{tag}: add {missing} to LIMITS in runs/reporting/converting.py"
+    assert not missing, f"{tag}: add {missing} to LIMITS in runs/reporting/event_parsing.py"
 
 
 @pytest.mark.parametrize("tag", KINDS)

@@ -6,8 +6,8 @@ from django.db.models import F
 
 from runs.models import Handoff, ModelCall, ReportedRun, ToolExecution
 from runs.reporting import transactions
-from runs.reporting.converting import LIMITS
 from runs.reporting.event_applier import EventApplier
+from runs.reporting.event_parsing import LIMITS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,7 +13,7 @@ from conftest import make_tenant
 from crews.tracking import InvalidState
 from realtime import log
 from realtime.log import streams
-from runs.execution import budgets, controls, dispatch, reaper
+from runs.execution import budget_actions, controls, dispatch, reaper
 from runs.models import Approval, Run
 from runs.models import Worker as WorkerRow
 from runs.tests.steering.stream_reader import StreamReader
@@ -111,7 +111,7 @@ class Steering(RuleBasedStateMachine):
             crew.refresh_from_db()
             crew.budget_run_tool_calls, crew.budget_run_at_limit = calls, at_limit
             crew.save()
-        budgets.check_all()
+        budget_actions.check_all()
 
     def let_time_pass(self, which: int) -> None:
         if (asked := self.approval(which)) and asked.is_pending:

@@ -22,7 +22,7 @@ from ..tools import Tool
 from . import openai_agents_controls as controls
 from .common import arguments_of, new_run, quiet, soon
 from .openai_agents_approvals import guardrail
-from .openai_agents_entries import Entry, Root
+from .openai_agents_open_spans import Entry, Root
 from .openai_agents_values import error_of, usage_of
 from .waiting import WAITING, Pause, Waiting
 

@@ -13,7 +13,7 @@ from ..runs import Run
 from . import gate
 from .common import arguments_of
 from .openai_agents_controls import Cancelled
-from .openai_agents_entries import Entry
+from .openai_agents_open_spans import Entry
 
 try:
     from agents import ToolGuardrailFunctionOutput, ToolInputGuardrail

@@ -1,6 +1,6 @@
 /** An edge of the graph as SVG path data: a line that ends in an arrow head. */
 
-/** @import {Point} from "./graph_grid.js"; */
+/** @import {Point} from "./graph_route_grid.js"; */
 /** @import {Plan} from "./graph_layout.js"; */
 
 const [GAP_BEFORE, GAP_AFTER] = [3, 5]; // pixels between an edge and its cards

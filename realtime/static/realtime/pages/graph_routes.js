@@ -1,10 +1,10 @@
 /** Routes of the edges: straight if no card is in the way, else through the gaps between cards. */
 
-import { CLEARANCE, Grid, crosses } from "./graph_grid.js";
+import { CLEARANCE, Grid, crosses } from "./graph_route_grid.js";
 import { Heap } from "./heap.js";
 
 /** @import {Plan} from "./graph_layout.js"; */
-/** @import {Box, Crossing, Point} from "./graph_grid.js"; */
+/** @import {Box, Crossing, Point} from "./graph_route_grid.js"; */
 
 /** @typedef {{middle: number, room: number}} Gap  `room`: how far beside its middle an edge may run */
 /** @typedef {{column: number, row: number, flat: boolean | undefined, cost: number, before?: Step}} Step */

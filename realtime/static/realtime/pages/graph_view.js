@@ -5,7 +5,7 @@ import { pathOf } from "./graph_path.js";
 import { routing } from "./graph_routes.js";
 
 /** @import {Plan, Shape} from "./graph_layout.js"; */
-/** @import {Point} from "./graph_grid.js"; */
+/** @import {Point} from "./graph_route_grid.js"; */
 /** @import {AgentState} from "../state/crew_state.js"; */
 
 /** @typedef {{path: SVGElement, state: AgentState}} Edge  one element each: there may be hundreds */

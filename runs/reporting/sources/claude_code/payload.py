@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from crews.text import storable
-from runs.reporting.converting import described
+from runs.reporting.event_parsing import described
 from runs.reporting.reported_kinds import InvalidEvent, Key
 
 MAIN = "claude-code"  # the id of the agent that a person talks to

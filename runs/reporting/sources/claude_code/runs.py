@@ -23,7 +23,7 @@ from runs.execution.known_secrets import forms
 from runs.execution.redaction import redact, redact_params, secrets_in
 from runs.models import ReportedRun, Run, SeenEvent, TaskExecution, ToolExecution
 from runs.reporting.agents import SLUG, slug_of
-from runs.reporting.converting import event_of
+from runs.reporting.event_parsing import event_of
 from runs.reporting.report_body import Item
 from runs.reporting.report_request import apply_events
 from runs.reporting.reported_kinds import InvalidEvent

@@ -13,7 +13,7 @@ from django.utils import timezone
 from realtime import log
 from realtime.log import pruning, streams
 from realtime.models import Checkpoint
-from realtime.replay import merging, recording
+from realtime.replay import checkpoints, merging
 from realtime.tests.pages.scene import get, reported
 from runs.events.encoding import iso_utc
 from runs.events.state import CrewState
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch):
     """A checkpoint after every seven events, so that few events have many."""
-    monkeypatch.setattr(recording, "PAGE_EVENTS", 7)
+    monkeypatch.setattr(checkpoints, "PAGE_EVENTS", 7)
 
 
 def carry_out(tenant, *, beside: Run | None = None) -> Run:
@@ -64,7 +64,7 @@ def events_of(run: Run) -> list[dict]:
 
 
 def encoded(state: CrewState) -> bytes:
-    return msgspec.json.encode(recording.without_params(state), order="deterministic")
+    return msgspec.json.encode(checkpoints.without_params(state), order="deterministic")
 
 
 def states_live(run: Run) -> dict[str, bytes]:
@@ -77,7 +77,7 @@ def states_live(run: Run) -> dict[str, bytes]:
 
 
 def state_at(run: Run, moment: str) -> bytes:
-    found = recording.at(run, moment)
+    found = checkpoints.at(run, moment)
     return encoded(found.state)
 
 
@@ -103,7 +103,7 @@ def test_between_two_events_the_state_is_that_of_the_earlier_one(acme):
 def test_the_events_that_follow_lead_to_each_later_state(acme):
     run = carry_out(acme)
     live = states_live(run)
-    found = recording.at(run, next(iter(live)), following=20, size=100_000)
+    found = checkpoints.at(run, next(iter(live)), following=20, size=100_000)
     assert len(found.events) >= 15
     for logged in found.events:
         found.state.apply(logged.frame)
@@ -118,7 +118,7 @@ def test_leaves_out_the_crews_other_runs(acme):
     for moment, state in states_live(run).items():
         assert state_at(run, moment) == state
     other.finish("cancelled")
-    assert list(recording.at(run, "9").state.runs) == [str(run.pk)]
+    assert list(checkpoints.at(run, "9").state.runs) == [str(run.pk)]
 
 
 def test_a_run_that_goes_on_is_continued_from_its_last_checkpoint(acme):
@@ -127,13 +127,13 @@ def test_a_run_that_goes_on_is_continued_from_its_last_checkpoint(acme):
     call = ToolExecution.objects.start(task_execution=task, tool="script", params={})
     for step in range(10):
         call.report(message=f"step {step}")
-        known = recording.recording(run)
+        known = checkpoints.recording(run)
         assert known.is_complete
-        found = recording.at(run, iso_utc(timezone.now()))
+        found = checkpoints.at(run, iso_utc(timezone.now()))
         assert found.state.executions[str(call.pk)]["message"] == f"step {step}"
     call.end("success")
     run.finish("succeeded")
-    recording.recording(run)
+    checkpoints.recording(run)
     ends = Checkpoint.objects.filter(stream=streams.run(run.pk), is_end=True)
     assert ends.count() == 1
     for moment, state in states_live(run).items():
@@ -143,7 +143,7 @@ def test_a_run_that_goes_on_is_continued_from_its_last_checkpoint(acme):
 def test_a_long_run_is_read_in_several_requests(acme):
     run = carry_out(acme)
     shares = []
-    while not (known := recording.recording(run, budget_s=0)).is_complete:
+    while not (known := checkpoints.recording(run, budget_s=0)).is_complete:
         shares.append(known.share)
     assert len(shares) > 4
     assert shares == sorted(shares)
@@ -153,12 +153,14 @@ def test_a_long_run_is_read_in_several_requests(acme):
 
 def test_names_errors_and_handoffs(acme):
     run = carry_out(acme)
-    kinds = [(kind, label) for _, kind, label in recording.recording(run).marks]
+    kinds = [(kind, label) for _, kind, label in checkpoints.recording(run).marks]
     assert ("error", "pytest: error") in kinds
     handed = {"type": "handoff", "from_agent_id": "orion", "to_agent_id": "vega"}
     agents = [{"type": "agent_start", "agent_id": name} for name in ("orion", "vega")]
     other = reported(acme, *agents, handed)
-    assert [mark[1:] for mark in recording.recording(other).marks] == [("handoff", "orion to vega")]
+    assert [mark[1:] for mark in checkpoints.recording(other).marks] == [
+        ("handoff", "orion to vega")
+    ]
 
 
 def test_a_pruned_run_is_known_from_its_oldest_event(acme):
@@ -167,21 +169,21 @@ def test_a_pruned_run_is_known_from_its_oldest_event(acme):
     Checkpoint.objects.all().delete()
     middle = list(whole)[len(whole) // 2]
     pruning.prune(older_than=merging.parsed(middle))
-    known = recording.recording(run)
+    known = checkpoints.recording(run)
     assert known.is_pruned
     assert known.first >= middle
     # What the deleted events said is not known; what is known is what a page would show now.
     assert state_at(run, "9") != b""
-    assert recording.at(run, "0").at == known.first
+    assert checkpoints.at(run, "0").at == known.first
 
 
 def test_checkpoints_that_lead_to_pruned_events_are_not_used(acme):
     run = carry_out(acme)
     whole = states_live(run)
-    recording.recording(run)
+    checkpoints.recording(run)
     middle = list(whole)[len(whole) // 2]
     pruning.prune(older_than=merging.parsed(middle))
-    known = recording.recording(run)
+    known = checkpoints.recording(run)
     assert known.is_pruned
     # The state before the first event that is left was saved in time: nothing after it is missing.
     for moment in [moment for moment in whole if moment >= known.first]:
@@ -191,8 +193,8 @@ def test_checkpoints_that_lead_to_pruned_events_are_not_used(acme):
 def test_a_run_without_events_has_no_recording(acme):
     run = acme.start_run()
     log.delete(streams.run(run.pk))
-    assert recording.recording(run) is None
-    assert recording.at(run, "9") is None
+    assert checkpoints.recording(run) is None
+    assert checkpoints.at(run, "9") is None
 
 
 def test_finds_where_a_run_begins_in_a_long_graph_stream(acme):
@@ -240,7 +242,7 @@ class TestRoutes:
 
 def test_a_deleted_run_takes_its_checkpoints_along(acme):
     run = carry_out(acme)
-    recording.recording(run)
+    checkpoints.recording(run)
     assert Checkpoint.objects.exists()
     log.delete(streams.run(run.pk))
     assert not Checkpoint.objects.exists()
