@@ -15,8 +15,9 @@ from realtime import latency
 # Different counts that are kept between two reports. Beyond it a count goes only into the total.
 KEYS = 20_000
 
-# The parts of an event's way, in its order, and the whole way to the sockets (``delivery``).
-HOPS = ("commit", "hub", "write", "render", "delivery")
+# The parts of an event's way, in its order; ``publish`` and ``receive`` together (``hub``), and the
+# whole way to the sockets (``delivery``).
+HOPS = ("commit", "publish", "receive", "write", "render", "hub", "delivery")
 
 Source = str | int | None  # a stream, the id of an organization, or unknown
 

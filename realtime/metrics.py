@@ -5,8 +5,6 @@ An increment there costs two microseconds. So counts that change with every even
 """
 
 import collections
-import json
-import math
 import re
 import time
 from collections import deque
@@ -17,7 +15,6 @@ from datetime import datetime
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
-from realtime import latency
 from realtime.close_codes import CloseCode
 from realtime.counting import HOPS, counts
 from realtime.stream_kinds import STREAM_KINDS
@@ -77,8 +74,9 @@ FELL_BEHIND = Counter(
 )
 HOP_LATENCY = Histogram(
     "crewops_hop_seconds",
-    "How long the parts of an event's way take, in samples: commit, hub (from the commit until a "
-    "web process received it through Redis), write (to all sockets), render (reported by pages).",
+    "How long the parts of an event's way take, in samples: commit, publish (until Redis has "
+    "answered), receive (from then until a web process has it), write (to all sockets), render "
+    "(reported by pages). hub is publish and receive together.",
     ["hop"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
@@ -141,22 +139,6 @@ def ingesting(organization_id: int, source: str) -> Iterator[Callable[[int], Non
 
     with counts.ingest(organization_id):
         yield accepted
-
-
-def receive_commit(data: bytes) -> None:
-    """Take a sample of a commit that another process has published. Raises ``ValueError``."""
-    now = time.time()
-    match json.loads(data):
-        case {
-            "stream": str(stream),
-            "committed": int() | float() as committed,
-            "commit_s": int() | float() as commit_s,
-        } if math.isfinite(committed) and 0 <= commit_s <= latency.LONGEST_S:
-            observe_hop("commit", stream, commit_s)
-            # The clocks of two machines may differ.
-            observe_hop("hub", stream, min(max(0.0, now - committed), latency.LONGEST_S))
-        case _:
-            raise ValueError("not a sample of a commit")
 
 
 def code_label(code: int | None) -> str:

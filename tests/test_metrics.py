@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
 from realtime import log, metrics
-from realtime.log import streams
+from realtime.log import publish, streams
 from realtime.tests.sockets.helpers import finish
 from runs.events.kinds import Error
 from runs.execution import controls
@@ -103,6 +103,8 @@ class TestFirstScrape:
             ("crewops_tool_seconds_count", "error", "git_clone"),
             ("crewops_http_request_seconds_count", "GET", "500"),
             ("crewops_resets_total", "pruned"),
+            ("crewops_hop_seconds_count", "publish"),
+            ("crewops_hop_seconds_count", "receive"),
         ):
             assert seen[series] == 0, series
         names = {name for name, *_ in seen}
@@ -166,6 +168,19 @@ class TestDelivery:
         before.eventually(number, "crewops_delivery_seconds_count")
         assert before.of("crewops_delivery_seconds_bucket", "10.0") == number
         assert before.of("crewops_sweeps_total") >= 1
+
+    def test_each_hop_of_an_event_is_measured(self, web, acme, run, monkeypatch):
+        monkeypatch.setattr(publish, "_sampled_at", float("-inf"))
+        stream = streams.run(run.pk)
+        with web.socket(f"/ws/runs/{run.pk}", acme.viewer) as socket:
+            socket.until(type="boot")
+            before = settled(web)
+            entries = log.append(stream, [sample(Error, str(acme.crew.pk), str(run.pk))])
+            publish.on_commit(stream, entries)
+            socket.until(type="error")
+            socket.send({"type": "rendered", "stream": stream, "ms": 5})
+            for hop in ("commit", "publish", "receive", "hub", "write", "render"):
+                eventually(lambda hop=hop: before.of("crewops_hop_seconds_count", hop) > 0)
 
     def test_what_redis_did_not_bring_is_counted_as_healed(self, web, acme, run):
         with web.socket(f"/ws/runs/{run.pk}", acme.viewer) as socket:

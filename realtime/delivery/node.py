@@ -15,16 +15,16 @@ from typing import Any, NamedTuple
 import redis.asyncio as redis
 from django.conf import settings
 
-from realtime import metrics
 from realtime.delivery.access_check import AccessCheck
 from realtime.delivery.approval_waiters import Decisions
+from realtime.delivery.commit_samples import CommitSamples
 from realtime.delivery.connection_counts import ConnectionCounts
 from realtime.delivery.feed import Feed
 from realtime.delivery.heartbeat import Heartbeat
 from realtime.delivery.hub import Hub
 from realtime.delivery.redis_subscriber import Subscriber
 from realtime.log import streams
-from realtime.log.publish import COMMITS
+from realtime.log.publish import ANSWERS, COMMITS
 
 PREFIX = f"{settings.REDIS_PREFIX}asgi"
 COUNTS = f"{PREFIX}:places"  # the Redis channel of connection counts
@@ -57,6 +57,7 @@ class Node:
         self.access = AccessCheck()
         self.decisions = Decisions(self.join, self.leave)
         self.connection_counts = ConnectionCounts(self.name, self._publish_counts)
+        self._commit_samples = CommitSamples()
         self._redis = client_of(url)
         self.heartbeat = Heartbeat()
         self.listeners: dict[str, Handler] = {}
@@ -65,7 +66,7 @@ class Node:
         self._inbox = f"{PREFIX}:inbox:{self.name}"
         self._subscriber = Subscriber(
             url,
-            homes=[self._inbox, COUNTS, COMMITS],
+            homes=[self._inbox, COUNTS, COMMITS, ANSWERS],
             on_message=self._on_message,
             on_connect=self.hub.sweep_soon,
         )
@@ -152,7 +153,10 @@ class Node:
             self.connection_counts.receive(data)
             return
         if name == COMMITS:
-            metrics.receive_commit(data)
+            self._commit_samples.receive_commit(data)
+            return
+        if name == ANSWERS:
+            self._commit_samples.receive_answer(data)
             return
         match self._deserialize(data):
             case {"channel": str(channel), "message": {"type": str()} as message}:

@@ -9,18 +9,20 @@ import logging
 import time
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import redis
 from django.conf import settings
 from django.db import transaction
 
-from realtime import metrics
+from realtime import latency, metrics
 from realtime.log import Entry
 from realtime.redis_circuit_breaker import quick_redis
 
-# The Redis channel of samples of commits, from which web processes know how long commit and Redis
-# take: at most one per second and process.
+# The Redis channels of samples of commits, from which web processes know how long commit and Redis
+# take: at most one per second and process. See `realtime.delivery.commit_samples`.
 COMMITS = f"{settings.REDIS_PREFIX}asgi:commits"
+ANSWERS = f"{settings.REDIS_PREFIX}asgi:answers"
 COMMIT_SAMPLE_S = 1.0
 REFUSAL_LOGGED_S = 60.0  # at most one line within this time says that Redis refuses to publish
 
@@ -37,19 +39,27 @@ def on_commit(stream: str, entries: Sequence[Entry]) -> None:
 
 
 def _publish(stream: str, entries: Sequence[Entry]) -> None:
-    """One ``PUBLISH`` for each event, all in one round trip."""
+    """One ``PUBLISH`` for each event, all in one round trip. A sample costs a second one."""
     metrics.EVENTS.labels(stream.partition(":")[0]).inc(len(entries))
     quick = quick_redis()
     if quick.is_open:
         metrics.PUBLISH_SKIPPED.inc(len(entries))
         return
-    commands = [*_sample(stream, entries), *(("PUBLISH", stream, e.text) for e in entries)]
+    sample = _sample(stream, entries)
+    began = time.perf_counter()
+    commands = [("PUBLISH", stream, entry.text) for entry in entries]
+    if sample:
+        commands.insert(0, ("PUBLISH", COMMITS, json.dumps(sample)))
     replies = quick.run(*commands)
     if replies is None:
         metrics.PUBLISH_FAILURES.inc()
     elif isinstance(replies[-1], redis.ResponseError):  # all are for one channel
         metrics.PUBLISH_FAILURES.inc()
         _log_refusal(stream, replies[-1])
+    elif sample:
+        publish_s = min(time.perf_counter() - began, latency.LONGEST_S)
+        answer = {"stream": stream, "committed": sample["committed"], "publish_s": publish_s}
+        quick.run(("PUBLISH", ANSWERS, json.dumps(answer)))
 
 
 def _log_refusal(stream: str, error: redis.ResponseError) -> None:
@@ -64,16 +74,15 @@ def _log_refusal(stream: str, error: redis.ResponseError) -> None:
         )
 
 
-def _sample(stream: str, entries: Sequence[Entry]) -> list[tuple[str, str, str]]:
-    """The command that publishes when the newest event was committed, if a sample is due."""
+def _sample(stream: str, entries: Sequence[Entry]) -> dict[str, Any] | None:
+    """When the newest event was committed, if a sample is due."""
     global _sampled_at
     now = time.monotonic()
     if now - _sampled_at < COMMIT_SAMPLE_S:
-        return []
+        return None
     _sampled_at = now
     committed = time.time()
     commit_s = metrics.age_of(entries[-1].text, committed)
     if commit_s is None:
-        return []
-    text = json.dumps({"stream": stream, "committed": committed, "commit_s": commit_s})
-    return [("PUBLISH", COMMITS, text)]
+        return None
+    return {"stream": stream, "committed": committed, "commit_s": commit_s}

@@ -12,6 +12,7 @@ from realtime import log, metrics
 from realtime.delivery.layer import StreamLayer
 from realtime.delivery.node import COUNTS, Node, group_channel
 from realtime.log import streams
+from realtime.log.publish import ANSWERS, COMMITS
 from tests.waiting import comes_true
 
 STREAM, OTHER = streams.graph("1"), streams.graph("2")
@@ -96,7 +97,7 @@ async def test_no_message_ends_the_subscription(layer, redis_server, data):
     await layer.group_add(GROUP, "specific.here!3")
     feed = node.hub.feeds[STREAM]
     feed.start(log.Position("e", 0, 0, closed=False))
-    for channel in (node._inbox, COUNTS, group_channel("plain"), STREAM):
+    for channel in (node._inbox, COUNTS, COMMITS, ANSWERS, group_channel("plain"), STREAM):
         assert redis_server.publish(channel, data), channel
     assert await hears(layer)
     redis_server.publish(STREAM, event(feed.head + 1))

@@ -22,8 +22,8 @@ class TestHistory:
     def at(self, acme, globex) -> datetime:
         at = datetime.fromtimestamp(time.time() // SHORT_S * SHORT_S - 10 * SHORT_S, UTC)
         keep(at, SHORT_S, {
-            None: {"events": 30, "slots": 4, "latency": {"hub": {"9": 3}}},
-            acme.organization.pk: {"events": 10, "latency": {"hub": {"9": 1}}},
+            None: {"events": 30, "slots": 4, "latency": {"receive": {"9": 3}}},
+            acme.organization.pk: {"events": 10, "latency": {"receive": {"9": 1}}},
             globex.organization.pk: {"events": 20, "latency": {}},
         })  # fmt: skip
         keep(at + timedelta(seconds=SHORT_S), SHORT_S, {None: {"events": 5, "latency": {}}})
@@ -35,8 +35,10 @@ class TestHistory:
         place = found["at"].index(int(at.timestamp()))
         assert found["figures"]["events"][place : place + 3] == [10, 0, None]
         assert "slots" not in found["figures"]
-        assert found["latency_ms"]["hub"]["p95"][place] > 0
-        assert found["latency_ms"]["hub"]["p95"][place + 1] is None
+        assert found["latency_ms"]["receive"]["p95"][place] > 0
+        assert found["latency_ms"]["receive"]["p95"][place + 1] is None
+        # In samples of an older version a hop may be missing that this one measures.
+        assert found["latency_ms"]["publish"]["p95"][place] is None
 
     def test_everything_is_for_superusers(self, acme, superuser, at):
         whole = history(superuser, None, "hour")

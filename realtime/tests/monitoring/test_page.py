@@ -1,10 +1,13 @@
 """The page: who sees whose figures, what it says, and where it is linked."""
 
+import re
+
 import pytest
 from django.utils import timezone
 
 from conftest import Tenant, make_tenant
 from crews.models import Membership
+from realtime.counting import HOPS
 from realtime.models import MetricSample
 
 pytestmark = pytest.mark.django_db
@@ -23,6 +26,9 @@ def test_an_admin_sees_the_own_organization_and_no_other(client, acme, globex):
     assert "Acme" in text
     assert "Globex" not in text
     assert "web processes" not in text
+    shown = re.findall(r'data-hop="(\w+)"', text)
+    assert shown == ["commit", "publish", "receive", "write", "render"]
+    assert shown == [hop for hop in HOPS if hop not in ("hub", "delivery")]
     for path in ("/monitoring/", "/monitoring/history/"):
         assert client.get(f"{path}?organization=acme").status_code == 200
         assert client.get(f"{path}?organization=globex").status_code == 404

@@ -39,7 +39,8 @@ const CHARTS = new Map(
       show: milliseconds,
       lines: [
         { of: "commit.p95", label: "Commit", color: "--state-work" },
-        { of: "hub.p95", label: "Redis to hub", color: "--state-good" },
+        { of: "publish.p95", label: "Publish", color: "--state-idle" },
+        { of: "receive.p95", label: "Redis to hub", color: "--state-good" },
         { of: "write.p95", label: "Socket write", color: "--state-think" },
         { of: "render.p95", label: "Browser", color: "--state-busy" },
       ],
