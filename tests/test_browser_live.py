@@ -100,6 +100,7 @@ def test_signing_out_in_one_tab_ends_all_and_another_user_gets_nothing_of_it(bro
     stale, leaving = browser.tab(), browser.tab()
     for tab in (stale, leaving):
         state(tab, "live")
+    leaving.get_by_role("button", name="Menu").click()
     leaving.get_by_role("button", name="Sign out").click()
     expect(stale).to_have_url(re.compile("/login/"))
     browser.sign_in(globex.operator)

@@ -32,3 +32,26 @@ def test_no_page_is_wider_than_the_window(signed_in, acme, worker_alive):
             signed_in.set_viewport_size({"width": width, "height": 740})
             found[width] = signed_in.evaluate(OVERFLOW)
         assert max(found.values()) <= 0, (path, found)
+
+
+def test_the_header_is_one_row_and_its_menu_names_every_place(signed_in, acme, worker_alive):
+    acme.operator.is_staff = True
+    acme.operator.save()
+    signed_in.goto("/runs/")
+    expect(mark(signed_in)).to_have_attribute("data-state", "live")
+    menu = signed_in.locator("#site-menu")
+    labels = menu.locator("a:visible, button:visible")
+    places = ["Account", "Notifications", "API", "Admin", "Dark theme", "Sign out"]
+    for width in WIDTHS:
+        signed_in.set_viewport_size({"width": width, "height": 740})
+        assert signed_in.evaluate("document.querySelector('.topbar').offsetHeight") < 60, width
+        signed_in.get_by_role("button", name="Menu").click()
+        expect(menu).to_be_visible()
+        in_menu = ["Account", "Crews", "Connect", *places[1:]] if width < 768 else places
+        assert [name.split("\n")[0] for name in labels.all_inner_texts()] == in_menu
+        box = menu.bounding_box()
+        assert box
+        assert 0 <= box["x"] <= width - box["width"]
+        signed_in.keyboard.press("Escape")
+        expect(menu).to_be_hidden()
+        expect(signed_in.get_by_role("button", name="Menu")).to_be_focused()
