@@ -95,6 +95,19 @@ def test_the_crews_card_shows_it_for_the_last_run(acme):
     assert card.partition("</a>")[0].partition(">")[2] == "Paused"
 
 
+def test_the_page_of_a_run_shows_it(acme):
+    run = acme.start_run()
+    for change, text in (
+        (ask, "Waits for approval"),
+        (pause, "Paused"),
+        (resume, "Waits for approval"),
+    ):
+        change(run)
+        title = get(acme.viewer, run.get_absolute_url()).content.decode().partition("</h1>")[0]
+        badge = title.rpartition('class="status-badge"')[2].partition("</span>")[0]
+        assert badge.partition(">")[2] == text
+
+
 def test_it_costs_no_query_of_its_own(acme):
     counts = []
     for _ in range(3):
