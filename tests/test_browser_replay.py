@@ -100,6 +100,7 @@ def test_a_live_run_is_looked_back_at_while_it_goes_on(signed_in, acme, worker_a
     expect(card.locator(".tool-message")).to_have_text("half of it")
     slider = signed_in.get_by_label("Moment of the run")
     slider.focus()
+    expect(signed_in.locator("[data-replay=total]")).not_to_be_empty()
     expect(signed_in.locator("[data-replay=time]")).to_have_text("Live")
     slider.press("Home")
     expect(card).to_have_attribute("data-state", "idle")

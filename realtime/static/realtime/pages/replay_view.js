@@ -41,7 +41,7 @@ export class ReplayView {
     this.part("live").textContent = isOver ? "To the end" : "Back to live";
     this.#drawPlay(isPlaying);
     if (!about) {
-      this.#clear();
+      this.#clear(isOver);
       return this.say(note);
     }
     const first = Date.parse(about.first ?? "");
@@ -59,10 +59,11 @@ export class ReplayView {
     else this.say(note);
   }
 
-  /** Nothing is known of the run yet. */
-  #clear() {
+  /** Nothing is known of the run yet. @param {boolean} isOver */
+  #clear(isOver) {
     this.#input.removeAttribute("aria-valuetext");
-    for (const name of ["time", "total"]) this.part(name).textContent = "";
+    this.part("time").textContent = isOver ? "End" : "Live";
+    this.part("total").textContent = "";
     for (const kind of KINDS) this.part(kind).hidden = true;
     const box = this.#marks;
     delete box.dataset.shown;
