@@ -50,6 +50,8 @@ class TestDashboard:
         page = text(get(acme.viewer, "/"))
         assert "Your organization has no crew yet" in page
         assert "not a member" not in page
+        assert 'href="/connect/">Connect a program' not in page
+        assert 'href="/connect/">Connect a program' in text(get(acme.admin, "/"))
 
     def test_without_a_worker_it_names_the_command_of_the_site(self, acme, settings):
         settings.START_COMMAND = "make serve"
