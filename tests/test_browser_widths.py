@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.test_browser_approvals import ask
 from tests.test_browser_crew import mark, signed_in
 from tests.test_browser_replay import failed_run
 
@@ -37,7 +38,9 @@ def test_no_page_is_wider_than_the_window(signed_in, acme, worker_alive):
 def test_the_header_is_one_row_and_its_menu_names_every_place(signed_in, acme, worker_alive):
     acme.operator.is_staff = True
     acme.operator.save()
+    ask(acme.start_run(), "make deploy")
     signed_in.goto("/runs/")
+    expect(signed_in.locator("#approvals-count")).to_have_text("1")
     expect(mark(signed_in)).to_have_attribute("data-state", "live")
     menu = signed_in.locator("#site-menu")
     labels = menu.locator("a:visible, button:visible")
