@@ -60,7 +60,7 @@ export class Connection {
   /** @type {string | undefined} */
   #jwt;
   #accepted = false;
-  #renderTime = new RenderTime((frame) => this.#send(frame));
+  #renderTime = new RenderTime((frame) => this.send(frame));
   #dropped = false;
   #silenceMs = GREETING_TIMEOUT_MS;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -106,12 +106,14 @@ export class Connection {
   /** @param {string} token */
   authenticate(token) {
     this.#jwt = token;
-    this.#send({ type: "auth", token });
+    this.send({ type: "auth", token });
   }
 
   /** @param {object} frame */
   send(frame) {
-    this.#send(frame);
+    if (this.#socket?.readyState !== OPEN) return;
+    const packs = this.#socket.protocol === PACKED ? this.#msgpack : undefined;
+    this.#socket.send(packs ? packs.encode(frame) : JSON.stringify(frame));
   }
 
   drop() {
@@ -164,7 +166,7 @@ export class Connection {
     if (!frame) return;
     if (!this.#accepted && frame.type !== "error_message") this.#accept();
     if (frame.type === "hello") this.#silenceMs = silenceAllowed(frame.heartbeat_s);
-    if (frame.type === "ping") this.#send({ type: "pong" });
+    if (frame.type === "ping") this.send({ type: "pong" });
     if (frame.type === "auth_ok") this.#scheduleRenewal();
     this.#restartSilenceTimer();
     this.#handlers.onFrame(frame, data);
@@ -230,13 +232,6 @@ export class Connection {
    */
   async #askToken(renew) {
     return typeof this.#token === "function" ? this.#token({ renew }) : this.#token;
-  }
-
-  /** @param {object} frame */
-  #send(frame) {
-    if (this.#socket?.readyState !== OPEN) return;
-    const packs = this.#socket.protocol === PACKED ? this.#msgpack : undefined;
-    this.#socket.send(packs ? packs.encode(frame) : JSON.stringify(frame));
   }
 
   /** @param {Loss} loss */
