@@ -17,7 +17,11 @@ import { Store } from "./store.js";
  */
 
 /** @type {{[Kind in keyof Views]: (id: string, on: On, changed: () => void) => {view: () => Views[Kind], stop: () => void}}} */
-const FOLLOW = { run: followRun, crew: followCrew, mission: followMissionOf };
+const FOLLOW = {
+  run: followRun,
+  crew: followCrew,
+  mission: (_id, on, changed) => followMission(on, changed),
+};
 /** What is shown before anything is known, and on a server. @type {Views} */
 export const NOTHING = { run: NO_RUN, crew: NO_CREW, mission: NO_MISSION };
 
@@ -95,9 +99,4 @@ export class CrewOpsClient {
     this.#live ??= new LiveConnection(token, options);
     return this.#live;
   }
-}
-
-/** @param {string} _id @param {On} on @param {() => void} changed */
-function followMissionOf(_id, on, changed) {
-  return followMission(on, changed);
 }
