@@ -1,5 +1,7 @@
 /** The data of the charts: samples of the server, continued with what the socket sends. */
 
+/** @import {MetricsFrame} from "../frames.js"; */
+
 /**
  * What the server keeps, as columns. `null`: there is no sample of that time.
  * @typedef {object} History
@@ -7,14 +9,6 @@
  * @property {number[]} at  seconds since the epoch
  * @property {Record<string, (number | null)[]>} figures
  * @property {Record<string, Record<string, (number | null)[]>>} latency_ms
- */
-
-/**
- * One frame of figures.
- * @typedef {object} Frame
- * @property {string} timestamp
- * @property {Record<string, number> | null} figures
- * @property {Record<string, Record<string, number>>} latency_ms
  */
 
 /**
@@ -73,7 +67,7 @@ export class Series {
     return this.#columns.get(name) ?? this.at.map(() => null);
   }
 
-  /** @param {Frame} frame */
+  /** @param {Pick<MetricsFrame, "timestamp" | "figures" | "latency_ms">} frame */
   add({ timestamp, figures, latency_ms }) {
     if (!figures) return;
     const seconds = Date.parse(timestamp) / 1000;
