@@ -2,7 +2,7 @@
 
 import { showCalls } from "./model_calls_view.js";
 import { setText } from "./set_text.js";
-import { span } from "./span.js";
+import { span, toolLink } from "./span.js";
 import { duration } from "./times.js";
 import { showWaiting } from "./waiting_call.js";
 
@@ -142,22 +142,15 @@ function showStopped(element, { execution_id }, isStopped) {
 
 /** @param {Execution} execution */
 function toolElement({ execution_id, run_id, tool }) {
-  const element = span("tool");
+  const link = toolLink(`/runs/${run_id}/#tool-${execution_id}`, tool);
+  const line = span("tool-line", link, span("tool-message"), span("tool-figure"));
+  const element = span("tool", line, meterElement());
   element.dataset.execution = execution_id;
-  const line = span("tool-line");
-  const name = document.createElement("a");
-  name.className = "tool-name";
-  name.href = `/runs/${run_id}/#tool-${execution_id}`;
-  name.textContent = tool;
-  line.append(name, span("tool-message"), span("tool-figure"));
-  element.append(line, meterElement());
   return element;
 }
 
 function meterElement() {
-  const meter = span("meter");
-  meter.append(document.createElement("i"));
-  return meter;
+  return span("meter", document.createElement("i"));
 }
 
 /**

@@ -11,6 +11,7 @@ import { PageSocket } from "./page_socket.js";
 import { refreshing } from "./refresh.js";
 import { ReplayBar } from "./replay_bar.js";
 import { ACTIVE, followRuns, showWaitReason } from "./run_rows.js";
+import { setText } from "./set_text.js";
 import { startingHere } from "./start_run.js";
 import { toolEnded, toolStarted } from "./toasts.js";
 
@@ -113,9 +114,7 @@ function updateBar() {
 }
 
 function nameTable() {
-  const title = document.getElementById("agents-title");
-  const name = past ? "Agents then" : "Agents now";
-  if (title && title.textContent !== name) title.textContent = name;
+  setText(document.getElementById("agents-title"), past ? "Agents then" : "Agents now");
 }
 
 /** Draws at most once a frame, and less often if the crew takes long to draw. */

@@ -1,6 +1,7 @@
 /** The mark that shows whether the page is up to date. If in doubt, it shows the worse state. */
 
 import { OVERLOADED, UNAUTHORIZED } from "../close_codes.js";
+import { setText } from "./set_text.js";
 
 /** @import {LiveSocket} from "../socket.js"; */
 /** @import {State, StateChange} from "../options.js"; */
@@ -126,11 +127,9 @@ function render(mark, { words: own, title }) {
   // Spinners stop while the state is unknown.
   document.documentElement.dataset.connection = state;
   const element = document.querySelector("[data-live-mark]");
-  const text = element?.querySelector("[data-live-text]");
-  const words = own || mark;
   element?.setAttribute("data-state", state);
   element?.setAttribute("title", title ?? MEANING.get(mark) ?? "");
-  if (text && text.textContent !== words) text.textContent = words;
+  setText(element?.querySelector("[data-live-text]") ?? null, own || mark);
 }
 
 /** @param {StateChange} change */

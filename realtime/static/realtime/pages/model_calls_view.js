@@ -1,6 +1,7 @@
 /** Open model calls of an agent, in its card and its row. They have no progress. */
 
-import { span } from "./span.js";
+import { setText } from "./set_text.js";
+import { span, toolLink } from "./span.js";
 import { duration } from "./times.js";
 
 /** @import {ModelCall} from "../state/model_state.js"; */
@@ -24,11 +25,8 @@ export function showCalls(slot, calls, now = Date.now()) {
     const element = shown.get(call.call_id) ?? callElement(call);
     if (!element.isConnected) slot.prepend(element);
     const took = duration(Math.max((now - call.begunAt) / 1000, 0));
-    const figure = element.querySelector(".tool-figure");
-    if (figure && figure.textContent !== took) figure.textContent = took;
-    const message = element.querySelector(".tool-message");
-    const about = messageOf(call);
-    if (message && message.textContent !== about) message.textContent = about;
+    setText(element.querySelector(".tool-figure"), took);
+    setText(element.querySelector(".tool-message"), messageOf(call));
   }
 }
 
@@ -40,17 +38,11 @@ function messageOf({ provider, first_token_s }) {
 
 /** @param {ModelCall} call */
 function callElement({ run_id, call_id, model }) {
-  const element = span("tool model-call");
+  const link = toolLink(`/runs/${run_id}/#event-llm_start-${call_id}`, model || "model");
+  const line = span("tool-line", link, span("tool-message"), span("tool-figure"));
+  const meter = span("meter unknown", document.createElement("i"));
+  const element = span("tool model-call", line, meter);
   element.dataset.call = call_id;
   element.dataset.status = "running";
-  const line = span("tool-line");
-  const name = document.createElement("a");
-  name.className = "tool-name";
-  name.href = `/runs/${run_id}/#event-llm_start-${call_id}`;
-  name.textContent = model || "model";
-  line.append(name, span("tool-message"), span("tool-figure"));
-  const meter = span("meter unknown");
-  meter.append(document.createElement("i"));
-  element.append(line, meter);
   return element;
 }

@@ -1,6 +1,7 @@
 /** Draws the scrubber of a run's past: its slider, marks, time and buttons. */
 
 import { KINDS, placesOf } from "./replay_marks.js";
+import { setText } from "./set_text.js";
 import { clock } from "./timeline_scale.js";
 
 /** @import {About, Mark} from "./recording.js"; */
@@ -76,7 +77,7 @@ export class ReplayView {
 
   /** @param {string} note */
   say(note) {
-    if (this.part("note").textContent !== note) this.part("note").textContent = note;
+    setText(this.part("note"), note);
   }
 
   /** @param {string} name */

@@ -25,6 +25,7 @@ import { withMoment } from "./replay_address.js";
 import { RunPast } from "./run_past.js";
 import { Opened, refresher, withdraw } from "./run_refresh.js";
 import { RunTools } from "./run_tools.js";
+import { setText } from "./set_text.js";
 import { Timeline } from "./timeline.js";
 import { duration } from "./times.js";
 
@@ -226,8 +227,8 @@ function tick() {
 
 function showClocks() {
   for (const element of root.querySelectorAll("[data-ticking]")) {
-    const text = duration(Number(element.getAttribute("data-ticking")) + sinceSeen(element));
-    if (element.textContent !== text) element.textContent = text;
+    const seconds = Number(element.getAttribute("data-ticking")) + sinceSeen(element);
+    setText(element, duration(seconds));
   }
   if (timeline.isGrowing) timeline.grow();
 }

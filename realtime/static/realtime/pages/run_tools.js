@@ -3,6 +3,7 @@
 import { isBeingRead } from "./reader_activity.js";
 import { codePoints } from "./code_points.js";
 import { drawPast } from "./past_output.js";
+import { setText } from "./set_text.js";
 import { ToolOutput } from "./tool_output.js";
 
 /** @import {GraphMessage} from "../websocket.js"; */
@@ -153,8 +154,7 @@ export class RunTools {
   #showProgress({ execution_id: id, message, progress }) {
     const card = document.getElementById(`tool-${id}`);
     if (card?.dataset.status !== "running") return;
-    const text = card.querySelector("[data-message]");
-    if (text && text.textContent !== message) text.textContent = message;
+    setText(card.querySelector("[data-message]"), message ?? "");
     if (progress === undefined) return;
     const share = `${Math.round(progress * 100)}%`;
     const meter = card.querySelector("[data-meter]");

@@ -1,5 +1,7 @@
 /** Times in the time zone of this computer. The server writes them in UTC. */
 
+import { setText } from "./set_text.js";
+
 const MINUTE_S = 60;
 const HOUR_S = 3_600;
 const DAY_S = 86_400;
@@ -21,8 +23,7 @@ export function localTimes(root) {
   for (const element of root.querySelectorAll("time[data-relative]")) {
     const moment = new Date(element.getAttribute("datetime") ?? "");
     if (Number.isNaN(moment.getTime())) continue;
-    const text = ago(moment);
-    if (element.textContent !== text) element.textContent = text;
+    setText(element, ago(moment));
     element.setAttribute("title", absolute.format(moment));
   }
 }

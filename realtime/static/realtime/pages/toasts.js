@@ -1,5 +1,6 @@
 /** Toasts: a tool starts, a tool has ended. Few at a time, and with polite announcements. */
 
+import { span } from "./span.js";
 import { duration } from "./times.js";
 
 /** @import {ToolEndEvent, ToolStartEvent} from "../frames.js"; */
@@ -59,17 +60,11 @@ function put(id, status, sign, title, detail, shownMs) {
   toast.className = "toast-note";
   toast.dataset.status = status;
   toast.dataset.execution = id;
-  const mark = document.createElement("span");
-  mark.className = "sign";
-  mark.textContent = sign;
   const text = document.createElement("span");
   const strong = document.createElement("strong");
   strong.textContent = title;
-  const small = document.createElement("span");
-  small.className = "detail";
-  small.append(...detail);
-  text.append(strong, small);
-  toast.append(mark, text);
+  text.append(strong, span("detail", ...detail));
+  toast.append(span("sign", sign), text);
 
   if (before) before.replaceWith(toast);
   else area.append(toast);

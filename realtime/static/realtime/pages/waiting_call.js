@@ -1,6 +1,6 @@
 /** A tool call of an agent that waits for approval, in its card and its row. */
 
-import { span } from "./span.js";
+import { span, toolLink } from "./span.js";
 
 /** @import {RunApproval} from "../state/run_state.js"; */
 
@@ -21,16 +21,9 @@ export function showWaiting(slot, call) {
 
 /** @param {RunApproval} call */
 function waitingElement({ approval_id, tool }) {
-  const element = span("tool");
+  const message = span("tool-message", "waits for approval");
+  const link = toolLink(`/approvals/${approval_id}/`, tool);
+  const element = span("tool", span("tool-line", link, message));
   element.dataset.waits = approval_id;
-  const line = span("tool-line");
-  const name = document.createElement("a");
-  name.className = "tool-name";
-  name.href = `/approvals/${approval_id}/`;
-  name.textContent = tool;
-  const message = span("tool-message");
-  message.textContent = "waits for approval";
-  line.append(name, message);
-  element.append(line);
   return element;
 }
