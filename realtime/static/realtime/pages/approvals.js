@@ -8,6 +8,7 @@ import { showCount } from "./approvals_count.js";
 import { showLive } from "./live_mark.js";
 import { PageSocket } from "./page_socket.js";
 import { refreshing } from "./refresh.js";
+import { confirm } from "./run_forms.js";
 
 const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("confirm"));
 const mission = new MissionWebSocket(null, { WebSocket: PageSocket });
@@ -67,30 +68,13 @@ function ask(decision) {
   const form = card?.querySelector("form");
   if (!form) return move(1);
   const word = decision === "approve" ? "Approve" : "Deny";
-  write("h2", `${word} ${form.dataset.what}?`);
-  write("p", `A step of ${form.dataset.run}. The first decision stays.`);
-  write(".btn-primary", word);
-  dialog.returnValue = "";
-  const { id } = form;
-  dialog.addEventListener(
-    "close",
-    () => {
-      // The server may have renewed the page meanwhile: it is the form that is there now.
-      const now = document.getElementById(id);
-      const button = now?.querySelector(`[value="${decision}"]`);
-      if (dialog.returnValue === "yes" && now instanceof HTMLFormElement)
-        now.requestSubmit(/** @type {HTMLElement} */ (button));
-    },
-    { once: true },
-  );
-  dialog.showModal();
-}
-
-/**
- * @param {string} selector
- * @param {string} text
- */
-function write(selector, text) {
-  const element = dialog.querySelector(selector);
-  if (element) element.textContent = text;
+  const texts = {
+    title: `${word} ${form.dataset.what}?`,
+    text: `A step of ${form.dataset.run}. The first decision stays.`,
+    yes: word,
+  };
+  confirm(dialog, texts, form.id, (now) => {
+    const button = now.querySelector(`[value="${decision}"]`);
+    now.requestSubmit(/** @type {HTMLElement} */ (button));
+  });
 }

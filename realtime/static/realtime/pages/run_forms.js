@@ -1,5 +1,7 @@
 /** Buttons of the run page: confirmation of actions that cannot be undone, dialogs, copying. */
 
+import { setText } from "./set_text.js";
+
 const SAID_MS = 2_000;
 
 export function askBeforeSubmitting() {
@@ -59,26 +61,31 @@ function ask(event, dialog) {
   }
   event.preventDefault();
   event.stopImmediatePropagation();
-  const { confirm, confirmText, confirmYes } = form.dataset;
-  const put = (/** @type {string} */ selector, /** @type {string | undefined} */ text) => {
-    const element = dialog.querySelector(selector);
-    if (element) element.textContent = text ?? "";
-  };
-  put("h2", confirm);
-  put("p", confirmText);
-  put(".btn-primary", confirmYes);
+  const { confirm: title, confirmText: text, confirmYes: yes } = form.dataset;
+  confirm(dialog, { title, text, yes }, form.id, (current) => {
+    dialog.returnValue = form.id;
+    current.requestSubmit();
+  });
+}
+
+/**
+ * Asks before a form is submitted.
+ * @param {HTMLDialogElement} dialog
+ * @param {{title?: string, text?: string, yes?: string}} texts  `yes`: of the button that confirms
+ * @param {string} id  of the form
+ * @param {(form: HTMLFormElement) => void} submit  called with the form that the page then has: the
+ *   server may have renewed it meanwhile
+ */
+export function confirm(dialog, { title, text, yes }, id, submit) {
+  setText(dialog.querySelector("h2"), title ?? "");
+  setText(dialog.querySelector("p"), text ?? "");
+  setText(dialog.querySelector(".btn-primary"), yes ?? "");
   dialog.returnValue = "";
-  dialog.addEventListener(
-    "close",
-    () => {
-      // The server may have renewed the page meanwhile: it is the form that is there now.
-      const current = document.getElementById(form.id);
-      if (dialog.returnValue !== "yes" || !(current instanceof HTMLFormElement)) return;
-      dialog.returnValue = form.id;
-      current.requestSubmit();
-    },
-    { once: true },
-  );
+  const onClose = () => {
+    const form = document.getElementById(id);
+    if (dialog.returnValue === "yes" && form instanceof HTMLFormElement) submit(form);
+  };
+  dialog.addEventListener("close", onClose, { once: true });
   dialog.showModal();
 }
 
