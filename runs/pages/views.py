@@ -3,12 +3,14 @@
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
+from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
@@ -157,16 +159,8 @@ def run_call_output(request: HttpRequest, pk: UUID, call_id: UUID) -> HttpRespon
 def run_start(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Request a run of the crew. With the form's ``idempotency_key`` a double click is one run."""
     crew = permitted(request, Crew.objects, "operable_by", pk, "start its runs")
-    form = RunRequestForm(request.POST)
-    if not form.is_valid():
-        messages.error(request, "The form was not complete. Reload the page and try again.")
-        return redirect(crew)
-    try:
-        record = Run.objects.request(crew=crew, user=request.user, **form.cleaned_data)
-    except InvalidState as refusal:
-        messages.error(request, str(refusal))
-        return redirect(crew)
-    return redirect(record)
+    start = partial(Run.objects.request, crew=crew)
+    return _start(request, RunRequestForm(request.POST), start, otherwise=crew)
 
 
 @login_required
@@ -174,15 +168,7 @@ def run_start(request: HttpRequest, pk: UUID) -> HttpResponse:
 def run_retry(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Repeat an ended run; ``from_failed=on``: from its failed task. Redirects to the new run."""
     record = permitted(request, Run.objects, "operable_by", pk, "start its runs")
-    form = RetryForm(request.POST)
-    if not form.is_valid():
-        messages.error(request, "The form was not complete. Reload the page and try again.")
-        return redirect(record)
-    try:
-        return redirect(record.run_again(user=request.user, **form.cleaned_data))
-    except InvalidState as refusal:
-        messages.error(request, str(refusal))
-        return redirect(record)
+    return _start(request, RetryForm(request.POST), record.run_again, otherwise=record)
 
 
 @login_required
@@ -194,6 +180,20 @@ def run_share(request: HttpRequest, pk: UUID) -> HttpResponse:
     if form.is_valid():
         record.share(form.cleaned_data["public"])
     return redirect(record)
+
+
+def _start(
+    request: HttpRequest, form: Form, start: Callable[..., Run], *, otherwise: Crew | Run
+) -> HttpResponse:
+    """Start a run with the form's data and redirect to it; after a refusal to ``otherwise``."""
+    if not form.is_valid():
+        messages.error(request, "The form was not complete. Reload the page and try again.")
+        return redirect(otherwise)
+    try:
+        return redirect(start(user=request.user, **form.cleaned_data))
+    except InvalidState as refusal:
+        messages.error(request, str(refusal))
+        return redirect(otherwise)
 
 
 def _readable(request: HttpRequest, pk: UUID, *deferred: str) -> Run | None:
