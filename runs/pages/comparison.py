@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 from django.db.models import TextField
@@ -73,8 +74,8 @@ class Comparison:
     def figures(self) -> list[Figure]:
         both = (self.before, self.after)
         tasks = [
-            sum(bool((task := side(pair)) and task.started_at) for pair in self.pairs)
-            for side in (_old, _new)
+            sum(bool(task and task.started_at) for task in map(attrgetter(side), self.pairs))
+            for side in ("before", "after")
         ]
         lasted = [run.duration_s for run in both]
         found = [Figure("Duration", "seconds", *lasted)]
@@ -105,7 +106,7 @@ class Comparison:
         return first_divergence(self.pairs)
 
     @property
-    def is_going_on(self) -> list[Run]:
+    def active_runs(self) -> list[Run]:
         return [run for run in (self.before, self.after) if not run.is_over]
 
     @cached_property
@@ -205,11 +206,3 @@ def _call(call: ModelCall) -> ComparedStep:
         output_length=call.output_length, tokens=total_tokens(call),
         cost_usd=call.cost_usd,
     )  # fmt: skip
-
-
-def _old(pair: TaskPair) -> ComparedTask | None:
-    return pair.before
-
-
-def _new(pair: TaskPair) -> ComparedTask | None:
-    return pair.after

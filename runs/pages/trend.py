@@ -1,7 +1,7 @@
 """The newest runs of a crew: a chart of their durations, outcomes and costs, and flaky steps."""
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -81,10 +81,7 @@ class Trend:
     @property
     def outcomes(self) -> list[tuple[str, int]]:
         """How many runs have each status, ended or not."""
-        counts: dict[str, int] = defaultdict(int)
-        for run in self.runs:
-            counts[run.status] += 1
-        return sorted(counts.items(), key=lambda entry: -entry[1])
+        return Counter(run.status for run in self.runs).most_common()
 
 
 def flaky_steps(runs: Sequence[Run]) -> list[Flaky]:
