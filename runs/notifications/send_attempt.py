@@ -5,7 +5,7 @@ When it is tried again: `retry_delays`.
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from threading import get_ident
 from urllib.parse import unquote, urlsplit
@@ -130,8 +130,9 @@ def _cause(error: BaseException) -> str:
 def _without_secrets(outcome: Outcome, address: str, key: str) -> Outcome:
     """Remove secrets: texts of a receiver or a library may repeat parts of the address."""
     parts = urlsplit(address)
-    pieces = {address, key, parts.path, parts.query, parts.netloc.rpartition("@")[0]}
-    for text in (parts.path, parts.query, parts.netloc.rpartition("@")[0]):
+    secret = (parts.path, parts.query, parts.netloc.rpartition("@")[0])
+    pieces = {address, key, *secret}
+    for text in secret:
         for mark in "/&=:@?":
             text = text.replace(mark, " ")
         pieces |= {*text.split()} | {unquote(piece) for piece in text.split()}
@@ -139,4 +140,4 @@ def _without_secrets(outcome: Outcome, address: str, key: str) -> Outcome:
     for piece in sorted(pieces, key=len, reverse=True):
         if len(piece) >= MIN_SECRET_CHARS:
             error, reply = error.replace(piece, "***"), reply.replace(piece, "***")
-    return Outcome(error, outcome.code, reply, outcome.for_good)
+    return replace(outcome, error=error, reply=reply)

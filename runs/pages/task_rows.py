@@ -76,6 +76,6 @@ class TaskRow:
             ended_at,
             message,
             self.is_closed,
+            self.step_count if self.is_closed else None,
         )
-        shown += (self.step_count if self.is_closed else None,)
         return version("task", self.task_id, shown, steps)
