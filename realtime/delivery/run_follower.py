@@ -89,7 +89,7 @@ class RunFollower:
         self._run = run
         self._reader = reader
         self.sides: dict[str, Side] = {}
-        self._of_run, self._of_graph = streams.run(run.pk), streams.graph(run.crew_id)
+        self._of_run = streams.run(run.pk)
         self._place = ReplayPosition("", 0, 0)
         self._last: str | None = None  # no event after this time belongs to the run
         self._task: asyncio.Task[None] | None = None
