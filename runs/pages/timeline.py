@@ -32,6 +32,7 @@ TICKS_S = (
 TICKS_AT_MOST = 9
 SLOT = 14.0  # percent of the width for a task that has not started
 SLOTS_AT_MOST = 42.0  # percent for all of them
+FULL = 0.97  # of an unfinished run's axis that the past may fill; also in timeline_scale.js
 THINNEST = 0.4  # percent: the narrowest bar to be seen and clicked; also in timeline_scale.js
 BARS_APART = 40  # in a lane; if there are more, narrow bars that touch are drawn as one
 TOOL_ROWS = 6  # parallel tools get a row each, up to this number
@@ -198,7 +199,7 @@ class Timeline:
 def room_for(elapsed_s: float) -> float:
     """Return a span for the axis that leaves space for the run to continue."""
     days = elapsed_s // SPANS_S[-1] + 1
-    return next((span for span in SPANS_S if elapsed_s <= span * 0.97), days * SPANS_S[-1])
+    return next((span for span in SPANS_S if elapsed_s <= span * FULL), days * SPANS_S[-1])
 
 
 def tick_seconds(span_s: float) -> list[float]:

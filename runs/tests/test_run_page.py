@@ -1,8 +1,10 @@
 """What the run page is made of: its timeline, its history and the tools' output as text."""
 
+import re
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from conftest import HELLO
@@ -12,7 +14,7 @@ from runs.models.control import report_paused
 from runs.pages import transcript
 from runs.pages.history import Entry, entries, requested
 from runs.pages.run_page_data import RunPage
-from runs.pages.timeline import Timeline, clock, room_for, tick_seconds
+from runs.pages.timeline import FULL, THINNEST, Timeline, clock, room_for, tick_seconds
 
 pytestmark = pytest.mark.django_db
 
@@ -120,6 +122,12 @@ class TestTimeline:
         assert seconds[0] == 0
         assert seconds[-1] <= span
         assert 2 <= len(seconds) <= 11
+
+    def test_the_script_has_the_same_constants(self):
+        script = settings.BASE_DIR / "realtime/static/realtime/pages/timeline_scale.js"
+        constants = dict(re.findall(r"^const (\w+) = ([\d.]+);", script.read_text(), re.MULTILINE))
+        assert float(constants["FULL"]) == FULL
+        assert float(constants["THINNEST"]) == THINNEST
 
     def test_moments_read_like_a_clock(self):
         seconds = (0.0, 0.5, 12.0, 60.0, 150.7, 3905.0, -0.2)
