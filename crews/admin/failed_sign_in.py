@@ -7,13 +7,13 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from crews.admin.scoped import ReadOnly
+from crews.admin.scoped import ReadOnly, SuperusersOnly
 from crews.audit.sign_in import unlocked
 
 
 @admin.register(AccessAttempt)
-class FailedSignInAdmin(ReadOnly, ModelAdmin):
-    """Only for superusers, because it names users of all organizations. Deleting one unlocks."""
+class FailedSignInAdmin(ReadOnly, SuperusersOnly, ModelAdmin):
+    """It names users of all organizations. Deleting one unlocks."""
 
     list_display = ["username", "ip_address", "failures", "locked", "attempt_time", "user_agent"]
     search_fields = ["username", "ip_address"]
@@ -31,15 +31,6 @@ class FailedSignInAdmin(ReadOnly, ModelAdmin):
         ).order_by()
         together = same.values("username").annotate(sum=Sum("failures_since_start"))
         return attempts.annotate(together=Subquery(together.values("sum")))
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return request.user.is_superuser
-
-    def has_view_permission(self, request: HttpRequest, obj: AccessAttempt | None = None) -> bool:
-        return request.user.is_superuser
-
-    def has_delete_permission(self, request: HttpRequest, obj: AccessAttempt | None = None) -> bool:
-        return request.user.is_superuser
 
     def delete_model(self, request: HttpRequest, obj: AccessAttempt) -> None:
         self.delete_queryset(request, AccessAttempt.objects.filter(pk=obj.pk))

@@ -192,14 +192,10 @@ class ScopedInline(ScopedForms):
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return self._may(request, obj, "visible_to")
 
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return self._may(request, obj, "managed_by")
-
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return self._may(request, obj, "managed_by")
 
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return self._may(request, obj, "managed_by")
+    has_add_permission = has_delete_permission = has_change_permission
 
     def _may(self, request: HttpRequest, parent: Model | None, scope: str) -> bool:
         if parent is None:
@@ -232,6 +228,16 @@ class ReadOnly:
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+class SuperusersOnly:
+    """Only superusers see the records, and add, change and delete them."""
+
+    def has_module_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.is_superuser
+
+    has_view_permission = has_add_permission = has_module_permission
+    has_change_permission = has_delete_permission = has_module_permission
 
 
 def _colleagues(request: HttpRequest) -> QuerySet:

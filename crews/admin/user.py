@@ -9,14 +9,15 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from crews.admin.membership import UserMembershipInline
+from crews.admin.scoped import SuperusersOnly
 from crews.scoping import unscoped
 
 admin.site.unregister(User)
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
-    """Only for superusers: a person who edits users can become any user."""
+class UserAdmin(SuperusersOnly, DjangoUserAdmin, ModelAdmin):
+    """A person who edits users can become any user."""
 
     form = UserChangeForm
     add_form = UserCreationForm
@@ -58,18 +59,3 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         # For others, the history page must answer alike whether the user exists or not.
         users = super().get_queryset(request)
         return users if request.user.is_superuser else users.none()
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return request.user.is_superuser
-
-    def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return request.user.is_superuser
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.is_superuser
-
-    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return request.user.is_superuser
-
-    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return request.user.is_superuser
