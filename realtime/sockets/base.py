@@ -91,9 +91,6 @@ class StreamConsumer(SocketConsumer):
                 return
         await super().close(code, reason)
 
-    def expired(self) -> None:
-        self.failed(CloseSocket(CloseCode.UNAUTHENTICATED, "The token has expired."))
-
     def access_checked(self, grant: Grant, run: WatchedRun | None, *, signed_out: bool) -> None:
         """Apply the current grant of the user or API key. Called once a second."""
         if grant is self._grant and run == self._run and not signed_out:

@@ -124,6 +124,9 @@ class SocketConsumer(Socket):
         """Take how long a page took to show an event. Raises ``Malformed``."""
         raise Malformed("This socket has no events to show.")
 
+    def expired(self) -> None:
+        self.failed(CloseSocket(CloseCode.UNAUTHENTICATED, "The token has expired."))
+
     def beat(self) -> None:
         """Send a heartbeat with the heads of the streams."""
         self.send_or_drop(Ping(timestamp=iso_utc(timezone.now()), heads=self.heads()))

@@ -74,9 +74,6 @@ class LiveConsumer(SocketConsumer):
         for subscribed in tuple(self._leaving):
             await subscribed.leave()
 
-    def expired(self) -> None:
-        self.failed(CloseSocket(CloseCode.UNAUTHENTICATED, "The token has expired."))
-
     def access_checked(self, grant: Grant, run: WatchedRun | None, *, signed_out: bool) -> None:
         """Called once a second, as for each of the streams, which end by themselves."""
         try:

@@ -60,9 +60,6 @@ class MetricsConsumer(SocketConsumer):
     async def leave(self) -> None:
         """There is no group to leave."""
 
-    def expired(self) -> None:
-        self.failed(CloseSocket(CloseCode.UNAUTHENTICATED, "The token has expired."))
-
     def access_checked(self, grant: Grant, run: WatchedRun | None, *, signed_out: bool) -> None:
         """Apply the current grant of the user. Called once a second."""
         try:
