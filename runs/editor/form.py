@@ -17,8 +17,23 @@ from runs.tools import REGISTRY
 
 FAILURE: Choices = [("stop", "Stop the run"), ("continue", "Go on with the others")]
 AFTER_HELP = "It begins when these have succeeded."
-PARALLEL_HELP = "How many tasks of a run may be running. 1: one after the other."
+SLUG_HELP = "For files and the terminal. It stays. Empty: made of the name."
 LINES_HELP = "One per line."
+OF_CREW = (  # name, label, kind and help of the fields that every crew has, after those with text
+    (
+        "max_active_runs", "Runs at once", "number",
+        "More wait for a free place. Empty: no limit of its own.",
+    ),
+    (
+        "max_parallel", "Tasks at once", "number",
+        "How many tasks of a run may be running. 1: one after the other.",
+    ),
+    (
+        "own_directories", "A directory for each task", "switch",
+        "Otherwise the tasks of a run share one.",
+    ),
+    ("is_active", "Active", "switch", "A crew that is not active starts no run."),
+)  # fmt: skip
 
 
 class EditForm:
@@ -68,75 +83,28 @@ class EditForm:
     def _field(self, name: str, label: str, kind: str, value: Any, **options: Any) -> Field:
         return Field(name, label, kind, value, errors=self._errors.get(name, ()), **options)
 
+    def _text(self, name: str, label: str, value: str, model: Any, **options: Any) -> Field:
+        """A text of a field of the model, which the last word of ``name`` names."""
+        longest = model._meta.get_field(name.rpartition("-")[2]).max_length
+        return self._field(name, label, "text", value, limits={"maxlength": longest}, **options)
+
     def _crew(self, draft: Draft, is_new: bool) -> list[Field]:
         fields = [
-            self._field(
-                "name", "Name", "text", draft.name, is_required=True, limits=_at_most(Crew, "name")
-            ),
-            self._field(
-                "description",
-                "Description",
-                "text",
-                draft.description,
-                limits=_at_most(Crew, "description"),
-            ),
+            self._text("name", "Name", draft.name, Crew, is_required=True),
+            self._text("description", "Description", draft.description, Crew),
         ]
         if is_new:
-            slug_help = "For files and the terminal. It stays. Empty: made of the name."
-            fields.append(
-                self._field(
-                    "slug",
-                    "Slug",
-                    "text",
-                    draft.slug,
-                    help=slug_help,
-                    limits=_at_most(Crew, "slug"),
-                )
-            )
-        return [
-            *fields,
-            self._field(
-                "max_active_runs",
-                "Runs at once",
-                "number",
-                draft.max_active_runs,
-                help="More wait for a free place. Empty: no limit of its own.",
-            ),
-            self._field(
-                "max_parallel",
-                "Tasks at once",
-                "number",
-                draft.max_parallel,
-                help=PARALLEL_HELP,
-            ),
-            self._field(
-                "own_directories",
-                "A directory for each task",
-                "switch",
-                draft.own_directories,
-                help="Otherwise the tasks of a run share one.",
-            ),
-            self._field(
-                "is_active",
-                "Active",
-                "switch",
-                draft.is_active,
-                help="A crew that is not active starts no run.",
-            ),
+            fields.append(self._text("slug", "Slug", draft.slug, Crew, help=SLUG_HELP))
+        return fields + [
+            self._field(name, label, kind, getattr(draft, name), help=about)
+            for name, label, kind, about in OF_CREW
         ]
 
     def _agent(self, draft: Draft, index: int) -> Row:
         agent, name = draft.agents[index], f"agents-{index}"
         fields = [
-            self._field(
-                f"{name}-name",
-                "Name",
-                "text",
-                agent.name,
-                is_required=True,
-                limits=_at_most(Agent, "name"),
-            ),
-            self._field(f"{name}-role", "Role", "text", agent.role, limits=_at_most(Agent, "role")),
+            self._text(f"{name}-name", "Name", agent.name, Agent, is_required=True),
+            self._text(f"{name}-role", "Role", agent.role, Agent),
         ]
         hidden = [(f"{name}-key", agent.key)]
         title = agent.name or f"Agent {index + 1}"
@@ -148,14 +116,7 @@ class EditForm:
         known = task.agent in dict(agents)
         choices = agents if known else [("", "Choose an agent"), *agents]
         fields = [
-            self._field(
-                f"{name}-name",
-                "Name",
-                "text",
-                task.name,
-                is_required=True,
-                limits=_at_most(Task, "name"),
-            ),
+            self._text(f"{name}-name", "Name", task.name, Task, is_required=True),
             self._field(
                 f"{name}-agent",
                 "Agent",
@@ -239,10 +200,6 @@ class EditForm:
     ) -> Row:
         errors = self._errors.get(name, ())
         return Row(name, title, fields, hidden, index == 0, index == count - 1, errors, index=index)
-
-
-def _at_most(model: Any, name: str) -> dict[str, int]:
-    return {"maxlength": model._meta.get_field(name).max_length}
 
 
 def _last(each: Field) -> str:
