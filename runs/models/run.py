@@ -76,13 +76,12 @@ class Run(AbstractRun):
             tasks = list(self.task_executions.select_for_update().filter(status="running"))
             if self.status == self.Status.RUNNING and self.held_attempt is None:
                 self._take_away(tasks)
+            end_of_open = "failed" if status == self.Status.FAILED else "cancelled"
             for task in tasks:
-                task.finish(
-                    "failed" if status == self.Status.FAILED else "cancelled", reason=reason, at=at
-                )
+                task.finish(end_of_open, reason=reason, at=at)
             self.calls.cancel_all(self, reason or "Cancelled.", at=at)
             for agent in self.agent_executions.filter(status="running"):
-                agent.finish("failed" if status == self.Status.FAILED else "cancelled", at=at)
+                agent.finish(end_of_open, at=at)
             # After all that is on the graph stream: the crew's row is locked from here on.
             for approval in self.approvals.filter(status="pending"):
                 approval.run = self
