@@ -10,13 +10,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from .approvals import LONGEST_S, SHORTEST_S
 from .claude_code_settings import NEW, VARIABLE, Unusable, groups, parsed, slug_of, undo, write
 from .settings import from_environment
 
 FILE = Path(".claude", "settings.local.json")
 SLUG = re.compile(r"[a-zA-Z0-9_-]{1,50}")
 APPROVE_S = 3600  # the default time for a person to decide
-SHORTEST_S, LONGEST_S = 10, 7 * 24 * 3600
 
 
 def add_to(commands: Any) -> None:

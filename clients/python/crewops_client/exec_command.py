@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from . import context, reporter
+from .calls import STATUS
 from .exec_output import Lines, ToolOutput
 from .exec_process import FORWARDED, Command
 from .runs import Run
@@ -62,8 +63,7 @@ def execute(
             tool = task.start_tool(own[:40], {"command": title, "cwd": os.getcwd()})
             code = command.relay(ToolOutput(tool))
             status, message = command.verdict(code, own)
-            tool_status = {"succeeded": "success", "cancelled": "cancelled"}.get(status, "error")
-            tool.end(tool_status, exit_code=code if code >= 0 else 128 - code, message=message)
+            tool.end(STATUS[status], exit_code=code if code >= 0 else 128 - code, message=message)
         task.end(status, message=message)
         if mapped and isinstance(place, Agent):
             place.end(status, message=message)
