@@ -11,9 +11,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
-from structlog.contextvars import bind_contextvars
 
 from crews.digests import digest
+from crews.lookups import record_or_404
 from crews.models import ApprovalRule, Crew
 from crews.pages.decorators import require_GET_or_POST
 
@@ -64,10 +64,8 @@ def rules(request: HttpRequest, pk: UUID) -> HttpResponse:
 
     A POST by an admin saves that one, or adds one.
     """
-    crew = get_object_or_404(
-        Crew.objects.visible_to(request.user).select_related("organization"), pk=pk
-    )
-    bind_contextvars(**crew.log_ids)
+    crews = Crew.objects.visible_to(request.user).select_related("organization")
+    crew = record_or_404(crews, pk)
     manages = Crew.objects.managed_by(request.user).filter(pk=pk).exists()
     if request.method == "POST":
         if not manages:

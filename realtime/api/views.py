@@ -4,11 +4,10 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
-from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.views import APIView
-from structlog.contextvars import bind_contextvars
 
+from crews.lookups import record_or_404
 from crews.models import Crew
 from crews.scoping import ScopedQuerySet
 from realtime.api import pages
@@ -23,8 +22,7 @@ class _EventsView(APIView):
 
     @extend_schema(parameters=[PositionSerializer], responses=EventPageSerializer)
     def get(self, request: Request, pk: UUID) -> HttpResponse:
-        owner = get_object_or_404(self.owners.visible_to(request.user), pk=pk)
-        bind_contextvars(**owner.log_ids)
+        owner = record_or_404(self.owners.visible_to(request.user), pk)
         given = {name: text for name, text in request.query_params.items() if text}
         position = PositionSerializer(data=given)
         position.is_valid(raise_exception=True)

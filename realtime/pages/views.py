@@ -15,14 +15,13 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Count, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
-from structlog.contextvars import bind_contextvars
 
 from crews.demo.reported import is_offered_for
+from crews.lookups import record_or_404
 from crews.models import Crew, Organization, Role, Task
 from crews.pages.permissions import rights_with, with_role
 from crews.text import is_uuid
@@ -73,8 +72,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 def crew(request: HttpRequest, pk: UUID) -> HttpResponse:
     crews = with_role(Crew.objects.visible_to(request.user), request.user)
     crews = crews.annotate(next_run_at=F("schedule__next_at")).select_related("organization")
-    crew = get_object_or_404(crews, pk=pk)
-    bind_contextvars(**crew.log_ids)
+    crew = record_or_404(crews, pk)
     _, crew.may_operate, crew.may_manage = rights_with(request.user, crew.role)
     page = CrewPage(crew)
     own = Run.objects.visible_to(request.user).for_lists().filter(crew=crew)

@@ -7,8 +7,8 @@ from django.utils import timezone
 from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from structlog.contextvars import bind_contextvars
 
+from crews.lookups import record_or_404
 from crews.models import Crew
 from crews.models.budget import AtLimit, Measure, Period
 from runs.execution import budget_amounts, budget_starts
@@ -67,8 +67,7 @@ class RunBudgetView(generics.GenericAPIView):
 
     def get(self, request: Request, pk: UUID) -> Response:
         runs = Run.objects.visible_to(request.user).select_related("crew").defer("plan")
-        run = generics.get_object_or_404(runs, pk=pk)
-        bind_contextvars(**run.log_ids)
+        run = record_or_404(runs, pk)
         [limits] = budget_amounts.amounts_of_runs([run], run.crew, timezone.now())
         about: dict[str, Any] = {"run_id": run.pk, "crew_id": run.crew_id}
         about |= {"at_limit": run.crew.at_limit(Period.RUN), "limits": limits}
@@ -82,8 +81,7 @@ class CrewBudgetView(generics.GenericAPIView):
     filter_backends = ()
 
     def get(self, request: Request, pk: UUID) -> Response:
-        crew = generics.get_object_or_404(Crew.objects.visible_to(request.user), pk=pk)
-        bind_contextvars(**crew.log_ids)
+        crew = record_or_404(Crew.objects.visible_to(request.user), pk)
         now = timezone.now()
         limits = budget_amounts.amounts_of_day(crew, now)
         about: dict[str, Any] = {"crew_id": crew.pk, "since": crew.day_start(now)}

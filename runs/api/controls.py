@@ -7,8 +7,8 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import generics, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from structlog.contextvars import bind_contextvars
 
+from crews.lookups import record_or_404
 from runs.api.views import VIEWER_REFUSED, operable
 from runs.execution import controls
 from runs.models import Control, Run
@@ -57,8 +57,7 @@ class ControlsView(generics.ListAPIView):
 
     def get_queryset(self) -> QuerySet[Control]:
         runs = Run.objects.visible_to(self.request.user).select_related("crew").defer("plan")
-        run = generics.get_object_or_404(runs, pk=self.kwargs["pk"])
-        bind_contextvars(**run.log_ids)
+        run = record_or_404(runs, self.kwargs["pk"])
         return run.controls.all()
 
     @extend_schema(

@@ -7,8 +7,8 @@ from django.db.models import QuerySet
 from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from structlog.contextvars import bind_contextvars
 
+from crews.lookups import record_or_404
 from crews.models import Crew
 from runs.models import ModelCall, Run
 
@@ -62,8 +62,7 @@ class ModelCallListView(generics.ListAPIView):
 
     def get_queryset(self) -> QuerySet[ModelCall]:
         runs = Run.objects.visible_to(self.request.user).select_related("crew").defer("plan")
-        run = generics.get_object_or_404(runs, pk=self.kwargs["pk"])
-        bind_contextvars(**run.log_ids)
+        run = record_or_404(runs, self.kwargs["pk"])
         return run.calls.select_related("task_execution")
 
 
@@ -74,7 +73,6 @@ class CrewUsageView(generics.GenericAPIView):
     filter_backends = ()
 
     def get(self, request: Request, pk: UUID) -> Response:
-        crew = generics.get_object_or_404(Crew.objects.visible_to(request.user), pk=pk)
-        bind_contextvars(**crew.log_ids)
+        crew = record_or_404(Crew.objects.visible_to(request.user), pk)
         totals = asdict(crew.runs.not_deleted().usage())
         return Response(self.get_serializer({"crew_id": crew.pk} | totals).data)

@@ -13,6 +13,7 @@ from rest_framework.reverse import reverse
 from structlog.contextvars import bind_contextvars
 
 from crews.api_key_authentication import requester
+from crews.lookups import record_or_404
 from crews.models import Crew
 from crews.scoping import ScopedQuerySet
 from runs.api import idempotency_header
@@ -180,8 +181,7 @@ def _created(view: generics.GenericAPIView, request: Request, run: Run) -> Respo
 
 def operable(queryset: ScopedQuerySet, request: Request, pk: UUID):
     """Return the object if the user may operate it. 404 if it is not visible, 403 for a viewer."""
-    found = generics.get_object_or_404(queryset.visible_to(request.user), pk=pk)
-    bind_contextvars(**found.log_ids)
+    found = record_or_404(queryset.visible_to(request.user), pk)
     if not queryset.operable_by(request.user).filter(pk=pk).exists():
         raise PermissionDenied(
             "You may watch this crew but not start or cancel its runs. "

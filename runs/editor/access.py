@@ -5,9 +5,8 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
-from django.shortcuts import get_object_or_404
-from structlog.contextvars import bind_contextvars
 
+from crews.lookups import record_or_404
 from crews.models import Crew, Organization
 
 ADMINS_EDIT_CREWS = "Admins of the organization edit its crews. Ask one of them."
@@ -19,10 +18,9 @@ NO_ORGANIZATION = (
 def crew_to_edit(request: HttpRequest, pk: UUID) -> Crew:
     """Raises ``Http404`` if the user may not see the crew, else ``PermissionDenied``."""
     visible = Crew.objects.visible_to(request.user).select_related("organization")
-    crew = get_object_or_404(visible, pk=pk)
+    crew = record_or_404(visible, pk)
     if not Crew.objects.managed_by(request.user).filter(pk=pk).exists():
         raise PermissionDenied(ADMINS_EDIT_CREWS)
-    bind_contextvars(**crew.log_ids)
     return crew
 
 

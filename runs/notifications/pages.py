@@ -9,12 +9,12 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
-from structlog.contextvars import bind_contextvars
 
 from crews.keyset import KeysetPage
+from crews.lookups import record_or_404
 from crews.models import Organization
 from crews.pages.decorators import require_GET_or_POST
 from crews.pages.permissions import permitted
@@ -154,9 +154,7 @@ def _may_operate(request: HttpRequest, record: Target) -> bool:
 
 def _found(request: HttpRequest, objects: ScopedQuerySet, pk: UUID) -> Any:
     rows = objects.visible_to(request.user).select_related("organization", "owner", "crew")
-    record = get_object_or_404(rows, pk=pk)
-    bind_contextvars(**record.log_ids)
-    return record
+    return record_or_404(rows, pk)
 
 
 def _operable(request: HttpRequest, objects: ScopedQuerySet, pk: UUID, act: str) -> Any:

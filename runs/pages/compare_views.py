@@ -5,11 +5,11 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from structlog.contextvars import bind_contextvars
 
+from crews.lookups import record_or_404
 from crews.text import is_uuid
 from runs.models import Run
 from runs.pages.comparison import Comparison
@@ -29,8 +29,7 @@ def run_compare(request: HttpRequest, pk: UUID) -> HttpResponse:
     crew, or one that the user may not see, is not found.
     """
     visible = Run.objects.visible_to(request.user).for_lists()
-    run = get_object_or_404(visible, pk=pk)
-    bind_contextvars(**run.log_ids)
+    run = record_or_404(visible, pk)
     of_crew = visible.filter(crew=run.crew_id)
     newest = list(of_crew[:RUNS_AT_MOST])
     other = _other(request, run, of_crew)

@@ -19,6 +19,7 @@ from django.views.decorators.vary import vary_on_headers
 from structlog.contextvars import bind_contextvars
 
 from crews.keyset import KeysetPage
+from crews.lookups import record_or_404
 from crews.models import Crew
 from crews.pages.permissions import permitted, rights_with, with_role
 from runs.models import CallText, InvalidState, Run, ToolExecution
@@ -233,6 +234,4 @@ def _context(request: HttpRequest, page: RunPage) -> dict[str, Any]:
 def readable_run(request: HttpRequest, pk: UUID) -> Run:
     """Return the run, without its plan, if the user may open its page. Raises 404 if not."""
     runs = Run.objects.readable_by(request.user).select_related("crew")
-    record = get_object_or_404(runs.defer("plan"), pk=pk)
-    bind_contextvars(**record.log_ids)
-    return record
+    return record_or_404(runs.defer("plan"), pk)

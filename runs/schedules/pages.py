@@ -10,11 +10,11 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from structlog.contextvars import bind_contextvars
 
+from crews.lookups import record_or_404
 from crews.models import Crew
 from crews.pages.decorators import require_GET_or_POST
 from crews.zones import zones
@@ -46,8 +46,7 @@ def schedule(request: HttpRequest, pk: UUID) -> HttpResponse:
     ``preview`` shows the fire times of what was entered, ``delete`` deletes the schedule.
     """
     crews = Crew.objects.visible_to(request.user).select_related("organization")
-    crew = get_object_or_404(crews, pk=pk)
-    bind_contextvars(**crew.log_ids)
+    crew = record_or_404(crews, pk)
     visible = Schedule.objects.visible_to(request.user).filter(crew=crew)
     visible = visible.select_related("updated_by")
     record = visible.first()

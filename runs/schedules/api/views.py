@@ -13,9 +13,9 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
-from structlog.contextvars import bind_contextvars
 
 from crews.key_holder import KeyHolder
+from crews.lookups import record_or_404
 from crews.models import Crew
 from runs.schedules.models import Fire, Schedule
 from runs.schedules.models.schedule import ADMINS_SET_SCHEDULES
@@ -112,11 +112,7 @@ class ScheduleView(generics.GenericAPIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _crew(self) -> Crew:
-        crew = generics.get_object_or_404(
-            Crew.objects.visible_to(self.request.user), pk=self.kwargs["pk"]
-        )
-        bind_contextvars(**crew.log_ids)
-        return crew
+        return record_or_404(Crew.objects.visible_to(self.request.user), self.kwargs["pk"])
 
     def _managed(self) -> Crew:
         crew, user = self._crew(), self.request.user
