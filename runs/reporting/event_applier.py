@@ -2,9 +2,11 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
+from runs.events.agent_states import worst
 from runs.execution.redaction import redact
-from runs.models import AgentExecution, Run, TaskExecution
+from runs.models import AgentExecution, Run, TaskExecution, ToolExecution
 from runs.reporting import reported_kinds as kinds
 from runs.reporting.agents import name_of, slug_of
 from runs.reporting.model_calls import ModelCalls
@@ -91,7 +93,28 @@ class EventApplier(ModelCalls, ToolCalls):
     def _done(self, event: kinds.Done) -> None:
         reason = event.reason or ("" if event.status == "succeeded" else event.status)
         details = {"reason": reason, "message": redact(event.message)}
-        self._run.finish(event.status, **details, at=self._at(event))
+        at = self._at(event)
+        if event.status == "succeeded" and not self._run.is_over:
+            self._end_unreported(at)
+        self._run.finish(event.status, **details, at=at)
+
+    def _end_unreported(self, at: datetime) -> None:
+        """End the agents that no event has started, and their tasks, unless something is cut off.
+
+        The reporter may not know them, so it cannot end them.
+        """
+        open_agents = self._run.agent_executions.filter(status="running", instance="")
+        for agent in open_agents.filter(agent_id__in=self._run.plan.get("unreported", [])):
+            own = {"agent_id": agent.agent_id, "status": "running"}
+            tasks = list(self._run.task_executions.filter(**own))
+            are_own = all(task.task_id in self._implicit_ids(agent.agent_id) for task in tasks)
+            tools = ToolExecution.objects.filter(task_execution__in=tasks, status="running")
+            if are_own and not tools.exists() and not self._run.calls.filter(**own).exists():
+                for task in tasks:
+                    task.run = self._run
+                    task.finish("succeeded", at=at)
+                ended = self._run.task_executions.filter(agent_id=agent.agent_id)
+                agent.finish(worst(set(ended.values_list("status", flat=True))), at=at)
 
     # Agents and tasks of the run
 
@@ -131,8 +154,10 @@ class EventApplier(ModelCalls, ToolCalls):
         self._check_tasks()
         self._check_opening(slug_of(agent_id))
         slug = self._agent(agent_id)
+        unreported = self._run.plan.get("unreported", [])
         if not self._working(agent_id=slug):
             self._open_agent(slug, "", at)
+            unreported = [*unreported, *({slug} - {*unreported})]
         entry = {
             "task_id": str(self._id("task", task_id)),
             "name": (name or task_id)[:100],
@@ -141,7 +166,7 @@ class EventApplier(ModelCalls, ToolCalls):
             "steps": [],
             **extra,
         }
-        self._save_plan(tasks=[*self._run.plan["tasks"], entry])
+        self._save_plan(tasks=[*self._run.plan["tasks"], entry], unreported=unreported)
         task = TaskExecution.objects.start(run=self._run, task=entry, at=at)
         self._tasks[task.task_id] = task
         return task
@@ -183,13 +208,17 @@ class EventApplier(ModelCalls, ToolCalls):
             raise InvalidEvent("limit", f"The run has {TASKS_OF_RUN} tasks.")
 
     def _implicit_tasks(self, slug: str) -> list[TaskExecution]:
-        ids = {t["task_id"] for t in self._run.plan["tasks"] if t.get("of_agent") == slug}
+        ids = self._implicit_ids(slug)
         running = self._batch.select(TaskExecution, agent_id=slug, status="running")
         return sorted(
-            (task for task in running if str(task.task_id) in ids), key=lambda task: task.order
+            (task for task in running if task.task_id in ids), key=lambda task: task.order
         )
 
-    def _save_plan(self, **parts: list[dict[str, Any]]) -> None:
+    def _implicit_ids(self, slug: str) -> set[UUID]:
+        tasks = self._run.plan["tasks"]
+        return {UUID(task["task_id"]) for task in tasks if task.get("of_agent") == slug}
+
+    def _save_plan(self, **parts: list[Any]) -> None:
         self._run.plan = {**self._run.plan, **parts}
         self._run.tasks_planned = len(self._run.plan["tasks"])
         self._run.save(update_fields=["plan", "tasks_planned"])

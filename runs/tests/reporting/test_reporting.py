@@ -141,6 +141,43 @@ def test_no_worker_claims_a_reported_run_and_it_takes_no_place(program, acme, se
     assert run_queue.claim(worker="w") == asked
 
 
+@pytest.mark.parametrize("place", [{}, {"agent_id": "orion"}], ids=["no agent", "agent"])
+def test_what_no_event_has_started_ends_as_the_run_does(program, run_of, place):
+    boot, *_, done = story()
+    tool = {"run": "nightly-1", "execution_id": "x", "tool": "deploy", **place}
+    start, end = {**tool, "type": "tool_start"}, {**tool, "type": "tool_end", "status": "error"}
+    program.send(boot, {**start, "id": "1"}, {**end, "id": "2"}, done)
+    run = run_of("nightly-1")
+    assert [(f["type"], f["status"]) for f in frames(run)[3:6]] == [
+        ("task_end", "succeeded"), ("agent_end", "succeeded"), ("done", "succeeded"),
+    ]  # fmt: skip
+    assert run.tasks_ended == 1
+
+
+CUT_OFF = {
+    "an agent that was started": [
+        {"type": "agent_start", "agent_id": "orion"},
+        {"type": "tool_start", "execution_id": "x", "tool": "deploy", "agent_id": "orion"},
+        {"type": "tool_end", "execution_id": "x", "status": "success"},
+    ],
+    "a task that was started": [{"type": "task_start", "task_id": "t", "agent_id": "orion"}],
+    "a tool": [{"type": "tool_start", "execution_id": "x", "tool": "deploy"}],
+    "a model call": [
+        {"type": "tool_end", "execution_id": "x", "status": "success", "agent_id": "run"},
+        {"type": "llm_start", "call_id": "c", "provider": "p", "model": "m", "agent_id": "run"},
+    ],
+}
+
+
+@pytest.mark.parametrize("opened", CUT_OFF.values(), ids=CUT_OFF)
+def test_what_is_cut_off_by_the_end_is_cancelled(program, run_of, opened):
+    boot, *_, done = story()
+    events = [{**event, "run": "nightly-1", "id": str(n)} for n, event in enumerate(opened)]
+    assert program.send(boot, *events, done)["rejected"] == []
+    assert run_of("nightly-1").status == "succeeded"
+    assert TaskExecution.objects.get().status == AgentExecution.objects.get().status == "cancelled"
+
+
 def test_done_ends_what_is_open_and_nothing_opens_it_again(program, run_of):
     events = story()
     program.send(*events[:5], {**events[-1], "status": "cancelled"})
