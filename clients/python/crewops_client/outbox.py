@@ -169,6 +169,12 @@ class Outbox:
     def close(self) -> None:
         """Release the directories, so that another process may send the events in them."""
         self.dropped += len(self._memory) + (len(self.batch) if self._source is None else 0)
+        if self._own and self._own.size:
+            self._notices.log_once(
+                "unsent",
+                "the program ended before all its events were sent: they are on disk, and the next "
+                "program that reports with this key sends them",
+            )
         for each in [*self._found, *([self._own] if self._own else [])]:
             each.close()
 

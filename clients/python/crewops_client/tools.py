@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from .runs import Run
 
 
+ALL_OUTPUT = 4 * 1024 * 1024  # characters of a tool's output; the server stores no more
+
+
 class Tool(Call):
-    __slots__ = ("_decoder", "_fields", "_question", "name")
+    __slots__ = ("_decoder", "_fields", "_output_left", "_question", "name")
 
     def __init__(
         self,
@@ -32,6 +35,7 @@ class Tool(Call):
         """Begin the call. With a ``question`` it begins in its block, after it was approved."""
         super().__init__(run, agent_id, task_id, execution_id)
         self._decoder: codecs.IncrementalDecoder | None = None
+        self._output_left = ALL_OUTPUT
         self.name = str(name)
         self._question = question
         self._fields: dict[str, Any] = {}
@@ -83,7 +87,7 @@ class Tool(Call):
         """Report the tool's output since the last time. Bytes are read as UTF-8.
 
         None is no output. Another value that is no text becomes JSON. Return False if there was no
-        room for it: too much at once.
+        room for it: too much at once, or more than the server stores of a tool.
         """
         if text is None or self.run.reporter.off:
             return True
@@ -93,8 +97,15 @@ class Tool(Call):
             if self._decoder is None:
                 self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
             text = self._decoder.decode(bytes(text))
+        text = as_text(text)
+        if is_cut := len(text) > self._output_left:
+            text = text[: self._output_left]
+            self.run.reporter.notices.log_once(
+                "output", f"of each tool only the first {ALL_OUTPUT:,} characters are reported"
+            )
+        self._output_left -= len(text)
         about = {"execution_id": self._id}
-        return self._send_text("tool_progress", about, "output", as_text(text))
+        return self._send_text("tool_progress", about, "output", text) and not is_cut
 
     def end(
         self,

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from crewops_client.tools import ALL_OUTPUT
 from sdk.report_server import KEY, ReportServer
 
 BYTES = "import os, sys; os.write(1, bytes(range(256)) * 3000); os.write(2, b'\\xff\\xfe err')"
@@ -61,6 +62,21 @@ def test_output_and_exit_code_are_kept_and_reported(server: ReportServer, enviro
         "failed",
         "ended with exit code 3.",
     )
+
+
+def test_output_beyond_what_the_server_stores_is_passed_on_and_not_sent(
+    server: ReportServer, environment
+):
+    size = ALL_OUTPUT + 100_000
+    # Slowly, so that no output is lost because there is too much at once.
+    code = f"import sys, time\nfor n in range({size} // 100_000 + 1):\n"
+    code += "    print('x' * 99_999)\n    sys.stdout.flush()\n    time.sleep(0.02)"
+    plain = [sys.executable, "-c", code]
+    finished = subprocess.run(command(*plain), env=environment, capture_output=True, text=True)
+    assert len(finished.stdout) > size
+    assert len(reported(server)) == ALL_OUTPUT
+    assert finished.stderr.count("only the first 4,194,304 characters are reported") == 1
+    assert server.of("done")[0]["status"] == "succeeded"
 
 
 def test_input_goes_to_the_command(server: ReportServer, environment):

@@ -218,7 +218,8 @@ def test_the_end_waits_no_longer_than_its_limit(
     else:
         server.answers = [(502, {})] * 100
     began = time.monotonic()
-    run(UNFINISHED, server, tmp_path)
+    said = run(UNFINISHED, server, tmp_path)
+    assert said.count("they are on disk, and the next program") == 1
     assert time.monotonic() - began < 20  # without the limit it would never end
     lines = [line for path in tmp_path.rglob("*.ndjson") for line in path.read_bytes().splitlines()]
     assert len(lines) == 3
