@@ -1,10 +1,13 @@
 """Every route of the project. Each app lists its own."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from crewops import demo_reporter, health, icon, metrics
+from crewops.api.not_found import NotFoundView, TracesOnlyView
 from crewops.api.traces import TracesView
+
+PROGRAMS = ("v1/", "sse/", "agui/")
 
 urlpatterns = [
     path("admin/", admin.site.urls),
@@ -17,6 +20,10 @@ urlpatterns = [
     # Where OTEL_EXPORTER_OTLP_ENDPOINT leads. An exporter follows no redirect.
     path("v1/traces", TracesView.as_view(), name="otlp-traces"),
     path("v1/traces/", TracesView.as_view()),
+    path("v1/metrics", TracesOnlyView.as_view()),
+    path("v1/logs", TracesOnlyView.as_view()),
+    # What the routes of event streams and of OpenTelemetry do not know is no page.
+    *(path(prefix, include([re_path("", NotFoundView.as_view())])) for prefix in PROGRAMS),
     path("", include("crews.urls")),
     path("", include("runs.pages.urls")),
     path("", include("runs.editor.urls")),

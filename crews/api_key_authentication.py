@@ -6,7 +6,7 @@ Which keys are valid, and their last use: `crews.models.api_key`.
 from typing import Any
 
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.exceptions import AuthenticationFailed, MethodNotAllowed, PermissionDenied
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from structlog.contextvars import bind_contextvars
@@ -51,6 +51,8 @@ class IsAllowed(IsAuthenticated):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if isinstance(request.user, KeyHolder):
+            if request.method not in view.allowed_methods:
+                raise MethodNotAllowed(request.method)
             check_scope(request.user.key, getattr(view, "key_scopes", READING).get(request.method))
         return super().has_permission(request, view)
 

@@ -69,6 +69,11 @@ api/docs/                                     GET              200   200      20
 api/                                          GET              404   404      404    404      404      404       404
 v1/traces                                     POST             403   403      403    403      403      401       403
 v1/traces/                                    POST             403   403      403    403      403      401       403
+v1/metrics                                    GET              404   404      404    404      404      404       404
+v1/logs                                       GET              404   404      404    404      404      404       404
+v1/                                           GET              404   404      404    404      404      404       404
+sse/                                          GET              404   404      404    404      404      404       404
+agui/                                         GET              404   404      404    404      404      404       404
 favicon.ico                                   GET              200   200      200    200      200      200       200
 healthz                                       GET              200   200      200    200      200      200       200
 metrics                                       GET              401   401      401    401      401      401       401
@@ -201,6 +206,11 @@ api/docs/                                     GET              200    200   200 
 api/                                          GET              404    404   404     404     404
 v1/traces                                     POST             415    403   403     415     401
 v1/traces/                                    POST             415    403   403     415     401
+v1/metrics                                    GET              404    404   404     404     404
+v1/logs                                       GET              404    404   404     404     404
+v1/                                           GET              404    404   404     404     404
+sse/                                          GET              404    404   404     404     404
+agui/                                         GET              404    404   404     404     404
 """
 
 # What a shared run opens to everybody: its page with what that fetches, and nothing else.

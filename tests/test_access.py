@@ -37,7 +37,10 @@ from tests.shared_records import shared_records
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 ADMIN = "admin/"  # Has a test of its own below, and the admin's own tests.
-NOWHERE = {"api/": "nowhere/"}  # routes that match any path
+# Routes of `NotFoundView`, with the rest of an address for those that match any path.
+NOWHERE = dict.fromkeys(("api/", "v1/", "sse/", "agui/"), "nowhere/") | dict.fromkeys(
+    ("v1/metrics", "v1/logs"), ""
+)
 # What differs between two answers to the same request.
 RANDOM = re.compile(r'nonce="[^"]*"|name="csrfmiddlewaretoken" value="[^"]*"|csrftoken="[^"]*"')
 

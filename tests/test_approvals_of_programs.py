@@ -285,7 +285,7 @@ def test_a_call_that_the_scheduler_ended_as_lost_is_asked_again(use):
         ({"run": "r", "tool": ""}, 400, "tool: "),
         ({"run": "r", "tool": "t", "expires_after_s": 9}, 400, "expires_after_s: "),
         ({"run": "r", "tool": "t", "expires_after_s": 604_801}, 400, "expires_after_s: "),
-        ({"run": "other", "tool": "t"}, 404, "There is nothing here"),
+        ({"run": "other", "tool": "t"}, 404, "The run has had no boot"),
         ({"run": "r", "tool": "t", "always": True, "params": {"a": "x" * 50_000}}, 409, TOO_LARGE),
         ({"run": "ended", "tool": "t", "always": True}, 409, "Run "),
         (
@@ -309,6 +309,13 @@ def test_what_cannot_be_asked_is_refused(program, acme, body, status, detail):
     response = program.client.post(PATH, body, format="json")
     assert response.status_code == status
     assert response.json()["detail"].startswith(detail)
+
+
+def test_what_is_at_its_limit_is_named(program, monkeypatch):
+    monkeypatch.setattr(deferred_response, "DEFERRED_PER_KEY", 0)
+    response = program.client.post(PATH, {"run": "r", "tool": "t"}, format="json")
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "8")
+    assert response.json()["detail"].startswith("0 calls of this API key wait for approval")
 
 
 def test_the_run_of_another_organization_is_not_there(program, globex):

@@ -58,6 +58,38 @@ def test_an_address_that_leads_nowhere(refused, path):
     assert refused("POST", path, user=None)["status"] == 404
 
 
+@pytest.mark.parametrize("path", ["/v1/nowhere", "/sse/graph", "/agui/nowhere/"])
+def test_addresses_of_programs_are_not_answered_with_pages(refused, path):
+    assert refused("GET", path, user=None)["code"] == "not_found"
+
+
+@pytest.mark.parametrize("path", ["/v1/metrics", "/v1/logs"])
+def test_an_exporter_of_metrics_or_logs_is_told_to_switch_them_off(refused, path):
+    problem = refused("POST", path, user=None)
+    assert (problem["status"], problem["code"]) == (404, "not_found")
+    assert "OTEL_METRICS_EXPORTER=none OTEL_LOGS_EXPORTER=none" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "choices"),
+    [
+        ("api-keys", {"name": "n", "scopes": ["reports"]}, "report, watch, operate"),
+        ("api-keys", {"name": "n", "scopes": [7]}, "report, watch, operate"),
+    ],
+)
+def test_a_wrong_choice_gets_the_list_of_choices(refused, acme, path, body, choices):
+    problem = refused(
+        "POST",
+        f"/api/organizations/acme/{path}/",
+        user=acme.admin,
+        data=json.dumps(body),
+        content_type="application/json",
+    )
+    (error,) = problem["errors"]
+    assert error["code"] == "invalid_choice"
+    assert error["detail"].endswith(f"is not a valid choice. Choose of: {choices}.")
+
+
 def test_a_missing_slash_is_named(refused):
     problem = refused("GET", "/api/crews")
     assert (problem["status"], problem["code"]) == (404, "missing_slash")

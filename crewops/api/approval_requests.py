@@ -21,6 +21,10 @@ from runs.reporting.reported_kinds import InvalidEvent
 NOT_NEEDED = {"decision": "not_needed", "by": "", "note": "", "detail": "", "again": False}
 
 
+class TooManyWait(Throttled):
+    is_explained = True
+
+
 class QuestionSerializer(serializers.Serializer):
     """A tool call that has not begun."""
 
@@ -74,7 +78,7 @@ class AskView(APIView):
         except InvalidEvent as error:
             raise ParseError(error.detail) from error
         except deferred_response.TooManyDeferred as error:
-            raise Throttled(WAIT_S, str(error)) from error
+            raise TooManyWait(WAIT_S, str(error)) from error
         try:
             approval = approval_requests.ask(request.user.key, question)
         except BaseException:

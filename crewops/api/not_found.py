@@ -13,6 +13,14 @@ class MissingSlash(NotFound):
     default_code = "missing_slash"
 
 
+class TracesOnly(NotFound):
+    default_detail = (
+        "CrewOps takes traces only. Switch the others off in your program: "
+        "OTEL_METRICS_EXPORTER=none OTEL_LOGS_EXPORTER=none"
+    )
+    is_explained = True
+
+
 class NotFoundView(APIView):
     """Responds like a missing object, or with a hint if only the last slash is missing."""
 
@@ -25,3 +33,10 @@ class NotFoundView(APIView):
         if not path.endswith("/") and resolve(path + "/").func.cls is not type(self):
             raise MissingSlash(f"Addresses end with a slash: {path}/")
         raise NotFound
+
+
+class TracesOnlyView(NotFoundView):
+    """Responds to the other signals of OpenTelemetry."""
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> NoReturn:
+        raise TracesOnly

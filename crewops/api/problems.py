@@ -121,7 +121,8 @@ class Formatter(ExceptionFormatter):
         code, detail = self.exc.get_codes(), self.exc.detail
         if isinstance(detail, dict):  # simplejwt's exceptions: both and more in a dict
             code, detail = str(detail["code"]), detail["detail"]
-        if str(detail) in EXPLANATIONS:  # more specific than MESSAGES
+        is_own = getattr(self.exc, "is_explained", False) or str(detail) in EXPLANATIONS
+        if is_own:  # more specific than MESSAGES
             return [Error(code, str(detail), None)]
         return [Error(code, MESSAGES.get(code, str(detail)), None)]
 

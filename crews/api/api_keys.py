@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from crews.api.choices import MultipleChoiceField
 from crews.api.organizations import MEMBER_REFUSED, ManagedOrganizationView
 from crews.models import ApiKey
 from crews.models.api_key import LONGEST_DAYS, Scope
@@ -31,7 +32,7 @@ class ApiKeySerializer(serializers.ModelSerializer):
 
 class NewApiKeySerializer(serializers.Serializer):
     name = serializers.CharField(max_length=100, help_text="What uses the key, for people.")
-    scopes = serializers.MultipleChoiceField(choices=Scope.choices, allow_empty=False)
+    scopes = MultipleChoiceField(choices=Scope.choices, allow_empty=False)
     days = serializers.IntegerField(
         min_value=1,
         max_value=LONGEST_DAYS,

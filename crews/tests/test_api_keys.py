@@ -88,6 +88,13 @@ def test_a_missing_scope_is_named(acme):
     assert "API keys cannot do this" in refused.json()["detail"]
 
 
+def test_a_method_that_there_is_not_is_no_question_of_scopes(acme):
+    _, text = acme.issue_key("report", "watch", "operate")
+    for method, path in (("GET", "/api/report/"), ("DELETE", "/api/crews/")):
+        response = client_of(text).generic(method, path)
+        assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
+
+
 def test_an_expired_key_is_refused(acme):
     key, text = acme.issue_key("watch", expires_at=timezone.now() + timedelta(days=1))
     assert client_of(text).get("/api/crews/").status_code == 200

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from structlog.contextvars import bind_contextvars
 
+from crews.api.choices import ChoiceField
 from runs.api.filters import ApprovalFilter
 from runs.models import Approval
 from runs.models.approval import DECISIONS, NOTE_LIMIT
@@ -35,7 +36,7 @@ class ApprovalSerializer(serializers.ModelSerializer):
 
 
 class DecisionSerializer(serializers.Serializer):
-    decision = serializers.ChoiceField(choices=[(name, name) for name in DECISIONS])
+    decision = ChoiceField(choices=[(name, name) for name in DECISIONS])
     seen = serializers.CharField(
         max_length=64, help_text="`seen` of the approval as it was shown to the person."
     )

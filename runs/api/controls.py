@@ -8,6 +8,7 @@ from rest_framework import generics, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from crews.api.choices import ChoiceField
 from crews.lookups import record_or_404
 from runs.api.views import VIEWER_REFUSED, operable
 from runs.execution import controls
@@ -30,7 +31,7 @@ class ControlSerializer(serializers.ModelSerializer):
 class AskSerializer(serializers.Serializer):
     """A request to control a run. Only the action ``message`` has a ``text``."""
 
-    action = serializers.ChoiceField(Control.Action.choices)
+    action = ChoiceField(Control.Action.choices)
     text = serializers.CharField(
         max_length=CONTROL_TEXT_LIMIT,
         required=False,

@@ -3,6 +3,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from crews.api.choices import ChoiceField
 from runs.api.model_calls import UsageSerializer
 from runs.execution.waits import Wait, Waits
 from runs.models import Run, TaskExecution, ToolExecution
@@ -103,7 +104,7 @@ class RetrySerializer(serializers.Serializer):
     """Where a retry begins."""
 
     def get_fields(self) -> dict[str, serializers.Field]:
-        where = serializers.ChoiceField(  # "from" is a reserved word in Python
+        where = ChoiceField(  # "from" is a reserved word in Python
             choices=[
                 ("start", "The crew's tasks as they are now"),
                 ("failed_task", "The run's tasks from the first that failed, in its workspace"),

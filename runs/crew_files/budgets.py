@@ -6,6 +6,7 @@ from typing import Any
 from django.db import models
 from rest_framework import serializers
 
+from crews.api.choices import ChoiceField
 from crews.models import Crew
 from crews.models.budget import LIMIT_FIELDS, AtLimit, Period
 from crews.zones import ZONE_LIMIT, validate_zone
@@ -35,7 +36,7 @@ def budget_fields() -> dict[str, serializers.Field]:
         else:
             found[name] = Count(**options, validators=field.validators[:2])
     for period in Period:
-        found[f"budget_{period}_at_limit"] = serializers.ChoiceField(
+        found[f"budget_{period}_at_limit"] = ChoiceField(
             AtLimit.choices, required=False, default=AtLimit.CANCEL.value
         )
     found["budget_zone"] = serializers.CharField(

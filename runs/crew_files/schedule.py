@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from crews.api.choices import ChoiceField
 from crews.models import Crew
 from crews.scoping import User
 from runs.crew_files.fields import EntrySerializer, Text, check_by_model, of_field
@@ -17,10 +18,10 @@ class ScheduleEntry(EntrySerializer):
 
     expression = of_field(Text, Schedule, "expression")
     zone = of_field(Text, Schedule, "zone", required=False, default="UTC")
-    overlap = serializers.ChoiceField(
+    overlap = ChoiceField(
         Schedule.Overlap.choices, required=False, default=Schedule.Overlap.SKIP.value
     )
-    missed = serializers.ChoiceField(
+    missed = ChoiceField(
         Schedule.Missed.choices, required=False, default=Schedule.Missed.ONCE.value
     )
     is_enabled = serializers.BooleanField(required=False, default=True)

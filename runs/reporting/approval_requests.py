@@ -28,6 +28,11 @@ HAS_NAME = f"The call has a parameter {LONG_NAME!r}, which CrewOps uses itself. 
 UNKNOWN = "Its approval cannot be read: the run was deleted, or the database does not answer."
 
 
+class UnknownRun(NotFound):
+    default_detail = "The run has had no boot: send that first, with the same `run`."
+    is_explained = True
+
+
 class ApprovalImpossible(InvalidState):
     """No person can be asked about the call, so it must not begin. The text says why."""
 
@@ -54,20 +59,20 @@ def question_of(raw: Any) -> ApprovalQuestion:
     try:
         return msgspec.convert(storable(given), ApprovalQuestion)
     except (msgspec.ValidationError, OverflowError) as error:
-        raise InvalidEvent("invalid", described(str(error))) from error
+        raise InvalidEvent("invalid", described(str(error), ApprovalQuestion)) from error
 
 
 def ask(key: ApiKey, question: ApprovalQuestion) -> Approval | None:
     """Ask for approval of the call; ``None`` if it needs none.
 
-    The decision is for ``key`` only. Raises ``NotFound``, and ``ApprovalImpossible`` if the
+    The decision is for ``key`` only. Raises ``UnknownRun``, and ``ApprovalImpossible`` if the
     call must not begin.
     """
     with unscoped():  # all rows are reached from the key's organization
         own = ReportedRun.objects.filter(organization=key.organization_id, key=question.run)
         reported = own.select_related("run__crew__organization").first()
         if reported is None:
-            raise NotFound("The run has had no boot.")
+            raise UnknownRun
         return request(
             reported,
             key=key,

@@ -3,7 +3,7 @@
 import math
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -56,7 +56,7 @@ def event_of(raw: dict[str, Any]) -> ReportedEvent:
         event = msgspec.convert(given, kind)
         event.at = _seconds(event.at)
     except (msgspec.ValidationError, OverflowError) as error:
-        raise InvalidEvent("invalid", described(str(error))) from error
+        raise InvalidEvent("invalid", described(str(error), kind)) from error
     if event.id is None and kind is not Beat:
         raise InvalidEvent("invalid", "id: is missing.")
     return event
@@ -96,10 +96,23 @@ def _seconds(at: float | str | None) -> float | None:
     return at
 
 
-def described(error: str) -> str:
+def described(error: str, kind: type[msgspec.Struct]) -> str:
     """Return msgspec's message with the field first: ``duration_s: Expected `float` >= 0.0``."""
     missing = re.fullmatch(r"Object missing required field `(\w+)`.*", error)
     if missing:
         return f"{missing[1]}: is missing."
     what, _, where = error.partition(" - at `$.")
-    return f"{where.rstrip('`')}: {what}." if where else f"{error}."
+    if not where:
+        return f"{error}."
+    field = where.rstrip("`")
+    if what.startswith("Invalid enum value"):
+        hint = get_type_hints(kind)[field.partition("[")[0]]
+        what += f". Choose of: {', '.join(_choices(hint))}"
+    return f"{field}: {what}."
+
+
+def _choices(hint: Any) -> list[str]:
+    """The texts that a field with this type may have."""
+    if get_origin(hint) is Literal:
+        return list(get_args(hint))
+    return [choice for each in get_args(hint) for choice in _choices(each)]

@@ -31,6 +31,8 @@ class TooLarge(APIException):
 
 
 class Unsupported(UnsupportedMediaType):
+    is_explained = True
+
     def __init__(self, detail: str) -> None:
         super().__init__("", detail=detail)
 

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from crews.api.choices import ChoiceField, MultipleChoiceField
 from crews.api.organizations import MEMBER_REFUSED, ManagedOrganizationView
 from crews.models import Crew
 from runs.notifications import services
@@ -38,11 +39,11 @@ class TargetSerializer(serializers.ModelSerializer):
 
 class NewTargetSerializer(serializers.Serializer):
     name = serializers.CharField(max_length=100)
-    service = serializers.ChoiceField(choices=services.CHOICES)
+    service = ChoiceField(choices=services.CHOICES)
     address = serializers.CharField(
         max_length=services.MAX_CHARS, write_only=True, help_text="No answer ever holds it."
     )
-    kinds = serializers.MultipleChoiceField(choices=CHOICES, allow_empty=False)
+    kinds = MultipleChoiceField(choices=CHOICES, allow_empty=False)
     crew_id = serializers.UUIDField(
         default=None, allow_null=True, help_text="Only the runs of this crew. null: of every crew."
     )

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from crews.api.choices import ChoiceField
 from crews.key_holder import KeyHolder
 from crews.lookups import record_or_404
 from crews.models import Crew
@@ -39,12 +40,12 @@ class FireSerializer(serializers.ModelSerializer):
 
 class ScheduleSerializer(serializers.ModelSerializer):
     crew_id = serializers.UUIDField(read_only=True)
-    overlap = serializers.ChoiceField(
+    overlap = ChoiceField(
         choices=Schedule.Overlap.choices,
         default=Schedule.Overlap.SKIP,
         help_text="What to do when a run of the crew waits or is running.",
     )
-    missed = serializers.ChoiceField(
+    missed = ChoiceField(
         choices=Schedule.Missed.choices,
         default=Schedule.Missed.ONCE,
         help_text="What to do with fire times at which no scheduler was running.",

@@ -55,6 +55,37 @@ def test_a_call_that_cannot_be_read(program, body, content_type, encoding, statu
 
 
 @pytest.mark.parametrize(
+    ("content_type", "encoding", "detail"),
+    [
+        ("text/plain", "", "Send the events as application/json or application/x-ndjson."),
+        (JSON, "br", "Send the body as it is or as gzip."),
+        (f"{JSON}; charset=latin-1", "", "Send the events as UTF-8."),
+    ],
+)
+def test_a_call_in_another_format_is_told_which_it_needs(program, content_type, encoding, detail):
+    response = program.post(BOOT, content_type, HTTP_CONTENT_ENCODING=encoding)
+    assert response.json() | {"code": "unsupported_media_type", "detail": detail} == response.json()
+
+
+@pytest.mark.parametrize(
+    ("event", "detail"),
+    [
+        (
+            {"type": "done", "status": "success"},
+            "status: Invalid enum value 'success'. Choose of: succeeded, failed, cancelled.",
+        ),
+        (
+            {"type": "boot", "crew": "c", "controls": ["stop"]},
+            "controls[0]: Invalid enum value 'stop'. Choose of: cancel, pause, message.",
+        ),
+    ],
+)
+def test_a_wrong_choice_gets_the_list_of_choices(program, event, detail):
+    (rejected,) = program.send({"id": "1", "run": "r", **event})["rejected"]
+    assert rejected["detail"] == detail
+
+
+@pytest.mark.parametrize(
     ("line", "code"),
     [
         (b"[1]", "malformed"),

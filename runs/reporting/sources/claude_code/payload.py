@@ -92,7 +92,7 @@ def hook_of(raw: Any) -> Hook:
     try:
         hook = msgspec.convert(given, Hook)
     except msgspec.ValidationError as error:
-        raise InvalidEvent("invalid", described(str(error))) from error
+        raise InvalidEvent("invalid", described(str(error), Hook)) from error
     needed = NEEDED.get(hook.hook_event_name, ())
     if missing := [name for name in needed if not getattr(hook, name)]:
         raise InvalidEvent("invalid", f"{missing[0]}: is missing.")

@@ -1,0 +1,22 @@
+"""Fields with choices whose error names the choices."""
+
+from typing import Any, NoReturn
+
+from rest_framework import serializers
+
+
+class _NamesChoices(serializers.ChoiceField):
+    def fail(self, key: str, **values: Any) -> NoReturn:
+        if key == "invalid_choice":
+            choices = ", ".join(map(str, self.choices))
+            text = f'"{values["input"]}" is not a valid choice. Choose of: {choices}.'
+            raise serializers.ValidationError(text, code=key)
+        super().fail(key, **values)
+
+
+class ChoiceField(_NamesChoices):
+    pass
+
+
+class MultipleChoiceField(_NamesChoices, serializers.MultipleChoiceField):
+    pass
