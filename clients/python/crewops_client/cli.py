@@ -75,6 +75,8 @@ def _check() -> int:
         return 1
     if answer.is_accepted:
         print(f"{settings.url} takes reports with this key.")
+        if settings.disabled:
+            print("CREWOPS_DISABLED is set: programs report nothing.", file=sys.stderr)
         return 0
     if answer.refused:
         print(f"crewops: {refusal(answer, settings.url)}", file=sys.stderr)

@@ -55,6 +55,11 @@ class Outbox:
         return bool(self._memory or self._found or (self._own and self._own.size))
 
     @property
+    def batch_is_own(self) -> bool:
+        """Whether the batch is of this process, not of one that has ended."""
+        return self._source not in self._found
+
+    @property
     def left_behind(self) -> bool:
         """Whether events of ended programs wait."""
         return bool(self._found)
@@ -62,7 +67,7 @@ class Outbox:
     @property
     def empty(self) -> bool:
         """Whether no event of this process waits or is in flight."""
-        mine = self.batch and self._source not in self._found
+        mine = self.batch and self.batch_is_own
         return not (self._memory or mine or (self._own and self._own.size))
 
     def add(self, lines: list[bytes]) -> None:
@@ -99,7 +104,7 @@ class Outbox:
 
     def acknowledge(self) -> None:
         """Remove the batch: the server has taken it, or will never take it."""
-        if self._source not in self._found:
+        if self.batch_is_own:
             self.gone += len(self.batch)
         if self._source is not None:
             if self._source is self._own:

@@ -205,7 +205,7 @@ class Sender:
     def _answered(self, answer: Response) -> None:
         self._posted_at = None
         if answer.is_accepted:
-            self.health.taken(answer.body, len(self.outbox.batch))
+            self.health.taken(answer.body, len(self.outbox.batch), own=self.outbox.batch_is_own)
             self.outbox.acknowledge()
             stop = answer.body.get("stop")
             for run in stop if isinstance(stop, list) else []:

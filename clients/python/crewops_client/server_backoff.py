@@ -27,8 +27,11 @@ class ServerBackoff:
         self._settings = settings
         self._notices = notices
 
-    def taken(self, body: dict[str, Any], sent: int) -> None:
-        """Handle the answer to a call with `sent` events, and beats after them."""
+    def taken(self, body: dict[str, Any], sent: int, *, own: bool = True) -> None:
+        """Handle the answer to a call with `sent` events, and beats after them.
+
+        Unless `own`, the events are of a program that has ended.
+        """
         repeated = self.failures > 0
         self.failing_since, self.failures, self.again_at = None, 0, 0.0
         self.refusal, self._has_answered = "", True
@@ -43,9 +46,13 @@ class ServerBackoff:
                 continue  # a beat
             if code == "run_ended" and repeated:
                 continue  # the server took the call before, but its answer was lost
-            self.rejected += 1
-            text = f"an event was rejected: {code}: {entry.get('detail')} (id {entry.get('id')})"
-            self._notices.log_once(f"rejected {code}", text)
+            why = f"{code}: {entry.get('detail')} (id {entry.get('id')})"
+            if own:
+                self.rejected += 1
+                self._notices.log_once(f"rejected {code}", f"an event was rejected: {why}")
+            else:
+                text = f"an event that an earlier program left on disk was rejected: {why}"
+                self._notices.log_once("rejected, of an earlier program", text)
 
     def failed(self, answer: Response) -> None:
         now = time.monotonic()
@@ -80,7 +87,8 @@ def refusal(answer: Response, url: str) -> str:
         return f"the key in CREWOPS_API_KEY may not report runs (403 {answer.detail})"
     if 300 <= answer.status < 400:
         return f"CREWOPS_URL is {url}, which redirects to {answer.detail}: set it to that"
+    status = f"HTTP {answer.status} {answer.detail}".rstrip()
     return (
-        f"CREWOPS_URL is {url}, where no CrewOps is found (HTTP {answer.status} {answer.detail})."
+        f"CREWOPS_URL is {url}, where no CrewOps is found ({status})."
         " Set it to the address of the server, without a path such as /api"
     )

@@ -23,11 +23,21 @@ def test_check(server: ReportServer, monkeypatch: pytest.MonkeyPatch, capsys):
     monkeypatch.setenv("CREWOPS_URL", f"{server.url}/api")
     code, said = check()
     assert code == 1
-    assert "Set it to the address of the server, without a path such as /api" in said
+    assert "is found (HTTP 404). Set it to the address of the server, without a path" in said
     monkeypatch.setenv("CREWOPS_URL", "http://127.0.0.1:1")
     assert "does not answer" in check()[1]
     monkeypatch.setenv("CREWOPS_URL", "http://127.0.0.1:eighty")
     assert "CREWOPS_URL is not valid" in check()[1]
+
+
+def test_check_says_that_reports_are_switched_off(
+    server: ReportServer, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    environment = {"URL": server.url, "API_KEY": KEY, "DISABLED": "1"}
+    for name, value in environment.items():
+        monkeypatch.setenv(f"CREWOPS_{name}", value)
+    assert main(["check"]) == 0
+    assert capsys.readouterr().err == "CREWOPS_DISABLED is set: programs report nothing.\n"
 
 
 def test_version(capsys: pytest.CaptureFixture[str]):

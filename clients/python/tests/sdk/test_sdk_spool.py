@@ -130,6 +130,27 @@ def test_what_a_program_leaves_behind_the_next_one_sends(
     assert mine[-1]["reason"] == "reporter_exited"
 
 
+def test_rejected_events_of_an_earlier_program_are_not_taken_for_own_ones(
+    make: Make, server: ReportServer, quick_backoff: None, caplog
+):
+    server.answers = [(502, {})] * 1000
+    first = make()
+    run = Run(first, "c", key="one").start()
+    run.error("x")
+    first.close(0.3)
+    server.answers.clear()
+    server.reject = lambda event: "run_ended" if event["run"] == "one" else None
+    caplog.clear()
+    second = make()
+    other = Run(second, "c", key="two").start()
+    until(lambda: "an event that an earlier program left on disk was rejected" in caplog.text)
+    other.end()
+    assert other.flush(20)
+    assert caplog.text.count("rejected") == 1
+    second.close(5)
+    assert "rejected in all" not in caplog.text
+
+
 KILLED = """
 import sys, time
 from crewops_client.reporter import Reporter
