@@ -10,7 +10,7 @@ import { socketsOn } from "./stream_socket.js";
 
 /** @import {Loss} from "./connection.js"; */
 /** @import {Member, Named} from "./members.js"; */
-/** @import {Options, WebSocketLike} from "./options.js"; */
+/** @import {Options, WebSocketClass} from "./options.js"; */
 /** @import {Measurement} from "./stream_socket.js"; */
 /** @import {Token} from "./token.js"; */
 
@@ -55,7 +55,7 @@ export class LiveConnection {
   #dialTimer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #lingerTimer;
-  /** For the sockets' `options.WebSocket`. @type {new (url: string) => WebSocketLike} */
+  /** For the sockets' `options.WebSocket`. @type {WebSocketClass} */
   WebSocket;
 
   /**
@@ -65,12 +65,13 @@ export class LiveConnection {
    */
   constructor(token, { url, WebSocket = globalThis.WebSocket, log, msgpack, session } = {}) {
     if (!WebSocket) throw new TypeError("No WebSocket here: pass options.WebSocket.");
-    this.#url = `${baseUrl(url)}/ws/live${session ? `?session=${encodeURIComponent(session)}` : ""}`;
+    const server = baseUrl(url);
+    this.#url = `${server}/ws/live${session ? `?session=${encodeURIComponent(session)}` : ""}`;
     this.#token = token;
     this.#WebSocket = WebSocket;
     this.#msgpack = msgpack;
     this.#log = logger("LiveWS", log);
-    this.WebSocket = socketsOn(this);
+    this.WebSocket = socketsOn(this, server);
   }
 
   /**

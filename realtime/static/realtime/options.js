@@ -14,8 +14,13 @@
  */
 
 /**
+ * `server`: the address of the server, if the class has one of its own.
+ * @typedef {{new (url: string, protocols?: string[]): WebSocketLike, server?: string}} WebSocketClass
+ */
+
+/**
  * @typedef {object} Options
- * @property {string | URL} [url]  default: VITE_WS_URL, else the page's origin
+ * @property {string | URL} [url]  default: that of `WebSocket`, else VITE_WS_URL, else the page's origin
  * @property {boolean} [autoReconnect]  true: always reconnect, with exponential back-off, even
  *   if the class would stop (run) or wait for `reconnect()` (graph)
  * @property {AbortSignal} [signal]  disconnects finally, for example at the end of a component
@@ -23,8 +28,7 @@
  *   requires another login (4401), and a new token did not help
  * @property {((message: string, error?: unknown) => void) | null | false} [log]  instead of the
  *   console; null or false: no log
- * @property {new (url: string, protocols?: string[]) => WebSocketLike} [WebSocket]  instead of the
- *   global one
+ * @property {WebSocketClass} [WebSocket]  instead of the global one
  * @property {MessagePack} [msgpack]  `encode` and `decode` of `@msgpack/msgpack`: frames are then
  *   MessagePack instead of JSON; listeners get the same messages
  */

@@ -51,7 +51,7 @@ export class LiveSocket {
    * @param {Options} [options]
    */
   constructor({ label, kind, path, resumes, policy }, token, options = {}) {
-    this.#url = baseUrl(options.url) + path;
+    this.#url = baseUrl(options.url ?? options.WebSocket?.server) + path;
     this.#resumes = resumes;
     this.#attempts = new Attempts(options.autoReconnect ? forEver : policy);
     this.#token = token;

@@ -1,4 +1,4 @@
-/** @import {WebSocketLike} from "./options.js"; */
+/** @import {WebSocketClass} from "./options.js"; */
 /** @import {Member} from "./members.js"; */
 
 /**
@@ -85,10 +85,13 @@ export class StreamSocket {
 /**
  * A class for the sockets' `options.WebSocket`: each is a stream of the connection.
  * @param {SharedConnection} on
- * @returns {new (address: string) => WebSocketLike}
+ * @param {string} [server]  its address
+ * @returns {WebSocketClass}
  */
-export function socketsOn(on) {
+export function socketsOn(on, server) {
   return class extends StreamSocket {
+    static server = server;
+
     /** @param {string} address */
     constructor(address) {
       /** @param {string} text */

@@ -41,6 +41,19 @@ test("sockets share one connection and get their own streams", () => {
   assert.equal(mission.state, "live");
 });
 
+test("sockets without an address have the server of their connection", () => {
+  const { options } = fakeOptions();
+  const live = new LiveConnection("j.w.t", { ...options, url: "https://server/prefix" });
+  // There is no page whose origin they could have.
+  new RunWebSocket("r1", null, { WebSocket: live.WebSocket, log: null }).connect();
+  soon();
+  assert.equal(FakeWebSocket.last.url, "wss://server/prefix/ws/live");
+  FakeWebSocket.last.receive(WELCOME);
+  assert.deepEqual(FakeWebSocket.last.sent, [
+    { type: "subscribe", streams: [{ stream: "run:r1" }] },
+  ]);
+});
+
 test("after a loss each stream resumes where it was", () => {
   const { run } = connected();
   const [one, other] = [run("r1"), run("r2")];
