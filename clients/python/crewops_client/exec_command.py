@@ -59,6 +59,9 @@ def execute(
             mapper = mapped(place.agent_id, task.task_id, run.reporter.prefix, argv)
             code = command.relay(Lines(run, mapper))
             status, message = mapper.verdict(*command.verdict(code, own))
+            if code == 0 and not mapper.understood:
+                text = f"no line of the output is as --as {source} expects: add {mapper.option}"
+                run.reporter.notices.log_once("no lines", f"{text} to the command")
         else:
             tool = task.start_tool(own[:40], {"command": title, "cwd": os.getcwd()})
             code = command.relay(ToolOutput(tool))

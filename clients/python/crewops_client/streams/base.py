@@ -15,6 +15,7 @@ class Mapper:
     """Maps the lines of one process. `prefix` makes its ids unique in the run."""
 
     name = ""  # the name of the main agent that users see
+    option = ""  # of the command, for the output that is mapped
 
     def __init__(self, agent: str, task: str, prefix: str, argv: Sequence[str] = ()) -> None:
         self.agent = agent

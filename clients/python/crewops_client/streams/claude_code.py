@@ -13,6 +13,7 @@ USAGE = ("inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens", "out
 
 class ClaudeCode(Mapper):
     name = "Claude Code"
+    option = "--output-format stream-json --verbose"
     kinds = frozenset({"assistant", "user", "system", "result"})
 
     def __init__(self, *args: Any) -> None:

@@ -20,6 +20,7 @@ USAGE = (
 
 class Codex(Mapper):
     name = "Codex"
+    option = "--json"
     kinds = frozenset(
         {"item.started", "item.completed", "turn.started", "turn.completed", "turn.failed", "error"}
     )

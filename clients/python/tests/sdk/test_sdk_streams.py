@@ -400,6 +400,18 @@ def test_a_line_that_the_mapper_cannot_read_does_no_harm(reporter, server, caplo
     assert caplog.text.count("a line was not understood") == 1
 
 
+@pytest.mark.parametrize(
+    ("source", "option"),
+    [("claude-code", "--output-format stream-json --verbose"), ("codex", "--json")],
+)
+def test_exec_names_the_option_that_is_missing(server, environment, source, option):
+    plain = executed(source, "echo", "Done.")
+    finished = subprocess.run(plain, env=environment, capture_output=True, text=True)
+    assert (finished.stdout, finished.returncode) == ("Done.\n", 0)
+    expected = f"no line of the output is as --as {source} expects: add {option} to the command"
+    assert finished.stderr == f"crewops: {expected}\n"
+
+
 def test_it_is_live_and_a_signal_ends_it_as_without_us(server, environment):
     first = lines_of("codex-0.171.0.tools")[4]
     process = subprocess.Popen(
