@@ -29,9 +29,12 @@ def _no_status(statuses: list[str]) -> dict[str, str]:
 
 
 class RunFilter(django_filters.FilterSet):
-    """``?crew=<id>``, and ``?status=<status>``, which may be given several times."""
+    """``?crew=<id>``, ``?key=<key>``, and ``?status=<status>``, which may be repeated."""
 
     crew = _of_crew("Runs of this crew.")
+    key = django_filters.CharFilter(
+        field_name="reported__key", label="The reported run with this key of its program."
+    )
     status = django_filters.MultipleChoiceFilter(
         choices=Run.Status.choices,
         distinct=False,  # a column of the run itself repeats no row
@@ -41,7 +44,7 @@ class RunFilter(django_filters.FilterSet):
 
     class Meta:
         model = Run
-        fields = ["crew", "status"]
+        fields = ["crew", "key", "status"]
 
 
 class ApprovalFilter(django_filters.FilterSet):

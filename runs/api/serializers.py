@@ -47,6 +47,20 @@ class RunSerializer(serializers.ModelSerializer):
     crew = serializers.CharField(
         source="crew_name", read_only=True, help_text="The crew's name at the time."
     )
+    name = serializers.CharField(
+        source="reported.name",
+        default=None,
+        read_only=True,
+        allow_null=True,
+        help_text="Of a reported run: its name, as its program gave it.",
+    )
+    key = serializers.CharField(
+        source="reported.key",
+        default=None,
+        read_only=True,
+        allow_null=True,
+        help_text="Of a reported run: `run` of its program's events.",
+    )
     message = serializers.CharField(read_only=True, help_text="The reason, for a person.")
     started_by = serializers.CharField(
         source="started_by.username",
@@ -83,10 +97,10 @@ class RunSerializer(serializers.ModelSerializer):
     class Meta:
         model = Run
         fields = read_only_fields = [
-            "id", "crew_id", "crew", "status", "reason", "message", "cancel_requested", "is_public",
-            "started_by", "created_at", "started_at", "ended_at", "duration_s", "tools_tier",
-            "parent_id", "retry", "queue_position", "wait", "origin", "pause_requested",
-            "paused_at", "trigger",
+            "id", "crew_id", "crew", "name", "key", "status", "reason", "message",
+            "cancel_requested", "is_public", "started_by", "created_at", "started_at", "ended_at",
+            "duration_s", "tools_tier", "parent_id", "retry", "queue_position", "wait", "origin",
+            "pause_requested", "paused_at", "trigger",
         ]  # fmt: skip
 
     def get_queue_position(self, run: Run) -> int | None:

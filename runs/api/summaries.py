@@ -17,7 +17,7 @@ FIELDS = (
     *("id", "crew_id", "crew_name", *SAME, "started_by__username"),
     *("created_at", "started_at", "ended_at", "tools_tier", "parent_id", "retry", "origin"),
     "paused_at",
-    "crew__organization_id",
+    *("crew__organization_id", "reported__name", "reported__key"),
 )
 
 
@@ -33,6 +33,8 @@ def summary(row: Any, waits: Waits) -> dict[str, Any]:
         "id": str(row.id),
         "crew_id": str(row.crew_id),
         "crew": row.crew_name,
+        "name": row.reported__name,
+        "key": row.reported__key,
         **{name: getattr(row, name) for name in SAME},
         "started_by": row.started_by__username,
         "created_at": _drf_time(row.created_at),

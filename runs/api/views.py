@@ -57,7 +57,7 @@ class _RunDetail(generics.GenericAPIView):
     def get_queryset(self) -> QuerySet[Run]:
         return (
             Run.objects.visible_to(self.request.user)
-            .select_related("started_by", "crew")
+            .select_related("started_by", "crew", "reported")
             .prefetch_related("task_executions__tool_executions")
         )
 

@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from runs.models import Run
+from runs.tests.reporting.conftest import Program
 
 
 class TestList:
@@ -32,6 +33,18 @@ class TestList:
                 assert summary[name] == alone[name], name
             assert abs(summary["duration_s"] - alone["duration_s"]) < 5
         assert listed[str(failed.pk)]["duration_s"] == failed.duration_s
+
+    def test_a_reported_run_is_found_by_the_key_of_its_program(self, acme, globex, api):
+        boot = {"id": "boot", "type": "boot", "crew": "release-crew", "name": "Nightly"}
+        for tenant, key in ((acme, "n-1"), (acme, "n-2"), (globex, "n-1")):
+            Program(tenant.issue_key("report")[1]).send({**boot, "run": key})
+        acme.start_run()
+        client = api(acme.viewer)
+        (run,) = client.get("/api/runs/", {"key": "n-1"}).json()["results"]
+        assert (run["name"], run["key"], run["origin"]) == ("Nightly", "n-1", "reported")
+        alone = client.get(f"/api/runs/{run['id']}/").json()
+        assert (alone["name"], alone["key"]) == ("Nightly", "n-1")
+        assert self.listed(client, key="none") == []
 
     def test_newest_first_and_only_the_own(self, acme, globex, superuser, api):
         old, new = acme.start_run(), acme.start_run()

@@ -19,6 +19,8 @@ def test_an_operator_starts_a_run(acme, api, runs_url):
         "id": str(run.pk),
         "crew_id": str(acme.crew.pk),
         "crew": "Acme crew",
+        "name": None,
+        "key": None,
         "status": "queued",
         "reason": "",
         "message": "",
