@@ -20,6 +20,7 @@ class Mapper:
     def __init__(self, agent: str, task: str, prefix: str, argv: Sequence[str] = ()) -> None:
         self.agent = agent
         self.task = task
+        self.understood = 0  # mapped lines
         self._prefix = prefix
         self._argv = list(argv)
         self._ended: tuple[str, str | None] | None = None
@@ -32,6 +33,7 @@ class Mapper:
         call = getattr(self, "_" + kind.replace(".", "_"), None)
         if call is None or kind not in self.kinds:
             return []
+        self.understood += 1
         events: list[Event] = call(line)
         return events
 
