@@ -87,7 +87,7 @@ def test_a_wrong_choice_gets_the_list_of_choices(refused, acme, path, body, choi
     )
     (error,) = problem["errors"]
     assert error["code"] == "invalid_choice"
-    assert error["detail"].endswith(f"is not a valid choice. Choose of: {choices}.")
+    assert error["detail"].endswith(f"is not a valid choice. Choose one of: {choices}.")
 
 
 def test_a_missing_slash_is_named(refused):

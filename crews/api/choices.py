@@ -9,7 +9,7 @@ class _NamesChoices(serializers.ChoiceField):
     def fail(self, key: str, **values: Any) -> NoReturn:
         if key == "invalid_choice":
             choices = ", ".join(map(str, self.choices))
-            text = f'"{values["input"]}" is not a valid choice. Choose of: {choices}.'
+            text = f'"{values["input"]}" is not a valid choice. Choose one of: {choices}.'
             raise serializers.ValidationError(text, code=key)
         super().fail(key, **values)
 

@@ -25,7 +25,7 @@ def _of_crew(label: str, **options: Any) -> django_filters.ModelChoiceFilter:
 
 
 def _no_status(statuses: list[str]) -> dict[str, str]:
-    return {"invalid_choice": f"%(value)s is no status. Choose of: {', '.join(statuses)}."}
+    return {"invalid_choice": f"%(value)s is no status. Choose one of: {', '.join(statuses)}."}
 
 
 class RunFilter(django_filters.FilterSet):

@@ -42,7 +42,8 @@ def event_of(raw: dict[str, Any]) -> ReportedEvent:
         raise InvalidEvent("malformed", f"The event is nested deeper than {DEPTH} levels.")
     kind = KINDS.get(raw["type"]) if isinstance(raw.get("type"), str) else None
     if kind is None:
-        raise InvalidEvent("unknown_type", f"There is no such type. Choose of: {', '.join(KINDS)}.")
+        detail = f"There is no such type. Choose one of: {', '.join(KINDS)}."
+        raise InvalidEvent("unknown_type", detail)
     limits, given = CUT[kind], {}
     for name, value in raw.items():
         if value is None:
@@ -107,7 +108,7 @@ def described(error: str, kind: type[msgspec.Struct]) -> str:
     field = where.rstrip("`")
     if what.startswith("Invalid enum value"):
         hint = get_type_hints(kind)[field.partition("[")[0]]
-        what += f". Choose of: {', '.join(_choices(hint))}"
+        what += f". Choose one of: {', '.join(_choices(hint))}"
     return f"{field}: {what}."
 
 

@@ -82,7 +82,8 @@ class SearchForm(forms.Form):
         required=False,
         widget=forms.Select({"class": "form-select", "aria-label": "Kind"}),
         error_messages={
-            "invalid_choice": f"%(value)s is no kind. Choose of: {', '.join(Document.Kind.values)}."
+            "invalid_choice": "%(value)s is no kind. Choose one of: "
+            f"{', '.join(Document.Kind.values)}."
         },
     )
     status = forms.ChoiceField(
@@ -90,7 +91,7 @@ class SearchForm(forms.Form):
         required=False,
         widget=forms.Select({"class": "form-select", "aria-label": "Status"}),
         error_messages={
-            "invalid_choice": "%(value)s is no status. Choose of: "
+            "invalid_choice": "%(value)s is no status. Choose one of: "
             f"{', '.join(Document.Outcome.values)}."
         },
     )

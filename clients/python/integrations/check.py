@@ -28,7 +28,7 @@ def main(names: list[str]) -> int:
     """Check the frameworks; print a line for each; return the exit code."""
     unknown = set(names) - set(NAMES)
     if unknown:
-        sys.exit(f"There is no {', '.join(sorted(unknown))}. Choose of: {', '.join(NAMES)}.")
+        sys.exit(f"There is no {', '.join(sorted(unknown))}. Choose one of: {', '.join(NAMES)}.")
     return max([check(name) for name in names or NAMES])
 
 

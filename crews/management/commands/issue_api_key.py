@@ -33,7 +33,7 @@ class Command(BaseCommand):
         scopes = options["scopes"].split(",")
         if unknown := [scope for scope in scopes if scope not in Scope.values]:
             raise CommandError(
-                f"--scopes: {unknown[0]!r} is no scope. Choose of {', '.join(Scope.values)}."
+                f"--scopes: {unknown[0]!r} is no scope. Choose among {', '.join(Scope.values)}."
             )
         days = options["days"]
         if days is not None and not 1 <= days <= LONGEST_DAYS:

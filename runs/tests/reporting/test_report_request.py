@@ -72,11 +72,11 @@ def test_a_call_in_another_format_is_told_which_it_needs(program, content_type, 
     [
         (
             {"type": "done", "status": "success"},
-            "status: Invalid enum value 'success'. Choose of: succeeded, failed, cancelled.",
+            "status: Invalid enum value 'success'. Choose one of: succeeded, failed, cancelled.",
         ),
         (
             {"type": "boot", "crew": "c", "controls": ["stop"]},
-            "controls[0]: Invalid enum value 'stop'. Choose of: cancel, pause, message.",
+            "controls[0]: Invalid enum value 'stop'. Choose one of: cancel, pause, message.",
         ),
     ],
 )
