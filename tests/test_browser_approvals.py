@@ -39,7 +39,7 @@ def test_a_call_is_approved_from_a_phone_and_another_denied_by_key(signed_in, we
     second = ask(run, "make release")
     expect(page.locator("[data-approval]")).to_have_count(1)
     page.keyboard.press("d")
-    page.locator("#confirm .btn-primary").click()
+    page.locator("#confirm button[value=yes]").click()
     eventually(lambda: Approval.objects.get(pk=second.pk).status == "denied", within_s=20)
     expect(page.locator("#approvals-count")).to_be_hidden()
 

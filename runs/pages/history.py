@@ -24,6 +24,14 @@ ENDINGS = {  # of a task or tool, by its status; with any other status it failed
     "completed_with_errors": "ended with errors",
     "cancelled": "was cancelled",
 }
+REASONS = {  # of a run's end
+    "task_failed": "A task failed",
+    "worker_lost": "The worker was lost",
+    "reporter_lost": "The reporting program was lost",
+    "internal_error": "CrewOps itself failed",
+    "workspace_lost": "The workspace is gone",
+    "cancelled": "Cancelled",
+}
 
 
 @dataclass(frozen=True)
@@ -204,12 +212,17 @@ def _tool(tool: ToolExecution, agent: str) -> Iterator[Entry]:
         yield Entry("tool_end", at=tool.ended_at, what=tool.tool, status=tool.status, **about)
 
 
+def reason_of(run: Run) -> str:
+    """Return why the run has ended, as users read it."""
+    return REASONS.get(run.reason, run.reason.replace("_", " ").capitalize())
+
+
 def ending(run: Run) -> Iterator[Entry]:
     if not run.is_over:
         return
     if run.status == Run.Status.FAILED and run.reason != "task_failed":
         yield Entry("error", str(run.pk), run.ended_at, run.message or run.reason or "failed")
-    detail = run.reason if run.status == Run.Status.FAILED else ""
+    detail = reason_of(run) if run.status == Run.Status.FAILED else ""
     yield Entry(
         "done", str(run.pk), run.ended_at, f"Run {run.status}", status=run.status, detail=detail
     )

@@ -14,6 +14,7 @@ from uuid import uuid4
 from django.db.models import Count
 
 from runs.models import Run, ToolExecution, Worker, retry
+from runs.pages.history import reason_of
 from runs.pages.pauses import pauses_of
 from runs.pages.run_outline import PlannedTask
 from runs.pages.run_steps import TAIL_CHARS, RunSteps
@@ -24,15 +25,6 @@ from runs.tools.box import TIER_WARNINGS
 
 RETRIES_AT_MOST = 5
 SEGMENTS_AT_MOST = 60
-
-REASONS = {
-    "task_failed": "A task failed",
-    "worker_lost": "The worker was lost",
-    "reporter_lost": "The reporting program was lost",
-    "internal_error": "CrewOps itself failed",
-    "workspace_lost": "The workspace is gone",
-    "cancelled": "Cancelled",
-}
 
 
 class RunPage(RunSteps):
@@ -99,7 +91,7 @@ class RunPage(RunSteps):
 
     @property
     def reason(self) -> str:
-        return REASONS.get(self.run.reason, self.run.reason.replace("_", " ").capitalize())
+        return reason_of(self.run)
 
     @property
     def waited_s(self) -> float:

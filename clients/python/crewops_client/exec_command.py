@@ -43,10 +43,11 @@ def execute(
         reporter.current(), crew, name or title[:TITLE_CHARS], origin=source or "exec"
     )
     command = Command(argv, run.env(), signals)
+    fault: OSError | None = None
     try:
         command.start()
     except OSError as error:
-        return _not_started(argv[0], error)
+        fault = error
     mapped = MAPPERS[source] if source else None
     with contextlib.ExitStack() as stack:
         run.start()
@@ -55,7 +56,10 @@ def execute(
             stack.enter_context(run.agent(agent or source or own, name=shown))
         place = context.current() or run
         task = place.task(name or title[:TITLE_CHARS])
-        if mapped:
+        if fault:
+            code = _not_started(argv[0], fault)
+            status, message = "failed", f"{argv[0]}: {fault.strerror}"
+        elif mapped:
             mapper = mapped(place.agent_id, task.task_id, run.reporter.prefix, argv)
             code = command.relay(Lines(run, mapper))
             status, message = mapper.verdict(*command.verdict(code, own))

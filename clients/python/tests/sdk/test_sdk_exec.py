@@ -103,8 +103,8 @@ def test_output_is_live(server: ReportServer, environment):
 @pytest.mark.parametrize(
     ("name", "argv", "code", "status"),
     [
-        ("not found", ["/no/such/command"], 127, None),
-        ("not executable", ["/etc/passwd"], 126, None),
+        ("not found", ["/no/such/command"], 127, "failed"),
+        ("not executable", ["/etc/passwd"], 126, "failed"),
         ("killed by itself", ["sh", "-c", "kill -SEGV $$"], -signal.SIGSEGV, "failed"),
         ("interrupted", ["sh", "-c", "kill -INT $$"], -signal.SIGINT, "cancelled"),
     ],
@@ -112,7 +112,16 @@ def test_output_is_live(server: ReportServer, environment):
 def test_how_it_ends_is_kept(server: ReportServer, environment, name, argv, code, status):
     finished = subprocess.run(command(*argv), env=environment, capture_output=True)
     assert finished.returncode == code
-    assert [event["status"] for event in server.of("done")] == ([status] if status else [])
+    assert [event["status"] for event in server.of("done")] == [status]
+
+
+def test_a_command_that_cannot_be_started_is_a_failed_run(server: ReportServer, environment):
+    finished = subprocess.run(command("/no/such/command"), env=environment, capture_output=True)
+    assert finished.stderr.decode().startswith("crewops exec: /no/such/command: ")
+    for kind in ("task_end", "done"):
+        (ended,) = server.of(kind)
+        assert ended["status"] == "failed"
+        assert ended["message"].startswith("/no/such/command: ")
 
 
 JOINED = '{"run": "n1", "crew": "c", "agent": "a", "task": "t"}'

@@ -61,8 +61,9 @@ function ask(event, dialog) {
   }
   event.preventDefault();
   event.stopImmediatePropagation();
-  const { confirm: title, confirmText: text, confirmYes: yes } = form.dataset;
-  confirm(dialog, { title, text, yes }, form.id, (current) => {
+  const { confirm: title, confirmText: text, confirmYes: yes, confirmDanger } = form.dataset;
+  const isDanger = confirmDanger !== undefined;
+  confirm(dialog, { title, text, yes, isDanger }, form.id, (current) => {
     dialog.returnValue = form.id;
     current.requestSubmit();
   });
@@ -71,15 +72,19 @@ function ask(event, dialog) {
 /**
  * Asks before a form is submitted.
  * @param {HTMLDialogElement} dialog
- * @param {{title?: string, text?: string, yes?: string}} texts  `yes`: of the button that confirms
+ * @param {{title?: string, text?: string, yes?: string, isDanger?: boolean}} texts  `yes`: of the
+ *   button that confirms, which is red if `isDanger`
  * @param {string} id  of the form
  * @param {(form: HTMLFormElement) => void} submit  called with the form that the page then has: the
  *   server may have renewed it meanwhile
  */
-export function confirm(dialog, { title, text, yes }, id, submit) {
+export function confirm(dialog, { title, text, yes, isDanger = false }, id, submit) {
   setText(dialog.querySelector("h2"), title ?? "");
   setText(dialog.querySelector("p"), text ?? "");
-  setText(dialog.querySelector(".btn-primary"), yes ?? "");
+  const button = dialog.querySelector("button[value=yes]");
+  setText(button, yes ?? "");
+  button?.classList.toggle("btn-danger", isDanger);
+  button?.classList.toggle("btn-primary", !isDanger);
   dialog.returnValue = "";
   const onClose = () => {
     const form = document.getElementById(id);
