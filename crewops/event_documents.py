@@ -37,9 +37,7 @@ def files() -> dict[Path, str]:
     definitions = _definitions()
     messages = [f"{name}Message" for name in CONTROL]
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    schema |= _any_of("Frame", [*messages, *map(_name, (*frames.SERVER, *frames.METRICS))]) | {
-        "$defs": definitions
-    }
+    schema |= _any_of("Frame", [*messages, *map(_name, frames.SERVER)]) | {"$defs": definitions}
     return {
         SCHEMA: json.dumps(schema, indent=2, ensure_ascii=False) + "\n",
         ASYNCAPI: yaml.safe_dump(_asyncapi(definitions), sort_keys=False, width=100),
@@ -54,7 +52,7 @@ def _name(kind: type[Event] | type[Frame]) -> str:
 
 def _frames() -> list[str]:
     """The names of all events and frames that a server sends."""
-    return [_name(kind) for kind in (*KINDS.values(), *frames.SERVER, *frames.METRICS)]
+    return [_name(kind) for kind in (*KINDS.values(), *frames.SERVER)]
 
 
 def _any_of(title: str, names: Iterable[str]) -> dict[str, Any]:
@@ -63,7 +61,7 @@ def _any_of(title: str, names: Iterable[str]) -> dict[str, Any]:
 
 def _definitions() -> dict[str, Any]:
     """JSON Schemas by name: every frame, its nested types, and the union for each client class."""
-    structs = (*KINDS.values(), *frames.SERVER, *frames.METRICS, *frames.CLIENT)
+    structs = (*KINDS.values(), *frames.SERVER, *frames.CLIENT)
     _, components = msgspec.json.schema_components(structs, ref_template="#/$defs/{name}")
     definitions = {}
     names = {kind.__name__: _name(kind) for kind in structs}

@@ -14,7 +14,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from conftest import Tenant
 from crews.models import Membership
 from realtime.sockets.routing import http_urlpatterns, websocket_urlpatterns
-from realtime.sockets.subscriptions import ALL, ONE
+from realtime.sockets.subscriptions import ALL, EXCLUSIVE, ONE
 from realtime.tests.sockets.event_source import reading
 from runs.models import Run
 from tests.access_matrix import KEYS, PEOPLE
@@ -37,6 +37,7 @@ graphs       open  open     open   open     open     4401      open      4401   
 mission      open  open     open   4404     4404     4401      open      4401     4403   open  4403    4404    4401
 missions     open  open     open   open     open     4401      open      4401     4403   open  4403    open    4401
 metrics      open  4403     4403   open     4403     4401      open      4401     4403   4403  4403    4403    4401
+metrics_of   open  4403     4403   4404     4403     4401      open      4401     4403   4403  4403    4403    4401
 no_stream    4404  4404     4404   4404     4404     4401      4404      4401     4404   4404  4403    4404    4401
 """  # fmt: skip
 STATUSES = {"open": 200, "4401": 401, "4403": 403, "4404": 404}  # of the same outcome over HTTP
@@ -59,8 +60,9 @@ WAYS = {
     "graphs": Way("graph", ("ws-graphs",)),
     "mission": Way("mission:{crew}"),
     "missions": Way("mission", ("ws-mission", "sse-mission")),
-    "metrics": Way(None, ("ws-metrics",)),
-    "no_stream": Way("metrics"),  # figures are no stream of ``/ws/live``
+    "metrics": Way("metrics", ("ws-metrics",)),
+    "metrics_of": Way("metrics:{organization}"),
+    "no_stream": Way("metrics:"),
 }
 MATRIX = {stream: answers for (stream, _), answers in rows(OUTCOMES, 1, EVERYBODY).items()}
 ROUTES = {
@@ -106,6 +108,7 @@ def world(acme: Tenant, globex: Tenant, superuser: User) -> World:
     of_key = {"origin": Run.Origin.REPORTED, "api_key": issued["report"][0]}
     reported = Run.objects.create(crew=acme.crew, **of_key)
     ids = {"run": run.pk, "shared": shared.pk, "reported": reported.pk, "crew": acme.crew.pk}
+    ids["organization"] = acme.organization.slug
     ours, theirs = {str(acme.crew.pk)}, {str(globex.crew.pk)}
     crews = dict.fromkeys(EVERYBODY, ours) | dict.fromkeys(THEIRS, theirs)
     crews |= {"superuser": ours | theirs, "homeless": set()}
@@ -116,7 +119,7 @@ def test_every_stream_and_every_route_is_in_the_table_and_nothing_else():
     assert MATRIX.keys() == WAYS.keys()
     assert {route for way in WAYS.values() for route in way.routes} == ROUTES.keys()
     kinds = {way.live.partition("{")[0] for way in WAYS.values() if way.live}
-    assert kinds - {"metrics"} == {*ALL, *(f"{kind}:" for kind in ONE)}
+    assert kinds == {*ALL, *(f"{kind}:" for kind in ONE)}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -163,7 +166,7 @@ def expected_answers(ways: dict[str, Way], world: World, person: str) -> Iterato
     for stream, way in ways.items():
         outcome, crews = MATRIX[stream][person], world.crews[person]
         names = [world.name(way)]
-        if way.live in ALL and outcome == "open" and crews:
+        if way.live in EXCLUSIVE and outcome == "open" and crews:
             names = [f"{way.live}:{crew}" for crew in crews]
         for name in names:
             yield name, outcome

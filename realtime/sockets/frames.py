@@ -125,9 +125,10 @@ class Ping(Frame, frozen=True, kw_only=True, tag="ping"):
 
 
 class Metrics(Frame, frozen=True, kw_only=True, tag="metrics"):
-    """The figures of ``/ws/metrics``, once a second. Null: the database does not answer.
+    """The figures of the monitoring page, once a second. Null: the database does not answer.
 
-    ``latency_ms`` has ``p50``, ``p95`` and ``count`` of each hop that was measured.
+    ``latency_ms`` has ``p50``, ``p95`` and ``count`` of each hop that was measured. On a live
+    socket ``stream`` names the stream.
     """
 
     timestamp: str
@@ -135,6 +136,7 @@ class Metrics(Frame, frozen=True, kw_only=True, tag="metrics"):
     redis: bool | None
     figures: dict[str, float] | None
     latency_ms: dict[str, dict[str, float]]
+    stream: str | UnsetType = UNSET
 
 
 class Pong(Frame, frozen=True, kw_only=True, tag="pong"):
@@ -223,8 +225,8 @@ class Unsubscribe(Frame, frozen=True, kw_only=True, tag="unsubscribe"):
     streams: list[str] | UnsetType = UNSET
 
 
-METRICS = (Metrics,)  # only on /ws/metrics
+METRICS = (Metrics,)  # only on /ws/metrics and /ws/live
 OF_EVERY_SOCKET = (Hello, Snapshot, Reset, Gone, Ping, Pong, AuthOk, ErrorMessage)
-SERVER = (*OF_EVERY_SOCKET, Close, Unsubscribed)
+SERVER = (*OF_EVERY_SOCKET, Close, Unsubscribed, *METRICS)
 TO_EVERY_SOCKET = (ClientPing, ClientPong, Auth, Rendered)
 CLIENT = (*TO_EVERY_SOCKET, Subscribe, Unsubscribe)

@@ -19,7 +19,7 @@ from realtime.sockets.inbound import Malformed
 from realtime.sockets.render_latency import RenderTimes
 from realtime.sockets.session_tag import tag_of
 from realtime.sockets.subscribe_frames import STREAMS_AT_MOST, Wanted, to_subscribe, to_unsubscribe
-from realtime.sockets.subscriptions import Subscription, canonical, subscription
+from realtime.sockets.subscriptions import EXCLUSIVE, Subscription, canonical, subscription
 
 BEGINNINGS_AT_ONCE = 8  # streams of a socket that begin at the same time; the others wait
 BEGINNINGS_A_SECOND = 50.0  # more than these, and than as many at once as a socket may follow,
@@ -169,6 +169,8 @@ class LiveConsumer(SocketConsumer):
     def _overlapping(self, name: str) -> str | None:
         """A stream of this socket that contains the one, or is a part of it."""
         kind, colon, _ = name.partition(":")
+        if kind not in EXCLUSIVE:
+            return None
         if colon:
             return kind if kind in self.subscriptions else None
         return next((other for other in self.subscriptions if other.startswith(f"{kind}:")), None)

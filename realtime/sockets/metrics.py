@@ -1,25 +1,30 @@
+from typing import Any
 from urllib.parse import parse_qs
 
+from msgspec import UNSET
+
 from crews.models import Organization
+from realtime import log
 from realtime.close_codes import CloseCode
 from realtime.delivery.access_check import WatchedRun
 from realtime.delivery.grants import Grant
 from realtime.delivery.threads import in_thread
 from realtime.monitoring.live import Live, live
+from realtime.sockets.base import StreamConsumer
 from realtime.sockets.close_socket import NOT_FOUND, UNAUTHENTICATED, CloseSocket
 from realtime.sockets.consumer import Admission, SocketConsumer
 from realtime.sockets.frames import Metrics
-from realtime.sockets.hello import hello
+from realtime.sockets.start_position import NewSocketStart
 
 NO_ADMIN = "Only admins of an organization see its figures."
 NO_KEYS = "API keys do not read figures. Use the access token of an admin."
 
 
-class MetricsConsumer(SocketConsumer):
+class MetricsConsumer(StreamConsumer):
     """``/ws/metrics``, ``/ws/metrics?organization={slug}``: the figures of the monitoring page.
 
     Without an organization: the figures of everything for a user who may see everything, else of
-    all organizations where the user is an admin.
+    all organizations where the user is an admin. Figures are in no stream of the log.
     """
 
     kind = "metrics"
@@ -37,37 +42,36 @@ class MetricsConsumer(SocketConsumer):
         return Admission(set())
 
     async def open(self, admission: Admission) -> None:
-        query = parse_qs(self.scope["query_string"].decode("latin-1"))
-        if slug := query.get("organization", [""])[0]:
+        if slug := self._asked_for():
             self._asked, self._organization = True, await in_thread(_organization_id, slug)
             self._scope = self._allowed(self._grant)
-        await self.say(hello(stream=None, epoch=None, head=0))
+        await super().open(admission)
         if not self.closed:
-            self.node.access.add(self)
             live().add(self)
 
-    def heads(self) -> dict[str, int]:
+    async def begin(self, positions: dict[str, log.Position]) -> dict[str, NewSocketStart]:
         return {}
 
     def show(self, figures: Live) -> None:
         # A socket that is full misses a second.
-        self.send_or_drop(Metrics(**figures.figures(self._scope)))
+        shown = figures.figures(self._scope)
+        self.send_or_drop(Metrics(**shown, stream=self.empty or UNSET))
+
+    def rendered(self, frame: dict[str, Any]) -> None:
+        SocketConsumer.rendered(self, frame)
 
     def stop(self) -> None:
         live().discard(self)
-        self.node.access.discard(self)
+        super().stop()
 
-    async def leave(self) -> None:
-        """There is no group to leave."""
+    def allowed(self, grant: Grant, run: WatchedRun | None) -> set[str]:
+        self._scope = self._allowed(grant)
+        return set()
 
-    def access_checked(self, grant: Grant, run: WatchedRun | None, *, signed_out: bool) -> None:
-        """Apply the current grant of the user. Called once a second."""
-        try:
-            if signed_out or not grant.active or grant.credential != self.credential:
-                raise CloseSocket(*UNAUTHENTICATED)
-            self._scope = self._allowed(grant)
-        except CloseSocket as error:
-            self.failed(error)
+    def _asked_for(self) -> str:
+        query = parse_qs(self.scope["query_string"].decode("latin-1"))
+        kwargs = self.scope["url_route"]["kwargs"]
+        return kwargs.get("organization") or query.get("organization", [""])[0]
 
     def _allowed(self, grant: Grant) -> frozenset[int] | None:
         if not grant.everywhere and not grant.administers:

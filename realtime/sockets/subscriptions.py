@@ -22,6 +22,7 @@ from realtime.sockets.base import StreamConsumer, log_ids
 from realtime.sockets.close_socket import NOT_FOUND, CloseSocket
 from realtime.sockets.consumer import Admission
 from realtime.sockets.graph import GraphConsumer
+from realtime.sockets.metrics import MetricsConsumer
 from realtime.sockets.mission import MissionConsumer
 from realtime.sockets.run import RunConsumer
 
@@ -145,19 +146,32 @@ class LiveMissionOfCrew(Subscription, MissionConsumer):
         return UUID(self.scope["url_route"]["kwargs"]["crew_id"])
 
 
-ALL: dict[str, type[Subscription]] = {"graph": LiveGraph, "mission": LiveMission}
+class LiveMetrics(Subscription, MetricsConsumer):
+    """``metrics:{slug}``, or ``metrics``: as ``/ws/metrics`` with and without an organization."""
+
+
+ALL: dict[str, type[Subscription]] = {
+    "graph": LiveGraph,
+    "mission": LiveMission,
+    "metrics": LiveMetrics,
+}
 ONE: dict[str, tuple[type[Subscription], str]] = {
     "run": (LiveRun, "run_id"),
     "graph": (LiveGraph, "crew_id"),
     "mission": (LiveMissionOfCrew, "crew_id"),
+    "metrics": (LiveMetrics, "organization"),
 }
+# Their frames name the stream of the crew, whichever of the two was asked for.
+EXCLUSIVE = ("graph", "mission")
 
 
 def canonical(name: str) -> str | None:
-    """The name as all frames have it: the id in lower case. ``None`` if nothing has such a name."""
+    """The name as all frames have it: an id in lower case. ``None`` if nothing has such a name."""
     kind, colon, id_ = name.partition(":")
     if not colon:
         return name if name in ALL else None
+    if kind == "metrics":
+        return name if id_ else None
     try:
         return f"{kind}:{UUID(id_)}" if kind in ONE else None
     except ValueError:

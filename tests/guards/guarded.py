@@ -119,7 +119,7 @@ FUNCTIONS = {
      "_close_expired~watcher.expires_at _close_unchecked~UNCHECKED_S",
     "realtime/delivery/approval_waiters.py": "read_decisions~_end_keyless _end_keyless~APPROVED",
     "realtime/delivery/grants.py": "grants",
-    "realtime/sockets/metrics.py": "admit _allowed access_checked~grant.active",
+    "realtime/sockets/metrics.py": "admit _allowed",
     "realtime/sockets/render_latency.py": "count",
     "realtime/sockets/auth.py": "verify identify",
     "realtime/sockets/base.py": "access_checked~grant.active access_checked~grant.credential "

@@ -174,11 +174,12 @@ def test_generated_frames(server, kind, path, acme, globex, run, wire):
     packed, deflated = wire == "packed", wire == "deflated"
     group = streams.group(streams.run(run.pk))
     foreign = [streams.run(globex.start_run().pk), streams.graph(globex.crew.pk)]
-    foreign.append(streams.mission(globex.crew.pk))
+    foreign += [streams.mission(globex.crew.pk), f"metrics:{globex.organization.slug}"]
     form = {"packed": packed, "deflated": deflated}
     if kind == "live":
         ours = [streams.run(run.pk), streams.graph(acme.crew.pk), streams.mission(acme.crew.pk)]
-        frames = LiveFrames(SEED, group, [*ours, "graph", "mission", *foreign], **form)
+        ours += ["graph", "mission", "metrics", f"metrics:{acme.organization.slug}"]
+        frames = LiveFrames(SEED, group, [*ours, *foreign], **form)
     else:
         frames = Frames(SEED, CONSUMERS[kind], group, **form)
     answers = ANSWERS | (OF_LIVE if kind == "live" else set())

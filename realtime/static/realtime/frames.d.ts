@@ -878,9 +878,10 @@ export interface UnsubscribedFrame {
   stream: string;
 }
 /**
- * The figures of ``/ws/metrics``, once a second. Null: the database does not answer.
+ * The figures of the monitoring page, once a second. Null: the database does not answer.
  *
- *     ``latency_ms`` has ``p50``, ``p95`` and ``count`` of each hop that was measured.
+ *     ``latency_ms`` has ``p50``, ``p95`` and ``count`` of each hop that was measured. On a live
+ *     socket ``stream`` names the stream.
  */
 export interface MetricsFrame {
   type: "metrics";
@@ -895,4 +896,5 @@ export interface MetricsFrame {
       [k: string]: number;
     };
   };
+  stream?: string;
 }

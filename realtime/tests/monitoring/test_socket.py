@@ -1,17 +1,23 @@
-"""`/ws/metrics` on a live server: figures once a second, of the organizations one may see."""
+"""Figures on a live server, once a second, of the organizations one may see: on `/ws/metrics`, and
+as streams of `/ws/live`.
+"""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+from django.contrib.auth.models import User
 
 from conftest import Tenant, make_tenant
 from crews.models import Membership
 from realtime import log
 from realtime.log import streams
+from realtime.tests.sockets.helpers import alive, browser_of, close_of, frames_until, subscribe
 from runs.events.kinds import Error
 from runs.models import Worker
 from tests.events import sample
-from tests.live import Web
+from tests.live import ENDED_S, Socket, Web
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,6 +31,48 @@ def acme(transactional_db) -> Tenant:
 @pytest.fixture
 def globex(acme) -> Tenant:
     return make_tenant("globex")
+
+
+class Alone:
+    """On a socket of their own."""
+
+    def __init__(self, web: Web) -> None:
+        self.web = web
+
+    @contextmanager
+    def open(self, user: User, organization: str = "") -> Iterator[Socket]:
+        """A socket that gets the figures, those of one organization if its slug is given."""
+        query = f"?organization={organization}" if organization else ""
+        with self.web.socket(f"/ws/metrics{query}", user) as socket:
+            yield socket
+
+    def end(self, socket: Socket) -> tuple[int, list[dict]]:
+        """The code with which the figures end, and the frames before."""
+        frames = [frame for frame in socket.rest() if frame["type"] != "ping"]
+        return socket.code, frames
+
+
+class OnLiveSocket(Alone):
+    """As a stream of ``/ws/live``."""
+
+    @contextmanager
+    def open(self, user: User, organization: str = "") -> Iterator[Socket]:
+        with self.web.socket("/ws/live", user) as socket:
+            assert socket.frame()["stream"] is None
+            subscribe(socket, f"metrics:{organization}" if organization else "metrics")
+            yield socket
+
+    def end(self, socket: Socket) -> tuple[int, list[dict]]:
+        """Only they end, and no frame of them follows."""
+        *frames, close = frames_until(socket, type="close")
+        after = [*socket.until(type="ping"), *socket.until(type="ping")]
+        assert {frame["type"] for frame in after} == {"ping"}
+        return close["code"], frames
+
+
+@pytest.fixture(params=[Alone, OnLiveSocket])
+def way(request, web) -> Alone:
+    return request.param(web)
 
 
 def figures_of(socket, **wanted) -> dict:
@@ -50,13 +98,13 @@ def test_it_says_hello_and_then_figures_about_once_a_second(web, superuser):
         assert frame["figures"].keys() >= {"events", "deliveries", "slots", "workers"}
 
 
-def test_an_admin_sees_no_count_of_another_organization(web, acme, globex, superuser):
+def test_an_admin_sees_no_count_of_another_organization(web, way, acme, globex, superuser):
     run = globex.start_run()
     with (
         web.socket(f"/ws/runs/{run.pk}", globex.viewer) as other,
-        web.socket("/ws/metrics", superuser) as whole,
-        web.socket("/ws/metrics", globex.admin) as theirs,
-        web.socket("/ws/metrics", acme.admin) as own,
+        way.open(superuser) as whole,
+        way.open(globex.admin) as theirs,
+        way.open(acme.admin) as own,
     ):
         other.until(type="boot")
         assert figures_of(theirs, sockets=1, running=1)["figures"]["slots_used"] == 1
@@ -68,32 +116,43 @@ def test_an_admin_sees_no_count_of_another_organization(web, acme, globex, super
         assert frame["latency_ms"].keys().isdisjoint({"write", "render"})
 
 
-def test_an_organization_may_be_asked_for(web, acme, globex, superuser):
+def test_an_organization_may_be_asked_for(way, acme, globex, superuser):
     globex.start_run()
-    with web.socket("/ws/metrics?organization=acme", superuser) as socket:
+    with way.open(superuser, "acme") as socket:
         frame = figures_of(socket, running=0)
         assert "slots" not in frame["figures"]
     for slug in ("globex", "nowhere"):
-        with web.socket(f"/ws/metrics?organization={slug}", acme.admin) as socket:
-            assert socket.close_code() == 4404
+        with way.open(acme.admin, slug) as socket:
+            assert way.end(socket) == (4404, [])
 
 
-def test_who_is_no_admin_any_more_is_closed(web, acme):
-    with web.socket("/ws/metrics", acme.admin) as socket:
-        socket.until(type="metrics")
-        Membership.objects.get(user=acme.admin).delete()
-        socket.rest()
-        assert socket.code == 4403
-
-
-def test_who_is_only_a_viewer_any_more_is_closed(web, acme):
-    with web.socket("/ws/metrics", acme.admin) as socket:
+@pytest.mark.parametrize("organization", ["", "acme"])
+@pytest.mark.parametrize("role", [None, "operator", "viewer"])
+def test_who_is_no_admin_any_more_gets_no_figures(way, acme, role, organization):
+    with way.open(acme.admin, organization) as socket:
         socket.until(type="metrics")
         membership = Membership.objects.get(user=acme.admin)
-        membership.role = "viewer"
-        membership.save()
-        socket.rest()
-        assert socket.code == 4403
+        if role is None:
+            membership.delete()
+        else:
+            membership.role = role
+            membership.save()
+        removed = time.monotonic()
+        assert way.end(socket)[0] == 4403
+        assert time.monotonic() - removed < ENDED_S
+
+
+def test_figures_lose_an_organization_that_the_user_does_not_manage_any_more(way, acme, globex):
+    both = Membership.objects.create(
+        user=acme.admin, organization=globex.organization, role="admin"
+    )
+    globex.start_run()
+    with way.open(acme.admin) as all_of_them, way.open(acme.admin, "globex") as one:
+        figures_of(all_of_them, running=1)
+        figures_of(one, running=1)
+        both.delete()
+        assert way.end(one)[0] == 4404
+        figures_of(all_of_them, running=0)
 
 
 def test_two_processes_are_summed_and_what_was_healed_is_counted(web, acme):
@@ -140,3 +199,69 @@ def test_pages_may_say_how_long_showing_took_and_nothing_else(web, acme):
         assert refused["code"] == "malformed"
         figures.send({"type": "rendered", "stream": stream, "ms": 1})
         assert figures.until(type="error_message")[-1]["code"] == "malformed"
+
+
+class TestOnTheLiveSocket:
+    def test_every_frame_names_the_stream_and_no_position_counts(self, web, superuser):
+        with web.socket("/ws/live", superuser) as live:
+            subscribe(live, "metrics", since=5, epoch="x")
+            _, hello, *_, figures = frames_until(live, type="metrics")
+            assert hello | {"heartbeat_s": 0} == {
+                "type": "hello", "stream": "metrics", "epoch": None, "head": 0, "heartbeat_s": 0,
+            }  # fmt: skip
+            assert figures["stream"] == "metrics"
+            assert figures["figures"].keys() >= {"events", "slots"}
+            assert live.until(type="ping")[-1]["heads"] == {}
+
+    def test_its_own_socket_names_none(self, web, superuser):
+        with web.socket("/ws/metrics", superuser) as socket:
+            assert "stream" not in socket.until(type="metrics")[-1]
+
+    def test_several_scopes_go_together_as_tabs_share_the_socket(self, web, acme, superuser):
+        with web.socket("/ws/live", superuser) as live:
+            subscribe(live, "metrics:acme", "metrics")
+            own = live.until(type="metrics", stream="metrics:acme")[-1]
+            assert "slots" not in own["figures"]
+            assert "slots" in live.until(type="metrics", stream="metrics")[-1]["figures"]
+            live.send({"type": "unsubscribe", "stream": "metrics"})
+            live.until(type="unsubscribed", stream="metrics")
+            rest = [*live.until(type="ping"), *live.until(type="metrics"), *live.until(type="ping")]
+            assert {frame["stream"] for frame in rest if frame["type"] == "metrics"} == {
+                "metrics:acme"
+            }
+
+    def test_a_refusal_ends_no_other_stream(self, web, acme, globex):
+        run = acme.start_run()
+        with web.socket("/ws/live", acme.operator) as live:
+            subscribe(live, streams.run(run.pk))
+            frames_until(live, type="boot")
+            for name in ("metrics", "metrics:acme", "metrics:globex", "metrics:nowhere"):
+                subscribe(live, name)
+                assert close_of(live, name)[0] == 4403
+            log.append(streams.run(run.pk), [sample(Error, str(acme.crew.pk), str(run.pk))])
+            live.until(type="error")
+            assert alive(live)
+
+    def test_pages_may_say_how_long_showing_took(self, web, acme):
+        run = acme.start_run()
+        stream = streams.run(run.pk)
+        with web.socket("/ws/live", acme.admin) as live:
+            subscribe(live, stream, "metrics")
+            live.until(type="boot")
+            live.until(type="metrics")
+            live.send({"type": "rendered", "stream": "metrics", "ms": 9000})  # shows no event
+            live.send({"type": "rendered", "stream": stream, "ms": 40})
+            deadline = time.monotonic() + 20
+            while not (render := live.until(type="metrics")[-1]["latency_ms"].get("render")):
+                assert time.monotonic() < deadline
+            assert render["count"] == 1
+            assert 25 < render["p50"] < 60
+
+    def test_the_end_of_the_session_ends_the_socket(self, web, acme):
+        browser, cookie = browser_of(acme.admin)
+        with web.socket("/ws/live", additional_headers=cookie, origin=web.origin) as live:
+            subscribe(live, "metrics")
+            live.until(type="metrics")
+            browser.post("/logout/")
+            live.rest()
+            assert live.code == 4401

@@ -29,7 +29,7 @@ def test_a_refused_stream_ends_no_other(acme, globex, run, live):
     frames_until(live, type="boot")
     foreign = globex.start_run()
     names = [streams.run(foreign.pk), streams.graph(globex.crew.pk), streams.run(MISSING)]
-    names += [streams.mission(globex.crew.pk), "run:x", "run", "metrics", "run:", "", "a:b:c"]
+    names += [streams.mission(globex.crew.pk), "run:x", "run", "metrics:", "run:", "", "a:b:c"]
     for name in names:
         subscribe(live, name)
         assert close_of(live, name) == (4404, "Not found.")
