@@ -139,6 +139,31 @@ def test_without_shared_workers_a_page_has_one_socket_of_its_own(browser, acme):
     assert ["/ws/live" in url for url in sockets] == [True]
 
 
+def test_the_monitoring_page_opens_no_socket_of_its_own(browser, acme):
+    """The server takes one socket of a user, and these are two pages of figures and a crew's."""
+    browser.sign_in(acme.admin)
+    sockets = []
+    browser.context.on(
+        "page", lambda page: page.on("websocket", lambda socket: sockets.append(socket.url))
+    )
+    crew = browser.tab(acme.crew.get_absolute_url())
+    tabs = [browser.tab(f"/monitoring/{query}") for query in ("", "?organization=acme")]
+    for tab in (crew, *tabs):
+        state(tab, "live")
+    run = acme.start_run()
+    for tab in tabs:
+        expect(tab.locator("b[data-figure=slots_used]")).to_have_text("1")
+    membership = Membership.objects.get(user=acme.admin)
+    membership.role = "operator"
+    membership.save()
+    for tab in tabs:
+        state(tab, "offline")
+    work(run, run.plan["tasks"][0])
+    expect(crew.locator("#graph [data-agent=orion]")).to_have_attribute("data-state", "done")
+    state(crew, "live")
+    assert sockets == []
+
+
 def test_when_the_worker_ends_another_takes_over(browser, acme, chromium):
     browser.sign_in(acme.operator)
     run = acme.start_run()

@@ -17,11 +17,16 @@ const OPEN = 1;
 const CLOSED = 3;
 
 /**
- * The stream that a socket's address stands for: `run:{id}`, `graph:{id}`, `graph`, `mission`.
+ * The stream that a socket's address stands for: `run:{id}`, `graph:{id}`, `graph`, `mission`,
+ * `metrics:{slug}`, `metrics`.
  * @param {string} address
  */
 export function streamOf(address) {
   const { pathname, searchParams } = new URL(address);
+  if (/\/ws\/metrics\/?$/.test(pathname)) {
+    const organization = searchParams.get("organization");
+    return organization ? `metrics:${organization}` : "metrics";
+  }
   const [, kind, id = searchParams.get("crew_id")] =
     /\/ws\/(runs|graph|mission)(?:\/([^/]+))?\/?$/.exec(pathname) ?? [];
   if (!kind) throw new TypeError(`${address} is no address of a stream.`);

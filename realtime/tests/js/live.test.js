@@ -230,7 +230,9 @@ test("addresses of sockets are names of streams", () => {
   assert.equal(streamOf("ws://s/ws/graph/c/"), "graph:c");
   assert.equal(streamOf("ws://s/ws/graph"), "graph");
   assert.equal(streamOf("ws://s/ws/mission"), "mission");
-  assert.throws(() => streamOf("ws://s/ws/metrics"), TypeError);
+  assert.equal(streamOf("ws://s/ws/metrics"), "metrics");
+  assert.equal(streamOf("ws://s/ws/metrics?organization=My-Org"), "metrics:My-Org");
+  assert.throws(() => streamOf("ws://s/ws/live"), TypeError);
 });
 
 test("with MessagePack, sockets on the connection get the same frames", () => {

@@ -6,6 +6,7 @@ import { drawCharts } from "./monitoring_charts.js";
 import { age, count, milliseconds } from "./monitoring_numbers.js";
 import { Series } from "./monitoring_series.js";
 import { MetricsWebSocket } from "./monitoring_socket.js";
+import { PageSocket } from "./page_socket.js";
 import { setText } from "./set_text.js";
 
 /** @import {MetricsFrame} from "../frames.js"; */
@@ -28,7 +29,7 @@ series.replace(first);
 const draw = drawCharts(series, { isWhole: "slots" in first.figures });
 draw();
 
-const socket = new MetricsWebSocket(organization);
+const socket = new MetricsWebSocket(organization, { WebSocket: PageSocket });
 showLive([socket]);
 socket.subscribe((frame) => {
   show(frame);
