@@ -42,7 +42,8 @@ TESTS = {
     "realtime/delivery/access_check.py": f"realtime/tests/delivery/test_access_check.py {SOCKETS}",
     "realtime/delivery/approval_waiters.py": "tests/test_deferred_response.py",
     "realtime/delivery/grants.py": SOCKETS,
-    "realtime/sockets/metrics.py": f"realtime/tests/monitoring {SOCKETS}",
+    "realtime/sockets/metrics.py": "realtime/tests/monitoring/test_socket.py "
+     f"tests/test_stream_access.py {SOCKETS}",
     "realtime/sockets/render_latency.py": "realtime/tests/monitoring",
     "realtime/delivery/connection_counts.py": f"realtime/tests/test_connection_counts.py {SOCKETS}",
     "realtime/servers/": FLOODS,

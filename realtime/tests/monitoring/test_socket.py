@@ -13,6 +13,7 @@ from conftest import Tenant, make_tenant
 from crews.models import Membership
 from realtime import log
 from realtime.log import streams
+from realtime.sockets.metrics import NO_KEYS
 from realtime.tests.sockets.helpers import alive, browser_of, close_of, frames_until, subscribe
 from runs.events.kinds import Error
 from runs.models import Worker
@@ -121,8 +122,8 @@ def test_an_organization_may_be_asked_for(way, acme, globex, superuser):
     with way.open(superuser, "acme") as socket:
         frame = figures_of(socket, running=0)
         assert "slots" not in frame["figures"]
-    for slug in ("globex", "nowhere"):
-        with way.open(acme.admin, slug) as socket:
+    for user, slug in ((acme.admin, "globex"), (acme.admin, "nowhere"), (superuser, "nowhere")):
+        with way.open(user, slug) as socket:
             assert way.end(socket) == (4404, [])
 
 
@@ -241,6 +242,12 @@ class TestOnTheLiveSocket:
             log.append(streams.run(run.pk), [sample(Error, str(acme.crew.pk), str(run.pk))])
             live.until(type="error")
             assert alive(live)
+
+    def test_an_api_key_is_refused_with_what_to_use(self, web, acme):
+        _, key = acme.issue_key("report", "watch")
+        with web.socket("/ws/live", token=key) as live:
+            subscribe(live, "metrics")
+            assert close_of(live, "metrics") == (4403, NO_KEYS)
 
     def test_pages_may_say_how_long_showing_took(self, web, acme):
         run = acme.start_run()
