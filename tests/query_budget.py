@@ -47,6 +47,11 @@ BUDGET = {
     "api/schema/": 0,
     "api/docs/": 0,
     "api/": 0,
+    "v1/metrics": 2,
+    "v1/logs": 2,
+    "v1/": 2,
+    "sse/": 2,
+    "agui/": 2,
     "favicon.ico": 2,
     "healthz": 2,
     "metrics": 2,
@@ -122,7 +127,7 @@ QUERIES = (
     *("api/search/?q=nowhere", "api/search/?q=hel&kind=run&since=2020-01-01"),
     *("runs/{run}/?at={now}", "runs/{run}/live/?at={now}"),
 )
-MATCHES_ANY = {"api/": "nowhere/"}
+MATCHES_ANY = dict.fromkeys(("api/", "v1/", "sse/", "agui/"), "nowhere/")
 
 
 def complete(grown: Grown) -> None:

@@ -1,4 +1,4 @@
-"""A reported run's own name beside the name of its crew, on the pages that list runs."""
+"""A run's own name, or else its id, beside the name of its crew, on the pages that list runs."""
 
 import re
 
@@ -18,12 +18,12 @@ def texts(page: str, pattern: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", ["/", "/runs/"])
-def test_a_list_of_runs_shows_it_if_there_is_one(acme, path):
-    acme.start_run()
+def test_a_list_of_runs_shows_it_or_the_beginning_of_the_id(acme, path):
+    run = acme.start_run()
     reported(acme)
     page = get(acme.viewer, path).content.decode()
     titles = texts(page, r'class="run-row-title"><a [^>]*>(.*?)</a>')
-    assert titles == [NAMED, "Acme crew"]
+    assert titles == [NAMED, f"Acme crew Run {str(run.pk)[:8]}"]
 
 
 def test_a_hit_of_the_search_shows_the_name_of_its_run(acme):
