@@ -209,8 +209,6 @@ v1/traces/                                    POST             415    403   403 
 v1/metrics                                    GET              404    404   404     404     404
 v1/logs                                       GET              404    404   404     404     404
 v1/                                           GET              404    404   404     404     404
-sse/                                          GET              404    404   404     404     404
-agui/                                         GET              404    404   404     404     404
 """
 
 # What a shared run opens to everybody: its page with what that fetches, and nothing else.

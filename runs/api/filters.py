@@ -5,9 +5,9 @@ from typing import Any
 import django_filters
 from rest_framework.request import Request
 
-from crews.models import Crew
+from crews.models import Crew, Organization
 from crews.scoping import ScopedQuerySet
-from runs.models import Approval, Run
+from runs.models import Approval, ReportedRun, Run
 
 
 def _crews(request: Request) -> ScopedQuerySet:
@@ -33,7 +33,7 @@ class RunFilter(django_filters.FilterSet):
 
     crew = _of_crew("Runs of this crew.")
     key = django_filters.CharFilter(
-        field_name="reported__key", label="The reported run with this key of its program."
+        method="with_key", label="The reported run with this key of its program."
     )
     status = django_filters.MultipleChoiceFilter(
         choices=Run.Status.choices,
@@ -45,6 +45,12 @@ class RunFilter(django_filters.FilterSet):
     class Meta:
         model = Run
         fields = ["crew", "key", "status"]
+
+    def with_key(self, runs: ScopedQuerySet, _: str, key: str) -> ScopedQuerySet:
+        # With the organization: the index of keys begins with it.
+        organizations = Organization.objects.visible_to(self.request.user)
+        reported = ReportedRun.objects.filter(key=key, organization__in=organizations)
+        return runs.filter(pk__in=reported.values("run"))
 
 
 class ApprovalFilter(django_filters.FilterSet):

@@ -13,6 +13,7 @@ from crews.lookups import record_or_404
 from crews.text import is_uuid
 from runs.models import Run
 from runs.pages.comparison import Comparison
+from runs.pages.running_wait_reasons import with_wait_reason
 from runs.pages.trend import RUNS_AT_MOST, Trend, flaky_steps
 
 NOT_COMPARABLE = "with: give the id of another run of the same crew."
@@ -28,7 +29,7 @@ def run_compare(request: HttpRequest, pk: UUID) -> HttpResponse:
     differs. Members only, so it names people and shows the answers of models. A run of another
     crew, or one that the user may not see, is not found.
     """
-    visible = Run.objects.visible_to(request.user).for_lists()
+    visible = with_wait_reason(Run.objects.visible_to(request.user).for_lists())
     run = record_or_404(visible, pk)
     of_crew = visible.filter(crew=run.crew_id)
     newest = list(of_crew[:RUNS_AT_MOST])

@@ -1,5 +1,6 @@
 """Why a running run waits, in the rows of all lists of runs and in their updates."""
 
+import re
 from uuid import uuid4
 
 import pytest
@@ -106,6 +107,18 @@ def test_the_page_of_a_run_shows_it(acme):
         title = get(acme.viewer, run.get_absolute_url()).content.decode().partition("</h1>")[0]
         badge = title.rpartition('class="status-badge"')[2].partition("</span>")[0]
         assert badge.partition(">")[2] == text
+
+
+def test_the_comparison_shows_it_of_both_runs(acme):
+    pause(acme.start_run())
+    after = acme.start_run()
+    ask(after)
+    page = get(acme.viewer, f"{after.get_absolute_url()}compare/").content.decode()
+    row = page.partition(">Outcome</th>")[2].partition("</tr>")[0]
+    assert re.findall(r'class="status-badge"[^>]*>([^<]*)<', row) == [
+        "Paused",
+        "Waits for approval",
+    ]
 
 
 def test_it_costs_no_query_of_its_own(acme):
