@@ -48,6 +48,13 @@ WRITTEN = """(clock) => new Promise((resolve) => {
     setTimeout(() => resolve([texts.length - 1, changes()]), 1000);
 })"""
 
+# Of the running bar: where it ends, and where the label beside it begins, in pixels.
+BAR_AND_LABEL = """() => {
+    const bar = document.querySelector(".bar[data-start]:not([data-end])");
+    const box = (part) => bar.querySelector(part).getBoundingClientRect();
+    return [box(".bar-box").right, box(".bar-aside").left];
+}"""
+
 
 def outputs_in_memory(page) -> int:
     devtools = page.context.new_cdp_session(page)
@@ -179,6 +186,23 @@ def test_the_clock_of_a_pause_is_not_announced_and_written_only_when_it_changes(
     assert clock.evaluate("e => [e.role, e.ariaLive]") == ["timer", "off"]
     written, changed = clock.evaluate(WRITTEN)
     assert written == changed
+
+
+def test_the_label_beside_a_running_bar_moves_with_its_end(signed_in, acme):
+    run = acme.start_run()
+    run.started_at = timezone.now() - timedelta(minutes=1)
+    run.save()
+    work(run)
+    signed_in.goto(run.get_absolute_url())
+    expect(mark(signed_in)).to_have_attribute("data-state", "live")
+    (first, _) = signed_in.evaluate(BAR_AND_LABEL)
+
+    def grown() -> list[float] | None:
+        end, label = signed_in.evaluate(BAR_AND_LABEL)
+        return [end, label] if end > first + 12 else None
+
+    end, label = eventually(grown)
+    assert label > end
 
 
 def test_a_link_to_a_tool_on_another_page_of_tasks_leads_there(signed_in, acme):

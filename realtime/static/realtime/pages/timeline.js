@@ -44,9 +44,7 @@ export class Timeline {
     const { share, span } = this.#axis;
     if (`${share} ${span}` !== this.#shown) return this.layout();
     const now = this.#now;
-    for (const bar of this.#root.querySelectorAll(".lane-chart .bar[data-start]:not([data-end])")) {
-      if (bar instanceof SVGElement) putBar(bar, now, { share, span });
-    }
+    this.#putBars(".bar[data-start]:not([data-end])");
     for (const pause of this.#pauses) if (!pause.dataset.end) putBar(pause, now, { share, span });
     const line = this.#root.querySelector("#ticks .now");
     for (const x of ["x1", "x2"]) line?.setAttribute(x, `${(now / span) * share}%`);
@@ -59,15 +57,23 @@ export class Timeline {
     this.#shown = `${share} ${span}`;
     const width = this.#width;
     if (!width) return;
-    const now = this.#now;
-    for (const chart of this.#root.querySelectorAll(".lane-chart")) {
-      const bars = /** @type {SVGElement[]} */ ([...chart.querySelectorAll(".bar")]);
-      for (const bar of bars) if (bar.dataset.start) putBar(bar, now, { share, span });
-      putLabels(bars, width);
-    }
-    for (const pause of this.#pauses) putBar(pause, now, { share, span });
+    this.#putBars(".bar");
+    for (const pause of this.#pauses) putBar(pause, this.#now, { share, span });
     this.#putTicks((width * share) / 100);
     this.#rove(this.#current);
+  }
+
+  /** Moves these bars, and the labels of their lanes. @param {string} selector */
+  #putBars(selector) {
+    const now = this.#now;
+    const axis = this.#axis;
+    for (const chart of this.#root.querySelectorAll(".lane-chart")) {
+      const moved = /** @type {NodeListOf<SVGElement>} */ (chart.querySelectorAll(selector));
+      for (const bar of moved) if (bar.dataset.start) putBar(bar, now, axis);
+      if (!moved.length) continue;
+      const bars = /** @type {SVGElement[]} */ ([...chart.querySelectorAll(".bar")]);
+      putLabels(bars, this.#width);
+    }
   }
 
   get #pauses() {
