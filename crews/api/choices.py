@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 from rest_framework import serializers
 
 
-class _NamesChoices(serializers.ChoiceField):
+class ChoiceField(serializers.ChoiceField):
     def fail(self, key: str, **values: Any) -> NoReturn:
         if key == "invalid_choice":
             choices = ", ".join(map(str, self.choices))
@@ -14,9 +14,5 @@ class _NamesChoices(serializers.ChoiceField):
         super().fail(key, **values)
 
 
-class ChoiceField(_NamesChoices):
-    pass
-
-
-class MultipleChoiceField(_NamesChoices, serializers.MultipleChoiceField):
+class MultipleChoiceField(ChoiceField, serializers.MultipleChoiceField):
     pass

@@ -42,33 +42,22 @@ class RunTaskSerializer(serializers.Serializer):
     tool_executions = ToolExecutionSerializer(many=True)
 
 
+def _or_null(source: str, help_text: str) -> serializers.CharField:
+    """A text of a related record; null if there is no such record."""
+    return serializers.CharField(
+        source=source, default=None, read_only=True, allow_null=True, help_text=help_text
+    )
+
+
 class RunSerializer(serializers.ModelSerializer):
     crew_id = serializers.UUIDField(read_only=True)
     crew = serializers.CharField(
         source="crew_name", read_only=True, help_text="The crew's name at the time."
     )
-    name = serializers.CharField(
-        source="reported.name",
-        default=None,
-        read_only=True,
-        allow_null=True,
-        help_text="Of a reported run: its name, as its program gave it.",
-    )
-    key = serializers.CharField(
-        source="reported.key",
-        default=None,
-        read_only=True,
-        allow_null=True,
-        help_text="Of a reported run: `run` of its program's events.",
-    )
+    name = _or_null("reported.name", "Of a reported run: its name, as its program gave it.")
+    key = _or_null("reported.key", "Of a reported run: `run` of its program's events.")
     message = serializers.CharField(read_only=True, help_text="The reason, for a person.")
-    started_by = serializers.CharField(
-        source="started_by.username",
-        default=None,
-        read_only=True,
-        allow_null=True,
-        help_text="A username.",
-    )
+    started_by = _or_null("started_by.username", "A username.")
     duration_s = serializers.FloatField(read_only=True)
     parent_id = serializers.UUIDField(
         read_only=True, allow_null=True, help_text="The run that this one repeats or goes on with."

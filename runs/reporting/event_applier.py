@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from runs.events.agent_states import worst
 from runs.execution.redaction import redact
@@ -107,7 +106,7 @@ class EventApplier(ModelCalls, ToolCalls):
         for agent in open_agents.filter(agent_id__in=self._run.plan.get("unreported", [])):
             own = {"agent_id": agent.agent_id, "status": "running"}
             tasks = list(self._run.task_executions.filter(**own))
-            are_own = all(task.task_id in self._implicit_ids(agent.agent_id) for task in tasks)
+            are_own = {str(task.task_id) for task in tasks} <= self._implicit_ids(agent.agent_id)
             tools = ToolExecution.objects.filter(task_execution__in=tasks, status="running")
             if are_own and not tools.exists() and not self._run.calls.filter(**own).exists():
                 for task in tasks:
@@ -157,7 +156,8 @@ class EventApplier(ModelCalls, ToolCalls):
         unreported = self._run.plan.get("unreported", [])
         if not self._working(agent_id=slug):
             self._open_agent(slug, "", at)
-            unreported = [*unreported, *({slug} - {*unreported})]
+            if slug not in unreported:
+                unreported = [*unreported, slug]
         entry = {
             "task_id": str(self._id("task", task_id)),
             "name": (name or task_id)[:100],
@@ -211,12 +211,11 @@ class EventApplier(ModelCalls, ToolCalls):
         ids = self._implicit_ids(slug)
         running = self._batch.select(TaskExecution, agent_id=slug, status="running")
         return sorted(
-            (task for task in running if task.task_id in ids), key=lambda task: task.order
+            (task for task in running if str(task.task_id) in ids), key=lambda task: task.order
         )
 
-    def _implicit_ids(self, slug: str) -> set[UUID]:
-        tasks = self._run.plan["tasks"]
-        return {UUID(task["task_id"]) for task in tasks if task.get("of_agent") == slug}
+    def _implicit_ids(self, slug: str) -> set[str]:
+        return {t["task_id"] for t in self._run.plan["tasks"] if t.get("of_agent") == slug}
 
     def _save_plan(self, **parts: list[Any]) -> None:
         self._run.plan = {**self._run.plan, **parts}
